@@ -1,0 +1,147 @@
+package io.hydra4j.format;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * The tensors of a model or of a set of heads, of one file or several, looked up by name with a check of their shape.
+ * Immutable, so safe to share between threads.
+ */
+public final class TensorTable {
+    private final Path source;
+    private final Map<String, Tensor> tensors;
+    private final Map<String, String> otherTypes;
+
+    /**
+     * @param source the file or folder that errors name where a tensor is missing
+     * @param tensors the tensors by name
+     * @param otherTypes tensors that are there in a type that this library does not read: name to type. They matter only
+     *     when asked for
+     */
+    public TensorTable(Path source, Map<String, Tensor> tensors, Map<String, String> otherTypes) {
+        this.source = source;
+        this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+        this.otherTypes = Map.copyOf(otherTypes);
+    }
+
+    /** The file or folder that errors name where a tensor is missing. */
+    public Path source() {
+        return source;
+    }
+
+    /** All tensors of types that this library reads, by name, in the order of the files. */
+    public Map<String, Tensor> tensors() {
+        return tensors;
+    }
+
+    /** Whether there is a tensor of this name, of any type. */
+    public boolean has(String name) {
+        return tensors.containsKey(name) || otherTypes.containsKey(name);
+    }
+
+    /**
+     * A tensor that must be there.
+     *
+     * @param shape sizes, outermost first; none to take any shape
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.UnsupportedType if it is of a type that this library does not read
+     * @throws FormatException.WrongShape if it has another shape
+     */
+    public Tensor require(String name, long... shape) {
+        var tensor = tensors.get(name);
+        if (tensor != null) {
+            return checkShape(tensor, shape);
+        }
+        if (otherTypes.containsKey(name)) {
+            throw new FormatException.UnsupportedType(
+                    source, name, otherTypes.get(name), "F32, F16 or BF16", "convert the file to one of these");
+        }
+        throw new FormatException.MissingField(
+                source, name, shape.length == 0 ? "a tensor" : "a tensor " + list(shape));
+    }
+
+    /** As {@link #require}, or empty if there is no tensor of this name. */
+    public Optional<Tensor> find(String name, long... shape) {
+        return has(name) ? Optional.of(require(name, shape)) : Optional.empty();
+    }
+
+    /**
+     * A vector that must be there, of a float type: a norm's weight or a bias.
+     *
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.UnsupportedType if it is not F32, F16 or BF16
+     * @throws FormatException.WrongShape if it has another shape
+     */
+    public Tensor requireVector(String name, long length) {
+        var tensor = require(name, length);
+        if (!tensor.type().isFloat()) {
+            throw new FormatException.UnsupportedType(
+                    tensor.file(), name, tensor.type(), "F32, F16 or BF16", "only matrices can be quantised");
+        }
+        return tensor;
+    }
+
+    /** As {@link #requireVector}, or empty if there is no tensor of this name. */
+    public Optional<Tensor> findVector(String name, long length) {
+        return has(name) ? Optional.of(requireVector(name, length)) : Optional.empty();
+    }
+
+    /**
+     * A matrix that must be there, of any size: what the sizes of a set of heads are taken from.
+     *
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.UnsupportedType if it is of a type that this library does not read
+     * @throws FormatException.WrongShape if it is no matrix, or an empty one
+     */
+    public Tensor requireMatrix(String name) {
+        var tensor = require(name);
+        if (tensor.shape().size() != 2 || tensor.shape().contains(0L)) {
+            throw new FormatException.WrongShape(tensor.file(), name, tensor.shape(), "[rows, columns]");
+        }
+        return tensor;
+    }
+
+    /**
+     * Checks that every tensor of a readable type is used: one that is not means that the file describes something else than
+     * its reader believes.
+     *
+     * @param used the tensors that are used
+     * @param isIgnored the names of tensors that may be left aside
+     * @param expected what errors say is expected in place of the tensor
+     * @param remedy what errors say can be done
+     * @throws FormatException.UnsupportedType if another tensor is there
+     */
+    public void rejectUnused(Collection<Tensor> used, Predicate<String> isIgnored, String expected, String remedy) {
+        var names = new HashSet<String>();
+        used.forEach(tensor -> names.add(tensor.name()));
+        for (Tensor tensor : tensors.values()) {
+            if (!names.contains(tensor.name()) && !isIgnored.test(tensor.name())) {
+                throw new FormatException.UnsupportedType(
+                        tensor.file(), tensor.name(), "a tensor of shape " + tensor.shape(), expected, remedy);
+            }
+        }
+    }
+
+    private static Tensor checkShape(Tensor tensor, long[] shape) {
+        if (shape.length > 0 && !tensor.shape().equals(list(shape))) {
+            throw new FormatException.WrongShape(tensor.file(), tensor.name(), tensor.shape(), list(shape));
+        }
+        return tensor;
+    }
+
+    private static List<Long> list(long[] shape) {
+        var list = new ArrayList<Long>(shape.length);
+        for (long size : shape) {
+            list.add(size);
+        }
+        return list;
+    }
+}

@@ -1,0 +1,93 @@
+package io.hydra4j.format;
+
+import java.util.Optional;
+
+/**
+ * The types of tensors that this library reads, with their ggml ids. A row of a quantised matrix is a sequence of blocks,
+ * each of {@link #blockValues()} values in {@link #blockBytes()} bytes; for the others a block is one value.
+ */
+public enum TensorType {
+    /** IEEE single precision. */
+    F32(0, 1, 4, true),
+    /** IEEE half precision. */
+    F16(1, 1, 2, true),
+    /** The upper half of a single-precision number. */
+    BF16(30, 1, 2, true),
+    /** 8-bit integers, a half-precision scale for each 32. */
+    Q8_0(8, 32, 34, true),
+    /** 4-bit integers around 0, a half-precision scale for each 32. */
+    Q4_0(2, 32, 18, true),
+    /** 4-bit integers, a half-precision scale and minimum for each 32. */
+    Q4_1(3, 32, 20, true),
+    /** 5-bit integers around 0, a half-precision scale for each 32. */
+    Q5_0(6, 32, 22, false),
+    /** 5-bit integers, a half-precision scale and minimum for each 32. */
+    Q5_1(7, 32, 24, false),
+    /** 4-bit integers in super-blocks of 256. */
+    Q4_K(12, 256, 144, false),
+    /** 5-bit integers in super-blocks of 256. */
+    Q5_K(13, 256, 176, false),
+    /** 6-bit integers in super-blocks of 256. */
+    Q6_K(14, 256, 210, false);
+
+    private final int id;
+    private final int blockValues;
+    private final int blockBytes;
+    private final boolean hasKernel;
+
+    TensorType(int id, int blockValues, int blockBytes, boolean hasKernel) {
+        this.id = id;
+        this.blockValues = blockValues;
+        this.blockBytes = blockBytes;
+        this.hasKernel = hasKernel;
+    }
+
+    /** The type with a ggml id, or empty where this library does not read it. */
+    public static Optional<TensorType> ofId(long id) {
+        for (TensorType type : values()) {
+            if (type.id == id) {
+                return Optional.of(type);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** The ggml type id, as GGUF files and the native library have it. */
+    public int id() {
+        return id;
+    }
+
+    /** Values of a block: 1, 32 or 256. */
+    public int blockValues() {
+        return blockValues;
+    }
+
+    /** Bytes of a block. */
+    public int blockBytes() {
+        return blockBytes;
+    }
+
+    /** Whether products are computed on this type as it is; otherwise it is dequantised on load. */
+    public boolean hasKernel() {
+        return hasKernel;
+    }
+
+    /** Whether this is F32, F16 or BF16: one number after the other, no blocks. */
+    public boolean isFloat() {
+        return blockValues == 1;
+    }
+
+    /**
+     * Bytes that a row, or several whole rows, take.
+     *
+     * @param values values in all, a multiple of {@link #blockValues()}
+     * @throws IllegalArgumentException if {@code values} is negative or no multiple of the block
+     * @throws ArithmeticException if the bytes do not fit a long
+     */
+    public long bytes(long values) {
+        if (values < 0 || values % blockValues != 0) {
+            throw new IllegalArgumentException(values + " values are not whole blocks of " + blockValues);
+        }
+        return Math.multiplyExact(values / blockValues, (long) blockBytes);
+    }
+}

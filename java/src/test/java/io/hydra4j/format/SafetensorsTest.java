@@ -1,0 +1,117 @@
+package io.hydra4j.format;
+
+import static io.hydra4j.format.Faults.assertFault;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.hydra4j.format.FormatException.DuplicateKey;
+import io.hydra4j.format.FormatException.InvalidValue;
+import io.hydra4j.format.FormatException.MissingField;
+import io.hydra4j.format.FormatException.Unreadable;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SafetensorsTest {
+    private static final String NAME = "model.safetensors";
+
+    @TempDir
+    private Path folder;
+
+    private Path index;
+    private Path first;
+    private Path second;
+
+    @BeforeEach
+    void writeShards() {
+        index = folder.resolve(NAME + ".index.json");
+        first = new SafetensorsBytes().tensor("a", "F32", 2).write(folder.resolve("1.safetensors"));
+        second = new SafetensorsBytes()
+                .tensor("b", "BF16", 3)
+                .tensor("ids", "I32", 1)
+                .write(folder.resolve("2.safetensors"));
+        writeIndex("{\"a\":\"1.safetensors\",\"b\":\"2.safetensors\",\"ids\":\"2.safetensors\"}");
+    }
+
+    private void writeIndex(String weightMap) {
+        var json = "{\"metadata\":{\"total_size\":18},\"weight_map\":" + weightMap + "}";
+        GgufBytes.write(index, json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void aSingleFileIsReadWithoutIndex() {
+        var single = new SafetensorsBytes().tensor("only", "F32", 2).write(folder.resolve(NAME));
+        var table = Safetensors.readFolder(folder, NAME);
+        assertEquals(single, table.source());
+        assertEquals(Set.of("only"), table.tensors().keySet());
+    }
+
+    @Test
+    void shardsMakeOneTable() {
+        var table = Safetensors.readFolder(folder, NAME);
+        assertEquals(first, table.require("a", 2).file());
+        assertEquals(second, table.require("b", 3).file());
+    }
+
+    @Test
+    void aFolderWithoutWeightsIsNamed() {
+        var empty = folder.resolve("empty");
+        assertFault(Unreadable.class, empty, "weights", NAME, () -> Safetensors.readFolder(empty, NAME));
+    }
+
+    @Test
+    void aShardThatIsNotThereIsNamed() {
+        writeIndex("{\"a\":\"3.safetensors\"}");
+        var missing = folder.resolve("3.safetensors");
+        assertFault(Unreadable.class, missing, "file", "no such file", () -> Safetensors.readFolder(folder, NAME));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "../1.safetensors",
+                "/1.safetensors",
+                "x/1.safetensors",
+                "..",
+                "",
+                "1.bin",
+                "a\\u0000.safetensors"
+            })
+    void aShardLiesBesideItsIndex(String shard) {
+        writeIndex("{\"a\":\"" + shard + "\"}");
+        assertFault(InvalidValue.class, index, "weight_map", "\"", () -> Safetensors.readFolder(folder, NAME));
+    }
+
+    @Test
+    void aTensorThatOnlyTheIndexHasIsMissing() {
+        writeIndex("{\"a\":\"1.safetensors\",\"c\":\"1.safetensors\"}");
+        assertFault(MissingField.class, first, "c", "nothing", () -> Safetensors.readFolder(folder, NAME));
+    }
+
+    @Test
+    void aTensorThatTheIndexDoesNotHaveIsAnError() {
+        writeIndex("{\"a\":\"1.safetensors\",\"b\":\"2.safetensors\"}");
+        assertFault(InvalidValue.class, second, "ids", "a tensor", () -> Safetensors.readFolder(folder, NAME));
+    }
+
+    @Test
+    void aTensorInTwoShardsIsADuplicate() {
+        new SafetensorsBytes().tensor("a", "F32", 2).tensor("b", "F32", 2).write(first);
+        writeIndex("{\"a\":\"1.safetensors\",\"b\":\"2.safetensors\",\"ids\":\"2.safetensors\"}");
+        assertFault(DuplicateKey.class, first, "b", "twice", () -> Safetensors.readFolder(folder, NAME));
+    }
+
+    @Test
+    void anIndexWithoutTensorsIsAnError() {
+        writeIndex("{}");
+        assertFault(MissingField.class, index, "weight_map", "nothing", () -> Safetensors.readFolder(folder, NAME));
+        writeIndex("[]");
+        assertFault(InvalidValue.class, index, "weight_map", "an array", () -> Safetensors.readFolder(folder, NAME));
+        writeIndex("{\"a\":7}");
+        assertFault(InvalidValue.class, index, "weight_map.a", "7", () -> Safetensors.readFolder(folder, NAME));
+    }
+}
