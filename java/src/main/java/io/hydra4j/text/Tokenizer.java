@@ -1,0 +1,170 @@
+package io.hydra4j.text;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * Text to token ids and back, made from a {@code tokenizer.json} or from the vocabulary that a GGUF file carries; the
+ * ids are those of Hugging Face's tokenizers, whose native library encodes. Decoding is done in Java, by the same code
+ * that streams ({@link TextStream}).
+ *
+ * <p>Files are not trusted: they are read and checked in full before the native library sees any of it, and whatever it
+ * could not work with is a {@link TokenizerException}.
+ *
+ * <p>Thread-safe. It holds native memory until it is closed; decoding goes on working after that.
+ */
+public final class Tokenizer implements AutoCloseable {
+    private final int[] prefix;
+    private final int[] suffix;
+    private final int longestText;
+    private final Vocabulary vocabulary;
+    private final Encoder encoder;
+
+    private Tokenizer(TokenizerSpec spec) {
+        this.prefix = spec.prefix();
+        this.suffix = spec.suffix();
+        this.longestText = spec.longestText();
+        this.vocabulary = new Vocabulary(spec);
+        this.encoder = new Encoder(spec);
+    }
+
+    /**
+     * Reads Hugging Face's {@code tokenizer.json}. Padding and truncation that it may name are not applied.
+     *
+     * @param tokenizerJson the file; it must hold a BPE model
+     * @return the tokenizer, to be closed
+     * @throws TokenizerException if it cannot be read, is damaged, makes no sense or needs parts that are not supported
+     */
+    public static Tokenizer fromJson(Path tokenizerJson) {
+        return new Tokenizer(TokenizerJsonReader.read(tokenizerJson));
+    }
+
+    /**
+     * Builds the tokenizer from the metadata of a GGUF file ({@code tokenizer.ggml.*}), of model {@code gpt2}
+     * (byte-level BPE) or {@code llama} (SentencePiece BPE).
+     *
+     * @param file the file, for messages; it is not read
+     * @param metadata all of it: whole numbers as Long, other numbers as Double, Boolean, String, and arrays as long[],
+     *     double[], boolean[] and String[]
+     * @return the tokenizer, to be closed
+     * @throws TokenizerException if tables are missing, do not fit each other, make no sense or name a kind of
+     *     tokenizer that is not known
+     */
+    public static Tokenizer fromGguf(Path file, Map<String, ?> metadata) {
+        return new Tokenizer(GgufTokenizerReader.read(file, metadata));
+    }
+
+    /**
+     * Encodes a text, with the tokens that the tokenizer adds (such as the begin of text). Special tokens that are
+     * written in the text are recognised.
+     *
+     * @param text any text, at most {@link #longestText()} characters
+     * @return ids, each at least 0 and below {@link #vocabularySize()}
+     * @throws IllegalArgumentException if the text is longer than {@link #longestText()}
+     * @throws IllegalStateException after {@link #close}
+     */
+    public int[] encode(String text) {
+        return encode(text, true);
+    }
+
+    /**
+     * Encodes a text. Special tokens that are written in it are recognised. Halves of surrogate pairs count as U+FFFD.
+     *
+     * @param text any text, at most {@link #longestText()} characters
+     * @param addSpecial whether to put the tokens around it that the tokenizer adds
+     * @return ids, each at least 0 and below {@link #vocabularySize()}
+     * @throws IllegalArgumentException if the text is longer than {@link #longestText()}
+     * @throws IllegalStateException after {@link #close}
+     */
+    public int[] encode(String text, boolean addSpecial) {
+        Objects.requireNonNull(text, "text");
+        if (text.length() > longestText) {
+            throw new IllegalArgumentException("the text has " + text.length() + " characters; at most " + longestText
+                    + " can be encoded at once");
+        }
+        long[] ids = encoder.encode(wellFormed(text));
+        int[] before = addSpecial ? prefix : new int[0];
+        int[] behind = addSpecial ? suffix : new int[0];
+        int[] all = new int[before.length + ids.length + behind.length];
+        System.arraycopy(before, 0, all, 0, before.length);
+        for (int i = 0; i < ids.length; i++) {
+            all[before.length + i] = (int) ids[i];
+        }
+        System.arraycopy(behind, 0, all, before.length + ids.length, behind.length);
+        return all;
+    }
+
+    /**
+     * Turns ids into text. Spaces are not cleaned up; bytes that are not UTF-8 become U+FFFD.
+     *
+     * @param ids token ids; those that the tokenizer does not have stand for nothing
+     * @param skipSpecial whether to leave special tokens out
+     * @return the text, without half surrogate pairs
+     */
+    public String decode(int[] ids, boolean skipSpecial) {
+        TextStream stream = stream(skipSpecial);
+        return stream.push(ids) + stream.finish();
+    }
+
+    /**
+     * @param skipSpecial whether to leave special tokens out
+     * @return a new stream that turns ids into text while they come
+     */
+    public TextStream stream(boolean skipSpecial) {
+        return new TextStream(vocabulary, skipSpecial);
+    }
+
+    /** @return one more than the largest id; a model's own vocabulary may be larger */
+    public int vocabularySize() {
+        return vocabulary.size();
+    }
+
+    /** @return how many UTF-16 units can be encoded at once, millions for the published tokenizers */
+    public int longestText() {
+        return longestText;
+    }
+
+    /**
+     * @param token a token as the table spells it, for instance {@code </s>}
+     * @return its id, empty if there is none
+     */
+    public OptionalInt id(String token) {
+        int id = vocabulary.id(token);
+        return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
+    }
+
+    /**
+     * @param id a token id
+     * @return the token as the table spells it (in byte-level vocabularies in their own alphabet), empty if there is
+     *     none
+     */
+    public Optional<String> token(int id) {
+        return Optional.ofNullable(vocabulary.token(id));
+    }
+
+    /**
+     * @param id a token id
+     * @return whether it is that of a special token, which decoding can leave out
+     */
+    public boolean isSpecial(int id) {
+        return vocabulary.isSpecial(id);
+    }
+
+    /** Frees the native memory; waits for texts that are being encoded. Calling it again does nothing. */
+    @Override
+    public void close() {
+        encoder.close();
+    }
+
+    private static String wellFormed(String text) {
+        if (!TokenizerSpec.isIllFormed(text)) {
+            return text;
+        }
+        StringBuilder repaired = new StringBuilder(text.length());
+        text.codePoints().map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c).forEach(repaired::appendCodePoint);
+        return repaired.toString();
+    }
+}

@@ -1,0 +1,120 @@
+package io.hydra4j.text;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A tokenizer as read from a file and checked, in the terms of Hugging Face's {@code tokenizer.json}; the only thing
+ * that the encoder and the decoder are made of, whichever file it came from.
+ *
+ * @param file the file, for messages
+ * @param vocabulary the model's tokens and their ids
+ * @param merges pairs of tokens, best first; both and what they make are in the vocabulary
+ * @param unknownToken what stands for text that has no token, or null
+ * @param fuseUnknown one unknown token for several in a row
+ * @param byteFallback characters that have no token become tokens {@code <0x00>} to {@code <0xFF>}
+ * @param ignoreMerges a word that is a token as a whole is taken so
+ * @param addedTokens by id
+ * @param normalizer what is done to text first, or null: only checked parts, only known keys
+ * @param preTokenizer how text is cut into words, or null: only checked parts, only known keys
+ * @param decoder how tokens become text
+ * @param prefix ids that are put before every text
+ * @param suffix ids that are put behind every text
+ * @param longestText UTF-16 units that may be encoded at once
+ */
+record TokenizerSpec(
+        String file,
+        Map<String, Integer> vocabulary,
+        List<Merge> merges,
+        String unknownToken,
+        boolean fuseUnknown,
+        boolean byteFallback,
+        boolean ignoreMerges,
+        List<AddedToken> addedTokens,
+        Map<String, Object> normalizer,
+        Map<String, Object> preTokenizer,
+        DecoderSpec decoder,
+        int[] prefix,
+        int[] suffix,
+        int longestText) {
+
+    /** Ids at or above this make no sense: the largest published vocabularies have some 260,000. */
+    static final int LARGEST_VOCABULARY = 1 << 22;
+
+    /** UTF-16 units of one token; the longest published ones have some hundreds. */
+    static final int LONGEST_TOKEN = 4096;
+
+    /** The native library's time grows with the square of their number: a second for twice as many. */
+    static final int MOST_ADDED_TOKENS = 10_000;
+
+    /** Two neighbouring tokens that become one. */
+    record Merge(String left, String right) {}
+
+    /**
+     * Checks what a native library would fall over later.
+     *
+     * @param field where the model stands in the file
+     * @return this
+     */
+    TokenizerSpec checked(String field) {
+        if (addedTokens.size() > MOST_ADDED_TOKENS) {
+            throw new TokenizerException(
+                    file,
+                    field + " (added tokens)",
+                    addedTokens.size() + " tokens that are looked for in the text",
+                    "at most " + MOST_ADDED_TOKENS);
+        }
+        if (unknownToken != null && !vocabulary.containsKey(unknownToken)) {
+            throw new TokenizerException(
+                    file, field + " (unknown token)", quoted(unknownToken), "a token of the table");
+        }
+        for (Merge merge : merges) {
+            if (merge.left.isEmpty()
+                    || merge.right.isEmpty()
+                    || !vocabulary.containsKey(merge.left)
+                    || !vocabulary.containsKey(merge.right)
+                    || !vocabulary.containsKey(merge.left + merge.right)) {
+                throw new TokenizerException(
+                        file,
+                        field + " (merges)",
+                        quoted(merge.left + " " + merge.right),
+                        "two tokens of the table that together are a token of the table");
+            }
+        }
+        for (int value = 0; byteFallback && value < 256; value++) {
+            String token = byteToken(value);
+            if (!vocabulary.containsKey(token)) {
+                throw new TokenizerException(
+                        file, field + " (tokens)", "no " + token, "a token for each of the 256 bytes");
+            }
+        }
+        return this;
+    }
+
+    /** @return the token that stands for one byte, 0 to 255, where bytes have tokens of their own */
+    static String byteToken(int value) {
+        return "<0x" + Character.toUpperCase(Character.forDigit(value >> 4, 16))
+                + Character.toUpperCase(Character.forDigit(value & 15, 16)) + ">";
+    }
+
+    static String quoted(String text) {
+        return '"' + text + '"';
+    }
+
+    /** @return whether a surrogate stands alone, so that the text has no UTF-8 form */
+    static boolean isIllFormed(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (!Character.isSurrogate(c)) {
+                continue;
+            }
+            if (Character.isLowSurrogate(c)
+                    || i + 1 == text.length()
+                    || !Character.isLowSurrogate(text.charAt(i + 1))) {
+                return true;
+            }
+            i++;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,69 @@
+package io.hydra4j.text;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.hydra4j.format.GgufFile;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.tukaani.xz.XZInputStream;
+
+/** The folder of golden data and models that the system property hydra4j.shared names. */
+final class Shared {
+    private static final String PROPERTY = "hydra4j.shared";
+
+    private Shared() {}
+
+    /** @return a file of that folder; the test is skipped, and says why, where there is none */
+    static Path file(String name) {
+        String folder = System.getProperty(PROPERTY);
+        assumeTrue(folder != null, "no golden data: set -D" + PROPERTY + "=FOLDER");
+        Path file = Path.of(folder).resolve(name);
+        assumeTrue(Files.exists(file), "no " + file);
+        return file;
+    }
+
+    static Tokenizer gguf(Path file) {
+        return Tokenizer.fromGguf(file, GgufFile.read(file).metadata());
+    }
+
+    /** @return Java files that the Java model has not seen */
+    static List<String> heldOutCode() throws IOException {
+        List<String> texts = new ArrayList<>();
+        Path file = file("data/java-heldout.jsonl.xz");
+        try (BufferedReader lines = new BufferedReader(
+                new InputStreamReader(new XZInputStream(Files.newInputStream(file)), StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                try (JsonParser json = new JsonFactory().createParser(line)) {
+                    while (json.nextToken() != null) {
+                        if (json.currentToken() == JsonToken.VALUE_STRING && "text".equals(json.currentName())) {
+                            texts.add(json.getText());
+                        }
+                    }
+                }
+            }
+        }
+        return texts;
+    }
+
+    static int[] ids(Object list) {
+        return ((List<?>) list).stream().mapToInt(id -> ((Long) id).intValue()).toArray();
+    }
+
+    /** @return the elements of a list of objects */
+    static List<Fields> objects(Fields parent, String name) {
+        List<?> list = parent.list(name);
+        return IntStream.range(0, list.size())
+                .mapToObj(i -> parent.element(name, i, list.get(i)))
+                .toList();
+    }
+}

@@ -1,0 +1,213 @@
+package io.hydra4j.text;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TokenizerTest {
+    @TempDir
+    static Path folder;
+
+    static Stream<Tokenizer> byteLevel() {
+        return Stream.of(
+                TinyTokenizers.fromJson(folder, TinyTokenizers.byteLevelJson()),
+                TinyTokenizers.fromGguf(TinyTokenizers.byteLevelGguf()));
+    }
+
+    static Stream<Tokenizer> pieces() {
+        return Stream.of(
+                TinyTokenizers.fromJson(folder, TinyTokenizers.pieceJson()),
+                TinyTokenizers.fromGguf(TinyTokenizers.pieceGguf()));
+    }
+
+    static Stream<Tokenizer> all() {
+        return Stream.concat(byteLevel(), pieces());
+    }
+
+    @ParameterizedTest
+    @MethodSource("byteLevel")
+    void byteLevelTextIsMergedAndEnded(Tokenizer tokenizer) {
+        try (tokenizer) {
+            assertArrayEquals(new int[] {257, 75, 78, 258}, tokenizer.encode("hello"));
+            assertArrayEquals(new int[] {257, 75, 78}, tokenizer.encode("hello", false));
+            assertArrayEquals(new int[] {258}, tokenizer.encode(""));
+            assertEquals("hello<|end|>", tokenizer.decode(tokenizer.encode("hello"), false));
+            assertEquals("hello", tokenizer.decode(tokenizer.encode("hello"), true));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("pieces")
+    void piecesAreMergedBehindASpaceAndABegin(Tokenizer tokenizer) {
+        try (tokenizer) {
+            // "a b" is made first, then "_ ab", so that nothing is left to make "abc" of.
+            assertArrayEquals(new int[] {1, 264, 262}, tokenizer.encode("abc"));
+            assertArrayEquals(new int[] {264, 259, 262, 265}, tokenizer.encode("ab cabc", false));
+            assertArrayEquals(new int[] {1}, tokenizer.encode(""));
+            assertEquals("abc", tokenizer.decode(new int[] {264, 262}, false));
+            assertEquals("<s> abc", tokenizer.decode(new int[] {1, 264, 262}, false));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void specialTokensInTheTextAreRecognised(Tokenizer tokenizer) {
+        try (tokenizer) {
+            for (String token : new String[] {"<|end|>", "<think>", "</s>"}) {
+                tokenizer.id(token).ifPresent(id -> {
+                    assertTrue(IntStream.of(tokenizer.encode("a" + token + "b", false))
+                            .anyMatch(it -> it == id));
+                    assertEquals(Optional.of(token), tokenizer.token(id));
+                    assertEquals(!token.equals("<think>"), tokenizer.isSpecial(id));
+                });
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void anyTextComesBack(Tokenizer tokenizer) {
+        try (tokenizer) {
+            for (String text : new String[] {
+                "",
+                " ",
+                "  ",
+                " a",
+                "a ",
+                "a\n\tb\r\n",
+                "h\u00e9 \u4e2d\u6587",
+                "\ud83d\udc69\u200d\ud83d\udcbb!",
+                "\0a"
+            }) {
+                assertEquals(text, tokenizer.decode(tokenizer.encode(text), true));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void halfASurrogatePairCountsAsAReplacementCharacter(Tokenizer tokenizer) {
+        try (tokenizer) {
+            assertArrayEquals(tokenizer.encode("a\ufffdb\ufffd"), tokenizer.encode("a\ud83db\udc69"));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void idsThatItDoesNotHaveStandForNothing(Tokenizer tokenizer) {
+        try (tokenizer) {
+            int[] ids = {-1, tokenizer.vocabularySize(), Integer.MAX_VALUE, Integer.MIN_VALUE};
+            assertEquals("", tokenizer.decode(ids, false));
+            for (int id : ids) {
+                assertEquals(Optional.empty(), tokenizer.token(id));
+                assertFalse(tokenizer.isSpecial(id));
+            }
+            assertEquals(OptionalInt.empty(), tokenizer.id("no such token"));
+        }
+    }
+
+    @Test
+    void unusedTokensOfAGgufFileAreNotThere() {
+        Map<String, Object> metadata = TinyTokenizers.byteLevelGguf();
+        ((long[]) metadata.get("tokenizer.ggml.token_type"))[259] = 5;
+        try (Tokenizer tokenizer = TinyTokenizers.fromGguf(metadata)) {
+            assertEquals(259, tokenizer.vocabularySize());
+            assertEquals("", tokenizer.decode(new int[] {259}, false));
+        }
+    }
+
+    @Test
+    void aGgufFileMaySayThatNoSpaceIsPutBeforeTheText() {
+        Map<String, Object> metadata = TinyTokenizers.pieceGguf();
+        metadata.put("tokenizer.ggml.add_space_prefix", false);
+        metadata.put("tokenizer.ggml.add_bos_token", false);
+        try (Tokenizer tokenizer = TinyTokenizers.fromGguf(metadata)) {
+            assertArrayEquals(new int[] {263, 264}, tokenizer.encode("ab ab"));
+            assertEquals(" ab", tokenizer.decode(tokenizer.encode(" ab"), false));
+        }
+    }
+
+    @Test
+    void paddingAndTruncationAreNotApplied() {
+        String json = TinyTokenizers.byteLevelJson()
+                .replace(
+                        "\"padding\":null",
+                        "\"padding\":{\"strategy\":{\"Fixed\":4000000000},\"direction\":\"Right\","
+                                + "\"pad_to_multiple_of\":null,\"pad_id\":0,\"pad_type_id\":0,\"pad_token\":\"!\"}")
+                .replace(
+                        "\"truncation\":null",
+                        "\"truncation\":{\"max_length\":1,\"strategy\":\"LongestFirst\",\"stride\":0}");
+        try (Tokenizer tokenizer = TinyTokenizers.fromJson(folder, json)) {
+            assertArrayEquals(new int[] {257, 75, 78}, tokenizer.encode("hello", false));
+        }
+    }
+
+    @Test
+    void aMetaspaceTokenizerDropsTheMarksOfItsFirstToken() {
+        String json = TinyTokenizers.pieceJson();
+        int from = json.indexOf("\"decoder\"");
+        int to = json.indexOf("\"model\"");
+        String metaspace =
+                "{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"always\",\"split\":false}";
+        json = json.substring(0, from) + "\"decoder\":" + metaspace + "," + json.substring(to);
+        try (Tokenizer tokenizer = TinyTokenizers.fromJson(folder, json)) {
+            assertEquals("ab ab", tokenizer.decode(new int[] {264, 264}, false));
+            assertEquals("ab", tokenizer.decode(new int[] {266, 263}, false));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"default", "gpt-2", "smollm", "llama-bpe", "qwen2", "tekken"})
+    void thePreTokenizersOfGgufFilesWork(String name) {
+        Map<String, Object> metadata = TinyTokenizers.byteLevelGguf();
+        metadata.put("tokenizer.ggml.pre", name);
+        metadata.put("tokenizer.ggml.bos_token_id", 258L);
+        try (Tokenizer tokenizer = TinyTokenizers.fromGguf(metadata)) {
+            String text = "hello World's  x = 1234;\n\n\t}  ";
+            assertEquals(text, tokenizer.decode(tokenizer.encode(text), true));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void aClosedTokenizerStillDecodesButDoesNotEncode(Tokenizer tokenizer) {
+        int[] ids = tokenizer.encode("ab", false);
+        tokenizer.close();
+        tokenizer.close();
+        assertEquals("ab", tokenizer.decode(ids, false));
+        assertThrows(IllegalStateException.class, () -> tokenizer.encode("ab"));
+    }
+
+    @Test
+    void manyThreadsEncodeAtOnce() {
+        try (Tokenizer tokenizer = TinyTokenizers.fromGguf(TinyTokenizers.byteLevelGguf())) {
+            int[] expected = tokenizer.encode("hello hell".repeat(50));
+            assertTrue(IntStream.range(0, 400)
+                    .parallel()
+                    .allMatch(i -> Arrays.equals(expected, tokenizer.encode("hello hell".repeat(50)))));
+        }
+    }
+
+    @Test
+    void aTextThatIsTooLongIsRefused() {
+        try (Tokenizer tokenizer = TinyTokenizers.fromGguf(TinyTokenizers.byteLevelGguf())) {
+            String text = "a".repeat(tokenizer.longestText() + 1);
+            assertThrows(IllegalArgumentException.class, () -> tokenizer.encode(text));
+        }
+    }
+}
