@@ -1,0 +1,101 @@
+// The vector kernels of one instruction set, and the packed layouts that they read.
+//
+// Files under cpu/kernels are compiled once per instruction set; everything else reaches them through this table only.
+#pragma once
+
+#include <stdint.h>
+
+#include "hydra4j/status.h"
+
+namespace hydra {
+
+constexpr int TILE_ROWS = 16;      // output rows of a tile: one per vector lane
+constexpr int BLOCK_COLUMNS = 32;  // columns of a quantisation block
+constexpr int MAX_TILES = 4;       // most tiles of one product call
+
+// Tiles that one product call takes best: several interleaved hide latency for few rows, pairs share their activations for many.
+constexpr int64_t tiles_per_product(int rows) { return rows <= 8 ? MAX_TILES : 2; }
+
+// A weight matrix in tiles of TILE_ROWS output rows by all columns, each tile contiguous and 64-byte aligned; rows and
+// columns beyond the matrix are zero. With b over blocks of 32 columns and lane l = output row within the tile:
+//   F32          float    [padded_columns][16]
+//   F16          uint16_t [padded_columns][16]
+//   BF16         uint16_t [padded_columns / 2][16][2]: two neighbouring columns of a row lie together
+//   Q8_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
+//                int8_t   [b][8][16][4]: four neighbouring columns of a row lie together
+//   Q4_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
+//                uint8_t  [b][4][16][4]: low nibble = column 4g + c, high nibble = column 16 + 4g + c
+//   Q4_1         as Q4_0, behind the scales uint16_t minimum [b][16], padded to 64 bytes as well
+struct PackedMatrix {
+    hydra_type type;
+    int64_t rows, columns;
+    int64_t padded_columns;  // columns rounded up to BLOCK_COLUMNS
+    int64_t tiles;           // rows rounded up to TILE_ROWS, in tiles
+    int64_t tile_bytes;
+    uint8_t* data;
+};
+
+// Activation rows prepared for products, in groups of ROW_GROUP rows so that a kernel reaches all rows of a group at
+// fixed distances from one pointer. Row r is row r % ROW_GROUP of group r / ROW_GROUP; a group holds padded_columns /
+// BLOCK_COLUMNS consecutive blocks. Columns beyond the row are zero, rows never prepared are not read.
+constexpr int ROW_GROUP = 8;
+
+struct alignas(64) QuantisedBlock {
+    int8_t quants[ROW_GROUP][BLOCK_COLUMNS];  // value = scale * quant, |quant| <= 127
+    float scales[ROW_GROUP];
+    int32_t offsets[ROW_GROUP];  // -128 * sum of the row's quants: what unsigned weights add, taken back
+    float sums[ROW_GROUP];       // scale * sum of the row's quants
+};
+
+struct alignas(64) ValueBlock {
+    float values[ROW_GROUP][BLOCK_COLUMNS];
+};
+
+struct Activations {
+    int64_t padded_columns;
+    ValueBlock* values;         // [row groups][blocks], for F32, F16 and BF16 weights
+    QuantisedBlock* quantised;  // [row groups][blocks], for the others
+};
+
+struct AttentionWork;
+
+struct Kernels {
+    const char* name;
+
+    // out[(t * rows + r) * 16 + lane] = product of tile first_tile + t, 0 <= t < tiles <= MAX_TILES, with activation
+    // row r. Indexed by product_index(type).
+    void (*product[6])(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                       float* out);
+
+    // Prepares row r of the activations from x[columns]: quantised if `quantised`, as float32 otherwise.
+    void (*prepare)(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
+
+    // out[n] = x * weight / sqrt(mean(x^2) + epsilon).
+    void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* out);
+
+    // gate[n] = silu(gate) * up, n a multiple of 16.
+    void (*silu_mul)(float* gate, const float* up, int64_t n);
+
+    // x[n] = silu(x), n a multiple of 16.
+    void (*silu)(float* x, int64_t n);
+
+    // One KV head's attention for a group of query vectors; see attention.h.
+    void (*attention)(const AttentionWork& work);
+
+    // Bit l is set where values[l] > threshold, 16 lanes.
+    uint32_t (*above)(const float* values, float threshold);
+
+    // Reads `bytes` bytes (a multiple of 64) and returns their sum as whole numbers.
+    uint64_t (*read)(const void* data, int64_t bytes);
+};
+
+// 0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q4_0, 5 Q4_1; -1: a type without a kernel.
+int product_index(hydra_type type);
+inline bool is_quantised(hydra_type type) { return type == HYDRA_Q8_0 || type == HYDRA_Q4_0 || type == HYDRA_Q4_1; }
+
+// The table of an instruction set, or null where it is not compiled in or this processor lacks it.
+const Kernels* find_kernels(const char* isa);
+// The best table of this processor.
+const Kernels* best_kernels();
+
+}  // namespace hydra

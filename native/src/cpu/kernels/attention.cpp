@@ -1,0 +1,132 @@
+// Attention of a few query vectors over the keys and values of one KV head. Versions: one block of 16 keys at a time
+// against all vectors for the scores, then groups of vectors against the values, so that keys and values are read once
+// from cache for ATTENTION_VECTORS vectors.
+#include "cpu/attention.h"
+
+#include "cpu/kernels/functions.h"
+#include "cpu/simd.h"
+
+namespace hydra::HYDRA_ISA {
+
+namespace {
+
+#if defined(HYDRA_AVX512)
+constexpr int VALUE_VECTORS = 4, VALUE_COLUMNS = 4, SCORE_VECTORS = 8;
+#else
+constexpr int VALUE_VECTORS = 2, VALUE_COLUMNS = 2, SCORE_VECTORS = 4;
+#endif
+
+// Scores of vectors [first, first + V) against blocks 0 ... blocks-1, stored by slot.
+template <int V>
+void score(const AttentionWork& work, int first, int blocks) {
+    const float* q[V];
+    for (int v = 0; v < V; ++v) q[v] = work.queries[first + v];
+    const F32 scale = broadcast(work.scale);
+    for (int b = 0; b < blocks; ++b) {
+        const float* keys = work.keys[b];
+        F32 sums[V];
+        for (int v = 0; v < V; ++v) sums[v] = zero();
+        for (int d = 0; d < work.head_size; ++d) {
+            const F32 key = load(keys + d * KEY_BLOCK);
+            for (int v = 0; v < V; ++v) sums[v] = fma(key, broadcast(q[v][d]), sums[v]);
+        }
+        for (int v = 0; v < V; ++v) {
+            store(work.scores + (first + v) * work.score_stride + b * KEY_BLOCK, mul(sums[v], scale));
+        }
+    }
+}
+
+// Moves the scores of a vector's ancestors behind those of the prefix, turns all into weights e^(score - best) and
+// returns their sum.
+float weigh(const AttentionWork& work, int vector, float* scores) {
+    int count = work.prefix;
+    for (uint64_t mask = work.ancestors[vector]; mask != 0; mask &= mask - 1) {
+        scores[count++] = scores[work.prefix + __builtin_ctzll(mask)];
+    }
+    // What lies beyond is made as small as can be, so that it is never the best; its weight is not counted.
+    const int padded = (count + LANES - 1) / LANES * LANES;
+    for (int i = count; i < padded; ++i) scores[i] = -3.0e38f;
+    F32 best = broadcast(-3.0e38f);
+    for (int i = 0; i < padded; i += LANES) best = max(best, load(scores + i));
+    const F32 shift = broadcast(maximum(best));
+    F32 total = zero();
+    for (int i = 0; i < padded; i += LANES) {
+        F32 weight = exp(sub(load(scores + i), shift));
+        store(scores + i, weight);
+        if (i + LANES <= count) total = add(total, weight);
+    }
+    if (padded > count) {
+        float last[LANES];
+        for (int i = 0; i < LANES; ++i) last[i] = padded - LANES + i < count ? scores[padded - LANES + i] : 0.0f;
+        total = add(total, load(last));
+    }
+    return sum(total);
+}
+
+// Weighted sums of columns [column, column + 16 C) of the values for vectors [first, first + V).
+template <int V, int C>
+void weighted_values(const AttentionWork& work, int first, int column, const float* inverse) {
+    F32 sums[V][C];
+    for (int v = 0; v < V; ++v) {
+        for (int c = 0; c < C; ++c) sums[v][c] = zero();
+    }
+    const float* weights[V];
+    for (int v = 0; v < V; ++v) weights[v] = work.scores + (first + v) * work.score_stride;
+    for (int j = 0; j < work.prefix; ++j) {
+        const float* row = work.values[j / KEY_BLOCK] + (j % KEY_BLOCK) * work.value_stride + column;
+        F32 value[C];
+        for (int c = 0; c < C; ++c) value[c] = load(row + c * LANES);
+        for (int v = 0; v < V; ++v) {
+            const F32 weight = broadcast(weights[v][j]);
+            for (int c = 0; c < C; ++c) sums[v][c] = fma(value[c], weight, sums[v][c]);
+        }
+    }
+    for (int v = 0; v < V; ++v) {
+        int j = work.prefix;
+        for (uint64_t mask = work.ancestors[first + v]; mask != 0; mask &= mask - 1, ++j) {
+            const int slot = work.prefix + __builtin_ctzll(mask);
+            const float* row = work.values[slot / KEY_BLOCK] + (slot % KEY_BLOCK) * work.value_stride + column;
+            const F32 weight = broadcast(weights[v][j]);
+            for (int c = 0; c < C; ++c) sums[v][c] = fma(load(row + c * LANES), weight, sums[v][c]);
+        }
+        for (int c = 0; c < C; ++c) {
+            const F32 result = mul(sums[v][c], broadcast(inverse[first + v]));
+            float* target = work.outputs[first + v] + column + c * LANES;
+            const int lanes = work.head_size - column - c * LANES;
+            if (lanes >= LANES) {
+                store(target, result);
+            } else {
+                float lane[LANES];
+                store(lane, result);
+                for (int i = 0; i < lanes; ++i) target[i] = lane[i];
+            }
+        }
+    }
+}
+
+template <int V>
+void all_columns(const AttentionWork& work, int first, const float* inverse) {
+    int column = 0;
+    for (; column + VALUE_COLUMNS * LANES <= work.value_stride; column += VALUE_COLUMNS * LANES) {
+        weighted_values<V, VALUE_COLUMNS>(work, first, column, inverse);
+    }
+    for (; column < work.value_stride; column += LANES) weighted_values<V, 1>(work, first, column, inverse);
+}
+
+}  // namespace
+
+void attention(const AttentionWork& work) {
+    const int blocks = (work.prefix + work.rows + KEY_BLOCK - 1) / KEY_BLOCK;
+    int v = 0;
+    for (; v + SCORE_VECTORS <= work.vectors; v += SCORE_VECTORS) score<SCORE_VECTORS>(work, v, blocks);
+    for (; v + 3 <= work.vectors; v += 3) score<3>(work, v, blocks);
+    for (; v < work.vectors; ++v) score<1>(work, v, blocks);
+
+    float inverse[ATTENTION_VECTORS];
+    for (v = 0; v < work.vectors; ++v) inverse[v] = 1.0f / weigh(work, v, work.scores + v * work.score_stride);
+
+    for (v = 0; v + VALUE_VECTORS <= work.vectors; v += VALUE_VECTORS) all_columns<VALUE_VECTORS>(work, v, inverse);
+    for (; v < work.vectors; ++v) all_columns<1>(work, v, inverse);
+}
+
+}  // namespace hydra::HYDRA_ISA

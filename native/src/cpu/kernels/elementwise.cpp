@@ -1,0 +1,112 @@
+// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU, thresholds, and the plain reader that measures
+// memory.
+#include "cpu/kernels/functions.h"
+#include "cpu/simd.h"
+
+namespace hydra::HYDRA_ISA {
+
+namespace {
+
+HYDRA_INLINE F32 silu_of(F32 x) { return div(x, add(broadcast(1.0f), exp(sub(zero(), x)))); }
+
+// Lanes [0, count) of p, zero beyond; count may be negative or more than the lanes.
+HYDRA_INLINE F32 load_some(const float* p, int64_t count) {
+    if (count >= LANES) return load(p);
+    float values[LANES] = {};
+    for (int64_t i = 0; i < count; ++i) values[i] = p[i];
+    return load(values);
+}
+
+HYDRA_INLINE void store_some(float* p, F32 a, int64_t count) {
+    if (count >= LANES) return store(p, a);
+    float values[LANES];
+    store(values, a);
+    for (int64_t i = 0; i < count; ++i) p[i] = values[i];
+}
+
+HYDRA_INLINE F32 quants_of(F32 a, F32 scale) {
+    return max(min(round_even(div(a, scale)), broadcast(127.0f)), broadcast(-127.0f));
+}
+
+// Row `row` of a block from its 32 values. One that is not finite makes the scale NaN, so that the fault shows in every output.
+HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
+    const float largest = float_of_bits(largest_magnitude(a, b));
+    int8_t* quants = block.quants[row];
+    float scale = largest / 127.0f;
+    int32_t sum = 0;
+    if (scale > 0 && scale <= __FLT_MAX__) {
+        store_i8(quants, quants_of(a, broadcast(scale)));
+        store_i8(quants + LANES, quants_of(b, broadcast(scale)));
+        for (int i = 0; i < BLOCK_COLUMNS; ++i) sum += quants[i];
+    } else {
+        scale = scale == 0 ? 0.0f : __builtin_nanf("");
+        __builtin_memset(quants, 0, BLOCK_COLUMNS);
+    }
+    block.scales[row] = scale;
+    block.offsets[row] = -128 * sum;
+    block.sums[row] = scale * static_cast<float>(sum);
+}
+
+}  // namespace
+
+void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row) {
+    const int64_t blocks = out.padded_columns / BLOCK_COLUMNS, first = row / ROW_GROUP * blocks;
+    row %= ROW_GROUP;
+    for (int64_t b = 0; b < blocks; ++b) {
+        const int64_t left = columns - b * BLOCK_COLUMNS;
+        const F32 low = load_some(x + b * BLOCK_COLUMNS, left);
+        const F32 high = load_some(x + b * BLOCK_COLUMNS + LANES, left - LANES);
+        if (quantised) {
+            quantise(low, high, out.quantised[first + b], row);
+        } else {
+            float* values = out.values[first + b].values[row];
+            store(values, low);
+            store(values + LANES, high);
+        }
+    }
+}
+
+void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out) {
+    F32 squares = zero();
+    for (int64_t i = 0; i < n; i += LANES) {
+        const F32 value = load_some(x + i, n - i);
+        squares = fma(value, value, squares);
+    }
+    const float scale = 1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + epsilon);
+    for (int64_t i = 0; i < n; i += LANES) {
+        const F32 value = mul(load_some(x + i, n - i), broadcast(scale));
+        store_some(out + i, mul(value, load_some(weight + i, n - i)), n - i);
+    }
+}
+
+void silu_mul(float* gate, const float* up, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) store(gate + i, mul(silu_of(load(gate + i)), load(up + i)));
+}
+
+void silu(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) store(x + i, silu_of(load(x + i)));
+}
+
+uint32_t above(const float* values, float threshold) { return greater(load(values), broadcast(threshold)); }
+
+uint64_t read(const void* data, int64_t bytes) {
+    // Eight chains of eight words, so that additions never hold the loads up.
+    typedef uint64_t Words __attribute__((vector_size(64), aligned(8), may_alias));
+    constexpr int CHAINS = 8;
+    const Words* p = static_cast<const Words*>(data);
+    const int64_t count = bytes / static_cast<int64_t>(sizeof(Words));
+    Words totals[CHAINS] = {};
+    int64_t i = 0;
+    for (; i + CHAINS <= count; i += CHAINS) {
+#pragma GCC unroll 8
+        for (int c = 0; c < CHAINS; ++c) totals[c] += p[i + c];
+    }
+    for (; i < count; ++i) totals[0] += p[i];
+    uint64_t total = 0;
+    for (int c = 0; c < CHAINS; ++c) {
+        for (int w = 0; w < 8; ++w) total += totals[c][w];
+    }
+    return total;
+}
+
+}  // namespace hydra::HYDRA_ISA

@@ -1,0 +1,24 @@
+// The vector kernels of one instruction set; kernels.h says what each does.
+#pragma once
+
+#include "cpu/kernels.h"
+
+namespace hydra::HYDRA_ISA {
+
+void product_f32(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_f16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+
+void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
+void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
+void silu_mul(float* gate, const float* up, int64_t n);
+void silu(float* x, int64_t n);
+uint32_t above(const float* values, float threshold);
+uint64_t read(const void* data, int64_t bytes);
+
+void attention(const AttentionWork& work);
+
+}  // namespace hydra::HYDRA_ISA

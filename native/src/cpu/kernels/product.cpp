@@ -1,0 +1,285 @@
+// Products of weight tiles with activation rows.
+//
+// A lane is an output row, so that its sum is one chain in column order whatever is computed beside it: nothing is added across lanes. R
+// activation rows are kept in registers against T tiles at a time. A tile comes from memory for the first chunk of rows and from the near cache for
+// the others, which ask for the next tile meanwhile. Few rows take one tile after another, since a single run through memory is what a processor
+// streams fastest (two tiles side by side reach 70 % of it); from PAIRED_ROWS rows on arithmetic is the limit, and two tiles share each activation load.
+#include "cpu/kernels/dot.h"
+#include "cpu/kernels/functions.h"
+
+namespace hydra::HYDRA_ISA {
+
+namespace {
+
+// Rows that the registers hold, per kind of weights: quantised to bytes, to nibbles, 16-bit floats, 32-bit floats.
+#if defined(HYDRA_AVX512)
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int PAIRED_ROWS = 5;
+#elif defined(HYDRA_AVX2)
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, HALF_ROWS = 2, SINGLE_ROWS = 3;
+constexpr int PAIRED_ROWS = 0;  // never
+#else
+constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int PAIRED_ROWS = 0;
+#endif
+
+constexpr int64_t AHEAD = 8192;                // bytes between a read and its prefetch
+constexpr int64_t PAIR_BYTES = int64_t{1} << 18;  // largest pair of tiles of which the second cache holds two
+
+// Asks for weights ahead of their use while the blocks of a chunk of rows are multiplied: so many cache lines for every block, one after another from
+// `next` on. Memory order matters more than exactness, since the processors' own prefetchers follow it.
+struct Prefetch {
+    const uint8_t* next;
+    int lines;
+
+    template <int LINES>
+    HYDRA_INLINE void block() {
+        if (lines == LINES) {
+#pragma GCC unroll 32
+            for (int i = 0; i < LINES; ++i) __builtin_prefetch(next + i * 64, 0, 3);
+        } else {
+            for (int i = 0; i < lines; ++i) __builtin_prefetch(next + i * 64, 0, 2);
+        }
+        next += lines * 64;
+    }
+};
+
+// T tiles, `bytes` apart, of `blocks` blocks each; their products go to out + t * out_stride.
+struct Tiles {
+    const uint8_t* data;
+    int64_t bytes, blocks;
+    float* out;
+    int64_t out_stride;
+};
+
+template <int R, int T>
+HYDRA_INLINE void clear(F32 (&sums)[T][R]) {
+#pragma GCC unroll 2
+    for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) sums[t][r] = zero();
+    }
+}
+
+template <int R, int T>
+HYDRA_INLINE void store_all(const Tiles& tiles, const F32 (&sums)[T][R]) {
+#pragma GCC unroll 2
+    for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) store(tiles.out + t * tiles.out_stride + r * TILE_ROWS, sums[t][r]);
+    }
+}
+
+// Weights in blocks: rows [first, first + R) of the group x.
+template <class Format>
+struct Quantised : Format {
+    using Group = QuantisedBlock;
+    static constexpr int LINES = Format::BLOCK_BYTES / 64 + 1;
+    static HYDRA_INLINE const Group* groups(const Activations& x) { return x.quantised; }
+
+    template <int R, int T>
+    static void multiply(Tiles tiles, const QuantisedBlock* x, int64_t first, Prefetch ahead) {
+        const int64_t scale_bytes = (tiles.blocks * TILE_ROWS * 2 + 63) / 64 * 64;
+        const uint8_t* block = tiles.data + (Format::MINIMUM ? 2 : 1) * scale_bytes;
+        const uint16_t* scales = reinterpret_cast<const uint16_t*>(tiles.data);
+        F32 result[T][R];
+        clear(result);
+        for (int64_t b = 0; b < tiles.blocks; ++b, ++x, block += Format::BLOCK_BYTES, scales += TILE_ROWS) {
+            ahead.block<LINES>();
+            const int8_t* quants = x->quants[first];
+            typename Format::Partial sums[T][R];
+#pragma GCC unroll 8
+            for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+                for (int t = 0; t < T; ++t) sums[t][r] = Format::start(x->offsets[first + r]);
+            }
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; ++i) {
+                typename Format::Weights weights[T][2];
+#pragma GCC unroll 2
+                for (int t = 0; t < T; ++t) Format::load(block + t * tiles.bytes, i, weights[t][0], weights[t][1]);
+#pragma GCC unroll 2
+                for (int half = 0; half < 2; ++half) {
+#pragma GCC unroll 8
+                    for (int r = 0; r < R; ++r) {
+                        const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
+#pragma GCC unroll 2
+                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r], weights[t][half], a);
+                    }
+                }
+            }
+#pragma GCC unroll 2
+            for (int t = 0; t < T; ++t) {
+                const uint16_t* tile_scales = scales + t * tiles.bytes / 2;
+                const F32 scale = load_f16(tile_scales);
+#pragma GCC unroll 8
+                for (int r = 0; r < R; ++r) {
+                    const F32 dot = Format::lanes(sums[t][r], x->offsets[first + r]);
+                    result[t][r] = fma(dot, mul(scale, broadcast(x->scales[first + r])), result[t][r]);
+                }
+                if (Format::MINIMUM) {
+                    const F32 minimum = load_f16(tile_scales + scale_bytes / 2);
+#pragma GCC unroll 8
+                    for (int r = 0; r < R; ++r) {
+                        result[t][r] = fma(minimum, broadcast(x->sums[first + r]), result[t][r]);
+                    }
+                }
+            }
+        }
+        store_all(tiles, result);
+    }
+};
+
+// Weights that are numbers: two sums for each output, of even and of odd columns.
+template <class Format>
+struct Floating : Format {
+    using Group = ValueBlock;
+    static constexpr int LINES = Format::PAIR_BYTES * BLOCK_COLUMNS / 2 / 64;
+    static HYDRA_INLINE const Group* groups(const Activations& x) { return x.values; }
+
+    template <int R, int T>
+    static void multiply(Tiles tiles, const ValueBlock* x, int64_t first, Prefetch ahead) {
+        const uint8_t* pair = tiles.data;
+        F32 even[T][R], odd[T][R];
+        clear(even);
+        clear(odd);
+        for (int64_t b = 0; b < tiles.blocks; ++b, ++x) {
+            ahead.block<LINES>();
+            const float* values = x->values[first];
+            for (int c = 0; c < BLOCK_COLUMNS; c += 2, pair += Format::PAIR_BYTES) {
+#pragma GCC unroll 2
+                for (int t = 0; t < T; ++t) {
+                    F32 w0, w1;
+                    Format::load(pair + t * tiles.bytes, w0, w1);
+#pragma GCC unroll 8
+                    for (int r = 0; r < R; ++r) {
+                        even[t][r] = fma(w0, broadcast(values[r * BLOCK_COLUMNS + c]), even[t][r]);
+                        odd[t][r] = fma(w1, broadcast(values[r * BLOCK_COLUMNS + c + 1]), odd[t][r]);
+                    }
+                }
+            }
+        }
+#pragma GCC unroll 2
+        for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 8
+            for (int r = 0; r < R; ++r) even[t][r] = add(even[t][r], odd[t][r]);
+        }
+        store_all(tiles, even);
+    }
+};
+
+struct Q8 : Bytes {
+    static constexpr int ROWS = BYTE_ROWS, BLOCK_BYTES = 512;
+    static constexpr bool MINIMUM = false;
+};
+
+struct Q4 : Nibbles<true> {
+    static constexpr int ROWS = NIBBLE_ROWS, BLOCK_BYTES = 256;
+    static constexpr bool MINIMUM = false;
+};
+
+struct Q4WithMinimum : Nibbles<false> {
+    static constexpr int ROWS = NIBBLE_ROWS, BLOCK_BYTES = 256;
+    static constexpr bool MINIMUM = true;
+};
+
+// PAIR_BYTES holds two columns of a tile.
+struct Single {
+    static constexpr int ROWS = SINGLE_ROWS, PAIR_BYTES = 128;
+    static HYDRA_INLINE void load(const uint8_t* p, F32& even, F32& odd) {
+        const float* values = reinterpret_cast<const float*>(p);
+        even = hydra::HYDRA_ISA::load(values);
+        odd = hydra::HYDRA_ISA::load(values + LANES);
+    }
+};
+
+struct Half {
+    static constexpr int ROWS = HALF_ROWS, PAIR_BYTES = 64;
+    static HYDRA_INLINE void load(const uint8_t* p, F32& even, F32& odd) {
+        const uint16_t* values = reinterpret_cast<const uint16_t*>(p);
+        even = load_f16(values);
+        odd = load_f16(values + LANES);
+    }
+};
+
+struct Brain {
+    static constexpr int ROWS = HALF_ROWS, PAIR_BYTES = 64;
+    static HYDRA_INLINE void load(const uint8_t* p, F32& even, F32& odd) {
+        load_bf16_pairs(reinterpret_cast<const uint16_t*>(p), even, odd);
+    }
+};
+
+template <class Kernel, int T, int R = Kernel::ROWS>
+HYDRA_INLINE void multiply_rows(int count, const Tiles& tiles, const typename Kernel::Group* x, int64_t first, Prefetch ahead) {
+    if constexpr (R > 0) {
+        if (count == R) return Kernel::template multiply<R, T>(tiles, x, first, ahead);
+        multiply_rows<Kernel, T, R - 1>(count, tiles, x, first, ahead);
+    }
+}
+
+// Rows of the chunk that begins with row `row`: as many as registers hold, and no further than the group.
+template <class Kernel>
+HYDRA_INLINE int chunk_of(int row, int rows) {
+    const int group = ROW_GROUP - row % ROW_GROUP, left = rows - row;
+    const int most = group < left ? group : left;
+    return most < Kernel::ROWS ? most : Kernel::ROWS;
+}
+
+template <class Kernel, int T>
+void multiply_tiles(Tiles tiles, const Activations& x, int rows) {
+    int chunks = 0;
+    for (int row = 0; row < rows; row += chunk_of<Kernel>(row, rows)) ++chunks;
+    const int lines = (T * Kernel::LINES + chunks - 1) / chunks;
+    Prefetch ahead = {tiles.data + (T * chunks > 1 ? T * tiles.bytes : AHEAD), lines};
+    for (int row = 0; row < rows;) {
+        const int count = chunk_of<Kernel>(row, rows);
+        multiply_rows<Kernel, T>(count, tiles, Kernel::groups(x) + row / ROW_GROUP * tiles.blocks, row % ROW_GROUP, ahead);
+        row += count;
+        tiles.out += count * TILE_ROWS;
+        ahead.next += tiles.blocks * lines * 64;
+    }
+}
+
+template <class Kernel>
+HYDRA_INLINE void product(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    const int64_t bytes = matrix.tile_bytes, stride = int64_t{rows} * TILE_ROWS;
+    const uint8_t* data = matrix.data + first_tile * bytes;
+    const auto from = [&](int t) {
+        return Tiles{data + t * bytes, bytes, matrix.padded_columns / BLOCK_COLUMNS, out + t * stride, stride};
+    };
+    int t = 0;
+    if constexpr (PAIRED_ROWS > 0) {
+        if (rows >= PAIRED_ROWS && 2 * bytes <= PAIR_BYTES) {
+            for (; t + 2 <= tiles; t += 2) multiply_tiles<Kernel, 2>(from(t), x, rows);
+        }
+    }
+    for (; t < tiles; ++t) multiply_tiles<Kernel, 1>(from(t), x, rows);
+}
+
+}  // namespace
+
+void product_f32(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Floating<Single>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_f16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Floating<Half>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Floating<Brain>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Quantised<Q8>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Quantised<Q4>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Quantised<Q4WithMinimum>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+}  // namespace hydra::HYDRA_ISA

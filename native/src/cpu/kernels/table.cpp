@@ -1,0 +1,24 @@
+// The kernel table of the instruction set that this file is compiled for.
+#include "cpu/kernels.h"
+#include "cpu/kernels/functions.h"
+
+#define HYDRA_STRING2(name) #name
+#define HYDRA_STRING(name) HYDRA_STRING2(name)
+
+namespace hydra::HYDRA_ISA {
+
+extern const Kernels kernels;
+
+const Kernels kernels = {
+    HYDRA_STRING(HYDRA_ISA),
+    {product_f32, product_f16, product_bf16, product_q8_0, product_q4_0, product_q4_1},
+    prepare,
+    rms_norm,
+    silu_mul,
+    silu,
+    attention,
+    above,
+    read,
+};
+
+}  // namespace hydra::HYDRA_ISA

@@ -1,0 +1,125 @@
+// LM head product + the best entries of each row, without storing logits unless asked to.
+#include <cmath>
+#include <cstring>
+
+#include "cpu/product.h"
+#include "hydra4j/program.h"
+
+namespace hydra {
+
+namespace {
+
+// The k best of what a thread has seen of one row, best first, equal values in order of arrival.
+struct Best {
+    float values[HYDRA_MAX_TOP];
+    int32_t indices[HYDRA_MAX_TOP];
+
+    void clear(int k) {
+        for (int i = 0; i < k; ++i) {
+            values[i] = -INFINITY;
+            indices[i] = 0;
+        }
+    }
+
+    void insert(int k, float value, int32_t index) {
+        int i = k - 1;
+        for (; i > 0 && values[i - 1] < value; --i) {
+            values[i] = values[i - 1];
+            indices[i] = indices[i - 1];
+        }
+        values[i] = value;
+        indices[i] = index;
+    }
+};
+
+struct LmHead : Operation {
+    const hydra_rows* rows;
+    bool last_row_only;
+    RowSource source;
+    const hydra_matrix* weight;
+    const float* bias;
+    const int32_t* ids;
+    hydra_top* top;
+    float* logits;
+    std::unique_ptr<Best[]> best;  // [threads][HYDRA_MAX_ROWS]
+
+    void run(const Worker& worker) override {
+        const int active = rows->active();
+        if (active == 0) return;
+        const int first = last_row_only ? active - 1 : 0, count = active - first, k = top->k;
+        const PackedMatrix& matrix = weight->packed;
+        const Activations x = prepare_rows(worker, source, first, count, is_quantised(matrix.type));
+        Best* own = best.get() + worker.thread * HYDRA_MAX_ROWS;
+        for (int r = 0; r < count; ++r) own[r].clear(k);
+        for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
+                  worker.own().product.get(), [&](int64_t tile, float* values) {
+                      const int64_t n = tile * TILE_ROWS;
+                      const int lanes = lanes_of(matrix, tile);
+                      const uint32_t real = 0xffffu >> (TILE_ROWS - lanes);
+                      for (int r = 0; r < count; ++r) {
+                          float* value = values + r * TILE_ROWS;
+                          if (bias != nullptr) {
+                              for (int l = 0; l < lanes; ++l) value[l] += bias[n + l];
+                          }
+                          if (logits != nullptr)
+                              std::memcpy(logits + r * matrix.rows + n, value, sizeof(float) * lanes);
+                          uint32_t better = worker.kernels().above(value, own[r].values[k - 1]) & real;
+                          for (; better != 0; better &= better - 1) {
+                              const int lane = __builtin_ctz(better);
+                              if (value[lane] > own[r].values[k - 1]) {
+                                  own[r].insert(k, value[lane], static_cast<int32_t>(n + lane));
+                              }
+                          }
+                      }
+                  });
+        worker.barrier();
+        // Threads hold ascending ranges of rows of the matrix: merging them in order keeps the smaller index first.
+        for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
+            Best merged = best[r];
+            for (int t = 1; t < worker.threads; ++t) {
+                const Best& other = best[t * HYDRA_MAX_ROWS + r];
+                for (int i = 0; i < k && other.values[i] > merged.values[k - 1]; ++i) {
+                    merged.insert(k, other.values[i], other.indices[i]);
+                }
+            }
+            for (int i = 0; i < k; ++i) {
+                top->ids[r * k + i] = ids != nullptr ? ids[merged.indices[i]] : merged.indices[i];
+                top->values[r * k + i] = merged.values[i];
+            }
+        }
+    }
+};
+
+}  // namespace
+
+}  // namespace hydra
+
+hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_row_only,
+                                   const hydra_buffer* x, const hydra_matrix* weight, const hydra_buffer* bias,
+                                   const hydra_buffer* ids, hydra_top* top, hydra_buffer* logits) {
+    return hydra::guarded("hydra_program_lm_head", [&] {
+        HYDRA_REQUIRE(program && rows && weight && top, "an argument is null");
+        const int64_t vocabulary = weight->packed.rows;
+        hydra::require_floats(x, HYDRA_MAX_ROWS, weight->packed.columns, "x");
+        if (bias) hydra::require_floats(bias, 1, vocabulary, "bias");
+        if (ids) hydra::require_floats(ids, 1, vocabulary, "ids");
+        if (logits) hydra::require_floats(logits, last_row_only ? 1 : HYDRA_MAX_ROWS, vocabulary, "logits");
+        HYDRA_REQUIRE(x != logits, "logits must not be x");
+        HYDRA_REQUIRE(top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", top->k,
+                      static_cast<long long>(vocabulary));
+        for (int64_t i = 0; ids && i < vocabulary; ++i) {
+            HYDRA_REQUIRE(ids->ints()[i] >= 0, "entry %lld of ids is %d", static_cast<long long>(i), ids->ints()[i]);
+        }
+        program->record<hydra::LmHead>(weight->packed.columns, 0);
+        auto& op = static_cast<hydra::LmHead&>(*program->operations.back());
+        op.rows = rows;
+        op.last_row_only = last_row_only != 0;
+        op.source = {x->floats(), weight->packed.columns, nullptr, 0};
+        op.weight = weight;
+        op.bias = bias ? bias->floats() : nullptr;
+        op.ids = ids ? ids->ints() : nullptr;
+        op.top = top;
+        op.logits = logits ? logits->floats() : nullptr;
+        op.best.reset(new hydra::Best[program->backend->team.threads() * HYDRA_MAX_ROWS]);
+    });
+}

@@ -1,0 +1,76 @@
+// What operations around a matrix product share: preparing activation rows, walking over tiles, checking shapes.
+#pragma once
+
+#include <algorithm>
+
+#include "cpu/matrix.h"
+#include "cpu/sequence.h"
+#include "program/buffer.h"
+#include "program/error.h"
+#include "program/program.h"
+
+namespace hydra {
+
+// Refuses a buffer that is null or smaller than rows x columns floats.
+inline void require_floats(const hydra_buffer* buffer, int64_t rows, int64_t columns, const char* name) {
+    HYDRA_REQUIRE(buffer != nullptr, "%s is null", name);
+    HYDRA_REQUIRE(buffer->bytes >= rows * columns * 4, "%s has %lld bytes, must have %lld x %lld floats", name,
+                  static_cast<long long>(buffer->bytes), static_cast<long long>(rows), static_cast<long long>(columns));
+}
+
+inline void require_shape(const hydra_matrix* matrix, int64_t rows, int64_t columns, const char* name) {
+    HYDRA_REQUIRE(matrix != nullptr, "%s is null", name);
+    HYDRA_REQUIRE(matrix->packed.rows == rows && matrix->packed.columns == columns,
+                  "%s is [%lld][%lld], must be [%lld][%lld]", name, static_cast<long long>(matrix->packed.rows),
+                  static_cast<long long>(matrix->packed.columns), static_cast<long long>(rows),
+                  static_cast<long long>(columns));
+}
+
+// How the activation rows of an operation come about: x[rows][columns], normalised first where norm is not null.
+struct RowSource {
+    const float* x;
+    int64_t columns;
+    const float* norm;
+    float epsilon;
+};
+
+// Prepares `rows` rows starting with row `first` for products with quantised (or not) weights. A single row is prepared
+// by each thread for itself, which is cheaper than waiting for another; several are shared out, and a barrier follows.
+// Both give the same bits.
+inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows, bool quantised) {
+    const bool alone = rows == 1;
+    Activations view = (alone ? worker.own().row : worker.scratch().rows).activations;
+    view.padded_columns = (source.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS;
+    const int64_t begin = alone ? 0 : worker.begin(rows), end = alone ? 1 : worker.end(rows);
+    for (int64_t r = begin; r < end; ++r) {
+        const float* row = source.x + (first + r) * source.columns;
+        if (source.norm != nullptr) {
+            worker.kernels().rms_norm(row, source.norm, source.columns, source.epsilon, worker.own().normed.get());
+            row = worker.own().normed.get();
+        }
+        worker.kernels().prepare(row, source.columns, quantised, view, static_cast<int>(r));
+    }
+    if (!alone) worker.barrier();
+    return view;
+}
+
+// Calls use(tile, values) for tiles [begin, end): values[r * TILE_ROWS + lane] of output row tile * TILE_ROWS + lane
+// and activation row r.
+template <class Use>
+void for_tiles(const Worker& worker, const PackedMatrix& matrix, const Activations& x, int rows, int64_t begin,
+               int64_t end, float* scratch, Use&& use) {
+    const auto product = worker.kernels().product[product_index(matrix.type)];
+    const int64_t group = rows <= 8 ? MAX_TILES : 1;
+    for (int64_t tile = begin; tile < end; tile += group) {
+        const int tiles = static_cast<int>(std::min(group, end - tile));
+        product(matrix, tile, tiles, x, rows, scratch);
+        for (int t = 0; t < tiles; ++t) use(tile + t, scratch + static_cast<int64_t>(t) * rows * TILE_ROWS);
+    }
+}
+
+// Lanes of a tile that are rows of the matrix.
+inline int lanes_of(const PackedMatrix& matrix, int64_t tile) {
+    return static_cast<int>(std::min<int64_t>(TILE_ROWS, matrix.rows - tile * TILE_ROWS));
+}
+
+}  // namespace hydra

@@ -1,0 +1,237 @@
+// Sixteen float lanes, the unit in which every CPU kernel computes, for the instruction set that this file is compiled
+// for.
+//
+// HYDRA_ISA names the namespace: avx512, avx2 or portable. Each operation is the same IEEE operation on every
+// instruction set (fma is one rounding everywhere), so that kernels written in it give the same bits on all of them.
+// Only intrinsics and built-in types are used here: code of the standard library that was compiled for a newer
+// processor must not be merged into the rest of the program.
+#pragma once
+
+#include <stdint.h>
+
+#include "cpu/half.h"
+
+#if defined(HYDRA_AVX512) || defined(HYDRA_AVX2)
+// GCC 12 takes the header's own "undefined" values for forgotten initialisers (GCC bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#endif
+
+#define HYDRA_INLINE inline __attribute__((always_inline))
+
+namespace hydra::HYDRA_ISA {
+
+constexpr int LANES = 16;
+
+#if defined(HYDRA_AVX512)
+
+struct F32 {
+    __m512 v;
+};
+
+HYDRA_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
+HYDRA_INLINE F32 broadcast(float x) { return {_mm512_set1_ps(x)}; }
+HYDRA_INLINE F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+HYDRA_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
+HYDRA_INLINE F32 load_f16(const uint16_t* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+// The even ones and the odd ones of 32 bfloat16 values.
+HYDRA_INLINE void load_bf16_pairs(const uint16_t* p, F32& even, F32& odd) {
+    const __m512i both = _mm512_loadu_si512(p);
+    even.v = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+    odd.v = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+}
+// Stores whole numbers -128 <= a <= 127 as bytes.
+HYDRA_INLINE void store_i8(int8_t* p, F32 a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+// The bits of the greatest |value|, where an infinity is greater than any number and NaN greater than that.
+HYDRA_INLINE uint32_t largest_magnitude(F32 a, F32 b) {
+    const __m512i most = _mm512_set1_epi32(0x7fffffff);
+    return _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a.v), most),
+                                                    _mm512_and_si512(_mm512_castps_si512(b.v), most)));
+}
+HYDRA_INLINE F32 add(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+HYDRA_INLINE F32 sub(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+HYDRA_INLINE F32 mul(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+HYDRA_INLINE F32 div(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+HYDRA_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+HYDRA_INLINE F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+HYDRA_INLINE F32 round_even(F32 a) {
+    return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+// a * 2^n for whole n with -126 <= n <= 127.
+HYDRA_INLINE F32 scale2(F32 a, F32 n) {
+    return {_mm512_mul_ps(a.v, _mm512_castsi512_ps(_mm512_slli_epi32(
+                                   _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23)))};
+}
+// Bit i is set where lane i of a is greater than lane i of b.
+HYDRA_INLINE uint32_t greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
+
+#elif defined(HYDRA_AVX2)
+
+struct F32 {
+    __m256 a, b;
+};
+
+HYDRA_INLINE F32 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+HYDRA_INLINE F32 broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+HYDRA_INLINE F32 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+HYDRA_INLINE void store(float* p, F32 x) {
+    _mm256_storeu_ps(p, x.a);
+    _mm256_storeu_ps(p + 8, x.b);
+}
+HYDRA_INLINE F32 load_f16(const uint16_t* p) {
+    return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+            _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+}
+HYDRA_INLINE void load_bf16_pairs(const uint16_t* p, F32& even, F32& odd) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16));
+    const __m256i high = _mm256_set1_epi32(static_cast<int>(0xffff0000));
+    even = {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
+    odd = {_mm256_castsi256_ps(_mm256_and_si256(a, high)), _mm256_castsi256_ps(_mm256_and_si256(b, high))};
+}
+HYDRA_INLINE void store_i8(int8_t* p, F32 x) {
+    const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b));
+    const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+HYDRA_INLINE uint32_t largest_magnitude(F32 x, F32 y) {
+    const __m256 most = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+    const __m256i a =
+        _mm256_max_epu32(_mm256_castps_si256(_mm256_and_ps(x.a, most)), _mm256_castps_si256(_mm256_and_ps(x.b, most)));
+    const __m256i b =
+        _mm256_max_epu32(_mm256_castps_si256(_mm256_and_ps(y.a, most)), _mm256_castps_si256(_mm256_and_ps(y.b, most)));
+    const __m256i c = _mm256_max_epu32(a, b);
+    __m128i d = _mm_max_epu32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1));
+    d = _mm_max_epu32(d, _mm_shuffle_epi32(d, 0x4e));
+    d = _mm_max_epu32(d, _mm_shuffle_epi32(d, 0xb1));
+    return static_cast<uint32_t>(_mm_cvtsi128_si32(d));
+}
+HYDRA_INLINE F32 add(F32 x, F32 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+HYDRA_INLINE F32 sub(F32 x, F32 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+HYDRA_INLINE F32 mul(F32 x, F32 y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+HYDRA_INLINE F32 div(F32 x, F32 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+HYDRA_INLINE F32 max(F32 x, F32 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+HYDRA_INLINE F32 min(F32 x, F32 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+HYDRA_INLINE F32 fma(F32 x, F32 y, F32 z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+HYDRA_INLINE F32 round_even(F32 x) {
+    return {_mm256_round_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+            _mm256_round_ps(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+HYDRA_INLINE __m256 power_of_two(__m256 n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
+HYDRA_INLINE F32 scale2(F32 x, F32 n) {
+    return {_mm256_mul_ps(x.a, power_of_two(n.a)), _mm256_mul_ps(x.b, power_of_two(n.b))};
+}
+HYDRA_INLINE uint32_t greater(F32 x, F32 y) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ))) |
+           static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))) << 8;
+}
+
+#else
+
+struct F32 {
+    float v[LANES];
+};
+
+#define HYDRA_LANEWISE(expression)                       \
+    F32 r;                                               \
+    for (int i = 0; i < LANES; ++i) r.v[i] = expression; \
+    return r
+
+HYDRA_INLINE F32 broadcast(float x) { HYDRA_LANEWISE(x); }
+HYDRA_INLINE F32 zero() { return broadcast(0.0f); }
+HYDRA_INLINE F32 load(const float* p) { HYDRA_LANEWISE(p[i]); }
+HYDRA_INLINE void store(float* p, F32 a) {
+    for (int i = 0; i < LANES; ++i) p[i] = a.v[i];
+}
+HYDRA_INLINE F32 load_f16(const uint16_t* p) { HYDRA_LANEWISE(half_to_float(p[i])); }
+HYDRA_INLINE void load_bf16_pairs(const uint16_t* p, F32& even, F32& odd) {
+    for (int i = 0; i < LANES; ++i) {
+        even.v[i] = bfloat_to_float(p[2 * i]);
+        odd.v[i] = bfloat_to_float(p[2 * i + 1]);
+    }
+}
+HYDRA_INLINE void store_i8(int8_t* p, F32 a) {
+    for (int i = 0; i < LANES; ++i) p[i] = static_cast<int8_t>(a.v[i]);
+}
+HYDRA_INLINE uint32_t largest_magnitude(F32 a, F32 b) {
+    uint32_t most = 0;
+    for (int i = 0; i < LANES; ++i) {
+        const uint32_t x = bits_of_float(a.v[i]) & 0x7fffffff, y = bits_of_float(b.v[i]) & 0x7fffffff;
+        most = x > most ? x : most;
+        most = y > most ? y : most;
+    }
+    return most;
+}
+HYDRA_INLINE F32 add(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] + b.v[i]); }
+HYDRA_INLINE F32 sub(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] - b.v[i]); }
+HYDRA_INLINE F32 mul(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] * b.v[i]); }
+HYDRA_INLINE F32 div(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] / b.v[i]); }
+HYDRA_INLINE F32 max(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
+HYDRA_INLINE F32 min(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
+HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { HYDRA_LANEWISE(__builtin_fmaf(a.v[i], b.v[i], c.v[i])); }
+HYDRA_INLINE F32 round_even(F32 a) { HYDRA_LANEWISE(__builtin_rintf(a.v[i])); }
+HYDRA_INLINE float power_of_two(float n) {
+    union {
+        uint32_t u;
+        float f;
+    } bits = {static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23};
+    return bits.f;
+}
+HYDRA_INLINE F32 scale2(F32 a, F32 n) { HYDRA_LANEWISE(a.v[i] * power_of_two(n.v[i])); }
+HYDRA_INLINE uint32_t greater(F32 a, F32 b) {
+    uint32_t mask = 0;
+    for (int i = 0; i < LANES; ++i) mask |= static_cast<uint32_t>(a.v[i] > b.v[i]) << i;
+    return mask;
+}
+
+#undef HYDRA_LANEWISE
+
+#endif
+
+// Sum of the lanes in a fixed order: halves onto halves.
+HYDRA_INLINE float sum(F32 a) {
+    float v[LANES];
+    store(v, a);
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; ++i) v[i] += v[i + width];
+    }
+    return v[0];
+}
+
+HYDRA_INLINE float maximum(F32 a) {
+    float v[LANES];
+    store(v, a);
+    float m = v[0];
+    for (int i = 1; i < LANES; ++i) m = v[i] > m ? v[i] : m;
+    return m;
+}
+
+// e^x to about 2 units in the last place; x below -87.3 counts as -87.3 (1.2e-38), x above 88 as 88. Polynomial on [-ln
+// 2 / 2, ln 2 / 2] by Taylor's series to degree 7.
+HYDRA_INLINE F32 exp(F32 x) {
+    F32 bounded = min(max(x, broadcast(-87.3f)), broadcast(88.0f));
+    F32 n = round_even(mul(bounded, broadcast(1.44269504f)));
+    F32 r = fma(n, broadcast(-0.693359375f), bounded);
+    r = fma(n, broadcast(2.12194440e-4f), r);
+    F32 p = broadcast(1.0f / 5040);
+    p = fma(p, r, broadcast(1.0f / 720));
+    p = fma(p, r, broadcast(1.0f / 120));
+    p = fma(p, r, broadcast(1.0f / 24));
+    p = fma(p, r, broadcast(1.0f / 6));
+    p = fma(p, r, broadcast(0.5f));
+    p = fma(p, r, broadcast(1.0f));
+    p = fma(p, r, broadcast(1.0f));
+    return scale2(p, n);
+}
+
+}  // namespace hydra::HYDRA_ISA

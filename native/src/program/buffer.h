@@ -1,0 +1,19 @@
+// What is behind hydra_buffer and hydra_file.
+#pragma once
+
+#include "cpu/memory.h"
+#include "hydra4j/buffer.h"
+
+struct hydra_buffer {
+    int64_t bytes;
+    hydra::Aligned<uint8_t> data;
+
+    float* floats() { return reinterpret_cast<float*>(data.get()); }
+    const float* floats() const { return reinterpret_cast<const float*>(data.get()); }
+    const int32_t* ints() const { return reinterpret_cast<const int32_t*>(data.get()); }
+};
+
+struct hydra_file {
+    void* data;
+    int64_t bytes;
+};

@@ -1,0 +1,229 @@
+#include "kv.h"
+#include "trees.h"
+
+namespace hydra::test {
+namespace {
+
+constexpr int WIDTH = 20, LENGTH = 29;
+
+// A planted tree of few different tokens, the base's answers, a filled cache and hidden states.
+struct Step {
+    Shape shape;
+    std::vector<int32_t> tokens, answers;
+    Pass pass;
+    Tree planted;
+    Top best;
+    Pool kv;
+    KvSlot slots;
+    std::vector<Floats> cache;
+    Floats hidden_values;
+    Buffer hidden, pending;
+    Rows pending_rows;
+
+    Step(hydra_backend* backend, Random& random, const Shape& made, int kinds)
+        : shape(made),
+          pass(backend, LENGTH),
+          planted(tree(backend, made)),
+          best(top(backend, 2)),
+          kv(pool(backend, 2, 2, 24, PAGES)),
+          slots{kv, pass.sequence},
+          hidden_values(random.normal(made.nodes() * WIDTH)),
+          hidden(padded_rows(backend, hidden_values, WIDTH)),
+          pending(poisoned(backend, WIDTH)),
+          pending_rows(rows(pass.sequence)) {
+        for (int i = 0; i < shape.nodes(); ++i) {
+            tokens.push_back(random.below(kinds));
+            answers.push_back(random.below(kinds));
+            best->ids[2 * i] = answers[i];
+            best->ids[2 * i + 1] = -9;
+        }
+        plant(pass, planted, tokens);
+        for (int slot = 0; slot < LENGTH + shape.nodes(); ++slot) {
+            cache.push_back(random.normal(slots.width()));
+            slots.fill(slot, cache[slot]);
+        }
+    }
+
+    void run(bool append = false) {
+        must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, pending_rows, pending, append));
+        pass.run();
+    }
+
+    // All paths one by one: the longest whose tokens the base would have chosen, the first among equals.
+    std::vector<int32_t> longest() const {
+        std::vector<int32_t> found{0};
+        for (int node = 1; node < shape.nodes(); ++node) {
+            const std::vector<int32_t> path = shape.path(node);
+            bool right = true;
+            for (size_t i = 1; i < path.size(); ++i) right = right && tokens[path[i]] == answers[path[i - 1]];
+            if (right && path.size() > found.size()) found = path;
+        }
+        return found;
+    }
+};
+
+TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
+    Random random(1);
+    int ties = 0, longer = 0;
+    for (int round = 0; round < 60; ++round) {
+        const int sizes[] = {1, 2, 5, 17, 33, 64};
+        const Backend backend = open_backend(round % 3 + 1);
+        Step step(backend, random, random_shape(random, sizes[round % 6]), 1 + round % 4);
+        const std::vector<int32_t> path = step.longest();
+        const int count = static_cast<int>(path.size());
+        step.run();
+        const hydra_step_result& result = *hydra_sequence_result(step.pass.sequence);
+        ASSERT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), path);
+        for (int i = 0; i < count; ++i) EXPECT_EQ(result.tokens[i], step.tokens[path[i]]);
+        EXPECT_EQ(result.length, LENGTH + count);
+        EXPECT_EQ(result.root, step.answers[path.back()]);
+        EXPECT_EQ(result.nodes, step.shape.nodes());
+        // The cache holds the path behind what was verified before.
+        for (int slot = 0; slot < LENGTH; ++slot) ASSERT_TRUE(same_bits(step.slots.all(slot), step.cache[slot]));
+        for (int i = 0; i < count; ++i) {
+            ASSERT_TRUE(same_bits(step.slots.all(LENGTH + i), step.cache[LENGTH + path[i]])) << i;
+        }
+        // The hidden states of the path wait for the drafter.
+        EXPECT_EQ(hydra_rows_count(step.pending_rows), count);
+        EXPECT_EQ(step.pending_rows->first, LENGTH);
+        Floats waiting;
+        for (int32_t node : path) append(waiting, row_of(step.hidden_values, node, WIDTH));
+        EXPECT_TRUE(same_bits(contents(step.pending, count * WIDTH), waiting));
+        EXPECT_TRUE(untouched_behind(step.pending, count * WIDTH));
+        for (int i = 0; i < count; ++i) {
+            EXPECT_EQ(step.pending_rows->positions[i], LENGTH + i);
+            EXPECT_EQ(step.pending_rows->ancestors[i], ~uint64_t{0} >> (63 - i));
+        }
+        longer += count > 2;
+        ties += count > 1 && std::count(step.shape.depths.begin(), step.shape.depths.end(), count - 1) > 1;
+    }
+    EXPECT_GT(longer, 10);
+    EXPECT_GT(ties, 10);
+}
+
+TEST(Accept, TakesTheFirstOfEquallyLongPaths) {
+    const Backend backend = open_backend();
+    Random random(2);
+    // Only one kind of token: all are right, and nodes 3, 4 and 5 are the deepest.
+    Step step(backend, random, Shape{{-1, 0, 0, 2, 1, 2}, {0, 3, 1, 1, 0, 0}, {0, 1, 1, 2, 2, 2}}, 1);
+    step.run();
+    const hydra_step_result& result = *hydra_sequence_result(step.pass.sequence);
+    EXPECT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), (std::vector<int32_t>{0, 2, 3}));
+}
+
+TEST(Accept, AppendsToThePendingRowsThatEndThere) {
+    const Backend backend = open_backend();
+    Random random(3);
+    Shape chain;
+    for (int i = 0; i < 3; ++i) chain.add(i, 0);
+    Step step(backend, random, chain, 1);
+    // Five rows wait, the last of them just before the planted root.
+    step.pending_rows->set_chain(LENGTH - 5, 5);
+    const Floats waiting = random.normal(5 * WIDTH);
+    must(hydra_buffer_write(step.pending, 0, waiting.data(), 5 * WIDTH * 4));
+    step.run(true);
+    EXPECT_EQ(hydra_rows_count(step.pending_rows), 9);
+    EXPECT_EQ(step.pending_rows->first, LENGTH - 5);
+    Floats expected = waiting;
+    append(expected, step.hidden_values);
+    EXPECT_TRUE(same_bits(contents(step.pending, 9 * WIDTH), expected));
+}
+
+TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
+    const Backend backend = open_backend();
+    Random random(3);
+    Shape chain;
+    for (int i = 0; i < 39; ++i) chain.add(i, 0);
+    const std::pair<int, int> waiting[] = {{LENGTH - 6, 5}, {LENGTH - 25, 25}, {LENGTH, 0}};
+    for (const auto& [first, count] : waiting) {
+        Step step(backend, random, chain, 1);
+        step.pending_rows->set_chain(first, count);
+        step.run(true);
+        EXPECT_EQ(hydra_rows_count(step.pending_rows), 40);
+        EXPECT_EQ(step.pending_rows->first, LENGTH);
+        EXPECT_TRUE(same_bits(contents(step.pending, 40 * WIDTH), step.hidden_values));
+    }
+}
+
+TEST(Accept, DoesNothingAfterARewind) {
+    const Backend backend = open_backend(2);
+    Random random(4);
+    Step step(backend, random, random_shape(random, 9), 1);
+    must(hydra_sequence_rewind(step.pass.sequence, 11, 4));
+    step.run();
+    EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->length, 11);
+    EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->root, 4);
+    EXPECT_EQ(hydra_rows_count(step.pending_rows), 0);
+}
+
+TEST(Accept, StaysWithinTheNodesThatWerePlanted) {
+    const Backend backend = open_backend();
+    Random random(4);
+    Step step(backend, random, random_shape(random, 3), 1);
+    const Shape larger = random_shape(random, 64);
+    must(hydra_tree_set(step.planted, larger.parents.data(), larger.ranks.data(), 64));
+    step.run();
+    EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->nodes, 3);
+    EXPECT_LE(hydra_sequence_result(step.pass.sequence)->length, LENGTH + 3);
+}
+
+TEST(Accept, RefusesWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    Random random(5);
+    Step step(backend, random, random_shape(random, 5), 1);
+    const Pass other(backend);
+    const auto record = [&](const Buffer& hidden, hydra_rows* pending_rows, const Buffer& pending) {
+        return hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, hidden,
+                                    pending_rows, pending, 0);
+    };
+    expect_refused(record({}, step.pending_rows, step.pending), "hidden is null");
+    expect_refused(record(step.hidden, step.pending_rows, {}), "pending is null");
+    expect_refused(record(step.hidden, step.pending_rows, floats(backend, Floats(9))), "pending has 36 bytes");
+    expect_refused(record(step.hidden, step.pending_rows, step.hidden), "pending must not be hidden");
+    expect_refused(record(step.hidden, nullptr, step.pending), "pending without pending_rows");
+    expect_refused(record(step.hidden, step.pass.rows, step.pending), "pending_rows must not be the rows of the pass");
+    expect_refused(record(step.hidden, other.rows, step.pending), "pending_rows belong to another sequence");
+    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, nullptr, step.kv, nullptr,
+                                        nullptr, nullptr, 0),
+                   "null");
+}
+
+TEST(Accept, RefusesADrafterWithAShorterContext) {
+    const Backend backend = open_backend();
+    Random random(5);
+    Step step(backend, random, random_shape(random, 5), 1);
+    step.pass.rows->position_limit = 100;
+    step.pending_rows->position_limit = 99;
+    must(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, step.hidden,
+                              step.pending_rows, step.pending, 0));
+    expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
+}
+
+TEST(Advance, CountsAllRowsAsVerified) {
+    const Backend backend = open_backend(2);
+    Random random(6);
+    const Floats values = random.normal(17 * WIDTH);
+    const Buffer hidden = padded_rows(backend, values, WIDTH), pending = poisoned(backend, WIDTH);
+    const Top best = top(backend, 3);
+    best->ids[0] = 42;
+    for (bool last : {false, true}) {
+        Pass pass(backend, 8);
+        const Rows pending_rows = rows(pass.sequence);
+        pass.chain_of(17);
+        hydra_top* answer = last ? static_cast<hydra_top*>(best) : nullptr;
+        must(hydra_program_advance(pass.program, pass.rows, answer, hidden, pending_rows, pending));
+        pass.run();
+        const hydra_step_result& result = *hydra_sequence_result(pass.sequence);
+        EXPECT_EQ(result.length, 25);
+        EXPECT_EQ(result.root, last ? 42 : -1);
+        EXPECT_EQ(result.nodes, 17);
+        EXPECT_EQ(result.emitted, 0);
+        EXPECT_EQ(hydra_rows_count(pending_rows), 17);
+        EXPECT_EQ(pending_rows->first, 8);
+        EXPECT_TRUE(same_bits(contents(pending, 17 * WIDTH), values));
+        EXPECT_TRUE(untouched_behind(pending, 17 * WIDTH));
+    }
+}
+
+}  // namespace
+}  // namespace hydra::test

@@ -1,0 +1,166 @@
+#include "kv.h"
+#include "trees.h"
+
+namespace hydra::test {
+namespace {
+
+struct Case {
+    int heads, kv_heads, head_size, prefix;
+    Shape shape;
+};
+
+// Queries, keys and values of all nodes and of the prefix, the same for every backend.
+struct Data {
+    Case made;
+    Floats queries;          // [nodes][heads * head_size]
+    std::vector<Floats> kv;  // by slot, as KvSlot::all
+
+    Data(const Case& c, uint32_t seed) : made(c) {
+        Random random(seed);
+        queries = random.normal(int64_t{c.shape.nodes()} * c.heads * c.head_size, 2.0f);
+        for (int slot = 0; slot < c.prefix + c.shape.nodes(); ++slot) {
+            kv.push_back(random.normal(2 * c.kv_heads * c.head_size));
+        }
+    }
+
+    int width() const { return made.heads * made.head_size; }
+    Floats keys(int head, int slot) const { return row_of(kv[slot], 2 * head, made.head_size); }
+    Floats values(int head, int slot) const { return row_of(kv[slot], 2 * head + 1, made.head_size); }
+
+    // The slots that a node sees.
+    std::vector<int> seen_by(int node) const {
+        std::vector<int> slots;
+        for (int slot = 0; slot < made.prefix; ++slot) slots.push_back(slot);
+        for (int32_t ancestor : made.shape.path(node)) slots.push_back(made.prefix + ancestor);
+        return slots;
+    }
+};
+
+// Attention of the tree's nodes in one pass; everything that no node may see is NaN.
+Floats run_tree(hydra_backend* backend, const Data& data) {
+    const Case& c = data.made;
+    const int nodes = c.shape.nodes();
+    Pass pass(backend, c.prefix);
+    const Pool kv = pool(backend, 1, c.kv_heads, c.head_size, PAGES);
+    const KvSlot slots{kv, pass.sequence};
+    const Tree planted = tree(backend, c.shape);
+    plant(pass, planted, {});
+    for (int slot = 0; slot < PAGES * HYDRA_PAGE_POSITIONS; ++slot) {
+        slots.fill(slot, slot < c.prefix + nodes ? data.kv[slot] : Floats(slots.width(), NAN));
+    }
+    const Buffer query = padded_rows(backend, data.queries, data.width()), out = poisoned(backend, data.width());
+    must(hydra_program_attention(pass.program, pass.rows, query, c.heads, kv, 0, out));
+    pass.run();
+    EXPECT_TRUE(untouched_behind(out, nodes * data.width()));
+    return contents(out, nodes * data.width());
+}
+
+// Attention of the last node of a path as the next token behind its ancestors, each of which is verified.
+Floats run_path_end(hydra_backend* backend, const Data& data, int node) {
+    const std::vector<int> seen = data.seen_by(node);
+    Data alone(data.made, 0);
+    alone.made.prefix = static_cast<int>(seen.size()) - 1;
+    alone.made.shape = Shape{};
+    alone.queries = row_of(data.queries, node, data.width());
+    alone.kv.clear();
+    for (int slot : seen) alone.kv.push_back(data.kv[slot]);
+    return run_tree(backend, alone);
+}
+
+Doubles reference(const Data& data) {
+    Doubles out;
+    for (int node = 0; node < data.made.shape.nodes(); ++node) {
+        for (int head = 0; head < data.made.heads; ++head) {
+            const int kv_head = head / (data.made.heads / data.made.kv_heads);
+            std::vector<Floats> keys, values;
+            for (int slot : data.seen_by(node)) {
+                keys.push_back(data.keys(kv_head, slot));
+                values.push_back(data.values(kv_head, slot));
+            }
+            const Floats query = row_of(data.queries, int64_t{node} * data.made.heads + head, data.made.head_size);
+            append(out, attention(query, keys, values));
+        }
+    }
+    return out;
+}
+
+std::vector<Case> cases() {
+    Random random(7);
+    const int heads[][2] = {{1, 1}, {3, 1}, {4, 2}, {9, 3}, {3, 3}};
+    const int sizes[] = {8, 16, 24, 64, 128}, prefixes[] = {0, 1, 15, 16, 31, 32, 33, 200}, rows[] = {1, 2, 5, 17, 64};
+    std::vector<Case> all;
+    // Every prefix with every head size; heads and numbers of rows go round at another pace.
+    for (int i = 0; i < 40; ++i) {
+        const int* pair = heads[(i + i / 5) % 5];
+        all.push_back(
+            {pair[0], pair[1], sizes[i % 5], prefixes[i % 8], random_shape(random, rows[(i * 2 + i / 5) % 5])});
+    }
+    return all;
+}
+
+testing::Message describe(const Case& c) {
+    return testing::Message() << c.heads << "/" << c.kv_heads << " heads of " << c.head_size << ", prefix " << c.prefix
+                              << ", " << c.shape.nodes() << " nodes";
+}
+
+TEST(Attention, MatchesTheReference) {
+    uint32_t seed = 1;
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(describe(c));
+        const Data data(c, ++seed);
+        const Backend backend = open_backend(static_cast<int>(seed % 3 + 1));
+        EXPECT_LT(relative_error(run_tree(backend, data), reference(data)), 2e-6);
+    }
+}
+
+TEST(Attention, StaysExactWhereScoresAreFarApart) {
+    Random random(3);
+    Data data({3, 1, 64, 33, random_shape(random, 17)}, 5);
+    for (float& query : data.queries) query *= 40;
+    EXPECT_LT(relative_error(run_tree(open_backend(), data), reference(data)), 1e-4);
+}
+
+TEST(Attention, GivesTheSameBitsEverywhere) {
+    uint32_t seed = 1;
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(describe(c));
+        const Data data(c, ++seed);
+        if (seed % 3 == 0) expect_same_bits_everywhere([&](hydra_backend* backend) { return run_tree(backend, data); });
+    }
+}
+
+TEST(Attention, SeesAPathOfATreeAsItSeesAChain) {
+    uint32_t seed = 1;
+    const Backend backend = open_backend(2);
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(describe(c));
+        const Data data(c, ++seed);
+        const Floats together = run_tree(backend, data);
+        const int nodes = c.shape.nodes();
+        for (int node : {0, 1, nodes / 2, nodes - 1}) {
+            if (node >= nodes) continue;
+            EXPECT_TRUE(same_bits(run_path_end(backend, data, node), row_of(together, node, data.width()))) << node;
+        }
+    }
+}
+
+TEST(Attention, RefusesWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    const Pass pass(backend);
+    const Pool kv = pool(backend, 2, 3, 16, PAGES);
+    const Buffer query = poisoned(backend, 96), out = poisoned(backend, 96), small = poisoned(backend, 95);
+    const auto record = [&](const Buffer& in, int heads, int layer, const Buffer& target) {
+        return hydra_program_attention(pass.program, pass.rows, in, heads, kv, layer, target);
+    };
+    EXPECT_EQ(record(query, 6, 1, out), HYDRA_OK);
+    expect_refused(record(query, 4, 0, out), "heads is 4, must be a multiple of 3");
+    expect_refused(record(query, 0, 0, out), "heads is 0");
+    expect_refused(record(query, 6, 2, out), "layer is 2, must be from 0 to 1");
+    expect_refused(record(query, 6, -1, out), "layer is -1");
+    expect_refused(record(small, 6, 0, out), "query has 24320 bytes");
+    expect_refused(record(query, 6, 0, small), "out has 24320 bytes");
+    expect_refused(record(query, 6, 0, {}), "out is null");
+}
+
+}  // namespace
+}  // namespace hydra::test

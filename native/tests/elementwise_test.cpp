@@ -1,0 +1,213 @@
+#include "types.h"
+
+namespace hydra::test {
+namespace {
+
+struct Quantised {
+    std::vector<int> quants;
+    Floats scales, sums;
+    std::vector<int> offsets;
+};
+
+Quantised prepared(const Kernels& kernels, const Floats& x, int row) {
+    const auto columns = static_cast<int64_t>(x.size());
+    const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS, groups = row / ROW_GROUP + 1;
+    const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(groups * blocks);
+    std::memset(static_cast<void*>(memory.get()), 0x55, static_cast<size_t>(groups * blocks) * sizeof(QuantisedBlock));
+    kernels.prepare(x.data(), columns, true, {blocks * BLOCK_COLUMNS, nullptr, memory.get()}, row);
+    Quantised out;
+    for (int64_t b = 0; b < blocks; ++b) {
+        const QuantisedBlock& block = memory[row / ROW_GROUP * blocks + b];
+        for (int8_t q : block.quants[row % ROW_GROUP]) out.quants.push_back(q);
+        out.scales.push_back(block.scales[row % ROW_GROUP]);
+        out.sums.push_back(block.sums[row % ROW_GROUP]);
+        out.offsets.push_back(block.offsets[row % ROW_GROUP]);
+    }
+    return out;
+}
+
+Quantised expected_of(Floats x) {
+    x.resize((x.size() + 31) / 32 * 32);
+    Quantised out;
+    for (size_t b = 0; b < x.size(); b += 32) {
+        float largest = 0;
+        for (size_t i = b; i < b + 32; ++i) largest = std::max(largest, std::fabs(x[i]));
+        const float scale = largest / 127;
+        int sum = 0;
+        for (size_t i = b; i < b + 32; ++i) {
+            const float q = scale > 0 ? std::nearbyint(x[i] / scale) : 0.0f;
+            out.quants.push_back(static_cast<int>(std::clamp(q, -127.0f, 127.0f)));
+            sum += out.quants.back();
+        }
+        out.scales.push_back(scale);
+        out.sums.push_back(scale * static_cast<float>(sum));
+        out.offsets.push_back(-128 * sum);
+    }
+    return out;
+}
+
+TEST(Prepare, QuantisesBlocksOfThirtyTwoToNearest) {
+    for (const std::string& isa : instruction_sets()) {
+        for (int64_t columns : {1, 15, 16, 17, 31, 32, 33, 120, 576}) {
+            for (float deviation : {1e-42f, 1e-20f, 1.0f, 1e30f}) {
+                for (int row : {0, 5, 7, 8, 63}) {
+                    Random random(static_cast<uint32_t>(columns + row));
+                    Floats x = random.normal(columns, deviation);
+                    const Quantised out = prepared(*find_kernels(isa.c_str()), x, row), expected = expected_of(x);
+                    EXPECT_EQ(out.quants, expected.quants) << isa;
+                    EXPECT_TRUE(same_bits(out.scales, expected.scales)) << isa;
+                    EXPECT_TRUE(same_bits(out.sums, expected.sums)) << isa;
+                    EXPECT_EQ(out.offsets, expected.offsets) << isa;
+                }
+            }
+        }
+    }
+}
+
+TEST(Prepare, RoundsTiesToEven) {
+    Floats x(32);
+    x[0] = 127;
+    for (int i = 1; i < 32; ++i) x[i] = static_cast<float>(i) - 15.5f;
+    for (const std::string& isa : instruction_sets()) {
+        const Quantised out = prepared(*find_kernels(isa.c_str()), x, 0);
+        for (int i = 1; i < 32; ++i) EXPECT_EQ(out.quants[i] % 2, 0) << isa << ", " << x[i];
+    }
+}
+
+TEST(Prepare, GivesBlocksOfZerosTheScaleZero) {
+    for (const std::string& isa : instruction_sets()) {
+        Floats x(64, -0.0f);
+        x[40] = 1;
+        const Quantised out = prepared(*find_kernels(isa.c_str()), x, 0);
+        EXPECT_EQ(out.scales[0], 0.0f);
+        EXPECT_GT(out.scales[1], 0.0f);
+        EXPECT_TRUE(std::all_of(out.quants.begin(), out.quants.begin() + 32, [](int q) { return q == 0; }));
+    }
+}
+
+TEST(Prepare, MarksBlocksThatAreNotFinite) {
+    for (const std::string& isa : instruction_sets()) {
+        for (float odd : {NAN, -NAN, INFINITY, -INFINITY}) {
+            for (int at : {0, 15, 16, 31}) {
+                Floats x(64, 1.0f);
+                x[at] = odd;
+                const Quantised out = prepared(*find_kernels(isa.c_str()), x, 0);
+                EXPECT_TRUE(std::isnan(out.scales[0])) << isa;
+                EXPECT_TRUE(std::isnan(out.sums[0])) << isa;
+                EXPECT_EQ(out.offsets[0], 0) << isa;
+                EXPECT_EQ(out.scales[1], 1.0f / 127) << isa;
+            }
+        }
+    }
+}
+
+TEST(Prepare, CopiesFloatsAndPadsThemWithZeros) {
+    for (const std::string& isa : instruction_sets()) {
+        for (int64_t columns : {1, 16, 31, 32, 33, 70}) {
+            for (int row : {0, 7, 9}) {
+                const int64_t blocks = (columns + 31) / 32;
+                const Aligned<ValueBlock> memory = allocate<ValueBlock>(2 * blocks);
+                std::memset(static_cast<void*>(memory.get()), 0xff, static_cast<size_t>(2 * blocks) * sizeof(ValueBlock));
+                Random random(1);
+                Floats x = random.normal(columns), out;
+                find_kernels(isa.c_str())->prepare(x.data(), columns, false, {blocks * 32, memory.get(), nullptr}, row);
+                for (int64_t b = 0; b < blocks; ++b) {
+                    const float* values = memory[row / 8 * blocks + b].values[row % 8];
+                    out.insert(out.end(), values, values + 32);
+                }
+                x.resize(static_cast<size_t>(blocks) * 32);
+                EXPECT_TRUE(same_bits(out, x)) << isa << ", " << columns;
+            }
+        }
+    }
+}
+
+// Runs change(kernels, values) on every instruction set, expects the same bits of all, and returns them.
+template <class Change>
+Floats everywhere(const Floats& values, Change&& change) {
+    Floats expected = values;
+    change(*find_kernels("portable"), expected);
+    for (const std::string& isa : instruction_sets()) {
+        Floats out = values;
+        change(*find_kernels(isa.c_str()), out);
+        EXPECT_TRUE(same_bits(out, expected)) << isa;
+    }
+    return expected;
+}
+
+TEST(RmsNorm, EqualsTheReference) {
+    for (int64_t n : {1, 7, 8, 16, 24, 100, 384, 576, 4096}) {
+        for (float deviation : {1e-3f, 1.0f, 1e4f}) {
+            Random random(static_cast<uint32_t>(n));
+            const Floats x = random.normal(n, deviation), weight = random.normal(n);
+            Floats guarded = x;
+            guarded.push_back(42);
+            const Floats out = everywhere(guarded, [&](const Kernels& kernels, Floats& values) {
+                kernels.rms_norm(x.data(), weight.data(), n, 1e-5f, values.data());
+            });
+            EXPECT_EQ(out.back(), 42);
+            // Rounding of the scale and of two products.
+            EXPECT_LT(relative_error(Floats(out.begin(), out.end() - 1), rms_norm(Doubles(x.begin(), x.end()), weight, 1e-5f)), 5e-7);
+        }
+    }
+}
+
+TEST(RmsNorm, MayWriteWhereItReads) {
+    Random random(8);
+    const Floats x = random.normal(100), weight = random.normal(100);
+    for (const std::string& isa : instruction_sets()) {
+        Floats apart(100), inside = x;
+        find_kernels(isa.c_str())->rms_norm(x.data(), weight.data(), 100, 1e-5f, apart.data());
+        find_kernels(isa.c_str())->rms_norm(inside.data(), weight.data(), 100, 1e-5f, inside.data());
+        EXPECT_TRUE(same_bits(apart, inside));
+    }
+}
+
+TEST(Silu, EqualsTheReference) {
+    Random random(15);
+    Floats x = random.normal(256, 5.0f);
+    for (float value : {0.0f, -0.0f, 80.0f, -80.0f, 200.0f, -200.0f}) append(x, Floats(16, value));
+    const Floats up = random.normal(static_cast<int64_t>(x.size()));
+    const Floats alone = everywhere(x, [](const Kernels& k, Floats& v) { k.silu(v.data(), static_cast<int64_t>(v.size())); });
+    const Floats product =
+        everywhere(x, [&](const Kernels& k, Floats& v) { k.silu_mul(v.data(), up.data(), static_cast<int64_t>(v.size())); });
+    Doubles expected, expected_product;
+    for (size_t i = 0; i < x.size(); ++i) {
+        expected.push_back(silu(x[i]));
+        expected_product.push_back(silu(x[i]) * up[i]);
+        EXPECT_NEAR(alone[i], expected[i], std::fabs(expected[i]) * 1e-6 + 1e-30) << x[i];
+    }
+    EXPECT_LT(relative_error(alone, expected), 5e-7);
+    EXPECT_LT(relative_error(product, expected_product), 5e-7);
+}
+
+TEST(Above, FindsTheGreaterOnes) {
+    Random random(16);
+    for (const std::string& isa : instruction_sets()) {
+        for (int repeat = 0; repeat < 100; ++repeat) {
+            Floats x = random.normal(16);
+            x[3] = NAN;
+            x[4] = 0.5f;
+            x[5] = INFINITY;
+            uint32_t expected = 0;
+            for (int i = 0; i < 16; ++i) expected |= static_cast<uint32_t>(x[i] > 0.5f) << i;
+            EXPECT_EQ(find_kernels(isa.c_str())->above(x.data(), 0.5f), expected);
+            EXPECT_EQ(find_kernels(isa.c_str())->above(x.data(), NAN), 0u);
+        }
+    }
+}
+
+TEST(Read, AddsEveryWord) {
+    Random random(17);
+    for (const std::string& isa : instruction_sets()) {
+        for (int64_t words : {0, 8, 64, 72, 1000}) {
+            std::vector<uint64_t> data(static_cast<size_t>(words));
+            uint64_t sum = 0;
+            for (uint64_t& word : data) sum += word = static_cast<uint64_t>(random.below(1 << 30)) << random.below(40);
+            EXPECT_EQ(find_kernels(isa.c_str())->read(data.data(), words * 8), sum) << isa;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace hydra::test

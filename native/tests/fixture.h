@@ -1,0 +1,202 @@
+// Handles that own themselves, and the short ways in which tests make, fill and read them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "cpu/sequence.h"
+#include "hydra4j/program.h"
+#include "program/program.h"
+#include "reference.h"
+
+namespace hydra::test {
+
+// Fails the test with the library's message.
+inline void must(hydra_status status) {
+    if (status != HYDRA_OK) throw std::runtime_error(hydra_error_message());
+}
+
+template <auto destroy>
+struct Destroy {
+    template <class T>
+    void operator()(T* handle) const {
+        destroy(handle);
+    }
+};
+
+template <class T, auto destroy>
+class Handle {
+  public:
+    Handle() = default;
+    explicit Handle(T* handle) : handle_(handle) {}
+    operator T*() const { return handle_.get(); }
+    T* operator->() const { return handle_.get(); }
+
+  private:
+    std::unique_ptr<T, Destroy<destroy>> handle_;
+};
+
+using Backend = Handle<hydra_backend, hydra_backend_close>;
+using Buffer = Handle<hydra_buffer, hydra_buffer_destroy>;
+using Matrix = Handle<hydra_matrix, hydra_matrix_destroy>;
+using Pool = Handle<hydra_kv_pool, hydra_kv_pool_destroy>;
+using Rope = Handle<hydra_rope, hydra_rope_destroy>;
+using Sequence = Handle<hydra_sequence, hydra_sequence_destroy>;
+using Rows = Handle<hydra_rows, hydra_rows_destroy>;
+using Tree = Handle<hydra_tree, hydra_tree_destroy>;
+using Top = Handle<hydra_top, hydra_top_destroy>;
+using Program = Handle<hydra_program, hydra_program_destroy>;
+
+inline Backend open_backend(int threads = 1, const char* isa = "auto") {
+    hydra_backend* out = nullptr;
+    must(hydra_backend_open_cpu(threads, isa, &out));
+    return Backend(out);
+}
+
+inline std::vector<std::string> instruction_sets() {
+    std::vector<std::string> found;
+    for (const char* isa : {"portable", "avx2", "avx512"}) {
+        hydra_backend* out = nullptr;
+        if (hydra_backend_open_cpu(1, isa, &out) == HYDRA_OK) found.push_back(isa);
+        hydra_backend_close(out);
+    }
+    return found;
+}
+
+inline Buffer buffer(hydra_backend* backend, const void* contents, int64_t bytes) {
+    hydra_buffer* out = nullptr;
+    must(hydra_buffer_create(backend, bytes, &out));
+    Buffer owned(out);
+    must(hydra_buffer_write(out, 0, contents, bytes));
+    return owned;
+}
+
+inline Buffer floats(hydra_backend* backend, const Floats& values) {
+    return buffer(backend, values.data(), static_cast<int64_t>(values.size() * sizeof(float)));
+}
+
+// The rows of `values` followed by NaN up to HYDRA_MAX_ROWS rows: what lies behind the rows of a pass must not matter.
+inline Buffer padded_rows(hydra_backend* backend, Floats values, int64_t columns) {
+    values.resize(static_cast<size_t>(HYDRA_MAX_ROWS * columns), NAN);
+    return floats(backend, values);
+}
+
+// HYDRA_MAX_ROWS rows of NaN, for results.
+inline Buffer poisoned(hydra_backend* backend, int64_t columns) { return padded_rows(backend, {}, columns); }
+
+inline Floats contents(const hydra_buffer* buffer, int64_t count) {
+    Floats values(static_cast<size_t>(count));
+    if (count > 0) must(hydra_buffer_read(buffer, 0, values.data(), count * static_cast<int64_t>(sizeof(float))));
+    return values;
+}
+
+// Whether everything behind the first `count` floats is still NaN.
+inline bool untouched_behind(const hydra_buffer* buffer, int64_t count) {
+    const Floats all = contents(buffer, hydra_buffer_bytes(buffer) / 4);
+    return std::all_of(all.begin() + count, all.end(), [](float value) { return std::isnan(value); });
+}
+
+inline Matrix matrix(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns, const Floats& values) {
+    hydra_matrix* out = nullptr;
+    must(hydra_matrix_create(backend, type, rows, columns, &out));
+    Matrix owned(out);
+    must(hydra_matrix_write(out, 0, rows, nullptr, HYDRA_F32, values.data(), rows * columns * 4));
+    return owned;
+}
+
+// The values that the matrix really holds, after rounding to its type.
+inline Floats values_of(const hydra_matrix* matrix) {
+    const int64_t rows = hydra_matrix_rows(matrix), columns = hydra_matrix_columns(matrix);
+    Floats values(static_cast<size_t>(rows * columns));
+    for (int64_t r = 0; r < rows; ++r) must(hydra_matrix_read(matrix, r, values.data() + r * columns));
+    return values;
+}
+
+// Relative error allowed to a product with weights of the type, beyond their own rounding: F32 products are chains of
+// float32 additions, the others round the activations to 8 bits.
+inline double tolerance(hydra_type type) { return type == HYDRA_F32 ? 2e-6 : 1.2e-2; }
+
+inline Top top(hydra_backend* backend, int k) {
+    hydra_top* out = nullptr;
+    must(hydra_top_create(backend, k, &out));
+    return Top(out);
+}
+
+inline Pool pool(hydra_backend* backend, int layers, int kv_heads, int head_size, int pages) {
+    hydra_kv_pool* out = nullptr;
+    must(hydra_kv_pool_create(backend, layers, kv_heads, head_size, pages, &out));
+    return Pool(out);
+}
+
+inline Floats rope_frequencies(int head_size) {
+    Floats frequencies;
+    for (int i = 0; i < head_size / 2; ++i) frequencies.push_back(std::pow(10000.0f, -2.0f * i / head_size));
+    return frequencies;
+}
+
+inline Rope rope(hydra_backend* backend, int head_size, int positions) {
+    hydra_rope* out = nullptr;
+    must(hydra_rope_create(backend, head_size, rope_frequencies(head_size).data(), positions, &out));
+    return Rope(out);
+}
+
+inline Rows rows(hydra_sequence* sequence) {
+    hydra_rows* out = nullptr;
+    must(hydra_rows_create(sequence, &out));
+    return Rows(out);
+}
+
+// Expects the refusal of an argument, with a message that has `part` in it.
+inline void expect_refused(hydra_status status, const std::string& part) {
+    EXPECT_EQ(status, HYDRA_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(hydra_error_message()).find(part), std::string::npos)
+        << "'" << hydra_error_message() << "' has no '" << part << "'";
+}
+
+constexpr int PAGES = 12;  // of a Pass, and of pools made for it
+
+// A sequence over pages in mixed order, rows of it, and a program to record.
+struct Pass {
+    hydra_backend* backend;
+    Sequence sequence;
+    Rows rows;
+    Program program;
+
+    // `length` positions count as verified. Without pages the sequence has none.
+    explicit Pass(hydra_backend* opened, int length = 0, bool with_pages = true) : backend(opened) {
+        hydra_sequence* created = nullptr;
+        must(hydra_sequence_create(backend, PAGES, &created));
+        sequence = Sequence(created);
+        std::vector<int32_t> table(PAGES);
+        for (int i = 0; i < PAGES; ++i) table[i] = (i * 5 + 7) % PAGES;
+        if (with_pages) must(hydra_sequence_set_pages(sequence, table.data(), PAGES));
+        sequence->result.length = length;
+        sequence->result.root = 0;
+        rows = test::rows(sequence);
+        hydra_program* recorded = nullptr;
+        must(hydra_program_create(backend, &recorded));
+        program = Program(recorded);
+    }
+
+    void chain(const std::vector<int32_t>& tokens) {
+        must(hydra_rows_set_chain(rows, tokens.data(), static_cast<int32_t>(tokens.size())));
+    }
+    void chain_of(int count) { chain(std::vector<int32_t>(count)); }
+    void run() { must(hydra_program_run(program)); }
+};
+
+// Runs on every instruction set with 1, 2 and 3 threads and expects the same bits of all: run(backend) returns Floats.
+template <class Run>
+void expect_same_bits_everywhere(Run&& run) {
+    const Floats expected = run(open_backend());
+    for (const std::string& isa : instruction_sets()) {
+        for (int threads = 1; threads <= 3; ++threads) {
+            EXPECT_TRUE(same_bits(run(open_backend(threads, isa.c_str())), expected)) << isa << ", " << threads;
+        }
+    }
+}
+
+}  // namespace hydra::test

@@ -1,0 +1,151 @@
+// The promise behind lossless decoding: how a token is computed, alone or in a chunk or in a tree, does not change a
+// bit.
+#include "toy_model.h"
+
+namespace hydra::test {
+namespace {
+
+std::vector<int32_t> random_tokens(Random& random, int count) {
+    std::vector<int32_t> tokens;
+    for (int i = 0; i < count; ++i) tokens.push_back(random.below(ToyModel::VOCABULARY));
+    return tokens;
+}
+
+TEST(Invariance, ChunksOfAPromptDoNotMatter) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        const Backend backend = open_backend(2);
+        const ToyModel model(backend, type);
+        Random random(1);
+        const std::vector<int32_t> prompt = random_tokens(random, 70);
+        ToySession expected(model);
+        expected.feed(prompt, 1);
+        for (int chunk : {2, 7, 16, 33, 64}) {
+            ToySession session(model);
+            session.feed(prompt, chunk);
+            EXPECT_TRUE(same_bits(session.cache(), expected.cache())) << chunk;
+            EXPECT_TRUE(same_bits(session.logits_of(0), expected.logits_of(0))) << chunk;
+            EXPECT_EQ(session.result().root, expected.result().root);
+        }
+    }
+}
+
+// Every node of a tree against the same tokens one by one.
+void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefix, int nodes) {
+    SCOPED_TRACE(testing::Message() << "type " << type << ", prefix " << prefix << ", " << nodes << " nodes");
+    Random random(prefix + nodes);
+    const ToyModel model(backend, type);
+    const std::vector<int32_t> prompt = random_tokens(random, prefix);
+    const Shape shape = random_shape(random, nodes);
+    std::vector<int32_t> tokens = random_tokens(random, nodes);
+
+    ToySession together(model);
+    together.feed(prompt, 64);
+    tokens[0] = together.result().root;
+    must(hydra_tree_set(together.nodes, shape.parents.data(), shape.ranks.data(), nodes));
+    plant(together.pass, together.nodes, tokens);
+    hydra_program* out = nullptr;
+    must(hydra_program_create(backend, &out));
+    const Program forward(out);
+    together.record(forward, false);
+    must(hydra_program_run(forward));
+    const KvSlot kept{together.kv, together.pass.sequence};
+
+    ToySession alone(model);
+    alone.feed(prompt, 1);
+    const KvSlot recomputed{alone.kv, alone.pass.sequence};
+    for (int node : {nodes - 1, nodes / 2, nodes / 3}) {
+        must(hydra_sequence_rewind(alone.pass.sequence, prefix, tokens[0]));
+        for (int32_t ancestor : shape.path(node)) {
+            alone.feed({tokens[ancestor]}, 1);
+            EXPECT_TRUE(same_bits(alone.row(0), together.row(ancestor))) << "node " << ancestor;
+            EXPECT_TRUE(same_bits(alone.logits_of(0), together.logits_of(ancestor))) << "node " << ancestor;
+            EXPECT_TRUE(same_bits(recomputed.all(alone.result().length - 1), kept.all(prefix + ancestor)))
+                << "node " << ancestor;
+        }
+    }
+}
+
+TEST(Invariance, APathOfATreeIsAChain) {
+    const Backend backend = open_backend(2);
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        expect_paths_like_chains(backend, type, 1, 2);
+        expect_paths_like_chains(backend, type, 15, 5);
+        expect_paths_like_chains(backend, type, 16, 64);
+        expect_paths_like_chains(backend, type, 31, 17);
+        expect_paths_like_chains(backend, type, 32, 9);
+        expect_paths_like_chains(backend, type, 33, 64);
+        expect_paths_like_chains(backend, type, 200, 33);
+    }
+}
+
+std::vector<int32_t> decode_plainly(const ToyModel& model, const std::vector<int32_t>& prompt, int count,
+                                    Floats* cache) {
+    ToySession session(model);
+    session.feed(prompt, 64);
+    std::vector<int32_t> tokens;
+    while (static_cast<int>(tokens.size()) < count) {
+        tokens.push_back(session.result().root);
+        session.feed({session.result().root}, 1);
+    }
+    *cache = session.cache();
+    return tokens;
+}
+
+// Drafts that are right now and then: a node whose path is right so far gets the true token with a chance of 4 in 5.
+std::vector<int32_t> draft(Random& random, const Shape& shape, const std::vector<int32_t>& truth, size_t at) {
+    std::vector<int32_t> tokens = random_tokens(random, shape.nodes());
+    for (int i = 1; i < shape.nodes(); ++i) {
+        const size_t next = at + shape.depths[i];
+        if (next < truth.size() && random.below(5) > 0) tokens[i] = truth[next];
+    }
+    return tokens;
+}
+
+TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        for (int threads : {1, 2, 3}) {
+            const Backend backend = open_backend(threads);
+            const ToyModel model(backend, type, 3);
+            Random random(threads);
+            const std::vector<int32_t> prompt = random_tokens(random, 21);
+            Floats plain_cache;
+            const std::vector<int32_t> truth = decode_plainly(model, prompt, 120, &plain_cache);
+            ToySession session(model);
+            session.feed(prompt, 64);
+            std::vector<int32_t> emitted;
+            int steps = 0;
+            for (; emitted.size() < 100; ++steps) {
+                const Shape shape = random_shape(random, 1 + random.below(30));
+                session.verify(shape, draft(random, shape, truth, emitted.size()));
+                const hydra_step_result& result = session.result();
+                emitted.insert(emitted.end(), result.tokens, result.tokens + result.emitted);
+                ASSERT_EQ(result.length, static_cast<int32_t>(prompt.size() + emitted.size()));
+            }
+            ASSERT_LT(emitted.size(), truth.size());
+            EXPECT_LT(steps, 60) << "hardly anything was accepted";
+            EXPECT_EQ(emitted, std::vector<int32_t>(truth.begin(), truth.begin() + emitted.size()));
+            EXPECT_EQ(session.result().root, truth[emitted.size()]);
+            const Floats cache = session.cache();
+            plain_cache.resize(cache.size());
+            EXPECT_TRUE(same_bits(cache, plain_cache));
+        }
+    }
+}
+
+TEST(Invariance, AWholeModelGivesTheSameBitsEverywhere) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        expect_same_bits_everywhere([&](hydra_backend* backend) {
+            const ToyModel model(backend, type);
+            Random random(2);
+            ToySession session(model);
+            session.feed(random_tokens(random, 20), 16);
+            session.verify(random_shape(random, 17), random_tokens(random, 17));
+            Floats all = session.cache();
+            append(all, contents(session.logits, 17 * ToyModel::VOCABULARY));
+            return all;
+        });
+    }
+}
+
+}  // namespace
+}  // namespace hydra::test

@@ -1,0 +1,163 @@
+#include <numeric>
+
+#include "fixture.h"
+
+namespace hydra::test {
+namespace {
+
+struct Data {
+    int hidden, vocabulary;
+    hydra_type type;
+    Floats weight, bias;
+
+    Data(int columns, int rows, hydra_type made, bool biased) : hidden(columns), vocabulary(rows), type(made) {
+        Random random(rows);
+        weight = random.normal(rows * columns, 1 / std::sqrt(static_cast<float>(columns)));
+        if (biased) bias = random.normal(rows, 0.1f);
+    }
+};
+
+struct Result {
+    Floats logits, values;
+    std::vector<int32_t> ids;
+
+    // All of it as bits, to compare.
+    Floats bits() const {
+        Floats all = logits;
+        append(all, values);
+        all.insert(all.end(), ids.begin(), ids.end());
+        return all;
+    }
+};
+
+Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, const std::vector<int32_t>& ids = {},
+           bool last_row_only = false) {
+    const int rows = static_cast<int>(x.size()) / data.hidden, results = last_row_only ? 1 : rows;
+    Pass pass(backend);
+    pass.chain_of(rows);
+    const Buffer in = padded_rows(backend, x, data.hidden), logits = poisoned(backend, data.vocabulary);
+    const Matrix weight = matrix(backend, data.type, data.vocabulary, data.hidden, data.weight);
+    const Buffer bias = data.bias.empty() ? Buffer() : floats(backend, data.bias);
+    const Buffer names = ids.empty() ? Buffer() : buffer(backend, ids.data(), static_cast<int64_t>(ids.size() * 4));
+    const Top best = top(backend, k);
+    must(hydra_program_lm_head(pass.program, pass.rows, last_row_only, in, weight, bias, names, best, logits));
+    pass.run();
+    EXPECT_TRUE(untouched_behind(logits, results * data.vocabulary));
+    return {contents(logits, results * data.vocabulary),
+            Floats(hydra_top_values(best), hydra_top_values(best) + results * k),
+            std::vector<int32_t>(hydra_top_ids(best), hydra_top_ids(best) + results * k)};
+}
+
+// Sorts the logits of every row: best first, equal ones by index.
+void expect_best_of_logits(const Result& result, int vocabulary, int k) {
+    for (size_t r = 0; r < result.logits.size() / vocabulary; ++r) {
+        const Floats row = row_of(result.logits, r, vocabulary);
+        std::vector<int32_t> order(vocabulary);
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return row[a] > row[b]; });
+        for (int i = 0; i < k; ++i) {
+            ASSERT_EQ(result.ids[r * k + i], order[i]) << "row " << r << ", place " << i;
+            ASSERT_EQ(result.values[r * k + i], row[order[i]]);
+        }
+    }
+}
+
+TEST(LmHead, GivesLogitsOfTheReferenceAndTheBestOfThem) {
+    for (const Data& data :
+         {Data(72, 33, HYDRA_F32, true), Data(120, 500, HYDRA_F32, false), Data(384, 1001, HYDRA_F32, true),
+          Data(72, 100, HYDRA_Q8_0, false), Data(384, 500, HYDRA_Q8_0, true)}) {
+        for (int rows : {1, 2, 5, 17, 64}) {
+            const int k = rows % 5 == 0 ? 32 : rows % 4 == 1 ? 1 : 7;
+            SCOPED_TRACE(testing::Message() << data.hidden << " to " << data.vocabulary << ", type " << data.type
+                                            << ", " << rows << " rows, k " << k);
+            const Backend backend = open_backend(rows % 3 + 1);
+            const Floats x = Random(rows).normal(rows * data.hidden);
+            const Floats weight = values_of(matrix(backend, data.type, data.vocabulary, data.hidden, data.weight));
+            Doubles expected;
+            for (int r = 0; r < rows; ++r) {
+                const Floats row = row_of(x, r, data.hidden);
+                append(expected, product(weight, Doubles(row.begin(), row.end()), data.bias));
+            }
+            const Result result = run(backend, data, x, k);
+            EXPECT_LT(relative_error(result.logits, expected), tolerance(data.type));
+            expect_best_of_logits(result, data.vocabulary, k);
+        }
+    }
+}
+
+TEST(LmHead, PrefersTheSmallerIndexAmongEquals) {
+    Data data(72, 200, HYDRA_F32, false);
+    // Every row of the matrix stands there eight times, in different tiles and threads.
+    for (int n = 25; n < 200; ++n) std::copy_n(data.weight.begin() + n % 25 * 72, 72, data.weight.begin() + n * 72);
+    const Floats x = Random(1).normal(9 * 72);
+    for (int threads : {1, 2, 3}) {
+        const Result result = run(open_backend(threads), data, x, 20);
+        expect_best_of_logits(result, 200, 20);
+        EXPECT_EQ(result.values[0], result.values[7]);
+    }
+}
+
+TEST(LmHead, NamesEntriesByTheirIds) {
+    const Data data(72, 50, HYDRA_F32, false);
+    const Floats x = Random(1).normal(3 * 72);
+    std::vector<int32_t> ids;
+    for (int i = 0; i < 50; ++i) ids.push_back(1000 + 7 * i);
+    const Result plain = run(open_backend(), data, x, 4), named = run(open_backend(2), data, x, 4, ids);
+    for (size_t i = 0; i < plain.ids.size(); ++i) EXPECT_EQ(named.ids[i], ids[plain.ids[i]]);
+    EXPECT_EQ(named.values, plain.values);
+}
+
+TEST(LmHead, ComputesOnlyTheLastRowIfAskedTo) {
+    const Data data(72, 50, HYDRA_Q8_0, true);
+    const Floats x = Random(1).normal(17 * 72);
+    const Result all = run(open_backend(2), data, x, 3), last = run(open_backend(2), data, x, 3, {}, true);
+    EXPECT_TRUE(same_bits(last.logits, row_of(all.logits, 16, 50)));
+    EXPECT_EQ(last.ids, row_of(all.ids, 16, 3));
+}
+
+TEST(LmHead, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        const Data data(120, 500, type, true);
+        const Floats x = Random(1).normal(17 * 120);
+        expect_same_bits_everywhere([&](hydra_backend* backend) { return run(backend, data, x, 5).bits(); });
+        const Backend backend = open_backend(2);
+        const Result together = run(backend, data, x, 5);
+        for (int r = 0; r < 17; ++r) {
+            const Result one = run(backend, data, row_of(x, r, 120), 5);
+            EXPECT_TRUE(same_bits(one.logits, row_of(together.logits, r, 500))) << r;
+            EXPECT_EQ(one.ids, row_of(together.ids, r, 5));
+        }
+    }
+}
+
+TEST(LmHead, StaysWithinTheVocabularyWhereNoLogitIsANumber) {
+    const Data data(72, 50, HYDRA_F32, false);
+    const Result result = run(open_backend(2), data, Floats(72, NAN), 4);
+    for (int32_t id : result.ids) EXPECT_TRUE(id >= 0 && id < 50) << id;
+}
+
+TEST(LmHead, RefusesWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    const Pass pass(backend);
+    const Matrix weight = matrix(backend, HYDRA_F32, 20, 40, Floats(800));
+    const Buffer x = poisoned(backend, 40), small = poisoned(backend, 19), bias = floats(backend, Floats(19));
+    const Top best = top(backend, 4), wide = top(backend, 21);
+    const int32_t negative[20] = {3, -7};
+    const auto record = [&](const Buffer& in, const Buffer& biases, const Buffer& ids, const Top& to,
+                            const Buffer& all) {
+        return hydra_program_lm_head(pass.program, pass.rows, 0, in, weight, biases, ids, to, all);
+    };
+    expect_refused(record(small, {}, {}, best, {}), "x has 4864 bytes");
+    expect_refused(record(x, bias, {}, best, {}), "bias has 76 bytes");
+    expect_refused(record(x, {}, bias, best, {}), "ids has 76 bytes");
+    expect_refused(record(x, {}, buffer(backend, negative, 80), best, {}), "entry 1 of ids is -7");
+    expect_refused(record(x, {}, {}, wide, {}), "top has k 21, the vocabulary only 20 rows");
+    expect_refused(record(x, {}, {}, best, small), "logits has 4864 bytes");
+    expect_refused(record(x, {}, {}, {}, {}), "null");
+    hydra_top* out = nullptr;
+    expect_refused(hydra_top_create(backend, 33, &out), "k is 33, must be from 1 to 32");
+    expect_refused(hydra_top_create(backend, 0, &out), "k is 0");
+}
+
+}  // namespace
+}  // namespace hydra::test

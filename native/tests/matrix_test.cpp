@@ -1,0 +1,168 @@
+#include "types.h"
+
+namespace hydra::test {
+namespace {
+
+Matrix create(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns) {
+    hydra_matrix* out = nullptr;
+    must(hydra_matrix_create(backend, type, rows, columns, &out));
+    return Matrix(out);
+}
+
+void write(hydra_matrix* matrix, hydra_type type, const Bytes& rows, int64_t first, int64_t count,
+           const int32_t* target_rows = nullptr) {
+    must(hydra_matrix_write(matrix, first, count, target_rows, type, rows.data(), static_cast<int64_t>(rows.size())));
+}
+
+// What a row of `columns` values of one type becomes in a matrix of another, read as float32.
+Floats through(hydra_type source, const Bytes& row, hydra_type target, int64_t columns) {
+    Floats values = floats_of(converted(source, row, HYDRA_F32, columns));
+    if (source == target) return values;
+    values.resize(static_cast<size_t>((columns + 31) / 32 * 32));
+    const auto padded = static_cast<int64_t>(values.size());
+    values = floats_of(converted(target, converted(HYDRA_F32, bytes_of(values), target, padded), HYDRA_F32, padded));
+    values.resize(static_cast<size_t>(columns));
+    return values;
+}
+
+TEST(Matrix, HoldsRowsOfEverySourceType) {
+    const Backend backend = open_backend();
+    for (hydra_type type : KERNEL_TYPES) {
+        for (hydra_type source : ALL_TYPES) {
+            for (int64_t columns : {1, 31, 32, 33, 120, 256, 512}) {
+                if (columns % facts_of(source).block != 0) continue;
+                for (int64_t count : {1, 16, 37}) {
+                    SCOPED_TRACE(testing::Message() << facts_of(source).name << " into " << facts_of(type).name << " ["
+                                                    << count << "][" << columns << "]");
+                    Random random(static_cast<uint32_t>(columns * 64 + count));
+                    const Bytes rows = random_rows(source, count, columns, random);
+                    const Matrix matrix = create(backend, type, count, columns);
+                    write(matrix, source, rows, 0, count);
+                    const Floats values = values_of(matrix);
+                    for (int64_t r = 0; r < count; ++r) {
+                        const Bytes row = row_of(rows, r, static_cast<int64_t>(rows.size()) / count);
+                        EXPECT_TRUE(same_bits(row_of(values, r, columns), through(source, row, type, columns))) << r;
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST(Matrix, IsZeroAtFirst) {
+    const Backend backend = open_backend();
+    for (hydra_type type : KERNEL_TYPES) {
+        EXPECT_TRUE(same_bits(values_of(create(backend, type, 17, 33)), Floats(17 * 33))) << type;
+    }
+}
+
+TEST(Matrix, KnowsItsShape) {
+    const Backend backend = open_backend();
+    const Matrix matrix = create(backend, HYDRA_Q4_0, 17, 96);
+    EXPECT_EQ(hydra_matrix_type(matrix), HYDRA_Q4_0);
+    EXPECT_EQ(hydra_matrix_rows(matrix), 17);
+    EXPECT_EQ(hydra_matrix_columns(matrix), 96);
+    // Two tiles of three blocks: 32 bytes of scales each, padded to 128, and 256 of nibbles.
+    EXPECT_EQ(hydra_matrix_bytes(matrix), 2 * (128 + 3 * 256));
+}
+
+TEST(Matrix, WritesRowsWhereTheyAreWanted) {
+    const Backend backend = open_backend();
+    for (hydra_type type : KERNEL_TYPES) {
+        Random random(3);
+        const int64_t rows = 40, columns = 64;
+        std::vector<int32_t> order(rows);
+        for (int32_t i = 0; i < rows; ++i) order[i] = i;
+        random.shuffle(order);
+        const Bytes source = random_rows(HYDRA_F32, rows, columns, random);
+        const Matrix straight = create(backend, type, rows, columns), permuted = create(backend, type, rows, columns);
+        const Bytes front(source.begin(), source.begin() + 13 * columns * 4), back(source.begin() + 13 * columns * 4, source.end());
+        write(straight, HYDRA_F32, back, 13, rows - 13);
+        write(straight, HYDRA_F32, front, 0, 13);
+        write(permuted, HYDRA_F32, source, 0, rows, order.data());
+        const Floats a = values_of(straight), b = values_of(permuted);
+        for (int32_t i = 0; i < rows; ++i) EXPECT_TRUE(same_bits(row_of(a, i, columns), row_of(b, order[i], columns))) << i;
+    }
+}
+
+TEST(Matrix, GathersRowsBitByBit) {
+    const Backend backend = open_backend();
+    for (hydra_type type : KERNEL_TYPES) {
+        Random random(4);
+        const Matrix source = create(backend, type, 50, 96);
+        write(source, type, random_rows(type, 50, 96, random), 0, 50);
+        const std::vector<int32_t> ids = {49, 0, 7, 7, 16, 15, 48, 1, 2, 3, 4, 5, 6, 30, 31, 32, 33, 17};
+        hydra_matrix* out = nullptr;
+        must(hydra_matrix_gather(source, ids.data(), static_cast<int64_t>(ids.size()), &out));
+        const Matrix gathered(out);
+        EXPECT_EQ(hydra_matrix_type(gathered), type);
+        EXPECT_EQ(hydra_matrix_rows(gathered), static_cast<int64_t>(ids.size()));
+        const Floats a = values_of(source), b = values_of(gathered);
+        for (size_t i = 0; i < ids.size(); ++i) EXPECT_TRUE(same_bits(row_of(b, i, 96), row_of(a, ids[i], 96))) << i;
+    }
+}
+
+TEST(Matrix, LivesOnWhenItsNeighboursAreDestroyed) {
+    const Backend backend = open_backend();
+    Random random(6);
+    const Bytes rows = random_rows(HYDRA_F32, 8, 32, random);
+    std::vector<Matrix> matrices;
+    for (int i = 0; i < 20; ++i) {
+        matrices.push_back(create(backend, HYDRA_F32, 8, 32));
+        write(matrices.back(), HYDRA_F32, rows, 0, 8);
+    }
+    for (int i = 0; i < 19; ++i) matrices.erase(matrices.begin());
+    EXPECT_TRUE(same_bits(values_of(matrices.front()), floats_of(rows)));
+}
+
+TEST(Matrix, RefusesWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    hydra_matrix* out = nullptr;
+    expect_refused(hydra_matrix_create(nullptr, HYDRA_F32, 1, 1, &out), "null");
+    expect_refused(hydra_matrix_create(backend, HYDRA_F32, 1, 1, nullptr), "null");
+    expect_refused(hydra_matrix_create(backend, HYDRA_Q4_K, 1, 256, &out), "Q4_K");
+    expect_refused(hydra_matrix_create(backend, static_cast<hydra_type>(11), 1, 256, &out), "type 11");
+    expect_refused(hydra_matrix_create(backend, HYDRA_F32, 0, 1, &out), "rows is 0");
+    expect_refused(hydra_matrix_create(backend, HYDRA_F32, (1 << 24) + 1, 1, &out), "rows is 16777217");
+    expect_refused(hydra_matrix_create(backend, HYDRA_F32, 1, -5, &out), "columns is -5");
+    EXPECT_EQ(out, nullptr);
+
+    const Matrix matrix = create(backend, HYDRA_Q8_0, 20, 64);
+    const Bytes rows(20 * 64 * 4);
+    const auto write_rows = [&](int64_t first, int64_t count, const int32_t* targets, hydra_type type, int64_t bytes) {
+        return hydra_matrix_write(matrix, first, count, targets, type, rows.data(), bytes);
+    };
+    expect_refused(write_rows(0, 1, nullptr, HYDRA_F32, 255), "source_bytes is 255");
+    expect_refused(write_rows(0, 1, nullptr, HYDRA_Q4_K, 144), "64 values");
+    expect_refused(write_rows(19, 2, nullptr, HYDRA_F32, 512), "first_row 19");
+    expect_refused(write_rows(-1, 1, nullptr, HYDRA_F32, 256), "first_row -1");
+    expect_refused(write_rows(INT64_MAX, 1, nullptr, HYDRA_F32, 256), "first_row");
+    expect_refused(write_rows(0, -1, nullptr, HYDRA_F32, 256), "count is -1");
+    expect_refused(write_rows(0, INT64_MAX, nullptr, HYDRA_F32, 256), "too many");
+    const int32_t targets[] = {3, 20};
+    expect_refused(write_rows(0, 2, targets, HYDRA_F32, 512), "target_rows[1] is 20");
+    expect_refused(hydra_matrix_write(nullptr, 0, 1, nullptr, HYDRA_F32, rows.data(), 256), "null");
+    expect_refused(hydra_matrix_write(matrix, 0, 1, nullptr, HYDRA_F32, nullptr, 256), "null");
+
+    Floats values(64);
+    expect_refused(hydra_matrix_read(matrix, 20, values.data()), "row is 20");
+    expect_refused(hydra_matrix_read(matrix, -1, values.data()), "row is -1");
+    expect_refused(hydra_matrix_read(nullptr, 0, values.data()), "null");
+
+    const int32_t ids[] = {0, -1};
+    expect_refused(hydra_matrix_gather(matrix, ids, 2, &out), "ids[1] is -1");
+    expect_refused(hydra_matrix_gather(matrix, ids, 0, &out), "count is 0");
+    expect_refused(hydra_matrix_gather(matrix, nullptr, 1, &out), "null");
+    EXPECT_EQ(out, nullptr);
+    hydra_matrix_destroy(nullptr);
+}
+
+TEST(Matrix, SaysWhenThereIsNotEnoughMemory) {
+    const Backend backend = open_backend();
+    hydra_matrix* out = nullptr;
+    EXPECT_EQ(hydra_matrix_create(backend, HYDRA_F32, 1 << 24, 1 << 24, &out), HYDRA_OUT_OF_MEMORY);
+    EXPECT_EQ(out, nullptr);
+}
+
+}  // namespace
+}  // namespace hydra::test

@@ -1,0 +1,114 @@
+#include "trees.h"
+
+namespace hydra::test {
+namespace {
+
+Floats run_norm(hydra_backend* backend, const Floats& x, const Floats& weight) {
+    const int columns = static_cast<int>(weight.size()), rows = static_cast<int>(x.size()) / columns;
+    Pass pass(backend);
+    pass.chain_of(rows);
+    const Buffer in = padded_rows(backend, x, columns), out = poisoned(backend, columns);
+    const Buffer norm = floats(backend, weight);
+    must(hydra_program_norm(pass.program, pass.rows, in, norm, 1e-5f, out));
+    pass.run();
+    EXPECT_TRUE(untouched_behind(out, rows * columns));
+    return contents(out, rows * columns);
+}
+
+TEST(Norm, MatchesTheReference) {
+    for (int columns : {8, 15, 72, 120, 384}) {
+        for (int rows : {1, 2, 5, 17, 64}) {
+            SCOPED_TRACE(testing::Message() << columns << " columns, " << rows << " rows");
+            Random random(columns + rows);
+            const Floats x = random.normal(rows * columns, 3.0f), weight = random.normal(columns);
+            Doubles expected;
+            for (int r = 0; r < rows; ++r) {
+                const Floats row = row_of(x, r, columns);
+                append(expected, rms_norm(Doubles(row.begin(), row.end()), weight, 1e-5f));
+            }
+            EXPECT_LT(relative_error(run_norm(open_backend(rows % 3 + 1), x, weight), expected), 1e-6);
+        }
+    }
+}
+
+TEST(Norm, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
+    for (int columns : {15, 72, 384}) {
+        Random random(columns);
+        const Floats x = random.normal(17 * columns), weight = random.normal(columns);
+        expect_same_bits_everywhere([&](hydra_backend* backend) { return run_norm(backend, x, weight); });
+        const Floats together = run_norm(open_backend(2), x, weight);
+        for (int r = 0; r < 17; ++r) {
+            const Floats one = run_norm(open_backend(), row_of(x, r, columns), weight);
+            EXPECT_TRUE(same_bits(one, row_of(together, r, columns))) << r;
+        }
+    }
+}
+
+TEST(Norm, RefusesWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    const Pass pass(backend);
+    const Buffer norm = floats(backend, Floats(40)), x = poisoned(backend, 40), small = poisoned(backend, 39);
+    expect_refused(hydra_program_norm(pass.program, pass.rows, small, norm, 1e-5f, x), "x has 9984 bytes");
+    expect_refused(hydra_program_norm(pass.program, pass.rows, x, norm, 1e-5f, small), "out has 9984 bytes");
+    expect_refused(hydra_program_norm(pass.program, pass.rows, x, norm, 0, x), "epsilon is 0");
+    expect_refused(hydra_program_norm(pass.program, pass.rows, x, nullptr, 1e-5f, x), "null");
+}
+
+TEST(Embed, GivesTheRowsOfTheTokens) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        for (int columns : {72, 120, 384}) {
+            const Floats values = Random(columns).normal(50 * columns);
+            for (int rows : {1, 2, 5, 17, 64}) {
+                const Backend backend = open_backend(rows % 3 + 1);
+                const Matrix embedding = matrix(backend, type, 50, columns, values);
+                const Floats held = values_of(embedding);
+                const Buffer out = poisoned(backend, columns);
+                Pass pass(backend);
+                std::vector<int32_t> tokens;
+                Floats expected;
+                for (int r = 0; r < rows; ++r) {
+                    tokens.push_back(r * 31 % 50);
+                    append(expected, row_of(held, tokens[r], columns));
+                }
+                pass.chain(tokens);
+                must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+                pass.run();
+                EXPECT_TRUE(same_bits(contents(out, rows * columns), expected)) << type << ", " << rows;
+                EXPECT_TRUE(untouched_behind(out, rows * columns));
+            }
+        }
+    }
+}
+
+TEST(Embed, RefusesToRunWithTokensOutsideTheVocabulary) {
+    const Backend backend = open_backend();
+    const Matrix embedding = matrix(backend, HYDRA_F32, 50, 72, Floats(50 * 72));
+    const Buffer out = poisoned(backend, 72), small = poisoned(backend, 71);
+    Pass pass(backend);
+    expect_refused(hydra_program_embed(pass.program, pass.rows, embedding, small), "out has 18176 bytes");
+    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    pass.chain({1, 50});
+    expect_refused(hydra_program_run(pass.program), "token 50 of row 1 is outside the vocabulary of 50");
+    pass.chain({-1});
+    expect_refused(hydra_program_run(pass.program), "token -1 of row 0");
+    EXPECT_TRUE(untouched_behind(out, 0));
+}
+
+TEST(Embed, GivesZerosForDraftedTokensThatTheVocabularyDoesNotHave) {
+    const Backend backend = open_backend(2);
+    const Matrix embedding = matrix(backend, HYDRA_Q8_0, 50, 96, Random(1).normal(50 * 96));
+    const Buffer out = poisoned(backend, 96);
+    Pass pass(backend);
+    plant(pass, tree(backend, Shape{{-1, 0, 0, 0}, {0, 0, 1, 2}, {0, 1, 1, 1}}), {7, 50, INT32_MAX, -1});
+    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    // Twice: what a draft left behind must not stop the next run either.
+    for (int run = 0; run < 2; ++run) {
+        pass.run();
+        Floats expected = row_of(values_of(embedding), 7, 96);
+        append(expected, Floats(3 * 96));
+        EXPECT_TRUE(same_bits(contents(out, 4 * 96), expected));
+    }
+}
+
+}  // namespace
+}  // namespace hydra::test

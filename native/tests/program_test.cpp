@@ -1,0 +1,116 @@
+#include "fixture.h"
+
+namespace hydra::test {
+namespace {
+
+TEST(Program, RunsWithoutOperations) {
+    const Backend backend = open_backend(2);
+    Pass pass(backend);
+    pass.run();
+    EXPECT_EQ(hydra_program_marks(pass.program), 2);
+    EXPECT_LE(hydra_program_times(pass.program)[0], hydra_program_times(pass.program)[1]);
+}
+
+TEST(Program, TellsTheTimesOfItsMarksInOrder) {
+    const Backend backend = open_backend(2);
+    Pass pass(backend);
+    const Buffer x = poisoned(backend, 40), norm = floats(backend, Floats(40));
+    pass.chain_of(64);
+    for (int i = 0; i < 5; ++i) {
+        must(hydra_program_norm(pass.program, pass.rows, x, norm, 1e-5f, x));
+        must(hydra_program_mark(pass.program));
+    }
+    ASSERT_EQ(hydra_program_marks(pass.program), 7);
+    int64_t before = 0;
+    for (int run = 0; run < 3; ++run) {
+        pass.run();
+        const int64_t* times = hydra_program_times(pass.program);
+        EXPECT_GT(times[0], before);
+        for (int i = 1; i < 7; ++i) EXPECT_LE(times[i - 1], times[i]) << i;
+        before = times[6];
+    }
+}
+
+TEST(Program, DoesNothingOverNoRows) {
+    const Backend backend = open_backend(2);
+    Pass pass(backend);
+    const Buffer x = poisoned(backend, 48), out = poisoned(backend, 48), norm = floats(backend, Floats(48, 1.0f));
+    const Matrix weight = matrix(backend, HYDRA_F32, 48, 48, Floats(48 * 48));
+    const Pool kv = pool(backend, 1, 2, 24, PAGES);
+    const Rope angles = rope(backend, 24, 10);
+    const Top best = top(backend, 2);
+    best->ids[0] = 7;
+    hydra_program* program = pass.program;
+    const hydra_rows* none = pass.rows;
+    must(hydra_program_embed(program, none, weight, out));
+    must(hydra_program_qkv(program, none, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, angles, kv,
+                           0, out));
+    must(hydra_program_attention(program, none, x, 2, kv, 0, out));
+    must(hydra_program_project(program, none, x, weight, nullptr, out));
+    must(hydra_program_gate_up(program, none, x, norm, 1e-5f, weight, weight, out));
+    must(hydra_program_norm(program, none, x, norm, 1e-5f, out));
+    must(hydra_program_lm_head(program, none, 1, x, weight, nullptr, nullptr, best, out));
+    must(hydra_program_block(program, none, x, weight, nullptr, nullptr, nullptr, 0, out));
+    must(hydra_program_advance(program, pass.rows, best, nullptr, nullptr, nullptr));
+    pass.run();
+    EXPECT_TRUE(untouched_behind(out, 0));
+    EXPECT_EQ(hydra_top_ids(best)[0], 7);
+    EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 0);
+}
+
+TEST(Program, RunsNothingWhereACheckFails) {
+    const Backend backend = open_backend();
+    Pass pass(backend, 0);
+    const Buffer out = poisoned(backend, 24);
+    const Matrix embedding = matrix(backend, HYDRA_F32, 9, 24, Floats(9 * 24));
+    const Pool kv = pool(backend, 1, 1, 24, 3);
+    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    must(hydra_program_attention(pass.program, pass.rows, out, 1, kv, 0, out));
+    pass.chain_of(2);
+    expect_refused(hydra_program_run(pass.program), "hydra_program_run failed\npage 0 of the table is 7");
+    EXPECT_TRUE(untouched_behind(out, 0));
+}
+
+TEST(Program, RefusesNullHandles) {
+    const Backend backend = open_backend();
+    hydra_program* out = nullptr;
+    expect_refused(hydra_program_create(nullptr, &out), "null");
+    expect_refused(hydra_program_create(backend, nullptr), "null");
+    expect_refused(hydra_program_run(nullptr), "program is null");
+    expect_refused(hydra_program_mark(nullptr), "program is null");
+    EXPECT_EQ(hydra_program_marks(nullptr), 0);
+    EXPECT_EQ(hydra_program_times(nullptr), nullptr);
+    EXPECT_EQ(out, nullptr);
+    hydra_program_destroy(nullptr);
+}
+
+// Threads that record and run programs of one backend at the same time take turns.
+TEST(Program, RunsOfOneBackendTakeTurns) {
+    const Backend backend = open_backend(2);
+    std::vector<std::thread> callers;
+    std::vector<int> right(3);
+    for (int caller = 0; caller < 3; ++caller) {
+        callers.emplace_back([&, caller] {
+            const int columns = 72 + 64 * caller;
+            const Floats x = Random(caller).normal(17 * columns);
+            const Matrix weight = matrix(backend, HYDRA_F32, columns, columns, Random(9).normal(columns * columns));
+            for (int run = 0; run < 10; ++run) {
+                Pass pass(backend);
+                pass.chain_of(17);
+                const Buffer in = padded_rows(backend, x, columns);
+                const Buffer out = padded_rows(backend, Floats(17 * columns), columns);
+                must(hydra_program_project(pass.program, pass.rows, in, weight, nullptr, out));
+                pass.run();
+                Floats expected = contents(out, 17 * columns);
+                must(hydra_buffer_write(out, 0, Floats(17 * columns).data(), 17 * columns * 4));
+                pass.run();
+                right[caller] += same_bits(contents(out, 17 * columns), expected);
+            }
+        });
+    }
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_EQ(right, std::vector<int>(3, 10));
+}
+
+}  // namespace
+}  // namespace hydra::test

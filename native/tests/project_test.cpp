@@ -1,0 +1,100 @@
+#include "fixture.h"
+
+namespace hydra::test {
+namespace {
+
+struct Case {
+    int inputs, outputs;
+    hydra_type type;
+    bool biased;
+};
+
+struct Data {
+    Case made;
+    Floats weight, bias;
+    explicit Data(const Case& c) : made(c) {
+        Random random(c.inputs);
+        weight = random.normal(c.inputs * c.outputs, 1 / std::sqrt(static_cast<float>(c.inputs)));
+        if (c.biased) bias = random.normal(c.outputs);
+    }
+};
+
+Floats run(hydra_backend* backend, const Data& data, const Floats& x, const Floats& residual) {
+    const Case& c = data.made;
+    const int rows = static_cast<int>(x.size()) / c.inputs;
+    Pass pass(backend);
+    pass.chain_of(rows);
+    const Buffer in = padded_rows(backend, x, c.inputs), out = padded_rows(backend, residual, c.outputs);
+    const Matrix weight = matrix(backend, c.type, c.outputs, c.inputs, data.weight);
+    const Buffer bias = c.biased ? floats(backend, data.bias) : Buffer();
+    must(hydra_program_project(pass.program, pass.rows, in, weight, bias, out));
+    pass.run();
+    EXPECT_TRUE(untouched_behind(out, rows * c.outputs));
+    return contents(out, rows * c.outputs);
+}
+
+TEST(Project, AddsTheProductToTheResidual) {
+    for (const Case& c : {Case{72, 120, HYDRA_F32, true},
+                          {120, 72, HYDRA_F32, false},
+                          {384, 100, HYDRA_F32, true},
+                          {72, 120, HYDRA_Q8_0, false},
+                          {384, 72, HYDRA_Q8_0, true}}) {
+        const Data data(c);
+        const Backend backend = open_backend(2);
+        const Floats weight = values_of(matrix(backend, c.type, c.outputs, c.inputs, data.weight));
+        for (int rows : {1, 2, 5, 17, 64}) {
+            SCOPED_TRACE(testing::Message() << c.inputs << " to " << c.outputs << ", type " << c.type << ", " << rows);
+            Random random(rows);
+            const Floats x = random.normal(rows * c.inputs), residual = random.normal(rows * c.outputs);
+            Doubles expected;
+            for (int r = 0; r < rows; ++r) {
+                const Floats row = row_of(x, r, c.inputs);
+                append(expected, product(weight, Doubles(row.begin(), row.end()), data.bias));
+            }
+            for (size_t i = 0; i < expected.size(); ++i) expected[i] += residual[i];
+            EXPECT_LT(relative_error(run(backend, data, x, residual), expected), tolerance(c.type));
+        }
+    }
+}
+
+TEST(Project, GivesTheSameBitsEverywhere) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        const Data data({120, 200, type, true});
+        for (int rows : {1, 5, 17}) {
+            const Floats x = Random(1).normal(rows * 120), residual = Random(2).normal(rows * 200);
+            expect_same_bits_everywhere([&](hydra_backend* backend) { return run(backend, data, x, residual); });
+        }
+    }
+}
+
+TEST(Project, GivesTheSameBitsForOneRowAndForMany) {
+    const Backend backend = open_backend(3);
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        const Data data({120, 200, type, true});
+        const Floats x = Random(1).normal(64 * 120), residual = Random(2).normal(64 * 200);
+        const Floats together = run(backend, data, x, residual);
+        for (int r : {0, 1, 7, 8, 31, 63}) {
+            const Floats one = run(backend, data, row_of(x, r, 120), row_of(residual, r, 200));
+            EXPECT_TRUE(same_bits(one, row_of(together, r, 200))) << r;
+        }
+    }
+}
+
+TEST(Project, RefusesWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    const Pass pass(backend);
+    const Matrix weight = matrix(backend, HYDRA_F32, 40, 40, Floats(1600));
+    const Buffer good = poisoned(backend, 40), out = poisoned(backend, 40), small = poisoned(backend, 39);
+    const auto record = [&](const Buffer& x, const Matrix& w, const Buffer& bias, const Buffer& residual) {
+        return hydra_program_project(pass.program, pass.rows, x, w, bias, residual);
+    };
+    expect_refused(record(small, weight, {}, out), "x has 9984 bytes, must have 64 x 40 floats");
+    expect_refused(record(good, weight, {}, small), "residual has 9984 bytes");
+    expect_refused(record(good, weight, floats(backend, Floats(39)), out), "bias has 156 bytes");
+    expect_refused(record(good, {}, {}, out), "null");
+    expect_refused(record(good, weight, {}, good), "residual must not be x");
+    expect_refused(hydra_program_project(nullptr, pass.rows, good, weight, nullptr, out), "null");
+}
+
+}  // namespace
+}  // namespace hydra::test

@@ -1,0 +1,55 @@
+// Rows of every weight type, as bytes.
+#pragma once
+
+#include "cpu/convert.h"
+#include "cpu/half.h"
+#include "fixture.h"
+
+namespace hydra::test {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr hydra_type KERNEL_TYPES[] = {HYDRA_F32, HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1};
+constexpr hydra_type ALL_TYPES[] = {HYDRA_F32,  HYDRA_F16,  HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1,
+                                    HYDRA_Q5_0, HYDRA_Q5_1, HYDRA_Q4_K, HYDRA_Q5_K, HYDRA_Q6_K};
+
+inline Bytes bytes_of(const Floats& values) {
+    Bytes bytes(values.size() * sizeof(float));
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    return bytes;
+}
+
+inline Floats floats_of(const Bytes& bytes) {
+    Floats values(bytes.size() / sizeof(float));
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    return values;
+}
+
+inline Bytes converted(hydra_type from, const Bytes& source, hydra_type to, int64_t values) {
+    Bytes target(static_cast<size_t>(hydra::bytes_of(to, 1, values)));
+    must(hydra_convert(from, source.data(), static_cast<int64_t>(source.size()), to, target.data(),
+                       static_cast<int64_t>(target.size()), values));
+    return target;
+}
+
+// Rows of arbitrary quants with scales (and minimums) of ordinary size.
+inline Bytes random_rows(hydra_type type, int64_t rows, int64_t columns, Random& random) {
+    const TypeFacts& facts = facts_of(type);
+    Bytes bytes(static_cast<size_t>(hydra::bytes_of(type, rows, columns)));
+    if (facts.block == 1) {
+        const Floats values = random.normal(rows * columns);
+        return type == HYDRA_F32 ? bytes_of(values) : converted(HYDRA_F32, bytes_of(values), type, rows * columns);
+    }
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.below(256));
+    const int64_t at = type == HYDRA_Q6_K ? 208 : 0;
+    const bool pair = type == HYDRA_Q4_1 || type == HYDRA_Q5_1 || type == HYDRA_Q4_K || type == HYDRA_Q5_K;
+    for (size_t block = 0; block < bytes.size(); block += static_cast<size_t>(facts.bytes)) {
+        for (int h = 0; h < (pair ? 2 : 1); ++h) {
+            const uint16_t scale = float_to_half(random.normal(1, 0.01f)[0]);
+            std::memcpy(&bytes[block + at + 2 * h], &scale, sizeof scale);
+        }
+    }
+    return bytes;
+}
+
+}  // namespace hydra::test
