@@ -1,0 +1,176 @@
+package io.hydra4j.runtime;
+
+import io.hydra4j.runtime.bindings.Native;
+import io.hydra4j.runtime.bindings.hydra_buffer;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Memory of a backend, 64-byte aligned, without a type of its own. It must not be read or written while a program that uses
+ * it runs.
+ */
+public final class Buffer implements AutoCloseable {
+    private final Handle<hydra_buffer> handle;
+    private final long bytes;
+
+    private Buffer(Handle<hydra_buffer> handle, long bytes) {
+        this.handle = handle;
+        this.bytes = bytes;
+    }
+
+    /**
+     * Creates a buffer of zeros.
+     *
+     * @param bytes its size, at least 1
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the size is out of range
+     * @throws OutOfNativeMemoryException if the system refuses the memory
+     */
+    public static Buffer create(Backend backend, long bytes) {
+        return new Buffer(
+                Handle.create(
+                        "buffer of " + bytes + " bytes",
+                        new hydra_buffer(),
+                        out -> Native.hydra_buffer_create(backend.handle().pointer(), bytes, out),
+                        Native::hydra_buffer_destroy,
+                        List.of(backend.handle())),
+                bytes);
+    }
+
+    /** Creates a buffer {@code float[count]} of zeros; errors as those of {@link #create}. */
+    public static Buffer floats(Backend backend, long count) {
+        return create(backend, Math.multiplyExact(count, (long) Float.BYTES));
+    }
+
+    /** Creates a buffer {@code int32[count]} of zeros; errors as those of {@link #create}. */
+    public static Buffer ints(Backend backend, long count) {
+        return create(backend, Math.multiplyExact(count, (long) Integer.BYTES));
+    }
+
+    /** @return the size in bytes */
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * Writes bytes.
+     *
+     * @param offset where to write, in bytes
+     * @param source read from position to limit, its position becomes its limit
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the buffer
+     */
+    public void write(long offset, ByteBuffer source) {
+        int count = source.remaining();
+        if (count > 0) {
+            handle.check(buffer -> Native.hydra_buffer_write(buffer, offset, Memory.source(source), count));
+            source.position(source.limit());
+        }
+    }
+
+    /**
+     * Reads bytes.
+     *
+     * @param offset where to read, in bytes
+     * @param target filled from position to limit, its position becomes its limit; not read-only
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the buffer
+     */
+    public void read(long offset, ByteBuffer target) {
+        int count = target.remaining();
+        if (count > 0) {
+            handle.check(buffer -> Native.hydra_buffer_read(buffer, offset, Memory.target(target), count));
+            target.position(target.limit());
+        }
+    }
+
+    /** Writes all values as 32-bit floats; as {@link #write(long, float[], int, int)}. */
+    public void write(long index, float[] source) {
+        write(index, source, 0, source.length);
+    }
+
+    /**
+     * Writes 32-bit floats.
+     *
+     * @param index where to write, counted in floats
+     * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the source
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the values do not lie in the buffer
+     */
+    public void write(long index, float[] source, int from, int count) {
+        Objects.checkFromIndexSize(from, count, source.length);
+        if (count > 0) {
+            FloatBuffer values = FloatBuffer.wrap(source, from, count);
+            handle.check(buffer -> Native.hydra_buffer_write(
+                    buffer, Math.multiplyExact(index, Float.BYTES), values, (long) count * Float.BYTES));
+        }
+    }
+
+    /** Reads so many 32-bit floats; as {@link #read(long, float[], int, int)}. */
+    public float[] readFloats(long index, int count) {
+        float[] values = new float[count];
+        read(index, values);
+        return values;
+    }
+
+    /** Reads 32-bit floats until the target is full; as {@link #read(long, float[], int, int)}. */
+    public void read(long index, float[] target) {
+        read(index, target, 0, target.length);
+    }
+
+    /**
+     * Reads 32-bit floats.
+     *
+     * @param index where to read, counted in floats
+     * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the target
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the values do not lie in the buffer
+     */
+    public void read(long index, float[] target, int from, int count) {
+        Objects.checkFromIndexSize(from, count, target.length);
+        if (count > 0) {
+            FloatBuffer values = FloatBuffer.wrap(target, from, count);
+            handle.check(buffer -> Native.hydra_buffer_read(
+                    buffer, Math.multiplyExact(index, Float.BYTES), values, (long) count * Float.BYTES));
+        }
+    }
+
+    /**
+     * Writes 32-bit integers.
+     *
+     * @param index where to write, counted in integers
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the buffer
+     */
+    public void write(long index, int[] source) {
+        if (source.length > 0) {
+            handle.check(buffer -> Native.hydra_buffer_write(
+                    buffer,
+                    Math.multiplyExact(index, Integer.BYTES),
+                    IntBuffer.wrap(source),
+                    (long) source.length * Integer.BYTES));
+        }
+    }
+
+    /**
+     * Reads 32-bit integers until the target is full.
+     *
+     * @param index where to read, counted in integers
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the buffer
+     */
+    public void read(long index, int[] target) {
+        if (target.length > 0) {
+            handle.check(buffer -> Native.hydra_buffer_read(
+                    buffer,
+                    Math.multiplyExact(index, Integer.BYTES),
+                    IntBuffer.wrap(target),
+                    (long) target.length * Integer.BYTES));
+        }
+    }
+
+    @Override
+    public void close() {
+        handle.close();
+    }
+
+    Handle<hydra_buffer> handle() {
+        return handle;
+    }
+}

@@ -1,0 +1,147 @@
+package io.hydra4j.runtime;
+
+import io.hydra4j.runtime.LibraryLoadException.Reason;
+import io.hydra4j.runtime.bindings.Native;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Loads the native library, once per class loader: from the folder that the system property {@value #PATH_PROPERTY} names,
+ * or else from the jar by way of a private temporary folder that is gone when this returns. Thread-safe.
+ */
+public final class NativeLibrary {
+    /** System property: a folder that holds the libraries; nothing is extracted then. */
+    public static final String PATH_PROPERTY = "hydra4j.library.path";
+
+    private static final String JAVACPP = "/org/bytedeco/javacpp/linux-x86_64/libjnijavacpp.so";
+
+    private static volatile boolean loaded;
+    private static boolean complete;
+    private static LibraryLoadException failure;
+
+    private NativeLibrary() {}
+
+    /**
+     * Loads the library unless it is loaded already. Every class of this package does so by itself; call it to fail early.
+     *
+     * @throws LibraryLoadException if the library cannot be loaded here; later calls throw it again
+     */
+    public static synchronized void load() {
+        if (complete) {
+            return;
+        }
+        if (failure != null) {
+            throw new LibraryLoadException(failure.reason(), failure.getMessage(), failure);
+        }
+        try {
+            loadOnce();
+            complete = true;
+        } catch (LibraryLoadException exception) {
+            failure = exception;
+            throw exception;
+        }
+    }
+
+    /**
+     * Used by the generated bindings.
+     *
+     * @throws IllegalStateException if the library is not loaded
+     */
+    public static void requireLoaded() {
+        if (!loaded) {
+            throw new IllegalStateException("the native library is not loaded: call NativeLibrary.load() first");
+        }
+    }
+
+    private static void loadOnce() {
+        requirePlatform(System.getProperty("os.name", ""), System.getProperty("os.arch", ""));
+        initializeJavaCpp();
+        String folder = System.getProperty(PATH_PROPERTY, "");
+        if (!folder.isEmpty()) {
+            loadFrom(Path.of(folder));
+        } else {
+            try (LibraryFiles files = LibraryFiles.extract()) {
+                files.load();
+            }
+        }
+        loaded = true;
+        requireAbi(Native.hydra_abi_version());
+        requireJavaCppNatives();
+    }
+
+    private static void loadFrom(Path folder) {
+        for (String name : LibraryFiles.NAMES) {
+            if (!Files.isRegularFile(folder.resolve(name))) {
+                throw new LibraryLoadException(
+                        Reason.FILE_MISSING, PATH_PROPERTY + " names " + folder + ", which has no " + name, null);
+            }
+        }
+        for (String name : LibraryFiles.NAMES) {
+            LibraryFiles.load(folder.resolve(name));
+        }
+    }
+
+    static void requirePlatform(String system, String processor) {
+        if (!system.equals("Linux") || !(processor.equals("amd64") || processor.equals("x86_64"))) {
+            throw new LibraryLoadException(
+                    Reason.UNSUPPORTED_PLATFORM,
+                    "no native library for " + system + " on " + processor + ": supported is Linux on x86-64",
+                    null);
+        }
+    }
+
+    static void requireAbi(int found) {
+        if (found != Native.HYDRA_ABI_VERSION) {
+            throw new LibraryLoadException(
+                    Reason.ABI_MISMATCH,
+                    "the native library has ABI version " + found + ", these classes need " + Native.HYDRA_ABI_VERSION
+                            + ": use a library of the same build",
+                    null);
+        }
+    }
+
+    /**
+     * Initialises JavaCPP's {@link Pointer} without the search for JavaCPP's own library where that is not packaged: it could
+     * only fail, and would leave an empty cache folder in the home directory. Our JNI library contains the same code. The
+     * guard on physical memory is switched off, unless it was set, because weights of many times the heap would trip it.
+     */
+    private static void initializeJavaCpp() {
+        if (System.getProperty("org.bytedeco.javacpp.maxPhysicalBytes") == null
+                && System.getProperty("org.bytedeco.javacpp.maxphysicalbytes") == null) {
+            System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+        }
+        String property = "org.bytedeco.javacpp.loadLibraries";
+        String before = System.getProperty(property);
+        boolean packaged = Pointer.class.getResource(JAVACPP) != null;
+        try {
+            if (!packaged) {
+                System.setProperty(property, "false");
+            }
+            Class.forName(Pointer.class.getName(), true, Pointer.class.getClassLoader());
+        } catch (ClassNotFoundException impossible) {
+            throw new NoClassDefFoundError(impossible.getMessage());
+        } finally {
+            if (!packaged) {
+                if (before == null) {
+                    System.clearProperty(property);
+                } else {
+                    System.setProperty(property, before);
+                }
+            }
+        }
+    }
+
+    /** JNI finds JavaCPP's native methods only in libraries that the class loader of JavaCPP's classes has loaded. */
+    private static void requireJavaCppNatives() {
+        try {
+            Pointer.totalPhysicalBytes();
+        } catch (UnsatisfiedLinkError error) {
+            throw new LibraryLoadException(
+                    Reason.LINK,
+                    "JavaCPP's classes come from another class loader than Hydra4J's, without their natives: let one class"
+                            + " loader load both",
+                    error);
+        }
+    }
+}

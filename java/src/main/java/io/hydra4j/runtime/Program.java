@@ -1,0 +1,413 @@
+package io.hydra4j.runtime;
+
+import io.hydra4j.runtime.bindings.Native;
+import io.hydra4j.runtime.bindings.hydra_buffer;
+import io.hydra4j.runtime.bindings.hydra_program;
+import java.nio.LongBuffer;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.ToIntFunction;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * A list of operations that one native call runs. Recording an operation checks every shape against every other one; what
+ * changes from run to run is read from the rows, sequences and topologies that were recorded.
+ *
+ * <p>Shapes: a buffer {@code float[64][n]} holds one row of n values for each of {@link Rows#MAX} rows, of which only the
+ * first {@link Rows#count()} are read and written. An operation over zero rows does nothing. {@code h} is the hidden size,
+ * {@code d} the head size. Every recording method throws {@link NativeException} with status {@code INVALID_ARGUMENT} if the
+ * shapes do not fit, and {@link IllegalStateException} if the program or an operand is closed.
+ */
+public final class Program implements AutoCloseable {
+    private final Handle<hydra_program> handle;
+    private final Set<Handle<?>> operands;
+    private LongBuffer times;
+
+    private Program(Handle<hydra_program> handle, Set<Handle<?>> operands) {
+        this.handle = handle;
+        this.operands = operands;
+    }
+
+    /**
+     * Creates an empty program.
+     *
+     * @throws OutOfNativeMemoryException if the system refuses the memory
+     */
+    public static Program create(Backend backend) {
+        Set<Handle<?>> operands = Collections.newSetFromMap(new IdentityHashMap<>());
+        return new Program(
+                Handle.create(
+                        "program",
+                        new hydra_program(),
+                        out -> Native.hydra_program_create(backend.handle().pointer(), out),
+                        program -> {
+                            Native.hydra_program_destroy(program);
+                            operands.forEach(Handle::release);
+                        },
+                        List.of(backend.handle())),
+                operands);
+    }
+
+    /**
+     * Runs all operations and returns when they are done. The sequences' page tables must cover every row.
+     *
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the state of a sequence does not allow the run: a
+     *     position without a page, a token outside the vocabulary
+     */
+    public void run() {
+        handle.check(Native::hydra_program_run);
+    }
+
+    /** Records a mark: the time at which a run arrives here. */
+    public void mark() {
+        record(Native::hydra_program_mark);
+    }
+
+    /** @return the number of marks; mark 0 is the beginning and the last one the end of the run, both always there */
+    public int marks() {
+        return handle.get(Native::hydra_program_marks);
+    }
+
+    /**
+     * The time of a mark in the last run, in nanoseconds of a monotonic clock.
+     *
+     * @param mark 0 to {@link #marks()} - 1
+     * @throws IndexOutOfBoundsException if there is no such mark
+     */
+    public long time(int mark) {
+        handle.requireOpen();
+        if (times == null) {
+            times = handle.get(program -> {
+                LongPointer pointer = Native.hydra_program_times(program);
+                return new Memory(pointer.address(), Native.hydra_program_marks(program) * (long) Long.BYTES)
+                        .asByteBuffer()
+                        .asLongBuffer()
+                        .asReadOnlyBuffer();
+            });
+        }
+        return times.get(Objects.checkIndex(mark, times.capacity()));
+    }
+
+    /**
+     * The time between two marks of the last run in nanoseconds.
+     *
+     * @throws IndexOutOfBoundsException if there is no such mark
+     */
+    public long nanos(int from, int to) {
+        return time(to) - time(from);
+    }
+
+    /**
+     * Embedding: the rows of the embedding matrix at the rows' tokens.
+     *
+     * @param embedding [vocabulary][h]
+     * @param out {@code float[64][h]}
+     */
+    public void embed(Rows rows, Matrix embedding, Buffer out) {
+        record(program ->
+                Native.hydra_program_embed(program, use(rows.handle()), use(embedding.handle()), use(out.handle())));
+    }
+
+    /**
+     * One layer's queries, keys and values: n = RMSNorm(x) * norm, out = rope(query n + queryBias); keys and values are stored
+     * in the rows' slots of a layer of the pool.
+     *
+     * @param x {@code float[64][h]}
+     * @param norm {@code float[h]}
+     * @param query [heads * d][h], its rows interleaved as {@link Rope} says
+     * @param key [kvHeads * d][h], its rows interleaved likewise
+     * @param value [kvHeads * d][h]
+     * @param queryBias {@code float[heads * d]}, or null
+     * @param keyBias {@code float[kvHeads * d]}, or null
+     * @param valueBias {@code float[kvHeads * d]}, or null
+     * @param out {@code float[64][heads * d]}
+     */
+    public void qkv(
+            Rows rows,
+            Buffer x,
+            Buffer norm,
+            float epsilon,
+            Matrix query,
+            Matrix key,
+            Matrix value,
+            Buffer queryBias,
+            Buffer keyBias,
+            Buffer valueBias,
+            Rope rope,
+            KvPool pool,
+            int layer,
+            Buffer out) {
+        record(program -> Native.hydra_program_qkv(
+                program,
+                use(rows.handle()),
+                use(x.handle()),
+                use(norm.handle()),
+                epsilon,
+                use(query.handle()),
+                use(key.handle()),
+                use(value.handle()),
+                optional(queryBias),
+                optional(keyBias),
+                optional(valueBias),
+                use(rope.handle()),
+                use(pool.handle()),
+                layer,
+                use(out.handle())));
+    }
+
+    /**
+     * Tree attention: a row sees all verified positions before the pass, and those rows of the pass that are its ancestors,
+     * itself included. Scores are scaled by 1 / sqrt(d).
+     *
+     * @param query {@code float[64][heads * d]}
+     * @param out {@code float[64][heads * d]}
+     */
+    public void attention(Rows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
+        record(program -> Native.hydra_program_attention(
+                program, use(rows.handle()), use(query.handle()), heads, use(pool.handle()), layer, use(out.handle())));
+    }
+
+    /**
+     * Adds a product to a residual: residual += weight x + bias.
+     *
+     * @param x {@code float[64][m]}
+     * @param weight [n][m]
+     * @param bias {@code float[n]}, or null
+     * @param residual {@code float[64][n]}
+     */
+    public void project(Rows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual) {
+        record(program -> Native.hydra_program_project(
+                program,
+                use(rows.handle()),
+                use(x.handle()),
+                use(weight.handle()),
+                optional(bias),
+                use(residual.handle())));
+    }
+
+    /**
+     * The first half of a gated MLP: n = RMSNorm(x) * norm, out = silu(gate n) * (up n).
+     *
+     * @param x {@code float[64][h]}
+     * @param norm {@code float[h]}
+     * @param gate [m][h]
+     * @param up [m][h]
+     * @param out {@code float[64][m]}
+     */
+    public void gateUp(Rows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
+        record(program -> Native.hydra_program_gate_up(
+                program,
+                use(rows.handle()),
+                use(x.handle()),
+                use(norm.handle()),
+                epsilon,
+                use(gate.handle()),
+                use(up.handle()),
+                use(out.handle())));
+    }
+
+    /**
+     * RMSNorm: out = RMSNorm(x) * norm.
+     *
+     * @param x {@code float[64][h]}
+     * @param norm {@code float[h]}
+     * @param out {@code float[64][h]}
+     */
+    public void norm(Rows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
+        record(program -> Native.hydra_program_norm(
+                program, use(rows.handle()), use(x.handle()), use(norm.handle()), epsilon, use(out.handle())));
+    }
+
+    /**
+     * LM head: the k best of weight x + bias for each row.
+     *
+     * @param lastRowOnly compute only the last row, which becomes row 0 of the result
+     * @param x {@code float[64][h]}
+     * @param weight [v][h]
+     * @param bias {@code float[v]}, or null
+     * @param ids {@code int32[v]} token id of each row of the weight, or null if they are the same
+     * @param top receives the best of each row
+     * @param logits {@code float[64][v]} receives all logits, or null
+     */
+    public void lmHead(
+            Rows rows, boolean lastRowOnly, Buffer x, Matrix weight, Buffer bias, Buffer ids, Top top, Buffer logits) {
+        record(program -> Native.hydra_program_lm_head(
+                program,
+                use(rows.handle()),
+                lastRowOnly ? 1 : 0,
+                use(x.handle()),
+                use(weight.handle()),
+                optional(bias),
+                optional(ids),
+                use(top.handle()),
+                optional(logits)));
+    }
+
+    /**
+     * A residual block of a draft head: out row (firstRow + r) = s + silu(linear x + linearBias), where s = skip x + skipBias,
+     * or x without a skip.
+     *
+     * @param x {@code float[64][m]}
+     * @param linear [n][m]
+     * @param linearBias {@code float[n]}, or null
+     * @param skip [n][m], or null where n = m
+     * @param skipBias {@code float[n]}, or null
+     * @param firstRow row of out that row 0 of x becomes
+     * @param out {@code float[64][n]}; x itself is allowed without a skip
+     */
+    public void block(
+            Rows rows,
+            Buffer x,
+            Matrix linear,
+            Buffer linearBias,
+            Matrix skip,
+            Buffer skipBias,
+            int firstRow,
+            Buffer out) {
+        record(program -> Native.hydra_program_block(
+                program,
+                use(rows.handle()),
+                use(x.handle()),
+                use(linear.handle()),
+                optional(linearBias),
+                skip == null ? null : use(skip.handle()),
+                optional(skipBias),
+                firstRow,
+                use(out.handle())));
+    }
+
+    /** Begins a step: the rows become the tree's nodes behind the verified positions, node 0 gets the root token. */
+    public void plant(TreeState tree, Rows rows) {
+        record(program -> Native.hydra_program_plant(program, use(tree.handle()), use(rows.handle())));
+    }
+
+    /**
+     * Inputs of a draft head. The last row of hidden is the draft's hidden state. With an embedding (Hydra) there is one row for
+     * each node of depth {@code level} that has children: [hidden; E(root); ...; E(node)]. Without one (Medusa) there is one
+     * row, [hidden], if the tree is deeper than the level.
+     *
+     * @param level the draft head: head 0 drafts the root's children
+     * @param nodes the tree's nodes
+     * @param hiddenRows count the rows of hidden
+     * @param hidden {@code float[64][h]}
+     * @param embedding [vocabulary][h], or null
+     * @param levelRows become the rows of out
+     * @param out {@code float[64][(level + 2) * h]}, or {@code float[64][h]} without an embedding
+     */
+    public void draftInputs(
+            TreeState tree,
+            int level,
+            Rows nodes,
+            Rows hiddenRows,
+            Buffer hidden,
+            Matrix embedding,
+            Rows levelRows,
+            Buffer out) {
+        record(program -> Native.hydra_program_draft_inputs(
+                program,
+                use(tree.handle()),
+                level,
+                use(nodes.handle()),
+                use(hiddenRows.handle()),
+                use(hidden.handle()),
+                embedding == null ? null : use(embedding.handle()),
+                use(levelRows.handle()),
+                use(out.handle())));
+    }
+
+    /** The rows become as many as the tree has levels below the root: for heads that are evaluated together. */
+    public void draftLevels(TreeState tree, Rows rows) {
+        record(program -> Native.hydra_program_draft_levels(program, use(tree.handle()), use(rows.handle())));
+    }
+
+    /**
+     * Gives the nodes of depth level + 1 their tokens: each one gets the candidate of its rank from the row of top that belongs
+     * to its parent.
+     *
+     * @param top its k must exceed every rank of that depth when the program runs
+     * @param row the row of top that holds the candidates of all parents, as with Medusa; or -1, and each parent has the row
+     *     that it has in {@link #draftInputs}, as with Hydra
+     */
+    public void draftTokens(TreeState tree, int level, Top top, int row, Rows nodes) {
+        record(program -> Native.hydra_program_draft_tokens(
+                program, use(tree.handle()), level, use(top.handle()), row, use(nodes.handle())));
+    }
+
+    /**
+     * Ends a step. A node is accepted if its parent is and its token is its parent's best. The longest accepted path, the first
+     * in node order among equals, is kept: its keys and values move behind the verified positions, the sequence's length grows,
+     * its root becomes the best of the last accepted node, and its result is filled.
+     *
+     * @param best the base model's arg-max of every node
+     * @param hidden {@code float[64][h]} of the nodes, or null
+     * @param pendingRows become the accepted positions as a chain; null where no drafter needs them
+     * @param pending {@code float[64][h]} gets the rows of hidden of the accepted nodes in order; null with pendingRows
+     * @param append put them behind the pending rows that are there, where these end at the verified positions and have room
+     */
+    public void accept(
+            TreeState tree,
+            Rows nodes,
+            Top best,
+            KvPool pool,
+            Buffer hidden,
+            Rows pendingRows,
+            Buffer pending,
+            boolean append) {
+        record(program -> Native.hydra_program_accept(
+                program,
+                use(tree.handle()),
+                use(nodes.handle()),
+                use(best.handle()),
+                use(pool.handle()),
+                optional(hidden),
+                pendingRows == null ? null : use(pendingRows.handle()),
+                optional(pending),
+                append ? 1 : 0));
+    }
+
+    /**
+     * Ends the pass over a chunk of the prompt: all rows count as accepted.
+     *
+     * @param best its row 0 gives the root; null where more of the prompt follows
+     * @param hidden {@code float[64][h]} of the rows, or null
+     * @param pendingRows as in {@link #accept}
+     * @param pending as in {@link #accept}
+     */
+    public void advance(Rows rows, Top best, Buffer hidden, Rows pendingRows, Buffer pending) {
+        record(program -> Native.hydra_program_advance(
+                program,
+                use(rows.handle()),
+                best == null ? null : use(best.handle()),
+                optional(hidden),
+                pendingRows == null ? null : use(pendingRows.handle()),
+                optional(pending)));
+    }
+
+    /** Closes the program and lets go of what it recorded. */
+    @Override
+    public void close() {
+        handle.close();
+    }
+
+    private void record(ToIntFunction<hydra_program> operation) {
+        times = null;
+        handle.check(operation);
+    }
+
+    /** Keeps an operand in use as long as this program lives. */
+    private <P extends Pointer> P use(Handle<P> operand) {
+        operand.requireOpen();
+        if (operands.add(operand)) {
+            operand.acquire();
+        }
+        return operand.pointer();
+    }
+
+    private hydra_buffer optional(Buffer buffer) {
+        return buffer == null ? null : use(buffer.handle());
+    }
+}

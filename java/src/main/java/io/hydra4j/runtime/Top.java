@@ -1,0 +1,92 @@
+package io.hydra4j.runtime;
+
+import io.hydra4j.runtime.bindings.Native;
+import io.hydra4j.runtime.bindings.hydra_top;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * The best entries of each row of an LM head: [rows][k] ids and values, best first, equal values by smaller index. Read
+ * without a native call; do not read it while a program that writes it runs.
+ */
+public final class Top implements AutoCloseable {
+    /** Most entries of a row. */
+    public static final int MAX_K = Native.HYDRA_MAX_TOP;
+
+    private final Handle<hydra_top> handle;
+    private final int k;
+    private final IntBuffer ids;
+    private final FloatBuffer values;
+
+    private Top(Handle<hydra_top> handle, int k) {
+        this.handle = handle;
+        this.k = k;
+        long bytes = (long) Rows.MAX_ROWS * k * Integer.BYTES;
+        this.ids = handle.get(top -> new Memory(Native.hydra_top_ids(top).address(), bytes)
+                .asByteBuffer()
+                .asIntBuffer()
+                .asReadOnlyBuffer());
+        this.values = handle.get(top -> new Memory(Native.hydra_top_values(top).address(), bytes)
+                .asByteBuffer()
+                .asFloatBuffer()
+                .asReadOnlyBuffer());
+    }
+
+    /**
+     * Creates room for k entries of every row.
+     *
+     * @param k 1 to {@link #MAX_K}
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if k is out of range
+     */
+    public static Top create(Backend backend, int k) {
+        return new Top(
+                Handle.create(
+                        "top " + k,
+                        new hydra_top(),
+                        out -> Native.hydra_top_create(backend.handle().pointer(), k, out),
+                        Native::hydra_top_destroy,
+                        List.of(backend.handle())),
+                k);
+    }
+
+    /** @return entries of a row */
+    public int k() {
+        return k;
+    }
+
+    /**
+     * The token id of an entry of the last run.
+     *
+     * @param row 0 to {@link Rows#MAX} - 1; rows that the run did not compute hold what was there before
+     * @param rank 0 to k - 1, 0 being the best
+     * @throws IndexOutOfBoundsException if there is no such entry
+     */
+    public int id(int row, int rank) {
+        return ids.get(index(row, rank));
+    }
+
+    /**
+     * The logit of an entry of the last run; arguments as those of {@link #id}.
+     *
+     * @throws IndexOutOfBoundsException if there is no such entry
+     */
+    public float value(int row, int rank) {
+        return values.get(index(row, rank));
+    }
+
+    private int index(int row, int rank) {
+        handle.requireOpen();
+        return Objects.checkIndex(row, Rows.MAX_ROWS) * k + Objects.checkIndex(rank, k);
+    }
+
+    @Override
+    public void close() {
+        handle.close();
+    }
+
+    Handle<hydra_top> handle() {
+        return handle;
+    }
+}

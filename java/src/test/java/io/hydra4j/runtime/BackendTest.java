@@ -1,0 +1,67 @@
+package io.hydra4j.runtime;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class BackendTest {
+    @Test
+    void takesAThreadForEachProcessorUnlessTold() {
+        try (Backend backend = Backend.openCpu(0);
+                Backend single = Backend.openCpu(1)) {
+            assertEquals(Math.min(Runtime.getRuntime().availableProcessors(), Backend.MAX_THREADS), backend.threads());
+            assertEquals(1, single.threads());
+        }
+    }
+
+    @Test
+    void runsThePortableCodeEverywhere() {
+        try (Backend backend = Backend.openCpu(1, InstructionSet.PORTABLE)) {
+            assertEquals(InstructionSet.PORTABLE, backend.isa());
+        }
+    }
+
+    @Test
+    void thePropertyDecidesWhatAutoMeans() {
+        String before = System.getProperty(InstructionSet.PROPERTY);
+        try {
+            System.setProperty(InstructionSet.PROPERTY, "portable");
+            try (Backend backend = Backend.openCpu(1)) {
+                assertEquals(InstructionSet.PORTABLE, backend.isa());
+            }
+            System.setProperty(InstructionSet.PROPERTY, "mmx");
+            assertThrows(NativeException.class, () -> Backend.openCpu(1));
+        } finally {
+            if (before == null) {
+                System.clearProperty(InstructionSet.PROPERTY);
+            } else {
+                System.setProperty(InstructionSet.PROPERTY, before);
+            }
+        }
+    }
+
+    @Test
+    void autoIsNeverTheAnswer() {
+        try (Backend backend = Backend.openCpu(1)) {
+            assertNotEquals(InstructionSet.AUTO, backend.isa());
+        }
+    }
+
+    @Test
+    void measuresTheStreamRate() {
+        try (Backend backend = Backend.openCpu(1)) {
+            assertTrue(backend.streamRate(1 << 20, 2) > 1e6);
+        }
+    }
+
+    @Test
+    void describesItself() {
+        String text = Backends.describe();
+        assertTrue(text.contains("native library: ABI version 1\n"), text);
+        assertTrue(text.contains("\ncpu: "), text);
+        assertTrue(text.contains("\ncuda: "), text);
+    }
+}

@@ -1,0 +1,172 @@
+package io.hydra4j.runtime;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+class ClosingTest {
+    @Test
+    void closingTwiceIsAllowed() {
+        Backend backend = Backend.openCpu(1);
+        Buffer buffer = Buffer.create(backend, 8);
+        buffer.close();
+        buffer.close();
+        backend.close();
+        backend.close();
+    }
+
+    @Test
+    void usingAClosedObjectIsAnIllegalState() {
+        try (Backend backend = Backend.openCpu(1)) {
+            Buffer buffer = Buffer.create(backend, 8);
+            Sequence sequence = Sequence.create(backend, 1);
+            Program program = Program.create(backend);
+            buffer.close();
+            sequence.close();
+            program.close();
+            IllegalStateException exception =
+                    assertThrows(IllegalStateException.class, () -> buffer.write(0, new float[] {1}));
+            assertEquals("the buffer of 8 bytes is closed", exception.getMessage());
+            assertThrows(IllegalStateException.class, sequence::length);
+            assertThrows(IllegalStateException.class, () -> Rows.create(sequence));
+            assertThrows(IllegalStateException.class, program::run);
+            assertThrows(IllegalStateException.class, () -> program.time(0));
+        }
+    }
+
+    @Test
+    void nothingIsMadeFromAClosedBackend() {
+        Backend backend = Backend.openCpu(1);
+        backend.close();
+        assertThrows(IllegalStateException.class, () -> Buffer.create(backend, 8));
+        assertThrows(IllegalStateException.class, () -> backend.streamRate(1 << 20, 1));
+    }
+
+    @Test
+    void anObjectOutlivesTheClosingOfItsBackend() {
+        Backend backend = Backend.openCpu(2);
+        try (Buffer buffer = Buffer.floats(backend, 2)) {
+            backend.close();
+            buffer.write(0, new float[] {1, 2});
+            assertArrayEquals(new float[] {1, 2}, buffer.readFloats(0, 2));
+        }
+    }
+
+    @Test
+    void aProgramKeepsWhatItRecorded() {
+        try (Backend backend = Backend.openCpu(1);
+                Sequence sequence = Sequence.create(backend, 1);
+                Rows rows = Rows.create(sequence);
+                Program program = Program.create(backend);
+                Buffer out = Buffer.floats(backend, 64 * 8)) {
+            sequence.setPages(new int[] {0});
+            try (Matrix embedding = Matrix.create(backend, WeightType.F32, 3, 8)) {
+                embedding.write(1, new float[] {1, 2, 3, 4, 5, 6, 7, 8});
+                program.embed(rows, embedding, out);
+            }
+            rows.setChain(new int[] {1});
+            program.run();
+            assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, out.readFloats(0, 8));
+        }
+    }
+
+    @Test
+    void anOperandThatIsClosedCannotBeRecorded() {
+        try (Backend backend = Backend.openCpu(1);
+                Sequence sequence = Sequence.create(backend, 1);
+                Rows rows = Rows.create(sequence);
+                Program program = Program.create(backend);
+                Buffer out = Buffer.floats(backend, 64 * 8)) {
+            Matrix embedding = Matrix.create(backend, WeightType.F32, 3, 8);
+            embedding.close();
+            assertThrows(IllegalStateException.class, () -> program.embed(rows, embedding, out));
+        }
+    }
+
+    @Test
+    void closingWhileOthersUseItIsSafe() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try (Backend backend = Backend.openCpu(1)) {
+            for (int round = 0; round < 50; round++) {
+                Buffer buffer = Buffer.floats(backend, 1024);
+                CountDownLatch start = new CountDownLatch(1);
+                List<Future<?>> users = new CopyOnWriteArrayList<>();
+                for (int i = 0; i < 3; i++) {
+                    users.add(threads.submit(() -> {
+                        start.await();
+                        try {
+                            for (int j = 0; j < 1000; j++) {
+                                buffer.readFloats(0, 1024);
+                            }
+                        } catch (IllegalStateException closed) {
+                            assertTrue(closed.getMessage().contains("closed"));
+                        }
+                        return null;
+                    }));
+                }
+                users.add(threads.submit(() -> {
+                    start.await();
+                    buffer.close();
+                    return null;
+                }));
+                start.countDown();
+                for (Future<?> user : users) {
+                    user.get();
+                }
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @Test
+    @Timeout(60)
+    void aLostObjectIsReportedAndOneThatWasClosedIsNot() throws InterruptedException {
+        List<String> messages = new CopyOnWriteArrayList<>();
+        Logger logger = Logger.getLogger("io.hydra4j.runtime");
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord record) {
+                messages.add(record.getMessage());
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        logger.addHandler(handler);
+        logger.setUseParentHandlers(false);
+        try (Backend backend = Backend.openCpu(1)) {
+            Buffer.create(backend, 4321).close();
+            lose(backend);
+            while (!messages.contains("a buffer of 1234 bytes was lost without close(): its memory leaks")) {
+                System.gc();
+                Thread.sleep(10);
+            }
+            assertFalse(messages.toString().contains("4321"), messages.toString());
+        } finally {
+            logger.removeHandler(handler);
+            logger.setUseParentHandlers(true);
+        }
+    }
+
+    private static void lose(Backend backend) {
+        Buffer.create(backend, 1234).bytes();
+    }
+}

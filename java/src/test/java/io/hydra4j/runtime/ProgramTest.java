@@ -1,0 +1,166 @@
+package io.hydra4j.runtime;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A model that is an embedding and an LM head: after token t comes token t + 1, and its draft head knows it too. */
+class ProgramTest {
+    private static final int VOCABULARY = 8;
+
+    private final Backend backend = Backend.openCpu(2);
+    private final Sequence sequence = Sequence.create(backend, 4);
+    private final Rows rows = Rows.create(sequence);
+    private final Buffer hidden = Buffer.floats(backend, Rows.MAX_ROWS * VOCABULARY);
+    private final Rows pendingRows = Rows.create(sequence);
+    private final Buffer pending = Buffer.floats(backend, Rows.MAX_ROWS * VOCABULARY);
+    private final Matrix embedding = matrix(0, 1);
+    private final Matrix lmHead = matrix(1, 1);
+    private final Top best = Top.create(backend, 2);
+    private final KvPool pool = KvPool.create(backend, 1, 1, 8, 4);
+
+    @AfterEach
+    void close() {
+        backend.close();
+        pool.close();
+        best.close();
+        lmHead.close();
+        embedding.close();
+        pending.close();
+        pendingRows.close();
+        hidden.close();
+        rows.close();
+        sequence.close();
+    }
+
+    /**
+     * [to][parts * from]: in the last part of the columns 2 where to = from + shift, and shift where to = from + shift + 1;
+     * zeros elsewhere.
+     */
+    private Matrix matrix(int shift, int parts) {
+        float[] values = new float[VOCABULARY * VOCABULARY * parts];
+        for (int from = 0; from < VOCABULARY; from++) {
+            int column = (parts - 1) * VOCABULARY + from;
+            values[(from + shift) % VOCABULARY * VOCABULARY * parts + column] = 2;
+            values[(from + shift + 1) % VOCABULARY * VOCABULARY * parts + column] = shift;
+        }
+        Matrix matrix = Matrix.create(backend, WeightType.F32, VOCABULARY, (long) VOCABULARY * parts);
+        matrix.write(0, values);
+        return matrix;
+    }
+
+    private void prefill(int... tokens) {
+        try (Program program = Program.create(backend)) {
+            program.embed(rows, embedding, hidden);
+            program.lmHead(rows, true, hidden, lmHead, null, null, best, null);
+            program.advance(rows, best, hidden, pendingRows, pending);
+            sequence.setPages(new int[] {3, 1});
+            rows.setChain(tokens);
+            program.run();
+        }
+    }
+
+    @Test
+    void aPrefillLeavesTheRootBehind() {
+        assertEquals(0, sequence.length());
+        assertEquals(-1, sequence.root());
+        prefill(2, 3, 4);
+        assertEquals(3, sequence.length());
+        assertEquals(5, sequence.root());
+        assertEquals(3, sequence.nodes());
+        assertEquals(0, sequence.emitted());
+        assertEquals(5, best.id(0, 0));
+        assertEquals(6, best.id(0, 1));
+        assertEquals(4f, best.value(0, 0));
+        assertEquals(2f, best.value(0, 1));
+        assertThrows(IndexOutOfBoundsException.class, () -> sequence.token(0));
+        assertThrows(IndexOutOfBoundsException.class, () -> best.id(0, 2));
+        assertThrows(IndexOutOfBoundsException.class, () -> best.id(64, 0));
+    }
+
+    @Test
+    void aStepKeepsTheLongestPathThatTheBaseAgreesWith() {
+        prefill(0);
+        try (TreeState tree = TreeState.create(backend);
+                Rows levelRows = Rows.create(sequence);
+                Top candidates = Top.create(backend, 2);
+                Program program = Program.create(backend)) {
+            tree.set(new int[] {-1, 0, 0, 2}, new int[] {0, 1, 0, 0});
+            program.plant(tree, rows);
+            for (int level = 0; level < 2; level++) {
+                // The program keeps what is closed here.
+                try (Buffer inputs = Buffer.floats(backend, Rows.MAX_ROWS * (level + 2L) * VOCABULARY);
+                        Matrix head = matrix(1, level + 2)) {
+                    program.draftInputs(tree, level, rows, pendingRows, pending, embedding, levelRows, inputs);
+                    program.lmHead(levelRows, false, inputs, head, null, null, candidates, null);
+                    program.draftTokens(tree, level, candidates, -1, rows);
+                }
+            }
+            program.mark();
+            program.embed(rows, embedding, hidden);
+            program.lmHead(rows, false, hidden, lmHead, null, null, best, null);
+            program.accept(tree, rows, best, pool, hidden, pendingRows, pending, false);
+            program.run();
+
+            assertArrayEquals(new int[] {1, 3, 2, 3}, rows.tokens());
+            assertEquals(4, sequence.nodes());
+            assertEquals(3, sequence.emitted());
+            assertArrayEquals(new int[] {1, 2, 3}, new int[] {sequence.token(0), sequence.token(1), sequence.token(2)});
+            assertArrayEquals(
+                    new int[] {0, 2, 3}, new int[] {sequence.pathNode(0), sequence.pathNode(1), sequence.pathNode(2)});
+            assertEquals(4, sequence.length());
+            assertEquals(4, sequence.root());
+            assertEquals(3, pendingRows.count());
+        }
+    }
+
+    @Test
+    void measuresTheTimeBetweenMarks() {
+        try (Program program = Program.create(backend)) {
+            assertEquals(2, program.marks());
+            program.embed(rows, embedding, hidden);
+            program.mark();
+            program.run();
+            assertEquals(3, program.marks());
+            assertEquals(program.nanos(0, 2), program.nanos(0, 1) + program.nanos(1, 2));
+            assertTrue(program.nanos(0, 1) >= 0 && program.nanos(1, 2) >= 0);
+            assertThrows(IndexOutOfBoundsException.class, () -> program.time(3));
+        }
+    }
+
+    @Test
+    void goesBackToFewerPositions() {
+        prefill(2, 3, 4);
+        sequence.rewind(1, 7);
+        assertEquals(1, sequence.length());
+        assertEquals(7, sequence.root());
+        assertThrows(NativeException.class, () -> sequence.rewind(2, 7));
+    }
+
+    @Test
+    void refusesWhatCannotBeRecordedOrRun() {
+        try (Program program = Program.create(backend);
+                Buffer small = Buffer.floats(backend, 3)) {
+            NativeException exception =
+                    assertThrows(NativeException.class, () -> program.embed(rows, embedding, small));
+            assertEquals(NativeException.Status.INVALID_ARGUMENT, exception.status());
+            program.embed(rows, embedding, hidden);
+            rows.setChain(new int[] {VOCABULARY});
+            sequence.setPages(new int[] {0});
+            assertThrows(NativeException.class, program::run);
+        }
+        assertThrows(NativeException.class, () -> rows.setChain(new int[0]));
+        assertThrows(NativeException.class, () -> rows.setChain(new int[Rows.MAX_ROWS + 1]));
+        assertThrows(NativeException.class, () -> sequence.setPages(new int[5]));
+        assertThrows(NativeException.class, () -> Top.create(backend, Top.MAX_K + 1));
+        assertThrows(IllegalArgumentException.class, () -> Rope.create(backend, 8, new float[3], 16));
+        try (TreeState tree = TreeState.create(backend)) {
+            assertThrows(IllegalArgumentException.class, () -> tree.set(new int[] {-1, 0}, new int[] {0}));
+            assertThrows(NativeException.class, () -> tree.set(new int[] {-1, 1}, new int[] {0, 0}));
+        }
+    }
+}
