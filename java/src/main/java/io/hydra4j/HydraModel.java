@@ -1,0 +1,229 @@
+package io.hydra4j;
+
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.StepCosts;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * A model with its draft heads, ready to generate text.
+ *
+ * <pre>{@code
+ * try (HydraModel model = HydraModel.open(Path.of("model.gguf"), OpenOptions.DEFAULT.withHeads(Path.of("heads")))) {
+ *     GenerationResult result = model.generate("public class ", GenerationOptions.DEFAULT.withMaxTokens(64));
+ *     System.out.println(result.text());
+ * }
+ * }</pre>
+ *
+ * <p>The output is that of greedy one-token decoding, to the bit, with every kind of heads and every tree. Thread-safe:
+ * generations from several threads share the weights and take turns on the processor. {@link #close()} is idempotent; close
+ * streams before the model.
+ */
+public final class HydraModel implements AutoCloseable {
+    private final ModelFiles files;
+    private final Backend backend;
+    private final LlamaModel base;
+    private final DraftHeads heads;
+    private final Tokenizer tokenizer;
+    private StepCosts costs;
+    private boolean closed;
+
+    private HydraModel(ModelFiles files, Backend backend, LlamaModel base, DraftHeads heads, Tokenizer tokenizer) {
+        this.files = files;
+        this.backend = backend;
+        this.base = base;
+        this.heads = heads;
+        this.tokenizer = tokenizer;
+    }
+
+    /** Opens a GGUF file or Hugging Face folder without draft heads. */
+    public static HydraModel open(Path path) {
+        return open(path, OpenOptions.DEFAULT);
+    }
+
+    /**
+     * Opens a model.
+     *
+     * @param path a GGUF file or a Hugging Face folder
+     * @throws io.hydra4j.format.FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
+     * @throws HydraException if the backend cannot run or memory is short; nothing stays open then
+     */
+    public static HydraModel open(Path path, OpenOptions options) {
+        ModelFiles files = ModelFiles.open(path);
+        var headTensors = options.heads() == null ? null : HeadsFiles.open(options.heads(), files.config());
+        List<AutoCloseable> opened = new ArrayList<>();
+        try {
+            Backend backend = Backend.openCpu(options.threads());
+            opened.add(backend);
+            double share = headTensors == null ? 1.0 : 0.8;
+            LlamaModel base = LlamaModel.load(
+                    backend,
+                    files,
+                    options.weights(),
+                    fraction -> options.progress().accept(fraction * share));
+            opened.add(base);
+            DraftHeads heads = null;
+            if (headTensors != null) {
+                heads = DraftHeads.load(
+                        base,
+                        headTensors,
+                        options.headWeights(),
+                        0,
+                        fraction -> options.progress().accept(share + fraction * (1 - share)));
+                opened.add(heads);
+            }
+            Tokenizer tokenizer = tokenizer(files);
+            return new HydraModel(files, backend, base, heads, tokenizer);
+        } catch (RuntimeException | Error e) {
+            closeAll(opened);
+            throw e;
+        }
+    }
+
+    private static Tokenizer tokenizer(ModelFiles files) {
+        if (files.tokenizerJson().isPresent()) {
+            return Tokenizer.fromJson(files.tokenizerJson().get());
+        }
+        return files.metadata().containsKey("tokenizer.ggml.tokens")
+                ? Tokenizer.fromGguf(files.path(), files.metadata())
+                : null;
+    }
+
+    /**
+     * Generates behind a text.
+     *
+     * @throws HydraException if the model has no tokenizer, the prompt is empty or longer than the context, or the options do
+     *     not fit the model
+     */
+    public GenerationResult generate(String prompt, GenerationOptions options) {
+        return generate(prompt, options, chunk -> {});
+    }
+
+    /** Generates behind a text and shows each step's tokens and text to the listener, in the calling thread. */
+    public GenerationResult generate(String prompt, GenerationOptions options, Consumer<Chunk> listener) {
+        return generate(requireTokenizer().encode(prompt), options, listener);
+    }
+
+    /** Generates behind token ids and shows each step's tokens and text to the listener, in the calling thread. */
+    public GenerationResult generate(int[] promptIds, GenerationOptions options, Consumer<Chunk> listener) {
+        try (TokenStream stream = stream(promptIds, options)) {
+            stream.forEachRemaining(listener);
+            return stream.result();
+        }
+    }
+
+    /** As {@link #stream(int[], GenerationOptions)}, behind a text. */
+    public TokenStream stream(String prompt, GenerationOptions options) {
+        return stream(requireTokenizer().encode(prompt), options);
+    }
+
+    /**
+     * Generates as its caller asks: a step is computed when the next chunk is wanted, and not before.
+     *
+     * @param promptIds token ids, at least one
+     */
+    public TokenStream stream(int[] promptIds, GenerationOptions options) {
+        return new TokenStream(this, promptIds, options);
+    }
+
+    /** A session for a loop of one's own, with the heads if there are any. */
+    public Session session(SessionOptions options) {
+        return new Session(base, heads, options);
+    }
+
+    /** What steps cost here, measured at the first call. */
+    public synchronized StepCosts costs() {
+        if (costs == null) {
+            costs = StepCosts.measure(base, heads);
+        }
+        return costs;
+    }
+
+    /** The default tree, cut to the depth of the heads; the root alone without heads. */
+    public Tree tree() {
+        return heads == null ? Tree.ROOT : Tree.DEFAULT.truncated(heads.config().heads());
+    }
+
+    /** The decoding method that the heads are for; {@link Method#PLAIN} without heads. */
+    public Method method() {
+        return heads == null
+                ? Method.PLAIN
+                : Method.valueOf(heads.config().kind().name());
+    }
+
+    /** The base model and its weights. */
+    public LlamaModel base() {
+        return base;
+    }
+
+    /** The draft heads. */
+    public Optional<DraftHeads> heads() {
+        return Optional.ofNullable(heads);
+    }
+
+    /** What the files say. */
+    public ModelFiles files() {
+        return files;
+    }
+
+    /** The tokenizer, if the model has one. */
+    public Optional<Tokenizer> tokenizer() {
+        return Optional.ofNullable(tokenizer);
+    }
+
+    /** The backend that computes. */
+    public Backend backend() {
+        return backend;
+    }
+
+    /** One line for each thing about the loaded weights that is not as the files have it. */
+    public List<String> notices() {
+        List<String> notices = new ArrayList<>(List.of(base.notice()));
+        heads().ifPresent(loaded -> notices.add(loaded.notice()));
+        notices.removeIf(String::isEmpty);
+        return notices;
+    }
+
+    private Tokenizer requireTokenizer() {
+        if (tokenizer == null) {
+            throw new HydraException(files.path() + " has no tokenizer: give token ids instead of text");
+        }
+        return tokenizer;
+    }
+
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        List<AutoCloseable> all = new ArrayList<>(List.of(backend, base));
+        heads().ifPresent(all::add);
+        tokenizer().ifPresent(all::add);
+        closeAll(all);
+    }
+
+    /** Closes in reverse order. */
+    private static void closeAll(List<AutoCloseable> resources) {
+        for (int i = resources.size() - 1; i >= 0; i--) {
+            try {
+                resources.get(i).close();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.TeacherForcing;
+import io.hydra4j.model.LlamaModel;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.DoubleConsumer;
+
+/**
+ * Greedy continuations of prompts, on which trees are tuned and heads compared. Heads make them sooner, not different.
+ * Immutable.
+ *
+ * @param texts {@code [prompt + continuation]} each, tokens
+ * @param promptLengths {@code [texts]}: how many of them are the prompt, at least 1
+ */
+public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
+    /**
+     * Continues prompts, each to its end-of-sequence token, or the full context, or so many tokens.
+     *
+     * @param heads heads to decode with, or null
+     * @param prompts token ids, at least one each, fewer than the context
+     * @param tokens most tokens of one continuation
+     * @param progress gets the finished fraction, 0 to 1
+     */
+    public static GreedyContinuations of(
+            LlamaModel model, DraftHeads heads, List<int[]> prompts, int tokens, DoubleConsumer progress) {
+        List<int[]> texts = new ArrayList<>();
+        StepCosts costs = StepCosts.measure(model, heads);
+        SessionOptions options = new SessionOptions(0, Tree.ROOT, costs.candidates(), false);
+        AdaptiveTree trees = new AdaptiveTree(costs);
+        try (Session session = new Session(model, heads, options)) {
+            for (int[] prompt : prompts) {
+                session.rewind(0);
+                session.prefill(prompt);
+                boolean ended = false;
+                while (!ended && session.length() < prompt.length + tokens && session.room() > 0) {
+                    session.setTree(trees.tree());
+                    long begin = System.nanoTime();
+                    Step step = session.step();
+                    trees.observe(step, System.nanoTime() - begin);
+                    ended = Arrays.stream(step.tokens()).anyMatch(model.config().eosIds()::contains);
+                }
+                int[] all = session.tokens();
+                texts.add(Arrays.copyOf(all, end(model, all, prompt.length, tokens)));
+                progress.accept((double) texts.size() / prompts.size());
+            }
+        }
+        return new GreedyContinuations(
+                texts, prompts.stream().mapToInt(prompt -> prompt.length).toArray());
+    }
+
+    /** Behind the first end-of-sequence token, or the last that is wanted. */
+    private static int end(LlamaModel model, int[] all, int prompt, int tokens) {
+        int limit = Math.min(all.length, prompt + tokens);
+        for (int i = prompt; i < limit; i++) {
+            if (model.config().eosIds().contains(all[i])) {
+                return i + 1;
+            }
+        }
+        return limit;
+    }
+
+    /** The continuation of a text, without its prompt. */
+    public int[] continuation(int text) {
+        int[] all = texts.get(text);
+        return Arrays.copyOfRange(all, promptLengths[text], all.length);
+    }
+
+    /**
+     * What each of these heads would have guessed at every step that could begin in the continuations.
+     *
+     * @param heads heads of one base
+     * @param progress gets the finished fraction, 0 to 1
+     * @return samples for each of the heads, with one continuation for each text, perhaps empty
+     */
+    public List<RankSamples> ranks(List<DraftHeads> heads, DoubleConsumer progress) {
+        List<RankSamples> samples = new ArrayList<>();
+        SessionOptions options = new SessionOptions(0, Tree.ROOT, 1, false);
+        try (Session session = new Session(heads.get(0).base(), heads.get(0), options)) {
+            List<TeacherForcing> forced = new ArrayList<>();
+            try {
+                for (DraftHeads each : heads) {
+                    forced.add(new TeacherForcing(each, session.drafter()));
+                    samples.add(new RankSamples());
+                }
+                for (int i = 0; i < texts.size(); i++) {
+                    follow(session, forced, samples, i);
+                    progress.accept((i + 1.0) / texts.size());
+                }
+            } finally {
+                forced.forEach(TeacherForcing::close);
+            }
+        }
+        return samples;
+    }
+
+    private void follow(Session session, List<TeacherForcing> forced, List<RankSamples> samples, int text) {
+        int[] tokens = texts.get(text);
+        int first = promptLengths[text] - 1;
+        int[][][] ranks = new int[forced.size()][tokens.length][];
+        session.rewind(0);
+        session.prefill(tokens, (from, count) -> {
+            for (int h = 0; h < ranks.length; h++) {
+                int[][] chunk = forced.get(h).ranks(tokens, from, count, first);
+                System.arraycopy(chunk, 0, ranks[h], from, count);
+            }
+        });
+        for (int h = 0; h < ranks.length; h++) {
+            int last = first;
+            while (last < tokens.length && ranks[h][last] != null) {
+                last++;
+            }
+            samples.get(h).add(Arrays.copyOfRange(ranks[h], first, last));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.heads.TeacherForcing;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntPredicate;
+
+/**
+ * What draft heads would have guessed along greedy continuations: for every position the ranks of the tokens that really
+ * follow. This is all that acceptance depends on, so any tree can be judged by it without decoding again. Not thread-safe.
+ */
+public final class RankSamples {
+    /** {@code [continuation][position][depth - 1]}: rank at that depth, given those above. */
+    private final List<int[][]> continuations = new ArrayList<>();
+
+    /**
+     * Adds a continuation.
+     *
+     * @param ranks {@code [position][head]} as {@link TeacherForcing#ranks} gives them, positions in order
+     */
+    public void add(int[][] ranks) {
+        continuations.add(ranks);
+    }
+
+    /** The continuations whose number is chosen, as samples of their own. */
+    public RankSamples where(IntPredicate chosen) {
+        RankSamples part = new RankSamples();
+        for (int i = 0; i < continuations.size(); i++) {
+            if (chosen.test(i)) {
+                part.add(continuations.get(i));
+            }
+        }
+        return part;
+    }
+
+    /** {@code [position][depth - 1]} of each continuation. */
+    List<int[][]> continuations() {
+        return continuations;
+    }
+
+    /** Number of positions. */
+    public long positions() {
+        return continuations.stream().mapToLong(ranks -> ranks.length).sum();
+    }
+
+    /** Tokens per step, the root included, if all continuations are decoded with this tree; 0 without samples. */
+    public double acceptanceLength(Tree tree) {
+        Set<List<Integer>> paths = new HashSet<>(tree.paths());
+        long tokens = 0;
+        long steps = 0;
+        for (int[][] ranks : continuations) {
+            for (int p = 0; p < ranks.length; steps++) {
+                int emitted = emitted(paths, ranks[p]);
+                tokens += emitted;
+                p += emitted;
+            }
+        }
+        return steps == 0 ? 0 : (double) tokens / steps;
+    }
+
+    /** Tokens that a step emits at a position with these ranks. */
+    static int emitted(Set<List<Integer>> paths, int[] ranks) {
+        List<Integer> path = new ArrayList<>();
+        for (int rank : ranks) {
+            path.add(rank);
+            if (!paths.contains(path)) {
+                return path.size();
+            }
+        }
+        return ranks.length + 1;
+    }
+}

@@ -1,0 +1,221 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.HydraException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.TreeSet;
+
+/**
+ * The shape of a tree of guesses. A path lists, from the root down, which of its parent's candidates (0 = the best) each
+ * node is; the root, the base model's own next token, is implicit. Nodes are ordered by depth and then by path, the root
+ * first. Immutable.
+ *
+ * <p>Any set of paths that holds every path's parents makes a tree, of at most {@link #MAX_NODES} nodes with the root
+ * and ranks below {@link #MAX_RANKS}. Source of the representation and of {@link #DEFAULT}: the Medusa and Hydra papers
+ * (arXiv 2401.10774, 2402.05109).
+ */
+public final class Tree {
+    /** Most nodes, the root included. */
+    public static final int MAX_NODES = 64;
+
+    /** Ranks are below this. */
+    public static final int MAX_RANKS = 32;
+
+    /** Only the root: plain decoding. */
+    public static final Tree ROOT = of(List.of());
+
+    /** Growth order of the published 64-node tree of Medusa and Hydra, as rank digits. */
+    private static final String PUBLISHED = "0 00 1 01 2 000 10 02 3 03 4 04 20 05 001 5 06 6 07 010 11 7 08 002 30 09 8 9 100 "
+            + "020 12 003 40 21 004 005 0000 011 006 030 50 13 007 008 009 60 040 14 70 012 200 31 22 80 050 15 101 021 90 "
+            + "060 0001 16 070";
+
+    /** The published default tree ("mc_sim_7b_63"): 64 nodes, depth 4. */
+    public static final Tree DEFAULT = of(published());
+
+    private final List<List<Integer>> paths;
+    private final int[] parents;
+    private final int[] ranks;
+    private final int[] depths;
+
+    private Tree(List<List<Integer>> paths) {
+        this.paths = paths;
+        parents = new int[paths.size() + 1];
+        ranks = new int[parents.length];
+        depths = new int[parents.length];
+        parents[0] = -1;
+        for (int i = 1; i < parents.length; i++) {
+            List<Integer> path = paths.get(i - 1);
+            List<Integer> parent = path.subList(0, path.size() - 1);
+            parents[i] = parent.isEmpty() ? 0 : paths.indexOf(parent) + 1;
+            ranks[i] = path.get(path.size() - 1);
+            depths[i] = path.size();
+        }
+    }
+
+    /**
+     * A tree of the given paths, in any order.
+     *
+     * @throws InvalidTreeException if a path is empty or given twice, its parent is missing, a rank is out of range, or
+     *     there are too many
+     */
+    public static Tree of(List<List<Integer>> paths) {
+        if (paths.size() >= MAX_NODES) {
+            throw new InvalidTreeException(
+                    "a tree of " + paths.size() + " paths has more than " + (MAX_NODES - 1) + ": leave some out");
+        }
+        TreeSet<List<Integer>> sorted = new TreeSet<>(Tree::compare);
+        for (List<Integer> path : paths) {
+            if (path.isEmpty()) {
+                throw new InvalidTreeException("an empty path: the root is implicit, leave it out");
+            }
+            for (Integer rank : path) {
+                if (rank == null || rank < 0 || rank >= MAX_RANKS) {
+                    throw new InvalidTreeException(
+                            "rank " + rank + " in path " + path + ": must be from 0 to " + (MAX_RANKS - 1));
+                }
+            }
+            if (!sorted.add(List.copyOf(path))) {
+                throw new InvalidTreeException("path " + path + " is given twice");
+            }
+        }
+        for (List<Integer> path : sorted) {
+            if (path.size() > 1 && !sorted.contains(path.subList(0, path.size() - 1))) {
+                throw new InvalidTreeException("path " + path + " without its parent "
+                        + path.subList(0, path.size() - 1) + ": add the parent");
+            }
+        }
+        return new Tree(List.copyOf(sorted));
+    }
+
+    /**
+     * A chain of the best guesses.
+     *
+     * @param length nodes below the root, 0 to 63
+     * @throws InvalidTreeException if length is out of range
+     */
+    public static Tree chain(int length) {
+        if (length < 0 || length >= MAX_NODES) {
+            throw new InvalidTreeException("a chain of " + length + ": must be from 0 to " + (MAX_NODES - 1));
+        }
+        List<List<Integer>> paths = new ArrayList<>();
+        Integer[] zeros = new Integer[length];
+        Arrays.fill(zeros, 0);
+        for (int i = 1; i <= length; i++) {
+            paths.add(List.of(zeros).subList(0, i));
+        }
+        return of(paths);
+    }
+
+    /** The paths of {@link #DEFAULT} in the order in which its authors' search added them: every beginning is a tree. */
+    public static List<List<Integer>> published() {
+        List<List<Integer>> paths = new ArrayList<>();
+        for (String digits : PUBLISHED.split(" ")) {
+            paths.add(digits.chars().mapToObj(c -> c - '0').toList());
+        }
+        return paths;
+    }
+
+    /** This tree without the nodes deeper than {@code depth}. */
+    public Tree truncated(int depth) {
+        return depth >= depth() ? this : of(paths.stream().filter(path -> path.size() <= depth).toList());
+    }
+
+    /** Number of nodes, the root included. */
+    public int nodes() {
+        return parents.length;
+    }
+
+    /** Depth of the deepest node; 0 for the root alone. */
+    public int depth() {
+        return depths[depths.length - 1];
+    }
+
+    /** Candidates that one parent can be asked for: the largest rank + 1, 0 for the root alone. */
+    public int candidates() {
+        return Arrays.stream(ranks).max().orElse(0) + (nodes() > 1 ? 1 : 0);
+    }
+
+    /** The paths in node order, without the root. */
+    public List<List<Integer>> paths() {
+        return paths;
+    }
+
+    /** Parent of each node, {@code [nodes]}; -1 for the root. A copy. */
+    public int[] parents() {
+        return parents.clone();
+    }
+
+    /** Rank of each node among its parent's candidates, {@code [nodes]}; 0 for the root. A copy. */
+    public int[] ranks() {
+        return ranks.clone();
+    }
+
+    /** Depth of each node, {@code [nodes]}: its position relative to the root. A copy. */
+    public int[] depths() {
+        return depths.clone();
+    }
+
+    /** For each node the set of nodes that it sees: itself, its ancestors, the root; bit i is node i. */
+    public long[] ancestorMasks() {
+        long[] masks = new long[nodes()];
+        for (int i = 0; i < masks.length; i++) {
+            masks[i] = (i == 0 ? 0 : masks[parents[i]]) | 1L << i;
+        }
+        return masks;
+    }
+
+    /** Nodes without children, in node order. */
+    public int[] leaves() {
+        boolean[] inner = new boolean[nodes()];
+        for (int i = 1; i < nodes(); i++) {
+            inner[parents[i]] = true;
+        }
+        int[] leaves = new int[nodes()];
+        int count = 0;
+        for (int i = 0; i < nodes(); i++) {
+            if (!inner[i]) {
+                leaves[count++] = i;
+            }
+        }
+        return Arrays.copyOf(leaves, count);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Tree tree && paths.equals(tree.paths);
+    }
+
+    @Override
+    public int hashCode() {
+        return paths.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "Tree[" + nodes() + " nodes, depth " + depth() + "]";
+    }
+
+    static int compare(List<Integer> a, List<Integer> b) {
+        if (a.size() != b.size()) {
+            return Integer.compare(a.size(), b.size());
+        }
+        for (int i = 0; i < a.size(); i++) {
+            int order = Comparator.<Integer>naturalOrder().compare(a.get(i), b.get(i));
+            if (order != 0) {
+                return order;
+            }
+        }
+        return 0;
+    }
+
+    /** A set of paths that is no tree. */
+    public static final class InvalidTreeException extends HydraException {
+        private static final long serialVersionUID = 1L;
+
+        InvalidTreeException(String message) {
+            super("invalid tree: " + message);
+        }
+    }
+}

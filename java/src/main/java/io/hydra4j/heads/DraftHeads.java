@@ -1,0 +1,194 @@
+package io.hydra4j.heads;
+
+import io.hydra4j.format.Tensor;
+import io.hydra4j.model.LlamaLayer;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.WeightLoader;
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.WeightType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.DoubleConsumer;
+
+/**
+ * Loaded draft heads of a base model: Medusa, Hydra or Hydra++ (arXiv 2402.05109). Immutable after loading and safe to share
+ * between threads; drafters made from it must be closed before it, and it before its base.
+ *
+ * <p>The loop knows of heads only what it needs: {@link #drafter} gives a session's recorded draft, which reads the hidden
+ * states of newly verified tokens and fills in a tree's tokens. Another kind of drafter fits in beside without a change to
+ * verification and acceptance.
+ */
+public final class DraftHeads implements AutoCloseable {
+    /** A loaded residual block; {@code skip} and {@code skipBias} are null in blocks that add their input itself. */
+    record Block(Matrix linear, Buffer linearBias, Matrix skip, Buffer skipBias) {}
+
+    /** A loaded head; {@code lmHeadBias} may be null. */
+    record Head(List<Block> blocks, Matrix lmHead, Buffer lmHeadBias) {}
+
+    private final LlamaModel base;
+    private final HeadsConfig config;
+    private final WeightLoader loader;
+    private final List<Head> heads = new ArrayList<>();
+    private final TreeOrder treeOrder;
+    private final Buffer draftIds;
+    private final LlamaLayer prefixLayer;
+    private final Buffer prefixNorm;
+    private final KvPool prefixPool;
+
+    private DraftHeads(LlamaModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
+        this.base = base;
+        this.loader = loader;
+        config = tensors.config();
+        treeOrder = tensors.treeOrder();
+        Matrix shared = null;
+        if (vocabulary == null) {
+            draftIds = null;
+            shared = base.lmHead();
+        } else {
+            draftIds = loader.own(Buffer.ints(base.backend(), vocabulary.length));
+            draftIds.write(0, vocabulary);
+            if (config.baseLmHead()) {
+                shared = loader.own(base.lmHead().gather(vocabulary));
+            }
+        }
+        for (HeadsTensors.Head head : tensors.heads()) {
+            List<Block> blocks = new ArrayList<>();
+            for (HeadsTensors.Block block : head.blocks()) {
+                blocks.add(new Block(
+                        loader.matrix(block.linear()),
+                        loader.vector(block.linearBias()),
+                        block.skip() == null ? null : loader.matrix(block.skip()),
+                        loader.vector(block.skipBias())));
+            }
+            boolean own = head.lmHead() != null;
+            heads.add(new Head(
+                    blocks,
+                    own ? loader.matrix(firstRows(head.lmHead(), vocabulary)) : shared,
+                    loader.vector(firstRows(head.lmHeadBias(), vocabulary))));
+        }
+        if (tensors.prefix() == null) {
+            prefixLayer = null;
+            prefixNorm = null;
+            prefixPool = null;
+        } else {
+            prefixLayer = new LlamaLayer(loader, base.config(), tensors.prefix().layer(), false);
+            prefixNorm = loader.vector(tensors.prefix().norm());
+            prefixPool = loader.own(KvPool.create(
+                    base.backend(),
+                    1,
+                    base.config().kvHeads(),
+                    base.config().headSize(),
+                    base.pages().count()));
+            base.pages().add(prefixPool);
+        }
+        loader.finish();
+    }
+
+    /**
+     * Loads heads for a base that they have been checked against.
+     *
+     * @param convertTo the type of all matrices of the heads, or null to keep the file's
+     * @param vocabularyLimit how many ids of the heads' draft vocabulary, which holds the most frequent first, to draft
+     *     from; 0 for all of them
+     * @param progress gets the loaded fraction, 0 to 1
+     * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
+     */
+    public static DraftHeads load(
+            LlamaModel base, HeadsTensors tensors, WeightType convertTo, int vocabularyLimit, DoubleConsumer progress) {
+        int[] vocabulary = null;
+        if (tensors.draftVocabulary() != null) {
+            vocabulary = tensors.draftVocabulary().stream()
+                    .limit(vocabularyLimit > 0 ? vocabularyLimit : Integer.MAX_VALUE)
+                    .mapToInt(Integer::intValue)
+                    .toArray();
+        }
+        long bytes = tensors.all().stream().mapToLong(Tensor::bytes).sum();
+        WeightLoader loader = new WeightLoader(base.backend(), convertTo, bytes, progress);
+        try {
+            return new DraftHeads(base, tensors, vocabulary, loader);
+        } catch (RuntimeException | Error e) {
+            loader.close();
+            throw e;
+        }
+    }
+
+    /** As many rows (values of a vector) as there are ids, from the first on; all of them where there is no vocabulary. */
+    private static Tensor firstRows(Tensor tensor, int[] vocabulary) {
+        if (tensor == null || vocabulary == null) {
+            return tensor;
+        }
+        List<Long> shape = new ArrayList<>(tensor.shape());
+        shape.set(0, (long) vocabulary.length);
+        long values = shape.stream().reduce(1L, Math::multiplyExact);
+        return new Tensor(
+                tensor.file(),
+                tensor.name(),
+                tensor.type(),
+                shape,
+                tensor.offset(),
+                tensor.type().bytes(values));
+    }
+
+    public HeadsConfig config() {
+        return config;
+    }
+
+    /** The model whose tokens these heads guess. */
+    public LlamaModel base() {
+        return base;
+    }
+
+    /** One line about weights that had to change their type; empty if none had to. */
+    public String notice() {
+        return loader.notice();
+    }
+
+    /** Bytes of weights that drafting one step reads, LM heads included once for each head that is evaluated by itself. */
+    public long bytesPerStep() {
+        long bytes = prefixLayer == null ? 0 : prefixLayer.bytes();
+        for (Head head : heads) {
+            for (Block block : head.blocks()) {
+                bytes += block.linear().bytes()
+                        + (block.skip() == null ? 0 : block.skip().bytes());
+            }
+            bytes += head.lmHead().bytes();
+        }
+        return bytes;
+    }
+
+    /** An order in which to grow trees that was measured for these heads; empty if their file has none. */
+    public Optional<TreeOrder> treeOrder() {
+        return Optional.ofNullable(treeOrder);
+    }
+
+    List<Head> heads() {
+        return heads;
+    }
+
+    Buffer draftIds() {
+        return draftIds;
+    }
+
+    LlamaLayer prefixLayer() {
+        return prefixLayer;
+    }
+
+    Buffer prefixNorm() {
+        return prefixNorm;
+    }
+
+    KvPool prefixPool() {
+        return prefixPool;
+    }
+
+    @Override
+    public void close() {
+        if (prefixPool != null) {
+            base.pages().remove(prefixPool);
+        }
+        loader.close();
+    }
+}

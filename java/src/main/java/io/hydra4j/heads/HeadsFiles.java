@@ -1,0 +1,91 @@
+package io.hydra4j.heads;
+
+import io.hydra4j.format.FormatException;
+import io.hydra4j.format.GgufFile;
+import io.hydra4j.format.SafetensorsFile;
+import io.hydra4j.format.StrictJson;
+import io.hydra4j.format.TensorTable;
+import io.hydra4j.model.LlamaConfig;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Opens draft heads. Nothing of their weights is read; everything about them is checked. Three layouts are known:
+ *
+ * <ul>
+ *   <li>a folder as the Hydra code publishes it: config.json and hydra_lm_head.safetensors. {@code "lm_head": "base"} in
+ *       config.json means that the heads use the base's LM head. Blocks of {@code prefix-mlp} have the odd indices
+ *       {@code hydra_mlp.i.1, .3, ...} and LM heads are {@code hydra_lm_head.i.1}, for dropout has the even ones; of {@code mlp}
+ *       {@code hydra_mlp.i.0, .1, ...} and {@code hydra_lm_head.i}. Copies of the base's embedding and {@code inv_freq} tables
+ *       are ignored.
+ *   <li>a folder as Medusa v0.1 publishes it: config.json and medusa_lm_head.safetensors with {@code i.j.linear} for block j
+ *       of head i and, behind the last block, {@code i.L.weight} for the LM head; without these the base's is used. The counts
+ *       are taken from the tensors, for published config.json files state wrong ones.
+ *   <li>a compact GGUF file: {@code general.architecture} is {@code hydra}; {@code hydra.head_arch} ({@code mlp} or
+ *       {@code prefix-mlp}), {@code hydra.grounded}, {@code hydra.head_count}, {@code hydra.layer_count}, {@code hydra.lm_head}
+ *       ({@code base} or {@code private}), {@code hydra.embedding_length}, {@code hydra.vocabulary_size}, and optionally
+ *       {@code hydra.base_model} and {@code hydra.draft_vocabulary}, an array of distinct token ids, the most frequent first,
+ *       and {@code hydra.tree_paths} with {@code hydra.tree_gains} ({@link TreeOrder}). The tensors have the
+ *       published names without dropout's gaps, whatever the kind: {@code hydra_mlp.i.j.linear.weight} and {@code .bias},
+ *       {@code hydra_mlp.i.0.res_connection.weight} and {@code .bias} (grounded), {@code hydra_lm_head.i.weight} and optionally
+ *       {@code .bias} (private), {@code prefix_embeding_layer.layers.0.*} and {@code prefix_embeding_layer.norm.weight}
+ *       (prefix-mlp). Rows of q and k keep the order of Hugging Face.
+ * </ul>
+ */
+public final class HeadsFiles {
+    private static final String HYDRA_FILE = "hydra_lm_head.safetensors";
+    private static final String MEDUSA_FILE = "medusa_lm_head.safetensors";
+
+    private HeadsFiles() {}
+
+    /**
+     * Opens draft heads for a base model.
+     *
+     * @param path a folder, or a compact GGUF file
+     * @throws FormatException.HeadsMismatch if they were made for a base of other sizes
+     * @throws FormatException its other nested classes, one for each kind of fault
+     */
+    public static HeadsTensors open(Path path, LlamaConfig base) {
+        var opened = read(path);
+        opened.sizes().requireFit(path, base);
+        return opened.tensors();
+    }
+
+    /**
+     * Opens draft heads without a base: everything is checked but whether they fit one.
+     *
+     * @param path a folder, or a compact GGUF file
+     * @throws FormatException its nested classes, one for each kind of fault
+     */
+    public static HeadsTensors open(Path path) {
+        return read(path).tensors();
+    }
+
+    /** Heads and the sizes that a base must have for them. */
+    record Opened(HeadsTensors tensors, HeadsSizes sizes) {}
+
+    private static Opened read(Path path) {
+        if (!Files.isDirectory(path)) {
+            var file = GgufFile.read(path);
+            return HydraHeads.readCompact(file.fields(), file.table());
+        }
+        var config = path.resolve("config.json");
+        if (Files.exists(path.resolve(HYDRA_FILE))) {
+            return HydraHeads.readFolder(StrictJson.read(config), table(path.resolve(HYDRA_FILE)));
+        }
+        if (Files.exists(path.resolve(MEDUSA_FILE))) {
+            return MedusaHeads.readFolder(StrictJson.read(config), table(path.resolve(MEDUSA_FILE)));
+        }
+        throw new FormatException.Unreadable(
+                path,
+                "heads",
+                "neither " + HYDRA_FILE + " nor " + MEDUSA_FILE,
+                "one of them",
+                "if the folder has a .pt file, convert it to safetensors; if it has a .gguf file, give that file itself");
+    }
+
+    private static TensorTable table(Path path) {
+        var file = SafetensorsFile.read(path);
+        return new TensorTable(path, file.tensors(), file.otherTypes());
+    }
+}

@@ -1,0 +1,175 @@
+package io.hydra4j.heads;
+
+import io.hydra4j.model.LlamaBuffers;
+import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Rows;
+import io.hydra4j.runtime.Top;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Draft heads evaluated along a text that is known: at every position each head is given the tokens that really follow, and
+ * tells the rank of the next one among its candidates. A step that began at a position accepts a path exactly as long as its
+ * nodes have these ranks, whatever the tree, for candidates are the same to the bit as in a step. 64 positions are
+ * computed at a time.
+ *
+ * <p>It follows a session that takes the text in: it reads the hidden states that wait in the session's drafter, and leaves
+ * them as they are. Not thread-safe.
+ */
+public final class TeacherForcing implements AutoCloseable {
+    /** Stands for a rank where the token is not among the candidates. */
+    public static final int MISSED = TreeOrder.MAX_RANKS;
+
+    /** One head: from {@code inputs}, {@code float[64][width]}, to candidates. */
+    private record Level(Program program, Buffer inputs, Top top) {}
+
+    private final DraftHeads heads;
+    private final Drafter positions;
+    private final int hidden;
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final LlamaBuffers prefix;
+    private final Program prefixProgram;
+    private final List<Level> levels = new ArrayList<>();
+    private final Map<Integer, float[]> embeddings = new HashMap<>();
+
+    /**
+     * @param heads heads to evaluate
+     * @param positions the drafter of the session that takes the text in, made with heads (these or others) of the same base
+     */
+    public TeacherForcing(DraftHeads heads, Drafter positions) {
+        this.heads = heads;
+        this.positions = positions;
+        LlamaConfig config = heads.base().config();
+        Backend backend = heads.base().backend();
+        hidden = config.hidden();
+        try {
+            prefix = heads.prefixLayer() == null ? null : own(LlamaBuffers.create(backend, config));
+            prefixProgram = prefix == null ? null : own(Program.create(backend));
+            if (prefix != null) {
+                heads.prefixLayer()
+                        .record(
+                                prefixProgram,
+                                positions.pendingRows(),
+                                prefix,
+                                heads.base().rope(),
+                                heads.prefixPool(),
+                                0);
+                prefixProgram.norm(
+                        positions.pendingRows(), prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
+            }
+            Buffer state = own(LlamaBuffers.rows(backend, hidden));
+            for (int i = 0; i < heads.heads().size(); i++) {
+                levels.add(record(heads.heads().get(i), inputWidth(i), state));
+            }
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    private Level record(DraftHeads.Head head, int width, Buffer state) {
+        Backend backend = heads.base().backend();
+        Program program = own(Program.create(backend));
+        Buffer inputs = own(LlamaBuffers.rows(backend, width));
+        Top top = own(Top.create(
+                backend, (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows())));
+        Rows rows = positions.pendingRows();
+        Buffer x = inputs;
+        for (DraftHeads.Block block : head.blocks()) {
+            program.block(rows, x, block.linear(), block.linearBias(), block.skip(), block.skipBias(), 0, state);
+            x = state;
+        }
+        program.lmHead(rows, false, state, head.lmHead(), head.lmHeadBias(), heads.draftIds(), top, null);
+        return new Level(program, inputs, top);
+    }
+
+    /** The hidden state, and for grounded heads the embeddings of the root and of the tokens drafted before. */
+    private int inputWidth(int level) {
+        return heads.config().kind().isGrounded() ? (level + 2) * hidden : hidden;
+    }
+
+    /**
+     * Evaluates the positions that the session took in last; call it for each chunk, in order.
+     *
+     * @param tokens the text
+     * @param first the position of the chunk's first token in the text
+     * @param count positions of the chunk
+     * @param wanted the first position that has to be evaluated; chunks that end before it only pass through the prefix layer
+     * @return {@code [count][heads]}: at position p, for head i, the rank of token p + 2 + i given those before it;
+     *     {@link #MISSED} where it is not among the best 32. Positions whose tokens are not all
+     *     there have null instead of a row, and so have chunks that are not wanted
+     */
+    public int[][] ranks(int[] tokens, int first, int count, int wanted) {
+        int[][] ranks = new int[count][];
+        float[] states = positions.pending().readFloats(0, count * hidden);
+        if (prefix != null) {
+            prefix.x().write(0, states);
+            prefixProgram.run();
+            prefix.hidden().read(0, states);
+        }
+        int known = Math.min(count, tokens.length - 1 - levels.size() - first);
+        if (known <= 0 || first + count <= wanted) {
+            return ranks;
+        }
+        for (int p = 0; p < known; p++) {
+            ranks[p] = new int[levels.size()];
+        }
+        for (int i = 0; i < levels.size(); i++) {
+            Level level = levels.get(i);
+            level.inputs().write(0, inputs(i, states, tokens, first, known));
+            level.program().run();
+            for (int p = 0; p < known; p++) {
+                ranks[p][i] = rank(level.top(), p, tokens[first + p + 2 + i]);
+            }
+        }
+        return ranks;
+    }
+
+    private float[] inputs(int level, float[] states, int[] tokens, int first, int known) {
+        int width = inputWidth(level);
+        float[] inputs = new float[known * width];
+        for (int p = 0; p < known; p++) {
+            System.arraycopy(states, p * hidden, inputs, p * width, hidden);
+            for (int j = 1; j < width / hidden; j++) {
+                float[] embedding = embeddings.computeIfAbsent(
+                        tokens[first + p + j], token -> heads.base().embedding().read(token));
+                System.arraycopy(embedding, 0, inputs, p * width + j * hidden, hidden);
+            }
+        }
+        return inputs;
+    }
+
+    private static int rank(Top top, int row, int token) {
+        for (int rank = 0; rank < top.k(); rank++) {
+            if (top.id(row, rank) == token) {
+                return rank;
+            }
+        }
+        return MISSED;
+    }
+
+    private <T extends AutoCloseable> T own(T resource) {
+        owned.push(resource);
+        return resource;
+    }
+
+    @Override
+    public void close() {
+        while (!owned.isEmpty()) {
+            try {
+                owned.pop().close();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package io.hydra4j.model;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.runtime.KvPool;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+
+/**
+ * Hands out the KV pages of a model to its sessions. The same page number means the same positions in every pool that is
+ * added, so that one page table serves the base and a drafter's own layer. Thread-safe.
+ */
+public final class KvPages {
+    private final int pages;
+    private final BitSet used = new BitSet();
+    private final List<KvPool> pools = new ArrayList<>();
+
+    KvPages(int pages) {
+        this.pages = pages;
+    }
+
+    /** Number of pages that every pool must have. */
+    public int count() {
+        return pages;
+    }
+
+    /** Adds a pool whose pages are given back to the system together with those of the others. */
+    public synchronized void add(KvPool pool) {
+        pools.add(pool);
+    }
+
+    /** Forgets a pool that is about to be closed. */
+    public synchronized void remove(KvPool pool) {
+        pools.remove(pool);
+    }
+
+    /**
+     * Takes a page that nobody uses.
+     *
+     * @throws ExhaustedException if there is none
+     */
+    public synchronized int take() {
+        int page = used.nextClearBit(0);
+        if (page >= pages) {
+            throw new ExhaustedException("all " + pages + " KV pages are in use: close sessions, or make fewer at a time");
+        }
+        used.set(page);
+        return page;
+    }
+
+    /** Gives pages back, and their memory to the system. */
+    public synchronized void giveBack(int[] taken) {
+        for (int page : taken) {
+            for (KvPool pool : pools) {
+                pool.release(page);
+            }
+            used.clear(page);
+        }
+    }
+
+    /** No KV page is free. */
+    public static final class ExhaustedException extends HydraException {
+        private static final long serialVersionUID = 1L;
+
+        ExhaustedException(String message) {
+            super(message);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package io.hydra4j.model;
+
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Rope;
+import io.hydra4j.runtime.Rows;
+
+/**
+ * The loaded weights of one Llama layer, and the one place where its forward pass is spelled out. The base's layers and the
+ * prefix layer of Hydra++ heads are both of this kind.
+ */
+public final class LlamaLayer {
+    private final LlamaConfig config;
+    private final Buffer attentionNorm;
+    private final Matrix query;
+    private final Matrix key;
+    private final Matrix value;
+    private final Matrix output;
+    private final Buffer queryBias;
+    private final Buffer keyBias;
+    private final Buffer valueBias;
+    private final Buffer outputBias;
+    private final Buffer feedForwardNorm;
+    private final Matrix gate;
+    private final Matrix up;
+    private final Matrix down;
+
+    /**
+     * Loads a layer.
+     *
+     * @param interleaved whether the rows of q and k already stand in pairs as {@link Rope} wants them
+     */
+    public LlamaLayer(WeightLoader loader, LlamaConfig config, LlamaTensors.Layer tensors, boolean interleaved) {
+        this.config = config;
+        int[] queryRows = interleaved ? null : interleave(config.heads(), config.headSize());
+        int[] keyRows = interleaved ? null : interleave(config.kvHeads(), config.headSize());
+        attentionNorm = loader.vector(tensors.attentionNorm());
+        query = loader.matrix(tensors.q(), queryRows);
+        key = loader.matrix(tensors.k(), keyRows);
+        value = loader.matrix(tensors.v());
+        output = loader.matrix(tensors.o());
+        queryBias = tensors.qBias() == null ? null : loader.vector(tensors.qBias(), queryRows);
+        keyBias = tensors.kBias() == null ? null : loader.vector(tensors.kBias(), keyRows);
+        valueBias = loader.vector(tensors.vBias());
+        outputBias = loader.vector(tensors.oBias());
+        feedForwardNorm = loader.vector(tensors.feedForwardNorm());
+        gate = loader.matrix(tensors.gate());
+        up = loader.matrix(tensors.up());
+        down = loader.matrix(tensors.down());
+    }
+
+    /** Records {@code x += attention(norm(x)); x += feedForward(norm(x))} for the rows; {@code x} is {@code buffers.x()}. */
+    public void record(Program program, Rows rows, LlamaBuffers buffers, Rope rope, KvPool pool, int layer) {
+        program.qkv(
+                rows,
+                buffers.x(),
+                attentionNorm,
+                config.normEpsilon(),
+                query,
+                key,
+                value,
+                queryBias,
+                keyBias,
+                valueBias,
+                rope,
+                pool,
+                layer,
+                buffers.query());
+        program.attention(rows, buffers.query(), config.heads(), pool, layer, buffers.attention());
+        program.project(rows, buffers.attention(), output, outputBias, buffers.x());
+        program.gateUp(rows, buffers.x(), feedForwardNorm, config.normEpsilon(), gate, up, buffers.feedForward());
+        program.project(rows, buffers.feedForward(), down, null, buffers.x());
+    }
+
+    /** Bytes of weights that one pass reads. */
+    public long bytes() {
+        return query.bytes() + key.bytes() + value.bytes() + output.bytes() + gate.bytes() + up.bytes() + down.bytes();
+    }
+
+    /** Where each row of a head-by-head matrix goes so that rows half a head apart become neighbours. */
+    private static int[] interleave(int heads, int headSize) {
+        int[] target = new int[heads * headSize];
+        int half = headSize / 2;
+        for (int i = 0; i < target.length; i++) {
+            int column = i % headSize;
+            target[i] = i - column + (column < half ? 2 * column : 2 * (column - half) + 1);
+        }
+        return target;
+    }
+}

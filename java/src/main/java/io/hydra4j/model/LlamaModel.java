@@ -1,0 +1,152 @@
+package io.hydra4j.model;
+
+import io.hydra4j.format.Tensor;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Rope;
+import io.hydra4j.runtime.Rows;
+import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.WeightType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.DoubleConsumer;
+
+/**
+ * A loaded Llama-family model: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
+ * and safe to share between threads; everything made from it must be closed before it.
+ */
+public final class LlamaModel implements AutoCloseable {
+    /** Sessions of full length that the KV pages suffice for; their memory is taken as they grow. */
+    public static final int SESSIONS = 16;
+
+    private final Backend backend;
+    private final LlamaConfig config;
+    private final WeightLoader loader;
+    private final Matrix embedding;
+    private final Matrix lmHead;
+    private final Buffer finalNorm;
+    private final List<LlamaLayer> layers = new ArrayList<>();
+    private final Rope rope;
+    private final KvPool pool;
+    private final KvPages pages;
+
+    private LlamaModel(Backend backend, ModelFiles files, WeightLoader loader) {
+        this.backend = backend;
+        this.loader = loader;
+        config = files.config();
+        LlamaTensors tensors = files.tensors();
+        embedding = loader.matrix(tensors.embedding());
+        lmHead = tensors.lmHead() == tensors.embedding() ? embedding : loader.matrix(tensors.lmHead());
+        finalNorm = loader.vector(tensors.finalNorm());
+        for (LlamaTensors.Layer layer : tensors.layers()) {
+            layers.add(new LlamaLayer(loader, config, layer, tensors.interleavedRope()));
+        }
+        loader.finish();
+        rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
+        pages = new KvPages(SESSIONS * pagesFor(config.context()));
+        pool = loader.own(KvPool.create(backend, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
+        pages.add(pool);
+    }
+
+    /**
+     * Loads the weights.
+     *
+     * @param convertTo the type of all matrices, or null to keep the file's
+     * @param progress gets the loaded fraction, 0 to 1
+     * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
+     */
+    public static LlamaModel load(Backend backend, ModelFiles files, WeightType convertTo, DoubleConsumer progress) {
+        long bytes = files.tensors().all().stream().mapToLong(Tensor::bytes).sum();
+        WeightLoader loader = new WeightLoader(backend, convertTo, bytes, progress);
+        try {
+            return new LlamaModel(backend, files, loader);
+        } catch (RuntimeException | Error e) {
+            loader.close();
+            throw e;
+        }
+    }
+
+    /** Pages for a full context and one whole tree behind it. */
+    private static int pagesFor(int context) {
+        return (context + Rows.MAX_ROWS + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
+    }
+
+    private static float[] frequencies(LlamaConfig config) {
+        float[] frequencies = new float[config.headSize() / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = (float) Math.pow(config.ropeBase(), -2.0 * i / config.headSize());
+        }
+        return frequencies;
+    }
+
+    /** Records: rows' tokens → {@code buffers.hidden()}, keys and values of all layers stored. */
+    public void recordForward(Program program, Rows rows, LlamaBuffers buffers) {
+        program.embed(rows, embedding, buffers.x());
+        for (int i = 0; i < layers.size(); i++) {
+            layers.get(i).record(program, rows, buffers, rope, pool, i);
+        }
+        program.norm(rows, buffers.x(), finalNorm, config.normEpsilon(), buffers.hidden());
+    }
+
+    /**
+     * Records: {@code buffers.hidden()} → the best entries of each row, or of the last row alone.
+     *
+     * @param logits receives all logits, {@code float[64][vocabulary]}; null to leave them out
+     */
+    public void recordLmHead(Program program, Rows rows, boolean lastRowOnly, LlamaBuffers buffers, Top top, Buffer logits) {
+        program.lmHead(rows, lastRowOnly, buffers.hidden(), lmHead, null, null, top, logits);
+    }
+
+    /** Pages that a session's table needs for a full context and one whole tree. */
+    public int pagesPerSession() {
+        return pagesFor(config.context());
+    }
+
+    /** Bytes of weights that one pass over few rows reads. */
+    public long bytesPerPass() {
+        return layers.stream().mapToLong(LlamaLayer::bytes).sum() + lmHead.bytes();
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    public LlamaConfig config() {
+        return config;
+    }
+
+    /** Embedding, {@code [vocabulary, hidden]}. */
+    public Matrix embedding() {
+        return embedding;
+    }
+
+    /** LM head, {@code [vocabulary, hidden]}; the embedding itself where they are tied. */
+    public Matrix lmHead() {
+        return lmHead;
+    }
+
+    public Rope rope() {
+        return rope;
+    }
+
+    public KvPool pool() {
+        return pool;
+    }
+
+    public KvPages pages() {
+        return pages;
+    }
+
+    /** One line about weights that had to change their type; empty if none had to. */
+    public String notice() {
+        return loader.notice();
+    }
+
+    @Override
+    public void close() {
+        loader.close();
+    }
+}

@@ -1,0 +1,145 @@
+package io.hydra4j.model;
+
+import io.hydra4j.format.Tensor;
+import io.hydra4j.format.TensorType;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.MappedFile;
+import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.WeightType;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.DoubleConsumer;
+
+/**
+ * Turns tensors of files into matrices and buffers of a backend, and owns them: {@link #close()} frees all. Matrices keep the
+ * type that the file has where a kernel exists for it; others become F16, which {@link #notice()} says. Files stay mapped
+ * while loading only. Not thread-safe.
+ */
+public final class WeightLoader implements AutoCloseable {
+    private final Backend backend;
+    private final WeightType convertTo;
+    private final long totalBytes;
+    private final DoubleConsumer progress;
+    private final Map<Path, MappedFile> files = new HashMap<>();
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final Map<TensorType, Integer> converted = new EnumMap<>(TensorType.class);
+    private long loadedBytes;
+
+    /**
+     * @param convertTo the type of all matrices; null to keep what the files have
+     * @param totalBytes bytes that will be loaded, for the progress
+     * @param progress gets the loaded fraction, 0 to 1, after each tensor
+     */
+    public WeightLoader(Backend backend, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
+        this.backend = backend;
+        this.convertTo = convertTo;
+        this.totalBytes = totalBytes;
+        this.progress = progress;
+    }
+
+    /** The matrix {@code [rows, columns]} of a tensor. */
+    public Matrix matrix(Tensor tensor) {
+        return matrix(tensor, null);
+    }
+
+    /**
+     * The matrix of a tensor with reordered rows.
+     *
+     * @param targetRows {@code [rows]}: where each row of the file goes; null to keep the order
+     */
+    public Matrix matrix(Tensor tensor, int[] targetRows) {
+        WeightType type = convertTo;
+        if (type == null) {
+            type = tensor.type().hasKernel() ? WeightType.valueOf(tensor.type().name()) : WeightType.F16;
+            if (!tensor.type().hasKernel()) {
+                converted.merge(tensor.type(), 1, Integer::sum);
+            }
+        }
+        Matrix matrix = own(Matrix.create(backend, type, tensor.rows(), tensor.columns()));
+        matrix.write(0, tensor.rows(), targetRows, tensor.type().id(), file(tensor), tensor.offset(), tensor.bytes());
+        loaded(tensor);
+        return matrix;
+    }
+
+    /** The values of a vector or matrix as float32, or null for null. */
+    public Buffer vector(Tensor tensor) {
+        return tensor == null ? null : vector(tensor, null);
+    }
+
+    /**
+     * The values of a vector as float32.
+     *
+     * @param target {@code [length]}: where each value goes; null to keep the order
+     */
+    public Buffer vector(Tensor tensor, int[] target) {
+        float[] values = file(tensor).floats(tensor.type().id(), tensor.offset(), tensor.bytes(), tensor.values());
+        float[] ordered = values;
+        if (target != null) {
+            ordered = new float[values.length];
+            for (int i = 0; i < values.length; i++) {
+                ordered[target[i]] = values[i];
+            }
+        }
+        loaded(tensor);
+        return vector(ordered);
+    }
+
+    /** A buffer of these values. */
+    public Buffer vector(float[] values) {
+        Buffer buffer = own(Buffer.floats(backend, values.length));
+        buffer.write(0, values);
+        return buffer;
+    }
+
+    /** Closes a resource together with the loaded weights. */
+    public <T extends AutoCloseable> T own(T resource) {
+        owned.push(resource);
+        return resource;
+    }
+
+    /** One line on matrices whose type has no kernel and became F16; empty if there are none. */
+    public String notice() {
+        if (converted.isEmpty()) {
+            return "";
+        }
+        StringBuilder types = new StringBuilder();
+        converted.forEach(
+                (type, count) -> types.append(types.isEmpty() ? "" : ", ").append(count + " " + type));
+        return types + " tensors have no kernel of their own and were dequantised to F16 on load; choose another type with "
+                + "the option for weights";
+    }
+
+    /** Unmaps the files; what was loaded stays. */
+    public void finish() {
+        files.values().forEach(MappedFile::close);
+        files.clear();
+    }
+
+    @Override
+    public void close() {
+        finish();
+        while (!owned.isEmpty()) {
+            try {
+                owned.pop().close();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    private MappedFile file(Tensor tensor) {
+        return files.computeIfAbsent(tensor.file(), MappedFile::open);
+    }
+
+    private void loaded(Tensor tensor) {
+        loadedBytes += tensor.bytes();
+        progress.accept(totalBytes == 0 ? 1 : Math.min(1.0, (double) loadedBytes / totalBytes));
+    }
+}

@@ -1,0 +1,135 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.heads.TreeOrder;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.IntToDoubleFunction;
+
+/**
+ * Decoding without a model: heads that guess right as often as they are told to, and steps that take as long as they are
+ * told to. Easy and hard passages of some tokens alternate by chance, as in real text.
+ */
+final class SimulatedText {
+    private static final int DEPTH = 4;
+
+    private final StepCosts measured;
+    private final double[] costs;
+    private final IntToDoubleFunction topOne;
+    private final double jitter;
+    private final Random random;
+    private final Map<Tree, Map<List<Integer>, Integer>> nodesOf = new IdentityHashMap<>();
+    private int position;
+    private double ease;
+
+    /**
+     * @param measured what was measured of the costs, with the heads' promise
+     * @param costs the real time of a step with each tree
+     * @param topOne by token position, how often the best candidate is right
+     * @param jitter relative standard deviation of step times
+     */
+    SimulatedText(StepCosts measured, double[] costs, IntToDoubleFunction topOne, double jitter, long seed) {
+        this.measured = measured;
+        this.costs = costs;
+        this.topOne = topOne;
+        this.jitter = jitter;
+        this.random = new Random(seed);
+    }
+
+    /** The order of trees for heads that are right so often, with what its nodes add. */
+    static TreeOrder order(double topOne) {
+        RankSamples samples = new RankSamples();
+        Random random = new Random(1);
+        for (int i = 0; i < 200; i++) {
+            int[][] ranks = new int[100][];
+            for (int p = 0; p < ranks.length; p++) {
+                ranks[p] = ranks(topOne, random);
+            }
+            samples.add(ranks);
+        }
+        return TreeTuner.grow(samples, Tree.MAX_NODES);
+    }
+
+    private static int[] ranks(double topOne, Random random) {
+        int[] ranks = new int[DEPTH];
+        for (int d = 0; d < DEPTH; d++) {
+            ranks[d] = rank(topOne * (d == 0 ? 1 : 0.92), random);
+        }
+        return ranks;
+    }
+
+    /** The best candidate with probability topOne; of the rest a third is lost, the others fall as rank^-1.7. */
+    private static int rank(double topOne, Random random) {
+        if (random.nextDouble() < topOne) {
+            return 0;
+        }
+        if (random.nextDouble() < 0.33) {
+            return Tree.MAX_RANKS;
+        }
+        return (int) Math.min(Tree.MAX_RANKS, Math.floor(Math.pow(1 - random.nextDouble(), -1 / 0.7)));
+    }
+
+    /** Time to decode so many tokens with trees that adapt. */
+    double adaptive(int tokens) {
+        return adaptive(new AdaptiveTree(measured), tokens);
+    }
+
+    /** Time to decode until there are so many tokens. */
+    double adaptive(AdaptiveTree trees, int tokens) {
+        double time = 0;
+        while (position < tokens) {
+            Tree tree = trees.tree();
+            int index = measured.trees().indexOf(tree);
+            Step step = step(tree);
+            double nanos = costs[index] * Math.max(0.7, 1 + jitter * random.nextGaussian());
+            nanos *= random.nextInt(200) == 0 ? 3 : 1; // the operating system now and then takes the processor
+            trees.observe(step, (long) nanos);
+            time += nanos;
+        }
+        return time;
+    }
+
+    /** Time to decode so many tokens with one of the trees. */
+    double fixed(int index, int tokens) {
+        double time = 0;
+        while (position < tokens) {
+            step(measured.trees().get(index));
+            double nanos = costs[index] * Math.max(0.7, 1 + jitter * random.nextGaussian());
+            time += nanos * (random.nextInt(200) == 0 ? 3 : 1);
+        }
+        return time;
+    }
+
+    private Step step(Tree tree) {
+        if (random.nextInt(8) == 0) {
+            ease = 0.25 * (random.nextDouble() - 0.5);
+        }
+        double top = topOne.applyAsDouble(position);
+        int[] ranks = ranks(top <= 0 ? 0 : Math.min(0.97, Math.max(0, top + ease)), random);
+        List<Integer> path = new ArrayList<>();
+        List<Integer> nodes = new ArrayList<>(List.of(0));
+        Map<List<Integer>, Integer> nodeOf = nodesOf.computeIfAbsent(tree, SimulatedText::nodes);
+        for (int rank : ranks) {
+            path.add(rank);
+            Integer node = nodeOf.get(path);
+            if (node == null) {
+                break;
+            }
+            nodes.add(node);
+        }
+        position += nodes.size();
+        return new Step(
+                new int[nodes.size()],
+                nodes.stream().mapToInt(Integer::intValue).toArray(),
+                tree.nodes());
+    }
+
+    private static Map<List<Integer>, Integer> nodes(Tree tree) {
+        Map<List<Integer>, Integer> nodes = new HashMap<>();
+        tree.paths().forEach(path -> nodes.put(path, nodes.size() + 1));
+        return nodes;
+    }
+}

@@ -1,0 +1,75 @@
+package io.hydra4j.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.golden.Loaded;
+import io.hydra4j.golden.Original;
+import io.hydra4j.heads.TreeOrder;
+import io.hydra4j.runtime.WeightType;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class StepCostsTest {
+    private static void assertGrows(StepCosts costs) {
+        assertEquals(costs.trees().size(), costs.nanos().length);
+        assertEquals(Tree.ROOT, costs.trees().get(0));
+        assertEquals(costs.plainNanos(), costs.nanos()[0]);
+        assertTrue(costs.plainNanos() > 0);
+        for (int t = 1; t < costs.trees().size(); t++) {
+            assertTrue(costs.trees()
+                    .get(t)
+                    .paths()
+                    .containsAll(costs.trees().get(t - 1).paths()));
+            assertTrue(costs.trees().get(t).nodes() > costs.trees().get(t - 1).nodes());
+            assertTrue(costs.nanos()[t] >= costs.nanos()[t - 1]);
+            assertTrue(costs.expectedTokens()[t] >= costs.expectedTokens()[t - 1]);
+        }
+        assertEquals(1, costs.expectedTokens()[0]);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void largerTreesHoldSmallerOnesAndCostNoLess(String heads) {
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads(heads), null)) {
+            StepCosts costs = StepCosts.measure(loaded.base(), loaded.heads());
+            assertGrows(costs);
+            assertTrue(costs.trees().size() > 2);
+        }
+    }
+
+    @Test
+    void withoutHeadsThereIsOnlyThePlainStep() {
+        try (Loaded loaded = Loaded.open(Original.base(), null, WeightType.F32)) {
+            StepCosts costs = StepCosts.measure(loaded.base(), null);
+            assertGrows(costs);
+            assertEquals(List.of(Tree.ROOT), costs.trees());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 8, 40})
+    void aShortContextIsEnough(int context, @TempDir Path folder) throws IOException {
+        Path base = Original.variant(folder, List.of(257), context);
+        try (Loaded loaded = Loaded.open(base, Original.heads("hydra-plus-plus"), WeightType.F32)) {
+            assertGrows(StepCosts.measure(loaded.base(), loaded.heads()));
+        }
+    }
+
+    @Test
+    void anOrderWithFewPathsGivesFewTrees() {
+        TreeOrder order = new TreeOrder(List.of(List.of(0), List.of(1)), List.of(1.0, 0.5, 0.25));
+        assertEquals(
+                List.of(1, 2, 3),
+                StepCosts.trees(order).stream().map(Tree::nodes).toList());
+        StepCosts costs = StepCosts.of(order, new double[] {10, 13, 12});
+        assertArrayEquals(new double[] {10, 12, 12}, costs.nanos());
+        assertArrayEquals(new double[] {1, 1.5, 1.75}, costs.expectedTokens());
+    }
+}

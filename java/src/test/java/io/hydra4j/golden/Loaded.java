@@ -1,0 +1,49 @@
+package io.hydra4j.golden;
+
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.InstructionSet;
+import io.hydra4j.runtime.WeightType;
+import java.nio.file.Path;
+
+/** A model with or without heads on a backend of its own, for sessions that keep logits. */
+public record Loaded(Backend backend, LlamaModel base, DraftHeads heads) implements AutoCloseable {
+    /** One thread and the best instruction set. */
+    public static Loaded open(Path model, Path heads, WeightType type) {
+        return open(model, heads, type, 1, InstructionSet.AUTO);
+    }
+
+    /**
+     * @param heads null for none
+     * @param type of all matrices of base and heads; null to keep the files'
+     */
+    public static Loaded open(Path model, Path heads, WeightType type, int threads, InstructionSet isa) {
+        ModelFiles files = ModelFiles.open(model);
+        Backend backend = Backend.openCpu(threads, isa);
+        LlamaModel base = LlamaModel.load(backend, files, type, fraction -> {});
+        DraftHeads loaded = heads == null
+                ? null
+                : DraftHeads.load(base, HeadsFiles.open(heads, files.config()), type, 0, fraction -> {});
+        return new Loaded(backend, base, loaded);
+    }
+
+    /** A session with this tree that keeps logits. */
+    public Session session(Tree tree) {
+        return new Session(base, heads, SessionOptions.of(tree).withLogits());
+    }
+
+    @Override
+    public void close() {
+        if (heads != null) {
+            heads.close();
+        }
+        base.close();
+        backend.close();
+    }
+}
