@@ -1,0 +1,109 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.format.StrictJson;
+import io.hydra4j.text.Tokenizer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The text that heads are converted for, as tokens: one document, or one a line of a .jsonl file, whose objects have it in the
+ * field {@code text}.
+ *
+ * @param documents token ids of each document, the tokens that the tokenizer adds included; none is empty
+ * @param added the tokens that the tokenizer puts before a text
+ */
+record ConversionText(List<int[]> documents, int[] added) {
+    /** Documents up to this length are prompts as they are. */
+    private static final int WHOLE = 512;
+    /** Tokens of a prompt that is cut from a longer document. */
+    private static final int WINDOW = 256;
+    /** Characters that are encoded at a time. */
+    private static final int PIECE = 1 << 16;
+    /** Moves the place in the document from prompt to prompt. */
+    private static final long PLACE_STEP = 7919;
+
+    static ConversionText read(Path file, Console console, Tokenizer tokenizer) {
+        String text = TextSource.read(file, console);
+        int[] added = tokenizer.encode("");
+        List<int[]> documents = new ArrayList<>();
+        if (file.toString().endsWith(".jsonl")) {
+            int number = 0;
+            for (String line : (Iterable<String>) text.lines()::iterator) {
+                number++;
+                if (!line.isBlank()) {
+                    var fields = StrictJson.parse(file, "line " + number, line.getBytes(StandardCharsets.UTF_8));
+                    encode(fields.string("text"), tokenizer, documents);
+                }
+            }
+        } else {
+            encode(text, tokenizer, documents);
+        }
+        documents.removeIf(document -> document.length <= added.length);
+        if (documents.isEmpty()) {
+            throw new HydraException(file + ": has no text: give a text like what the model will write");
+        }
+        return new ConversionText(documents, added);
+    }
+
+    private static void encode(String text, Tokenizer tokenizer, List<int[]> documents) {
+        for (int from = 0; from < text.length(); ) {
+            int end = Math.min(text.length(), from + Math.min(PIECE, tokenizer.longestText()));
+            int line = end < text.length() ? text.lastIndexOf('\n', end - 1) : -1;
+            end = line > from ? line + 1 : end;
+            documents.add(tokenizer.encode(text.substring(from, end)));
+            from = end;
+        }
+    }
+
+    /** Tokens in all. */
+    long tokens() {
+        return documents.stream().mapToLong(document -> document.length).sum();
+    }
+
+    /**
+     * Prompts from all over the text: one from a document each where there are enough, else from places that are spread evenly.
+     *
+     * @param wanted their number; fewer come where documents are few and short, for none is taken twice as a whole
+     * @param longest most tokens of one
+     */
+    List<int[]> prompts(int wanted, int longest) {
+        List<int[]> prompts = new ArrayList<>();
+        if (documents.size() >= wanted) {
+            for (int i = 0; i < wanted; i++) {
+                int[] tokens = documents.get((int) ((long) i * documents.size() / wanted));
+                prompts.add(prompt(tokens, (int) (PLACE_STEP * i % tokens.length), longest));
+            }
+            return prompts;
+        }
+        long spacing = Math.max(1, tokens() / wanted);
+        for (int[] tokens : documents) {
+            int count = isWhole(tokens, longest) ? 1 : (int) Math.max(1, tokens.length / spacing);
+            for (int i = 0; i < count; i++) {
+                prompts.add(prompt(tokens, (int) ((long) i * tokens.length / count), longest));
+            }
+        }
+        return prompts;
+    }
+
+    private static boolean isWhole(int[] tokens, int longest) {
+        return tokens.length <= Math.min(WHOLE, longest);
+    }
+
+    private int[] prompt(int[] tokens, int place, int longest) {
+        return isWhole(tokens, longest) ? tokens : window(tokens, place, Math.min(WINDOW, longest));
+    }
+
+    private int[] window(int[] tokens, int place, int length) {
+        int from = Math.min(place, tokens.length - length);
+        if (from <= added.length || added.length >= length) {
+            return Arrays.copyOf(tokens, length);
+        }
+        int[] window = Arrays.copyOf(added, length);
+        System.arraycopy(tokens, from, window, added.length, length - added.length);
+        return window;
+    }
+}

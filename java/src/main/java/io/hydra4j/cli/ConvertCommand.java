@@ -1,0 +1,210 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.heads.HeadsTensors;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.WeightType;
+import io.hydra4j.text.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** The command {@code convert}. */
+@Command(
+        name = "convert",
+        description =
+                "Makes a compact file of draft heads: quantised, with a draft vocabulary and trees that suit a text.")
+final class ConvertCommand implements Callable<Integer> {
+    private static final int[] SHOWN = {4, 8, 16, 32, 63};
+
+    private final Console console;
+
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "PATH",
+            description = "The base model: a GGUF file or a Hugging Face folder.")
+    private Path model;
+
+    @Option(
+            names = "--heads",
+            required = true,
+            paramLabel = "PATH",
+            description = "The draft heads: a folder as they are published, or a compact file.")
+    private Path heads;
+
+    @Option(
+            names = "--text",
+            required = true,
+            paramLabel = "FILE",
+            description = "Text like what the model will write: plain, or a .jsonl file with a field \"text\".")
+    private Path text;
+
+    @Option(names = "--output", required = true, paramLabel = "FILE", description = "The file to write.")
+    private Path output;
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            defaultValue = "q8_0",
+            converter = WeightName.class,
+            description = "Type of the matrices: f32, f16, bf16, q8_0, q4_0 or q4_1. Default: q8_0.")
+    private WeightType type;
+
+    @Option(
+            names = "--vocabulary",
+            paramLabel = "N|auto",
+            defaultValue = "auto",
+            converter = VocabularySize.class,
+            description = "Size of the draft vocabulary, or auto: the one that decodes fastest here. Default: auto.")
+    private int vocabulary;
+
+    @Option(
+            names = "--nodes",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "Nodes of the largest tree, the root included. Default: 64.")
+    private int nodes;
+
+    @Option(
+            names = "--tokens",
+            paramLabel = "N",
+            defaultValue = "32768",
+            description = "Tokens that the base writes to measure on. Default: 32768.")
+    private int tokens;
+
+    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per processor.")
+    private Integer threads;
+
+    ConvertCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        requireRange("--nodes", nodes, 2, Tree.MAX_NODES);
+        requireRange("--tokens", tokens, 1, 1 << 24);
+        if (threads != null) {
+            requireRange("--threads", threads, 1, Backend.MAX_THREADS);
+        }
+        requireFolder();
+        ModelFiles files = ModelFiles.open(model);
+        HeadsTensors tensors = HeadsFiles.open(heads, files.config());
+        String summary;
+        try (Tokenizer tokenizer = tokenizer(files);
+                LoadProgress progress = new LoadProgress(console, "measuring");
+                Backend backend = Backend.openCpu(threads == null ? 0 : threads);
+                LlamaModel base = LlamaModel.load(backend, files, null, fraction -> {})) {
+            ConversionText sample = ConversionText.read(text, console, tokenizer);
+            String name = tensors.config().baseModel().isEmpty()
+                    ? String.valueOf(model.getFileName())
+                    : tensors.config().baseModel();
+            var outcome = new HeadsConversion(base, tensors, sample, type, nodes)
+                    .run(vocabulary, tokens, name, output, progress);
+            summary = summary(sample, outcome);
+        }
+        console.print(summary);
+        return Main.OK;
+    }
+
+    private static void requireRange(String option, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new UsageException(option + " is " + value + ", must be from " + least + " to " + most);
+        }
+    }
+
+    /** Soon, and not when all is measured. */
+    private void requireFolder() {
+        Path parent = output.toAbsolutePath().getParent();
+        if (parent == null || !Files.isDirectory(parent) || Files.isDirectory(output)) {
+            throw new HydraException(output + ": cannot be written: give a file in a folder that exists");
+        }
+    }
+
+    private Tokenizer tokenizer(ModelFiles files) {
+        if (files.tokenizerJson().isPresent()) {
+            return Tokenizer.fromJson(files.tokenizerJson().get());
+        }
+        if (files.metadata().containsKey("tokenizer.ggml.tokens")) {
+            return Tokenizer.fromGguf(files.path(), files.metadata());
+        }
+        throw new HydraException(model + " has no tokenizer: give a model that has one");
+    }
+
+    private String summary(ConversionText sample, HeadsConversion.Outcome outcome) {
+        StringBuilder lines = new StringBuilder();
+        var chosen = outcome.chosen();
+        line(lines, "%s: %,d bytes, %s", output, bytes(), type.name().toLowerCase(Locale.ROOT));
+        line(
+                lines,
+                "text: %,d tokens; written by the model: %,d tokens, a quarter of them held out",
+                sample.tokens(),
+                outcome.tokens());
+        line(lines, "draft vocabulary  tokens per step (64 nodes)  tokens per second");
+        for (var candidate : outcome.candidates()) {
+            line(
+                    lines,
+                    "%16d  %26.3f  %17.0f%s",
+                    candidate.size(),
+                    candidate.acceptanceLength(Tree.MAX_NODES),
+                    candidate.tokensPerSecond(),
+                    candidate == chosen ? "  chosen" : "");
+        }
+        Tree published = Tree.DEFAULT.truncated(
+                chosen.order().paths().stream().mapToInt(List::size).max().orElse(0));
+        line(
+                lines,
+                "published tree: %.3f tokens per step before, %.3f now",
+                outcome.original().acceptanceLength(published),
+                chosen.heldOut().acceptanceLength(published));
+        line(lines, "tree nodes  tokens per step");
+        for (int size : SHOWN) {
+            if (size <= nodes) {
+                line(lines, "%10d  %15.3f", size, chosen.acceptanceLength(size));
+            }
+        }
+        return lines.toString();
+    }
+
+    private long bytes() {
+        try {
+            return Files.size(output);
+        } catch (IOException e) {
+            throw new HydraException(output + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static void line(StringBuilder lines, String format, Object... values) {
+        lines.append(String.format(Locale.ROOT, format, values)).append('\n');
+    }
+
+    /** A number of ids, or 0 for {@code auto}. */
+    static final class VocabularySize implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            if (value.equals("auto")) {
+                return 0;
+            }
+            try {
+                int size = Integer.parseInt(value);
+                if (size > 0) {
+                    return size;
+                }
+            } catch (NumberFormatException e) {
+                // told below
+            }
+            throw new TypeConversionException("must be auto or a positive number");
+        }
+    }
+}

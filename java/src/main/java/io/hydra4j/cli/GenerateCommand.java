@@ -1,0 +1,182 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.GenerationOptions;
+import io.hydra4j.GenerationResult;
+import io.hydra4j.HydraException;
+import io.hydra4j.HydraModel;
+import io.hydra4j.Method;
+import io.hydra4j.OpenOptions;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.WeightType;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Generates text behind prompts. */
+@Command(
+        name = "generate",
+        description = "Continues a prompt. Without --model: Java code, with the small model that comes with Hydra4J.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  hydra4j generate \"public static int fibonacci(int n) {\"",
+            "  hydra4j generate --model model.gguf --heads heads/ --prompt-file prompt.txt --max-tokens 512",
+            "  git show HEAD:Main.java | hydra4j generate --stop \"}\" --json"
+        })
+final class GenerateCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Mixin
+    private Prompts prompts;
+
+    @Option(names = "--model", paramLabel = "PATH", description = "A GGUF file or a Hugging Face folder.")
+    private Path model;
+
+    @Option(
+            names = "--heads",
+            paramLabel = "PATH",
+            description = "Draft heads: a folder, or a compact file. Without them, decoding is plain.")
+    private Path heads;
+
+    @Option(
+            names = "--weights",
+            paramLabel = "TYPE",
+            converter = WeightName.class,
+            description = "Convert the model's matrices on load: f32, f16, bf16, q8_0, q4_0 or q4_1.")
+    private WeightType weights;
+
+    @Option(
+            names = "--heads-weights",
+            paramLabel = "TYPE",
+            converter = WeightName.class,
+            description = "The same for the matrices of the heads.")
+    private WeightType headWeights;
+
+    @Option(
+            names = "--method",
+            paramLabel = "METHOD",
+            converter = MethodName.class,
+            defaultValue = "auto",
+            description =
+                    "plain, medusa, hydra, hydra++ (what the heads are), or auto: the fastest by what is measured here. "
+                            + "The output is the same with all. Default: auto.")
+    private Method method;
+
+    @Option(
+            names = "--tree",
+            paramLabel = "TREE",
+            description =
+                    "What a step guesses: chain:N, default (the published tree of 64 nodes), or a file with a JSON list "
+                            + "of paths, such as [[0],[0,0],[1]].")
+    private String tree;
+
+    @Option(
+            names = "--max-tokens",
+            paramLabel = "N",
+            defaultValue = "256",
+            description = "The most tokens. Default: 256.")
+    private int maxTokens;
+
+    @Option(names = "--stop", paramLabel = "STRING", description = "End before this text; may be given several times.")
+    private List<String> stop = List.of();
+
+    @Option(names = "--ignore-eos", description = "Go on behind end-of-sequence tokens.")
+    private boolean ignoreEnd;
+
+    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per processor.")
+    private Integer threads;
+
+    @Option(names = "--json", description = "Write one JSON object a line for each prompt, with ids and statistics.")
+    private boolean json;
+
+    @Option(
+            names = "--no-color",
+            description = "Show the text without shades; so does the environment variable NO_COLOR.")
+    private boolean noColour;
+
+    GenerateCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        check();
+        prompts.read(console);
+        Tree given = TreeName.read(tree, console);
+        try (HydraModel opened = open()) {
+            opened.notices().forEach(console::message);
+            if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {
+                throw new HydraException(opened.files().path() + " has no tokenizer: leave out --stop");
+            }
+            Tree chosen = TreeName.DEFAULT.equals(tree) ? opened.tree() : given;
+            return generateAll(opened, prompts.encode(opened), chosen);
+        }
+    }
+
+    private void check() {
+        if (maxTokens < 1) {
+            throw new UsageException("--max-tokens is " + maxTokens + ", must be at least 1");
+        }
+        if (threads != null && (threads < 1 || threads > Backend.MAX_THREADS)) {
+            throw new UsageException("--threads is " + threads + ", must be from 1 to " + Backend.MAX_THREADS);
+        }
+        if (stop.contains("")) {
+            throw new UsageException("--stop is empty: leave it out");
+        }
+        stop.forEach(TextSource::argument);
+        if (tree != null && method == Method.PLAIN) {
+            throw new UsageException("--tree with --method plain, which has no tree: leave out one of them");
+        }
+    }
+
+    private HydraModel open() {
+        Path base = model;
+        Path drafts = heads;
+        if (base == null) {
+            DefaultModel found = DefaultModel.find();
+            base = found.model();
+            drafts = heads == null && method != Method.PLAIN ? found.heads() : heads;
+        }
+        try (LoadProgress progress = new LoadProgress(console)) {
+            return HydraModel.open(
+                    base, new OpenOptions(drafts, threads == null ? 0 : threads, weights, headWeights, progress));
+        }
+    }
+
+    private int generateAll(HydraModel opened, List<int[]> ids, Tree chosen) {
+        try (Interruption interruption = new Interruption()) {
+            GenerationOptions options = new GenerationOptions(method, chosen, maxTokens, stop, ignoreEnd, interruption);
+            for (int i = 0; i < ids.size() && !interruption.getAsBoolean(); i++) {
+                generate(opened, ids.get(i), options, i + 1 < ids.size());
+            }
+            return interruption.getAsBoolean() ? Interruption.EXIT_CODE : Main.OK;
+        }
+    }
+
+    private void generate(HydraModel opened, int[] prompt, GenerationOptions options, boolean moreFollow) {
+        if (json) {
+            GenerationResult result = opened.generate(prompt, options, chunk -> {});
+            console.print(new ResultJson(result, prompt.length, opened.backend()).line(console.outTerminal()) + "\n");
+        } else if (opened.tokenizer().isEmpty()) {
+            console.print(opened.generate(prompt, options, chunk -> {}).ids() + "\n");
+        } else if (console.outTerminal()) {
+            LiveText live = new LiveText(console, console.colour() && !noColour);
+            try {
+                GenerationResult result = opened.generate(prompt, options, live::show);
+                live.end();
+                console.message(Summary.of(result));
+            } catch (HydraException e) {
+                live.end();
+                throw e;
+            }
+        } else {
+            GenerationResult result = opened.generate(prompt, options, chunk -> console.print(chunk.text()));
+            if (moreFollow && !result.text().endsWith("\n")) {
+                console.print("\n");
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.format.GgufFile;
+import io.hydra4j.format.Safetensors;
+import io.hydra4j.format.SafetensorsFile;
+import io.hydra4j.format.Tensor;
+import io.hydra4j.format.TensorTable;
+import io.hydra4j.heads.HeadsConfig;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.ModelFiles;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a model or heads file says of itself; no weights are read. Text in it is as the file has it.
+ *
+ * @param path the file or folder
+ * @param format what kind of file it is
+ * @param use what it can be opened as, or why it cannot
+ * @param metadata values by key: those of a GGUF header, or of a folder's config.json
+ * @param tensors tensors by name
+ */
+record Inspection(Path path, String format, String use, Map<String, Object> metadata, Map<String, Tensor> tensors) {
+    private static final List<String> HEADS = List.of("hydra_lm_head.safetensors", "medusa_lm_head.safetensors");
+    private static final String GGUF_HEADS = "hydra";
+
+    /**
+     * Reads headers.
+     *
+     * @throws HydraException if the file is of no known kind, or damaged
+     */
+    static Inspection of(Path path, Console console) {
+        if (Files.isDirectory(path)) {
+            return ofFolder(path, console);
+        }
+        Path name = path.getFileName();
+        if (name != null && name.toString().endsWith(".safetensors")) {
+            SafetensorsFile file = SafetensorsFile.read(path);
+            Map<String, Object> others = new LinkedHashMap<>();
+            file.otherTypes().forEach((tensor, type) -> others.put(tensor, "a tensor of type " + type));
+            return new Inspection(
+                    path, "safetensors file", "tensors; open the folder that it is in", others, file.tensors());
+        }
+        GgufFile file = GgufFile.read(path);
+        boolean heads = GGUF_HEADS.equals(file.metadata().get("general.architecture"));
+        return new Inspection(
+                path,
+                "GGUF file, version " + file.version(),
+                heads ? headsUse(path) : modelUse(path),
+                file.metadata(),
+                file.tensors());
+    }
+
+    private static Inspection ofFolder(Path folder, Console console) {
+        for (String name : HEADS) {
+            if (Files.exists(folder.resolve(name))) {
+                SafetensorsFile file = SafetensorsFile.read(folder.resolve(name));
+                return new Inspection(
+                        folder, "folder of draft heads", headsUse(folder), config(folder, console), file.tensors());
+            }
+        }
+        TensorTable table = Safetensors.readFolder(folder, "model.safetensors");
+        return new Inspection(
+                folder, "Hugging Face folder", modelUse(folder), config(folder, console), table.tensors());
+    }
+
+    private static Map<String, Object> config(Path folder, Console console) {
+        Path file = folder.resolve("config.json");
+        Map<String, Object> values = new LinkedHashMap<>();
+        if (Files.exists(file)) {
+            Object value = Json.parse(file, "JSON", TextSource.read(file, console));
+            if (value instanceof Map<?, ?> fields) {
+                fields.forEach((key, field) -> values.put((String) key, field));
+            }
+        }
+        return values;
+    }
+
+    private static String modelUse(Path path) {
+        try {
+            LlamaConfig config = ModelFiles.open(path).config();
+            return String.format(
+                    Locale.ROOT,
+                    "Llama model: %d layers, hidden %d, %d query and %d KV heads of %d, vocabulary %d, context %d",
+                    config.layers(),
+                    config.hidden(),
+                    config.heads(),
+                    config.kvHeads(),
+                    config.headSize(),
+                    config.vocabulary(),
+                    config.context());
+        } catch (HydraException e) {
+            return "not as a model: " + e.getMessage();
+        }
+    }
+
+    private static String headsUse(Path path) {
+        try {
+            HeadsConfig config = HeadsFiles.open(path).config();
+            return String.format(
+                    Locale.ROOT,
+                    "%s heads: %d heads of %d layers, %s",
+                    switch (config.kind()) {
+                        case MEDUSA -> "Medusa";
+                        case HYDRA -> "Hydra";
+                        case HYDRA_PLUS_PLUS -> "Hydra++";
+                    },
+                    config.heads(),
+                    config.layers(),
+                    config.baseLmHead() ? "the base's LM head" : "LM heads of their own");
+        } catch (HydraException e) {
+            return "not as heads: " + e.getMessage();
+        }
+    }
+
+    /** Values of all tensors. */
+    long parameters() {
+        return tensors.values().stream().mapToLong(Tensor::values).sum();
+    }
+
+    /** Bytes of all tensors. */
+    long bytes() {
+        return tensors.values().stream().mapToLong(Tensor::bytes).sum();
+    }
+}

@@ -1,0 +1,105 @@
+package io.hydra4j.cli;
+
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/** The command line's entry: one command line in, one exit code out. */
+@Command(
+        name = "hydra4j",
+        description = "Generates text with Llama-family models and draft heads: several tokens a step, and the output "
+                + "of plain greedy decoding to the bit.",
+        mixinStandardHelpOptions = true,
+        scope = ScopeType.INHERIT,
+        versionProvider = Main.Version.class,
+        sortOptions = false,
+        usageHelpWidth = 100,
+        synopsisSubcommandLabel = "COMMAND",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:all went well", "1:a failure, told in one line", "2:wrong usage", "130:ended by Ctrl-C"})
+public final class Main implements Runnable {
+    /** Exit code: all went well. */
+    public static final int OK = 0;
+    /** Exit code: a failure, told in one line. */
+    public static final int FAILURE = 1;
+    /** Exit code: wrong usage. */
+    public static final int USAGE = 2;
+
+    private final Console console;
+
+    @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "Show the stack trace of a failure.")
+    private boolean verbose;
+
+    private Main(Console console) {
+        this.console = console;
+    }
+
+    /** Runs the arguments and ends the process. */
+    public static void main(String[] args) {
+        System.exit(run(Console.ofProcess(), args));
+    }
+
+    /**
+     * Runs one command line, without ending the process. Never throws.
+     *
+     * @return the exit code
+     */
+    public static int run(Console console, String... args) {
+        Main main = new Main(console);
+        Failures failures = new Failures(console, () -> main.verbose);
+        try {
+            PrintWriter out = new PrintWriter(new OutputStreamWriter(console.out(), StandardCharsets.UTF_8));
+            int code = commands(main, args)
+                    .setOut(out)
+                    .setColorScheme(Help.defaultColorScheme(console.colour() ? Help.Ansi.ON : Help.Ansi.OFF))
+                    .setParameterExceptionHandler((e, arguments) -> failures.usage(e))
+                    .setExecutionExceptionHandler((e, command, parsed) -> failures.failure(e, command))
+                    .execute(args);
+            out.flush();
+            return code;
+        } catch (Throwable e) {
+            return failures.failure(e);
+        }
+    }
+
+    /** Reading a command's options takes a while: where the first argument names one, the others are left out. */
+    private static CommandLine commands(Main main, String[] args) {
+        CommandLine line = new CommandLine(main);
+        Map<String, Supplier<Object>> all = new LinkedHashMap<>();
+        all.put("generate", () -> new GenerateCommand(main.console));
+        all.put("tokenize", () -> new TokenizeCommand(main.console));
+        all.put("inspect", () -> new InspectCommand(main.console));
+        all.put("convert", () -> new ConvertCommand(main.console));
+        all.put("devices", () -> new DevicesCommand(main.console));
+        if (args.length > 0 && all.containsKey(args[0])) {
+            all.keySet().retainAll(List.of(args[0]));
+        }
+        all.forEach((name, command) -> line.addSubcommand(name, command.get()));
+        return line;
+    }
+
+    /** Without a command. */
+    @Override
+    public void run() {
+        throw new UsageException("no command: give one, such as generate");
+    }
+
+    /** The version that the jar states. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Main.class.getPackage().getImplementationVersion();
+            return new String[] {"hydra4j " + (version == null ? "development build" : version)};
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.Method;
+import java.util.Arrays;
+import java.util.List;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** The names that decoding methods have on the command line. */
+final class MethodName implements ITypeConverter<Method> {
+    static String of(Method method) {
+        return switch (method) {
+            case PLAIN -> "plain";
+            case MEDUSA -> "medusa";
+            case HYDRA -> "hydra";
+            case HYDRA_PLUS_PLUS -> "hydra++";
+            case AUTO -> "auto";
+        };
+    }
+
+    private static List<String> names() {
+        return Arrays.stream(Method.values()).map(MethodName::of).toList();
+    }
+
+    @Override
+    public Method convert(String name) {
+        return Arrays.stream(Method.values())
+                .filter(method -> of(method).equals(name))
+                .findFirst()
+                .orElseThrow(() -> new TypeConversionException("must be one of " + String.join(", ", names())));
+    }
+}

@@ -1,0 +1,118 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.HydraModel;
+import io.hydra4j.format.FormatException;
+import io.hydra4j.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The options that give prompts, and what they come to. */
+final class Prompts {
+    @Parameters(
+            index = "0",
+            arity = "0..1",
+            paramLabel = "PROMPT",
+            description = "The text to continue; - or nothing for standard input.")
+    private String argument;
+
+    @Option(
+            names = "--prompt-file",
+            paramLabel = "FILE",
+            description = "Read the prompt from a file (- for standard input).")
+    private Path textFile;
+
+    @Option(
+            names = "--prompt-ids",
+            paramLabel = "FILE",
+            description = "Read prompts as token ids, one JSON array a line, each line a prompt of its own.")
+    private Path idsFile;
+
+    @Option(
+            names = "--bos",
+            negatable = true,
+            description =
+                    "Begin text prompts with the model's begin token, or with none of the tokens that the tokenizer "
+                            + "adds. Without this, what the tokenizer says.")
+    private Boolean begin;
+
+    private String text;
+    private List<TokenIds.Line> lines;
+
+    /**
+     * Reads what the options name.
+     *
+     * @throws UsageException if they name nothing, or several things
+     * @throws HydraException if it cannot be read or is no prompt
+     */
+    void read(Console console) {
+        int given = (argument != null ? 1 : 0) + (textFile != null ? 1 : 0) + (idsFile != null ? 1 : 0);
+        if (given > 1) {
+            throw new UsageException("several prompts: give only one of PROMPT, --prompt-file and --prompt-ids");
+        }
+        if (idsFile != null) {
+            lines = TokenIds.parse(idsFile, TextSource.read(idsFile, console));
+        } else if (textFile != null) {
+            text = TextSource.read(textFile, console);
+        } else if (argument != null && !argument.equals(TextSource.STANDARD_INPUT)) {
+            text = TextSource.argument(argument);
+        } else if (argument == null && console.inTerminal()) {
+            throw new UsageException("no prompt: give one as an argument, in a file, or on standard input");
+        } else {
+            text = TextSource.readInput(console);
+        }
+    }
+
+    /**
+     * The token ids of every prompt, {@code [prompt][token]}.
+     *
+     * @throws HydraException if the model cannot take them
+     */
+    List<int[]> encode(HydraModel model) {
+        if (lines == null) {
+            return List.of(encodeText(model));
+        }
+        List<int[]> all = new ArrayList<>();
+        int vocabulary = model.base().config().vocabulary();
+        for (TokenIds.Line line : lines) {
+            for (int id : line.ids()) {
+                if (id >= vocabulary) {
+                    throw new FormatException.InvalidValue(
+                            idsFile, line.field(), id, "token ids from 0 to " + (vocabulary - 1));
+                }
+            }
+            all.add(line.ids());
+        }
+        return all;
+    }
+
+    private int[] encodeText(HydraModel model) {
+        Tokenizer tokenizer = model.tokenizer()
+                .orElseThrow(() -> new HydraException(
+                        model.files().path() + " has no tokenizer: give token ids with --prompt-ids"));
+        int[] ids = encode(tokenizer, text, begin == null || begin);
+        if (begin == null || !begin) {
+            return ids;
+        }
+        int bos = model.base().config().bosId();
+        if (bos < 0) {
+            throw new HydraException(model.files().path() + " names no begin token: leave out --bos");
+        }
+        return ids.length > 0 && ids[0] == bos
+                ? ids
+                : IntStream.concat(IntStream.of(bos), IntStream.of(ids)).toArray();
+    }
+
+    /** Encodes, and tells of a text that is too long as of any other failure. */
+    static int[] encode(Tokenizer tokenizer, String text, boolean addSpecial) {
+        if (text.length() > tokenizer.longestText()) {
+            throw new HydraException("the text has " + text.length() + " characters; this tokenizer takes at most "
+                    + tokenizer.longestText() + ": shorten it");
+        }
+        return tokenizer.encode(text, addSpecial);
+    }
+}

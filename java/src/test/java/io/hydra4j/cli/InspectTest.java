@@ -1,0 +1,103 @@
+package io.hydra4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.cli.CommandLines.Outcome;
+import io.hydra4j.golden.Json;
+import io.hydra4j.golden.Original;
+import io.hydra4j.model.TinyModel;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class InspectTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void aGgufFileIsShownWithItsMetadataAndTensors() {
+        Path file = TinyModel.gguf().write(folder.resolve("tiny.gguf"));
+
+        Outcome outcome = CommandLines.run("inspect", file);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().contains("GGUF file, version 3\n"), outcome.out());
+        assertTrue(
+                outcome.out().contains("Llama model: 2 layers, hidden 32, 4 query and 2 KV heads of 8,"),
+                outcome.out());
+        assertTrue(outcome.out().matches("(?s).*\nllama.attention.layer_norm_rms_epsilon +1.0E-5\n.*"), outcome.out());
+        assertTrue(outcome.out().matches("(?s).*\ntoken_embd.weight +Q8_0 +40 x 32 +1.36 KB\n.*"), outcome.out());
+        assertTrue(
+                outcome.out().contains("[\"t0\", \"t1\", \"t2\", \"t3\", \"t4\", \"t5\", \"t6\", \"t7\", ...] (40)\n"),
+                outcome.out());
+    }
+
+    @Test
+    void theJsonHoldsArraysInFull() {
+        Path file = TinyModel.gguf().write(folder.resolve("tiny.gguf"));
+
+        Json json = CommandLines.run("inspect", "--json", file).json().get(0);
+
+        Json metadata = json.get("metadata");
+        assertEquals("llama", metadata.get("general.architecture").text());
+        assertEquals(40, metadata.get("tokenizer.ggml.tokens").list().size());
+        assertEquals(21, json.get("tensors").list().size());
+        Json first = json.get("tensors").at(0);
+        assertEquals("token_embd.weight", first.get("name").text());
+        assertEquals("[40, 32]", first.get("shape").integers().toString());
+        assertEquals(1360, first.get("bytes").integer());
+    }
+
+    @Test
+    void textOfTheFileCannotSteerTheTerminal() {
+        Path file = TinyModel.gguf()
+                .string("general.name", "\033]0;title\007\n\u202e" + "long".repeat(100))
+                .write(folder.resolve("evil.gguf"));
+
+        Outcome table = CommandLines.runOnTerminal("inspect", file);
+        Outcome json = CommandLines.runOnTerminal("inspect", "--json", file);
+
+        assertEquals(Main.OK, table.code(), table.err());
+        assertTrue(table.out().contains("\"\\u001b]0;title\\u0007\\n\\u202elonglong"), table.out());
+        for (String out : new String[] {table.out(), json.out()}) {
+            assertTrue(out.chars().allMatch(c -> c == '\n' || c >= ' ' && c < 0x7F), out);
+        }
+        assertTrue(json.json().get(0).get("metadata").get("general.name").text().startsWith("\033]0;title"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "base                              | Hugging Face folder   | Llama model: 2 layers",
+                "base/model.safetensors            | safetensors file      | tensors; open the folder",
+                "hydra-ungrounded                  | folder of draft heads | Medusa heads: 4 heads of 1 layers",
+                "hydra                             | folder of draft heads | Hydra heads: 4 heads of 1 layers",
+                "hydra-plus-plus                   | folder of draft heads | Hydra++ heads: 4 heads of 4 layers"
+            })
+    void foldersAndHeadsAreTold(String name, String format, String use) {
+        Outcome outcome = CommandLines.run("inspect", Original.base().resolveSibling(name));
+        if (!name.startsWith("base")) {
+            Original.heads(name);
+        }
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().contains(format), outcome.out());
+        assertTrue(outcome.out().contains(use), outcome.out());
+    }
+
+    @Test
+    void aModelThatCannotBeOpenedIsShownWithTheReason() {
+        Path file = TinyModel.gguf().u32("llama.attention.head_count", 3).write(folder.resolve("broken.gguf"));
+
+        Outcome outcome = CommandLines.run("inspect", file);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().contains("not as a model: " + file), outcome.out());
+        assertFalse(outcome.out().contains("Llama model"), outcome.out());
+    }
+}

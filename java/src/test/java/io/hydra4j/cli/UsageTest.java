@@ -1,0 +1,110 @@
+package io.hydra4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.cli.CommandLines.Outcome;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class UsageTest {
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''                                    | Unmatched argument",
+                "genrate                               | did you mean 'generate'?",
+                "generate --frobnicate x               | Unknown option: '--frobnicate'",
+                "generate x y                          | Unmatched argument",
+                "generate x --prompt-file y            | give only one of PROMPT, --prompt-file and --prompt-ids",
+                "generate --prompt-ids x --prompt-file y | give only one of PROMPT, --prompt-file and --prompt-ids",
+                "generate x --max-tokens many          | 'many' is not an int",
+                "generate x --max-tokens 0             | --max-tokens is 0, must be at least 1",
+                "generate x --threads 0                | --threads is 0, must be from 1 to 256",
+                "generate x --threads 257              | --threads is 257, must be from 1 to 256",
+                "generate x --method eagle             | must be one of plain, medusa, hydra, hydra++, auto",
+                "generate x --weights q6_k             | must be one of f32, f16, bf16, q8_0, q4_0, q4_1",
+                "generate x --heads-weights int4       | must be one of f32, f16, bf16, q8_0, q4_0, q4_1",
+                "generate x --tree chain:64            | 'chain:64' is no chain",
+                "generate x --tree chain:              | 'chain:' is no chain",
+                "generate x --tree default --method plain | --tree with --method plain",
+                "generate x --model                    | Missing required parameter for option '--model'",
+                "tokenize x --file y                   | give only one of TEXT, --file and --ids",
+                "inspect                               | Missing required parameter: 'FILE'"
+            })
+    void wrongUsageIsOneLineThatPointsToTheHelp(String line, String expected) {
+        Outcome outcome = CommandLines.run((Object[]) line.split(" "));
+
+        assertEquals(Main.USAGE, outcome.code(), outcome.err());
+        assertEquals("", outcome.out());
+        assertEquals(1, outcome.err().lines().count(), outcome.err());
+        assertTrue(outcome.err().startsWith("hydra4j: "), outcome.err());
+        assertTrue(outcome.err().contains(expected), outcome.err());
+        assertTrue(outcome.err().endsWith("--help')\n"), outcome.err());
+    }
+
+    @Test
+    void noCommandIsWrongUsage() {
+        Outcome outcome = CommandLines.run();
+
+        assertEquals(Main.USAGE, outcome.code());
+        assertEquals("hydra4j: no command: give one, such as generate (see 'hydra4j --help')\n", outcome.err());
+    }
+
+    @Test
+    void anEmptyStopStringIsWrongUsage() {
+        Outcome outcome = CommandLines.run("generate", "x", "--stop", "");
+
+        assertEquals(Main.USAGE, outcome.code());
+        assertTrue(outcome.err().contains("--stop is empty"), outcome.err());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"generate", "tokenize"})
+    void nothingToReadIsWrongUsageWhereAPersonTypes(String command) {
+        Outcome outcome = CommandLines.runOnTerminal(command);
+
+        assertEquals(Main.USAGE, outcome.code());
+        assertTrue(outcome.err().contains("give it as an argument")
+                || outcome.err().contains("give one as an argument"));
+    }
+
+    @Test
+    void helpListsEveryCommand() {
+        Outcome outcome = CommandLines.run("--help");
+
+        assertEquals(Main.OK, outcome.code());
+        assertEquals("", outcome.err());
+        Stream.of("generate", "tokenize", "inspect", "convert", "devices")
+                .forEach(command -> assertTrue(outcome.out().contains("\n  " + command + " "), outcome.out()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"generate", "tokenize", "inspect", "convert", "devices"})
+    void everyCommandHasHelp(String command) {
+        Outcome outcome = CommandLines.run(command, "--help");
+
+        assertEquals(Main.OK, outcome.code());
+        assertTrue(outcome.out().startsWith("Usage: hydra4j " + command), outcome.out());
+        assertTrue(outcome.out().lines().allMatch(line -> line.length() <= 100), outcome.out());
+    }
+
+    @Test
+    void theVersionIsOneLine() {
+        Outcome outcome = CommandLines.run("--version");
+
+        assertEquals(Main.OK, outcome.code());
+        assertTrue(outcome.out().matches("hydra4j .+\n"), outcome.out());
+    }
+
+    @Test
+    void devicesNameTheProcessor() {
+        Outcome outcome = CommandLines.run("devices");
+
+        assertEquals(Main.OK, outcome.code());
+        assertTrue(outcome.out().contains("\ncpu: "), outcome.out());
+    }
+}
