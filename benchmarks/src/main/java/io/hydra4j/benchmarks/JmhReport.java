@@ -1,0 +1,134 @@
+package io.hydra4j.benchmarks;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.results.BenchmarkResult;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
+
+/**
+ * JMH's results as JSON, and what follows from several of them. A score is the median of its iterations; JMH's own mean and error
+ * stand beside it.
+ */
+final class JmhReport {
+    private static final String ROWS = "rows";
+
+    private final List<Map<String, Object>> results = new ArrayList<>();
+
+    void add(Collection<RunResult> runs) {
+        for (RunResult run : runs) {
+            BenchmarkParams params = run.getParams();
+            Map<String, Object> json = new LinkedHashMap<>();
+            json.put("benchmark", simpleName(params.getBenchmark()));
+            Map<String, Object> values = new LinkedHashMap<>();
+            params.getParamsKeys().forEach(key -> values.put(key, params.getParam(key)));
+            json.put("parameters", values);
+            json.putAll(figure(run.getPrimaryResult(), iterations(run, IterationResult::getPrimaryResult)));
+            Map<String, Object> counters = new LinkedHashMap<>();
+            run.getSecondaryResults()
+                    .forEach((name, result) -> counters.put(name, figure(result, iterations(run, iteration -> iteration
+                            .getSecondaryResults()
+                            .get(name)))));
+            json.put("counters", counters);
+            results.add(json);
+        }
+    }
+
+    boolean isEmpty() {
+        return results.isEmpty();
+    }
+
+    /** The results and {@code rows_ratio} and {@code ratio_to_plain}. */
+    Map<String, Object> json() {
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("results", results);
+        json.put("rows_ratio", rowsRatio());
+        json.put("ratio_to_plain", ratioToPlain());
+        return json;
+    }
+
+    /** Time of a product of so many rows ÷ that of one row, for each set of the other parameters. */
+    private List<Map<String, Object>> rowsRatio() {
+        Map<Map<String, Object>, Map<String, Object>> tables = new LinkedHashMap<>();
+        Map<Map<String, Object>, Double> ones = new LinkedHashMap<>();
+        for (Map<String, Object> result : of("ProductBenchmark")) {
+            Map<String, Object> others = new LinkedHashMap<>(map(result.get("parameters")));
+            String rows = String.valueOf(others.remove(ROWS));
+            double time = (Double) result.get("score");
+            if (rows.equals("1")) {
+                ones.put(others, time);
+            }
+            double one = ones.getOrDefault(others, Double.NaN);
+            tables.computeIfAbsent(others, key -> new LinkedHashMap<>()).put(rows, time / one);
+        }
+        return tables.entrySet().stream()
+                .map(entry -> table(entry.getKey(), entry.getValue()))
+                .toList();
+    }
+
+    private static Map<String, Object> table(Map<String, Object> parameters, Map<String, Object> ratios) {
+        Map<String, Object> table = new LinkedHashMap<>(parameters);
+        table.put("ratio_by_rows", ratios);
+        return table;
+    }
+
+    /** Tokens a second of each way of decoding ÷ those of plain decoding, for each model. */
+    private List<Map<String, Object>> ratioToPlain() {
+        Map<Object, Double> plain = new LinkedHashMap<>();
+        List<Map<String, Object>> ratios = new ArrayList<>();
+        for (Map<String, Object> result : of("DecodeBenchmark")) {
+            Map<String, Object> ratio = new LinkedHashMap<>(map(result.get("parameters")));
+            Object rate =
+                    map(map(result.get("counters")).get("tokensPerSecond")).get("score");
+            if (ratio.get("variant").equals("plain")) {
+                plain.put(ratio.get("model"), (Double) rate);
+            }
+            ratio.put("tokens_per_second", rate);
+            ratio.put("ratio", (Double) rate / plain.getOrDefault(ratio.get("model"), Double.NaN));
+            ratios.add(ratio);
+        }
+        return ratios;
+    }
+
+    private List<Map<String, Object>> of(String benchmark) {
+        return results.stream()
+                .filter(result -> result.get("benchmark").toString().startsWith(benchmark))
+                .toList();
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> map(Object value) {
+        return (Map<String, Object>) value;
+    }
+
+    /** Samples of one figure, an iteration each. */
+    private static Samples iterations(RunResult run, Function<IterationResult, Result<?>> figure) {
+        Samples samples = new Samples();
+        for (BenchmarkResult fork : run.getBenchmarkResults()) {
+            for (IterationResult iteration : fork.getIterationResults()) {
+                samples.add(figure.apply(iteration).getScore());
+            }
+        }
+        return samples;
+    }
+
+    private static Map<String, Object> figure(Result<?> result, Samples iterations) {
+        Map<String, Object> figure = new LinkedHashMap<>();
+        figure.put("score", iterations.median());
+        figure.put("unit", result.getScoreUnit());
+        figure.put("mean", result.getScore());
+        figure.put("error", result.getScoreError());
+        return figure;
+    }
+
+    private static String simpleName(String benchmark) {
+        int method = benchmark.lastIndexOf('.');
+        return benchmark.substring(benchmark.lastIndexOf('.', method - 1) + 1);
+    }
+}

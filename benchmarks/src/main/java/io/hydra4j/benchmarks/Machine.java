@@ -1,0 +1,67 @@
+package io.hydra4j.benchmarks;
+
+import io.hydra4j.runtime.Backend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+
+/** Where and with what a run was made. */
+final class Machine {
+    private static final String UNKNOWN = "unknown";
+
+    private Machine() {}
+
+    /** Processor, cores, instruction set, threads, system, JDK, versions and date, in the order in which JSON shows them. */
+    static Map<String, Object> describe() {
+        Map<String, Object> machine = new LinkedHashMap<>();
+        machine.put("processor", processor());
+        machine.put("cores", Runtime.getRuntime().availableProcessors());
+        try (Backend backend = Backend.openCpu(Settings.threads())) {
+            machine.put("isa", backend.isa().name().toLowerCase(Locale.ROOT));
+            machine.put("threads", backend.threads());
+        }
+        machine.put("system", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+        machine.put("jdk", System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"));
+        machine.put("version", build("version"));
+        machine.put("commit", build("commit"));
+        machine.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS));
+        return machine;
+    }
+
+    /** One line for the head of a table. */
+    static String line(Map<String, Object> machine) {
+        return machine.get("processor") + ", " + machine.get("cores") + " cores, " + machine.get("isa") + ", "
+                + machine.get("threads") + " threads, commit " + machine.get("commit");
+    }
+
+    private static String processor() {
+        try (var lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith("model name"))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse(UNKNOWN);
+        } catch (IOException e) {
+            return UNKNOWN;
+        }
+    }
+
+    /** A value that the build left; "unknown" where it could not tell, as without git. */
+    private static String build(String key) {
+        Properties build = new Properties();
+        try (var in = Machine.class.getResourceAsStream("build.properties")) {
+            if (in != null) {
+                build.load(in);
+            }
+        } catch (IOException e) {
+            return UNKNOWN;
+        }
+        String value = build.getProperty(key, "").strip();
+        return value.isEmpty() || value.contains("${") ? UNKNOWN : value;
+    }
+}

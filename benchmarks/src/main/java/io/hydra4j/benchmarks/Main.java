@@ -1,0 +1,202 @@
+package io.hydra4j.benchmarks;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.Method;
+import io.hydra4j.runtime.Backend;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.openjdk.jmh.runner.RunnerException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The command line of the benchmarks: JMH's, or with {@code --compare} all ways of decoding in turn. */
+@Command(
+        name = "hydra4j-benchmarks",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        description = "Measures Hydra4J and writes JSON.")
+public final class Main implements Callable<Integer> {
+    private static final List<Long> STREAM_BYTES = List.of(20_000_000L, 100_000_000L);
+    private static final int STREAM_REPEATS = 20;
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "REGEX",
+            defaultValue = ".*",
+            description = "which JMH benchmarks to run; all if left out")
+    private String regex;
+
+    @Option(names = "--quick", description = "few parameters and short iterations")
+    private boolean quick;
+
+    @Option(
+            names = "--out",
+            paramLabel = "FILE",
+            defaultValue = "target/hydra4j-benchmarks.json",
+            description = "where the results go; ${DEFAULT-VALUE} if left out")
+    private Path out;
+
+    @Option(
+            names = "--compare",
+            description = "no JMH: plain decoding and all methods and trees in turn, prompt by prompt")
+    private boolean compare;
+
+    @Option(
+            names = "--model",
+            paramLabel = "NAME,..",
+            split = ",",
+            defaultValue = ModelSpec.DEFAULT,
+            description =
+                    "default (the embedded one), javalm, smollm2 (both of -Dhydra4j.shared=FOLDER); with --compare also a path")
+    private List<String> models;
+
+    @Option(
+            names = "--heads",
+            paramLabel = "PATH,..",
+            split = ",",
+            description = "draft heads, one of a kind, instead of those that go with the name (--compare)")
+    private List<Path> heads = new ArrayList<>();
+
+    @Option(
+            names = "--method-list",
+            paramLabel = "METHOD,..",
+            split = ",",
+            description =
+                    "kinds of heads to compare, of medusa, hydra, hydra++; all that there are if left out (--compare)")
+    private List<String> methods = new ArrayList<>();
+
+    @Option(
+            names = "--trees",
+            paramLabel = "TREE,..",
+            split = ",",
+            defaultValue = "default,tuned,auto",
+            description = "default, tuned, auto, nodes:N, chain:N, FILE; ${DEFAULT-VALUE} if left out (--compare)")
+    private List<String> trees;
+
+    @Option(
+            names = "--prompts-file",
+            paramLabel = "FILE",
+            description =
+                    "JSON lines with text, turns or ids, .xz or not, instead of those that go with the model (--compare)")
+    private Path promptsFile;
+
+    @Option(
+            names = "--prompts",
+            paramLabel = "N",
+            defaultValue = "24",
+            description = "prompts to measure; ${DEFAULT-VALUE} if left out (--compare)")
+    private int prompts;
+
+    @Option(
+            names = "--prompt-tokens",
+            paramLabel = "N",
+            defaultValue = "256",
+            description = "tokens of a prompt that is cut from a text; ${DEFAULT-VALUE} if left out (--compare)")
+    private int promptTokens;
+
+    @Option(
+            names = "--max-tokens",
+            paramLabel = "N",
+            defaultValue = "128",
+            description = "most tokens behind a prompt; ${DEFAULT-VALUE} if left out (--compare)")
+    private int maxTokens;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            defaultValue = "90",
+            description = "begin no prompt after so long; ${DEFAULT-VALUE} a model if left out (--compare)")
+    private int seconds;
+
+    @Option(names = "--threads", paramLabel = "N", description = "threads that compute; all processors if left out")
+    private Integer threads;
+
+    @Option(names = "--weights", paramLabel = "TYPE", description = "convert the base on load: f32, bf16, q8_0, ...")
+    private String weights;
+
+    @Option(names = "--head-weights", paramLabel = "TYPE", description = "convert the heads on load")
+    private String headWeights;
+
+    public static void main(String[] args) {
+        CommandLine line = new CommandLine(new Main());
+        line.setExecutionExceptionHandler((exception, command, result) -> {
+            if (!(exception instanceof HydraException)) {
+                throw exception;
+            }
+            command.getErr().println("error: " + exception.getMessage());
+            return 1;
+        });
+        System.exit(line.execute(args));
+    }
+
+    @Override
+    public Integer call() throws RunnerException {
+        set(Settings.THREADS, threads);
+        set(Settings.WEIGHTS, weights);
+        set(Settings.HEAD_WEIGHTS, headWeights);
+        Map<String, Object> machine = Machine.describe();
+        System.out.println(Machine.line(machine));
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("machine", machine);
+        json.put("stream_rates", streamRates());
+        boolean good = true;
+        if (compare) {
+            List<Map<String, Object>> comparisons = new ArrayList<>();
+            for (String model : models) {
+                CompareDecode comparison = new CompareDecode(compareOptions(model));
+                comparison.run(System.err);
+                comparison.print(System.out);
+                comparisons.add(comparison.json());
+                good &= comparison.same();
+            }
+            json.put("comparisons", comparisons);
+        } else {
+            json.putAll(new JmhRuns(regex, models, quick).run().json());
+        }
+        Json.write(out, json);
+        System.out.println("written: " + out);
+        return good ? 0 : 1;
+    }
+
+    private CompareOptions compareOptions(String model) {
+        ModelSpec named = ModelSpec.named(model);
+        Path file = promptsFile == null ? named.prompts() : promptsFile;
+        ModelSpec spec = heads.isEmpty()
+                ? new ModelSpec(named.model(), named.heads(), file)
+                : ModelSpec.of(named.model(), heads, file);
+        List<Method> wanted = methods.isEmpty()
+                ? List.copyOf(spec.heads().keySet())
+                : methods.stream()
+                        .map(Variant::method)
+                        .filter(method -> method != Method.PLAIN)
+                        .toList();
+        return new CompareOptions(model, spec, wanted, trees, quick ? 4 : prompts, promptTokens, maxTokens, seconds);
+    }
+
+    private static List<Map<String, Object>> streamRates() {
+        List<Map<String, Object>> rates = new ArrayList<>();
+        try (Backend backend = Backend.openCpu(Settings.threads())) {
+            for (long bytes : STREAM_BYTES) {
+                double rate = backend.streamRate(bytes, STREAM_REPEATS) / 1e9;
+                System.out.printf("stream rate over %d MB: %.1f GB/s%n", bytes / 1_000_000, rate);
+                Map<String, Object> json = new LinkedHashMap<>();
+                json.put("megabytes", bytes / 1_000_000);
+                json.put("gigabytes_per_second", rate);
+                rates.add(json);
+            }
+        }
+        return rates;
+    }
+
+    private static void set(String property, Object value) {
+        if (value != null) {
+            System.setProperty(property, value.toString());
+        }
+    }
+}

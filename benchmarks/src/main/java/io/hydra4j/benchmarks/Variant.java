@@ -1,0 +1,73 @@
+package io.hydra4j.benchmarks;
+
+import io.hydra4j.GenerationOptions;
+import io.hydra4j.HydraException;
+import io.hydra4j.HydraModel;
+import io.hydra4j.Method;
+import io.hydra4j.decode.SessionStatistics;
+import io.hydra4j.decode.Tree;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/**
+ * A way to decode.
+ *
+ * @param method plain, or a kind of heads
+ * @param tree the name of a tree, as {@link Trees} knows it, or {@link #AUTO}; empty for plain decoding
+ */
+record Variant(Method method, String tree) {
+    /** The name of the tree that the library chooses as it goes. */
+    static final String AUTO = "auto";
+
+    static final Variant PLAIN = new Variant(Method.PLAIN, "");
+
+    /** Reads {@code plain}, or {@code METHOD/TREE}. */
+    static Variant parse(String text) {
+        int slash = text.indexOf('/');
+        return slash < 0
+                ? new Variant(method(text), "")
+                : new Variant(method(text.substring(0, slash)), text.substring(slash + 1));
+    }
+
+    /** @throws HydraException if there is no such method */
+    static Method method(String name) {
+        return Arrays.stream(Method.values())
+                .filter(method -> method != Method.AUTO && name(method).equals(name))
+                .findFirst()
+                .orElseThrow(() -> new HydraException("no method is called '" + name + "': choose of "
+                        + Arrays.stream(Method.values())
+                                .filter(method -> method != Method.AUTO)
+                                .map(Variant::name)
+                                .collect(Collectors.joining(", "))));
+    }
+
+    /** The name of a method on the command line. */
+    static String name(Method method) {
+        return method == Method.HYDRA_PLUS_PLUS ? "hydra++" : method.name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * Options for a generation of this kind.
+     *
+     * @param resolved the tree that the name stands for; null with {@link #AUTO}
+     */
+    GenerationOptions options(Tree resolved, int maxTokens) {
+        GenerationOptions options = GenerationOptions.DEFAULT.withMaxTokens(maxTokens);
+        return tree.equals(AUTO)
+                ? options.withMethod(Method.AUTO)
+                : options.withMethod(method).withTree(resolved);
+    }
+
+    /** Bytes of weights that these steps read: those of the base in each step, those of the heads in each that drafted. */
+    static long bytesRead(HydraModel model, SessionStatistics statistics) {
+        long[] drafted = statistics.draftedByDepth();
+        long heads = drafted.length > 1 ? model.heads().orElseThrow().bytesPerStep() : 0;
+        return model.base().bytesPerPass() * statistics.steps() + (heads > 0 ? heads * drafted[1] : 0);
+    }
+
+    @Override
+    public String toString() {
+        return tree.isEmpty() ? name(method) : name(method) + "/" + tree;
+    }
+}
