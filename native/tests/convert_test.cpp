@@ -1,8 +1,9 @@
+#include "cpu/convert.h"
+
 #include <cmath>
 #include <cstring>
 #include <limits>
 
-#include "cpu/convert.h"
 #include "fixture.h"
 #include "types.h"
 
@@ -13,7 +14,8 @@ float half(uint16_t bits) {
     const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
     const double sign = bits >> 15 ? -1 : 1;
     if (exponent == 31) return static_cast<float>(mantissa ? NAN : sign * INFINITY);
-    return static_cast<float>(sign * (exponent ? std::ldexp(1024 + mantissa, exponent - 25) : std::ldexp(mantissa, -24)));
+    return static_cast<float>(sign *
+                              (exponent ? std::ldexp(1024 + mantissa, exponent - 25) : std::ldexp(mantissa, -24)));
 }
 
 float half_at(const Bytes& bytes, size_t at) { return half(static_cast<uint16_t>(bytes[at] | bytes[at + 1] << 8)); }
@@ -31,7 +33,8 @@ uint16_t to_bfloat(float value) {
 TEST(Convert, GivesTheValueOfEveryHalf) {
     for (int bits = 0; bits < 65536; ++bits) {
         const Bytes source = {static_cast<uint8_t>(bits), static_cast<uint8_t>(bits >> 8)};
-        const float value = floats_of(converted(HYDRA_F16, source, HYDRA_F32, 1))[0], expected = half(static_cast<uint16_t>(bits));
+        const float value = floats_of(converted(HYDRA_F16, source, HYDRA_F32, 1))[0],
+                    expected = half(static_cast<uint16_t>(bits));
         if (std::isnan(expected)) {
             EXPECT_TRUE(std::isnan(value)) << bits;
         } else {
@@ -80,7 +83,9 @@ TEST(Convert, TakesBfloatsAsTheUpperHalfOfFloats) {
 
 // The formulas of each block type, written out value by value.
 float value_of(hydra_type type, const Bytes& b, int i) {
-    const auto nibble = [&](size_t from, int index) { return index < 16 ? b[from + index] & 15 : b[from + index - 16] >> 4; };
+    const auto nibble = [&](size_t from, int index) {
+        return index < 16 ? b[from + index] & 15 : b[from + index - 16] >> 4;
+    };
     const auto bit = [&](size_t from, int index) { return b[from + index / 8] >> index % 8 & 1; };
     switch (type) {
         case HYDRA_Q4_0:
@@ -144,11 +149,13 @@ TEST(Convert, RoundsToTheNearestValueOfABlock) {
             float step;
         } cases[] = {{HYDRA_Q8_0, largest / 127}, {HYDRA_Q4_1, (most - least) / 15}};
         for (const auto& c : cases) {
-            const Floats rounded = floats_of(converted(c.type, converted(HYDRA_F32, bytes_of(x), c.type, 32), HYDRA_F32, 32));
+            const Floats rounded =
+                floats_of(converted(c.type, converted(HYDRA_F32, bytes_of(x), c.type, 32), HYDRA_F32, 32));
             // Half a step, and what the rounding of scale and minimum to f16 adds.
             for (int i = 0; i < 32; ++i) EXPECT_NEAR(rounded[i], x[i], 0.5f * c.step + largest * 2e-3f) << c.type;
         }
-        const Floats rounded = floats_of(converted(HYDRA_Q4_0, converted(HYDRA_F32, bytes_of(x), HYDRA_Q4_0, 32), HYDRA_F32, 32));
+        const Floats rounded =
+            floats_of(converted(HYDRA_Q4_0, converted(HYDRA_F32, bytes_of(x), HYDRA_Q4_0, 32), HYDRA_F32, 32));
         // The value of the greatest magnitude is -8 steps; on the other side only 7 are left.
         for (int i = 0; i < 32; ++i) EXPECT_NEAR(rounded[i], x[i], largest / 8 + largest * 2e-3f);
         const auto extreme = std::find_if(x.begin(), x.end(), [&](float v) { return std::fabs(v) == largest; });
@@ -179,7 +186,8 @@ TEST(Convert, SurvivesValuesThatAreNotFinite) {
             for (int filled : {1, 32}) {
                 Floats x(32);
                 std::fill_n(x.begin(), filled, odd);
-                EXPECT_EQ(static_cast<int64_t>(converted(HYDRA_F32, bytes_of(x), type, 32).size()), hydra::bytes_of(type, 1, 32));
+                EXPECT_EQ(static_cast<int64_t>(converted(HYDRA_F32, bytes_of(x), type, 32).size()),
+                          hydra::bytes_of(type, 1, 32));
             }
         }
     }

@@ -107,7 +107,8 @@ TEST(Prepare, CopiesFloatsAndPadsThemWithZeros) {
             for (int row : {0, 7, 9}) {
                 const int64_t blocks = (columns + 31) / 32;
                 const Aligned<ValueBlock> memory = allocate<ValueBlock>(2 * blocks);
-                std::memset(static_cast<void*>(memory.get()), 0xff, static_cast<size_t>(2 * blocks) * sizeof(ValueBlock));
+                std::memset(static_cast<void*>(memory.get()), 0xff,
+                            static_cast<size_t>(2 * blocks) * sizeof(ValueBlock));
                 Random random(1);
                 Floats x = random.normal(columns), out;
                 find_kernels(isa.c_str())->prepare(x.data(), columns, false, {blocks * 32, memory.get(), nullptr}, row);
@@ -147,7 +148,9 @@ TEST(RmsNorm, EqualsTheReference) {
             });
             EXPECT_EQ(out.back(), 42);
             // Rounding of the scale and of two products.
-            EXPECT_LT(relative_error(Floats(out.begin(), out.end() - 1), rms_norm(Doubles(x.begin(), x.end()), weight, 1e-5f)), 5e-7);
+            EXPECT_LT(relative_error(Floats(out.begin(), out.end() - 1),
+                                     rms_norm(Doubles(x.begin(), x.end()), weight, 1e-5f)),
+                      5e-7);
         }
     }
 }
@@ -168,9 +171,10 @@ TEST(Silu, EqualsTheReference) {
     Floats x = random.normal(256, 5.0f);
     for (float value : {0.0f, -0.0f, 80.0f, -80.0f, 200.0f, -200.0f}) append(x, Floats(16, value));
     const Floats up = random.normal(static_cast<int64_t>(x.size()));
-    const Floats alone = everywhere(x, [](const Kernels& k, Floats& v) { k.silu(v.data(), static_cast<int64_t>(v.size())); });
-    const Floats product =
-        everywhere(x, [&](const Kernels& k, Floats& v) { k.silu_mul(v.data(), up.data(), static_cast<int64_t>(v.size())); });
+    const Floats alone =
+        everywhere(x, [](const Kernels& k, Floats& v) { k.silu(v.data(), static_cast<int64_t>(v.size())); });
+    const Floats product = everywhere(
+        x, [&](const Kernels& k, Floats& v) { k.silu_mul(v.data(), up.data(), static_cast<int64_t>(v.size())); });
     Doubles expected, expected_product;
     for (size_t i = 0; i < x.size(); ++i) {
         expected.push_back(silu(x[i]));

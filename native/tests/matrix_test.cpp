@@ -76,12 +76,14 @@ TEST(Matrix, WritesRowsWhereTheyAreWanted) {
         random.shuffle(order);
         const Bytes source = random_rows(HYDRA_F32, rows, columns, random);
         const Matrix straight = create(backend, type, rows, columns), permuted = create(backend, type, rows, columns);
-        const Bytes front(source.begin(), source.begin() + 13 * columns * 4), back(source.begin() + 13 * columns * 4, source.end());
+        const Bytes front(source.begin(), source.begin() + 13 * columns * 4),
+            back(source.begin() + 13 * columns * 4, source.end());
         write(straight, HYDRA_F32, back, 13, rows - 13);
         write(straight, HYDRA_F32, front, 0, 13);
         write(permuted, HYDRA_F32, source, 0, rows, order.data());
         const Floats a = values_of(straight), b = values_of(permuted);
-        for (int32_t i = 0; i < rows; ++i) EXPECT_TRUE(same_bits(row_of(a, i, columns), row_of(b, order[i], columns))) << i;
+        for (int32_t i = 0; i < rows; ++i)
+            EXPECT_TRUE(same_bits(row_of(a, i, columns), row_of(b, order[i], columns))) << i;
     }
 }
 

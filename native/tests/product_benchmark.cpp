@@ -1,4 +1,5 @@
-// Time of products with 1 to 64 activation rows, every weight of a model-sized set read once per pass, beside plain reading of the same bytes.
+// Time of products with 1 to 64 activation rows, every weight of a model-sized set read once per pass, beside plain
+// reading of the same bytes.
 //
 // Usage: product_benchmark [ISA|all] [TYPE|all] [THREADS, 0: one and two] [PASSES]
 #include <algorithm>
@@ -152,8 +153,8 @@ void measure(const char* isa, hydra_type type, int threads, int passes) {
         }
         const double gigabytes = static_cast<double>(weights.bytes) * 1e-9;
         std::printf("%-8s %-5s %d thread%s %-12s %5.1f MB  read %5.1f GB/s  1 row %5.1f GB/s %3.0f %%  rows", isa,
-                    facts_of(type).name, threads, threads == 1 ? " " : "s", model.name, gigabytes * 1e3, gigabytes / read,
-                    gigabytes / product[0], 100 * read / product[0]);
+                    facts_of(type).name, threads, threads == 1 ? " " : "s", model.name, gigabytes * 1e3,
+                    gigabytes / read, gigabytes / product[0], 100 * read / product[0]);
         for (size_t i = 0; i < std::size(ROWS); ++i) std::printf("  %d: %.2f", ROWS[i], product[i] / product[0]);
         std::printf("\n");
         std::fflush(stdout);

@@ -24,7 +24,8 @@ struct Inputs {
     Activations activations{};
 
     Inputs(const Kernels& kernels, const PackedMatrix& matrix, const Floats& x) {
-        const int64_t blocks = matrix.padded_columns / BLOCK_COLUMNS, rows = static_cast<int64_t>(x.size()) / matrix.columns;
+        const int64_t blocks = matrix.padded_columns / BLOCK_COLUMNS,
+                      rows = static_cast<int64_t>(x.size()) / matrix.columns;
         const int64_t count = (rows + ROW_GROUP - 1) / ROW_GROUP * blocks;
         values = allocate<ValueBlock>(count);
         quantised = allocate<QuantisedBlock>(count);
@@ -56,7 +57,8 @@ Floats product(const Kernels& kernels, const PackedMatrix& matrix, const Floats&
         const size_t written = static_cast<size_t>(count) * rows * TILE_ROWS;
         Floats scratch(written + 16, NAN);
         kernels.product[product_index(matrix.type)](matrix, tile, count, inputs.activations, rows, scratch.data());
-        EXPECT_TRUE(std::all_of(scratch.begin() + static_cast<int64_t>(written), scratch.end(), [](float v) { return std::isnan(v); }));
+        EXPECT_TRUE(std::all_of(scratch.begin() + static_cast<int64_t>(written), scratch.end(),
+                                [](float v) { return std::isnan(v); }));
         for (int64_t n = tile * TILE_ROWS; n < std::min((tile + count) * TILE_ROWS, matrix.rows); ++n) {
             for (int r = 0; r < rows; ++r) {
                 out[r * matrix.rows + n] = scratch[((n / TILE_ROWS - tile) * rows + r) * TILE_ROWS + n % TILE_ROWS];
@@ -87,8 +89,9 @@ class Product : public testing::TestWithParam<hydra_type> {
 INSTANTIATE_TEST_SUITE_P(EveryType, Product, testing::ValuesIn(KERNEL_TYPES),
                          [](const auto& info) { return facts_of(info.param).name; });
 
-// The products are chains of float32 additions over values that are exactly what the reference sees.
-constexpr double TOLERANCE = 2e-6;
+// The products are chains of float32 additions over values that are exactly what the reference sees. A few sums alone
+// may cancel, which leaves less of their digits.
+double tolerance(int64_t outputs) { return outputs < 16 ? 2e-5 : 2e-6; }
 
 TEST_P(Product, EqualsTheReference) {
     for (const std::string& isa : instruction_sets()) {
@@ -102,7 +105,7 @@ TEST_P(Product, EqualsTheReference) {
                     const Floats x = random.normal(rows * columns);
                     const Floats out = product(kernels, weights.packed(), x);
                     const Inputs inputs(kernels, weights.packed(), x);
-                    ASSERT_LT(relative_error(out, reference(weights, inputs, rows)), TOLERANCE);
+                    ASSERT_LT(relative_error(out, reference(weights, inputs, rows)), tolerance(matrix_rows * rows));
                 }
             }
         }
@@ -113,7 +116,8 @@ TEST_P(Product, IsNearTheProductOfTheRoundedActivations) {
     const Weights weights(backend, type, 67, 384);
     Random random(2);
     const Floats x = random.normal(384);
-    const double error = relative_error(product(*best_kernels(), weights.packed(), x), test::product(weights.values, Doubles(x.begin(), x.end())));
+    const double error = relative_error(product(*best_kernels(), weights.packed(), x),
+                                        test::product(weights.values, Doubles(x.begin(), x.end())));
     EXPECT_LT(error, is_quantised(type) ? 1e-2 : 2e-6);
 }
 
@@ -143,7 +147,8 @@ TEST_P(Product, OfARowDoesNotDependOnItsNeighbours) {
         for (int r = 0; r < 64; ++r) append(alone, product(kernels, weights.packed(), row_of(x, r, 120)));
         for (int rows = 1; rows <= 64; ++rows) {
             for (int tiles : {1, 2, 3, 4}) {
-                const Floats together = product(kernels, weights.packed(), Floats(x.begin(), x.begin() + rows * 120), tiles);
+                const Floats together =
+                    product(kernels, weights.packed(), Floats(x.begin(), x.begin() + rows * 120), tiles);
                 EXPECT_TRUE(same_bits(together, Floats(alone.begin(), alone.begin() + rows * 67)))
                     << isa << ", " << rows << " rows, " << tiles << " tiles";
             }
@@ -166,7 +171,8 @@ TEST_P(Product, OfWideMatricesIsTheSame) {
 }
 
 TEST_P(Product, OfTheGreatestWeightsAndActivationsIsExact) {
-    if (type == HYDRA_F16 || type == HYDRA_BF16 || type == HYDRA_F32) GTEST_SKIP() << "only quantised products can overflow";
+    if (type == HYDRA_F16 || type == HYDRA_BF16 || type == HYDRA_F32)
+        GTEST_SKIP() << "only quantised products can overflow";
     // Every quant at its limit, of either sign, with scales of 1.
     const int64_t columns = 64;
     const TypeFacts& facts = facts_of(type);

@@ -20,12 +20,13 @@ HYDRA_API int64_t hydra_buffer_bytes(const hydra_buffer* buffer);
 HYDRA_API hydra_status hydra_buffer_write(hydra_buffer* buffer, int64_t offset, const void* source, int64_t bytes);
 HYDRA_API hydra_status hydra_buffer_read(const hydra_buffer* buffer, int64_t offset, void* target, int64_t bytes);
 
-/* Converts `values` values, a multiple of both types' block sizes, from one type to another; on the host. source_bytes and
- * target_bytes must be exactly what the types need. Target: F32, F16, BF16, Q8_0, Q4_0 or Q4_1. */
-HYDRA_API hydra_status hydra_convert(hydra_type source_type, const void* source, int64_t source_bytes, hydra_type target_type,
-                                     void* target, int64_t target_bytes, int64_t values);
+/* Converts `values` values, a multiple of both types' block sizes, from one type to another; on the host. source_bytes
+ * and target_bytes must be exactly what the types need. Target: F32, F16, BF16, Q8_0, Q4_0 or Q4_1. */
+HYDRA_API hydra_status hydra_convert(hydra_type source_type, const void* source, int64_t source_bytes,
+                                     hydra_type target_type, void* target, int64_t target_bytes, int64_t values);
 
-/* Maps a whole file for reading. A file that is cut short by another process while mapped is outside what can be guarded. */
+/* Maps a whole file for reading. A file that is cut short by another process while mapped is outside what can be
+ * guarded. */
 HYDRA_API hydra_status hydra_file_map(const char* path, hydra_file** out);
 HYDRA_API void hydra_file_unmap(hydra_file* file);
 HYDRA_API const void* hydra_file_data(const hydra_file* file);

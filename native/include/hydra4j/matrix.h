@@ -1,8 +1,9 @@
 /* Weight matrices [rows][columns], output rows by input columns, packed for the backend's product kernels.
  *
- * A matrix has one of the kernel types F32, F16, BF16, Q8_0, Q4_0, Q4_1. Its memory layout is the backend's own. Products with a
- * quantised matrix round each activation row to 8 bits in blocks of 32 columns and accumulate whole numbers exactly within a block; with
- * the other types everything is float32. The order of additions of one output never depends on what is computed beside it. */
+ * A matrix has one of the kernel types F32, F16, BF16, Q8_0, Q4_0, Q4_1. Its memory layout is the backend's own.
+ * Products with a quantised matrix round each activation row to 8 bits in blocks of 32 columns and accumulate whole
+ * numbers exactly within a block; with the other types everything is float32. The order of additions of one output
+ * never depends on what is computed beside it. */
 #ifndef HYDRA4J_MATRIX_H
 #define HYDRA4J_MATRIX_H
 
@@ -26,17 +27,19 @@ HYDRA_API int64_t hydra_matrix_columns(const hydra_matrix* matrix);
 /* Bytes that a product reads, padding included. */
 HYDRA_API int64_t hydra_matrix_bytes(const hydra_matrix* matrix);
 
-/* Writes `count` rows given in row-major order in source_type (any hydra_type whose block divides the columns; a type other than the
- * matrix's is converted, the same one is taken over bit by bit). Source row i becomes row first_row + i, or target_rows[i] where
- * target_rows is not null. source_bytes must be exactly what count rows need. */
-HYDRA_API hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t count, const int32_t* target_rows,
-                                          hydra_type source_type, const void* source, int64_t source_bytes);
+/* Writes `count` rows given in row-major order in source_type (any hydra_type whose block divides the columns; a type
+ * other than the matrix's is converted, the same one is taken over bit by bit). Source row i becomes row first_row + i,
+ * or target_rows[i] where target_rows is not null. source_bytes must be exactly what count rows need. */
+HYDRA_API hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t count,
+                                          const int32_t* target_rows, hydra_type source_type, const void* source,
+                                          int64_t source_bytes);
 
 /* Reads one row as float32: columns values. */
 HYDRA_API hydra_status hydra_matrix_read(const hydra_matrix* matrix, int64_t row, float* values);
 
 /* A new matrix of the given rows of another one, bit by bit: row i is row ids[i] of the source. */
-HYDRA_API hydra_status hydra_matrix_gather(const hydra_matrix* source, const int32_t* ids, int64_t count, hydra_matrix** out);
+HYDRA_API hydra_status hydra_matrix_gather(const hydra_matrix* source, const int32_t* ids, int64_t count,
+                                           hydra_matrix** out);
 
 #ifdef __cplusplus
 }

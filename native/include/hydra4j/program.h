@@ -1,8 +1,8 @@
 /* Recorded programs: a list of operations that one call runs.
  *
  * Recording checks every shape against every other and keeps the handles; they must outlive the program. Buffers named
- * `float[64][n]` hold one row of n values for each of HYDRA_MAX_ROWS rows; only the first hydra_rows_count rows are read and written.
- * An operation over zero rows does nothing. Optional handles (biases, logits, ids) may be null. */
+ * `float[64][n]` hold one row of n values for each of HYDRA_MAX_ROWS rows; only the first hydra_rows_count rows are
+ * read and written. An operation over zero rows does nothing. Optional handles (biases, logits, ids) may be null. */
 #ifndef HYDRA4J_PROGRAM_H
 #define HYDRA4J_PROGRAM_H
 
@@ -22,8 +22,9 @@ HYDRA_API void hydra_program_destroy(hydra_program* program);
 /* Runs all operations and returns when they are done. Before it, the sequences' page tables must cover every row. */
 HYDRA_API hydra_status hydra_program_run(hydra_program* program);
 
-/* Records the time at which the program arrives here. Mark i's time of the last run, in nanoseconds of a monotonic clock, is
- * hydra_program_times()[i]; mark 0 is the beginning and the last one the end of the run, both always there. */
+/* Records the time at which the program arrives here. Mark i's time of the last run, in nanoseconds of a monotonic
+ * clock, is hydra_program_times()[i]; mark 0 is the beginning and the last one the end of the run, both always there.
+ */
 HYDRA_API hydra_status hydra_program_mark(hydra_program* program);
 HYDRA_API int32_t hydra_program_marks(const hydra_program* program);
 HYDRA_API const int64_t* hydra_program_times(const hydra_program* program);
@@ -35,77 +36,95 @@ HYDRA_API void hydra_top_destroy(hydra_top* top);
 HYDRA_API const int32_t* hydra_top_ids(const hydra_top* top);
 HYDRA_API const float* hydra_top_values(const hydra_top* top);
 
-/* out float[64][h] = rows of the embedding [vocabulary][h] at the rows' tokens; zeros where a drafted token is beyond the vocabulary. */
-HYDRA_API hydra_status hydra_program_embed(hydra_program* program, const hydra_rows* rows, const hydra_matrix* embedding,
-                                           hydra_buffer* out);
+/* out float[64][h] = rows of the embedding [vocabulary][h] at the rows' tokens; zeros where a drafted token is beyond
+ * the vocabulary. */
+HYDRA_API hydra_status hydra_program_embed(hydra_program* program, const hydra_rows* rows,
+                                           const hydra_matrix* embedding, hydra_buffer* out);
 
-/* One layer's queries, keys and values. x float[64][h]; norm float[h]; query [heads*d][h], key and value [kv_heads*d][h], biases float[rows of
- * the matrix] or null, rows of query and key interleaved (hydra_rope). n = RMSNorm(x) * norm; out float[64][heads*d] = rope(query n + bias);
- * keys and values of every row are stored in the row's slot of `layer` of the pool. */
-HYDRA_API hydra_status hydra_program_qkv(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x, const hydra_buffer* norm,
-                                         float epsilon, const hydra_matrix* query, const hydra_matrix* key, const hydra_matrix* value,
-                                         const hydra_buffer* query_bias, const hydra_buffer* key_bias, const hydra_buffer* value_bias,
-                                         const hydra_rope* rope, hydra_kv_pool* pool, int32_t layer, hydra_buffer* out);
+/* One layer's queries, keys and values. x float[64][h]; norm float[h]; query [heads*d][h], key and value
+ * [kv_heads*d][h], biases float[rows of the matrix] or null, rows of query and key interleaved (hydra_rope). n =
+ * RMSNorm(x) * norm; out float[64][heads*d] = rope(query n + bias); keys and values of every row are stored in the
+ * row's slot of `layer` of the pool. */
+HYDRA_API hydra_status hydra_program_qkv(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                         const hydra_buffer* norm, float epsilon, const hydra_matrix* query,
+                                         const hydra_matrix* key, const hydra_matrix* value,
+                                         const hydra_buffer* query_bias, const hydra_buffer* key_bias,
+                                         const hydra_buffer* value_bias, const hydra_rope* rope, hydra_kv_pool* pool,
+                                         int32_t layer, hydra_buffer* out);
 
-/* Tree attention: every row sees all verified positions before the pass and those rows of the pass that are its ancestors, itself included.
- * query float[64][heads*d], out float[64][heads*d]; scale 1/sqrt(d). */
-HYDRA_API hydra_status hydra_program_attention(hydra_program* program, const hydra_rows* rows, const hydra_buffer* query, int32_t heads,
-                                               const hydra_kv_pool* pool, int32_t layer, hydra_buffer* out);
+/* Tree attention: every row sees all verified positions before the pass and those rows of the pass that are its
+ * ancestors, itself included. query float[64][heads*d], out float[64][heads*d]; scale 1/sqrt(d). */
+HYDRA_API hydra_status hydra_program_attention(hydra_program* program, const hydra_rows* rows,
+                                               const hydra_buffer* query, int32_t heads, const hydra_kv_pool* pool,
+                                               int32_t layer, hydra_buffer* out);
 
 /* residual float[64][n] += weight [n][m] x + bias, x float[64][m]. */
 HYDRA_API hydra_status hydra_program_project(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
-                                             const hydra_matrix* weight, const hydra_buffer* bias, hydra_buffer* residual);
+                                             const hydra_matrix* weight, const hydra_buffer* bias,
+                                             hydra_buffer* residual);
 
 /* n = RMSNorm(x) * norm; out float[64][m] = silu(gate n) * (up n); gate and up [m][h]. */
-HYDRA_API hydra_status hydra_program_gate_up(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x, const hydra_buffer* norm,
-                                             float epsilon, const hydra_matrix* gate, const hydra_matrix* up, hydra_buffer* out);
+HYDRA_API hydra_status hydra_program_gate_up(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                             const hydra_buffer* norm, float epsilon, const hydra_matrix* gate,
+                                             const hydra_matrix* up, hydra_buffer* out);
 
 /* out float[64][h] = RMSNorm(x) * norm. */
-HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x, const hydra_buffer* norm,
-                                          float epsilon, hydra_buffer* out);
+HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                          const hydra_buffer* norm, float epsilon, hydra_buffer* out);
 
-/* The k best of weight [v][h] x + bias for each row; entries are indices, or ids[index] where ids (int32[v]) is given. With last_row_only only
- * the last row is computed, and becomes row 0 of the result. logits: null, or float[64][v] that receives all of them. */
-HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_row_only, const hydra_buffer* x,
-                                             const hydra_matrix* weight, const hydra_buffer* bias, const hydra_buffer* ids, hydra_top* top,
+/* The k best of weight [v][h] x + bias for each row; entries are indices, or ids[index] where ids (int32[v]) is given.
+ * With last_row_only only the last row is computed, and becomes row 0 of the result. logits: null, or float[64][v] that
+ * receives all of them. */
+HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_row_only,
+                                             const hydra_buffer* x, const hydra_matrix* weight,
+                                             const hydra_buffer* bias, const hydra_buffer* ids, hydra_top* top,
                                              hydra_buffer* logits);
 
-/* A residual block of a draft head: out row (first_row + r) = s + silu(linear x + linear_bias), s = skip x + skip_bias, or x where skip is null.
- * x float[64][m], linear and skip [n][m], out float[64][n]. out may be x where skip is null and first_row is 0. */
-HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x, const hydra_matrix* linear,
-                                           const hydra_buffer* linear_bias, const hydra_matrix* skip, const hydra_buffer* skip_bias,
-                                           int32_t first_row, hydra_buffer* out);
+/* A residual block of a draft head: out row (first_row + r) = s + silu(linear x + linear_bias), s = skip x + skip_bias,
+ * or x where skip is null. x float[64][m], linear and skip [n][m], out float[64][n]. out may be x where skip is null
+ * and first_row is 0. */
+HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                           const hydra_matrix* linear, const hydra_buffer* linear_bias,
+                                           const hydra_matrix* skip, const hydra_buffer* skip_bias, int32_t first_row,
+                                           hydra_buffer* out);
 
-/* Begins a step: rows become the tree's nodes behind the verified positions of their sequence, node 0 gets the sequence's root token. */
+/* Begins a step: rows become the tree's nodes behind the verified positions of their sequence, node 0 gets the
+ * sequence's root token. */
 HYDRA_API hydra_status hydra_program_plant(hydra_program* program, const hydra_tree* tree, hydra_rows* rows);
 
-/* Inputs of draft head `level` (0 is the head that drafts the root's children). The last row of hidden float[64][h], as counted by hidden_rows, is the
- * draft's hidden state. Grounded: level_rows become one for each node of depth `level` that has children, out float[64][(level+2)*h] =
- * [hidden; E(root); ...; E(node)] with E the rows of embedding [vocabulary][h]. Not grounded (embedding null): one row, [hidden], if the tree is deeper than level. */
-HYDRA_API hydra_status hydra_program_draft_inputs(hydra_program* program, const hydra_tree* tree, int32_t level, const hydra_rows* nodes,
-                                                  const hydra_rows* hidden_rows, const hydra_buffer* hidden, const hydra_matrix* embedding,
+/* Inputs of draft head `level` (0 is the head that drafts the root's children). The last row of hidden float[64][h], as
+ * counted by hidden_rows, is the draft's hidden state. Grounded: level_rows become one for each node of depth `level`
+ * that has children, out float[64][(level+2)*h] = [hidden; E(root); ...; E(node)] with E the rows of embedding
+ * [vocabulary][h]. Not grounded (embedding null): one row, [hidden], if the tree is deeper than level. */
+HYDRA_API hydra_status hydra_program_draft_inputs(hydra_program* program, const hydra_tree* tree, int32_t level,
+                                                  const hydra_rows* nodes, const hydra_rows* hidden_rows,
+                                                  const hydra_buffer* hidden, const hydra_matrix* embedding,
                                                   hydra_rows* level_rows, hydra_buffer* out);
 
 /* rows become as many as the tree has levels below the root: for heads that are evaluated together. */
 HYDRA_API hydra_status hydra_program_draft_levels(hydra_program* program, const hydra_tree* tree, hydra_rows* rows);
 
-/* Gives the nodes of depth level + 1 their tokens: node i gets entry ranks[i] of a row of `top`: row `row` where row >= 0, else the row that belongs to its
- * parent, by its place among the level_rows of hydra_program_draft_inputs. k of top must exceed every rank of that depth when the program runs. */
-HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_tree* tree, int32_t level, const hydra_top* top,
-                                                  int32_t row, hydra_rows* nodes);
+/* Gives the nodes of depth level + 1 their tokens: node i gets entry ranks[i] of a row of `top`: row `row` where row >=
+ * 0, else the row that belongs to its parent, by its place among the level_rows of hydra_program_draft_inputs. k of top
+ * must exceed every rank of that depth when the program runs. */
+HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_tree* tree, int32_t level,
+                                                  const hydra_top* top, int32_t row, hydra_rows* nodes);
 
-/* Ends a step. best: the base's arg-max of every node (k >= 1). A node is accepted if its parent is and its token is its parent's best. The longest accepted path
- * (the first in node order among equals) is kept: its keys and values move to the positions behind the verified ones in `pool`, the sequence's length
- * grows, its root becomes the best of the last accepted node, its result is filled. hidden float[64][h] of the accepted nodes is copied in order
- * to pending float[64][h], and pending_rows become these positions as a chain (both null where no drafter needs them). With append they come behind the pending rows that
- * are there, where these end at the verified positions and have room. */
-HYDRA_API hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, hydra_rows* nodes, const hydra_top* best,
-                                            hydra_kv_pool* pool, const hydra_buffer* hidden, hydra_rows* pending_rows, hydra_buffer* pending,
-                                            int32_t append);
+/* Ends a step. best: the base's arg-max of every node (k >= 1). A node is accepted if its parent is and its token is
+ * its parent's best. The longest accepted path (the first in node order among equals) is kept: its keys and values move
+ * to the positions behind the verified ones in `pool`, the sequence's length grows, its root becomes the best of the
+ * last accepted node, its result is filled. hidden float[64][h] of the accepted nodes is copied in order to pending
+ * float[64][h], and pending_rows become these positions as a chain (both null where no drafter needs them). With append
+ * they come behind the pending rows that are there, where these end at the verified positions and have room. */
+HYDRA_API hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, hydra_rows* nodes,
+                                            const hydra_top* best, hydra_kv_pool* pool, const hydra_buffer* hidden,
+                                            hydra_rows* pending_rows, hydra_buffer* pending, int32_t append);
 
-/* Ends the pass over a chunk of the prompt: all rows count as accepted. best: null where more of the prompt follows, else its row 0 gives the root. */
-HYDRA_API hydra_status hydra_program_advance(hydra_program* program, hydra_rows* rows, const hydra_top* best, const hydra_buffer* hidden,
-                                             hydra_rows* pending_rows, hydra_buffer* pending);
+/* Ends the pass over a chunk of the prompt: all rows count as accepted. best: null where more of the prompt follows,
+ * else its row 0 gives the root. */
+HYDRA_API hydra_status hydra_program_advance(hydra_program* program, hydra_rows* rows, const hydra_top* best,
+                                             const hydra_buffer* hidden, hydra_rows* pending_rows,
+                                             hydra_buffer* pending);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 /* Status codes and the error chain.
  *
- * Every call that can fail returns a hydra_status. On failure the calling thread keeps a message with its chain of causes,
- * one per line, outermost first; it stays until the next failing call of that thread. No call prints, exits or aborts, and
- * no C++ exception crosses this interface. Output parameters are written only on success. */
+ * Every call that can fail returns a hydra_status. On failure the calling thread keeps a message with its chain of
+ * causes, one per line, outermost first; it stays until the next failing call of that thread. No call prints, exits or
+ * aborts, and no C++ exception crosses this interface. Output parameters are written only on success. */
 #ifndef HYDRA4J_STATUS_H
 #define HYDRA4J_STATUS_H
 

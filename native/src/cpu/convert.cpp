@@ -27,7 +27,9 @@ float put_half(uint8_t* p, float value) {
 }
 
 // Whole part of a value that is not negative, at most `limit`; 0 for NaN.
-int whole(float value, int limit) { return value >= 0 ? static_cast<int>(std::min(value, static_cast<float>(limit))) : 0; }
+int whole(float value, int limit) {
+    return value >= 0 ? static_cast<int>(std::min(value, static_cast<float>(limit))) : 0;
+}
 
 void dequantise_4(const uint8_t* nibbles, float d, float m, float* y) {
     for (int j = 0; j < 16; ++j) {
@@ -59,12 +61,14 @@ void dequantise_5(const uint8_t* x, Value&& value, float* y) {
 
 void dequantise_q5_0(const uint8_t* x, float* y) {
     const float d = half_at(x);
-    dequantise_5(x + 2, [=](int q) { return static_cast<float>(q - 16) * d; }, y);
+    dequantise_5(
+        x + 2, [=](int q) { return static_cast<float>(q - 16) * d; }, y);
 }
 
 void dequantise_q5_1(const uint8_t* x, float* y) {
     const float d = half_at(x), m = half_at(x + 2);
-    dequantise_5(x + 4, [=](int q) { return static_cast<float>(q) * d + m; }, y);
+    dequantise_5(
+        x + 4, [=](int q) { return static_cast<float>(q) * d + m; }, y);
 }
 
 void dequantise_q8_0(const uint8_t* x, float* y) {
@@ -72,7 +76,8 @@ void dequantise_q8_0(const uint8_t* x, float* y) {
     for (int j = 0; j < 32; ++j) y[j] = static_cast<float>(static_cast<int8_t>(x[2 + j])) * d;
 }
 
-// Eight 6-bit scales and eight 6-bit minimums in 12 bytes: the first four of each whole, the upper two bits of the others in the first eight bytes.
+// Eight 6-bit scales and eight 6-bit minimums in 12 bytes: the first four of each whole, the upper two bits of the
+// others in the first eight bytes.
 void unpack_scales(const uint8_t* packed, int i, int& scale, int& minimum) {
     if (i < 4) {
         scale = packed[i] & 63;
@@ -83,8 +88,9 @@ void unpack_scales(const uint8_t* packed, int i, int& scale, int& minimum) {
     }
 }
 
-// Q4_K, and Q5_K where `high` is not null: f16 scale, f16 minimum, 12 bytes of scales, [32 bytes of fifth bits,] 128 bytes of nibbles. Sub-block 2i has
-// the low and 2i + 1 the high nibbles of bytes 32i to 32i + 31, and bit 2i (2i + 1) of the fifth bits.
+// Q4_K, and Q5_K where `high` is not null: f16 scale, f16 minimum, 12 bytes of scales, [32 bytes of fifth bits,] 128
+// bytes of nibbles. Sub-block 2i has the low and 2i + 1 the high nibbles of bytes 32i to 32i + 31, and bit 2i (2i + 1)
+// of the fifth bits.
 void dequantise_k(const uint8_t* x, const uint8_t* high, const uint8_t* nibbles, float* y) {
     const float d = half_at(x), m = half_at(x + 2);
     for (int i = 0; i < 8; ++i) {
@@ -153,7 +159,8 @@ void quantise_q4_1(const float* x, uint8_t* y) {
     put_half(y, d);
     put_half(y + 2, least);
     for (int j = 0; j < 16; ++j) {
-        const int low = whole((x[j] - least) * inverse + 0.5f, 15), high = whole((x[j + 16] - least) * inverse + 0.5f, 15);
+        const int low = whole((x[j] - least) * inverse + 0.5f, 15),
+                  high = whole((x[j + 16] - least) * inverse + 0.5f, 15);
         y[4 + j] = static_cast<uint8_t>(low | high << 4);
     }
 }
@@ -207,8 +214,8 @@ int64_t bytes_of(hydra_type type, int64_t rows, int64_t columns) {
     int64_t row = 0, all = 0;
     HYDRA_REQUIRE(!__builtin_mul_overflow(columns / facts.block, int64_t{facts.bytes}, &row) &&
                       !__builtin_mul_overflow(row, rows, &all),
-                  "%lld x %lld values of %s are too many", static_cast<long long>(rows), static_cast<long long>(columns),
-                  facts.name);
+                  "%lld x %lld values of %s are too many", static_cast<long long>(rows),
+                  static_cast<long long>(columns), facts.name);
     return all;
 }
 

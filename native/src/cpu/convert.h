@@ -1,4 +1,5 @@
-// Element and weight types, and conversion between them, in GGUF's row-major block layouts. Sources and targets need no alignment.
+// Element and weight types, and conversion between them, in GGUF's row-major block layouts. Sources and targets need no
+// alignment.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +10,16 @@ namespace hydra {
 
 struct TypeFacts {
     const char* name;
-    int block;        // values of a block
-    int bytes;        // bytes of a block
+    int block;         // values of a block
+    int bytes;         // bytes of a block
     bool quantisable;  // float32 can be converted to it
 };
 
 // Throws HYDRA_INVALID_ARGUMENT for a number that is no hydra_type.
 const TypeFacts& facts_of(hydra_type type);
 
-// Bytes of rows x columns values. Throws HYDRA_INVALID_ARGUMENT where the block does not divide the columns or the bytes exceed int64_t.
+// Bytes of rows x columns values. Throws HYDRA_INVALID_ARGUMENT where the block does not divide the columns or the
+// bytes exceed int64_t.
 int64_t bytes_of(hydra_type type, int64_t rows, int64_t columns);
 
 // target[values] from a source of any type; values is a multiple of its block.

@@ -13,7 +13,8 @@ constexpr int TILE_ROWS = 16;      // output rows of a tile: one per vector lane
 constexpr int BLOCK_COLUMNS = 32;  // columns of a quantisation block
 constexpr int MAX_TILES = 4;       // most tiles of one product call
 
-// Tiles that one product call takes best: several interleaved hide latency for few rows, pairs share their activations for many.
+// Tiles that one product call takes best: several interleaved hide latency for few rows, pairs share their activations
+// for many.
 constexpr int64_t tiles_per_product(int rows) { return rows <= 8 ? MAX_TILES : 2; }
 
 // A weight matrix in tiles of TILE_ROWS output rows by all columns, each tile contiguous and 64-byte aligned; rows and

@@ -19,7 +19,8 @@ constexpr int64_t MAX_EXTENT = int64_t{1} << 24;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-// Where the parts of a block type lie within a tile, and in a row of GGUF's: scale, minimum (Q4_1 only), quants in groups of 4 bytes.
+// Where the parts of a block type lie within a tile, and in a row of GGUF's: scale, minimum (Q4_1 only), quants in
+// groups of 4 bytes.
 struct BlockLayout {
     explicit BlockLayout(const PackedMatrix& matrix)
         : blocks(matrix.padded_columns / BLOCK_COLUMNS),
@@ -28,7 +29,8 @@ struct BlockLayout {
           half_bytes(round_up(blocks * TILE_ROWS * 2, 64)),
           row_block_bytes(halves * 2 + groups * 4) {}
 
-    // Calls part(offset in the tile of lane 0, stride of lanes, offset in the row, bytes) for every piece of the first `present` blocks of a row.
+    // Calls part(offset in the tile of lane 0, stride of lanes, offset in the row, bytes) for every piece of the first
+    // `present` blocks of a row.
     template <class Part>
     void each_part(int64_t present, Part&& part) const {
         for (int64_t b = 0; b < present; ++b) {
@@ -46,7 +48,8 @@ struct BlockLayout {
     int64_t half_bytes, row_block_bytes;
 };
 
-// Calls part(offset in the tile of lane 0, bytes of a lane's piece, offset in the row) for every piece of a row of `columns` columns.
+// Calls part(offset in the tile of lane 0, bytes of a lane's piece, offset in the row) for every piece of a row of
+// `columns` columns.
 template <class Part>
 void each_part(const PackedMatrix& matrix, int64_t columns, Part&& part) {
     if (is_quantised(matrix.type)) return BlockLayout(matrix).each_part(columns / BLOCK_COLUMNS, part);
@@ -105,11 +108,12 @@ hydra_matrix* create(hydra_backend* backend, hydra_type type, int64_t rows, int6
     matrix->backend = backend;
     matrix->memory = allocate_weights(packed.tiles * packed.tile_bytes);
     packed.data = matrix->memory.get();
-    if (type == HYDRA_Q8_0) {
+    if (type == HYDRA_Q8_0 || type == HYDRA_Q4_0) {
+        // The quants of zero, not of the lowest value.
         const int64_t scale_bytes = BlockLayout(packed).half_bytes;
         for (int64_t t = 0; t < packed.tiles; ++t) {
-            uint8_t* quants = packed.data + t * packed.tile_bytes + scale_bytes;
-            std::memset(quants, 0x80, static_cast<size_t>(packed.tile_bytes - scale_bytes));
+            std::memset(packed.data + t * packed.tile_bytes + scale_bytes, type == HYDRA_Q8_0 ? 0x80 : 0x88,
+                        static_cast<size_t>(packed.tile_bytes - scale_bytes));
         }
     }
     matrix->packed = packed;
@@ -124,8 +128,9 @@ void require_target_rows(const PackedMatrix& matrix, int64_t first_row, int64_t 
         return;
     }
     for (int64_t i = 0; i < count; ++i) {
-        HYDRA_REQUIRE(target_rows[i] >= 0 && target_rows[i] < matrix.rows, "target_rows[%lld] is %d, the matrix has %lld rows",
-                      static_cast<long long>(i), target_rows[i], static_cast<long long>(matrix.rows));
+        HYDRA_REQUIRE(target_rows[i] >= 0 && target_rows[i] < matrix.rows,
+                      "target_rows[%lld] is %d, the matrix has %lld rows", static_cast<long long>(i), target_rows[i],
+                      static_cast<long long>(matrix.rows));
     }
 }
 
@@ -144,12 +149,14 @@ void read_row(const PackedMatrix& matrix, int64_t row, float* values) {
 
 }  // namespace hydra
 
-hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns, hydra_matrix** out) {
+hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns,
+                                 hydra_matrix** out) {
     return guarded("hydra_matrix_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
         HYDRA_REQUIRE(hydra::product_index(type) >= 0, "type is %s, must be F32, F16, BF16, Q8_0, Q4_0 or Q4_1",
                       hydra::facts_of(type).name);
-        HYDRA_REQUIRE(rows >= 1 && rows <= hydra::MAX_EXTENT, "rows is %lld, must be 1 to 2^24", static_cast<long long>(rows));
+        HYDRA_REQUIRE(rows >= 1 && rows <= hydra::MAX_EXTENT, "rows is %lld, must be 1 to 2^24",
+                      static_cast<long long>(rows));
         HYDRA_REQUIRE(columns >= 1 && columns <= hydra::MAX_EXTENT, "columns is %lld, must be 1 to 2^24",
                       static_cast<long long>(columns));
         *out = hydra::create(backend, type, rows, columns);

@@ -54,7 +54,7 @@ hydra_status hydra_buffer_read(const hydra_buffer* buffer, int64_t offset, void*
 hydra_status hydra_file_map(const char* path, hydra_file** out) {
     return guarded("hydra_file_map", [&] {
         HYDRA_REQUIRE(path != nullptr && out != nullptr, "path or out is null");
-        int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (descriptor < 0) fail(HYDRA_IO, "cannot open %s: %s", path, std::strerror(errno));
         struct stat facts {};
         if (fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size <= 0) {

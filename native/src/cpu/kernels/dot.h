@@ -1,10 +1,12 @@
-// Whole-number dot products of 16 output rows by 4 columns at a time, for the instruction set that this file is compiled for.
+// Whole-number dot products of 16 output rows by 4 columns at a time, for the instruction set that this file is
+// compiled for.
 //
 // A weight format has, for a block of 32 columns held as 8 groups of 4 columns:
 //   Weights      16 lanes of one group, as the instruction set multiplies them
 //   Partial      16 running sums; whatever it holds, lanes() gives the exact dot products of the block
 //   load         groups i and i + 4 of a block, 0 <= i < 4
-//   start        the sums of nothing, from the activations' offset (-128 * sum of quants), which takes back what unsigned weights add
+//   start        the sums of nothing, from the activations' offset (-128 * sum of quants), which takes back what
+//   unsigned weights add
 #pragma once
 
 #include "cpu/kernels.h"
@@ -77,7 +79,8 @@ HYDRA_INLINE Quad broadcast4(const int8_t* quants) {
 
 HYDRA_INLINE F32 to_float(__m256i a, __m256i b) { return {_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)}; }
 
-// Makes the compiler have the sums here: left alone, it gathers the additions of a block at its end and keeps the terms on the stack.
+// Makes the compiler have the sums here: left alone, it gathers the additions of a block at its end and keeps the terms
+// on the stack.
 HYDRA_INLINE void keep(Pair& sums) { __asm__("" : "+x"(sums.a), "+x"(sums.b)); }
 
 // Signed weights as |w| times sign(a, w): a sum of two products is at most 2 * 128 * 127, which 16 bits hold.

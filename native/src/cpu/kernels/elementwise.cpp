@@ -1,5 +1,5 @@
-// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU, thresholds, and the plain reader that measures
-// memory.
+// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU, thresholds, and the plain
+// reader that measures memory.
 #include "cpu/kernels/functions.h"
 #include "cpu/simd.h"
 
@@ -28,7 +28,8 @@ HYDRA_INLINE F32 quants_of(F32 a, F32 scale) {
     return max(min(round_even(div(a, scale)), broadcast(127.0f)), broadcast(-127.0f));
 }
 
-// Row `row` of a block from its 32 values. One that is not finite makes the scale NaN, so that the fault shows in every output.
+// Row `row` of a block from its 32 values. One that is not finite makes the scale NaN, so that the fault shows in every
+// output.
 HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
     const float largest = float_of_bits(largest_magnitude(a, b));
     int8_t* quants = block.quants[row];
@@ -90,11 +91,18 @@ void silu(float* x, int64_t n) {
 uint32_t above(const float* values, float threshold) { return greater(load(values), broadcast(threshold)); }
 
 uint64_t read(const void* data, int64_t bytes) {
-    // Eight chains of eight words, so that additions never hold the loads up.
-    typedef uint64_t Words __attribute__((vector_size(64), aligned(8), may_alias));
+#if defined(HYDRA_AVX512)
+    constexpr int WIDTH = 64;
+#elif defined(HYDRA_AVX2)
+    constexpr int WIDTH = 32;
+#else
+    constexpr int WIDTH = 16;
+#endif
+    // As many chains as registers can hold, so that additions never hold the loads up.
+    typedef uint64_t Words __attribute__((vector_size(WIDTH), aligned(8), may_alias));
     constexpr int CHAINS = 8;
     const Words* p = static_cast<const Words*>(data);
-    const int64_t count = bytes / static_cast<int64_t>(sizeof(Words));
+    const int64_t count = bytes / WIDTH;
     Words totals[CHAINS] = {};
     int64_t i = 0;
     for (; i + CHAINS <= count; i += CHAINS) {
@@ -104,7 +112,7 @@ uint64_t read(const void* data, int64_t bytes) {
     for (; i < count; ++i) totals[0] += p[i];
     uint64_t total = 0;
     for (int c = 0; c < CHAINS; ++c) {
-        for (int w = 0; w < 8; ++w) total += totals[c][w];
+        for (int w = 0; w < WIDTH / 8; ++w) total += totals[c][w];
     }
     return total;
 }

@@ -7,10 +7,14 @@ namespace hydra::HYDRA_ISA {
 
 void product_f32(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
 void product_f16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
-void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
-void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
-void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
-void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
 
 void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);

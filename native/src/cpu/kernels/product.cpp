@@ -1,9 +1,10 @@
 // Products of weight tiles with activation rows.
 //
-// A lane is an output row, so that its sum is one chain in column order whatever is computed beside it: nothing is added across lanes. R
-// activation rows are kept in registers against T tiles at a time. A tile comes from memory for the first chunk of rows and from the near cache for
-// the others, which ask for the next tile meanwhile. Few rows take one tile after another, since a single run through memory is what a processor
-// streams fastest (two tiles side by side reach 70 % of it); from PAIRED_ROWS rows on arithmetic is the limit, and two tiles share each activation load.
+// A lane is an output row, so that its sum is one chain in column order whatever is computed beside it: nothing is
+// added across lanes. R activation rows are kept in registers against T tiles at a time. A tile comes from memory for
+// the first chunk of rows and from the near cache for the others, which ask for the next tile meanwhile. Few rows take
+// one tile after another, since a single run through memory is what a processor streams fastest (two tiles side by side
+// reach 70 % of it); from PAIRED_ROWS rows on arithmetic is the limit, and two tiles share each activation load.
 #include "cpu/kernels/dot.h"
 #include "cpu/kernels/functions.h"
 
@@ -23,11 +24,12 @@ constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_ROWS = 0;
 #endif
 
-constexpr int64_t AHEAD = 8192;                // bytes between a read and its prefetch
+constexpr int64_t AHEAD = 8192;                   // bytes between a read and its prefetch
 constexpr int64_t PAIR_BYTES = int64_t{1} << 18;  // largest pair of tiles of which the second cache holds two
 
-// Asks for weights ahead of their use while the blocks of a chunk of rows are multiplied: so many cache lines for every block, one after another from
-// `next` on. Memory order matters more than exactness, since the processors' own prefetchers follow it.
+// Asks for weights ahead of their use while the blocks of a chunk of rows are multiplied: so many cache lines for every
+// block, one after another from `next` on. Memory order matters more than exactness, since the processors' own
+// prefetchers follow it.
 struct Prefetch {
     const uint8_t* next;
     int lines;
@@ -44,12 +46,11 @@ struct Prefetch {
     }
 };
 
-// T tiles, `bytes` apart, of `blocks` blocks each; their products go to out + t * out_stride.
+// T tiles, `bytes` apart, of `blocks` blocks each; `out_stride` floats lie between their products. Never copied: a copy
+// on the stack stalls on its own stores, 40 cycles for every call.
 struct Tiles {
     const uint8_t* data;
-    int64_t bytes, blocks;
-    float* out;
-    int64_t out_stride;
+    int64_t bytes, blocks, out_stride;
 };
 
 template <int R, int T>
@@ -62,11 +63,11 @@ HYDRA_INLINE void clear(F32 (&sums)[T][R]) {
 }
 
 template <int R, int T>
-HYDRA_INLINE void store_all(const Tiles& tiles, const F32 (&sums)[T][R]) {
+HYDRA_INLINE void store_all(const F32 (&sums)[T][R], float* out, int64_t stride) {
 #pragma GCC unroll 2
     for (int t = 0; t < T; ++t) {
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) store(tiles.out + t * tiles.out_stride + r * TILE_ROWS, sums[t][r]);
+        for (int r = 0; r < R; ++r) store(out + t * stride + r * TILE_ROWS, sums[t][r]);
     }
 }
 
@@ -78,55 +79,59 @@ struct Quantised : Format {
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.quantised; }
 
     template <int R, int T>
-    static void multiply(Tiles tiles, const QuantisedBlock* x, int64_t first, Prefetch ahead) {
-        const int64_t scale_bytes = (tiles.blocks * TILE_ROWS * 2 + 63) / 64 * 64;
-        const uint8_t* block = tiles.data + (Format::MINIMUM ? 2 : 1) * scale_bytes;
+    static void multiply(const Tiles& tiles, const QuantisedBlock* x, int64_t first, Prefetch ahead, float* out) {
+        const int64_t bytes = tiles.bytes, blocks = tiles.blocks;
+        const int64_t scale_bytes = (blocks * TILE_ROWS * 2 + 63) / 64 * 64;
+        const uint8_t* weights = tiles.data + (Format::MINIMUM ? 2 : 1) * scale_bytes;
         const uint16_t* scales = reinterpret_cast<const uint16_t*>(tiles.data);
         F32 result[T][R];
         clear(result);
-        for (int64_t b = 0; b < tiles.blocks; ++b, ++x, block += Format::BLOCK_BYTES, scales += TILE_ROWS) {
-            ahead.block<LINES>();
+        for (int64_t b = 0; b < blocks; ++b, ++x) {
+            const uint8_t* block = weights + b * Format::BLOCK_BYTES;
             const int8_t* quants = x->quants[first];
+            const float *row_scales = x->scales + first, *row_sums = x->sums + first;
+            const int32_t* offsets = x->offsets + first;
             typename Format::Partial sums[T][R];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
-                for (int t = 0; t < T; ++t) sums[t][r] = Format::start(x->offsets[first + r]);
+                for (int t = 0; t < T; ++t) sums[t][r] = Format::start(offsets[r]);
             }
+            ahead.block<LINES>();
 #pragma GCC unroll 4
             for (int i = 0; i < 4; ++i) {
-                typename Format::Weights weights[T][2];
+                typename Format::Weights group[T][2];
 #pragma GCC unroll 2
-                for (int t = 0; t < T; ++t) Format::load(block + t * tiles.bytes, i, weights[t][0], weights[t][1]);
+                for (int t = 0; t < T; ++t) Format::load(block + t * bytes, i, group[t][0], group[t][1]);
 #pragma GCC unroll 2
                 for (int half = 0; half < 2; ++half) {
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
                         const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
 #pragma GCC unroll 2
-                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r], weights[t][half], a);
+                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r], group[t][half], a);
                     }
                 }
             }
 #pragma GCC unroll 2
             for (int t = 0; t < T; ++t) {
-                const uint16_t* tile_scales = scales + t * tiles.bytes / 2;
+                const uint16_t* tile_scales = scales + b * TILE_ROWS + t * bytes / 2;
                 const F32 scale = load_f16(tile_scales);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) {
-                    const F32 dot = Format::lanes(sums[t][r], x->offsets[first + r]);
-                    result[t][r] = fma(dot, mul(scale, broadcast(x->scales[first + r])), result[t][r]);
+                    const F32 dot = Format::lanes(sums[t][r], offsets[r]);
+                    result[t][r] = fma(dot, mul(scale, broadcast(row_scales[r])), result[t][r]);
                 }
                 if (Format::MINIMUM) {
                     const F32 minimum = load_f16(tile_scales + scale_bytes / 2);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
-                        result[t][r] = fma(minimum, broadcast(x->sums[first + r]), result[t][r]);
+                        result[t][r] = fma(minimum, broadcast(row_sums[r]), result[t][r]);
                     }
                 }
             }
         }
-        store_all(tiles, result);
+        store_all(result, out, tiles.out_stride);
     }
 };
 
@@ -138,7 +143,7 @@ struct Floating : Format {
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.values; }
 
     template <int R, int T>
-    static void multiply(Tiles tiles, const ValueBlock* x, int64_t first, Prefetch ahead) {
+    static void multiply(const Tiles& tiles, const ValueBlock* x, int64_t first, Prefetch ahead, float* out) {
         const uint8_t* pair = tiles.data;
         F32 even[T][R], odd[T][R];
         clear(even);
@@ -164,7 +169,7 @@ struct Floating : Format {
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) even[t][r] = add(even[t][r], odd[t][r]);
         }
-        store_all(tiles, even);
+        store_all(even, out, tiles.out_stride);
     }
 };
 
@@ -210,10 +215,11 @@ struct Brain {
 };
 
 template <class Kernel, int T, int R = Kernel::ROWS>
-HYDRA_INLINE void multiply_rows(int count, const Tiles& tiles, const typename Kernel::Group* x, int64_t first, Prefetch ahead) {
+HYDRA_INLINE void multiply_rows(int count, const Tiles& tiles, const typename Kernel::Group* x, int64_t first,
+                                Prefetch ahead, float* out) {
     if constexpr (R > 0) {
-        if (count == R) return Kernel::template multiply<R, T>(tiles, x, first, ahead);
-        multiply_rows<Kernel, T, R - 1>(count, tiles, x, first, ahead);
+        if (count == R) return Kernel::template multiply<R, T>(tiles, x, first, ahead, out);
+        multiply_rows<Kernel, T, R - 1>(count, tiles, x, first, ahead, out);
     }
 }
 
@@ -226,59 +232,66 @@ HYDRA_INLINE int chunk_of(int row, int rows) {
 }
 
 template <class Kernel, int T>
-void multiply_tiles(Tiles tiles, const Activations& x, int rows) {
+HYDRA_INLINE void multiply_tiles(const Tiles& tiles, const Activations& x, int rows, float* out) {
     int chunks = 0;
     for (int row = 0; row < rows; row += chunk_of<Kernel>(row, rows)) ++chunks;
     const int lines = (T * Kernel::LINES + chunks - 1) / chunks;
     Prefetch ahead = {tiles.data + (T * chunks > 1 ? T * tiles.bytes : AHEAD), lines};
     for (int row = 0; row < rows;) {
         const int count = chunk_of<Kernel>(row, rows);
-        multiply_rows<Kernel, T>(count, tiles, Kernel::groups(x) + row / ROW_GROUP * tiles.blocks, row % ROW_GROUP, ahead);
+        const typename Kernel::Group* group = Kernel::groups(x) + row / ROW_GROUP * tiles.blocks;
+        multiply_rows<Kernel, T>(count, tiles, group, row % ROW_GROUP, ahead, out + row * TILE_ROWS);
         row += count;
-        tiles.out += count * TILE_ROWS;
         ahead.next += tiles.blocks * lines * 64;
     }
 }
 
 template <class Kernel>
-HYDRA_INLINE void product(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
-    const int64_t bytes = matrix.tile_bytes, stride = int64_t{rows} * TILE_ROWS;
-    const uint8_t* data = matrix.data + first_tile * bytes;
-    const auto from = [&](int t) {
-        return Tiles{data + t * bytes, bytes, matrix.padded_columns / BLOCK_COLUMNS, out + t * stride, stride};
-    };
-    int t = 0;
+HYDRA_INLINE void product(const PackedMatrix& matrix, int64_t first_tile, int count, const Activations& x, int rows,
+                          float* out) {
+    Tiles tiles = {matrix.data + first_tile * matrix.tile_bytes, matrix.tile_bytes,
+                   matrix.padded_columns / BLOCK_COLUMNS, int64_t{rows} * TILE_ROWS};
     if constexpr (PAIRED_ROWS > 0) {
-        if (rows >= PAIRED_ROWS && 2 * bytes <= PAIR_BYTES) {
-            for (; t + 2 <= tiles; t += 2) multiply_tiles<Kernel, 2>(from(t), x, rows);
+        if (rows >= PAIRED_ROWS && 2 * tiles.bytes <= PAIR_BYTES) {
+            for (; count >= 2; count -= 2, tiles.data += 2 * tiles.bytes, out += 2 * tiles.out_stride) {
+                multiply_tiles<Kernel, 2>(tiles, x, rows, out);
+            }
         }
     }
-    for (; t < tiles; ++t) multiply_tiles<Kernel, 1>(from(t), x, rows);
+    for (; count > 0; --count, tiles.data += tiles.bytes, out += tiles.out_stride) {
+        multiply_tiles<Kernel, 1>(tiles, x, rows, out);
+    }
 }
 
 }  // namespace
 
-void product_f32(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+void product_f32(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                 float* out) {
     product<Floating<Single>>(matrix, first_tile, tiles, x, rows, out);
 }
 
-void product_f16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+void product_f16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                 float* out) {
     product<Floating<Half>>(matrix, first_tile, tiles, x, rows, out);
 }
 
-void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
     product<Floating<Brain>>(matrix, first_tile, tiles, x, rows, out);
 }
 
-void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
     product<Quantised<Q8>>(matrix, first_tile, tiles, x, rows, out);
 }
 
-void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
     product<Quantised<Q4>>(matrix, first_tile, tiles, x, rows, out);
 }
 
-void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
     product<Quantised<Q4WithMinimum>>(matrix, first_tile, tiles, x, rows, out);
 }
 

@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 
 /**
@@ -37,6 +39,7 @@ public final class HydraModel implements AutoCloseable {
     private final DraftHeads heads;
     private final Tokenizer tokenizer;
     private StepCosts costs;
+    private double plainStepNanos;
     private boolean closed;
 
     private HydraModel(ModelFiles files, Backend backend, LlamaModel base, DraftHeads heads, Tokenizer tokenizer) {
@@ -62,32 +65,41 @@ public final class HydraModel implements AutoCloseable {
     public static HydraModel open(Path path, OpenOptions options) {
         ModelFiles files = ModelFiles.open(path);
         var headTensors = options.heads() == null ? null : HeadsFiles.open(options.heads(), files.config());
+        // Reading a vocabulary takes about as long as loading the weights of a small model.
+        CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(() -> tokenizer(files));
         List<AutoCloseable> opened = new ArrayList<>();
         try {
             Backend backend = Backend.openCpu(options.threads());
             opened.add(backend);
             double share = headTensors == null ? 1.0 : 0.8;
-            LlamaModel base = LlamaModel.load(
-                    backend,
-                    files,
-                    options.weights(),
-                    fraction -> options.progress().accept(fraction * share));
+            LlamaModel base = LlamaModel.load(backend, files, options.weights(), fraction -> options.progress()
+                    .accept(fraction * share));
             opened.add(base);
             DraftHeads heads = null;
             if (headTensors != null) {
-                heads = DraftHeads.load(
-                        base,
-                        headTensors,
-                        options.headWeights(),
-                        0,
-                        fraction -> options.progress().accept(share + fraction * (1 - share)));
+                heads = DraftHeads.load(base, headTensors, options.headWeights(), 0, fraction -> options.progress()
+                        .accept(share + fraction * (1 - share)));
                 opened.add(heads);
             }
-            Tokenizer tokenizer = tokenizer(files);
-            return new HydraModel(files, backend, base, heads, tokenizer);
+            return new HydraModel(files, backend, base, heads, await(tokenizer));
         } catch (RuntimeException | Error e) {
             closeAll(opened);
+            tokenizer.thenAccept(HydraModel::closeTokenizer);
             throw e;
+        }
+    }
+
+    private static Tokenizer await(CompletableFuture<Tokenizer> tokenizer) {
+        try {
+            return tokenizer.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private static void closeTokenizer(Tokenizer tokenizer) {
+        if (tokenizer != null) {
+            tokenizer.close();
         }
     }
 
@@ -148,6 +160,17 @@ public final class HydraModel implements AutoCloseable {
             costs = StepCosts.measure(base, heads);
         }
         return costs;
+    }
+
+    /** Time of a one-token step here, in nanoseconds, measured at the first call. */
+    public synchronized double plainStepNanos() {
+        if (costs != null) {
+            return costs.plainNanos();
+        }
+        if (plainStepNanos == 0) {
+            plainStepNanos = StepCosts.measure(base, null).plainNanos();
+        }
+        return plainStepNanos;
     }
 
     /** The default tree, cut to the depth of the heads; the root alone without heads. */

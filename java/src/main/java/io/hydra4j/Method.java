@@ -1,5 +1,7 @@
 package io.hydra4j;
 
+import java.util.Locale;
+
 /** How tokens are guessed. The output is the same with all of them. */
 public enum Method {
     /** One token a step. */
@@ -11,5 +13,11 @@ public enum Method {
     /** As {@link #HYDRA}, with a prefix layer. */
     HYDRA_PLUS_PLUS,
     /** What the heads are, with the tree that is fastest by what is measured here; plain decoding where guessing does not pay. */
-    AUTO
+    AUTO;
+
+    /** The name on the command line: {@code plain}, {@code medusa}, {@code hydra}, {@code hydra++}, {@code auto}. */
+    @Override
+    public String toString() {
+        return this == HYDRA_PLUS_PLUS ? "hydra++" : name().toLowerCase(Locale.ROOT);
+    }
 }

@@ -4,6 +4,7 @@ import io.hydra4j.decode.AdaptiveTree;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Step;
+import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.text.StopStrings;
 import io.hydra4j.text.TextStream;
@@ -35,7 +36,6 @@ public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
     TokenStream(HydraModel model, int[] promptIds, GenerationOptions options) {
         this.model = model;
         this.options = options;
-        long begin = System.nanoTime();
         requireHeads();
         Tree tree = tree();
         text = model.tokenizer().map(tokenizer -> tokenizer.stream(true)).orElse(null);
@@ -43,10 +43,18 @@ public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
             throw new HydraException("stop strings were given, but the model has no tokenizer: leave them out");
         }
         stop = new StopStrings(options.stop());
-        session = model.session(SessionOptions.of(tree));
+        int candidates = Math.max(10, tree.candidates());
+        if (options.method() == Method.AUTO && options.tree() == null && tree.nodes() > 1) {
+            StepCosts costs = model.costs();
+            candidates = Math.max(candidates, costs.candidates());
+            adaptive = new AdaptiveTree(costs);
+        } else {
+            adaptive = null;
+        }
+        long begin = System.nanoTime();
+        SessionOptions settings = new SessionOptions(0, tree, candidates, false);
+        session = tree.nodes() == 1 ? new Session(model.base(), settings) : model.session(settings);
         try {
-            boolean measured = options.method() == Method.AUTO && options.tree() == null && tree.nodes() > 1;
-            adaptive = measured ? new AdaptiveTree(model.costs()) : null;
             session.prefill(promptIds);
             if (text != null) {
                 text.push(promptIds); // some tokens read differently at the beginning of a text
@@ -176,7 +184,7 @@ public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
                 session.statistics(),
                 prefillNanos,
                 decodeNanos,
-                model.costs().plainNanos());
+                model.plainStepNanos());
     }
 
     /** Frees the session. Idempotent. */

@@ -53,7 +53,8 @@ public final class Main implements Callable<Integer> {
             split = ",",
             defaultValue = ModelSpec.DEFAULT,
             description =
-                    "default (the embedded one), javalm, smollm2 (both of -Dhydra4j.shared=FOLDER); with --compare also a path")
+                    "default (the embedded one), javalm, smollm2 (both of -Dhydra4j.shared=FOLDER); with --compare"
+                            + " also a path")
     private List<String> models;
 
     @Option(
@@ -82,8 +83,8 @@ public final class Main implements Callable<Integer> {
     @Option(
             names = "--prompts-file",
             paramLabel = "FILE",
-            description =
-                    "JSON lines with text, turns or ids, .xz or not, instead of those that go with the model (--compare)")
+            description = "JSON lines with text, turns or ids, .xz or not, instead of those that go with the model"
+                    + " (--compare)")
     private Path promptsFile;
 
     @Option(

@@ -98,7 +98,8 @@ record ConversionText(List<int[]> documents, int[] added) {
     }
 
     private int[] window(int[] tokens, int place, int length) {
-        int from = Math.min(place, tokens.length - length);
+        // As much again stays for the model to write.
+        int from = Math.max(0, Math.min(place, tokens.length - 2 * length));
         if (from <= added.length || added.length >= length) {
             return Arrays.copyOf(tokens, length);
         }

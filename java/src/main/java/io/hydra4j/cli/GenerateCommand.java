@@ -60,17 +60,16 @@ final class GenerateCommand implements Callable<Integer> {
             paramLabel = "METHOD",
             converter = MethodName.class,
             defaultValue = "auto",
-            description =
-                    "plain, medusa, hydra, hydra++ (what the heads are), or auto: the fastest by what is measured here. "
-                            + "The output is the same with all. Default: auto.")
+            description = "plain, medusa, hydra, hydra++ (what the heads are), or auto: the fastest by what is measured"
+                    + " here. The output is the same with all. Default: auto.")
     private Method method;
 
     @Option(
             names = "--tree",
             paramLabel = "TREE",
             description =
-                    "What a step guesses: chain:N, default (the published tree of 64 nodes), or a file with a JSON list "
-                            + "of paths, such as [[0],[0,0],[1]].")
+                    "What a step guesses: chain:N, default (the published tree of 64 nodes), or a file with a JSON"
+                            + " list of paths, such as [[0],[0,0],[1]].")
     private String tree;
 
     @Option(

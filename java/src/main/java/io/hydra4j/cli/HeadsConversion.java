@@ -36,6 +36,9 @@ final class HeadsConversion {
     private static final int HELD_OUT = 4;
 
     private static final int CONTINUATION = 128;
+    /** Continuations of fewer tokens tell too little. */
+    private static final int TOO_SHORT = 16;
+
     private static final int TURNS = 5;
     private static final int[] SIZES = {1024, 1536, 2048, 3072, 4096, 6144};
     /** A smaller vocabulary is taken where it decodes at least this part of the fastest's rate: times are not surer. */
@@ -108,8 +111,7 @@ final class HeadsConversion {
             opened.push(original);
             int room = base.config().context();
             List<int[]> prompts = text.prompts(Math.max(HELD_OUT, tokens / CONTINUATION), Math.max(1, room / 2));
-            GreedyContinuations written =
-                    GreedyContinuations.of(base, original, prompts, CONTINUATION, part -> progress.accept(part * 0.4));
+            GreedyContinuations written = write(original, prompts, part -> progress.accept(part * 0.4));
             List<Integer> ids = frequentIds(written);
             Path ranked = folder.resolve("ranked.gguf");
             CompactHeads.write(ranked, heads, base.config(), baseName, type, ids, null);
@@ -129,13 +131,25 @@ final class HeadsConversion {
                     samples.get(0).where(HeadsConversion::isHeldOut),
                     candidates,
                     chosen,
-                    IntStream.range(0, prompts.size())
+                    IntStream.range(0, written.texts().size())
                             .mapToLong(i -> written.continuation(i).length)
                             .sum());
         } finally {
             closeAll(opened);
             delete(folder);
         }
+    }
+
+    /** Continues the prompts; where one was a whole text, to which nothing is to be added, its first half as well. */
+    private GreedyContinuations write(DraftHeads original, List<int[]> prompts, DoubleConsumer progress) {
+        GreedyContinuations written =
+                GreedyContinuations.of(base, original, prompts, CONTINUATION, part -> progress.accept(0.8 * part));
+        List<int[]> halves = IntStream.range(0, prompts.size())
+                .filter(i -> written.continuation(i).length < TOO_SHORT && prompts.get(i).length > 1)
+                .mapToObj(i -> Arrays.copyOf(prompts.get(i), prompts.get(i).length / 2))
+                .toList();
+        return written.and(GreedyContinuations.of(
+                base, original, halves, CONTINUATION, part -> progress.accept(0.8 + 0.2 * part)));
     }
 
     /** The candidates in the order of sizes. Their steps are timed in turns, so that what else runs here hits all alike. */

@@ -8,24 +8,14 @@ import picocli.CommandLine.TypeConversionException;
 
 /** The names that decoding methods have on the command line. */
 final class MethodName implements ITypeConverter<Method> {
-    static String of(Method method) {
-        return switch (method) {
-            case PLAIN -> "plain";
-            case MEDUSA -> "medusa";
-            case HYDRA -> "hydra";
-            case HYDRA_PLUS_PLUS -> "hydra++";
-            case AUTO -> "auto";
-        };
-    }
-
     private static List<String> names() {
-        return Arrays.stream(Method.values()).map(MethodName::of).toList();
+        return Arrays.stream(Method.values()).map(Method::toString).toList();
     }
 
     @Override
     public Method convert(String name) {
         return Arrays.stream(Method.values())
-                .filter(method -> of(method).equals(name))
+                .filter(method -> method.toString().equals(name))
                 .findFirst()
                 .orElseThrow(() -> new TypeConversionException("must be one of " + String.join(", ", names())));
     }

@@ -81,7 +81,7 @@ final class ResultJson {
         millis(json, "verify_ms", statistics.verifyNanos());
         millis(json, "accept_ms", statistics.acceptNanos());
         millis(json, "plain_step_ms", result.plainStepNanos());
-        json.writeStringField("method", MethodName.of(result.method()));
+        json.writeStringField("method", result.method().toString());
         json.writeNumberField("threads", backend.threads());
         json.writeStringField("isa", backend.isa().name().toLowerCase(Locale.ROOT));
     }

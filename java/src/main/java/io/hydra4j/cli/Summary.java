@@ -16,7 +16,7 @@ final class Summary {
         add(line, "%d tokens (%s)", result.ids().size(), ResultJson.name(result.finishReason()));
         add(line, ", %.0f tokens/s", rate);
         add(line, ", %.2f tokens a step", ResultJson.acceptanceLength(result));
-        add(line, ", %s", MethodName.of(result.method()));
+        add(line, ", %s", result.method());
         long steps = result.statistics().steps();
         if (result.method() != Method.PLAIN && steps > 0) {
             add(line, " with trees of %.0f nodes", (double) result.statistics().nodes() / steps);

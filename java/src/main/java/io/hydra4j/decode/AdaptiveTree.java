@@ -2,17 +2,19 @@ package io.hydra4j.decode;
 
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Chooses the tree of the next step by measured cost and acceptance, and plain decoding where guessing does not pay.
  *
- * <p>The candidates are the trees of {@link StepCosts}, each a beginning of the next, so that a step with one of them tells what
- * every smaller one would have emitted. Estimates start from what the heads promise and follow the text; a tree larger than the
- * one in use keeps its lead in proportion. The rate, tokens ÷ cost, decides every {@link #PERIOD} steps. Now and then a tree of
- * nearly the best rate, or plain decoding, is probed for one period: costs count only in relation to each other, and times
- * before and after a change correct the relation that was measured at first.
+ * <p>The candidates are the trees of {@link StepCosts}. How often each node is accepted starts from what the heads promise and
+ * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent. The
+ * rate, expected tokens ÷ cost, decides every {@link #PERIOD} steps. Now and then a tree of nearly the best rate that has other
+ * nodes, or plain decoding, is probed for one period: costs count only in relation to each other, and times before and after
+ * a change correct the relation that was measured at first.
  *
  * <p>What guessing loses against plain decoding is kept as a <em>debt</em>, in plain steps: each guessing step adds its cost
  * and takes off its tokens. At {@link #MAX_DEBT} guessing ends for a stretch of plain steps, long enough to make the debt less
@@ -55,21 +57,36 @@ public final class AdaptiveTree {
     private static final double WORTH_PROBING = 0.85;
 
     private static final double WORTH_PROBING_PLAIN = 0.72;
+    /** Shares of parents that are accepted less often than this mean nothing. */
+    private static final double RARE = 0.02;
+    /** The most that is expected of a node that was never in use, where its parent is accepted. */
+    private static final double MAX_SHARE = 0.9;
 
     private final List<Tree> trees;
-    /** {@code [tree][node]}: the smallest tree that has the node. */
-    private final int[][] smallest;
-
+    /** {@code [tree][node]}: the place of the node in the growth order, the root's being 0. */
+    private final int[][] places;
+    /** {@code [place]}: that of the parent. */
+    private final int[] parents;
+    /** {@code [place]}: what the heads promise to accept. */
     private final double[] promised;
+    /** {@code [place]}: how often the node is accepted, as far as is known. */
+    private final double[] accepted;
+    /** {@code [place]}: how often, where its parent is. */
+    private final double[] shares;
+    /** {@code [place]}: whether the node was ever in use. */
+    private final boolean[] isKnown;
+    /** {@code [tree]}: time of a step, in the unit of what was measured last. */
     private final double[] costs;
+    /** {@code [tree]}: tokens that a step is expected to emit. */
     private final double[] expected;
-    /** {@code [tree]}: guessed tokens that are accepted ÷ those of the next smaller tree. */
-    private final double[] leads;
 
     private final PeriodTimes times = new PeriodTimes();
     private int current;
     private int periodLeft = PERIOD;
     private double steps = PROMISE_STEPS;
+    /** Square root of what was accepted ÷ what was promised of the nodes in use. */
+    private double reliability = 1;
+
     private double debt;
     /** What guessing has gained since the trial began, and what is kept of that for trials. */
     private double gain;
@@ -83,27 +100,50 @@ public final class AdaptiveTree {
     /** A choice that starts from what was measured and what the heads promise. */
     public AdaptiveTree(StepCosts measured) {
         trees = measured.trees();
-        smallest = smallest(measured);
-        costs = measured.nanos();
-        promised = measured.expectedTokens();
-        expected = promised.clone();
-        leads = new double[trees.size()];
-        for (int t = 2; t < leads.length; t++) {
-            leads[t] = (promised[t] - 1) / Math.max(promised[t - 1] - 1, 1e-3);
+        Map<List<Integer>, Integer> placeOf = new HashMap<>();
+        placeOf.put(List.of(), 0);
+        measured.order().paths().forEach(path -> placeOf.put(path, placeOf.size()));
+        places = trees.stream().map(tree -> places(tree, placeOf)).toArray(int[][]::new);
+        parents = new int[placeOf.size()];
+        placeOf.forEach(
+                (path, place) -> parents[place] = path.isEmpty() ? 0 : placeOf.get(path.subList(0, path.size() - 1)));
+        promised = measured.order().gains().stream()
+                .mapToDouble(Double::doubleValue)
+                .toArray();
+        accepted = promised.clone();
+        shares = new double[accepted.length];
+        isKnown = new boolean[accepted.length];
+        for (int i = 0; i < shares.length; i++) {
+            shares[i] = promised[i] / Math.max(promised[parents[i]], RARE);
         }
+        costs = measured.nanos();
+        expected = new double[trees.size()];
+        expect();
         current = best(0);
         if (current == 0) {
             beginStretch();
         }
     }
 
+    private static int[] places(Tree tree, Map<List<Integer>, Integer> placeOf) {
+        int[] places = new int[tree.nodes()];
+        for (int i = 1; i < places.length; i++) {
+            places[i] = placeOf.get(tree.paths().get(i - 1));
+        }
+        return places;
+    }
+
     private AdaptiveTree(AdaptiveTree before) {
         trees = before.trees;
-        smallest = before.smallest;
+        places = before.places;
+        parents = before.parents;
         promised = before.promised;
+        accepted = before.accepted.clone();
+        shares = before.shares.clone();
+        isKnown = before.isKnown.clone();
+        reliability = before.reliability;
         costs = before.costs.clone();
         expected = before.expected.clone();
-        leads = before.leads.clone();
         current = before.current;
         periodLeft = before.periodLeft;
         steps = Math.min(before.steps, SURE_STEPS);
@@ -119,25 +159,6 @@ public final class AdaptiveTree {
     /** A choice for another text, which goes on from where this one is. Later steps of either do not concern the other. */
     public AdaptiveTree next() {
         return new AdaptiveTree(this);
-    }
-
-    private static int[][] smallest(StepCosts measured) {
-        Map<List<Integer>, Integer> treeOf = new HashMap<>();
-        List<Tree> trees = measured.trees();
-        for (int t = 1; t < trees.size(); t++) {
-            for (List<Integer> path : trees.get(t).paths()) {
-                treeOf.putIfAbsent(path, t);
-            }
-        }
-        int[][] smallest = new int[trees.size()][];
-        for (int t = 0; t < smallest.length; t++) {
-            List<List<Integer>> paths = trees.get(t).paths();
-            smallest[t] = new int[paths.size() + 1];
-            for (int i = 0; i < paths.size(); i++) {
-                smallest[t][i + 1] = treeOf.get(paths.get(i));
-            }
-        }
-        return smallest;
     }
 
     /** The tree for the next step. */
@@ -174,25 +195,46 @@ public final class AdaptiveTree {
         }
     }
 
-    /** Follows what each tree up to the current one emits, or would have emitted. */
+    /** Follows how often each node of the tree is accepted. */
     private void follow(Step step) {
         steps++;
         double weight = Math.max(1 / steps, 1.0 / MEMORY);
-        int[] path = step.path();
-        int emitted = 1;
-        for (int t = 1; t <= current; t++) {
-            while (emitted < path.length && smallest[current][path[emitted]] <= t) {
-                emitted++;
-            }
-            expected[t] += weight * (emitted - expected[t]);
+        for (int place : places[current]) {
+            accepted[place] -= weight * accepted[place];
         }
-        for (int t = 2; t < expected.length; t++) {
-            double smaller = expected[t - 1] - 1;
-            if (t > current) {
-                expected[t] = 1 + smaller * leads[t];
-            } else if (smaller > 0.05) {
-                leads[t] = Math.max(1, (expected[t] - 1) / smaller);
+        for (int node : step.path()) {
+            accepted[places[current][node]] += weight;
+        }
+    }
+
+    /**
+     * What each tree may be expected to emit. Nodes outside the tree in use follow their parents; those that were never in use
+     * are expected to keep their promise about as well as the others do.
+     */
+    private void expect() {
+        boolean[] isSeen = new boolean[accepted.length];
+        double kept = 0;
+        double due = 0;
+        for (int place : places[current]) {
+            isSeen[place] = true;
+            isKnown[place] = true;
+            kept += place == 0 ? 0 : accepted[place];
+            due += place == 0 ? 0 : promised[place];
+        }
+        reliability = due == 0 ? reliability : Math.sqrt(kept / due);
+        accepted[0] = 1;
+        for (int i = 1; i < accepted.length; i++) {
+            double parent = accepted[parents[i]];
+            if (!isSeen[i]) {
+                accepted[i] = parent * (isKnown[i] ? shares[i] : Math.min(MAX_SHARE, shares[i] * reliability));
+            } else if (parent > RARE) {
+                shares[i] = accepted[i] / parent;
             }
+        }
+        for (int t = 0; t < expected.length; t++) {
+            expected[t] = Arrays.stream(places[t])
+                    .mapToDouble(place -> accepted[place])
+                    .sum();
         }
     }
 
@@ -202,6 +244,7 @@ public final class AdaptiveTree {
             beginTrial();
             return;
         }
+        expect();
         int best = best(1);
         if (rate(best) < rate(0) && steps >= SURE_STEPS) {
             beginStretch();
@@ -215,13 +258,28 @@ public final class AdaptiveTree {
     /** Uses for one period what the last choice was not sure about. */
     private void probe() {
         probePlainNext = !probePlainNext;
-        int probed = probePlainNext ? 0 : current + 1;
+        int probed = probePlainNext ? 0 : bestWithOtherNodes();
         double worth = probed == 0 ? WORTH_PROBING_PLAIN : WORTH_PROBING;
-        if (probed < trees.size() && rate(probed) >= worth * rate(current)) {
+        if (rate(probed) >= worth * rate(current)) {
             use(probed);
         }
         probeEvery = Math.min(LONGEST_PROBE, 2 * probeEvery);
         untilProbe = probeEvery;
+    }
+
+    /** The tree of the best rate that has a node which the current one does not have; this one itself if there is none. */
+    private int bestWithOtherNodes() {
+        int best = current;
+        double bestRate = 0;
+        Set<Integer> seen = new HashSet<>();
+        Arrays.stream(places[current]).forEach(seen::add);
+        for (int t = 1; t < trees.size(); t++) {
+            if (rate(t) > bestRate && !Arrays.stream(places[t]).allMatch(seen::contains)) {
+                best = t;
+                bestRate = rate(t);
+            }
+        }
+        return best;
     }
 
     /** Decodes plainly for a while. */
@@ -238,14 +296,21 @@ public final class AdaptiveTree {
 
     /** Gives guessing another chance. Past failures count half, the promise counts half. */
     private void beginTrial() {
-        debt = 0;
         steps = PROMISE_STEPS;
         untilProbe = FIRST_PROBE;
         probeEvery = FIRST_PROBE;
-        for (int t = 1; t < expected.length; t++) {
-            expected[t] = (expected[t] + promised[t]) / 2;
+        for (int i = 1; i < accepted.length; i++) {
+            accepted[i] = (accepted[i] + promised[i]) / 2;
+            shares[i] = accepted[i] / Math.max(accepted[parents[i]], RARE);
         }
-        use(best(1));
+        expect();
+        int best = best(1);
+        if (rate(best) == 0) {
+            periodLeft = LONGEST_STRETCH; // no tree can pay
+        } else {
+            debt = 0;
+            use(best);
+        }
     }
 
     private void use(int tree) {
@@ -257,7 +322,7 @@ public final class AdaptiveTree {
     }
 
     private double rate(int t) {
-        return (t == 0 ? 1 : expected[t]) / costs[t];
+        return expected[t] / costs[t];
     }
 
     private int best(int from) {

@@ -51,6 +51,15 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
                 texts, prompts.stream().mapToInt(prompt -> prompt.length).toArray());
     }
 
+    /** These and then the others. */
+    public GreedyContinuations and(GreedyContinuations others) {
+        List<int[]> all = new ArrayList<>(texts);
+        all.addAll(others.texts);
+        int[] lengths = Arrays.copyOf(promptLengths, all.size());
+        System.arraycopy(others.promptLengths, 0, lengths, texts.size(), others.promptLengths.length);
+        return new GreedyContinuations(all, lengths);
+    }
+
     /** Behind the first end-of-sequence token, or the last that is wanted. */
     private static int end(LlamaModel model, int[] all, int prompt, int tokens) {
         int limit = Math.min(all.length, prompt + tokens);

@@ -72,8 +72,8 @@ public final class Session implements AutoCloseable {
         this.model = model;
         int context = model.config().context();
         if (options.maxPositions() < 0 || options.maxPositions() > context) {
-            throw new HydraException("maxPositions is " + options.maxPositions() + ", must be from 0 (all) to the model's "
-                    + "context of " + context);
+            throw new HydraException("maxPositions is " + options.maxPositions()
+                    + ", must be from 0 (all) to the model's " + "context of " + context);
         }
         if (options.candidates() < 1 || options.candidates() > Tree.MAX_RANKS) {
             throw new HydraException("candidates is " + options.candidates() + ", must be from 1 to " + Tree.MAX_RANKS);
@@ -160,16 +160,16 @@ public final class Session implements AutoCloseable {
     public void setTree(Tree tree) {
         if (tree.nodes() > 1) {
             if (drafter == null) {
-                throw new HydraException("a tree of " + tree.nodes() + " nodes without draft heads: open heads, or use the "
-                        + "root alone");
+                throw new HydraException("a tree of " + tree.nodes()
+                        + " nodes without draft heads: open heads, or use the " + "root alone");
             }
             if (tree.depth() > drafter.maxDepth()) {
                 throw new HydraException("the tree is " + tree.depth() + " deep, there are only " + drafter.maxDepth()
                         + " draft heads: cut it to that depth");
             }
             if (tree.candidates() > candidates) {
-                throw new HydraException("the tree asks for " + tree.candidates() + " candidates, the session was made for "
-                        + candidates + ": raise that option");
+                throw new HydraException("the tree asks for " + tree.candidates()
+                        + " candidates, the session was made for " + candidates + ": raise that option");
             }
         }
         this.tree = tree;

@@ -48,7 +48,8 @@ public final class Drafter implements AutoCloseable {
         headRows = own(Rows.create(sequence));
         int count = sharesLmHead() ? 1 : heads.heads().size();
         for (int i = 0; i < count; i++) {
-            int vocabulary = (int) Math.min(Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
+            int vocabulary = (int)
+                    Math.min(Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
             tops.add(own(Top.create(backend, Math.min(candidates, vocabulary))));
         }
     }
@@ -132,7 +133,14 @@ public final class Drafter implements AutoCloseable {
             }
             recordBlocks(program, head, inputs, between, states, 0);
             program.lmHead(
-                    levelRows, false, states, head.lmHead(), head.lmHeadBias(), heads.draftIds(), tops.get(level), null);
+                    levelRows,
+                    false,
+                    states,
+                    head.lmHead(),
+                    head.lmHeadBias(),
+                    heads.draftIds(),
+                    tops.get(level),
+                    null);
             program.draftTokens(tree, level, tops.get(level), 0, nodes);
         }
         if (sharesLmHead()) {

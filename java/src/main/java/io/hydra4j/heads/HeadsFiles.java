@@ -81,7 +81,8 @@ public final class HeadsFiles {
                 "heads",
                 "neither " + HYDRA_FILE + " nor " + MEDUSA_FILE,
                 "one of them",
-                "if the folder has a .pt file, convert it to safetensors; if it has a .gguf file, give that file itself");
+                "if the folder has a .pt file, convert it to safetensors; if it has a .gguf file, give that file"
+                        + " itself");
     }
 
     private static TensorTable table(Path path) {

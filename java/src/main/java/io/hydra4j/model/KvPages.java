@@ -42,7 +42,8 @@ public final class KvPages {
     public synchronized int take() {
         int page = used.nextClearBit(0);
         if (page >= pages) {
-            throw new ExhaustedException("all " + pages + " KV pages are in use: close sessions, or make fewer at a time");
+            throw new ExhaustedException(
+                    "all " + pages + " KV pages are in use: close sessions, or make fewer at a time");
         }
         used.set(page);
         return page;

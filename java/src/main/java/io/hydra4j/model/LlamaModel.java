@@ -96,7 +96,8 @@ public final class LlamaModel implements AutoCloseable {
      *
      * @param logits receives all logits, {@code float[64][vocabulary]}; null to leave them out
      */
-    public void recordLmHead(Program program, Rows rows, boolean lastRowOnly, LlamaBuffers buffers, Top top, Buffer logits) {
+    public void recordLmHead(
+            Program program, Rows rows, boolean lastRowOnly, LlamaBuffers buffers, Top top, Buffer logits) {
         program.lmHead(rows, lastRowOnly, buffers.hidden(), lmHead, null, null, top, logits);
     }
 

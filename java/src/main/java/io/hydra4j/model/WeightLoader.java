@@ -110,7 +110,8 @@ public final class WeightLoader implements AutoCloseable {
         StringBuilder types = new StringBuilder();
         converted.forEach(
                 (type, count) -> types.append(types.isEmpty() ? "" : ", ").append(count + " " + type));
-        return types + " tensors have no kernel of their own and were dequantised to F16 on load; choose another type with "
+        return types
+                + " tensors have no kernel of their own and were dequantised to F16 on load; choose another type with "
                 + "the option for weights";
     }
 

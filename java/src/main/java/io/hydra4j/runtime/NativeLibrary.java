@@ -139,8 +139,8 @@ public final class NativeLibrary {
         } catch (UnsatisfiedLinkError error) {
             throw new LibraryLoadException(
                     Reason.LINK,
-                    "JavaCPP's classes come from another class loader than Hydra4J's, without their natives: let one class"
-                            + " loader load both",
+                    "JavaCPP's classes come from another class loader than Hydra4J's, without their natives: let one"
+                            + " class loader load both",
                     error);
         }
     }

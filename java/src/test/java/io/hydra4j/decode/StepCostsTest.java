@@ -23,15 +23,17 @@ class StepCostsTest {
         assertEquals(costs.plainNanos(), costs.nanos()[0]);
         assertTrue(costs.plainNanos() > 0);
         for (int t = 1; t < costs.trees().size(); t++) {
-            assertTrue(costs.trees()
-                    .get(t)
-                    .paths()
-                    .containsAll(costs.trees().get(t - 1).paths()));
-            assertTrue(costs.trees().get(t).nodes() > costs.trees().get(t - 1).nodes());
-            assertTrue(costs.nanos()[t] >= costs.nanos()[t - 1]);
-            assertTrue(costs.expectedTokens()[t] >= costs.expectedTokens()[t - 1]);
+            Tree tree = costs.trees().get(t);
+            for (int u = 1; u < t; u++) {
+                Tree smaller = costs.trees().get(u);
+                if (smaller.depth() == tree.depth()) {
+                    assertTrue(tree.paths().containsAll(smaller.paths()));
+                    assertTrue(costs.nanos()[t] >= costs.nanos()[u]);
+                }
+            }
+            assertTrue(costs.nanos()[t] >= costs.plainNanos());
+            assertTrue(tree.candidates() <= costs.candidates());
         }
-        assertEquals(1, costs.expectedTokens()[0]);
     }
 
     @ParameterizedTest
@@ -68,8 +70,23 @@ class StepCostsTest {
         assertEquals(
                 List.of(1, 2, 3),
                 StepCosts.trees(order).stream().map(Tree::nodes).toList());
-        StepCosts costs = StepCosts.of(order, new double[] {10, 13, 12});
-        assertArrayEquals(new double[] {10, 12, 12}, costs.nanos());
-        assertArrayEquals(new double[] {1, 1.5, 1.75}, costs.expectedTokens());
+        StepCosts costs = StepCosts.of(order, new double[] {10, 13, 15});
+        StepCosts again = StepCosts.of(order, new double[] {11, 12, Double.POSITIVE_INFINITY});
+        assertArrayEquals(new double[] {10, 12, 15}, costs.least(again).nanos());
+    }
+
+    @Test
+    void treesAreOfEverySizeAndDepth() {
+        TreeOrder order = new TreeOrder(
+                List.of(List.of(0), List.of(0, 0), List.of(1), List.of(1, 0)), List.of(1.0, 0.5, 0.25, 0.2, 0.1));
+        assertEquals(
+                List.of(
+                        Tree.ROOT,
+                        Tree.of(List.of(List.of(0))),
+                        Tree.of(List.of(List.of(0), List.of(1))),
+                        Tree.of(order.paths().subList(0, 2)),
+                        Tree.of(order.paths().subList(0, 3)),
+                        Tree.of(order.paths())),
+                StepCosts.trees(order));
     }
 }

@@ -1,0 +1,138 @@
+package io.hydra4j.decode;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Times steps with many trees by taking turns over a few of them. Verification is timed by size, the draft by depth and size; the
+ * trees between lie on straight lines. The least of the times counts, for whatever else runs on the machine can only add to
+ * them, and a larger tree never counts as cheaper than a smaller one.
+ */
+final class StepTimer {
+    private static final int[] SIZES = {2, 4, 8, 16, 32, 64};
+    private static final int MIN_TURNS = 2;
+    private static final int MAX_TURNS = 12;
+    /** No turn begins after this time, once there were enough. */
+    private static final long BUDGET_NANOS = 30_000_000;
+    /** Steps in one turn of a plain step, and of a tree that seems to cost too much. */
+    private static final int ATTEMPTS = 3;
+
+    private static final int PROMPT = 32;
+
+    private final Session session;
+    private final List<Tree> trees;
+    private final List<Tree> timed = new ArrayList<>();
+    private double plain = Double.MAX_VALUE;
+    /** Least time by number of nodes. */
+    private final TreeMap<Integer, Double> verify = new TreeMap<>();
+    /** Least time by depth, then by number of nodes. */
+    private final Map<Integer, TreeMap<Integer, Double>> draft = new TreeMap<>();
+
+    StepTimer(Session session, List<Tree> trees) {
+        this.session = session;
+        this.trees = trees;
+        for (Tree tree : trees) {
+            boolean isSmallest = timed.stream().noneMatch(other -> other.depth() == tree.depth());
+            if (tree.nodes() > 1 && (isSmallest || Arrays.binarySearch(SIZES, tree.nodes()) >= 0)) {
+                timed.add(tree);
+            }
+        }
+    }
+
+    /** Nanoseconds of a step with each tree; infinite where it cannot pay. */
+    double[] measure() {
+        double[] nanos = new double[trees.size()];
+        if (session.room() < 2) {
+            Arrays.fill(nanos, Double.POSITIVE_INFINITY);
+            nanos[0] = 1; // no room for a step behind a prompt
+            return nanos;
+        }
+        long end = System.nanoTime() + BUDGET_NANOS;
+        for (int turn = 0; turn < MAX_TURNS && (turn < MIN_TURNS || System.nanoTime() < end); turn++) {
+            timePlain();
+            List<Tree> tooDear = new ArrayList<>();
+            timed.removeIf(tree -> isNoCheaper(tree, tooDear) || !mayPay(tree) && tooDear.add(tree));
+        }
+        rise(verify);
+        draft.values().forEach(StepTimer::rise);
+        for (int t = 0; t < nanos.length; t++) {
+            nanos[t] = t == 0 ? plain : nanos(trees.get(t));
+        }
+        return nanos;
+    }
+
+    private void timePlain() {
+        for (int i = 0; i < ATTEMPTS; i++) {
+            SessionStatistics step = step(Tree.ROOT);
+            plain = Math.min(plain, step.stepNanos());
+        }
+    }
+
+    /** Whether a tree costs at least as much as one of these, and cannot bring more. */
+    private static boolean isNoCheaper(Tree tree, List<Tree> others) {
+        return others.stream().anyMatch(other -> other.depth() >= tree.depth() && other.nodes() <= tree.nodes());
+    }
+
+    /** Times a tree; whether it costs less than a plain step for each token of its deepest path. */
+    private boolean mayPay(Tree tree) {
+        var drafts = draft.computeIfAbsent(tree.depth(), depth -> new TreeMap<>());
+        double least = Double.MAX_VALUE;
+        for (int i = 0; i < ATTEMPTS && least > plain * (tree.depth() + 1); i++) {
+            SessionStatistics step = step(tree);
+            drafts.merge(tree.nodes(), (double) step.draftNanos(), Math::min);
+            verify.merge(tree.nodes(), (double) step.verifyNanos() + step.acceptNanos(), Math::min);
+            least = Math.min(least, step.stepNanos());
+        }
+        return least <= plain * (tree.depth() + 1);
+    }
+
+    private SessionStatistics step(Tree tree) {
+        if (session.length() == 0 || session.room() <= tree.depth()) {
+            session.rewind(0);
+            session.prefill(new int[Math.min(PROMPT, session.room() / 2)]);
+        }
+        session.setTree(tree);
+        session.resetStatistics();
+        session.step();
+        return session.statistics();
+    }
+
+    /** Makes times rise with the size. */
+    private static void rise(TreeMap<Integer, Double> times) {
+        double least = Double.MAX_VALUE;
+        for (Integer size : times.descendingKeySet()) {
+            least = Math.min(least, times.get(size));
+            times.put(size, least);
+        }
+    }
+
+    private double nanos(Tree tree) {
+        double nanos = at(draft.get(tree.depth()), tree.nodes()) + at(verify, tree.nodes());
+        return nanos <= plain * (tree.depth() + 1) ? Math.max(nanos, plain) : Double.POSITIVE_INFINITY;
+    }
+
+    /** The time at a size: on the straight line between its neighbours, or through the nearest two. */
+    private static double at(TreeMap<Integer, Double> times, int size) {
+        if (times == null) {
+            return Double.POSITIVE_INFINITY;
+        }
+        var below = times.floorEntry(size);
+        var above = times.ceilingEntry(size);
+        if (below == null) {
+            return above.getValue();
+        }
+        if (above == null) {
+            var before = times.lowerEntry(below.getKey());
+            double slope = before == null
+                    ? below.getValue() / below.getKey()
+                    : (below.getValue() - before.getValue()) / (below.getKey() - before.getKey());
+            return below.getValue() + slope * (size - below.getKey());
+        }
+        double width = above.getKey() - below.getKey();
+        double share = width == 0 ? 0 : (size - below.getKey()) / width;
+        return below.getValue() + share * (above.getValue() - below.getValue());
+    }
+}
