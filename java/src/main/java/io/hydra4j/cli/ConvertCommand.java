@@ -81,7 +81,7 @@ final class ConvertCommand implements Callable<Integer> {
             names = "--tokens",
             paramLabel = "N",
             defaultValue = "32768",
-            description = "Tokens that the base writes to measure on. Default: 32768.")
+            description = "About how many tokens the base writes to measure on. Default: 32768.")
     private int tokens;
 
     @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per processor.")

@@ -41,7 +41,7 @@ final class HeadsConversion {
 
     private static final int TURNS = 5;
     private static final int[] SIZES = {1024, 1536, 2048, 3072, 4096, 6144};
-    /** A smaller vocabulary is taken where it decodes at least this part of the fastest's rate: times are not surer. */
+    /** The largest vocabulary is taken that decodes at least this part of the fastest's rate: times are not surer. */
     private static final double AS_GOOD = 0.995;
 
     private final LlamaModel base;
@@ -99,7 +99,7 @@ final class HeadsConversion {
      * Measures and writes.
      *
      * @param vocabulary ids of the draft vocabulary; 0 to choose by measurement
-     * @param tokens tokens that the base writes, at most
+     * @param tokens about how many tokens the base writes
      * @param baseName the base's name, for the file
      * @param progress gets the finished fraction, 0 to 1
      */
@@ -191,7 +191,7 @@ final class HeadsConversion {
                 .orElseThrow();
         return candidates.stream()
                 .filter(candidate -> candidate.tokensPerSecond() >= AS_GOOD * best)
-                .findFirst()
+                .max(Comparator.comparingInt(Candidate::size))
                 .orElseThrow();
     }
 

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -12,13 +13,19 @@ import java.util.TreeMap;
  * them, and a larger tree never counts as cheaper than a smaller one.
  */
 final class StepTimer {
-    private static final int[] SIZES = {2, 4, 8, 16, 32, 64};
-    private static final int MIN_TURNS = 2;
-    private static final int MAX_TURNS = 12;
-    /** No turn begins after this time, once there were enough. */
-    private static final long BUDGET_NANOS = 30_000_000;
-    /** Steps in one turn of a plain step, and of a tree that seems to cost too much. */
-    private static final int ATTEMPTS = 3;
+    /** Sizes that are timed of the deepest trees, and of the others beside their smallest. */
+    private static final Set<Integer> SIZES = Set.of(8, 16, 32, 64);
+
+    private static final int OTHER_SIZE = 16;
+    private static final int MAX_TURNS = 5;
+    /** No turn begins after this time. */
+    private static final long BUDGET_NANOS = 200_000_000;
+    /** Plain steps in one turn. */
+    private static final int PLAIN_STEPS = 3;
+    /** Most steps in one turn with a tree that seems to cost too much. */
+    private static final int ATTEMPTS = 5;
+    /** How much more than in proportion to its size a tree may seem to cost. */
+    private static final double PLAUSIBLE = 1.2;
 
     private static final int PROMPT = 32;
 
@@ -34,9 +41,11 @@ final class StepTimer {
     StepTimer(Session session, List<Tree> trees) {
         this.session = session;
         this.trees = trees;
+        int deepest = trees.stream().mapToInt(Tree::depth).max().orElse(0);
         for (Tree tree : trees) {
             boolean isSmallest = timed.stream().noneMatch(other -> other.depth() == tree.depth());
-            if (tree.nodes() > 1 && (isSmallest || Arrays.binarySearch(SIZES, tree.nodes()) >= 0)) {
+            boolean isSize = tree.depth() == deepest ? SIZES.contains(tree.nodes()) : tree.nodes() == OTHER_SIZE;
+            if (tree.nodes() > 1 && (isSmallest || isSize)) {
                 timed.add(tree);
             }
         }
@@ -51,7 +60,7 @@ final class StepTimer {
             return nanos;
         }
         long end = System.nanoTime() + BUDGET_NANOS;
-        for (int turn = 0; turn < MAX_TURNS && (turn < MIN_TURNS || System.nanoTime() < end); turn++) {
+        for (int turn = 0; turn < MAX_TURNS && (turn == 0 || System.nanoTime() < end); turn++) {
             timePlain();
             List<Tree> tooDear = new ArrayList<>();
             timed.removeIf(tree -> isNoCheaper(tree, tooDear) || !mayPay(tree) && tooDear.add(tree));
@@ -65,7 +74,7 @@ final class StepTimer {
     }
 
     private void timePlain() {
-        for (int i = 0; i < ATTEMPTS; i++) {
+        for (int i = 0; i < PLAIN_STEPS; i++) {
             SessionStatistics step = step(Tree.ROOT);
             plain = Math.min(plain, step.stepNanos());
         }
@@ -76,17 +85,28 @@ final class StepTimer {
         return others.stream().anyMatch(other -> other.depth() >= tree.depth() && other.nodes() <= tree.nodes());
     }
 
-    /** Times a tree; whether it costs less than a plain step for each token of its deepest path. */
+    /** Times a tree, again where the time is not plausible; whether it costs less than plain steps for its deepest path. */
     private boolean mayPay(Tree tree) {
         var drafts = draft.computeIfAbsent(tree.depth(), depth -> new TreeMap<>());
+        double limit = plain * (tree.depth() + 1);
         double least = Double.MAX_VALUE;
-        for (int i = 0; i < ATTEMPTS && least > plain * (tree.depth() + 1); i++) {
+        for (int i = 0; i < ATTEMPTS && (i == 0 || least > limit || !isPlausible(tree)); i++) {
             SessionStatistics step = step(tree);
             drafts.merge(tree.nodes(), (double) step.draftNanos(), Math::min);
             verify.merge(tree.nodes(), (double) step.verifyNanos() + step.acceptNanos(), Math::min);
             least = Math.min(least, step.stepNanos());
         }
-        return least <= plain * (tree.depth() + 1);
+        return least <= limit;
+    }
+
+    /** A pass costs no more a row than a smaller one does. */
+    private boolean isPlausible(Tree tree) {
+        return isPlausible(verify, tree.nodes()) && isPlausible(draft.get(tree.depth()), tree.nodes());
+    }
+
+    private static boolean isPlausible(TreeMap<Integer, Double> times, int size) {
+        var smaller = times.lowerEntry(size);
+        return smaller == null || times.get(size) <= PLAUSIBLE * smaller.getValue() * size / smaller.getKey();
     }
 
     private SessionStatistics step(Tree tree) {

@@ -141,7 +141,7 @@ public final class CompactHeads {
         writer.tensor(name, TensorType.valueOf(target.name()), shape, out -> {
             for (long from = 0; from < count; from += CHUNK_ROWS) {
                 int chunk = (int) Math.min(CHUNK_ROWS, count - from);
-                out.write(FittedBlocks.encode(target, values(tensor, columns, rows, from, chunk)));
+                out.write(target.encode(values(tensor, columns, rows, from, chunk)));
             }
         });
     }
