@@ -27,7 +27,7 @@ struct GateUp : Operation {
         float* upped = gated + MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS;
         const auto up_product = worker.kernels().product[product_index(second.type)];
         const auto gate_product = worker.kernels().product[product_index(first.type)];
-        const int64_t group = count <= 8 ? MAX_TILES : 1, end = worker.end(first.tiles);
+        const int64_t group = tiles_per_product(count), end = worker.end(first.tiles);
         for (int64_t tile = worker.begin(first.tiles); tile < end; tile += group) {
             const int tiles = static_cast<int>(std::min(group, end - tile));
             gate_product(first, tile, tiles, x, count, gated);

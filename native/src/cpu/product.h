@@ -60,7 +60,7 @@ template <class Use>
 void for_tiles(const Worker& worker, const PackedMatrix& matrix, const Activations& x, int rows, int64_t begin,
                int64_t end, float* scratch, Use&& use) {
     const auto product = worker.kernels().product[product_index(matrix.type)];
-    const int64_t group = rows <= 8 ? MAX_TILES : 1;
+    const int64_t group = tiles_per_product(rows);
     for (int64_t tile = begin; tile < end; tile += group) {
         const int tiles = static_cast<int>(std::min(group, end - tile));
         product(matrix, tile, tiles, x, rows, scratch);

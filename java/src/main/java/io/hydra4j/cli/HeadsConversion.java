@@ -40,7 +40,7 @@ final class HeadsConversion {
     private static final int TOO_SHORT = 16;
 
     private static final int TURNS = 5;
-    private static final int[] SIZES = {1024, 1536, 2048, 3072, 4096, 6144};
+    private static final int[] SIZES = {1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384};
     /** The largest vocabulary is taken that decodes at least this part of the fastest's rate: times are not surer. */
     private static final double AS_GOOD = 0.995;
 
