@@ -16,24 +16,40 @@ constexpr int VALUE_VECTORS = 4, VALUE_COLUMNS = 4, SCORE_VECTORS = 8;
 constexpr int VALUE_VECTORS = 2, VALUE_COLUMNS = 2, SCORE_VECTORS = 4;
 #endif
 
-// Scores of vectors [first, first + V) against blocks 0 ... blocks-1, stored by slot.
-template <int V>
-void score(const AttentionWork& work, int first, int blocks) {
-    const float* q[V];
-    for (int v = 0; v < V; ++v) q[v] = work.queries[first + v];
-    const F32 scale = broadcast(work.scale);
-    for (int b = 0; b < blocks; ++b) {
-        const float* keys = work.keys[b];
-        F32 sums[V];
-        for (int v = 0; v < V; ++v) sums[v] = zero();
-        for (int d = 0; d < work.head_size; ++d) {
-            const F32 key = load(keys + d * KEY_BLOCK);
-            for (int v = 0; v < V; ++v) sums[v] = fma(key, broadcast(q[v][d]), sums[v]);
-        }
+// Scores of vectors [first, first + V) against blocks [block, block + B), stored by slot. Each score is one chain over
+// the columns; several blocks at a time keep the units busy where there are few vectors.
+template <int V, int B>
+void score_blocks(const AttentionWork& work, int first, int block) {
+    F32 sums[V][B];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+#pragma GCC unroll 4
+        for (int b = 0; b < B; ++b) sums[v][b] = zero();
+    }
+    for (int d = 0; d < work.head_size; ++d) {
+        F32 key[B];
+#pragma GCC unroll 4
+        for (int b = 0; b < B; ++b) key[b] = load(work.keys[block + b] + d * KEY_BLOCK);
+#pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {
-            store(work.scores + (first + v) * work.score_stride + b * KEY_BLOCK, mul(sums[v], scale));
+            const F32 query = broadcast(work.queries[first + v][d]);
+#pragma GCC unroll 4
+            for (int b = 0; b < B; ++b) sums[v][b] = fma(key[b], query, sums[v][b]);
         }
     }
+    for (int v = 0; v < V; ++v) {
+        float* scores = work.scores + (first + v) * work.score_stride + block * KEY_BLOCK;
+        for (int b = 0; b < B; ++b) store(scores + b * KEY_BLOCK, mul(sums[v][b], broadcast(work.scale)));
+    }
+}
+
+// Scores of vectors [first, first + V) against all blocks.
+template <int V>
+void score(const AttentionWork& work, int first, int blocks) {
+    constexpr int B = V >= 4 ? 1 : V >= 2 ? 2 : 4;
+    int block = 0;
+    for (; block + B <= blocks; block += B) score_blocks<V, B>(work, first, block);
+    for (; block < blocks; ++block) score_blocks<V, 1>(work, first, block);
 }
 
 // Moves the scores of a vector's ancestors behind those of the prefix, turns all into weights e^(score - best) and
@@ -126,6 +142,8 @@ void attention(const AttentionWork& work) {
     for (v = 0; v < work.vectors; ++v) inverse[v] = 1.0f / weigh(work, v, work.scores + v * work.score_stride);
 
     for (v = 0; v + VALUE_VECTORS <= work.vectors; v += VALUE_VECTORS) all_columns<VALUE_VECTORS>(work, v, inverse);
+    if (v + 3 == work.vectors) return all_columns<3>(work, v, inverse);
+    if (v + 2 == work.vectors) return all_columns<2>(work, v, inverse);
     for (; v < work.vectors; ++v) all_columns<1>(work, v, inverse);
 }
 
