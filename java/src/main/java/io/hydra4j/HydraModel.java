@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.AdaptiveTree;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.StepCosts;
@@ -40,6 +41,7 @@ public final class HydraModel implements AutoCloseable {
     private final Tokenizer tokenizer;
     private StepCosts costs;
     private double plainStepNanos;
+    private AdaptiveTree learned;
     private boolean closed;
 
     private HydraModel(ModelFiles files, Backend backend, LlamaModel base, DraftHeads heads, Tokenizer tokenizer) {
@@ -171,6 +173,16 @@ public final class HydraModel implements AutoCloseable {
             plainStepNanos = StepCosts.measure(base, null).plainNanos();
         }
         return plainStepNanos;
+    }
+
+    /** A choice of trees that begins with what earlier generations have learned. */
+    synchronized AdaptiveTree adaptiveTree() {
+        return learned == null ? new AdaptiveTree(costs()) : learned.next();
+    }
+
+    /** Keeps what a generation that has ended has learned. */
+    synchronized void learned(AdaptiveTree tree) {
+        learned = tree;
     }
 
     /** The default tree, cut to the depth of the heads; the root alone without heads. */

@@ -4,7 +4,6 @@ import io.hydra4j.decode.AdaptiveTree;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Step;
-import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.text.StopStrings;
 import io.hydra4j.text.TextStream;
@@ -32,6 +31,7 @@ public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
     private long decodeNanos;
     private FinishReason finishReason;
     private volatile boolean cancelled;
+    private boolean closed;
 
     TokenStream(HydraModel model, int[] promptIds, GenerationOptions options) {
         this.model = model;
@@ -45,9 +45,8 @@ public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
         stop = new StopStrings(options.stop());
         int candidates = Math.max(10, tree.candidates());
         if (options.method() == Method.AUTO && options.tree() == null && tree.nodes() > 1) {
-            StepCosts costs = model.costs();
-            candidates = Math.max(candidates, costs.candidates());
-            adaptive = new AdaptiveTree(costs);
+            candidates = Math.max(candidates, model.costs().candidates());
+            adaptive = model.adaptiveTree();
         } else {
             adaptive = null;
         }
@@ -190,6 +189,10 @@ public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
     /** Frees the session. Idempotent. */
     @Override
     public void close() {
+        if (adaptive != null && !closed) {
+            model.learned(adaptive);
+        }
+        closed = true;
         session.close();
     }
 }
