@@ -10,6 +10,7 @@ import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.model.LlamaModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,23 +70,22 @@ public final class HydraModel implements AutoCloseable {
         var headTensors = options.heads() == null ? null : HeadsFiles.open(options.heads(), files.config());
         // Reading a vocabulary takes about as long as loading the weights of a small model.
         CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(() -> tokenizer(files));
-        List<AutoCloseable> opened = new ArrayList<>();
+        Resources opened = new Resources();
         try {
-            Backend backend = Backend.openCpu(options.threads());
-            opened.add(backend);
+            Backend backend = opened.own(Backend.openCpu(options.threads()));
             double share = headTensors == null ? 1.0 : 0.8;
             LlamaModel base = LlamaModel.load(backend, files, options.weights(), fraction -> options.progress()
                     .accept(fraction * share));
-            opened.add(base);
+            opened.own(base);
             DraftHeads heads = null;
             if (headTensors != null) {
                 heads = DraftHeads.load(base, headTensors, options.headWeights(), 0, fraction -> options.progress()
                         .accept(share + fraction * (1 - share)));
-                opened.add(heads);
+                opened.own(heads);
             }
             return new HydraModel(files, backend, base, heads, await(tokenizer));
         } catch (RuntimeException | Error e) {
-            closeAll(opened);
+            opened.close();
             tokenizer.thenAccept(HydraModel::closeTokenizer);
             throw e;
         }
@@ -243,22 +243,11 @@ public final class HydraModel implements AutoCloseable {
             return;
         }
         closed = true;
-        List<AutoCloseable> all = new ArrayList<>(List.of(backend, base));
-        heads().ifPresent(all::add);
-        tokenizer().ifPresent(all::add);
-        closeAll(all);
-    }
-
-    /** Closes in reverse order. */
-    private static void closeAll(List<AutoCloseable> resources) {
-        for (int i = resources.size() - 1; i >= 0; i--) {
-            try {
-                resources.get(i).close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        Resources all = new Resources();
+        all.own(backend);
+        all.own(base);
+        heads().ifPresent(all::own);
+        tokenizer().ifPresent(all::own);
+        all.close();
     }
 }

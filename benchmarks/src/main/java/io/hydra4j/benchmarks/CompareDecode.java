@@ -6,6 +6,7 @@ import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.Method;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Resources;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Collections;

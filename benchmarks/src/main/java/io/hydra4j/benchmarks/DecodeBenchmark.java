@@ -4,6 +4,7 @@ import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraModel;
 import io.hydra4j.Method;
+import io.hydra4j.runtime.Resources;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

@@ -4,6 +4,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.WeightType;

@@ -6,6 +6,7 @@ import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Resources;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;

@@ -12,15 +12,14 @@ import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.LlamaModel;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.List;
 import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
@@ -104,11 +103,11 @@ final class HeadsConversion {
      * @param progress gets the finished fraction, 0 to 1
      */
     Outcome run(int vocabulary, int tokens, String baseName, Path output, DoubleConsumer progress) {
-        Deque<AutoCloseable> opened = new ArrayDeque<>();
+        Resources opened = new Resources();
         Path folder = temporaryFolder();
         try {
             DraftHeads original = DraftHeads.load(base, heads, null, 0, fraction -> {});
-            opened.push(original);
+            opened.own(original);
             int room = base.config().context();
             List<int[]> prompts = text.prompts(Math.max(HELD_OUT, tokens / CONTINUATION), Math.max(1, room / 2));
             GreedyContinuations written = write(original, prompts, part -> progress.accept(part * 0.4));
@@ -120,7 +119,7 @@ final class HeadsConversion {
             List<DraftHeads> loaded = new ArrayList<>(List.of(original));
             for (int size : sizes) {
                 loaded.add(DraftHeads.load(base, rankedTensors, null, size, fraction -> {}));
-                opened.push(loaded.get(loaded.size() - 1));
+                opened.own(loaded.get(loaded.size() - 1));
             }
             List<RankSamples> samples = written.ranks(loaded, part -> progress.accept(0.4 + part * 0.55));
             List<Candidate> candidates = candidates(ids, sizes, loaded, samples);
@@ -135,7 +134,7 @@ final class HeadsConversion {
                             .mapToLong(i -> written.continuation(i).length)
                             .sum());
         } finally {
-            closeAll(opened);
+            opened.close();
             delete(folder);
         }
     }
@@ -236,18 +235,6 @@ final class HeadsConversion {
             Files.deleteIfExists(folder);
         } catch (IOException e) {
             throw new HydraException(folder + ": cannot be deleted: " + e.getMessage(), e);
-        }
-    }
-
-    private static void closeAll(Deque<AutoCloseable> opened) {
-        while (!opened.isEmpty()) {
-            try {
-                opened.pop().close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
         }
     }
 }

@@ -8,13 +8,12 @@ import io.hydra4j.model.LlamaModel;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.Top;
 import io.hydra4j.runtime.TreeState;
-import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.Deque;
 
 /**
  * One sequence being decoded, step by step: the level at which loops with their own scheduling work.
@@ -32,7 +31,7 @@ public final class Session implements AutoCloseable {
     private final Drafter drafter;
     private final int maxPositions;
     private final int candidates;
-    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final Resources owned = new Resources();
     private final Sequence sequence;
     private final Rows rows;
     private final TreeState treeState;
@@ -84,21 +83,22 @@ public final class Session implements AutoCloseable {
         maxPositions = options.maxPositions() == 0 ? context : options.maxPositions();
         candidates = options.candidates();
         try {
-            sequence = own(Sequence.create(model.backend(), model.pagesPerSession()));
-            rows = own(Rows.create(sequence));
-            treeState = own(TreeState.create(model.backend()));
-            drafter = heads == null ? null : own(new Drafter(heads, sequence, candidates));
-            LlamaBuffers buffers = own(LlamaBuffers.create(model.backend(), model.config()));
+            sequence = owned.own(Sequence.create(model.backend(), model.pagesPerSession()));
+            rows = owned.own(Rows.create(sequence));
+            treeState = owned.own(TreeState.create(model.backend()));
+            drafter = heads == null ? null : owned.own(new Drafter(heads, sequence, candidates));
+            LlamaBuffers buffers = owned.own(LlamaBuffers.create(model.backend(), model.config()));
             logits = options.keepLogits()
-                    ? own(LlamaBuffers.rows(model.backend(), model.config().vocabulary()))
+                    ? owned.own(
+                            LlamaBuffers.rows(model.backend(), model.config().vocabulary()))
                     : null;
-            Top best = own(Top.create(model.backend(), 1));
+            Top best = owned.own(Top.create(model.backend(), 1));
             chunk = recordChunk(buffers, best, false);
             lastChunk = recordChunk(buffers, best, true);
             plainStep = recordStep(buffers, best, false, false);
             appendStep = drafter == null ? plainStep : recordStep(buffers, best, false, true);
             draftStep = drafter == null ? plainStep : recordStep(buffers, best, true, false);
-            absorb = drafter == null || !drafter.keepsState() ? null : own(Program.create(model.backend()));
+            absorb = drafter == null || !drafter.keepsState() ? null : owned.own(Program.create(model.backend()));
             if (absorb != null) {
                 drafter.recordAbsorb(absorb);
             }
@@ -110,7 +110,7 @@ public final class Session implements AutoCloseable {
     }
 
     private Program recordChunk(LlamaBuffers buffers, Top best, boolean last) {
-        Program program = own(Program.create(model.backend()));
+        Program program = owned.own(Program.create(model.backend()));
         model.recordForward(program, rows, buffers);
         if (last || logits != null) {
             model.recordLmHead(program, rows, logits == null, buffers, best, logits);
@@ -129,7 +129,7 @@ public final class Session implements AutoCloseable {
     }
 
     private Program recordStep(LlamaBuffers buffers, Top best, boolean draft, boolean append) {
-        Program program = own(Program.create(model.backend()));
+        Program program = owned.own(Program.create(model.backend()));
         program.plant(treeState, rows);
         if (draft) {
             drafter.recordAbsorb(program);
@@ -393,11 +393,6 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private <T extends AutoCloseable> T own(T resource) {
-        owned.push(resource);
-        return resource;
-    }
-
     /** Frees the session's memory and pages. Idempotent. */
     @Override
     public void close() {
@@ -405,15 +400,7 @@ public final class Session implements AutoCloseable {
             return;
         }
         closed = true;
-        while (!owned.isEmpty()) {
-            try {
-                owned.pop().close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        owned.close();
         model.pages().giveBack(pages);
     }
 

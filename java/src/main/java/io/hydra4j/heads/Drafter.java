@@ -6,6 +6,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.Top;
@@ -30,7 +31,7 @@ public final class Drafter implements AutoCloseable {
     private final Rows levelRows;
     private final Rows headRows;
     private final List<Top> tops = new ArrayList<>();
-    private final List<AutoCloseable> owned = new ArrayList<>();
+    private final Resources owned = new Resources();
 
     /**
      * @param sequence the session's sequence
@@ -40,17 +41,17 @@ public final class Drafter implements AutoCloseable {
         this.heads = heads;
         config = heads.base().config();
         Backend backend = heads.base().backend();
-        pendingRows = own(Rows.create(sequence));
-        prefix = heads.prefixLayer() == null ? null : own(LlamaBuffers.create(backend, config));
+        pendingRows = owned.own(Rows.create(sequence));
+        prefix = heads.prefixLayer() == null ? null : owned.own(LlamaBuffers.create(backend, config));
         // The prefix layer works in place on the states that the loop leaves.
-        pending = prefix == null ? own(LlamaBuffers.rows(backend, config.hidden())) : prefix.x();
-        levelRows = own(Rows.create(sequence));
-        headRows = own(Rows.create(sequence));
+        pending = prefix == null ? owned.own(LlamaBuffers.rows(backend, config.hidden())) : prefix.x();
+        levelRows = owned.own(Rows.create(sequence));
+        headRows = owned.own(Rows.create(sequence));
         int count = sharesLmHead() ? 1 : heads.heads().size();
         for (int i = 0; i < count; i++) {
             int vocabulary = (int)
                     Math.min(Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
-            tops.add(own(Top.create(backend, Math.min(candidates, vocabulary))));
+            tops.add(owned.own(Top.create(backend, Math.min(candidates, vocabulary))));
         }
     }
 
@@ -106,8 +107,8 @@ public final class Drafter implements AutoCloseable {
     private void recordGrounded(Program program, TreeState tree, Rows nodes, Buffer hidden) {
         Backend backend = heads.base().backend();
         Matrix embedding = heads.base().embedding();
-        Buffer inputs = own(LlamaBuffers.rows(backend, (heads.heads().size() + 1L) * config.hidden()));
-        Buffer state = own(LlamaBuffers.rows(backend, config.hidden()));
+        Buffer inputs = owned.own(LlamaBuffers.rows(backend, (heads.heads().size() + 1L) * config.hidden()));
+        Buffer state = owned.own(LlamaBuffers.rows(backend, config.hidden()));
         for (int level = 0; level < heads.heads().size(); level++) {
             DraftHeads.Head head = heads.heads().get(level);
             program.draftInputs(tree, level, nodes, pendingRows, hidden, embedding, levelRows, inputs);
@@ -121,9 +122,9 @@ public final class Drafter implements AutoCloseable {
     private void recordIndependent(Program program, TreeState tree, Rows nodes, Buffer hidden) {
         Backend backend = heads.base().backend();
         int count = heads.heads().size();
-        Buffer inputs = own(LlamaBuffers.rows(backend, config.hidden()));
-        Buffer between = own(LlamaBuffers.rows(backend, config.hidden()));
-        Buffer states = own(Buffer.floats(backend, (Rows.MAX_ROWS + (long) count) * config.hidden()));
+        Buffer inputs = owned.own(LlamaBuffers.rows(backend, config.hidden()));
+        Buffer between = owned.own(LlamaBuffers.rows(backend, config.hidden()));
+        Buffer states = owned.own(Buffer.floats(backend, (Rows.MAX_ROWS + (long) count) * config.hidden()));
         for (int level = 0; level < count; level++) {
             DraftHeads.Head head = heads.heads().get(level);
             program.draftInputs(tree, level, nodes, pendingRows, hidden, null, levelRows, inputs);
@@ -174,22 +175,8 @@ public final class Drafter implements AutoCloseable {
         }
     }
 
-    private <T extends AutoCloseable> T own(T resource) {
-        owned.add(resource);
-        return resource;
-    }
-
     @Override
     public void close() {
-        for (int i = owned.size() - 1; i >= 0; i--) {
-            try {
-                owned.get(i).close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
-        owned.clear();
+        owned.close();
     }
 }

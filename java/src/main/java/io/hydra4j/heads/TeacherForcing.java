@@ -5,11 +5,10 @@ import io.hydra4j.model.LlamaConfig;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Top;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +32,7 @@ public final class TeacherForcing implements AutoCloseable {
     private final DraftHeads heads;
     private final Drafter positions;
     private final int hidden;
-    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final Resources owned = new Resources();
     private final LlamaBuffers prefix;
     private final Program prefixProgram;
     private final List<Level> levels = new ArrayList<>();
@@ -50,8 +49,8 @@ public final class TeacherForcing implements AutoCloseable {
         Backend backend = heads.base().backend();
         hidden = config.hidden();
         try {
-            prefix = heads.prefixLayer() == null ? null : own(LlamaBuffers.create(backend, config));
-            prefixProgram = prefix == null ? null : own(Program.create(backend));
+            prefix = heads.prefixLayer() == null ? null : owned.own(LlamaBuffers.create(backend, config));
+            prefixProgram = prefix == null ? null : owned.own(Program.create(backend));
             if (prefix != null) {
                 heads.prefixLayer()
                         .record(
@@ -64,7 +63,7 @@ public final class TeacherForcing implements AutoCloseable {
                 prefixProgram.norm(
                         positions.pendingRows(), prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
             }
-            Buffer state = own(LlamaBuffers.rows(backend, hidden));
+            Buffer state = owned.own(LlamaBuffers.rows(backend, hidden));
             for (int i = 0; i < heads.heads().size(); i++) {
                 levels.add(record(heads.heads().get(i), inputWidth(i), state));
             }
@@ -76,9 +75,9 @@ public final class TeacherForcing implements AutoCloseable {
 
     private Level record(DraftHeads.Head head, int width, Buffer state) {
         Backend backend = heads.base().backend();
-        Program program = own(Program.create(backend));
-        Buffer inputs = own(LlamaBuffers.rows(backend, width));
-        Top top = own(Top.create(
+        Program program = owned.own(Program.create(backend));
+        Buffer inputs = owned.own(LlamaBuffers.rows(backend, width));
+        Top top = owned.own(Top.create(
                 backend, (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows())));
         Rows rows = positions.pendingRows();
         Buffer x = inputs;
@@ -155,21 +154,8 @@ public final class TeacherForcing implements AutoCloseable {
         return MISSED;
     }
 
-    private <T extends AutoCloseable> T own(T resource) {
-        owned.push(resource);
-        return resource;
-    }
-
     @Override
     public void close() {
-        while (!owned.isEmpty()) {
-            try {
-                owned.pop().close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        owned.close();
     }
 }

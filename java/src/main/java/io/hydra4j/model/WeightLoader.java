@@ -6,10 +6,9 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.MappedFile;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
@@ -26,7 +25,7 @@ public final class WeightLoader implements AutoCloseable {
     private final long totalBytes;
     private final DoubleConsumer progress;
     private final Map<Path, MappedFile> files = new HashMap<>();
-    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final Resources owned = new Resources();
     private final Map<TensorType, Integer> converted = new EnumMap<>(TensorType.class);
     private long loadedBytes;
 
@@ -98,8 +97,7 @@ public final class WeightLoader implements AutoCloseable {
 
     /** Closes a resource together with the loaded weights. */
     public <T extends AutoCloseable> T own(T resource) {
-        owned.push(resource);
-        return resource;
+        return owned.own(resource);
     }
 
     /** One line on matrices whose type has no kernel and became F16; empty if there are none. */
@@ -124,15 +122,7 @@ public final class WeightLoader implements AutoCloseable {
     @Override
     public void close() {
         finish();
-        while (!owned.isEmpty()) {
-            try {
-                owned.pop().close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        owned.close();
     }
 
     private MappedFile file(Tensor tensor) {

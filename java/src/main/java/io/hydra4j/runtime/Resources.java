@@ -1,13 +1,14 @@
-package io.hydra4j.benchmarks;
+package io.hydra4j.runtime;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Owns what a benchmark has opened and closes it in reverse order. */
-final class Resources implements AutoCloseable {
+/** Owns what was opened and closes it in reverse order. Idempotent. Not thread-safe. */
+public final class Resources implements AutoCloseable {
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
-    <T extends AutoCloseable> T own(T resource) {
+    /** Closes a resource together with the others, before those that are owned already. */
+    public <T extends AutoCloseable> T own(T resource) {
         owned.push(resource);
         return resource;
     }
