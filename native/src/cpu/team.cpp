@@ -1,13 +1,28 @@
 #include "cpu/team.h"
 
 #include <immintrin.h>
+#include <sched.h>
 
 namespace hydra {
 
 namespace {
 
-// Spins before a waiting thread sleeps, so that whoever it waits for gets a core: some tens of microseconds.
-constexpr int SPINS = 4000;
+constexpr int SPINS = 500;    // some tens of microseconds, in which nearly every wait ends
+constexpr int YIELDS = 1000;  // some hundreds more
+
+// Returns when `word` is no longer `old`. Spins first, then lets others have the core, as the thread that it waits for
+// may be one of them, and sleeps at last.
+void await_change(const std::atomic<uint32_t>& word, uint32_t old) {
+    for (int i = 0; i < SPINS + YIELDS; ++i) {
+        if (word.load(std::memory_order_acquire) != old) return;
+        if (i < SPINS) {
+            _mm_pause();
+        } else {
+            sched_yield();
+        }
+    }
+    word.wait(old, std::memory_order_acquire);
+}
 
 }  // namespace
 
@@ -42,8 +57,7 @@ void Team::run(void (*task)(void*, int), void* context) {
 void Team::work(int thread) {
     uint32_t seen = 0;
     for (;;) {
-        for (int i = 0; i < SPINS && generation_.load(std::memory_order_acquire) == seen; ++i) _mm_pause();
-        generation_.wait(seen, std::memory_order_acquire);
+        await_change(generation_, seen);
         ++seen;
         if (stopping_.load()) return;
         task_(context_, thread);
@@ -60,8 +74,7 @@ void Team::barrier() {
         barrier_.notify_all();
         return;
     }
-    for (int i = 0; i < SPINS && barrier_.load(std::memory_order_acquire) == phase; ++i) _mm_pause();
-    barrier_.wait(phase, std::memory_order_acquire);
+    await_change(barrier_, phase);
 }
 
 }  // namespace hydra

@@ -1,4 +1,5 @@
-// A persistent thread team. The caller of run() is thread 0; workers spin briefly between runs and sleep after that.
+// A persistent thread team. The caller of run() is thread 0; workers wait awake for a while between runs and sleep
+// after that.
 #pragma once
 
 #include <atomic>
