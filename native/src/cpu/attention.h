@@ -5,8 +5,8 @@
 
 namespace hydra {
 
-constexpr int KEY_BLOCK = 16;         // keys that lie together: one per vector lane
-constexpr int ATTENTION_VECTORS = 8;  // most query vectors of one kernel call
+constexpr int KEY_BLOCK = 16;          // keys that lie together: one per vector lane
+constexpr int ATTENTION_VECTORS = 24;  // most query vectors of one kernel call
 
 // Slot s of the sequence lies in block s / KEY_BLOCK, lane s % KEY_BLOCK. Slots 0 ... prefix-1 are verified positions
 // that every vector sees; slot prefix + i belongs to row i of this pass, seen where bit i of the vector's ancestor mask

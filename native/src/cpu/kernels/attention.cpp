@@ -1,6 +1,6 @@
-// Attention of a few query vectors over the keys and values of one KV head. Versions: one block of 16 keys at a time
-// against all vectors for the scores, then groups of vectors against the values, so that keys and values are read once
-// from cache for ATTENTION_VECTORS vectors.
+// Attention of a few query vectors over the keys and values of one KV head: scores of all vectors against some blocks
+// of 16 keys at a time, then weighted sums of the values for as many vectors as registers hold. Keys and values so come
+// once from far for all vectors of the call, and enough chains run side by side to keep the units busy.
 #include "cpu/attention.h"
 
 #include "cpu/kernels/functions.h"
@@ -11,10 +11,15 @@ namespace hydra::HYDRA_ISA {
 namespace {
 
 #if defined(HYDRA_AVX512)
-constexpr int VALUE_VECTORS = 4, VALUE_COLUMNS = 4, SCORE_VECTORS = 8;
+constexpr int SCORE_VECTORS = 8, SCORE_CHAINS = 12, VALUE_VECTORS = 6, VALUE_COLUMNS = 4;
 #else
-constexpr int VALUE_VECTORS = 2, VALUE_COLUMNS = 2, SCORE_VECTORS = 4;
+constexpr int SCORE_VECTORS = 4, SCORE_CHAINS = 4, VALUE_VECTORS = 2, VALUE_COLUMNS = 2;
 #endif
+
+constexpr int NEAR_BLOCKS = 4;  // blocks of keys that stay in the nearest cache while all vectors see them
+
+// Blocks of keys against V vectors at a time.
+constexpr int score_blocks_of(int vectors) { return vectors >= SCORE_CHAINS ? 1 : SCORE_CHAINS / vectors; }
 
 // Scores of vectors [first, first + V) against blocks [block, block + B), stored by slot. Each score is one chain over
 // the columns; several blocks at a time keep the units busy where there are few vectors.
@@ -23,17 +28,21 @@ void score_blocks(const AttentionWork& work, int first, int block) {
     F32 sums[V][B];
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-#pragma GCC unroll 4
+#pragma GCC unroll 12
         for (int b = 0; b < B; ++b) sums[v][b] = zero();
     }
+    const float* keys[B];
+    const float* queries[V];
+    for (int b = 0; b < B; ++b) keys[b] = work.keys[block + b];
+    for (int v = 0; v < V; ++v) queries[v] = work.queries[first + v];
     for (int d = 0; d < work.head_size; ++d) {
         F32 key[B];
-#pragma GCC unroll 4
-        for (int b = 0; b < B; ++b) key[b] = load(work.keys[block + b] + d * KEY_BLOCK);
+#pragma GCC unroll 12
+        for (int b = 0; b < B; ++b) key[b] = load(keys[b] + d * KEY_BLOCK);
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {
-            const F32 query = broadcast(work.queries[first + v][d]);
-#pragma GCC unroll 4
+            const F32 query = broadcast(queries[v][d]);
+#pragma GCC unroll 12
             for (int b = 0; b < B; ++b) sums[v][b] = fma(key[b], query, sums[v][b]);
         }
     }
@@ -43,13 +52,24 @@ void score_blocks(const AttentionWork& work, int first, int block) {
     }
 }
 
-// Scores of vectors [first, first + V) against all blocks.
+// Asks for the keys of the blocks behind [block, block + count), and for these blocks' values, which are added up after
+// the scores.
+void prefetch(const AttentionWork& work, int block, int count, int blocks) {
+    for (int b = block; b < block + count; ++b) {
+        const float* keys = work.keys[b + count < blocks ? b + count : b];
+        for (int d = 0; d < work.head_size; ++d) {
+            __builtin_prefetch(keys + d * KEY_BLOCK);
+            __builtin_prefetch(work.values[b] + d * KEY_BLOCK, 0, 2);
+        }
+    }
+}
+
+// Scores of vectors [first, first + V) against blocks [block, end).
 template <int V>
-void score(const AttentionWork& work, int first, int blocks) {
-    constexpr int B = V >= 4 ? 1 : V >= 2 ? 2 : 4;
-    int block = 0;
-    for (; block + B <= blocks; block += B) score_blocks<V, B>(work, first, block);
-    for (; block < blocks; ++block) score_blocks<V, 1>(work, first, block);
+void score(const AttentionWork& work, int first, int block, int end) {
+    constexpr int B = score_blocks_of(V);
+    for (; block + B <= end; block += B) score_blocks<V, B>(work, first, block);
+    for (; block < end; ++block) score_blocks<V, 1>(work, first, block);
 }
 
 // Moves the scores of a vector's ancestors behind those of the prefix, turns all into weights e^(score - best) and
@@ -129,22 +149,38 @@ void all_columns(const AttentionWork& work, int first, const float* inverse) {
     for (; column < work.value_stride; column += LANES) weighted_values<V, 1>(work, first, column, inverse);
 }
 
+// Calls run.operator()<count>(), 1 <= count <= MOST.
+template <int MOST, class Run>
+HYDRA_INLINE void call(int count, Run&& run) {
+    if constexpr (MOST > 0) {
+        if (count == MOST) return run.template operator()<MOST>();
+        call<MOST - 1>(count, run);
+    }
+}
+
+// Calls run.operator()<V>(first) for vectors [first, first + V), in as few groups of at most MOST as there can be, of
+// sizes as equal as can be.
+template <int MOST, class Run>
+HYDRA_INLINE void in_groups(int count, Run&& run) {
+    const int groups = (count + MOST - 1) / MOST;
+    for (int g = 0; g < groups; ++g) {
+        const int first = count * g / groups;
+        call<MOST>(count * (g + 1) / groups - first, [&]<int V>() { run.template operator()<V>(first); });
+    }
+}
+
 }  // namespace
 
 void attention(const AttentionWork& work) {
     const int blocks = (work.prefix + work.rows + KEY_BLOCK - 1) / KEY_BLOCK;
-    int v = 0;
-    for (; v + SCORE_VECTORS <= work.vectors; v += SCORE_VECTORS) score<SCORE_VECTORS>(work, v, blocks);
-    for (; v + 3 <= work.vectors; v += 3) score<3>(work, v, blocks);
-    for (; v < work.vectors; ++v) score<1>(work, v, blocks);
-
+    for (int block = 0; block < blocks; block += NEAR_BLOCKS) {
+        const int end = block + NEAR_BLOCKS < blocks ? block + NEAR_BLOCKS : blocks;
+        prefetch(work, block, end - block, blocks);
+        in_groups<SCORE_VECTORS>(work.vectors, [&]<int V>(int first) { score<V>(work, first, block, end); });
+    }
     float inverse[ATTENTION_VECTORS];
-    for (v = 0; v < work.vectors; ++v) inverse[v] = 1.0f / weigh(work, v, work.scores + v * work.score_stride);
-
-    for (v = 0; v + VALUE_VECTORS <= work.vectors; v += VALUE_VECTORS) all_columns<VALUE_VECTORS>(work, v, inverse);
-    if (v + 3 == work.vectors) return all_columns<3>(work, v, inverse);
-    if (v + 2 == work.vectors) return all_columns<2>(work, v, inverse);
-    for (; v < work.vectors; ++v) all_columns<1>(work, v, inverse);
+    for (int v = 0; v < work.vectors; ++v) inverse[v] = 1.0f / weigh(work, v, work.scores + v * work.score_stride);
+    in_groups<VALUE_VECTORS>(work.vectors, [&]<int V>(int first) { all_columns<V>(work, first, inverse); });
 }
 
 }  // namespace hydra::HYDRA_ISA
