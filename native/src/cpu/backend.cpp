@@ -24,7 +24,7 @@ void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions) {
     if (new_columns > columns) {
         reserve_rows(rows, HYDRA_MAX_ROWS, new_columns);
         for (int i = 0; i < count; ++i) {
-            reserve_rows(threads[i].row, 1, new_columns);
+            reserve_rows(threads[i].rows, ROW_GROUP, new_columns);
             threads[i].normed = allocate<float>(new_columns);
             if (!threads[i].product) {
                 threads[i].product = allocate<float>(2 * MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS);

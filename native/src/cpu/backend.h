@@ -22,7 +22,7 @@ struct Scratch {
         Aligned<QuantisedBlock> quantised;
     };
     struct PerThread {
-        Rows row;                            // one activation row, when every thread prepares it for itself
+        Rows rows;                           // up to ROW_GROUP activation rows, which the thread prepares for itself
         Aligned<float> normed;               // [columns]
         Aligned<float> product;              // [2][MAX_TILES][HYDRA_MAX_ROWS][TILE_ROWS]
         Aligned<float> scores;               // [ATTENTION_VECTORS][positions]

@@ -27,8 +27,8 @@ struct Block : Operation {
                 x = prepare_rows(worker, source, 0, count, quantised);
             }
         }
-        // A single row is prepared without waiting for the other threads, which may still read x where out is x.
-        if (count == 1 && skip == nullptr) worker.barrier();
+        // A few rows are prepared without waiting for the other threads, which may still read x where out is x.
+        if (count <= ROW_GROUP && out == source.x) worker.barrier();
         float* second = worker.own().product.get() + MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS;
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
                   worker.own().product.get(), [&](int64_t tile, float* values) {

@@ -34,14 +34,14 @@ struct RowSource {
     float epsilon;
 };
 
-// Prepares `rows` rows starting with row `first` for products with quantised (or not) weights. A single row is prepared
-// by each thread for itself, which is cheaper than waiting for another; several are shared out, and a barrier follows.
+// Prepares `rows` rows starting with row `first` for products with quantised (or not) weights. A few rows are prepared
+// by each thread for itself, which is cheaper than waiting for the others; many are shared out, and a barrier follows.
 // Both give the same bits.
 inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows, bool quantised) {
-    const bool alone = rows == 1;
-    Activations view = (alone ? worker.own().row : worker.scratch().rows).activations;
+    const bool alone = rows <= ROW_GROUP;
+    Activations view = (alone ? worker.own().rows : worker.scratch().rows).activations;
     view.padded_columns = (source.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS;
-    const int64_t begin = alone ? 0 : worker.begin(rows), end = alone ? 1 : worker.end(rows);
+    const int64_t begin = alone ? 0 : worker.begin(rows), end = alone ? rows : worker.end(rows);
     for (int64_t r = begin; r < end; ++r) {
         const float* row = source.x + (first + r) * source.columns;
         if (source.norm != nullptr) {

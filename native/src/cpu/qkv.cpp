@@ -15,6 +15,7 @@ struct Qkv : Operation {
     hydra_kv_pool* pool;
     int32_t layer;
     float* out;
+    const Kernels* kernels;
 
     void check() const override { rows->require_pages(*pool); }
 
@@ -31,29 +32,46 @@ struct Qkv : Operation {
         for (bool quantised : {false, true}) {
             if (need[quantised]) x = prepare_rows(worker, source, 0, count, quantised);
         }
-        // The three matrices' tiles are shared out as one list.
+        prefetch_slots(worker, count);
+        // The matrices' tiles are shared out as one list, KV head by KV head where tiles do not cross heads: then the
+        // thread that stores a head's keys and values is, as a rule, the one whose attention reads them.
+        const int groups = pool->head_size % TILE_ROWS == 0 ? pool->kv_heads : 1;
         const int64_t begin = worker.begin(tiles), end = worker.end(tiles);
         int64_t first = 0;
-        for (int part = 0; part < 3; ++part) {
-            const PackedMatrix& matrix = weights[part]->packed;
-            const int64_t from = std::clamp<int64_t>(begin - first, 0, matrix.tiles);
-            const int64_t to = std::clamp<int64_t>(end - first, 0, matrix.tiles);
-            for_tiles(worker, matrix, x, count, from, to, worker.own().product.get(),
-                      [&](int64_t tile, float* values) { finish(part, tile, values, count); });
-            first += matrix.tiles;
+        for (int group = 0; group < groups; ++group) {
+            for (int part = 0; part < 3; ++part) {
+                const PackedMatrix& matrix = weights[part]->packed;
+                const int64_t own = matrix.tiles / groups, shift = group * own - first;
+                const int64_t from = std::clamp<int64_t>(begin, first, first + own);
+                const int64_t to = std::clamp<int64_t>(end, first, first + own);
+                for_tiles(worker, matrix, x, count, from + shift, to + shift, worker.own().product.get(),
+                          [&](int64_t tile, float* values) { finish(part, tile, values, count); });
+                first += own;
+            }
+        }
+    }
+
+    // Asks for the memory that the thread's part of the keys and values goes to.
+    void prefetch_slots(const Worker& worker, int count) const {
+        for (int slot = rows->first; slot < rows->first + count; slot = (slot / KEY_BLOCK + 1) * KEY_BLOCK) {
+            const int32_t page = rows->sequence->pages[slot / HYDRA_PAGE_POSITIONS];
+            const int place = slot % HYDRA_PAGE_POSITIONS;
+            for (int64_t head = worker.begin(pool->kv_heads); head < worker.end(pool->kv_heads); ++head) {
+                const float* keys = pool->keys(page, layer, static_cast<int32_t>(head), place);
+                for (int d = 0; d < pool->head_size; ++d) __builtin_prefetch(keys + d * KEY_BLOCK, 1);
+            }
         }
     }
 
     void finish(int part, int64_t tile, float* values, int count) const {
         const int64_t n = tile * TILE_ROWS;
         const int lanes = lanes_of(weights[part]->packed, tile);
-        const int head_size = pool->head_size;
         for (int r = 0; r < count; ++r) {
             float* value = values + r * TILE_ROWS;
             if (biases[part] != nullptr) {
                 for (int l = 0; l < lanes; ++l) value[l] += biases[part][n + l];
             }
-            if (part < 2) rotate(value, static_cast<int>(n % head_size), lanes, rope->row(rows->positions[r]));
+            if (part < 2) rotate(value, static_cast<int>(n % pool->head_size), rope->row(rows->positions[r]));
             if (part == 0) {
                 float* target = out + r * weights[0]->packed.rows + n;
                 for (int l = 0; l < lanes; ++l) target[l] = value[l];
@@ -64,14 +82,13 @@ struct Qkv : Operation {
     }
 
     // Turns the pairs of neighbouring lanes; `column` is the first lane's place in its head.
-    void rotate(float* value, int column, int lanes, const float* angles) const {
-        for (int l = 0; l < lanes; l += 2) {
-            const float a = value[l], b = value[l + 1], cosine = angles[column], sine = angles[column + 1];
-            value[l] = a * cosine - b * sine;
-            value[l + 1] = b * cosine + a * sine;
-            column += 2;
-            if (column == pool->head_size) column = 0;
+    void rotate(float* value, int column, const float* angles) const {
+        float own[TILE_ROWS];
+        if (column + TILE_ROWS > pool->head_size) {
+            for (int l = 0; l < TILE_ROWS; ++l) own[l] = angles[(column + l) % pool->head_size];
+            angles = own - column;
         }
+        kernels->rotate(value, angles + column);
     }
 
     void keep(int part, int row, int64_t n, const float* value, int lanes) const {
@@ -137,5 +154,6 @@ hydra_status hydra_program_qkv(hydra_program* program, const hydra_rows* rows, c
         op.pool = pool;
         op.layer = layer;
         op.out = out->floats();
+        op.kernels = program->backend->kernels;
     });
 }

@@ -14,6 +14,7 @@
 #if defined(HYDRA_AVX512) || defined(HYDRA_AVX2)
 // GCC 12 takes the header's own "undefined" values for forgotten initialisers (GCC bug 105593).
 #pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
@@ -64,6 +65,14 @@ HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.
 HYDRA_INLINE F32 round_even(F32 a) {
     return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
+// Lanes 2i and 2i + 1 of a exchanged; both lane 2i; both lane 2i + 1.
+HYDRA_INLINE F32 swap_pairs(F32 a) { return {_mm512_permute_ps(a.v, 0xb1)}; }
+HYDRA_INLINE F32 even_lanes(F32 a) { return {_mm512_moveldup_ps(a.v)}; }
+HYDRA_INLINE F32 odd_lanes(F32 a) { return {_mm512_movehdup_ps(a.v)}; }
+// a - b in even lanes, a + b in odd ones.
+HYDRA_INLINE F32 sub_add(F32 a, F32 b) { return {_mm512_mask_sub_ps(_mm512_add_ps(a.v, b.v), 0x5555, a.v, b.v)}; }
+// Sum of whole numbers whose partial sums are all below 2^24 in magnitude: exact in any order.
+HYDRA_INLINE float sum_exact(F32 a) { return _mm512_reduce_add_ps(a.v); }
 // a * 2^n for whole n with -126 <= n <= 127.
 HYDRA_INLINE F32 scale2(F32 a, F32 n) {
     return {_mm512_mul_ps(a.v, _mm512_castsi512_ps(_mm512_slli_epi32(
@@ -125,6 +134,16 @@ HYDRA_INLINE F32 round_even(F32 x) {
     return {_mm256_round_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
             _mm256_round_ps(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
+HYDRA_INLINE F32 swap_pairs(F32 x) { return {_mm256_permute_ps(x.a, 0xb1), _mm256_permute_ps(x.b, 0xb1)}; }
+HYDRA_INLINE F32 even_lanes(F32 x) { return {_mm256_moveldup_ps(x.a), _mm256_moveldup_ps(x.b)}; }
+HYDRA_INLINE F32 odd_lanes(F32 x) { return {_mm256_movehdup_ps(x.a), _mm256_movehdup_ps(x.b)}; }
+HYDRA_INLINE F32 sub_add(F32 x, F32 y) { return {_mm256_addsub_ps(x.a, y.a), _mm256_addsub_ps(x.b, y.b)}; }
+HYDRA_INLINE float sum_exact(F32 x) {
+    const __m256 eight = _mm256_add_ps(x.a, x.b);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_permute_ps(four, 0x4e));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_permute_ps(four, 0xb1)));
+}
 HYDRA_INLINE __m256 power_of_two(__m256 n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
 }
@@ -180,6 +199,15 @@ HYDRA_INLINE F32 max(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] > b.v[i] ? a.v[i] : b
 HYDRA_INLINE F32 min(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
 HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { HYDRA_LANEWISE(__builtin_fmaf(a.v[i], b.v[i], c.v[i])); }
 HYDRA_INLINE F32 round_even(F32 a) { HYDRA_LANEWISE(__builtin_rintf(a.v[i])); }
+HYDRA_INLINE F32 swap_pairs(F32 a) { HYDRA_LANEWISE(a.v[i ^ 1]); }
+HYDRA_INLINE F32 even_lanes(F32 a) { HYDRA_LANEWISE(a.v[i & ~1]); }
+HYDRA_INLINE F32 odd_lanes(F32 a) { HYDRA_LANEWISE(a.v[i | 1]); }
+HYDRA_INLINE F32 sub_add(F32 a, F32 b) { HYDRA_LANEWISE(i % 2 == 0 ? a.v[i] - b.v[i] : a.v[i] + b.v[i]); }
+HYDRA_INLINE float sum_exact(F32 a) {
+    float total = 0;
+    for (int i = 0; i < LANES; ++i) total += a.v[i];
+    return total;
+}
 HYDRA_INLINE float power_of_two(float n) {
     union {
         uint32_t u;

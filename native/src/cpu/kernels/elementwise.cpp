@@ -24,28 +24,32 @@ HYDRA_INLINE void store_some(float* p, F32 a, int64_t count) {
     for (int64_t i = 0; i < count; ++i) p[i] = values[i];
 }
 
-HYDRA_INLINE F32 quants_of(F32 a, F32 scale) {
-    return max(min(round_even(div(a, scale)), broadcast(127.0f)), broadcast(-127.0f));
+// Whole numbers of magnitude 127 at most: a times `inverse`, rounded.
+HYDRA_INLINE F32 quants_of(F32 a, float inverse) {
+    return max(min(round_even(mul(a, broadcast(inverse))), broadcast(127.0f)), broadcast(-127.0f));
 }
 
-// Row `row` of a block from its 32 values. One that is not finite makes the scale NaN, so that the fault shows in every
-// output.
+// Row `row` of a block from its 32 values. Values that one float32 inverse cannot scale (all below 2^-119) count as
+// zeros. One that is not finite makes the scale NaN, so that the fault shows in every output.
 HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
+    constexpr float LEAST = 0x1p-119f;
     const float largest = float_of_bits(largest_magnitude(a, b));
     int8_t* quants = block.quants[row];
-    float scale = largest / 127.0f;
-    int32_t sum = 0;
-    if (scale > 0 && scale <= __FLT_MAX__) {
-        store_i8(quants, quants_of(a, broadcast(scale)));
-        store_i8(quants + LANES, quants_of(b, broadcast(scale)));
-        for (int i = 0; i < BLOCK_COLUMNS; ++i) sum += quants[i];
+    float scale = 0, sum = 0;
+    if (largest >= LEAST && largest <= __FLT_MAX__) {
+        const float inverse = 127.0f / largest;
+        const F32 low = quants_of(a, inverse), high = quants_of(b, inverse);
+        scale = largest / 127.0f;
+        sum = sum_exact(add(low, high));
+        store_i8(quants, low);
+        store_i8(quants + LANES, high);
     } else {
-        scale = scale == 0 ? 0.0f : __builtin_nanf("");
+        if (!(largest < LEAST)) scale = __builtin_nanf("");
         __builtin_memset(quants, 0, BLOCK_COLUMNS);
     }
     block.scales[row] = scale;
-    block.offsets[row] = -128 * sum;
-    block.sums[row] = scale * static_cast<float>(sum);
+    block.offsets[row] = -128 * static_cast<int32_t>(sum);
+    block.sums[row] = scale * sum;
 }
 
 }  // namespace
@@ -78,6 +82,11 @@ void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, flo
         const F32 value = mul(load_some(x + i, n - i), broadcast(scale));
         store_some(out + i, mul(value, load_some(weight + i, n - i)), n - i);
     }
+}
+
+void rotate(float* x, const float* angles) {
+    const F32 value = load(x), angle = load(angles);
+    store(x, sub_add(mul(value, even_lanes(angle)), mul(swap_pairs(value), odd_lanes(angle))));
 }
 
 void silu_mul(float* gate, const float* up, int64_t n) {

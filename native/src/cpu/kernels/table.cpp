@@ -14,6 +14,7 @@ const Kernels kernels = {
     {product_f32, product_f16, product_bf16, product_q8_0, product_q4_0, product_q4_1},
     prepare,
     rms_norm,
+    rotate,
     silu_mul,
     silu,
     attention,
