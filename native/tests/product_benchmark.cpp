@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "cpu/backend.h"
-#include "cpu/convert.h"
 #include "cpu/matrix.h"
+#include "program/convert.h"
 
 namespace hydra {
 namespace {

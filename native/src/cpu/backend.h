@@ -4,10 +4,10 @@
 #include <mutex>
 
 #include "cpu/kernels.h"
-#include "cpu/memory.h"
 #include "cpu/team.h"
 #include "hydra4j/backend.h"
 #include "hydra4j/sequence.h"
+#include "program/memory.h"
 
 namespace hydra {
 

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <vector>
 
-#include "cpu/convert.h"
 #include "cpu/weight_memory.h"
+#include "program/convert.h"
 #include "program/error.h"
 
 using hydra::guarded;

@@ -211,7 +211,8 @@ struct DeviceApi {
     hydra_status (*copy_out)(Device* device, void* target, const void* source, int64_t bytes);
 
     // Weights. source holds whole rows in the matrix's own type, row-major as in a GGUF file, on the host; row i
-    // becomes row first_row + i, or target_rows[i] (host, or null).
+    // becomes row first_row + i, or target_rows[i] (host, or null). Where the columns are not a multiple of a block
+    // type's 32, each row of source ends with a whole block, padded with zeros.
     int64_t (*matrix_bytes)(hydra_type type, int64_t rows, int64_t columns);
     hydra_status (*matrix_write)(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,
                                  const int32_t* target_rows, const void* source);
@@ -222,6 +223,10 @@ struct DeviceApi {
                                   const int32_t* ids);
 
     int64_t (*kv_page_bytes)(int32_t layers, int32_t kv_heads, int32_t head_size);
+    // One slot of a page, on the host: values [layers][kv_heads][2][head_size], keys before values. Not fast: for
+    // tests and for looking into a cache.
+    hydra_status (*kv_read)(Device* device, const KvView* kv, int32_t page, int32_t slot, float* values);
+    hydra_status (*kv_write)(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 
     hydra_status (*stream_create)(Device* device, Stream** out);
     void (*stream_destroy)(Stream* stream);

@@ -1,8 +1,8 @@
 // What is behind hydra_buffer and hydra_file.
 #pragma once
 
-#include "cpu/memory.h"
 #include "hydra4j/buffer.h"
+#include "program/memory.h"
 
 struct hydra_buffer {
     int64_t bytes;
