@@ -5,9 +5,11 @@
 #include "program/memory.h"
 
 struct hydra_buffer {
+    hydra_backend* backend;
     int64_t bytes;
-    hydra::Aligned<uint8_t> data;
+    hydra::Memory data;  // of the backend's device
 
+    // For that device alone.
     float* floats() { return reinterpret_cast<float*>(data.get()); }
     const float* floats() const { return reinterpret_cast<const float*>(data.get()); }
     const int32_t* ints() const { return reinterpret_cast<const int32_t*>(data.get()); }

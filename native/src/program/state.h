@@ -22,6 +22,17 @@ struct RowsState {
     uint64_t ancestors[HYDRA_MAX_ROWS];  // bit j: row i sees row j
 };
 
+// Makes the rows a chain behind position `first`; their tokens stay.
+inline void set_chain(RowsState& rows, int32_t first, int32_t count, int64_t generation) {
+    rows.count = count;
+    rows.first = first;
+    rows.generation = generation;
+    for (int32_t i = 0; i < count; ++i) {
+        rows.positions[i] = first + i;
+        rows.ancestors[i] = ~uint64_t{0} >> (63 - i);
+    }
+}
+
 struct TreeData {
     int32_t nodes;
     int32_t levels;  // depth of the deepest node
