@@ -3,7 +3,10 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "cuda/backend.h"
@@ -11,9 +14,9 @@
 
 namespace hydra::cuda {
 
-const DeviceApi& load_library(const char* path) {
-    HYDRA_REQUIRE(path != nullptr && path[0] == '/', "library is '%s', must be an absolute path",
-                  path == nullptr ? "" : path);
+namespace {
+
+const DeviceApi& open_library(const char* path) {
     if (access(path, F_OK) != 0) fail(HYDRA_UNAVAILABLE, "there is no CUDA library %s", path);
     // Never unloaded: the CUDA runtime in it lives until the process ends.
     void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -26,6 +29,19 @@ const DeviceApi& load_library(const char* path) {
         fail(HYDRA_UNAVAILABLE, "%s has interface version %d, this library needs %d: use libraries of the same build",
              path, api->version, DEVICE_API_VERSION);
     }
+    return *api;
+}
+
+}  // namespace
+
+const DeviceApi& load_library(const char* path) {
+    HYDRA_REQUIRE(path != nullptr && path[0] == '/', "library is '%s', must be an absolute path",
+                  path == nullptr ? "" : path);
+    static std::mutex mutex;
+    static std::map<std::string, const DeviceApi*> loaded;
+    std::lock_guard<std::mutex> lock(mutex);
+    const DeviceApi*& api = loaded[path];
+    if (api == nullptr) api = &open_library(path);
     return *api;
 }
 

@@ -5,8 +5,8 @@
 
 namespace hydra::cuda {
 
-// Loads the library, for good. Throws HYDRA_UNAVAILABLE with the reason where it cannot be loaded or is of another
-// build.
+// Loads the library, for good: a path that was loaded once means that library, even where the file is gone. Throws
+// HYDRA_UNAVAILABLE with the reason where it cannot be loaded or is of another build.
 const DeviceApi& load_library(const char* path);
 
 // Throws what a failed call left behind.
