@@ -85,7 +85,8 @@ struct Fiber {
 };
 
 struct Warp {
-    unsigned arrived, rounds;
+    unsigned arrived, left, rounds;
+    Site site;  // of those that have arrived
     // Two in turn: a lane may give again while another still reads what was given before.
     unsigned char given[2][WARP_LANES * GIVEN_BYTES];
 };
@@ -99,6 +100,7 @@ struct Machine {
     const char* kernel = "";
     void* shared = nullptr;
     unsigned threads = 0, current = 0, living = 0, at_barrier = 0;
+    Site barrier;  // of those at it
     bool failed = false;
     char message[512] = "";
 } machine;
@@ -117,7 +119,8 @@ void break_off(const char* what, Site site) {
 }
 
 bool same(const Site& a, const Site& b) {
-    return a.line() == b.line() && std::strcmp(a.file_name(), b.file_name()) == 0;
+    return a.line() == b.line() && a.column() == b.column() &&
+           (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
 void release_block_barrier() {
@@ -132,6 +135,7 @@ void enter() {
     (*machine.body)();
     machine.fibers[machine.current].state = State::DONE;
     --machine.living;
+    ++machine.warps[machine.current / WARP_LANES].left;
     release_block_barrier();
     leave();
 }
@@ -140,7 +144,7 @@ void enter() {
 void run_block(bool reversed) {
     machine.living = machine.threads;
     machine.at_barrier = 0;
-    for (Warp& warp : machine.warps) warp.arrived = warp.rounds = 0;
+    for (Warp& warp : machine.warps) warp.arrived = warp.left = warp.rounds = 0;
     for (unsigned i = 0; i < machine.threads; ++i) {
         Fiber& fiber = machine.fibers[i];
         fiber.stack.prepare(machine.stacks + i * STACK_BYTES, enter);
@@ -212,13 +216,10 @@ bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, co
 
 void block_barrier(Site site) {
     Fiber& fiber = machine.fibers[machine.current];
-    for (unsigned i = 0; i < machine.threads; ++i) {
-        const Fiber& other = machine.fibers[i];
-        if (other.state == State::AT_BLOCK_BARRIER && !same(other.site, site)) {
-            break_off("threads of the block wait at different barriers", site);
-        }
-        if (other.state == State::AT_BLOCK_BARRIER) break;
+    if (machine.at_barrier > 0 && !same(machine.barrier, site)) {
+        break_off("threads of the block wait at different barriers", site);
     }
+    machine.barrier = site;
     fiber.state = State::AT_BLOCK_BARRIER;
     fiber.site = site;
     ++machine.at_barrier;
@@ -230,13 +231,9 @@ const unsigned char* meet_warp(const void* mine, size_t bytes, Site site) {
     const unsigned index = machine.current / WARP_LANES, first = index * WARP_LANES;
     Warp& warp = machine.warps[index];
     unsigned char* given = warp.given[warp.rounds & 1];
-    for (unsigned i = first; i < first + WARP_LANES; ++i) {
-        const Fiber& other = machine.fibers[i];
-        if (other.state == State::DONE) break_off("a lane of the warp has left", site);
-        if (other.state == State::AT_WARP_BARRIER && !same(other.site, site)) {
-            break_off("lanes of the warp are at different collectives", site);
-        }
-    }
+    if (warp.left > 0) break_off("a lane of the warp has left", site);
+    if (warp.arrived > 0 && !same(warp.site, site)) break_off("lanes of the warp are at different collectives", site);
+    warp.site = site;
     std::memcpy(given + (machine.current - first) * GIVEN_BYTES, mine, bytes);
     Fiber& fiber = machine.fibers[machine.current];
     fiber.site = site;
