@@ -46,19 +46,19 @@ struct AddOne : Residual {
 hydra_status block(Stream* stream, const Block* arguments) {
     const MatrixView &linear = arguments->linear, &skip = arguments->skip;
     const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, linear.columns};
-    const auto* prepared = static_cast<const float*>(arguments->workspace);
-    hydra_status status = prepare_rows(stream, source, arguments->workspace);
+    const hydra_type skip_type = skip.data != nullptr ? skip.type : linear.type;
+    hydra_status status = prepare_rows(stream, source, arguments->workspace, {linear.type, skip_type});
     if (status != HYDRA_OK) return status;
     const Residual residual{arguments->x, arguments->linear_bias, arguments->skip_bias,
                             arguments->out + arguments->first_row * linear.rows, linear.rows};
     if (skip.data != nullptr && skip.type == linear.type) {
-        const ProductParts<2> work{source, prepared, 1, {}, {{linear, skip}}};
+        const ProductParts<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
         return launch_products(stream, "block_kernel", work, AddSkip{residual});
     }
-    const ProductParts<1> work{source, prepared, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
+    const ProductParts<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
     status = launch_products(stream, "block_linear_kernel", work, AddOne{residual});
     if (skip.data == nullptr || status != HYDRA_OK) return status;
-    const ProductParts<1> second{source, prepared, 1, {SKIP}, {{skip}}};
+    const ProductParts<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
     return launch_products(stream, "block_skip_kernel", second, AddOne{residual});
 }
 

@@ -13,10 +13,12 @@ namespace {
 
 constexpr int64_t MOST_BLOCKS = 512;
 constexpr int MERGE_WARPS = 8;
+constexpr int TILES = 2, COLUMNS = TILES * TILE_ROWS;  // that a block computes at once: one for each lane of a warp
+static_assert(COLUMNS == WARP);
 
 struct Work {
     RowSource source;
-    const float* prepared;
+    void* workspace;
     MatrixView weight;
     const float* bias;  // or null
     const int32_t* ids;
@@ -28,8 +30,8 @@ struct Work {
 };
 
 struct LmHeadShared {
-    ProductShared<1> product;
-    float tile[HYDRA_MAX_ROWS][TILE_ROWS];
+    ProductShared<1, TILES> product;
+    float tile[HYDRA_MAX_ROWS][COLUMNS];
     float values[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
     int32_t indices[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
 };
@@ -45,20 +47,21 @@ __global__ void __launch_bounds__(PRODUCT_THREADS) lm_head_kernel(Work work) {
         shared.indices[r][lane] = 0;
     }
     const MatrixView matrices[1] = {work.weight};
-    const int64_t tiles = tiles_of(work.weight.rows), vocabulary = work.weight.rows;
-    const int64_t end = tiles * (blockIdx.x + 1) / work.blocks;
-    for (int64_t tile = tiles * blockIdx.x / work.blocks; tile < end; ++tile) {
+    const int64_t groups = groups_of_tiles(work.weight, TILES), vocabulary = work.weight.rows;
+    const int64_t end = groups * (blockIdx.x + 1) / work.blocks;
+    for (int64_t group = groups * blockIdx.x / work.blocks; group < end; ++group) {
         // Ends with a barrier.
-        product_tile<type, 1>(
-            matrices, tile, work.prepared, rows, shared.product, [&](int r, int64_t n, const float(&values)[1][2]) {
-                for (int i = 0; i < 2 && n + i < vocabulary; ++i) {
-                    const float value = work.bias != nullptr ? values[0][i] + work.bias[n + i] : values[0][i];
-                    shared.tile[r][n % TILE_ROWS + i] = value;
-                    if (work.logits != nullptr) work.logits[r * vocabulary + n + i] = value;
-                }
-            });
-        const int64_t n = tile * TILE_ROWS + lane;
-        const bool offers = lane < TILE_ROWS && n < vocabulary;
+        product_tiles<type, 1, TILES>(matrices, group * TILES, work.workspace, rows, shared.product,
+                                      [&](int r, int64_t n, const float(&values)[1][2]) {
+                                          for (int i = 0; i < 2 && n + i < vocabulary; ++i) {
+                                              const float value =
+                                                  work.bias != nullptr ? values[0][i] + work.bias[n + i] : values[0][i];
+                                              shared.tile[r][n % COLUMNS + i] = value;
+                                              if (work.logits != nullptr) work.logits[r * vocabulary + n + i] = value;
+                                          }
+                                      });
+        const int64_t n = group * COLUMNS + lane;
+        const bool offers = n < vocabulary;
         for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
             WarpTop best{shared.values[r][lane], shared.indices[r][lane]};
             best.offer(k, offers ? shared.tile[r][lane] : 0.0f, static_cast<int32_t>(n), offers);
@@ -119,13 +122,12 @@ int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix) {
 hydra_status lm_head(Stream* stream, const LmHead* arguments) {
     const MatrixView& weight = arguments->weight;
     const RowSource source{arguments->rows, arguments->last_row_only, arguments->x, nullptr, 0, weight.columns};
-    hydra_status status = prepare_rows(stream, source, arguments->workspace);
+    hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
     if (status != HYDRA_OK) return status;
-    auto* prepared = static_cast<float*>(arguments->workspace);
-    float* values = prepared + product_workspace_bytes(weight.columns) / 4;
-    const int64_t blocks = std::min(MOST_BLOCKS, tiles_of(weight.rows));
+    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(weight.columns) / 4;
+    const int64_t blocks = std::min(MOST_BLOCKS, groups_of_tiles(weight, TILES));
     const Work work{source,
-                    prepared,
+                    arguments->workspace,
                     weight,
                     arguments->bias,
                     arguments->ids,

@@ -22,9 +22,9 @@ struct AddToResidual {
 
 hydra_status project(Stream* stream, const Project* arguments) {
     const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, arguments->weight.columns};
-    const hydra_status status = prepare_rows(stream, source, arguments->workspace);
+    const hydra_status status = prepare_rows(stream, source, arguments->workspace, {arguments->weight.type});
     if (status != HYDRA_OK) return status;
-    ProductParts<1> work{source, static_cast<const float*>(arguments->workspace), 1, {}, {{arguments->weight}}};
+    const ProductParts<1> work{source, arguments->workspace, 1, {}, {{arguments->weight}}};
     return launch_products(stream, "project_kernel", work,
                            AddToResidual{arguments->bias, arguments->residual, arguments->weight.rows});
 }

@@ -46,7 +46,8 @@ hydra_status qkv(Stream* stream, const Qkv* arguments) {
     const MatrixView* weights[3] = {&arguments->query, &arguments->key, &arguments->value};
     const RowSource source{arguments->rows,         false, arguments->x, arguments->norm, arguments->epsilon,
                            arguments->query.columns};
-    hydra_status status = prepare_rows(stream, source, arguments->workspace);
+    hydra_status status =
+        prepare_rows(stream, source, arguments->workspace, {weights[0]->type, weights[1]->type, weights[2]->type});
     const StoreQkv store{arguments->rows,  {arguments->query_bias, arguments->key_bias, arguments->value_bias},
                          arguments->rope,  arguments->kv,
                          arguments->layer, arguments->query.rows,
@@ -55,7 +56,7 @@ hydra_status qkv(Stream* stream, const Qkv* arguments) {
     bool done[3] = {};
     for (int first = 0; first < 3 && status == HYDRA_OK; ++first) {
         if (done[first]) continue;
-        ProductParts<1> work{source, static_cast<const float*>(arguments->workspace), 0, {}, {}};
+        ProductParts<1> work{source, arguments->workspace, 0, {}, {}};
         for (int part = first; part < 3; ++part) {
             if (weights[part]->type != weights[first]->type) continue;
             work.ids[work.parts] = part;

@@ -1,8 +1,8 @@
-// The packed layout of weight matrices, made for the matrix instruction mma.m16n8k16 and read by the plain kernels too.
+// The packed layout of weight matrices, made for the matrix instruction mma.m16n8k16 (mma.cuh).
 //
 // A matrix is cut into tiles of 16 rows (output rows) and these into blocks of 32 columns, both padded with zeros. A
 // block lies together so that each lane of a warp gets its part of two instructions in 16-byte loads. With lane = 4 g +
-// t, as the instruction's fragments have it (PTX ISA, mma.m16n8k16), a lane owns of rows g and g + 8 the eight columns
+// t, as the instruction's fragments have it, a lane owns of rows g and g + 8 the eight columns
 //   slot  0     1       2       3       4        5        6        7
 //   column 2t  2t + 1  2t + 8  2t + 9  2t + 16  2t + 17  2t + 24  2t + 25
 // Blocks [tile][block], then the scales [tile][block] of the block types:
@@ -17,6 +17,7 @@
 #pragma once
 
 #include "cuda/device.h"
+#include "cuda/mma.cuh"
 #include "cuda/platform.cuh"
 
 namespace hydra::cuda {
@@ -118,57 +119,66 @@ __device__ __forceinline__ float weight_at(const MatrixView& matrix, int64_t row
     }
 }
 
-// The lane's part of block `index` (tile * blocks + block) as float32: w[row half][slot].
-template <hydra_type type>
-__device__ __forceinline__ void load_block(const uint8_t* blocks, const uint8_t* scales, int64_t index, int lane,
-                                           float (&w)[2][BLOCK_SLOTS]) {
-    const uint8_t* block = blocks + index * block_bytes(type);
-    if constexpr (type == HYDRA_F32) {
+// The lane's part of block `index` (tile * blocks + block) of an F32 matrix: w[row half][slot].
+__device__ __forceinline__ void load_floats(const MatrixView& matrix, int64_t index, int lane,
+                                            float (&w)[2][BLOCK_SLOTS]) {
+    const uint8_t* block = matrix.data + index * block_bytes(HYDRA_F32);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            const float4 four = *reinterpret_cast<const float4*>(block + piece_offset(type, lane, i / 2, i % 2));
-            float* target = w[i / 2] + i % 2 * 4;
-            target[0] = four.x, target[1] = four.y, target[2] = four.z, target[3] = four.w;
+    for (int i = 0; i < 4; ++i) {
+        const float4 four = *reinterpret_cast<const float4*>(block + piece_offset(HYDRA_F32, lane, i / 2, i % 2));
+        float* target = w[i / 2] + i % 2 * 4;
+        target[0] = four.x, target[1] = four.y, target[2] = four.z, target[3] = four.w;
+    }
+}
+
+// The lane's part of a block as the left side of two matrix instructions (mma.cuh): a[i] are columns 16 i ... 16 i
+// + 15. Quants of block types are whole numbers in f16, to be scaled by row half.
+template <hydra_type type>
+struct Fragment {
+    uint32_t a[2][4];
+    float scale[2], minimum[2];
+
+    // Slots 2 i and 2 i + 1 of a row half.
+    __device__ __forceinline__ void set(int half, int i, uint32_t pair) { a[i / 2][i % 2 * 2 + half] = pair; }
+};
+
+template <hydra_type type>
+__device__ __forceinline__ Fragment<type> load_fragment(const MatrixView& matrix, int64_t index, int lane) {
+    Fragment<type> w;
+    const uint8_t* block = matrix.data + index * block_bytes(type);
+    const uint8_t* scales = matrix.data + tiles_of(matrix.rows) * blocks_of(matrix.columns) * block_bytes(type) +
+                            index * scale_bytes(type) + lane / 4 * (scale_bytes(type) / 8);
+    if constexpr (scale_bytes(type) > 0) {
+        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales);
+        for (int half = 0; half < 2; ++half) {
+            w.scale[half] = float_of_half(static_cast<uint16_t>(pair >> half * 16));
         }
-    } else if constexpr (type == HYDRA_F16 || type == HYDRA_BF16) {
+    }
+    if constexpr (type == HYDRA_Q4_1) {
+        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales + 4);
+        for (int half = 0; half < 2; ++half) {
+            w.minimum[half] = float_of_half(static_cast<uint16_t>(pair >> half * 16));
+        }
+    }
+    if constexpr (type == HYDRA_F16 || type == HYDRA_BF16) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            const uint4 eight = *reinterpret_cast<const uint4*>(block + piece_offset(type, lane, half, 0));
-            const uint32_t pairs[4] = {eight.x, eight.y, eight.z, eight.w};
-#pragma unroll
-            for (int slot = 0; slot < BLOCK_SLOTS; ++slot) {
-                const uint16_t bits = static_cast<uint16_t>(pairs[slot / 2] >> slot % 2 * 16);
-                w[half][slot] = type == HYDRA_F16 ? float_of_half(bits) : float_of_bfloat(bits);
-            }
+            const uint4 pairs = *reinterpret_cast<const uint4*>(block + piece_offset(type, lane, half, 0));
+            w.set(half, 0, pairs.x), w.set(half, 1, pairs.y), w.set(half, 2, pairs.z), w.set(half, 3, pairs.w);
         }
     } else if constexpr (type == HYDRA_Q8_0) {
         const uint4 all = *reinterpret_cast<const uint4*>(block + lane * 16);
-        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales + index * scale_bytes(type) + lane / 4 * 4);
         const uint32_t words[4] = {all.x, all.y, all.z, all.w};
 #pragma unroll
-        for (int i = 0; i < 2 * BLOCK_SLOTS; ++i) {
-            const int8_t quant = static_cast<int8_t>(words[i / 4] >> i % 4 * 8);
-            const float scale = float_of_half(static_cast<uint16_t>(pair >> i / 8 * 16));
-            w[i / 8][i % 8] = static_cast<float>(quant) * scale;
-        }
+        for (int i = 0; i < 8; ++i) w.set(i / 4, i % 4, halves_of_bytes(words[i / 2], i % 2));
     } else {
-        const uint2 both = *reinterpret_cast<const uint2*>(block + lane * 8);
-        const uint8_t* at = scales + index * scale_bytes(type) + lane / 4 * (scale_bytes(type) / 8);
-        const uint32_t pair = *reinterpret_cast<const uint32_t*>(at);
-        const uint32_t minima = type == HYDRA_Q4_1 ? *reinterpret_cast<const uint32_t*>(at + 4) : 0;
+        const uint2 words = *reinterpret_cast<const uint2*>(block + lane * 8);
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const uint32_t word = half == 0 ? both.x : both.y;
-            const float scale = float_of_half(static_cast<uint16_t>(pair >> half * 16));
-            const float minimum = float_of_half(static_cast<uint16_t>(minima >> half * 16));
-#pragma unroll
-            for (int slot = 0; slot < BLOCK_SLOTS; ++slot) {
-                const int quant = static_cast<int>(word >> quant_shift(slot) & 15);
-                w[half][slot] = type == HYDRA_Q4_0 ? static_cast<float>(quant - 8) * scale
-                                                   : fmaf(static_cast<float>(quant), scale, minimum);
-            }
+        for (int i = 0; i < 8; ++i) {
+            w.set(i / 4, i % 4, halves_of_quants(i < 4 ? words.x : words.y, i % 4, type == HYDRA_Q4_0));
         }
     }
+    return w;
 }
 
 }  // namespace hydra::cuda

@@ -13,7 +13,7 @@ using hydra::test::silu;
 constexpr float EPSILON = 1e-5f;
 
 // Relative error allowed beyond the weights' own rounding.
-double tolerance(hydra_type) { return 3e-6; }
+double tolerance(hydra_type type) { return type == HYDRA_F32 ? 3e-6 : 1e-5; }
 
 Doubles doubles(const Floats& values) { return Doubles(values.begin(), values.end()); }
 

@@ -104,6 +104,14 @@ inline unsigned __ballot_sync(unsigned, int predicate,
     return mask;
 }
 
+// Byte i of the result is byte (selector >> 4 i & 7) of b:a.
+inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t selector) {
+    const uint64_t both = static_cast<uint64_t>(b) << 32 | a;
+    uint32_t result = 0;
+    for (int i = 0; i < 4; ++i) result |= static_cast<uint32_t>(both >> (selector >> i * 4 & 7) * 8 & 0xff) << i * 8;
+    return result;
+}
+
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int __popc(unsigned value) { return __builtin_popcount(value); }
 inline int __popcll(unsigned long long value) { return __builtin_popcountll(value); }
