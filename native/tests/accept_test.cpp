@@ -31,12 +31,14 @@ struct Step {
           hidden(padded_rows(backend, hidden_values, WIDTH)),
           pending(poisoned(backend, WIDTH)),
           pending_rows(rows(pass.sequence)) {
+        std::vector<int32_t> entries;
         for (int i = 0; i < shape.nodes(); ++i) {
             tokens.push_back(random.below(kinds));
             answers.push_back(random.below(kinds));
-            best->ids[2 * i] = answers[i];
-            best->ids[2 * i + 1] = -9;
+            entries.push_back(answers[i]);
+            entries.push_back(-9);
         }
+        set_ids(best, entries);
         plant(pass, planted, tokens);
         for (int slot = 0; slot < LENGTH + shape.nodes(); ++slot) {
             cache.push_back(random.normal(slots.width()));
@@ -85,14 +87,14 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
         }
         // The hidden states of the path wait for the drafter.
         EXPECT_EQ(hydra_rows_count(step.pending_rows), count);
-        EXPECT_EQ(step.pending_rows->first, LENGTH);
+        EXPECT_EQ(step.pending_rows->state->first, LENGTH);
         Floats waiting;
         for (int32_t node : path) append(waiting, row_of(step.hidden_values, node, WIDTH));
         EXPECT_TRUE(same_bits(contents(step.pending, count * WIDTH), waiting));
         EXPECT_TRUE(untouched_behind(step.pending, count * WIDTH));
         for (int i = 0; i < count; ++i) {
-            EXPECT_EQ(step.pending_rows->positions[i], LENGTH + i);
-            EXPECT_EQ(step.pending_rows->ancestors[i], ~uint64_t{0} >> (63 - i));
+            EXPECT_EQ(step.pending_rows->state->positions[i], LENGTH + i);
+            EXPECT_EQ(step.pending_rows->state->ancestors[i], ~uint64_t{0} >> (63 - i));
         }
         longer += count > 2;
         ties += count > 1 && std::count(step.shape.depths.begin(), step.shape.depths.end(), count - 1) > 1;
@@ -123,7 +125,7 @@ TEST(Accept, AppendsToThePendingRowsThatEndThere) {
     must(hydra_buffer_write(step.pending, 0, waiting.data(), 5 * WIDTH * 4));
     step.run(true);
     EXPECT_EQ(hydra_rows_count(step.pending_rows), 9);
-    EXPECT_EQ(step.pending_rows->first, LENGTH - 5);
+    EXPECT_EQ(step.pending_rows->state->first, LENGTH - 5);
     Floats expected = waiting;
     append(expected, step.hidden_values);
     EXPECT_TRUE(same_bits(contents(step.pending, 9 * WIDTH), expected));
@@ -140,7 +142,7 @@ TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
         step.pending_rows->set_chain(first, count);
         step.run(true);
         EXPECT_EQ(hydra_rows_count(step.pending_rows), 40);
-        EXPECT_EQ(step.pending_rows->first, LENGTH);
+        EXPECT_EQ(step.pending_rows->state->first, LENGTH);
         EXPECT_TRUE(same_bits(contents(step.pending, 40 * WIDTH), step.hidden_values));
     }
 }
@@ -192,8 +194,8 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     const Backend backend = open_backend();
     Random random(5);
     Step step(backend, random, random_shape(random, 5), 1);
-    step.pass.rows->position_limit = 100;
-    step.pending_rows->position_limit = 99;
+    step.pass.rows->change().position_limit = 100;
+    step.pending_rows->change().position_limit = 99;
     must(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, step.hidden,
                               step.pending_rows, step.pending, 0));
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
@@ -205,7 +207,7 @@ TEST(Advance, CountsAllRowsAsVerified) {
     const Floats values = random.normal(17 * WIDTH);
     const Buffer hidden = padded_rows(backend, values, WIDTH), pending = poisoned(backend, WIDTH);
     const Top best = top(backend, 3);
-    best->ids[0] = 42;
+    set_ids(best, {42});
     for (bool last : {false, true}) {
         Pass pass(backend, 8);
         const Rows pending_rows = rows(pass.sequence);
@@ -219,7 +221,7 @@ TEST(Advance, CountsAllRowsAsVerified) {
         EXPECT_EQ(result.nodes, 17);
         EXPECT_EQ(result.emitted, 0);
         EXPECT_EQ(hydra_rows_count(pending_rows), 17);
-        EXPECT_EQ(pending_rows->first, 8);
+        EXPECT_EQ(pending_rows->state->first, 8);
         EXPECT_TRUE(same_bits(contents(pending, 17 * WIDTH), values));
         EXPECT_TRUE(untouched_behind(pending, 17 * WIDTH));
     }

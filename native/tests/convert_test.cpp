@@ -1,4 +1,4 @@
-#include "cpu/convert.h"
+#include "program/convert.h"
 
 #include <cmath>
 #include <cstring>

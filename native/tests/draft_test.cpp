@@ -23,10 +23,10 @@ TEST(Plant, MakesRowsOfTheNodes) {
         pass.run();
         EXPECT_EQ(hydra_rows_count(pass.rows), nodes);
         EXPECT_EQ(hydra_rows_tokens(pass.rows)[0], 77);
-        EXPECT_EQ(pass.rows->first, 31);
+        EXPECT_EQ(pass.rows->state->first, 31);
         for (int i = 0; i < nodes; ++i) {
-            EXPECT_EQ(pass.rows->positions[i], 31 + shape.depths[i]);
-            EXPECT_EQ(pass.rows->ancestors[i], planted->ancestors[i]);
+            EXPECT_EQ(pass.rows->state->positions[i], 31 + shape.depths[i]);
+            EXPECT_EQ(pass.rows->state->ancestors[i], planted->data->ancestors[i]);
         }
     }
 }
@@ -159,7 +159,7 @@ TEST(DraftInputs, ReadNothingForTokensThatTheEmbeddingDoesNotHave) {
     draft.tokens[1] = VOCABULARY;
     draft.tokens[2] = INT32_MAX;
     draft.tokens[3] = -1;
-    std::copy(draft.tokens.begin(), draft.tokens.end(), draft.pass.rows->tokens);
+    set_tokens(draft.pass.rows, draft.tokens);
     for (int level = 0; level < draft.shape.levels(); ++level) draft.expect_inputs(level, true);
 }
 
@@ -218,7 +218,8 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfOneRow) {
             const Shape& shape = draft.shape;
             for (int level = 0; level < shape.levels(); ++level) {
                 const Top candidates = top(backend, 7);
-                for (int i = 0; i < HYDRA_MAX_ROWS * 7; ++i) candidates->ids[i] = random.below(VOCABULARY);
+                const std::vector<int32_t> ids = random_tokens(random, HYDRA_MAX_ROWS * 7);
+                set_ids(candidates, ids);
                 Pass& pass = draft.pass;
                 hydra_program* created = nullptr;
                 must(hydra_program_create(backend, &created));
@@ -229,7 +230,7 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfOneRow) {
                 for (int i = 0; i < nodes; ++i) {
                     if (shape.depths[i] == level + 1) {
                         const auto parent = std::find(inner.begin(), inner.end(), shape.parents[i]) - inner.begin();
-                        draft.tokens[i] = candidates->ids[(row < 0 ? parent : row) * 7 + shape.ranks[i]];
+                        draft.tokens[i] = ids[(row < 0 ? parent : row) * 7 + shape.ranks[i]];
                     }
                     EXPECT_EQ(hydra_rows_tokens(pass.rows)[i], draft.tokens[i]) << "node " << i << ", level " << level;
                 }

@@ -1,3 +1,4 @@
+#include "cpu/kernels.h"
 #include "types.h"
 
 namespace hydra::test {

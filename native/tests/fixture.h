@@ -7,9 +7,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "cpu/sequence.h"
-#include "hydra4j/program.h"
+#include "program/backend.h"
 #include "program/program.h"
+#include "program/sequence.h"
 #include "reference.h"
 
 namespace hydra::test {
@@ -50,9 +50,20 @@ using Tree = Handle<hydra_tree, hydra_tree_destroy>;
 using Top = Handle<hydra_top, hydra_top_destroy>;
 using Program = Handle<hydra_program, hydra_program_destroy>;
 
+// The library whose CUDA backend is tested; null: the CPU's is.
+inline const char* cuda_library() { return std::getenv("HYDRA4J_CUDA_LIBRARY"); }
+
+// Ends a test of what only the CPU backend has.
+#define SKIP_ON_CUDA()                                                          \
+    do {                                                                        \
+        if (cuda_library() != nullptr) GTEST_SKIP() << "for the CPU's backend"; \
+    } while (0)
+
+// On CUDA threads and instruction set mean nothing.
 inline Backend open_backend(int threads = 1, const char* isa = "auto") {
     hydra_backend* out = nullptr;
-    must(hydra_backend_open_cpu(threads, isa, &out));
+    must(cuda_library() != nullptr ? hydra_backend_open_cuda(cuda_library(), 0, &out)
+                                   : hydra_backend_open_cpu(threads, isa, &out));
     return Backend(out);
 }
 
@@ -116,13 +127,20 @@ inline Floats values_of(const hydra_matrix* matrix) {
 }
 
 // Relative error allowed to a product with weights of the type, beyond their own rounding: F32 products are chains of
-// float32 additions, the others round the activations to 8 bits.
-inline double tolerance(hydra_type type) { return type == HYDRA_F32 ? 2e-6 : 1.2e-2; }
+// float32 additions, with the others the CPU rounds the activations to 8 bits.
+inline double tolerance(hydra_type type) { return type == HYDRA_F32 || cuda_library() != nullptr ? 2e-6 : 1.2e-2; }
 
 inline Top top(hydra_backend* backend, int k) {
     hydra_top* out = nullptr;
     must(hydra_top_create(backend, k, &out));
     return Top(out);
+}
+
+// Makes the first entries of a top these ids, as an LM head would leave them.
+inline void set_ids(hydra_top* top, const std::vector<int32_t>& ids) {
+    top->fetch();
+    std::copy(ids.begin(), ids.end(), top->ids);
+    top->memory.changed = true;
 }
 
 inline Pool pool(hydra_backend* backend, int layers, int kv_heads, int head_size, int pages) {
@@ -149,6 +167,11 @@ inline Rows rows(hydra_sequence* sequence) {
     return Rows(out);
 }
 
+// Makes the first rows' tokens these.
+inline void set_tokens(hydra_rows* rows, const std::vector<int32_t>& tokens) {
+    std::copy(tokens.begin(), tokens.end(), rows->change().tokens);
+}
+
 // Expects the refusal of an argument, with a message that has `part` in it.
 inline void expect_refused(hydra_status status, const std::string& part) {
     EXPECT_EQ(status, HYDRA_INVALID_ARGUMENT);
@@ -173,8 +196,8 @@ struct Pass {
         std::vector<int32_t> table(PAGES);
         for (int i = 0; i < PAGES; ++i) table[i] = (i * 5 + 7) % PAGES;
         if (with_pages) must(hydra_sequence_set_pages(sequence, table.data(), PAGES));
-        sequence->result.length = length;
-        sequence->result.root = 0;
+        sequence->change().result.length = length;
+        sequence->change().result.root = 0;
         rows = test::rows(sequence);
         hydra_program* recorded = nullptr;
         must(hydra_program_create(backend, &recorded));
@@ -188,10 +211,15 @@ struct Pass {
     void run() { must(hydra_program_run(program)); }
 };
 
-// Runs on every instruction set with 1, 2 and 3 threads and expects the same bits of all: run(backend) returns Floats.
+// Runs on every instruction set with 1, 2 and 3 threads, on CUDA once more, and expects the same bits of all:
+// run(backend) returns Floats.
 template <class Run>
 void expect_same_bits_everywhere(Run&& run) {
     const Floats expected = run(open_backend());
+    if (cuda_library() != nullptr) {
+        EXPECT_TRUE(same_bits(run(open_backend()), expected));
+        return;
+    }
     for (const std::string& isa : instruction_sets()) {
         for (int threads = 1; threads <= 3; ++threads) {
             EXPECT_TRUE(same_bits(run(open_backend(threads, isa.c_str())), expected)) << isa << ", " << threads;

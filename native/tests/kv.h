@@ -6,54 +6,31 @@
 namespace hydra::test {
 
 struct KvSlot {
-    const hydra_kv_pool* pool;
+    hydra_kv_pool* pool;
     const hydra_sequence* sequence;
 
-    float& key(int layer, int head, int slot, int column) const {
-        return pool->keys(page(slot), layer, head, slot % HYDRA_PAGE_POSITIONS)[column * KEY_BLOCK + slot % KEY_BLOCK];
-    }
-    float& value(int layer, int head, int slot, int column) const {
-        return pool->values(page(slot), layer, head, slot % HYDRA_PAGE_POSITIONS)[column];
-    }
-
     // [head_size] of one head.
-    Floats keys(int layer, int head, int slot) const {
-        Floats found;
-        for (int d = 0; d < pool->head_size; ++d) found.push_back(key(layer, head, slot, d));
-        return found;
-    }
-    Floats values(int layer, int head, int slot) const {
-        Floats found;
-        for (int d = 0; d < pool->head_size; ++d) found.push_back(value(layer, head, slot, d));
-        return found;
-    }
+    Floats keys(int layer, int head, int slot) const { return part(layer, head, slot, 0); }
+    Floats values(int layer, int head, int slot) const { return part(layer, head, slot, 1); }
 
     // Keys, then values, of all layers and heads.
     Floats all(int slot) const {
-        Floats found;
-        for (int layer = 0; layer < pool->layers; ++layer) {
-            for (int head = 0; head < pool->kv_heads; ++head) {
-                append(found, keys(layer, head, slot));
-                append(found, values(layer, head, slot));
-            }
-        }
+        Floats found(static_cast<size_t>(width()));
+        pool->read(page(slot), slot % HYDRA_PAGE_POSITIONS, found.data());
         return found;
     }
 
     // Sets all that all(slot) shows.
     void fill(int slot, const Floats& contents) const {
-        size_t i = 0;
-        for (int layer = 0; layer < pool->layers; ++layer) {
-            for (int head = 0; head < pool->kv_heads; ++head) {
-                for (int d = 0; d < pool->head_size; ++d) key(layer, head, slot, d) = contents[i++];
-                for (int d = 0; d < pool->head_size; ++d) value(layer, head, slot, d) = contents[i++];
-            }
-        }
+        pool->write(page(slot), slot % HYDRA_PAGE_POSITIONS, contents.data());
     }
 
     int64_t width() const { return int64_t{2} * pool->layers * pool->kv_heads * pool->head_size; }
 
   private:
+    Floats part(int layer, int head, int slot, int which) const {
+        return row_of(all(slot), (int64_t{layer} * pool->kv_heads + head) * 2 + which, pool->head_size);
+    }
     int32_t page(int slot) const { return sequence->pages[slot / HYDRA_PAGE_POSITIONS]; }
 };
 

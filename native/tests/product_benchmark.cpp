@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "cpu/backend.h"
-#include "cpu/convert.h"
 #include "cpu/matrix.h"
+#include "program/convert.h"
 
 namespace hydra {
 namespace {
@@ -90,15 +90,15 @@ struct Inputs {
 };
 
 struct Bench {
-    hydra_backend& backend;
+    CpuBackend& backend;
     const Weights& weights;
     std::vector<Inputs> inputs;
     std::vector<Aligned<float>> outputs;
     int rows = 0;  // 0: only reads
 
-    Bench(hydra_backend& opened, const Weights& set) : backend(opened), weights(set) {
+    Bench(CpuBackend& opened, const Weights& set) : backend(opened), weights(set) {
         for (const hydra_matrix* matrix : set.matrices) {
-            inputs.emplace_back(*opened.kernels, matrix->packed.type, matrix->packed.columns);
+            inputs.emplace_back(*opened.kernels, packed_of(matrix).type, packed_of(matrix).columns);
         }
         for (int t = 0; t < opened.team.threads(); ++t) {
             outputs.push_back(allocate<float>(MAX_TILES * MAX_ROWS * TILE_ROWS));
@@ -107,7 +107,7 @@ struct Bench {
 
     void pass(int thread) {
         for (size_t m = 0; m < weights.matrices.size(); ++m) {
-            const PackedMatrix& matrix = weights.matrices[m]->packed;
+            const PackedMatrix& matrix = packed_of(weights.matrices[m]);
             const int threads = backend.team.threads();
             const int64_t begin = matrix.tiles * thread / threads, end = matrix.tiles * (thread + 1) / threads;
             if (rows == 0) {
@@ -139,7 +139,7 @@ void measure(const char* isa, hydra_type type, int threads, int passes) {
     must(hydra_backend_open_cpu(threads, isa, &backend));
     for (const Model& model : MODELS) {
         const Weights weights(backend, type, model);
-        Bench bench(*backend, weights);
+        Bench bench(static_cast<CpuBackend&>(*backend), weights);
         // Interleaved and the least of each, since other work on the machine only ever adds time.
         double read = 1e9, product[std::size(ROWS)];
         std::fill(std::begin(product), std::end(product), 1e9);

@@ -14,7 +14,7 @@ struct Weights {
         matrix = test::matrix(backend, type, rows, columns, random.normal(rows * columns));
         values = values_of(matrix);
     }
-    const PackedMatrix& packed() const { return matrix->packed; }
+    const PackedMatrix& packed() const { return packed_of(matrix); }
 };
 
 // Prepared activation rows. What is behind them are NaN and quants of -1.
@@ -193,7 +193,8 @@ TEST_P(Product, OfTheGreatestWeightsAndActivationsIsExact) {
             double expected = 0;
             for (float value : weights) expected += static_cast<double>(value) * sign * 127;
             for (const std::string& isa : instruction_sets()) {
-                EXPECT_EQ(product(*find_kernels(isa.c_str()), matrix->packed, x)[0], expected) << isa << ", " << weight;
+                EXPECT_EQ(product(*find_kernels(isa.c_str()), packed_of(matrix), x)[0], expected)
+                    << isa << ", " << weight;
             }
         }
     }

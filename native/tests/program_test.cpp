@@ -39,7 +39,7 @@ TEST(Program, DoesNothingOverNoRows) {
     const Pool kv = pool(backend, 1, 2, 24, PAGES);
     const Rope angles = rope(backend, 24, 10);
     const Top best = top(backend, 2);
-    best->ids[0] = 7;
+    set_ids(best, {7});
     hydra_program* program = pass.program;
     const hydra_rows* none = pass.rows;
     must(hydra_program_embed(program, none, weight, out));

@@ -76,8 +76,8 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int first,
         const Doubles normed = rms_norm(Doubles(row.begin(), row.end()), layer.norm_values, EPSILON);
         Doubles query = product(values_of(layer.query), normed, layer.biases[0]);
         Doubles key = product(values_of(layer.key), normed, layer.biases[1]);
-        rotate(query, shape.head_size, frequencies, first + nodes->depths[r]);
-        rotate(key, shape.head_size, frequencies, first + nodes->depths[r]);
+        rotate(query, shape.head_size, frequencies, first + nodes->data->depths[r]);
+        rotate(key, shape.head_size, frequencies, first + nodes->data->depths[r]);
         append(queries, query);
         append(keys, key);
         append(values, product(values_of(layer.value), normed, layer.biases[2]));

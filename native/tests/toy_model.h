@@ -72,7 +72,7 @@ struct ToySession {
           logits(poisoned(made.backend, ToyModel::VOCABULARY)),
           best(top(made.backend, 3)),
           nodes(tree(made.backend, Shape{})) {
-        pass.sequence->result.root = -1;
+        pass.sequence->change().result.root = -1;
         hydra_program* out = nullptr;
         must(hydra_program_create(made.backend, &out));
         prefill = Program(out);

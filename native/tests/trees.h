@@ -74,7 +74,7 @@ inline void plant(const Pass& pass, const hydra_tree* tree, const std::vector<in
     const Program program(out);
     must(hydra_program_plant(program, tree, pass.rows));
     must(hydra_program_run(program));
-    std::copy(tokens.begin(), tokens.end(), pass.rows->tokens);
+    set_tokens(pass.rows, tokens);
 }
 
 }  // namespace hydra::test

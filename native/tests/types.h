@@ -1,9 +1,9 @@
 // Rows of every weight type, as bytes.
 #pragma once
 
-#include "cpu/convert.h"
-#include "cpu/half.h"
 #include "fixture.h"
+#include "program/convert.h"
+#include "program/half.h"
 
 namespace hydra::test {
 

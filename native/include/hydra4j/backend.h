@@ -1,5 +1,5 @@
-/* A backend: the device that runs programs, with its thread team. Thread-safe; programs of one backend run one at a
- * time. */
+/* A backend: the device that runs programs. Thread-safe; programs of one backend run one at a time. Everything that is
+ * made from a backend is used with things of the same backend only. */
 #ifndef HYDRA4J_BACKEND_H
 #define HYDRA4J_BACKEND_H
 
@@ -16,16 +16,37 @@ typedef struct hydra_backend hydra_backend;
  * HYDRA_UNAVAILABLE when the processor lacks it. All instruction sets give the same bits. */
 HYDRA_API hydra_status hydra_backend_open_cpu(int32_t threads, const char* isa, hydra_backend** out);
 
+/* Opens the CUDA backend on a device of compute capability 8.0 or higher. library: path of libhydra4j_cuda.so, which
+ * must be of the same build; no other place is searched. HYDRA_UNAVAILABLE with the reason where the library, the
+ * driver or the device is missing or does not fit. The library stays loaded. */
+HYDRA_API hydra_status hydra_backend_open_cuda(const char* library, int32_t device, hydra_backend** out);
+
+/* Number of CUDA devices; 1 or more. HYDRA_UNAVAILABLE with the reason where there is none. */
+HYDRA_API hydra_status hydra_cuda_devices(const char* library, int32_t* out);
+
+/* Describes a CUDA device in one line, without opening it: text [capacity], cut off where it is too long. */
+HYDRA_API hydra_status hydra_cuda_describe(const char* library, int32_t device, char* text, int32_t capacity);
+
 /* Closes the backend; null is allowed. Everything made from it must have been destroyed. */
 HYDRA_API void hydra_backend_close(hydra_backend* backend);
 
-/* Name of the instruction set in use: "avx512", "avx2" or "portable". Valid while the backend is open. */
+/* "cpu" or "cuda". */
+HYDRA_API const char* hydra_backend_kind(const hydra_backend* backend);
+
+/* The device in one line. Valid while the backend is open. */
+HYDRA_API const char* hydra_backend_description(const hydra_backend* backend);
+
+/* Bytes of the device's memory that are free now, and all of them. */
+HYDRA_API hydra_status hydra_backend_memory(hydra_backend* backend, int64_t* free_bytes, int64_t* total_bytes);
+
+/* Name of the instruction set in use: "avx512", "avx2" or "portable"; "" where the backend is not the CPU's. */
 HYDRA_API const char* hydra_backend_isa(const hydra_backend* backend);
 
+/* Size of the thread team; 0 where the backend is not the CPU's. */
 HYDRA_API int32_t hydra_backend_threads(const hydra_backend* backend);
 
-/* Best of `repeats` timings of all threads together reading `bytes` bytes of memory from first to last, in bytes per
- * second. */
+/* Best of `repeats` timings, in bytes per second: on the CPU of all threads together reading `bytes` bytes of memory
+ * from first to last, on CUDA of copying `bytes` bytes within the device, read and written ones counted. */
 HYDRA_API hydra_status hydra_backend_stream_rate(hydra_backend* backend, int64_t bytes, int32_t repeats, double* out);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Buffers: 64-byte aligned memory of the backend, and mapped files. */
+/* Buffers: 64-byte aligned memory of the backend's device, and mapped files. */
 #ifndef HYDRA4J_BUFFER_H
 #define HYDRA4J_BUFFER_H
 

@@ -32,7 +32,8 @@ HYDRA_API const int64_t* hydra_program_times(const hydra_program* program);
 /* The k best entries of each row, best first, equal values by smaller index: 1 <= k <= HYDRA_MAX_TOP. */
 HYDRA_API hydra_status hydra_top_create(hydra_backend* backend, int32_t k, hydra_top** out);
 HYDRA_API void hydra_top_destroy(hydra_top* top);
-/* ids [rows][k] and values [rows][k] of the last run. */
+/* ids [rows][k] and values [rows][k] of the last run; to be asked for again after each run, as it may be only then that
+ * they come from the device. The pointers stay the same; null where the device fails. */
 HYDRA_API const int32_t* hydra_top_ids(const hydra_top* top);
 HYDRA_API const float* hydra_top_values(const hydra_top* top);
 

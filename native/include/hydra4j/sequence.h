@@ -21,13 +21,13 @@ typedef struct hydra_rows hydra_rows;
 typedef struct hydra_tree hydra_tree;
 typedef struct hydra_rope hydra_rope;
 
-/* Keys and values (float32) of `layers` layers for `pages` pages. Address space is reserved, memory is taken as pages
- * are used. */
+/* Keys and values (float32) of `layers` layers for `pages` pages. On the CPU address space is reserved and memory is
+ * taken as pages are used; on CUDA the memory of all pages is taken at once. */
 HYDRA_API hydra_status hydra_kv_pool_create(hydra_backend* backend, int32_t layers, int32_t kv_heads, int32_t head_size,
                                             int32_t pages, hydra_kv_pool** out);
 HYDRA_API void hydra_kv_pool_destroy(hydra_kv_pool* pool);
 HYDRA_API int64_t hydra_kv_pool_page_bytes(const hydra_kv_pool* pool);
-/* Gives the memory of a page that no sequence uses any more back to the system; its contents become zero. */
+/* Says that no sequence uses a page any more; its contents are lost. The CPU gives its memory back to the system. */
 HYDRA_API hydra_status hydra_kv_pool_release(hydra_kv_pool* pool, int32_t page);
 
 /* Rotation angles: pair i of a head turns by position * frequencies[i] (float32 product), i < head_size / 2, 0 <=
@@ -59,8 +59,8 @@ HYDRA_API hydra_status hydra_sequence_rewind(hydra_sequence* sequence, int32_t l
 /* The last result; the pointer stays the same and valid until the sequence is destroyed. */
 HYDRA_API const hydra_step_result* hydra_sequence_result(const hydra_sequence* sequence);
 
-/* Rows of one pass over a sequence, none at first: for each a token, a position, a KV slot and the set of rows of this
- * pass that it sees. */
+/* Rows of one pass over a sequence, which outlives them, none at first: for each a token, a position, a KV slot and the
+ * set of rows of this pass that it sees. */
 HYDRA_API hydra_status hydra_rows_create(hydra_sequence* sequence, hydra_rows** out);
 HYDRA_API void hydra_rows_destroy(hydra_rows* rows);
 /* Makes the rows a chain of 1 to HYDRA_MAX_ROWS tokens behind the verified positions of the sequence. */

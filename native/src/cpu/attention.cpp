@@ -4,26 +4,25 @@
 
 #include <cmath>
 
+#include "cpu/kv_pool.h"
 #include "cpu/product.h"
-#include "hydra4j/program.h"
 
 namespace hydra {
 
 namespace {
 
-struct TreeAttention : Operation {
+struct AttentionTask : Task {
     const hydra_rows* rows;
     const float* query;
     int heads;
-    const hydra_kv_pool* pool;
+    const CpuKvPool* pool;
     int32_t layer;
     float* out;
 
-    void check() const override { rows->require_pages(*pool); }
+    bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
         const int count = rows->active();
-        if (count == 0) return;
         const int group = heads / pool->kv_heads;
         const int64_t per_head = int64_t{count} * group;
         const int64_t end = worker.end(per_head * pool->kv_heads);
@@ -39,12 +38,12 @@ struct TreeAttention : Operation {
     }
 
     void map_blocks(const Worker& worker, int kv_head, int count) const {
-        const int slots = rows->first + count;
+        const int slots = rows->state->first + count;
         for (int slot = 0; slot < slots; slot += KEY_BLOCK) {
             const int32_t page = rows->sequence->pages[slot / HYDRA_PAGE_POSITIONS];
             const int place = slot % HYDRA_PAGE_POSITIONS;
-            worker.own().keys[slot / KEY_BLOCK] = pool->keys(page, layer, kv_head, place);
-            worker.own().values[slot / KEY_BLOCK] = pool->values(page, layer, kv_head, place);
+            worker.own().keys[slot / KEY_BLOCK] = pool->keys_of(page, layer, kv_head, place);
+            worker.own().values[slot / KEY_BLOCK] = pool->values_of(page, layer, kv_head, place);
         }
     }
 
@@ -58,9 +57,9 @@ struct TreeAttention : Operation {
             const int64_t row = v / group, head = kv_head * group + v % group;
             queries[v - begin] = query + (row * heads + head) * head_size;
             outputs[v - begin] = out + (row * heads + head) * head_size;
-            ancestors[v - begin] = rows->ancestors[row];
+            ancestors[v - begin] = rows->state->ancestors[row];
         }
-        worker.kernels().attention({head_size, static_cast<int>(pool->value_stride), rows->first, count,
+        worker.kernels().attention({head_size, static_cast<int>(pool->value_stride), rows->state->first, count,
                                     worker.own().keys.get(), worker.own().values.get(), static_cast<int>(end - begin),
                                     queries, ancestors, outputs, 1.0f / std::sqrt(static_cast<float>(head_size)),
                                     worker.own().scores.get(), worker.scratch().positions});
@@ -69,24 +68,16 @@ struct TreeAttention : Operation {
 
 }  // namespace
 
-}  // namespace hydra
-
-hydra_status hydra_program_attention(hydra_program* program, const hydra_rows* rows, const hydra_buffer* query,
-                                     int32_t heads, const hydra_kv_pool* pool, int32_t layer, hydra_buffer* out) {
-    return hydra::guarded("hydra_program_attention", [&] {
-        HYDRA_REQUIRE(program && rows && pool, "an argument is null");
-        HYDRA_REQUIRE(heads >= 1 && heads % pool->kv_heads == 0, "heads is %d, must be a multiple of %d KV heads",
-                      heads, pool->kv_heads);
-        HYDRA_REQUIRE(layer >= 0 && layer < pool->layers, "layer is %d, must be from 0 to %d", layer, pool->layers - 1);
-        hydra::require_floats(query, HYDRA_MAX_ROWS, int64_t{heads} * pool->head_size, "query");
-        hydra::require_floats(out, HYDRA_MAX_ROWS, int64_t{heads} * pool->head_size, "out");
-        program->record<hydra::TreeAttention>(0, rows->sequence->capacity() + 2 * hydra::KEY_BLOCK);
-        auto& op = static_cast<hydra::TreeAttention&>(*program->operations.back());
-        op.rows = rows;
-        op.query = query->floats();
-        op.heads = heads;
-        op.pool = pool;
-        op.layer = layer;
-        op.out = out->floats();
-    });
+std::unique_ptr<Task> task_of(const Attention& operation, CpuProgram& program) {
+    program.reserve(0, operation.rows->sequence->capacity() + 2 * KEY_BLOCK);
+    auto task = std::make_unique<AttentionTask>();
+    task->rows = operation.rows;
+    task->query = operation.query->floats();
+    task->heads = operation.heads;
+    task->pool = static_cast<const CpuKvPool*>(operation.pool);
+    task->layer = operation.layer;
+    task->out = operation.out->floats();
+    return task;
 }
+
+}  // namespace hydra

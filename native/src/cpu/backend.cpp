@@ -1,9 +1,14 @@
 #include "cpu/backend.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
 #include "cpu/attention.h"
+#include "cpu/kv_pool.h"
+#include "cpu/matrix.h"
+#include "cpu/program.h"
 #include "program/error.h"
 
 namespace hydra {
@@ -45,7 +50,7 @@ void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions) {
 namespace {
 
 struct StreamTask {
-    hydra_backend* backend;
+    const Kernels* kernels;
     const uint8_t* data;
     int64_t bytes;  // of each thread, a multiple of 64
     std::atomic<uint64_t> sum{0};
@@ -53,10 +58,67 @@ struct StreamTask {
 
 void stream(void* context, int thread) {
     auto* task = static_cast<StreamTask*>(context);
-    task->sum += task->backend->kernels->read(task->data + thread * task->bytes, task->bytes);
+    task->sum += task->kernels->read(task->data + thread * task->bytes, task->bytes);
 }
 
 }  // namespace
+
+CpuBackend::CpuBackend(int count, const Kernels* table)
+    : kernels(table), team(count), description_(std::string(table->name) + ", " + std::to_string(count) + " threads") {
+    scratch.threads.reset(new Scratch::PerThread[count]);
+}
+
+void CpuBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    *free_bytes = sysconf(_SC_AVPHYS_PAGES) * page;
+    *total_bytes = sysconf(_SC_PHYS_PAGES) * page;
+}
+
+double CpuBackend::stream_rate(int64_t bytes, int repeats) {
+    std::lock_guard<std::mutex> lock(mutex);
+    const int count = team.threads();
+    StreamTask task{kernels, nullptr, bytes / count / 64 * 64};
+    Aligned<uint8_t> data = hydra::allocate<uint8_t>(bytes);
+    task.data = data.get();
+    double best = 0;
+    for (int i = 0; i <= repeats; ++i) {
+        auto begin = std::chrono::steady_clock::now();
+        team.run(stream, &task);
+        std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+        if (i > 0) best = std::max(best, static_cast<double>(task.bytes * count) / seconds.count());
+    }
+    // The sum of zeros is zero: reading it here keeps the loops from being removed.
+    return best + static_cast<double>(task.sum.load());
+}
+
+Memory CpuBackend::allocate(int64_t bytes) {
+    Aligned<uint8_t> owned = hydra::allocate<uint8_t>(bytes);
+    uint8_t* data = owned.get();
+    return Memory(std::shared_ptr<uint8_t[]>(std::move(owned)), data);
+}
+
+void CpuBackend::copy_in(void* target, const void* source, int64_t bytes) {
+    std::memcpy(target, source, static_cast<size_t>(bytes));
+}
+
+void CpuBackend::copy_out(void* target, const void* source, int64_t bytes) {
+    std::memcpy(target, source, static_cast<size_t>(bytes));
+}
+
+Mirror CpuBackend::mirror(int64_t bytes) {
+    const Memory memory = allocate(bytes);
+    return {memory, memory, bytes, false};
+}
+
+std::unique_ptr<hydra_matrix> CpuBackend::matrix(hydra_type type, int64_t rows, int64_t columns) {
+    return std::make_unique<CpuMatrix>(this, type, rows, columns);
+}
+
+std::unique_ptr<hydra_kv_pool> CpuBackend::kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) {
+    return std::make_unique<CpuKvPool>(this, layers, kv_heads, head_size, pages);
+}
+
+std::unique_ptr<hydra_program> CpuBackend::program() { return std::make_unique<CpuProgram>(this); }
 
 }  // namespace hydra
 
@@ -68,37 +130,9 @@ hydra_status hydra_backend_open_cpu(int32_t threads, const char* isa, hydra_back
         HYDRA_REQUIRE(name == "auto" || name == "avx512" || name == "avx2" || name == "portable",
                       "isa is '%s', must be auto, avx512, avx2 or portable", isa);
         const hydra::Kernels* kernels = name == "auto" ? hydra::best_kernels() : hydra::find_kernels(isa);
-        if (kernels == nullptr)
+        if (kernels == nullptr) {
             hydra::fail(HYDRA_UNAVAILABLE, "this processor does not have the instruction set %s", isa);
-        *out = new hydra_backend(threads, kernels);
-    });
-}
-
-void hydra_backend_close(hydra_backend* backend) { delete backend; }
-
-const char* hydra_backend_isa(const hydra_backend* backend) { return backend == nullptr ? "" : backend->kernels->name; }
-
-int32_t hydra_backend_threads(const hydra_backend* backend) { return backend == nullptr ? 0 : backend->team.threads(); }
-
-hydra_status hydra_backend_stream_rate(hydra_backend* backend, int64_t bytes, int32_t repeats, double* out) {
-    return hydra::guarded("hydra_backend_stream_rate", [&] {
-        HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
-        HYDRA_REQUIRE(bytes >= 65536 && bytes <= (int64_t{1} << 40), "bytes is %lld, must be from 65536 to 2^40",
-                      static_cast<long long>(bytes));
-        HYDRA_REQUIRE(repeats >= 1, "repeats is %d, must be positive", repeats);
-        std::lock_guard<std::mutex> lock(backend->mutex);
-        const int threads = backend->team.threads();
-        hydra::StreamTask task{backend, nullptr, bytes / threads / 64 * 64};
-        hydra::Aligned<uint8_t> data = hydra::allocate<uint8_t>(bytes);
-        task.data = data.get();
-        double best = 0;
-        for (int i = 0; i <= repeats; ++i) {
-            auto begin = std::chrono::steady_clock::now();
-            backend->team.run(hydra::stream, &task);
-            std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-            if (i > 0) best = std::max(best, static_cast<double>(task.bytes * threads) / seconds.count());
         }
-        // The sum of zeros is zero: reading it here keeps the loops from being removed.
-        *out = best + static_cast<double>(task.sum.load());
+        *out = new hydra::CpuBackend(threads, kernels);
     });
 }

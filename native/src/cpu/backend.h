@@ -1,13 +1,9 @@
 // The CPU backend: instruction set, thread team, and the scratch memory that operations share.
 #pragma once
 
-#include <mutex>
-
 #include "cpu/kernels.h"
-#include "cpu/memory.h"
 #include "cpu/team.h"
-#include "hydra4j/backend.h"
-#include "hydra4j/sequence.h"
+#include "program/backend.h"
 
 namespace hydra {
 
@@ -33,14 +29,30 @@ struct Scratch {
     int64_t columns = 0, positions = 0;
 };
 
-}  // namespace hydra
+struct CpuBackend : hydra_backend {
+    CpuBackend(int count, const Kernels* table);
 
-struct hydra_backend {
-    hydra_backend(int threads, const hydra::Kernels* table) : kernels(table), team(threads) {
-        scratch.threads.reset(new hydra::Scratch::PerThread[threads]);
-    }
-    const hydra::Kernels* kernels;
-    hydra::Team team;
-    std::mutex mutex;  // held while a program runs or scratch grows
-    hydra::Scratch scratch;
+    const char* kind() const override { return "cpu"; }
+    const std::string& description() const override { return description_; }
+    const char* isa() const override { return kernels->name; }
+    int threads() const override { return team.threads(); }
+    void memory(int64_t* free_bytes, int64_t* total_bytes) override;
+    double stream_rate(int64_t bytes, int repeats) override;
+
+    Memory allocate(int64_t bytes) override;
+    void copy_in(void* target, const void* source, int64_t bytes) override;
+    void copy_out(void* target, const void* source, int64_t bytes) override;
+    Mirror mirror(int64_t bytes) override;
+    std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) override;
+    std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) override;
+    std::unique_ptr<hydra_program> program() override;
+
+    const Kernels* kernels;
+    Team team;
+    Scratch scratch;
+
+  private:
+    std::string description_;
 };
+
+}  // namespace hydra

@@ -1,22 +1,22 @@
 // RMSNorm + gate and up products + SiLU.
 #include "cpu/product.h"
-#include "hydra4j/program.h"
 
 namespace hydra {
 
 namespace {
 
-struct GateUp : Operation {
+struct GateUpTask : Task {
     const hydra_rows* rows;
     RowSource source;
-    const hydra_matrix* gate;
-    const hydra_matrix* up;
+    const PackedMatrix* gate;
+    const PackedMatrix* up;
     float* out;
+
+    bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
         const int count = rows->active();
-        if (count == 0) return;
-        const PackedMatrix &first = gate->packed, &second = up->packed;
+        const PackedMatrix &first = *gate, &second = *up;
         Activations x{};
         for (bool quantised : {false, true}) {
             if (is_quantised(first.type) == quantised || is_quantised(second.type) == quantised) {
@@ -47,26 +47,16 @@ struct GateUp : Operation {
 
 }  // namespace
 
-}  // namespace hydra
-
-hydra_status hydra_program_gate_up(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
-                                   const hydra_buffer* norm, float epsilon, const hydra_matrix* gate,
-                                   const hydra_matrix* up, hydra_buffer* out) {
-    return hydra::guarded("hydra_program_gate_up", [&] {
-        HYDRA_REQUIRE(program && rows && gate, "an argument is null");
-        const int64_t hidden = gate->packed.columns;
-        hydra::require_shape(up, gate->packed.rows, hidden, "up");
-        hydra::require_floats(x, HYDRA_MAX_ROWS, hidden, "x");
-        hydra::require_floats(norm, 1, hidden, "norm");
-        hydra::require_floats(out, HYDRA_MAX_ROWS, gate->packed.rows, "out");
-        HYDRA_REQUIRE(x != out, "out must not be x");
-        HYDRA_REQUIRE(epsilon > 0, "epsilon is %g, must be positive", static_cast<double>(epsilon));
-        program->record<hydra::GateUp>(hidden, 0);
-        auto& op = static_cast<hydra::GateUp&>(*program->operations.back());
-        op.rows = rows;
-        op.source = {x->floats(), hidden, norm->floats(), epsilon};
-        op.gate = gate;
-        op.up = up;
-        op.out = out->floats();
-    });
+std::unique_ptr<Task> task_of(const GateUp& operation, CpuProgram& program) {
+    const int64_t hidden = operation.gate->columns;
+    program.reserve(hidden, 0);
+    auto task = std::make_unique<GateUpTask>();
+    task->rows = operation.rows;
+    task->source = {operation.x->floats(), hidden, operation.norm->floats(), operation.epsilon};
+    task->gate = &packed_of(operation.gate);
+    task->up = &packed_of(operation.up);
+    task->out = operation.out->floats();
+    return task;
 }
+
+}  // namespace hydra

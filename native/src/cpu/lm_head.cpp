@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "cpu/product.h"
-#include "hydra4j/program.h"
 
 namespace hydra {
 
@@ -32,22 +31,23 @@ struct Best {
     }
 };
 
-struct LmHead : Operation {
+struct LmHeadTask : Task {
     const hydra_rows* rows;
     bool last_row_only;
     RowSource source;
-    const hydra_matrix* weight;
+    const PackedMatrix* weight;
     const float* bias;
     const int32_t* ids;
     hydra_top* top;
     float* logits;
     std::unique_ptr<Best[]> best;  // [threads][HYDRA_MAX_ROWS]
 
+    bool idle() const override { return rows->active() == 0; }
+
     void run(const Worker& worker) override {
         const int active = rows->active();
-        if (active == 0) return;
         const int first = last_row_only ? active - 1 : 0, count = active - first, k = top->k;
-        const PackedMatrix& matrix = weight->packed;
+        const PackedMatrix& matrix = *weight;
         const Activations x = prepare_rows(worker, source, first, count, is_quantised(matrix.type));
         Best* own = best.get() + worker.thread * HYDRA_MAX_ROWS;
         for (int r = 0; r < count; ++r) own[r].clear(k);
@@ -92,34 +92,19 @@ struct LmHead : Operation {
 
 }  // namespace
 
-}  // namespace hydra
-
-hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_row_only,
-                                   const hydra_buffer* x, const hydra_matrix* weight, const hydra_buffer* bias,
-                                   const hydra_buffer* ids, hydra_top* top, hydra_buffer* logits) {
-    return hydra::guarded("hydra_program_lm_head", [&] {
-        HYDRA_REQUIRE(program && rows && weight && top, "an argument is null");
-        const int64_t vocabulary = weight->packed.rows;
-        hydra::require_floats(x, HYDRA_MAX_ROWS, weight->packed.columns, "x");
-        if (bias) hydra::require_floats(bias, 1, vocabulary, "bias");
-        if (ids) hydra::require_floats(ids, 1, vocabulary, "ids");
-        if (logits) hydra::require_floats(logits, last_row_only ? 1 : HYDRA_MAX_ROWS, vocabulary, "logits");
-        HYDRA_REQUIRE(x != logits, "logits must not be x");
-        HYDRA_REQUIRE(top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", top->k,
-                      static_cast<long long>(vocabulary));
-        for (int64_t i = 0; ids && i < vocabulary; ++i) {
-            HYDRA_REQUIRE(ids->ints()[i] >= 0, "entry %lld of ids is %d", static_cast<long long>(i), ids->ints()[i]);
-        }
-        program->record<hydra::LmHead>(weight->packed.columns, 0);
-        auto& op = static_cast<hydra::LmHead&>(*program->operations.back());
-        op.rows = rows;
-        op.last_row_only = last_row_only != 0;
-        op.source = {x->floats(), weight->packed.columns, nullptr, 0};
-        op.weight = weight;
-        op.bias = bias ? bias->floats() : nullptr;
-        op.ids = ids ? ids->ints() : nullptr;
-        op.top = top;
-        op.logits = logits ? logits->floats() : nullptr;
-        op.best.reset(new hydra::Best[program->backend->team.threads() * HYDRA_MAX_ROWS]);
-    });
+std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program) {
+    program.reserve(operation.weight->columns, 0);
+    auto task = std::make_unique<LmHeadTask>();
+    task->rows = operation.rows;
+    task->last_row_only = operation.last_row_only;
+    task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
+    task->weight = &packed_of(operation.weight);
+    task->bias = floats_of(operation.bias);
+    task->ids = operation.ids != nullptr ? operation.ids->ints() : nullptr;
+    task->top = operation.top;
+    task->logits = operation.logits != nullptr ? operation.logits->floats() : nullptr;
+    task->best.reset(new Best[program.cpu.team.threads() * HYDRA_MAX_ROWS]);
+    return task;
 }
+
+}  // namespace hydra

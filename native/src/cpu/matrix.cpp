@@ -5,17 +5,12 @@
 #include <cstring>
 #include <vector>
 
-#include "cpu/convert.h"
 #include "cpu/weight_memory.h"
-#include "program/error.h"
-
-using hydra::guarded;
+#include "program/convert.h"
 
 namespace hydra {
 
 namespace {
-
-constexpr int64_t MAX_EXTENT = int64_t{1} << 24;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -95,8 +90,10 @@ void unpack_row(const PackedMatrix& matrix, int64_t row, uint8_t* target) {
 
 int64_t packed_row_bytes(const PackedMatrix& matrix) { return bytes_of(matrix.type, 1, matrix.padded_columns); }
 
-hydra_matrix* create(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns) {
-    PackedMatrix packed{};
+}  // namespace
+
+CpuMatrix::CpuMatrix(hydra_backend* owner, hydra_type its_type, int64_t its_rows, int64_t its_columns)
+    : hydra_matrix(owner, its_type, its_rows, its_columns), packed{} {
     packed.type = type;
     packed.rows = rows;
     packed.columns = columns;
@@ -104,10 +101,8 @@ hydra_matrix* create(hydra_backend* backend, hydra_type type, int64_t rows, int6
     packed.tiles = round_up(rows, TILE_ROWS) / TILE_ROWS;
     packed.tile_bytes = is_quantised(type) ? BlockLayout(packed).tile_bytes()
                                            : packed.padded_columns * TILE_ROWS * facts_of(type).bytes;
-    auto matrix = std::make_unique<hydra_matrix>();
-    matrix->backend = backend;
-    matrix->memory = allocate_weights(packed.tiles * packed.tile_bytes);
-    packed.data = matrix->memory.get();
+    memory = allocate_weights(packed.tiles * packed.tile_bytes);
+    packed.data = memory.get();
     if (type == HYDRA_Q8_0 || type == HYDRA_Q4_0) {
         // The quants of zero, not of the lowest value.
         const int64_t scale_bytes = BlockLayout(packed).half_bytes;
@@ -116,25 +111,31 @@ hydra_matrix* create(hydra_backend* backend, hydra_type type, int64_t rows, int6
                         static_cast<size_t>(packed.tile_bytes - scale_bytes));
         }
     }
-    matrix->packed = packed;
-    return matrix.release();
 }
 
-void require_target_rows(const PackedMatrix& matrix, int64_t first_row, int64_t count, const int32_t* target_rows) {
-    if (target_rows == nullptr) {
-        HYDRA_REQUIRE(first_row >= 0 && first_row <= matrix.rows && count <= matrix.rows - first_row,
-                      "first_row %lld and count %lld leave the matrix of %lld rows", static_cast<long long>(first_row),
-                      static_cast<long long>(count), static_cast<long long>(matrix.rows));
-        return;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-        HYDRA_REQUIRE(target_rows[i] >= 0 && target_rows[i] < matrix.rows,
-                      "target_rows[%lld] is %d, the matrix has %lld rows", static_cast<long long>(i), target_rows[i],
-                      static_cast<long long>(matrix.rows));
+void CpuMatrix::write(int64_t first_row, int64_t count, const int32_t* target_rows, const uint8_t* source) {
+    // Two columns of BF16 lie together, so that a last single one needs its padding.
+    const bool odd = type == HYDRA_BF16 && columns % 2 != 0;
+    const int64_t present = odd ? columns + 1 : block_columns(type, columns);
+    const int64_t row_bytes = bytes_of(type, 1, block_columns(type, columns));
+    std::vector<uint8_t> padded(odd ? static_cast<size_t>(row_bytes + 2) : 0);
+    for (int64_t i = 0; i < count; ++i, source += row_bytes) {
+        const uint8_t* row = source;
+        if (odd) row = static_cast<const uint8_t*>(std::memcpy(padded.data(), source, static_cast<size_t>(row_bytes)));
+        pack_row(packed, target_rows == nullptr ? first_row + i : target_rows[i], present, row);
     }
 }
 
-}  // namespace
+void CpuMatrix::read(int64_t row, float* values) const { read_row(packed, row, values); }
+
+void CpuMatrix::gather(const hydra_matrix& source, const int32_t* ids) {
+    const PackedMatrix& from = packed_of(&source);
+    std::vector<uint8_t> row(static_cast<size_t>(packed_row_bytes(from)));
+    for (int64_t i = 0; i < rows; ++i) {
+        unpack_row(from, ids[i], row.data());
+        pack_row(packed, i, from.padded_columns, row.data());
+    }
+}
 
 void read_row(const PackedMatrix& matrix, int64_t row, float* values) {
     thread_local std::vector<uint8_t> bytes;
@@ -148,91 +149,3 @@ void read_row(const PackedMatrix& matrix, int64_t row, float* values) {
 }
 
 }  // namespace hydra
-
-hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns,
-                                 hydra_matrix** out) {
-    return guarded("hydra_matrix_create", [&] {
-        HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
-        HYDRA_REQUIRE(hydra::product_index(type) >= 0, "type is %s, must be F32, F16, BF16, Q8_0, Q4_0 or Q4_1",
-                      hydra::facts_of(type).name);
-        HYDRA_REQUIRE(rows >= 1 && rows <= hydra::MAX_EXTENT, "rows is %lld, must be 1 to 2^24",
-                      static_cast<long long>(rows));
-        HYDRA_REQUIRE(columns >= 1 && columns <= hydra::MAX_EXTENT, "columns is %lld, must be 1 to 2^24",
-                      static_cast<long long>(columns));
-        *out = hydra::create(backend, type, rows, columns);
-    });
-}
-
-void hydra_matrix_destroy(hydra_matrix* matrix) { delete matrix; }
-
-hydra_type hydra_matrix_type(const hydra_matrix* matrix) { return matrix->packed.type; }
-
-int64_t hydra_matrix_rows(const hydra_matrix* matrix) { return matrix->packed.rows; }
-
-int64_t hydra_matrix_columns(const hydra_matrix* matrix) { return matrix->packed.columns; }
-
-int64_t hydra_matrix_bytes(const hydra_matrix* matrix) { return matrix->packed.tiles * matrix->packed.tile_bytes; }
-
-hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t count, const int32_t* target_rows,
-                                hydra_type source_type, const void* source, int64_t source_bytes) {
-    return guarded("hydra_matrix_write", [&] {
-        HYDRA_REQUIRE(matrix != nullptr && source != nullptr, "matrix or source is null");
-        HYDRA_REQUIRE(count >= 0, "count is %lld, must not be negative", static_cast<long long>(count));
-        const hydra::PackedMatrix& packed = matrix->packed;
-        const int64_t needed = hydra::bytes_of(source_type, count, packed.columns);
-        HYDRA_REQUIRE(source_bytes == needed, "source_bytes is %lld, %lld rows of %lld %s values need %lld",
-                      static_cast<long long>(source_bytes), static_cast<long long>(count),
-                      static_cast<long long>(packed.columns), hydra::facts_of(source_type).name,
-                      static_cast<long long>(needed));
-        hydra::require_target_rows(packed, first_row, count, target_rows);
-
-        const auto* bytes = static_cast<const uint8_t*>(source);
-        const int64_t row_bytes = hydra::bytes_of(source_type, 1, packed.columns);
-        const bool whole = source_type == packed.type && (source_type != HYDRA_BF16 || packed.columns % 2 == 0);
-        std::vector<float> values(whole ? 0 : static_cast<size_t>(packed.padded_columns));
-        std::vector<uint8_t> converted(whole ? 0 : static_cast<size_t>(hydra::packed_row_bytes(packed)));
-        for (int64_t i = 0; i < count; ++i, bytes += row_bytes) {
-            const int64_t row = target_rows == nullptr ? first_row + i : target_rows[i];
-            if (whole) {
-                hydra::pack_row(packed, row, packed.columns, bytes);
-                continue;
-            }
-            if (source_type == packed.type) {
-                std::memcpy(converted.data(), bytes, static_cast<size_t>(row_bytes));
-            } else {
-                hydra::dequantise(source_type, bytes, packed.columns, values.data());
-                hydra::quantise(packed.type, values.data(), packed.padded_columns, converted.data());
-            }
-            hydra::pack_row(packed, row, packed.padded_columns, converted.data());
-        }
-    });
-}
-
-hydra_status hydra_matrix_read(const hydra_matrix* matrix, int64_t row, float* values) {
-    return guarded("hydra_matrix_read", [&] {
-        HYDRA_REQUIRE(matrix != nullptr && values != nullptr, "matrix or values is null");
-        HYDRA_REQUIRE(row >= 0 && row < matrix->packed.rows, "row is %lld, the matrix has %lld rows",
-                      static_cast<long long>(row), static_cast<long long>(matrix->packed.rows));
-        hydra::read_row(matrix->packed, row, values);
-    });
-}
-
-hydra_status hydra_matrix_gather(const hydra_matrix* source, const int32_t* ids, int64_t count, hydra_matrix** out) {
-    return guarded("hydra_matrix_gather", [&] {
-        HYDRA_REQUIRE(source != nullptr && ids != nullptr && out != nullptr, "source, ids or out is null");
-        HYDRA_REQUIRE(count >= 1 && count <= hydra::MAX_EXTENT, "count is %lld, must be 1 to 2^24",
-                      static_cast<long long>(count));
-        const hydra::PackedMatrix& from = source->packed;
-        for (int64_t i = 0; i < count; ++i) {
-            HYDRA_REQUIRE(ids[i] >= 0 && ids[i] < from.rows, "ids[%lld] is %d, the matrix has %lld rows",
-                          static_cast<long long>(i), ids[i], static_cast<long long>(from.rows));
-        }
-        std::unique_ptr<hydra_matrix> matrix(hydra::create(source->backend, from.type, count, from.columns));
-        std::vector<uint8_t> row(static_cast<size_t>(hydra::packed_row_bytes(from)));
-        for (int64_t i = 0; i < count; ++i) {
-            hydra::unpack_row(from, ids[i], row.data());
-            hydra::pack_row(matrix->packed, i, from.padded_columns, row.data());
-        }
-        *out = matrix.release();
-    });
-}

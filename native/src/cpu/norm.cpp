@@ -1,38 +1,33 @@
 // Embedding rows, and RMSNorm on its own.
 #include "cpu/embedding.h"
 #include "cpu/product.h"
-#include "hydra4j/program.h"
 
 namespace hydra {
 
 namespace {
 
-struct Embed : Operation {
+struct EmbedTask : Task {
     const hydra_rows* rows;
-    const hydra_matrix* embedding;
+    const PackedMatrix* embedding;
     float* out;
 
-    void check() const override {
-        for (int r = 0; rows->given && r < rows->active(); ++r) {
-            HYDRA_REQUIRE(rows->tokens[r] >= 0 && rows->tokens[r] < embedding->packed.rows,
-                          "token %d of row %d is outside the vocabulary of %lld", rows->tokens[r], r,
-                          static_cast<long long>(embedding->packed.rows));
-        }
-    }
+    bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
         const int count = rows->active();
-        const int64_t columns = embedding->packed.columns;
+        const int64_t columns = embedding->columns;
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
-            read_token(*embedding, rows->tokens[r], out + r * columns);
+            read_token(*embedding, rows->state->tokens[r], out + r * columns);
         }
     }
 };
 
-struct Norm : Operation {
+struct NormTask : Task {
     const hydra_rows* rows;
     RowSource source;
     float* out;
+
+    bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
         const int count = rows->active();
@@ -45,34 +40,21 @@ struct Norm : Operation {
 
 }  // namespace
 
+std::unique_ptr<Task> task_of(const Embed& operation, CpuProgram&) {
+    auto task = std::make_unique<EmbedTask>();
+    task->rows = operation.rows;
+    task->embedding = &packed_of(operation.embedding);
+    task->out = operation.out->floats();
+    return task;
+}
+
+std::unique_ptr<Task> task_of(const Norm& operation, CpuProgram& program) {
+    program.reserve(operation.columns, 0);
+    auto task = std::make_unique<NormTask>();
+    task->rows = operation.rows;
+    task->source = {operation.x->floats(), operation.columns, operation.norm->floats(), operation.epsilon};
+    task->out = operation.out->floats();
+    return task;
+}
+
 }  // namespace hydra
-
-hydra_status hydra_program_embed(hydra_program* program, const hydra_rows* rows, const hydra_matrix* embedding,
-                                 hydra_buffer* out) {
-    return hydra::guarded("hydra_program_embed", [&] {
-        HYDRA_REQUIRE(program && rows && embedding, "an argument is null");
-        hydra::require_floats(out, HYDRA_MAX_ROWS, embedding->packed.columns, "out");
-        program->record<hydra::Embed>(0, 0);
-        auto& op = static_cast<hydra::Embed&>(*program->operations.back());
-        rows->token_limit = std::min(rows->token_limit, embedding->packed.rows);
-        op.rows = rows;
-        op.embedding = embedding;
-        op.out = out->floats();
-    });
-}
-
-hydra_status hydra_program_norm(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
-                                const hydra_buffer* norm, float epsilon, hydra_buffer* out) {
-    return hydra::guarded("hydra_program_norm", [&] {
-        HYDRA_REQUIRE(program && rows && norm, "an argument is null");
-        const int64_t columns = norm->bytes / 4;
-        hydra::require_floats(x, HYDRA_MAX_ROWS, columns, "x");
-        hydra::require_floats(out, HYDRA_MAX_ROWS, columns, "out");
-        HYDRA_REQUIRE(epsilon > 0, "epsilon is %g, must be positive", static_cast<double>(epsilon));
-        program->record<hydra::Norm>(columns, 0);
-        auto& op = static_cast<hydra::Norm&>(*program->operations.back());
-        op.rows = rows;
-        op.source = {x->floats(), columns, norm->floats(), epsilon};
-        op.out = out->floats();
-    });
-}

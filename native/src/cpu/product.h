@@ -1,30 +1,14 @@
-// What operations around a matrix product share: preparing activation rows, walking over tiles, checking shapes.
+// What tasks around a matrix product share: preparing activation rows, walking over tiles.
 #pragma once
 
 #include <algorithm>
 
 #include "cpu/matrix.h"
-#include "cpu/sequence.h"
+#include "cpu/program.h"
 #include "program/buffer.h"
-#include "program/error.h"
-#include "program/program.h"
+#include "program/sequence.h"
 
 namespace hydra {
-
-// Refuses a buffer that is null or smaller than rows x columns floats.
-inline void require_floats(const hydra_buffer* buffer, int64_t rows, int64_t columns, const char* name) {
-    HYDRA_REQUIRE(buffer != nullptr, "%s is null", name);
-    HYDRA_REQUIRE(buffer->bytes >= rows * columns * 4, "%s has %lld bytes, must have %lld x %lld floats", name,
-                  static_cast<long long>(buffer->bytes), static_cast<long long>(rows), static_cast<long long>(columns));
-}
-
-inline void require_shape(const hydra_matrix* matrix, int64_t rows, int64_t columns, const char* name) {
-    HYDRA_REQUIRE(matrix != nullptr, "%s is null", name);
-    HYDRA_REQUIRE(matrix->packed.rows == rows && matrix->packed.columns == columns,
-                  "%s is [%lld][%lld], must be [%lld][%lld]", name, static_cast<long long>(matrix->packed.rows),
-                  static_cast<long long>(matrix->packed.columns), static_cast<long long>(rows),
-                  static_cast<long long>(columns));
-}
 
 // How the activation rows of an operation come about: x[rows][columns], normalised first where norm is not null.
 struct RowSource {
@@ -33,6 +17,9 @@ struct RowSource {
     const float* norm;
     float epsilon;
 };
+
+// The floats of a buffer that may be null.
+inline const float* floats_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
 
 // Prepares `rows` rows starting with row `first` for products with quantised (or not) weights. A few rows are prepared
 // by each thread for itself, which is cheaper than waiting for the others; many are shared out, and a barrier follows.

@@ -1,22 +1,22 @@
 // residual += weight x + bias.
 #include "cpu/product.h"
-#include "hydra4j/program.h"
 
 namespace hydra {
 
 namespace {
 
-struct Project : Operation {
+struct ProjectTask : Task {
     const hydra_rows* rows;
     RowSource source;
-    const hydra_matrix* weight;
+    const PackedMatrix* weight;
     const float* bias;
     float* residual;
 
+    bool idle() const override { return rows->active() == 0; }
+
     void run(const Worker& worker) override {
         const int count = rows->active();
-        if (count == 0) return;
-        const PackedMatrix& matrix = weight->packed;
+        const PackedMatrix& matrix = *weight;
         const Activations x = prepare_rows(worker, source, 0, count, is_quantised(matrix.type));
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
                   worker.own().product.get(), [&](int64_t tile, const float* values) {
@@ -35,22 +35,15 @@ struct Project : Operation {
 
 }  // namespace
 
-}  // namespace hydra
-
-hydra_status hydra_program_project(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
-                                   const hydra_matrix* weight, const hydra_buffer* bias, hydra_buffer* residual) {
-    return hydra::guarded("hydra_program_project", [&] {
-        HYDRA_REQUIRE(program && rows && weight, "an argument is null");
-        hydra::require_floats(x, HYDRA_MAX_ROWS, weight->packed.columns, "x");
-        hydra::require_floats(residual, HYDRA_MAX_ROWS, weight->packed.rows, "residual");
-        HYDRA_REQUIRE(x != residual, "residual must not be x");
-        if (bias) hydra::require_floats(bias, 1, weight->packed.rows, "bias");
-        program->record<hydra::Project>(weight->packed.columns, 0);
-        auto& op = static_cast<hydra::Project&>(*program->operations.back());
-        op.rows = rows;
-        op.source = {x->floats(), weight->packed.columns, nullptr, 0};
-        op.weight = weight;
-        op.bias = bias ? bias->floats() : nullptr;
-        op.residual = residual->floats();
-    });
+std::unique_ptr<Task> task_of(const Project& operation, CpuProgram& program) {
+    program.reserve(operation.weight->columns, 0);
+    auto task = std::make_unique<ProjectTask>();
+    task->rows = operation.rows;
+    task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
+    task->weight = &packed_of(operation.weight);
+    task->bias = floats_of(operation.bias);
+    task->residual = operation.residual->floats();
+    return task;
 }
+
+}  // namespace hydra

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "cpu/half.h"
+#include "program/half.h"
 
 #if defined(HYDRA_AVX512) || defined(HYDRA_AVX2)
 // GCC 12 takes the header's own "undefined" values for forgotten initialisers (GCC bug 105593).

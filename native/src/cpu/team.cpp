@@ -10,18 +10,18 @@ namespace {
 constexpr int SPINS = 500;    // some tens of microseconds, in which nearly every wait ends
 constexpr int YIELDS = 1000;  // some hundreds more
 
-// Returns when `word` is no longer `old`. Spins first, then lets others have the core, as the thread that it waits for
-// may be one of them, and sleeps at last.
-void await_change(const std::atomic<uint32_t>& word, uint32_t old) {
+// Returns when `count` has reached `least`. Spins first, then lets others have the core, as the thread that it waits
+// for may be one of them, and sleeps at last.
+void await(const std::atomic<uint64_t>& count, uint64_t least) {
     for (int i = 0; i < SPINS + YIELDS; ++i) {
-        if (word.load(std::memory_order_acquire) != old) return;
+        if (count.load(std::memory_order_acquire) >= least) return;
         if (i < SPINS) {
             _mm_pause();
         } else {
             sched_yield();
         }
     }
-    word.wait(old, std::memory_order_acquire);
+    for (uint64_t seen; (seen = count.load(std::memory_order_acquire)) < least;) count.wait(seen);
 }
 
 }  // namespace
@@ -40,25 +40,23 @@ Team::~Team() { stop(threads_ - 1); }
 
 void Team::stop(int started) {
     stopping_.store(true);
-    generation_.fetch_add(1);
-    generation_.notify_all();
+    runs_.fetch_add(1);
+    runs_.notify_all();
     for (int i = 0; i < started; ++i) workers_[i].join();
 }
 
 void Team::run(void (*task)(void*, int), void* context) {
     task_ = task;
     context_ = context;
-    generation_.fetch_add(1);
-    generation_.notify_all();
+    runs_.fetch_add(1);
+    runs_.notify_all();
     task(context, 0);
     barrier();
 }
 
 void Team::work(int thread) {
-    uint32_t seen = 0;
-    for (;;) {
-        await_change(generation_, seen);
-        ++seen;
+    for (uint64_t run = 1;; ++run) {
+        await(runs_, run);
         if (stopping_.load()) return;
         task_(context_, thread);
         barrier();
@@ -67,14 +65,13 @@ void Team::work(int thread) {
 
 void Team::barrier() {
     if (threads_ == 1) return;
-    uint32_t phase = barrier_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
-        arrived_.store(0, std::memory_order_relaxed);
-        barrier_.store(phase + 1, std::memory_order_release);
-        barrier_.notify_all();
-        return;
+    const uint64_t before = arrivals_.fetch_add(1, std::memory_order_acq_rel);
+    const uint64_t last = before - before % threads_ + threads_;
+    if (before + 1 == last) {
+        arrivals_.notify_all();
+    } else {
+        await(arrivals_, last);
     }
-    await_change(barrier_, phase);
 }
 
 }  // namespace hydra

@@ -32,11 +32,10 @@ class Team {
     std::unique_ptr<std::thread[]> workers_;
     void (*task_)(void*, int) = nullptr;
     void* context_ = nullptr;
-    // On cache lines of their own: every thread spins on them.
-    alignas(64) std::atomic<uint32_t> generation_{0};
-    alignas(64) std::atomic<int> arrived_{0};
-    alignas(64) std::atomic<uint32_t> barrier_{0};
     std::atomic<bool> stopping_{false};
+    // On cache lines of their own: every thread spins on them.
+    alignas(64) std::atomic<uint64_t> runs_{0};
+    alignas(64) std::atomic<uint64_t> arrivals_{0};  // at all barriers: the n-th ends when all threads came n times
 };
 
 }  // namespace hydra

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "program/backend.h"
 #include "program/error.h"
 
 using hydra::fail;
@@ -29,7 +30,7 @@ hydra_status hydra_buffer_create(hydra_backend* backend, int64_t bytes, hydra_bu
     return guarded("hydra_buffer_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
         HYDRA_REQUIRE(bytes >= 1, "bytes is %lld, must be positive", static_cast<long long>(bytes));
-        *out = new hydra_buffer{bytes, hydra::allocate<uint8_t>(bytes)};
+        *out = new hydra_buffer{backend, bytes, backend->allocate(bytes)};
     });
 }
 
@@ -40,14 +41,14 @@ int64_t hydra_buffer_bytes(const hydra_buffer* buffer) { return buffer == nullpt
 hydra_status hydra_buffer_write(hydra_buffer* buffer, int64_t offset, const void* source, int64_t bytes) {
     return guarded("hydra_buffer_write", [&] {
         check_range(buffer, offset, source, bytes);
-        std::memcpy(buffer->data.get() + offset, source, static_cast<size_t>(bytes));
+        buffer->backend->copy_in(buffer->data.get() + offset, source, bytes);
     });
 }
 
 hydra_status hydra_buffer_read(const hydra_buffer* buffer, int64_t offset, void* target, int64_t bytes) {
     return guarded("hydra_buffer_read", [&] {
         check_range(buffer, offset, target, bytes);
-        std::memcpy(target, buffer->data.get() + offset, static_cast<size_t>(bytes));
+        buffer->backend->copy_out(target, buffer->data.get() + offset, bytes);
     });
 }
 

@@ -1,13 +1,15 @@
 // What is behind hydra_buffer and hydra_file.
 #pragma once
 
-#include "cpu/memory.h"
 #include "hydra4j/buffer.h"
+#include "program/memory.h"
 
 struct hydra_buffer {
+    hydra_backend* backend;
     int64_t bytes;
-    hydra::Aligned<uint8_t> data;
+    hydra::Memory data;  // of the backend's device
 
+    // For that device alone.
     float* floats() { return reinterpret_cast<float*>(data.get()); }
     const float* floats() const { return reinterpret_cast<const float*>(data.get()); }
     const int32_t* ints() const { return reinterpret_cast<const int32_t*>(data.get()); }

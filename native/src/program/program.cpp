@@ -2,44 +2,42 @@
 
 #include <chrono>
 
+#include "program/backend.h"
 #include "program/error.h"
 
 using hydra::guarded;
 
-namespace {
-
-int64_t now() {
+int64_t hydra::now() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
 }
 
-class Mark : public hydra::Operation {
-  public:
-    Mark(hydra_program* program, size_t index) : program_(program), index_(index) {}
-    void run(const hydra::Worker& worker) override {
-        if (worker.thread == 0) program_->times[index_] = now();
-    }
-
-  private:
-    hydra_program* program_;
-    size_t index_;
-};
-
-void walk(void* context, int thread) {
-    auto* program = static_cast<hydra_program*>(context);
-    const hydra::Worker worker{*program->backend, thread, program->backend->team.threads()};
-    for (auto& operation : program->operations) {
-        operation->run(worker);
-        worker.barrier();
+void hydra_program::record(const hydra::Operation& operation) {
+    operations.push_back(operation);
+    try {
+        add(operation);
+    } catch (...) {
+        operations.pop_back();
+        throw;
     }
 }
 
-}  // namespace
+hydra_top::hydra_top(hydra_backend* owner, int32_t its_k)
+    : backend(owner), k(its_k), memory(owner->mirror(int64_t{HYDRA_MAX_ROWS} * its_k * 8)) {
+    ids = memory.at<int32_t>();
+    values = memory.at<float>(int64_t{HYDRA_MAX_ROWS} * its_k * 4);
+}
+
+void hydra_top::fetch() const {
+    if (!behind) return;
+    backend->copy_out(memory.host.get(), memory.device.get(), memory.bytes);
+    behind = false;
+}
 
 hydra_status hydra_program_create(hydra_backend* backend, hydra_program** out) {
     return guarded("hydra_program_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
-        *out = new hydra_program{backend, {}};
+        *out = backend->program().release();
     });
 }
 
@@ -49,18 +47,26 @@ hydra_status hydra_program_run(hydra_program* program) {
     return guarded("hydra_program_run", [&] {
         HYDRA_REQUIRE(program != nullptr, "program is null");
         std::lock_guard<std::mutex> lock(program->backend->mutex);
-        for (auto& operation : program->operations) operation->check();
-        program->times.front() = now();
-        program->backend->team.run(walk, program);
-        program->times.back() = now();
+        for (const hydra::Operation& operation : program->operations) {
+            std::visit(
+                [](const auto& one) {
+                    if constexpr (requires { one.check(); }) one.check();
+                },
+                operation);
+        }
+        for (const hydra::Operation& operation : program->operations) {
+            if (const auto* plant = std::get_if<hydra::Plant>(&operation)) plant->begin();
+        }
+        program->run();
     });
 }
 
 hydra_status hydra_program_mark(hydra_program* program) {
     return guarded("hydra_program_mark", [&] {
         HYDRA_REQUIRE(program != nullptr, "program is null");
+        program->times.reserve(program->times.size() + 1);
+        program->record(hydra::Mark{static_cast<int32_t>(program->times.size() - 1)});
         program->times.push_back(0);
-        program->record<Mark>(0, 0, program, program->times.size() - 2);
     });
 }
 
@@ -76,13 +82,18 @@ hydra_status hydra_top_create(hydra_backend* backend, int32_t k, hydra_top** out
     return guarded("hydra_top_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
         HYDRA_REQUIRE(k >= 1 && k <= HYDRA_MAX_TOP, "k is %d, must be from 1 to %d", k, HYDRA_MAX_TOP);
-        *out = new hydra_top{k, hydra::allocate<int32_t>(int64_t{HYDRA_MAX_ROWS} * k),
-                             hydra::allocate<float>(int64_t{HYDRA_MAX_ROWS} * k)};
+        *out = new hydra_top(backend, k);
     });
 }
 
 void hydra_top_destroy(hydra_top* top) { delete top; }
 
-const int32_t* hydra_top_ids(const hydra_top* top) { return top == nullptr ? nullptr : top->ids.get(); }
+const int32_t* hydra_top_ids(const hydra_top* top) {
+    const bool there = guarded("hydra_top_ids", [&] {
+                           HYDRA_REQUIRE(top != nullptr, "top is null");
+                           top->fetch();
+                       }) == HYDRA_OK;
+    return there ? top->ids : nullptr;
+}
 
-const float* hydra_top_values(const hydra_top* top) { return top == nullptr ? nullptr : top->values.get(); }
+const float* hydra_top_values(const hydra_top* top) { return hydra_top_ids(top) == nullptr ? nullptr : top->values; }

@@ -1,56 +1,43 @@
-// A recorded program: operations in order, with the times of its marks.
+// A recorded program, and the result of an LM head.
 #pragma once
 
-#include <memory>
 #include <vector>
 
-#include "cpu/backend.h"
-#include "hydra4j/program.h"
-
-namespace hydra {
-
-struct Worker {
-    hydra_backend& backend;
-    int thread, threads;
-
-    Scratch& scratch() const { return backend.scratch; }
-    Scratch::PerThread& own() const { return backend.scratch.threads[thread]; }
-    const Kernels& kernels() const { return *backend.kernels; }
-    void barrier() const { backend.team.barrier(); }
-
-    // The part of 0 ... total-1 that falls to this thread.
-    int64_t begin(int64_t total) const { return total * thread / threads; }
-    int64_t end(int64_t total) const { return total * (thread + 1) / threads; }
-};
-
-// One operation. Every thread of the team calls run; a barrier follows each operation.
-class Operation {
-  public:
-    virtual ~Operation() = default;
-    virtual void run(const Worker& worker) = 0;
-    // Refuses a run that would leave the memory of its state; called before anything runs.
-    virtual void check() const {}
-};
-
-}  // namespace hydra
+#include "program/memory.h"
+#include "program/operations.h"
 
 struct hydra_program {
     hydra_backend* backend;
-    std::vector<std::unique_ptr<hydra::Operation>> operations;
-    std::vector<int64_t> times{0, 0};  // mark 0, recorded marks, end
+    std::vector<hydra::Operation> operations;
+    std::vector<int64_t> times{0, 0};  // beginning, recorded marks, end
 
-    template <class Op, class... Arguments>
-    void record(int64_t columns, int64_t positions, Arguments&&... arguments) {
-        {
-            std::lock_guard<std::mutex> lock(backend->mutex);
-            backend->scratch.reserve(backend->team.threads(), columns, positions);
-        }
-        operations.push_back(std::make_unique<Op>(std::forward<Arguments>(arguments)...));
-    }
+    virtual ~hydra_program() = default;
+    void record(const hydra::Operation& operation);
+    // Runs all operations and sets the times; the backend's mutex is held.
+    virtual void run() = 0;
+
+  protected:
+    explicit hydra_program(hydra_backend* owner) : backend(owner) {}
+    // Takes note of the operation that becomes the last one.
+    virtual void add(const hydra::Operation& operation) = 0;
 };
 
 struct hydra_top {
+    hydra_backend* backend;
     int32_t k;
-    hydra::Aligned<int32_t> ids;  // [HYDRA_MAX_ROWS][k]
-    hydra::Aligned<float> values;
+    hydra::Mirror memory;
+    int32_t* ids;                 // [HYDRA_MAX_ROWS][k]
+    float* values;                // [HYDRA_MAX_ROWS][k]
+    mutable bool behind = false;  // the device's copy is newer than the host's
+
+    hydra_top(hydra_backend* owner, int32_t its_k);
+    // Brings what the device has to the host.
+    void fetch() const;
 };
+
+namespace hydra {
+
+// Nanoseconds of a monotonic clock.
+int64_t now();
+
+}  // namespace hydra

@@ -7,9 +7,13 @@ import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.InsufficientMemoryException;
 import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.MemoryNeed;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.Backends;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.Tokenizer;
 import java.nio.file.Path;
@@ -63,6 +67,7 @@ public final class HydraModel implements AutoCloseable {
      *
      * @param path a GGUF file or a Hugging Face folder
      * @throws io.hydra4j.format.FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
+     * @throws io.hydra4j.model.InsufficientMemoryException if CUDA was asked for and the GPU has not the memory
      * @throws HydraException if the backend cannot run or memory is short; nothing stays open then
      */
     public static HydraModel open(Path path, OpenOptions options) {
@@ -72,10 +77,16 @@ public final class HydraModel implements AutoCloseable {
         CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(() -> tokenizer(files));
         Resources opened = new Resources();
         try {
-            Backend backend = opened.own(Backend.openCpu(options.threads()));
+            MemoryNeed need = MemoryNeed.of(files, options.weights());
+            long baseBytes = need.bytes();
+            if (headTensors != null) {
+                need.addHeads(headTensors.all(), options.headWeights(), files.config());
+            }
+            Backend backend = opened.own(backend(options, need));
             double share = headTensors == null ? 1.0 : 0.8;
-            LlamaModel base = LlamaModel.load(backend, files, options.weights(), fraction -> options.progress()
-                    .accept(fraction * share));
+            LlamaModel base = LlamaModel.load(
+                    backend, files, options.weights(), need.bytes() - baseBytes, fraction -> options.progress()
+                            .accept(fraction * share));
             opened.own(base);
             DraftHeads heads = null;
             if (headTensors != null) {
@@ -87,6 +98,24 @@ public final class HydraModel implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             opened.close();
             tokenizer.thenAccept(HydraModel::closeTokenizer);
+            throw e;
+        }
+    }
+
+    /** A GPU without the memory is no reason to fail where another backend may compute. */
+    private static Backend backend(OpenOptions options, MemoryNeed need) {
+        Backend backend = Backends.open(options.backend(), options.threads());
+        try {
+            need.require(backend);
+            return backend;
+        } catch (InsufficientMemoryException e) {
+            backend.close();
+            if (options.backend() != BackendKind.AUTO) {
+                throw e;
+            }
+            return Backends.openCpu(options.threads(), e.getMessage());
+        } catch (RuntimeException | Error e) {
+            backend.close();
             throw e;
         }
     }

@@ -8,6 +8,7 @@ import io.hydra4j.Method;
 import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.List;
@@ -85,7 +86,20 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--ignore-eos", description = "Go on behind end-of-sequence tokens.")
     private boolean ignoreEnd;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per processor.")
+    @Option(
+            names = "--backend",
+            paramLabel = "BACKEND",
+            converter = BackendName.class,
+            defaultValue = "auto",
+            description =
+                    "cpu, cuda, or auto: CUDA where a GPU can be used, else the CPU ('hydra4j devices' says what is"
+                            + " there). Default: auto.")
+    private BackendKind backend;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Threads that compute on the CPU. Default: one per processor.")
     private Integer threads;
 
     @Option(names = "--json", description = "Write one JSON object a line for each prompt, with ids and statistics.")
@@ -141,7 +155,8 @@ final class GenerateCommand implements Callable<Integer> {
         }
         try (LoadProgress progress = new LoadProgress(console)) {
             return HydraModel.open(
-                    base, new OpenOptions(drafts, threads == null ? 0 : threads, weights, headWeights, progress));
+                    base,
+                    new OpenOptions(drafts, backend, threads == null ? 0 : threads, weights, headWeights, progress));
         }
     }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import io.hydra4j.FinishReason;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -82,8 +83,13 @@ final class ResultJson {
         millis(json, "accept_ms", statistics.acceptNanos());
         millis(json, "plain_step_ms", result.plainStepNanos());
         json.writeStringField("method", result.method().toString());
-        json.writeNumberField("threads", backend.threads());
-        json.writeStringField("isa", backend.isa().name().toLowerCase(Locale.ROOT));
+        json.writeStringField("backend", BackendName.of(backend.kind()));
+        if (backend.kind() == BackendKind.CPU) {
+            json.writeNumberField("threads", backend.threads());
+            json.writeStringField("isa", backend.isa().name().toLowerCase(Locale.ROOT));
+        } else {
+            json.writeStringField("device", backend.description());
+        }
     }
 
     private static void array(JsonGenerator json, String name, List<Integer> values) throws IOException {

@@ -2,6 +2,7 @@ package io.hydra4j.model;
 
 import io.hydra4j.format.Tensor;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
@@ -19,7 +20,10 @@ import java.util.function.DoubleConsumer;
  * and safe to share between threads; everything made from it must be closed before it.
  */
 public final class LlamaModel implements AutoCloseable {
-    /** Sessions of full length that the KV pages suffice for; their memory is taken as they grow. */
+    /**
+     * Sessions of full length that the KV pages suffice for: on the CPU, where their memory is taken as they grow. A GPU has
+     * at most as many, and at least one.
+     */
     public static final int SESSIONS = 16;
 
     private final Backend backend;
@@ -33,7 +37,7 @@ public final class LlamaModel implements AutoCloseable {
     private final KvPool pool;
     private final KvPages pages;
 
-    private LlamaModel(Backend backend, ModelFiles files, WeightLoader loader) {
+    private LlamaModel(Backend backend, ModelFiles files, WeightLoader loader, long reserve) {
         this.backend = backend;
         this.loader = loader;
         config = files.config();
@@ -46,7 +50,7 @@ public final class LlamaModel implements AutoCloseable {
         }
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
-        pages = new KvPages(SESSIONS * pagesFor(config.context()));
+        pages = new KvPages(sessions(reserve) * pagesFor(config.context()));
         pool = loader.own(KvPool.create(backend, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
         pages.add(pool);
     }
@@ -59,18 +63,37 @@ public final class LlamaModel implements AutoCloseable {
      * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
      */
     public static LlamaModel load(Backend backend, ModelFiles files, WeightType convertTo, DoubleConsumer progress) {
+        return load(backend, files, convertTo, 0, progress);
+    }
+
+    /**
+     * Loads the weights; as {@link #load(Backend, ModelFiles, WeightType, DoubleConsumer)}.
+     *
+     * @param reserve bytes of a GPU's memory to leave for what is loaded next
+     */
+    public static LlamaModel load(
+            Backend backend, ModelFiles files, WeightType convertTo, long reserve, DoubleConsumer progress) {
         long bytes = files.tensors().all().stream().mapToLong(Tensor::bytes).sum();
         WeightLoader loader = new WeightLoader(backend, convertTo, bytes, progress);
         try {
-            return new LlamaModel(backend, files, loader);
+            return new LlamaModel(backend, files, loader, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;
         }
     }
 
+    /** Keys and values get half of what a GPU has left. */
+    private int sessions(long reserve) {
+        if (backend.kind() == BackendKind.CPU) {
+            return SESSIONS;
+        }
+        long left = backend.memory().freeBytes() - reserve - MemoryNeed.RESERVE;
+        return (int) Math.max(1, Math.min(SESSIONS, left / 2 / MemoryNeed.sessionBytes(config)));
+    }
+
     /** Pages for a full context and one whole tree behind it. */
-    private static int pagesFor(int context) {
+    static int pagesFor(int context) {
         return (context + Rows.MAX_ROWS + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
     }
 

@@ -54,7 +54,7 @@ public final class WeightLoader implements AutoCloseable {
     public Matrix matrix(Tensor tensor, int[] targetRows) {
         WeightType type = convertTo;
         if (type == null) {
-            type = tensor.type().hasKernel() ? WeightType.valueOf(tensor.type().name()) : WeightType.F16;
+            type = typeOf(tensor);
             if (!tensor.type().hasKernel()) {
                 converted.merge(tensor.type(), 1, Integer::sum);
             }
@@ -63,6 +63,11 @@ public final class WeightLoader implements AutoCloseable {
         matrix.write(0, tensor.rows(), targetRows, tensor.type().id(), file(tensor), tensor.offset(), tensor.bytes());
         loaded(tensor);
         return matrix;
+    }
+
+    /** The type of a tensor's matrix where none is asked for. */
+    static WeightType typeOf(Tensor tensor) {
+        return tensor.type().hasKernel() ? WeightType.valueOf(tensor.type().name()) : WeightType.F16;
     }
 
     /** The values of a vector or matrix as float32, or null for null. */

@@ -4,18 +4,29 @@ import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_backend;
 import java.util.List;
 
-/** The device that runs programs, with its thread team. Thread-safe; programs of one backend run one at a time. */
+/**
+ * The device that runs programs. Thread-safe; programs of one backend run one at a time. What is made from a backend can be
+ * used with things of the same backend only.
+ */
 public final class Backend implements AutoCloseable {
     /** Largest thread team. */
     public static final int MAX_THREADS = 256;
 
     private final Handle<hydra_backend> handle;
+    private final BackendKind kind;
+    private final String description;
+    private final String fallback;
     private final InstructionSet isa;
     private final int threads;
 
-    private Backend(Handle<hydra_backend> handle) {
+    private Backend(Handle<hydra_backend> handle, BackendKind kind, String fallback) {
         this.handle = handle;
-        this.isa = handle.get(pointer -> InstructionSet.ofNativeName(Native.hydra_backend_isa(pointer)));
+        this.kind = kind;
+        this.fallback = fallback;
+        this.description = handle.get(Native::hydra_backend_description);
+        this.isa = kind == BackendKind.CPU
+                ? handle.get(pointer -> InstructionSet.ofNativeName(Native.hydra_backend_isa(pointer)))
+                : null;
         this.threads = handle.get(Native::hydra_backend_threads);
     }
 
@@ -38,31 +49,94 @@ public final class Backend implements AutoCloseable {
      *     {@code UNAVAILABLE} if the processor lacks the instruction set
      */
     public static Backend openCpu(int threads, InstructionSet isa) {
+        return openCpu(threads, isa, "");
+    }
+
+    /** @param fallback why this is not a better backend; empty if the CPU was asked for */
+    static Backend openCpu(int threads, InstructionSet isa, String fallback) {
         NativeLibrary.load();
         int team = threads == 0 ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
         String name = isa.nativeName();
-        return new Backend(Handle.create(
-                "CPU backend",
-                new hydra_backend(),
-                out -> Native.hydra_backend_open_cpu(team, name, out),
-                Native::hydra_backend_close,
-                List.of()));
+        return new Backend(
+                Handle.create(
+                        "CPU backend",
+                        new hydra_backend(),
+                        out -> Native.hydra_backend_open_cpu(team, name, out),
+                        Native::hydra_backend_close,
+                        List.of()),
+                BackendKind.CPU,
+                fallback);
     }
 
-    /** @return the instruction set in use, never {@link InstructionSet#AUTO} */
+    /**
+     * Opens the CUDA backend.
+     *
+     * @param device number of the device, 0 being the first
+     * @throws LibraryLoadException if the native library cannot be loaded
+     * @throws NativeException with status {@code UNAVAILABLE} and the reason if the CUDA library, the driver or the device is
+     *     missing or does not fit
+     */
+    public static Backend openCuda(int device) {
+        String library = CudaLibrary.path();
+        return new Backend(
+                Handle.create(
+                        "CUDA backend",
+                        new hydra_backend(),
+                        out -> Native.hydra_backend_open_cuda(library, device, out),
+                        Native::hydra_backend_close,
+                        List.of()),
+                BackendKind.CUDA,
+                "");
+    }
+
+    /** @return what computes, never {@link BackendKind#AUTO} */
+    public BackendKind kind() {
+        return kind;
+    }
+
+    /** @return the device in one line */
+    public String description() {
+        return description;
+    }
+
+    /** @return why CUDA is not used although it would have been chosen, in one line; empty if there is nothing to tell */
+    public String fallback() {
+        return fallback;
+    }
+
+    /**
+     * @return the memory of the device
+     * @throws NativeException if the device does not answer
+     */
+    public DeviceMemory memory() {
+        long[] free = new long[1];
+        long[] total = new long[1];
+        handle.check(pointer -> Native.hydra_backend_memory(pointer, free, total));
+        return new DeviceMemory(free[0], total[0]);
+    }
+
+    /**
+     * The instruction set in use, never {@link InstructionSet#AUTO}.
+     *
+     * @throws IllegalStateException if this is not the CPU's backend
+     */
     public InstructionSet isa() {
+        if (isa == null) {
+            throw new IllegalStateException("the " + kind + " backend has no instruction set of the processor");
+        }
         return isa;
     }
 
-    /** @return the size of the thread team */
+    /** @return the size of the thread team; 0 if this is not the CPU's backend */
     public int threads() {
         return threads;
     }
 
     /**
-     * Measures the rate at which all threads together read memory, in bytes per second: the best of the repeats.
+     * Measures the memory's rate in bytes per second, the best of the repeats: on the CPU that of all threads reading
+     * together, on CUDA that of a copy within the device, with what is read and what is written.
      *
-     * @param bytes size of the memory that is read; several times the last-level cache, to measure memory and not cache
+     * @param bytes size of the memory that is read or copied; several times the last-level cache, to measure memory and not cache
      * @param repeats number of timings, at least 1
      * @throws NativeException if an argument is out of range or there is not enough memory
      */

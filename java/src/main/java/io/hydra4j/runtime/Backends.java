@@ -8,6 +8,41 @@ public final class Backends {
     private Backends() {}
 
     /**
+     * Opens a backend.
+     *
+     * @param kind {@link BackendKind#AUTO} takes CUDA's first device where it can be used, and otherwise the CPU, whose
+     *     {@link Backend#fallback()} says why; the others are opened or fail
+     * @param threads size of the CPU's thread team; 0 for one per available processor
+     * @throws LibraryLoadException if the native library cannot be loaded
+     * @throws NativeException with status {@code UNAVAILABLE} and the reason if CUDA was asked for and cannot be used, and with
+     *     {@code INVALID_ARGUMENT} if the number of threads is out of range
+     */
+    public static Backend open(BackendKind kind, int threads) {
+        if (kind == BackendKind.CUDA) {
+            return Backend.openCuda(0);
+        }
+        String fallback = kind == BackendKind.CPU ? "" : CudaLibrary.obstacle();
+        if (kind == BackendKind.AUTO && fallback.isEmpty()) {
+            try {
+                return Backend.openCuda(0);
+            } catch (HydraException e) {
+                // Where the native library itself is the obstacle, the CPU's backend meets it again.
+                fallback = e.getMessage();
+            }
+        }
+        return openCpu(threads, fallback);
+    }
+
+    /**
+     * Opens the CPU's backend in place of another one.
+     *
+     * @param fallback why, for {@link Backend#fallback()}
+     */
+    public static Backend openCpu(int threads, String fallback) {
+        return Backend.openCpu(threads, InstructionSet.AUTO, fallback);
+    }
+
+    /**
      * Describes the library and its backends in a few lines, {@code name: value} each, for bug reports: versions, platform,
      * and for each backend what was found or why it cannot be used. Never throws a {@link HydraException}.
      */
@@ -22,8 +57,24 @@ public final class Backends {
                         + System.getProperty("java.version"));
         line(text, "native library", library());
         line(text, "cpu", cpu());
-        line(text, "cuda", "not built");
+        cuda(text);
         return text.toString();
+    }
+
+    /** One line for each device, or one with the reason why none can be used. */
+    private static void cuda(StringBuilder text) {
+        try {
+            String library = CudaLibrary.path();
+            int devices = CudaLibrary.devices(library);
+            line(text, "cuda", devices == 1 ? "1 device" : devices + " devices");
+            for (int i = 0; i < devices; i++) {
+                line(text, "cuda " + i, CudaLibrary.describe(library, i));
+            }
+        } catch (LibraryLoadException exception) {
+            line(text, "cuda", "not available, see native library");
+        } catch (HydraException exception) {
+            line(text, "cuda", "not available: " + exception.getMessage());
+        }
     }
 
     private static void line(StringBuilder text, String name, String value) {

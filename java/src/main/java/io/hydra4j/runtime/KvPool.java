@@ -5,8 +5,8 @@ import io.hydra4j.runtime.bindings.hydra_kv_pool;
 import java.util.List;
 
 /**
- * Paged keys and values in 32-bit floats, for all layers of a model. Address space is reserved for all pages, memory is
- * taken as pages are used.
+ * Paged keys and values in 32-bit floats, for all layers of a model. On the CPU address space is reserved for all pages, and
+ * memory is taken as pages are used; on CUDA the memory of all pages is taken at once.
  */
 public final class KvPool implements AutoCloseable {
     /** Positions of a page. */
@@ -50,7 +50,7 @@ public final class KvPool implements AutoCloseable {
     }
 
     /**
-     * Gives the memory of a page back to the system; its contents become zero.
+     * Says that a page is not used any more; its contents are lost. The CPU gives its memory back to the system.
      *
      * @param page one that no sequence uses any more
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there is no such page

@@ -16,29 +16,43 @@ final class LibraryFiles implements AutoCloseable {
     private static final String RESOURCES = "/META-INF/native/linux-x86_64/";
 
     private final Path folder;
+    private final List<String> names;
 
-    private LibraryFiles(Path folder) {
+    private LibraryFiles(Path folder, List<String> names) {
         this.folder = folder;
+        this.names = names;
+    }
+
+    /** Whether the class path has this library. */
+    static boolean isPacked(String name) {
+        return LibraryFiles.class.getResource(RESOURCES + name) != null;
+    }
+
+    /** Writes the libraries that are loaded together; as {@link #extract(List)}. */
+    static LibraryFiles extract() {
+        return extract(NAMES);
     }
 
     /**
-     * Writes the libraries to a new folder of mode 0700 in {@code java.io.tmpdir}.
+     * Writes libraries to a new folder of mode 0700 in {@code java.io.tmpdir}.
      *
      * @throws LibraryLoadException if a resource is missing or a file cannot be written
      */
-    static LibraryFiles extract() {
+    static LibraryFiles extract(List<String> names) {
         Path temporary = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
         LibraryFiles files;
         try {
-            files = new LibraryFiles(Files.createTempDirectory(
-                    temporary,
-                    "hydra4j-",
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))));
+            files = new LibraryFiles(
+                    Files.createTempDirectory(
+                            temporary,
+                            "hydra4j-",
+                            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))),
+                    names);
         } catch (IOException | UnsupportedOperationException cause) {
             throw extractionFailed(temporary, cause);
         }
         try {
-            for (String name : NAMES) {
+            for (String name : names) {
                 files.extract(name);
             }
             return files;
@@ -79,7 +93,7 @@ final class LibraryFiles implements AutoCloseable {
 
     /** @throws LibraryLoadException if the dynamic linker refuses a library */
     void load() {
-        for (String name : NAMES) {
+        for (String name : names) {
             load(folder.resolve(name));
         }
     }
@@ -115,7 +129,7 @@ final class LibraryFiles implements AutoCloseable {
     @Override
     public void close() {
         try {
-            for (String name : NAMES) {
+            for (String name : names) {
                 Files.deleteIfExists(folder.resolve(name));
             }
             Files.deleteIfExists(folder);

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The best entries of each row of an LM head: [rows][k] ids and values, best first, equal values by smaller index. Read
- * without a native call; do not read it while a program that writes it runs.
+ * The best entries of each row of an LM head: [rows][k] ids and values, best first, equal values by smaller index. On the
+ * CPU they are read without a native call. Do not read them while a program that writes them runs.
  */
 public final class Top implements AutoCloseable {
     /** Most entries of a row. */
@@ -17,12 +17,14 @@ public final class Top implements AutoCloseable {
 
     private final Handle<hydra_top> handle;
     private final int k;
+    private final boolean remote;
     private final IntBuffer ids;
     private final FloatBuffer values;
 
-    private Top(Handle<hydra_top> handle, int k) {
+    private Top(Handle<hydra_top> handle, int k, boolean remote) {
         this.handle = handle;
         this.k = k;
+        this.remote = remote;
         long bytes = (long) Rows.MAX_ROWS * k * Integer.BYTES;
         this.ids = handle.get(top -> new Memory(Native.hydra_top_ids(top).address(), bytes)
                 .asByteBuffer()
@@ -48,7 +50,8 @@ public final class Top implements AutoCloseable {
                         out -> Native.hydra_top_create(backend.handle().pointer(), k, out),
                         Native::hydra_top_destroy,
                         List.of(backend.handle())),
-                k);
+                k,
+                backend.kind() != BackendKind.CPU);
     }
 
     /** @return entries of a row */
@@ -78,7 +81,17 @@ public final class Top implements AutoCloseable {
 
     private int index(int row, int rank) {
         handle.requireOpen();
+        if (remote) {
+            bring();
+        }
         return Objects.checkIndex(row, Rows.MAX_ROWS) * k + Objects.checkIndex(rank, k);
+    }
+
+    /** Has the last run's entries brought to where the buffers look, unless they are there. */
+    private void bring() {
+        if (handle.get(Native::hydra_top_ids) == null) {
+            throw NativeException.of(Native.HYDRA_INTERNAL, Native.hydra_error_message());
+        }
     }
 
     @Override

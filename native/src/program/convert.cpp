@@ -1,13 +1,13 @@
 // GGUF's block types to float32 and back. The formulas are those of ggml's reference quantisation.
-#include "cpu/convert.h"
+#include "program/convert.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "cpu/half.h"
 #include "hydra4j/buffer.h"
 #include "program/error.h"
+#include "program/half.h"
 
 namespace hydra {
 

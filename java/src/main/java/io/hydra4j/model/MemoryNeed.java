@@ -1,0 +1,112 @@
+package io.hydra4j.model;
+
+import io.hydra4j.format.Tensor;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.WeightType;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a model needs of a GPU's memory, part by part: known from the headers of its files, before anything is loaded. The CPU
+ * takes its memory as it is used and is not asked. Not thread-safe.
+ */
+public final class MemoryNeed {
+    /** Set aside for activations, workspace and what the driver keeps. */
+    static final long RESERVE = 256L << 20;
+
+    private static final double GIB = 1L << 30;
+
+    private final Map<String, Long> parts = new LinkedHashMap<>();
+
+    private MemoryNeed() {}
+
+    /**
+     * What the base model needs for one session of full length.
+     *
+     * @param convertTo the type of all matrices, or null to keep the file's
+     */
+    public static MemoryNeed of(ModelFiles files, WeightType convertTo) {
+        MemoryNeed need = new MemoryNeed();
+        need.parts.put("weights", weights(files.tensors().all(), convertTo));
+        need.parts.put("keys and values of one session", sessionBytes(files.config()));
+        need.parts.put("workspace", RESERVE);
+        return need;
+    }
+
+    /** Adds draft heads, their own layer's keys and values included. */
+    public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, LlamaConfig base) {
+        parts.put("draft heads", weights(tensors, convertTo) + sessionBytes(base) / base.layers());
+        return this;
+    }
+
+    /** Bytes of the KV pages of one session of full length. */
+    static long sessionBytes(LlamaConfig config) {
+        return LlamaModel.pagesFor(config.context()) * pageBytes(config);
+    }
+
+    private static long pageBytes(LlamaConfig config) {
+        return 2L * config.layers() * config.kvHeads() * config.headSize() * Float.BYTES * KvPool.PAGE_POSITIONS;
+    }
+
+    private static long weights(Collection<Tensor> tensors, WeightType convertTo) {
+        return tensors.stream().mapToLong(tensor -> bytes(tensor, convertTo)).sum();
+    }
+
+    private static long bytes(Tensor tensor, WeightType convertTo) {
+        if (tensor.shape().size() < 2) {
+            return tensor.values() * Float.BYTES;
+        }
+        WeightType type = convertTo != null ? convertTo : WeightLoader.typeOf(tensor);
+        long blocks = (tensor.columns() + type.blockValues() - 1) / type.blockValues();
+        return tensor.rows() * blocks * type.blockBytes();
+    }
+
+    /** Bytes in all. */
+    public long bytes() {
+        return parts.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /**
+     * Refuses a device that has not so much memory free.
+     *
+     * @throws InsufficientMemoryException with need, shortfall, the largest part and the remedy
+     */
+    public void require(Backend backend) {
+        if (backend.kind() == BackendKind.CUDA) {
+            require(backend.memory().freeBytes());
+        }
+    }
+
+    void require(long free) {
+        if (bytes() <= free) {
+            return;
+        }
+        Map.Entry<String, Long> largest =
+                parts.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow();
+        throw new InsufficientMemoryException(
+                String.format(
+                        Locale.ROOT,
+                        "the model needs %.2f GiB of the GPU's memory and %.2f GiB are free: %.2f GiB are missing; the"
+                                + " largest part are the %s with %.2f GiB: %s, or use the CPU",
+                        bytes() / GIB,
+                        free / GIB,
+                        (bytes() - free) / GIB,
+                        largest.getKey(),
+                        largest.getValue() / GIB,
+                        remedy(largest.getKey())),
+                bytes(),
+                free);
+    }
+
+    private static String remedy(String part) {
+        return switch (part) {
+            case "weights", "draft heads" -> "convert them to Q8_0 or Q4_0 on load";
+            case "workspace" -> "end other programs that use the GPU";
+            default -> "take a model with a shorter context";
+        };
+    }
+}

@@ -1,0 +1,53 @@
+#include "cpu/program.h"
+
+namespace hydra {
+
+namespace {
+
+struct MarkTask : Task {
+    MarkTask(CpuProgram& its_program, int32_t its_index) : program(its_program), index(its_index) {}
+    void run(const Worker& worker) override {
+        if (worker.thread == 0) program.times[index] = now();
+    }
+    CpuProgram& program;
+    int32_t index;
+};
+
+void walk(void* context, int thread) {
+    auto* program = static_cast<CpuProgram*>(context);
+    const Worker worker{program->cpu, thread, program->cpu.team.threads()};
+    bool together = true;  // no thread may still be asking an idle task
+    for (auto& task : program->tasks) {
+        if (task->idle()) {
+            together = false;
+            continue;
+        }
+        if (!together && task->changes_rows()) worker.barrier();
+        task->run(worker);
+        worker.barrier();
+        together = true;
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<Task> task_of(const Mark& operation, CpuProgram& program) {
+    return std::make_unique<MarkTask>(program, operation.index);
+}
+
+void CpuProgram::add(const Operation& operation) {
+    tasks.push_back(std::visit([&](const auto& one) { return task_of(one, *this); }, operation));
+}
+
+void CpuProgram::reserve(int64_t columns, int64_t positions) {
+    std::lock_guard<std::mutex> lock(cpu.mutex);
+    cpu.scratch.reserve(cpu.team.threads(), columns, positions);
+}
+
+void CpuProgram::run() {
+    times.front() = now();
+    cpu.team.run(walk, this);
+    times.back() = now();
+}
+
+}  // namespace hydra

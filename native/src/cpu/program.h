@@ -1,0 +1,66 @@
+// Programs of the CPU backend: a list of tasks that the thread team walks.
+#pragma once
+
+#include "cpu/backend.h"
+#include "program/program.h"
+
+namespace hydra {
+
+struct Worker {
+    CpuBackend& backend;
+    int thread, threads;
+
+    Scratch& scratch() const { return backend.scratch; }
+    Scratch::PerThread& own() const { return backend.scratch.threads[thread]; }
+    const Kernels& kernels() const { return *backend.kernels; }
+    void barrier() const { backend.team.barrier(); }
+
+    // The part of 0 ... total-1 that falls to this thread.
+    int64_t begin(int64_t total) const { return total * thread / threads; }
+    int64_t end(int64_t total) const { return total * (thread + 1) / threads; }
+};
+
+// One operation, ready to run. Every thread of the team calls run; a barrier follows each task that is not idle.
+class Task {
+  public:
+    virtual ~Task() = default;
+    virtual void run(const Worker& worker) = 0;
+    // Whether run would do nothing, by the number of present rows. Every thread asks for itself.
+    virtual bool idle() const { return false; }
+    // Whether run changes what idle() of a task reads; such a task's own idle() must not read that.
+    virtual bool changes_rows() const { return false; }
+};
+
+struct CpuProgram : hydra_program {
+    explicit CpuProgram(CpuBackend* owner) : hydra_program(owner), cpu(*owner) {}
+
+    void run() override;
+    // Makes room in the backend's scratch memory; see Scratch::reserve.
+    void reserve(int64_t columns, int64_t positions);
+
+    CpuBackend& cpu;
+    std::vector<std::unique_ptr<Task>> tasks;
+
+  protected:
+    void add(const Operation& operation) override;
+};
+
+// The tasks of the operations, each in the file of its name (draft.cpp: all of the draft's; accept.cpp: the end of a
+// step and of a chunk). They reserve the scratch memory that they need.
+std::unique_ptr<Task> task_of(const Embed& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Qkv& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Attention& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Project& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const GateUp& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Norm& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Block& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Plant& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const DraftLevels& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const DraftTokens& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Accept& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Advance& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Mark& operation, CpuProgram& program);
+
+}  // namespace hydra

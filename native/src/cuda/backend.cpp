@@ -1,0 +1,149 @@
+#include "cuda/backend.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "cuda/program.h"
+#include "program/error.h"
+
+namespace hydra::cuda {
+
+namespace {
+
+constexpr int64_t ALIGNMENT = 256;
+
+int64_t product_of(int64_t a, int64_t b) {
+    int64_t out = 0;
+    if (__builtin_mul_overflow(a, b, &out)) throw std::bad_alloc();
+    return out;
+}
+
+}  // namespace
+
+std::string describe(const DeviceFacts& facts) {
+    char text[512];
+    std::snprintf(text, sizeof text,
+                  "%s, compute capability %d.%d, %d multiprocessors, %.1f of %.1f GiB free, driver for CUDA %d.%d",
+                  facts.name, facts.major, facts.minor, facts.multiprocessors,
+                  static_cast<double>(facts.free_bytes) / (1 << 30), static_cast<double>(facts.total_bytes) / (1 << 30),
+                  facts.driver_version / 1000, facts.driver_version % 1000 / 10);
+    return text;
+}
+
+void WorkspaceNeed::include(const WorkspaceNeed& other) {
+    rows = std::max(rows, other.rows);
+    columns = std::max(columns, other.columns);
+    heads = std::max(heads, other.heads);
+    head_size = std::max(head_size, other.head_size);
+    positions = std::max(positions, other.positions);
+}
+
+CudaBackend::CudaBackend(const DeviceApi& table, int32_t ordinal)
+    : api(table), ordinal_(ordinal), description_(describe(facts_of(table, ordinal))) {
+    must(api, api.open(ordinal, &device));
+    const hydra_status status = api.stream_create(device, &stream);
+    if (status != HYDRA_OK) api.close(device);
+    must(api, status);
+}
+
+CudaBackend::~CudaBackend() {
+    workspace_.reset();
+    api.stream_destroy(stream);
+    api.close(device);
+}
+
+void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
+    const DeviceFacts facts = facts_of(api, ordinal_);
+    *free_bytes = facts.free_bytes;
+    *total_bytes = facts.total_bytes;
+}
+
+double CudaBackend::stream_rate(int64_t bytes, int repeats) {
+    std::lock_guard<std::mutex> lock(mutex);
+    double rate = 0;
+    must(api, api.copy_rate(device, bytes, repeats, &rate));
+    return rate;
+}
+
+Memory CudaBackend::allocate(int64_t bytes) {
+    void* data = nullptr;
+    must(api, api.allocate(device, bytes, &data));
+    return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) { api.release(device, all); });
+}
+
+void CudaBackend::copy_in(void* target, const void* source, int64_t bytes) {
+    if (bytes > 0) must(api, api.copy_in(device, target, source, bytes));
+}
+
+void CudaBackend::copy_out(void* target, const void* source, int64_t bytes) {
+    if (bytes > 0) must(api, api.copy_out(device, target, source, bytes));
+}
+
+Mirror CudaBackend::mirror(int64_t bytes) {
+    void* pinned = nullptr;
+    must(api, api.allocate_pinned(device, bytes, &pinned));
+    Memory host(static_cast<uint8_t*>(pinned), [this](uint8_t* all) { api.release_pinned(device, all); });
+    return {std::move(host), allocate(bytes), bytes, false};
+}
+
+std::unique_ptr<hydra_matrix> CudaBackend::matrix(hydra_type type, int64_t rows, int64_t columns) {
+    return std::make_unique<CudaMatrix>(*this, type, rows, columns);
+}
+
+std::unique_ptr<hydra_kv_pool> CudaBackend::kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size,
+                                                    int32_t pages) {
+    return std::make_unique<CudaKvPool>(*this, layers, kv_heads, head_size, pages);
+}
+
+std::unique_ptr<hydra_program> CudaBackend::program() { return std::make_unique<CudaProgram>(*this); }
+
+void* CudaBackend::prepare_workspace() {
+    const int64_t bytes = api.workspace_bytes(need.rows, need.columns, need.heads, need.head_size, need.positions);
+    if (bytes > workspace_bytes_) {
+        workspace_.reset();
+        workspace_bytes_ = 0;
+        workspace_ = allocate((bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        workspace_bytes_ = bytes;
+    }
+    return workspace_.get();
+}
+
+CudaMatrix::CudaMatrix(CudaBackend& owner, hydra_type its_type, int64_t its_rows, int64_t its_columns)
+    : hydra_matrix(&owner, its_type, its_rows, its_columns),
+      cuda(owner),
+      total_bytes(owner.api.matrix_bytes(its_type, its_rows, its_columns)),
+      memory(owner.allocate(total_bytes)),
+      view{its_type, its_rows, its_columns, memory.get()} {}
+
+void CudaMatrix::write(int64_t first_row, int64_t count, const int32_t* target_rows, const uint8_t* source) {
+    if (count > 0) must(cuda.api, cuda.api.matrix_write(cuda.device, &view, first_row, count, target_rows, source));
+}
+
+void CudaMatrix::read(int64_t row, float* values) const {
+    must(cuda.api, cuda.api.matrix_read(cuda.device, &view, row, values));
+}
+
+void CudaMatrix::gather(const hydra_matrix& source, const int32_t* ids) {
+    const auto& from = static_cast<const CudaMatrix&>(source);
+    must(cuda.api, cuda.api.matrix_gather(cuda.device, &view, &from.view, ids));
+}
+
+CudaKvPool::CudaKvPool(CudaBackend& owner, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size,
+                       int32_t its_pages)
+    : hydra_kv_pool(&owner, its_layers, its_kv_heads, its_head_size, its_pages),
+      cuda(owner),
+      bytes_of_page(owner.api.kv_page_bytes(its_layers, its_kv_heads, its_head_size)),
+      memory(owner.allocate(product_of(bytes_of_page, its_pages))),
+      view{its_layers, its_kv_heads, its_head_size, its_pages, memory.get()} {}
+
+void CudaKvPool::read(int32_t page, int32_t slot, float* values) const {
+    must(cuda.api, cuda.api.kv_read(cuda.device, &view, page, slot, values));
+}
+
+void CudaKvPool::write(int32_t page, int32_t slot, const float* values) {
+    must(cuda.api, cuda.api.kv_write(cuda.device, &view, page, slot, values));
+}
+
+}  // namespace hydra::cuda

@@ -1,0 +1,83 @@
+// The CUDA backend on the host: it owns what the C ABI names and drives the device through the table of device.h.
+#pragma once
+
+#include "cuda/library.h"
+#include "program/backend.h"
+#include "program/matrix.h"
+#include "program/sequence.h"
+
+namespace hydra::cuda {
+
+// One line about a device.
+std::string describe(const DeviceFacts& facts);
+
+// What decides how much workspace the operations of all programs need: the largest of each.
+struct WorkspaceNeed {
+    int64_t rows = 1, columns = 1;  // of a matrix
+    int32_t heads = 1, head_size = 8, positions = 1;
+
+    void include(const WorkspaceNeed& other);
+};
+
+struct CudaBackend : hydra_backend {
+    CudaBackend(const DeviceApi& table, int32_t ordinal);
+    ~CudaBackend() override;
+
+    const char* kind() const override { return "cuda"; }
+    const std::string& description() const override { return description_; }
+    void memory(int64_t* free_bytes, int64_t* total_bytes) override;
+    double stream_rate(int64_t bytes, int repeats) override;
+
+    Memory allocate(int64_t bytes) override;
+    void copy_in(void* target, const void* source, int64_t bytes) override;
+    void copy_out(void* target, const void* source, int64_t bytes) override;
+    Mirror mirror(int64_t bytes) override;
+    std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) override;
+    std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) override;
+    std::unique_ptr<hydra_program> program() override;
+
+    // Makes the workspace large enough; the mutex is held. A graph that was captured with another one is void.
+    void* prepare_workspace();
+
+    const DeviceApi& api;
+    Device* device = nullptr;
+    Stream* stream = nullptr;  // of all programs
+    WorkspaceNeed need;
+
+  private:
+    int32_t ordinal_;
+    std::string description_;
+    Memory workspace_;
+    int64_t workspace_bytes_ = 0;
+};
+
+struct CudaMatrix : hydra_matrix {
+    CudaMatrix(CudaBackend& owner, hydra_type its_type, int64_t its_rows, int64_t its_columns);
+
+    int64_t bytes() const override { return total_bytes; }
+    void write(int64_t first_row, int64_t count, const int32_t* target_rows, const uint8_t* source) override;
+    void read(int64_t row, float* values) const override;
+    void gather(const hydra_matrix& source, const int32_t* ids) override;
+
+    CudaBackend& cuda;
+    int64_t total_bytes;
+    Memory memory;
+    MatrixView view;
+};
+
+struct CudaKvPool : hydra_kv_pool {
+    CudaKvPool(CudaBackend& owner, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size, int32_t its_pages);
+
+    int64_t page_bytes() const override { return bytes_of_page; }
+    // The pool keeps its memory.
+    void release(int32_t) override {}
+    void read(int32_t page, int32_t slot, float* values) const override;
+    void write(int32_t page, int32_t slot, const float* values) override;
+
+    CudaBackend& cuda;
+    int64_t bytes_of_page;
+    Memory memory;
+    KvView view;
+};
+
+}  // namespace hydra::cuda

@@ -1,0 +1,65 @@
+// A residual block of a draft head: skip(x) + silu(linear(x)).
+#include "cuda/product.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+struct Residual {
+    const float *x, *linear_bias, *skip_bias;  // biases may be null
+    float* out;                                // row 0 of the result
+    int64_t columns;
+
+    __device__ float linear(float value, int64_t n) const {
+        return silu(linear_bias != nullptr ? value + linear_bias[n] : value);
+    }
+    __device__ float skip(float value, int64_t n) const { return skip_bias != nullptr ? value + skip_bias[n] : value; }
+};
+
+struct AddSkip : Residual {
+    __device__ void operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
+        for (int i = 0; i < 2 && n + i < columns; ++i) {
+            out[r * columns + n + i] = skip(values[1][i], n + i) + linear(values[0][i], n + i);
+        }
+    }
+};
+
+constexpr int WITH_X = 0, LINEAR = 1, SKIP = 2;
+
+// Without skip, and, in two launches, where linear and skip have different types.
+struct AddOne : Residual {
+    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+        for (int i = 0; i < 2 && n + i < columns; ++i) {
+            const int64_t at = r * columns + n + i;
+            if (part == SKIP) {
+                out[at] = skip(values[0][i], n + i) + out[at];
+            } else {
+                const float gained = linear(values[0][i], n + i);
+                out[at] = part == WITH_X ? x[at] + gained : gained;
+            }
+        }
+    }
+};
+
+}  // namespace
+
+hydra_status block(Stream* stream, const Block* arguments) {
+    const MatrixView &linear = arguments->linear, &skip = arguments->skip;
+    const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, linear.columns};
+    const hydra_type skip_type = skip.data != nullptr ? skip.type : linear.type;
+    hydra_status status = prepare_rows(stream, source, arguments->workspace, {linear.type, skip_type});
+    if (status != HYDRA_OK) return status;
+    const Residual residual{arguments->x, arguments->linear_bias, arguments->skip_bias,
+                            arguments->out + arguments->first_row * linear.rows, linear.rows};
+    if (skip.data != nullptr && skip.type == linear.type) {
+        const ProductParts<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
+        return launch_products(stream, "block_kernel", work, AddSkip{residual});
+    }
+    const ProductParts<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
+    status = launch_products(stream, "block_linear_kernel", work, AddOne{residual});
+    if (skip.data == nullptr || status != HYDRA_OK) return status;
+    const ProductParts<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
+    return launch_products(stream, "block_skip_kernel", second, AddOne{residual});
+}
+
+}  // namespace hydra::cuda

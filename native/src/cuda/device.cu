@@ -1,0 +1,329 @@
+// Devices, memory, streams and graphs, and the table of everything.
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <algorithm>
+#include <new>
+
+#include "cuda/runtime.cuh"
+
+namespace hydra::cuda {
+
+struct Graph {
+    cudaGraphExec_t handle;
+};
+
+namespace {
+
+thread_local char kept_message[1024] = "";
+
+const char* last_error() { return kept_message; }
+
+bool failed(hydra_status status) { return status != HYDRA_OK; }
+
+hydra_status use(Device* device) { return check(cudaSetDevice(device->ordinal), "selecting the device"); }
+
+hydra_status count_devices(int32_t* count) {
+    int found = 0;
+    const hydra_status status = check(cudaGetDeviceCount(&found), "looking for CUDA devices");
+    if (failed(status)) return status;
+    if (found == 0) return refuse(HYDRA_UNAVAILABLE, "the CUDA driver knows no device");
+    *count = found;
+    return HYDRA_OK;
+}
+
+hydra_status device_facts(int32_t device, DeviceFacts* facts) {
+    cudaDeviceProp properties;
+    size_t free_bytes = 0, total_bytes = 0;
+    int driver = 0, runtime = 0;
+    hydra_status status = check(cudaSetDevice(device), "selecting the device");
+    if (!failed(status))
+        status = check(cudaGetDeviceProperties(&properties, device), "reading the device's properties");
+    if (!failed(status)) status = check(cudaMemGetInfo(&free_bytes, &total_bytes), "reading the device's free memory");
+    if (!failed(status)) status = check(cudaDriverGetVersion(&driver), "reading the driver's version");
+    if (!failed(status)) status = check(cudaRuntimeGetVersion(&runtime), "reading the runtime's version");
+    if (failed(status)) return status;
+    *facts = {};
+    snprintf(facts->name, sizeof facts->name, "%s", properties.name);
+    facts->major = properties.major;
+    facts->minor = properties.minor;
+    facts->multiprocessors = properties.multiProcessorCount;
+    facts->total_bytes = static_cast<int64_t>(total_bytes);
+    facts->free_bytes = static_cast<int64_t>(free_bytes);
+    facts->driver_version = driver;
+    facts->runtime_version = runtime;
+    return HYDRA_OK;
+}
+
+hydra_status open(int32_t device, Device** out) {
+    int32_t count = 0;
+    hydra_status status = count_devices(&count);
+    if (failed(status)) return status;
+    if (device < 0 || device >= count) {
+        return refuse(HYDRA_INVALID_ARGUMENT, "device is %d, must be from 0 to %d", device, count - 1);
+    }
+    DeviceFacts facts;
+    status = device_facts(device, &facts);
+    if (failed(status)) return status;
+    if (facts.major < 8) {
+        return refuse(HYDRA_UNAVAILABLE, "%s has compute capability %d.%d, must have 8.0 or more", facts.name,
+                      facts.major, facts.minor);
+    }
+    *out = new (std::nothrow) Device{device};
+    return *out != nullptr ? HYDRA_OK : refuse(HYDRA_OUT_OF_MEMORY, "no memory for a device");
+}
+
+void close(Device* device) { delete device; }
+
+hydra_status allocate_pinned(Device* device, int64_t bytes, void** out) {
+    hydra_status status = use(device);
+    void* memory = nullptr;
+    if (!failed(status)) {
+        status =
+            check(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault), "allocating pinned memory");
+    }
+    if (failed(status)) return status;
+    memset(memory, 0, static_cast<size_t>(bytes));
+    *out = memory;
+    return HYDRA_OK;
+}
+
+void release_pinned(Device* device, void* memory) {
+    if (!failed(use(device))) cudaFreeHost(memory);
+}
+
+hydra_status enqueue_copy(Stream* stream, void* target, const void* source, int64_t bytes, cudaMemcpyKind kind) {
+    hydra_status status = use(stream->device);
+    if (!failed(status)) {
+        status = check(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), kind, stream->handle),
+                       "enqueueing a copy");
+    }
+    return status;
+}
+
+hydra_status enqueue_copy_in(Stream* stream, void* target, const void* source, int64_t bytes) {
+    return enqueue_copy(stream, target, source, bytes, cudaMemcpyHostToDevice);
+}
+
+hydra_status enqueue_copy_out(Stream* stream, void* target, const void* source, int64_t bytes) {
+    return enqueue_copy(stream, target, source, bytes, cudaMemcpyDeviceToHost);
+}
+
+hydra_status capture_begin(Stream* stream) {
+    const hydra_status status = use(stream->device);
+    if (failed(status)) return status;
+    return check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeThreadLocal), "beginning a capture");
+}
+
+hydra_status capture_end(Stream* stream, Graph** out) {
+    hydra_status status = use(stream->device);
+    if (failed(status)) return status;
+    cudaGraph_t captured = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    status = check(cudaStreamEndCapture(stream->handle, &captured), "ending a capture");
+    if (failed(status)) return status;
+    status = check(cudaGraphInstantiate(&executable, captured, 0), "making a graph");
+    cudaGraphDestroy(captured);
+    if (failed(status)) return status;
+    *out = new (std::nothrow) Graph{executable};
+    if (*out != nullptr) return HYDRA_OK;
+    cudaGraphExecDestroy(executable);
+    return refuse(HYDRA_OUT_OF_MEMORY, "no memory for a graph");
+}
+
+hydra_status graph_launch(Graph* graph, Stream* stream) {
+    const hydra_status status = use(stream->device);
+    return failed(status) ? status : check(cudaGraphLaunch(graph->handle, stream->handle), "launching a graph");
+}
+
+void graph_destroy(Graph* graph) {
+    if (graph != nullptr) cudaGraphExecDestroy(graph->handle);
+    delete graph;
+}
+
+int64_t workspace_bytes(int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads, int32_t head_size,
+                        int32_t max_positions) {
+    const int64_t products = product_workspace_bytes(max_columns) + top_workspace_bytes(max_rows_of_a_matrix);
+    return std::max(products, attention_workspace_bytes(heads, head_size, max_positions));
+}
+
+__global__ void mark_kernel(int64_t* time) {
+    if (threadIdx.x == 0) *time = device_time();
+}
+
+hydra_status time_copies(Stream* stream, void* target, const void* source, int64_t bytes, int32_t repeats,
+                         double* best) {
+    cudaEvent_t begin = nullptr, end = nullptr;
+    hydra_status status = check(cudaEventCreate(&begin), "making an event");
+    if (!failed(status)) status = check(cudaEventCreate(&end), "making an event");
+    *best = 0;
+    for (int32_t i = 0; i < repeats && !failed(status); ++i) {
+        float milliseconds = 0;
+        cudaEventRecord(begin, stream->handle);
+        status = enqueue_copy(stream, target, source, bytes, cudaMemcpyDeviceToDevice);
+        cudaEventRecord(end, stream->handle);
+        if (!failed(status)) status = check(cudaEventSynchronize(end), "waiting for a copy");
+        if (!failed(status)) status = check(cudaEventElapsedTime(&milliseconds, begin, end), "timing a copy");
+        if (milliseconds > 0) *best = std::max(*best, 2e3 * static_cast<double>(bytes) / milliseconds);
+    }
+    if (begin != nullptr) cudaEventDestroy(begin);
+    if (end != nullptr) cudaEventDestroy(end);
+    return status;
+}
+
+hydra_status copy_rate(Device* device, int64_t bytes, int32_t repeats, double* out) {
+    void *source = nullptr, *target = nullptr;
+    Stream* stream = nullptr;
+    hydra_status status = allocate(device, bytes, &source);
+    if (!failed(status)) status = allocate(device, bytes, &target);
+    if (!failed(status)) status = stream_create(device, &stream);
+    double best = 0;
+    if (!failed(status)) status = time_copies(stream, target, source, bytes, repeats, &best);
+    stream_destroy(stream);
+    release(device, source);
+    release(device, target);
+    if (!failed(status)) *out = best;
+    return status;
+}
+
+constexpr DeviceApi API = {
+    .version = DEVICE_API_VERSION,
+    .last_error = last_error,
+    .count_devices = count_devices,
+    .device_facts = device_facts,
+    .open = open,
+    .close = close,
+    .allocate = allocate,
+    .release = release,
+    .allocate_pinned = allocate_pinned,
+    .release_pinned = release_pinned,
+    .copy_in = copy_in,
+    .copy_out = copy_out,
+    .matrix_bytes = matrix_bytes,
+    .matrix_write = matrix_write,
+    .matrix_read = matrix_read,
+    .matrix_gather = matrix_gather,
+    .kv_page_bytes = kv_page_bytes,
+    .kv_read = kv_read,
+    .kv_write = kv_write,
+    .stream_create = stream_create,
+    .stream_destroy = stream_destroy,
+    .stream_wait = stream_wait,
+    .enqueue_copy_in = enqueue_copy_in,
+    .enqueue_copy_out = enqueue_copy_out,
+    .capture_begin = capture_begin,
+    .capture_end = capture_end,
+    .graph_launch = graph_launch,
+    .graph_destroy = graph_destroy,
+    .workspace_bytes = workspace_bytes,
+    .embed = embed,
+    .qkv = qkv,
+    .attention = attention,
+    .project = project,
+    .gate_up = gate_up,
+    .norm = norm,
+    .lm_head = lm_head,
+    .block = block,
+    .plant = plant,
+    .draft_inputs = draft_inputs,
+    .draft_levels = draft_levels,
+    .draft_tokens = draft_tokens,
+    .accept = accept,
+    .advance = advance,
+    .mark = mark,
+    .copy_rate = copy_rate,
+};
+
+}  // namespace
+
+hydra_status refuse(hydra_status status, const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(kept_message, sizeof kept_message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+hydra_status check(cudaError_t error, const char* what) {
+    switch (error) {
+        case cudaSuccess:
+            return HYDRA_OK;
+        case cudaErrorMemoryAllocation:
+            return refuse(HYDRA_OUT_OF_MEMORY, "%s: %s", what, cudaGetErrorString(error));
+        case cudaErrorInsufficientDriver:
+        case cudaErrorNoDevice:
+            return refuse(HYDRA_UNAVAILABLE, "%s: %s", what, cudaGetErrorString(error));
+        default:
+            return refuse(HYDRA_INTERNAL, "%s: %s", what, cudaGetErrorString(error));
+    }
+}
+
+hydra_status allocate(Device* device, int64_t bytes, void** out) {
+    hydra_status status = use(device);
+    void* memory = nullptr;
+    if (!failed(status)) status = check(cudaMalloc(&memory, static_cast<size_t>(bytes)), "allocating device memory");
+    if (failed(status)) {
+        cudaGetLastError();  // a refused allocation is no fault of what follows
+        return status;
+    }
+    status = check(cudaMemset(memory, 0, static_cast<size_t>(bytes)), "clearing device memory");
+    // The fill runs in a stream of its own; whoever gets the memory may use any other.
+    if (!failed(status)) status = check(cudaStreamSynchronize(nullptr), "clearing device memory");
+    if (failed(status)) {
+        cudaFree(memory);
+        return status;
+    }
+    *out = memory;
+    return HYDRA_OK;
+}
+
+void release(Device* device, void* memory) {
+    if (!failed(use(device))) cudaFree(memory);
+}
+
+hydra_status copy_in(Device* device, void* target, const void* source, int64_t bytes) {
+    hydra_status status = use(device);
+    if (!failed(status)) {
+        status = check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyHostToDevice),
+                       "copying to the device");
+    }
+    // From pageable memory the call may return before the last piece has arrived.
+    return failed(status) ? status : check(cudaStreamSynchronize(nullptr), "copying to the device");
+}
+
+hydra_status copy_out(Device* device, void* target, const void* source, int64_t bytes) {
+    const hydra_status status = use(device);
+    if (failed(status)) return status;
+    return check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost),
+                 "copying from the device");
+}
+
+hydra_status stream_create(Device* device, Stream** out) {
+    hydra_status status = use(device);
+    cudaStream_t handle = nullptr;
+    if (!failed(status)) status = check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream");
+    if (failed(status)) return status;
+    *out = new (std::nothrow) Stream{device, handle};
+    if (*out != nullptr) return HYDRA_OK;
+    cudaStreamDestroy(handle);
+    return refuse(HYDRA_OUT_OF_MEMORY, "no memory for a stream");
+}
+
+void stream_destroy(Stream* stream) {
+    if (stream != nullptr && !failed(use(stream->device))) cudaStreamDestroy(stream->handle);
+    delete stream;
+}
+
+hydra_status stream_wait(Stream* stream) {
+    const hydra_status status = use(stream->device);
+    return failed(status) ? status : check(cudaStreamSynchronize(stream->handle), "waiting for the stream");
+}
+
+hydra_status mark(Stream* stream, const Mark* arguments) {
+    return launch(stream, "mark_kernel", mark_kernel, 1, WARP, 0, arguments->time);
+}
+
+}  // namespace hydra::cuda
+
+const hydra::cuda::DeviceApi* hydra_cuda_device_api() { return &hydra::cuda::API; }

@@ -1,0 +1,190 @@
+// The part of CUDA that our device code uses, for an ordinary C++ compiler: so that every kernel's index arithmetic,
+// its barriers and the programs above it can be tested on a machine without a GPU. For tests only; never packed.
+//
+// Blocks run one after another. The threads of a block are fibers that run until they meet at a barrier or a warp
+// collective. What hardware would not forgive is not forgiven here: shared memory starts as NaN, every allocation ends
+// at a page that cannot be touched, and a barrier that not all living threads reach is an error that names the kernel.
+// With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that one order
+// hides, the other shows.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <source_location>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+
+struct uint3 {
+    unsigned x, y, z;
+};
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned nx = 1, unsigned ny = 1, unsigned nz = 1) : x(nx), y(ny), z(nz) {}
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) uint2 {
+    uint32_t x, y;
+};
+struct alignas(16) uint4 {
+    uint32_t x, y, z, w;
+};
+
+// Those of the fiber that runs.
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+
+namespace hydra::emulation {
+
+using Site = std::source_location;
+
+// Runs `thread` once for every thread of every block. False: the kernel broke a rule; failure() says which.
+bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread);
+const char* failure();
+
+// [shared_bytes] of the block that runs.
+void* shared_memory();
+
+void block_barrier(Site site);
+
+// Meets the other lanes of the warp. Each gives `bytes` <= 64 bytes; the result, valid until the next call, holds what
+// lane l gave at l * 64.
+const unsigned char* meet_warp(const void* mine, size_t bytes, Site site);
+
+template <class T>
+T from_lane(T value, int lane, Site site) {
+    T result;
+    std::memcpy(&result, meet_warp(&value, sizeof value, site) + (lane & 31) * 64, sizeof result);
+    return result;
+}
+
+inline int lane() { return static_cast<int>(threadIdx.x & 31); }
+
+}  // namespace hydra::emulation
+
+inline void __syncthreads(hydra::emulation::Site site = hydra::emulation::Site::current()) {
+    hydra::emulation::block_barrier(site);
+}
+inline void __syncwarp(hydra::emulation::Site site = hydra::emulation::Site::current()) {
+    hydra::emulation::meet_warp(&site, 0, site);
+}
+template <class T>
+T __shfl_sync(unsigned, T value, int lane, hydra::emulation::Site site = hydra::emulation::Site::current()) {
+    return hydra::emulation::from_lane(value, lane, site);
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask, hydra::emulation::Site site = hydra::emulation::Site::current()) {
+    return hydra::emulation::from_lane(value, hydra::emulation::lane() ^ mask, site);
+}
+// The first lanes keep their own value.
+template <class T>
+T __shfl_up_sync(unsigned, T value, int by, hydra::emulation::Site site = hydra::emulation::Site::current()) {
+    const int lane = hydra::emulation::lane();
+    return hydra::emulation::from_lane(value, lane < by ? lane : lane - by, site);
+}
+inline unsigned __ballot_sync(unsigned, int predicate,
+                              hydra::emulation::Site site = hydra::emulation::Site::current()) {
+    const unsigned char* all = hydra::emulation::meet_warp(&predicate, sizeof predicate, site);
+    unsigned mask = 0;
+    for (int lane = 0; lane < 32; ++lane) {
+        int theirs;
+        std::memcpy(&theirs, all + lane * 64, sizeof theirs);
+        mask |= static_cast<unsigned>(theirs != 0) << lane;
+    }
+    return mask;
+}
+
+// Byte i of the result is byte (selector >> 4 i & 7) of b:a.
+inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t selector) {
+    const uint64_t both = static_cast<uint64_t>(b) << 32 | a;
+    uint32_t result = 0;
+    for (int i = 0; i < 4; ++i) result |= static_cast<uint32_t>(both >> (selector >> i * 4 & 7) * 8 & 0xff) << i * 8;
+    return result;
+}
+
+inline int min(int a, int b) { return a < b ? a : b; }
+inline int __popc(unsigned value) { return __builtin_popcount(value); }
+inline int __popcll(unsigned long long value) { return __builtin_popcountll(value); }
+inline int __ffs(int value) { return __builtin_ffs(value); }
+inline int __ffsll(long long value) { return __builtin_ffsll(value); }
+
+// The runtime calls of device.cu, with memory of the host as memory of the device and streams that run at once.
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+    cudaErrorLaunchFailure = 719,
+    cudaErrorStreamCaptureInvalidated = 901
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+constexpr unsigned cudaStreamNonBlocking = 1, cudaHostAllocDefault = 0;
+
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor, multiProcessorCount;
+    size_t totalGlobalMem;
+};
+struct CUstream_st;
+struct CUgraph_st;
+struct CUgraphExec_st;
+struct CUevent_st;
+using cudaStream_t = CUstream_st*;
+using cudaGraph_t = CUgraph_st*;
+using cudaGraphExec_t = CUgraphExec_st*;
+using cudaEvent_t = CUevent_st*;
+
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetLastError();
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes);
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaRuntimeGetVersion(int* version);
+cudaError_t cudaMalloc(void** out, size_t bytes);
+cudaError_t cudaFree(void* memory);
+cudaError_t cudaHostAlloc(void** out, size_t bytes, unsigned flags);
+cudaError_t cudaFreeHost(void* memory);
+cudaError_t cudaMemset(void* memory, int value, size_t bytes);
+cudaError_t cudaMemcpy(void* target, const void* source, size_t bytes, cudaMemcpyKind kind);
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* out, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* out);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaEventCreate(cudaEvent_t* out);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+    return cudaSuccess;
+}
+
+namespace hydra::emulation {
+
+// Enqueues a launch: runs it, or keeps it where the stream is captured.
+cudaError_t enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block, size_t shared_bytes,
+                           std::function<void()> thread);
+
+}  // namespace hydra::emulation

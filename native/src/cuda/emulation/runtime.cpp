@@ -1,0 +1,228 @@
+// The runtime of the emulation: memory, streams that run at once, graphs as lists of what was enqueued.
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "cuda/emulation/cuda.h"
+#include "cuda/emulation/memory.h"
+
+namespace {
+
+using Operation = std::function<cudaError_t()>;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t PAGE = 4096, TOTAL_BYTES = size_t{8} << 30;
+
+std::mutex running;  // one kernel or copy at a time
+std::mutex regions_mutex;
+std::map<void*, std::pair<void*, size_t>> regions;  // by address given out: what was mapped
+
+// Sticks, as on a device: what follows a broken kernel is not to be believed.
+cudaError_t broken = cudaSuccess;
+
+}  // namespace
+
+struct CUstream_st {
+    bool capturing = false;
+    std::vector<Operation> recorded;
+};
+struct CUgraph_st {
+    std::vector<Operation> operations;
+};
+struct CUgraphExec_st {
+    std::vector<Operation> operations;
+};
+struct CUevent_st {
+    Clock::time_point time;
+};
+
+namespace hydra::emulation {
+
+void* guarded_memory(size_t bytes, size_t alignment) {
+    const size_t space = (bytes + alignment - 1) / alignment * alignment;
+    const size_t mapped = (space + PAGE - 1) / PAGE * PAGE + PAGE;
+    void* base = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) return nullptr;
+    auto* end = static_cast<unsigned char*>(base) + mapped - PAGE;
+    mprotect(end, PAGE, PROT_NONE);
+    void* memory = end - space;
+    std::memset(memory, 0xff, space);
+    std::lock_guard<std::mutex> lock(regions_mutex);
+    regions[memory] = {base, mapped};
+    return memory;
+}
+
+void release_guarded(void* memory) {
+    if (memory == nullptr) return;
+    std::lock_guard<std::mutex> lock(regions_mutex);
+    const auto region = regions.find(memory);
+    munmap(region->second.first, region->second.second);
+    regions.erase(region);
+}
+
+}  // namespace hydra::emulation
+
+static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
+    if (stream->capturing) {
+        stream->recorded.push_back(std::move(operation));
+        return cudaSuccess;
+    }
+    std::lock_guard<std::mutex> lock(running);
+    return broken != cudaSuccess ? broken : operation();
+}
+
+cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block,
+                                             size_t shared_bytes, std::function<void()> thread) {
+    return enqueue(stream, [=] {
+        if (!run_kernel(name, grid, block, shared_bytes, thread)) broken = cudaErrorLaunchFailure;
+        return broken;
+    });
+}
+
+const char* cudaGetErrorString(cudaError_t error) {
+    switch (error) {
+        case cudaErrorMemoryAllocation:
+            return "out of memory";
+        case cudaErrorLaunchFailure:
+            return hydra::emulation::failure();
+        case cudaErrorStreamCaptureInvalidated:
+            return "the stream is not captured, or is captured and cannot be waited for";
+        default:
+            return "invalid value";
+    }
+}
+
+cudaError_t cudaGetLastError() { return broken; }
+cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+    *count = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+    *properties = {"Hydra4J emulation", 9, 0, 2, TOTAL_BYTES};
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+    *free_bytes = *total_bytes = TOTAL_BYTES;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int* version) {
+    *version = 13000;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
+
+cudaError_t cudaMalloc(void** out, size_t bytes) {
+    *out = bytes <= TOTAL_BYTES ? hydra::emulation::guarded_memory(bytes, 256) : nullptr;
+    return *out == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+
+cudaError_t cudaFree(void* memory) {
+    hydra::emulation::release_guarded(memory);
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostAlloc(void** out, size_t bytes, unsigned) { return cudaMalloc(out, bytes); }
+cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
+
+cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
+    std::lock_guard<std::mutex> lock(running);
+    std::memset(memory, value, bytes);
+    return broken;
+}
+
+cudaError_t cudaMemcpy(void* target, const void* source, size_t bytes, cudaMemcpyKind) {
+    std::lock_guard<std::mutex> lock(running);
+    std::memcpy(target, source, bytes);
+    return broken;
+}
+
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+    return enqueue(stream, [=] {
+        std::memcpy(target, source, bytes);
+        return cudaSuccess;
+    });
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* out, unsigned) {
+    *out = new CUstream_st;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    delete stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    return stream != nullptr && stream->capturing ? cudaErrorStreamCaptureInvalidated : broken;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    if (stream->capturing) return cudaErrorStreamCaptureInvalidated;
+    stream->capturing = true;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* out) {
+    if (!stream->capturing) return cudaErrorStreamCaptureInvalidated;
+    stream->capturing = false;
+    *out = new CUgraph_st{std::move(stream->recorded)};
+    stream->recorded.clear();
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long) {
+    *out = new CUgraphExec_st{graph->operations};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
+    return enqueue(stream, [graph] {
+        for (const Operation& operation : graph->operations) {
+            if (const cudaError_t error = operation(); error != cudaSuccess) return error;
+        }
+        return cudaSuccess;
+    });
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t* out) {
+    *out = new CUevent_st{};
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+    event->time = Clock::now();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+    *milliseconds = std::chrono::duration<float, std::milli>(end->time - begin->time).count();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    delete event;
+    return cudaSuccess;
+}

@@ -1,0 +1,51 @@
+// RMSNorm + gate and up products + SiLU.
+#include "cuda/product.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+struct SiluMul {
+    float* out;
+    int64_t columns;
+
+    __device__ void operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
+        for (int i = 0; i < 2 && n + i < columns; ++i) {
+            out[r * columns + n + i] = silu(values[0][i]) * values[1][i];
+        }
+    }
+};
+
+// The same in two launches, for matrices of different types: out = silu(gate), then out = out * up.
+struct SiluOrMul {
+    float* out;
+    int64_t columns;
+
+    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+        for (int i = 0; i < 2 && n + i < columns; ++i) {
+            float* target = out + r * columns + n + i;
+            *target = part == 0 ? silu(values[0][i]) : *target * values[0][i];
+        }
+    }
+};
+
+}  // namespace
+
+hydra_status gate_up(Stream* stream, const GateUp* arguments) {
+    const MatrixView &gate = arguments->gate, &up = arguments->up;
+    const RowSource source{arguments->rows, false, arguments->x, arguments->norm, arguments->epsilon, gate.columns};
+    hydra_status status = prepare_rows(stream, source, arguments->workspace, {gate.type, up.type});
+    if (status != HYDRA_OK) return status;
+    if (gate.type == up.type) {
+        const ProductParts<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
+        return launch_products(stream, "gate_up_kernel", work, SiluMul{arguments->out, gate.rows});
+    }
+    for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
+        const ProductParts<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
+        status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
+                                 SiluOrMul{arguments->out, gate.rows});
+    }
+    return status;
+}
+
+}  // namespace hydra::cuda

@@ -1,0 +1,87 @@
+#include "cuda/library.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "cuda/backend.h"
+#include "program/error.h"
+
+namespace hydra::cuda {
+
+namespace {
+
+const DeviceApi& open_library(const char* path) {
+    if (access(path, F_OK) != 0) fail(HYDRA_UNAVAILABLE, "there is no CUDA library %s", path);
+    // Never unloaded: the CUDA runtime in it lives until the process ends.
+    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (library == nullptr) fail(HYDRA_UNAVAILABLE, "the CUDA library cannot be loaded: %s", dlerror());
+    using Find = const DeviceApi* (*)();
+    const auto find = reinterpret_cast<Find>(dlsym(library, "hydra_cuda_device_api"));
+    if (find == nullptr) fail(HYDRA_UNAVAILABLE, "%s is no CUDA library of Hydra4J", path);
+    const DeviceApi* api = find();
+    if (api->version != DEVICE_API_VERSION) {
+        fail(HYDRA_UNAVAILABLE, "%s has interface version %d, this library needs %d: use libraries of the same build",
+             path, api->version, DEVICE_API_VERSION);
+    }
+    return *api;
+}
+
+}  // namespace
+
+const DeviceApi& load_library(const char* path) {
+    HYDRA_REQUIRE(path != nullptr && path[0] == '/', "library is '%s', must be an absolute path",
+                  path == nullptr ? "" : path);
+    static std::mutex mutex;
+    static std::map<std::string, const DeviceApi*> loaded;
+    std::lock_guard<std::mutex> lock(mutex);
+    const DeviceApi*& api = loaded[path];
+    if (api == nullptr) api = &open_library(path);
+    return *api;
+}
+
+void must(const DeviceApi& api, hydra_status status) {
+    if (status != HYDRA_OK) throw Failure(status, api.last_error());
+}
+
+DeviceFacts facts_of(const DeviceApi& api, int32_t device) {
+    int32_t count = 0;
+    must(api, api.count_devices(&count));
+    HYDRA_REQUIRE(device >= 0 && device < count, "device is %d, must be from 0 to %d", device, count - 1);
+    DeviceFacts facts{};
+    must(api, api.device_facts(device, &facts));
+    return facts;
+}
+
+}  // namespace hydra::cuda
+
+hydra_status hydra_backend_open_cuda(const char* library, int32_t device, hydra_backend** out) {
+    return hydra::guarded("hydra_backend_open_cuda", [&] {
+        HYDRA_REQUIRE(out != nullptr, "out is null");
+        *out = new hydra::cuda::CudaBackend(hydra::cuda::load_library(library), device);
+    });
+}
+
+hydra_status hydra_cuda_devices(const char* library, int32_t* out) {
+    return hydra::guarded("hydra_cuda_devices", [&] {
+        HYDRA_REQUIRE(out != nullptr, "out is null");
+        const hydra::cuda::DeviceApi& api = hydra::cuda::load_library(library);
+        hydra::cuda::must(api, api.count_devices(out));
+    });
+}
+
+hydra_status hydra_cuda_describe(const char* library, int32_t device, char* text, int32_t capacity) {
+    return hydra::guarded("hydra_cuda_describe", [&] {
+        HYDRA_REQUIRE(text != nullptr && capacity >= 1, "text is null or has no room");
+        const hydra::cuda::DeviceApi& api = hydra::cuda::load_library(library);
+        const std::string description = hydra::cuda::describe(hydra::cuda::facts_of(api, device));
+        const size_t bytes = std::min(description.size(), static_cast<size_t>(capacity) - 1);
+        std::memcpy(text, description.data(), bytes);
+        text[bytes] = 0;
+    });
+}

@@ -1,0 +1,148 @@
+// LM head product + the best entries of each row, without storing logits unless asked to.
+//
+// Each block of the grid computes a range of tiles and keeps the k best of every row in shared memory; a second small
+// kernel merges the blocks' lists in order, so that of equal values the one of the smaller index stays first.
+#include <algorithm>
+
+#include "cuda/product.cuh"
+#include "cuda/top.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+constexpr int64_t MOST_BLOCKS = 512;
+constexpr int MERGE_WARPS = 8;
+constexpr int TILES = 2, COLUMNS = TILES * TILE_ROWS;  // that a block computes at once: one for each lane of a warp
+static_assert(COLUMNS == WARP);
+
+struct Work {
+    RowSource source;
+    void* workspace;
+    MatrixView weight;
+    const float* bias;  // or null
+    const int32_t* ids;
+    TopView top;
+    float* logits;  // or null
+    int64_t blocks;
+    float* values;     // [blocks][HYDRA_MAX_ROWS][k]: each block's best
+    int32_t* indices;  // the same
+};
+
+struct LmHeadShared {
+    ProductShared<1, TILES> product;
+    float tile[HYDRA_MAX_ROWS][COLUMNS];
+    float values[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
+    int32_t indices[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
+};
+
+// Warp w keeps the lists of rows w, w + 8, ...
+template <hydra_type type>
+__global__ void __launch_bounds__(PRODUCT_THREADS) lm_head_kernel(Work work) {
+    const int rows = product_rows(work.source), k = work.top.k, lane = lane_index();
+    if (rows == 0) return;
+    LmHeadShared& shared = shared_memory<LmHeadShared>();
+    for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
+        shared.values[r][lane] = -INFINITY;
+        shared.indices[r][lane] = 0;
+    }
+    const MatrixView matrices[1] = {work.weight};
+    const int64_t groups = groups_of_tiles(work.weight, TILES), vocabulary = work.weight.rows;
+    const int64_t end = groups * (blockIdx.x + 1) / work.blocks;
+    for (int64_t group = groups * blockIdx.x / work.blocks; group < end; ++group) {
+        // Ends with a barrier.
+        product_tiles<type, 1, TILES>(matrices, group * TILES, work.workspace, rows, shared.product,
+                                      [&](int r, int64_t n, const float(&values)[1][2]) {
+                                          for (int i = 0; i < 2 && n + i < vocabulary; ++i) {
+                                              const float value =
+                                                  work.bias != nullptr ? values[0][i] + work.bias[n + i] : values[0][i];
+                                              shared.tile[r][n % COLUMNS + i] = value;
+                                              if (work.logits != nullptr) work.logits[r * vocabulary + n + i] = value;
+                                          }
+                                      });
+        const int64_t n = group * COLUMNS + lane;
+        const bool offers = n < vocabulary;
+        for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
+            WarpTop best{shared.values[r][lane], shared.indices[r][lane]};
+            best.offer(k, offers ? shared.tile[r][lane] : 0.0f, static_cast<int32_t>(n), offers);
+            shared.values[r][lane] = best.value;
+            shared.indices[r][lane] = best.index;
+        }
+        __syncthreads();
+    }
+    for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
+        if (lane >= k) continue;
+        const int64_t at = (int64_t{blockIdx.x} * HYDRA_MAX_ROWS + r) * k + lane;
+        work.values[at] = shared.values[r][lane];
+        work.indices[at] = shared.indices[r][lane];
+    }
+}
+
+struct MergeShared {
+    float values[MERGE_WARPS * HYDRA_MAX_TOP];
+    int32_t indices[MERGE_WARPS * HYDRA_MAX_TOP];
+};
+
+// One block a row: each warp merges a run of the lists, the first warp what they found.
+__global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work) {
+    const int row = static_cast<int>(blockIdx.x), k = work.top.k, lane = lane_index(), warp = warp_index();
+    if (row >= product_rows(work.source)) return;
+    MergeShared& shared = shared_memory<MergeShared>();
+    WarpTop best;
+    const int64_t first = work.blocks * warp / MERGE_WARPS * k, end = work.blocks * (warp + 1) / MERGE_WARPS * k;
+    for (int64_t begin = first; begin < end; begin += WARP) {
+        const int64_t entry = begin + lane;
+        const bool offers = entry < end;
+        const int64_t at = offers ? (entry / k * HYDRA_MAX_ROWS + row) * k + entry % k : 0;
+        best.offer(k, offers ? work.values[at] : 0.0f, offers ? work.indices[at] : 0, offers);
+    }
+    if (lane < k) {
+        shared.values[warp * k + lane] = best.value;
+        shared.indices[warp * k + lane] = best.index;
+    }
+    __syncthreads();
+    if (warp != 0) return;
+    WarpTop merged;
+    for (int begin = 0; begin < MERGE_WARPS * k; begin += WARP) {
+        const int entry = begin + lane;
+        const bool offers = entry < MERGE_WARPS * k;
+        merged.offer(k, offers ? shared.values[entry] : 0.0f, offers ? shared.indices[entry] : 0, offers);
+    }
+    if (lane >= k) return;
+    work.top.ids[row * k + lane] = work.ids != nullptr ? work.ids[merged.index] : merged.index;
+    work.top.values[row * k + lane] = merged.value;
+}
+
+}  // namespace
+
+int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix) {
+    return std::min(MOST_BLOCKS, tiles_of(max_rows_of_a_matrix)) * HYDRA_MAX_ROWS * HYDRA_MAX_TOP * 8;
+}
+
+hydra_status lm_head(Stream* stream, const LmHead* arguments) {
+    const MatrixView& weight = arguments->weight;
+    const RowSource source{arguments->rows, arguments->last_row_only, arguments->x, nullptr, 0, weight.columns};
+    hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
+    if (status != HYDRA_OK) return status;
+    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(weight.columns) / 4;
+    const int64_t blocks = std::min(MOST_BLOCKS, groups_of_tiles(weight, TILES));
+    const Work work{source,
+                    arguments->workspace,
+                    weight,
+                    arguments->bias,
+                    arguments->ids,
+                    arguments->top,
+                    arguments->logits,
+                    blocks,
+                    values,
+                    reinterpret_cast<int32_t*>(values + blocks * HYDRA_MAX_ROWS * arguments->top.k)};
+    status = with_type(weight.type, [&](auto tag) {
+        return launch(stream, "lm_head_kernel", lm_head_kernel<decltype(tag)::type>, static_cast<unsigned>(blocks),
+                      PRODUCT_THREADS, sizeof(LmHeadShared), work);
+    });
+    if (status != HYDRA_OK) return status;
+    return launch(stream, "merge_top_kernel", merge_top_kernel, HYDRA_MAX_ROWS, MERGE_WARPS * WARP, sizeof(MergeShared),
+                  work);
+}
+
+}  // namespace hydra::cuda

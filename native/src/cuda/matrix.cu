@@ -1,0 +1,197 @@
+// Weight matrices: bytes, writing rows as a file has them, reading one, gathering some. Not on any path that is timed.
+#include <algorithm>
+
+#include "cuda/runtime.cuh"
+#include "cuda/weights.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+constexpr int THREADS = 256;
+constexpr int64_t STAGED_BYTES = int64_t{64} << 20;  // of source rows at a time
+
+// Bytes of a row in a file's layout, whole blocks.
+int64_t source_row_bytes(hydra_type type, int64_t columns) {
+    switch (type) {
+        case HYDRA_F32:
+            return columns * 4;
+        case HYDRA_F16:
+        case HYDRA_BF16:
+            return columns * 2;
+        case HYDRA_Q8_0:
+            return blocks_of(columns) * 34;
+        case HYDRA_Q4_0:
+            return blocks_of(columns) * 18;
+        default:
+            return blocks_of(columns) * 20;
+    }
+}
+
+__device__ uint16_t half_at(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
+
+// Quants of a file's Q4 block: byte j holds column j low and column 16 + j high.
+__device__ uint32_t pack_quants(const uint8_t* quants, int thread) {
+    uint32_t word = 0;
+    for (int column = 0; column < BLOCK_COLUMNS; ++column) {
+        if (thread_of(column) != thread) continue;
+        const uint32_t quant = quants[column % 16] >> column / 16 * 4 & 15;
+        word |= quant << quant_shift(slot_of(column));
+    }
+    return word;
+}
+
+// Takes over one block of a row; `source` is the row in the file's layout.
+__device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block, const uint8_t* source) {
+    const RowBlock target = row_block(matrix, row, block);
+    const hydra_type type = matrix.type;
+    if (type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16) {
+        const int size = type == HYDRA_F32 ? 4 : 2, per_piece = 16 / size;
+        for (int place = 0; place < BLOCK_COLUMNS; ++place) {
+            const int64_t column = block * BLOCK_COLUMNS + place;
+            if (column >= matrix.columns) return;
+            const int slot = slot_of(place);
+            const int lane = target.group * 4 + thread_of(place);
+            uint8_t* value = target.block + piece_offset(type, lane, target.half, slot / per_piece % pieces_of(type)) +
+                             slot % per_piece * size;
+            for (int i = 0; i < size; ++i) value[i] = source[column * size + i];
+        }
+        return;
+    }
+    const int halves = type == HYDRA_Q4_1 ? 2 : 1;
+    source += block * (type == HYDRA_Q8_0 ? 34 : halves * 2 + 16);
+    target.scale[0] = half_at(source);
+    if (type == HYDRA_Q4_1) target.scale[2] = half_at(source + 2);
+    source += halves * 2;
+    if (type == HYDRA_Q8_0) {
+        for (int place = 0; place < BLOCK_COLUMNS; ++place) {
+            const int lane = target.group * 4 + thread_of(place);
+            target.block[piece_offset(type, lane, target.half, 0) + slot_of(place)] = source[place];
+        }
+        return;
+    }
+    for (int thread = 0; thread < 4; ++thread) {
+        uint8_t* word = target.block + piece_offset(type, target.group * 4 + thread, target.half, 0);
+        *reinterpret_cast<uint32_t*>(word) = pack_quants(source, thread);
+    }
+}
+
+// Rows x blocks to be gone through, one thread each.
+struct Extent {
+    int64_t rows, blocks;
+
+    __device__ bool find(int64_t* row, int64_t* block) const {
+        const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+        *row = i / blocks;
+        *block = i % blocks;
+        return i < rows * blocks;
+    }
+    unsigned grid() const { return static_cast<unsigned>((rows * blocks + THREADS - 1) / THREADS); }
+};
+
+// target_rows: null, or [count]: where the rows go.
+__global__ void __launch_bounds__(THREADS)
+    matrix_write_kernel(MatrixView matrix, Extent extent, int64_t first_row, const int32_t* target_rows,
+                        const uint8_t* source, int64_t row_bytes) {
+    int64_t i, block;
+    if (!extent.find(&i, &block)) return;
+    write_block(matrix, target_rows != nullptr ? target_rows[i] : first_row + i, block, source + i * row_bytes);
+}
+
+__global__ void __launch_bounds__(THREADS) matrix_read_kernel(MatrixView matrix, int64_t row, float* values) {
+    const int64_t column = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (column < matrix.columns) values[column] = weight_at(matrix, row, column);
+}
+
+__global__ void __launch_bounds__(THREADS)
+    matrix_gather_kernel(MatrixView target, MatrixView source, Extent extent, const int32_t* ids) {
+    int64_t i, block;
+    if (!extent.find(&i, &block)) return;
+    const RowBlock from = row_block(source, ids[i], block), to = row_block(target, i, block);
+    const hydra_type type = source.type;
+    for (int thread = 0; thread < 4; ++thread) {
+        for (int piece = 0; piece < pieces_of(type); ++piece) {
+            const uint8_t* old_piece = from.block + piece_offset(type, from.group * 4 + thread, from.half, piece);
+            uint8_t* new_piece = to.block + piece_offset(type, to.group * 4 + thread, to.half, piece);
+            for (int word = 0; word < piece_bytes(type) / 4; ++word) {
+                reinterpret_cast<uint32_t*>(new_piece)[word] = reinterpret_cast<const uint32_t*>(old_piece)[word];
+            }
+        }
+    }
+    if (scale_bytes(type) > 0) to.scale[0] = from.scale[0];
+    if (type == HYDRA_Q4_1) to.scale[2] = from.scale[2];
+}
+
+// Device memory and a stream for the length of one call.
+struct Temporary {
+    Device* device;
+    void* memory = nullptr;
+    Stream* stream = nullptr;
+
+    hydra_status make(int64_t bytes) {
+        const hydra_status status = allocate(device, bytes, &memory);
+        return status == HYDRA_OK ? stream_create(device, &stream) : status;
+    }
+    ~Temporary() {
+        if (stream != nullptr) stream_destroy(stream);
+        if (memory != nullptr) release(device, memory);
+    }
+};
+
+int64_t round_up(int64_t bytes) { return (bytes + 255) / 256 * 256; }
+
+}  // namespace
+
+int64_t matrix_bytes(hydra_type type, int64_t rows, int64_t columns) {
+    return tiles_of(rows) * blocks_of(columns) * (block_bytes(type) + scale_bytes(type));
+}
+
+hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,
+                          const int32_t* target_rows, const void* source) {
+    const int64_t row_bytes = source_row_bytes(matrix->type, matrix->columns);
+    const int64_t chunk = std::clamp<int64_t>(STAGED_BYTES / row_bytes, 1, std::max<int64_t>(count, 1));
+    const int64_t rows_at = round_up(chunk * row_bytes);  // where target_rows lie behind the source rows
+    Temporary temporary{device};
+    hydra_status status = temporary.make(rows_at + chunk * 4);
+    auto* staged = static_cast<uint8_t*>(temporary.memory);
+    auto* staged_rows = reinterpret_cast<int32_t*>(staged + rows_at);
+    for (int64_t begin = 0; begin < count && status == HYDRA_OK; begin += chunk) {
+        const int64_t rows = std::min(chunk, count - begin);
+        status = copy_in(device, staged, static_cast<const uint8_t*>(source) + begin * row_bytes, rows * row_bytes);
+        if (status == HYDRA_OK && target_rows != nullptr) {
+            status = copy_in(device, staged_rows, target_rows + begin, rows * 4);
+        }
+        if (status != HYDRA_OK) break;
+        const Extent extent{rows, blocks_of(matrix->columns)};
+        status =
+            launch(temporary.stream, "matrix_write_kernel", matrix_write_kernel, extent.grid(), THREADS, 0, *matrix,
+                   extent, first_row + begin, target_rows != nullptr ? staged_rows : nullptr, staged, row_bytes);
+        if (status == HYDRA_OK) status = stream_wait(temporary.stream);
+    }
+    return status;
+}
+
+hydra_status matrix_read(Device* device, const MatrixView* matrix, int64_t row, float* values) {
+    const int64_t bytes = matrix->columns * 4;
+    Temporary temporary{device};
+    hydra_status status = temporary.make(bytes);
+    if (status != HYDRA_OK) return status;
+    const auto grid = static_cast<unsigned>((matrix->columns + THREADS - 1) / THREADS);
+    status = launch(temporary.stream, "matrix_read_kernel", matrix_read_kernel, grid, THREADS, 0, *matrix, row,
+                    static_cast<float*>(temporary.memory));
+    if (status == HYDRA_OK) status = stream_wait(temporary.stream);
+    return status == HYDRA_OK ? copy_out(device, values, temporary.memory, bytes) : status;
+}
+
+hydra_status matrix_gather(Device* device, const MatrixView* target, const MatrixView* source, const int32_t* ids) {
+    Temporary temporary{device};
+    hydra_status status = temporary.make(target->rows * 4);
+    if (status == HYDRA_OK) status = copy_in(device, temporary.memory, ids, target->rows * 4);
+    if (status != HYDRA_OK) return status;
+    const Extent extent{target->rows, blocks_of(target->columns)};
+    status = launch(temporary.stream, "matrix_gather_kernel", matrix_gather_kernel, extent.grid(), THREADS, 0, *target,
+                    *source, extent, static_cast<const int32_t*>(temporary.memory));
+    return status == HYDRA_OK ? stream_wait(temporary.stream) : status;
+}
+
+}  // namespace hydra::cuda

@@ -1,0 +1,117 @@
+// The matrix instruction mma.m16n8k16 with 16-bit inputs and float32 sums, as PTX defines it (PTX ISA, "Matrix
+// Fragments for mma.m16n8k16 with floating point type"), and the 16-bit conversions that feed it.
+//
+// With lane = 4 g + t, a register of two values holds the lower index in its lower half:
+//   A [16][16]  a[0] row g, columns 2t, 2t+1   a[1] row g+8, the same   a[2] row g, columns 2t+8, 2t+9   a[3] row g+8
+//   B [16][8]   b0 rows 2t, 2t+1 of column g   b1 rows 2t+8, 2t+9 of column g
+//   C [16][8]   c[0], c[1] row g, columns 2t, 2t+1   c[2], c[3] row g+8
+// An element of C is a matter of its row of A, its column of B and what it was: not of the other columns.
+#pragma once
+
+#include "cuda/device.h"
+#include "cuda/platform.cuh"
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#endif
+
+namespace hydra::cuda {
+
+#ifndef __CUDACC__
+template <hydra_type type>
+float half_of_pair(uint32_t pair, int index) {
+    const auto bits = static_cast<uint16_t>(pair >> index * 16);
+    return type == HYDRA_BF16 ? float_of_bfloat(bits) : float_of_half(bits);
+}
+
+// Sums are exact and rounded once; hardware rounds on the way.
+template <hydra_type type>
+void emulated_multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, emulation::Site site) {
+    struct {
+        uint32_t a[4], b[2];
+    } given[WARP];
+    for (int i = 0; i < 4; ++i) given[0].a[i] = a[i];
+    given[0].b[0] = b0;
+    given[0].b[1] = b1;
+    const unsigned char* all = emulation::meet_warp(given, sizeof given[0], site);
+    for (int lane = 0; lane < WARP; ++lane) std::memcpy(&given[lane], all + lane * 64, sizeof given[0]);
+    const int g = lane_index() / 4, t = lane_index() % 4;
+    for (int i = 0; i < 4; ++i) {
+        const int upper = i / 2, column = 2 * t + i % 2;
+        double sum = c[i];
+        for (int k = 0; k < 16; ++k) {
+            const float left = half_of_pair<type>(given[g * 4 + k % 8 / 2].a[upper + k / 8 * 2], k % 2);
+            sum += static_cast<double>(left) * half_of_pair<type>(given[column * 4 + k % 8 / 2].b[k / 8], k % 2);
+        }
+        c[i] = static_cast<float>(sum);
+    }
+}
+#endif
+
+// C += A B with inputs of type HYDRA_F16 or HYDRA_BF16. All lanes of the warp take part.
+template <hydra_type type>
+__device__ __forceinline__ void multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+    static_assert(type == HYDRA_F16 || type == HYDRA_BF16);
+#ifdef __CUDACC__
+    if constexpr (type == HYDRA_BF16) {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "{%0, %1, %2, %3};"
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    } else {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "{%0, %1, %2, %3};"
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    }
+#else
+    emulated_multiply<type>(c, a, b0, b1, emulation::Site::current());
+#endif
+}
+
+// To nearest, ties to even.
+template <hydra_type type>
+__device__ __forceinline__ uint16_t rounded_bits(float value) {
+#ifdef __CUDACC__
+    if constexpr (type == HYDRA_BF16) return __bfloat16_as_ushort(__float2bfloat16_rn(value));
+    return __half_as_ushort(__float2half_rn(value));
+#else
+    return type == HYDRA_BF16 ? float_to_bfloat(value) : float_to_half(value);
+#endif
+}
+
+template <hydra_type type>
+__device__ __forceinline__ float float_of_bits16(uint16_t bits) {
+    return type == HYDRA_BF16 ? float_of_bfloat(bits) : float_of_half(bits);
+}
+
+// Both f16 halves of a minus those of b.
+__device__ __forceinline__ uint32_t subtract_halves(uint32_t a, uint32_t b) {
+#ifdef __CUDACC__
+    const __half2 difference = __hsub2(*reinterpret_cast<__half2*>(&a), *reinterpret_cast<__half2*>(&b));
+    return *reinterpret_cast<const uint32_t*>(&difference);
+#else
+    uint32_t pair = 0;
+    for (int i = 0; i < 2; ++i) {
+        const float difference = half_of_pair<HYDRA_F16>(a, i) - half_of_pair<HYDRA_F16>(b, i);
+        pair |= static_cast<uint32_t>(float_to_half(difference)) << i * 16;
+    }
+    return pair;
+#endif
+}
+
+// The f16 number 1024 + u has the bits 0x6400 + u for u < 1024: whole numbers become halves without a conversion.
+constexpr uint32_t HALVES_1024 = 0x64006400, HALVES_1032 = 0x64086408, HALVES_1152 = 0x64806480;
+
+// Signed bytes 2 pair and 2 pair + 1 of a word as f16.
+__device__ __forceinline__ uint32_t halves_of_bytes(uint32_t bytes, int pair) {
+    const uint32_t unsigned_bytes = bytes ^ 0x80808080;
+    return subtract_halves(__byte_perm(unsigned_bytes, HALVES_1024, pair == 0 ? 0x7170 : 0x7372), HALVES_1152);
+}
+
+// Quants of slots 2 pair and 2 pair + 1 of a word (weights.cuh), less 8 where centred, as f16.
+__device__ __forceinline__ uint32_t halves_of_quants(uint32_t word, int pair, bool centred) {
+    return subtract_halves((word >> pair * 4 & 0x000f000f) | HALVES_1024, centred ? HALVES_1032 : HALVES_1024);
+}
+
+}  // namespace hydra::cuda

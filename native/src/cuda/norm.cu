@@ -1,0 +1,42 @@
+// Embedding rows, and RMSNorm on its own.
+#include "cuda/embedding.cuh"
+#include "cuda/rows.cuh"
+#include "cuda/runtime.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+constexpr int THREADS = 256;
+
+struct Warps {
+    float sums[THREADS / WARP];
+};
+
+// One block a row.
+__global__ void __launch_bounds__(THREADS) embed_kernel(Embed work) {
+    const int row = static_cast<int>(blockIdx.x);
+    if (row >= active_rows(work.rows)) return;
+    read_token(work.embedding, work.rows.rows->tokens[row], work.out + row * work.embedding.columns);
+}
+
+__global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
+    const int row = static_cast<int>(blockIdx.x);
+    if (row >= active_rows(work.rows)) return;
+    const float* x = work.x + row * work.columns;
+    float* out = work.out + row * work.columns;
+    const float scale = rms_scale(x, work.columns, work.epsilon, shared_memory<Warps>().sums);
+    for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) out[c] = x[c] * scale * work.norm[c];
+}
+
+}  // namespace
+
+hydra_status embed(Stream* stream, const Embed* arguments) {
+    return launch(stream, "embed_kernel", embed_kernel, HYDRA_MAX_ROWS, THREADS, 0, *arguments);
+}
+
+hydra_status norm(Stream* stream, const Norm* arguments) {
+    return launch(stream, "norm_kernel", norm_kernel, HYDRA_MAX_ROWS, THREADS, sizeof(Warps), *arguments);
+}
+
+}  // namespace hydra::cuda

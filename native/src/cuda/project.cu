@@ -1,0 +1,32 @@
+// residual += weight x + bias.
+#include "cuda/product.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+struct AddToResidual {
+    const float* bias;  // or null
+    float* residual;
+    int64_t columns;
+
+    __device__ void operator()(int, int r, int64_t n, const float (&values)[1][2]) const {
+        for (int i = 0; i < 2 && n + i < columns; ++i) {
+            float* target = residual + r * columns + n + i;
+            *target += bias != nullptr ? values[0][i] + bias[n + i] : values[0][i];
+        }
+    }
+};
+
+}  // namespace
+
+hydra_status project(Stream* stream, const Project* arguments) {
+    const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, arguments->weight.columns};
+    const hydra_status status = prepare_rows(stream, source, arguments->workspace, {arguments->weight.type});
+    if (status != HYDRA_OK) return status;
+    const ProductParts<1> work{source, arguments->workspace, 1, {}, {{arguments->weight}}};
+    return launch_products(stream, "project_kernel", work,
+                           AddToResidual{arguments->bias, arguments->residual, arguments->weight.rows});
+}
+
+}  // namespace hydra::cuda

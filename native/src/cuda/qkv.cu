@@ -1,0 +1,71 @@
+// RMSNorm + query, key and value products + RoPE + storing keys and values.
+#include "cuda/kv.cuh"
+#include "cuda/product.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+constexpr int QUERY = 0, KEY = 1, VALUE = 2;
+
+struct StoreQkv {
+    RowsView rows;
+    const float* biases[3];  // or null
+    const float* rope;
+    KvView kv;
+    int32_t layer;
+    int64_t query_columns;
+    float* out;
+
+    // n is even, and so are the rows of all three matrices: a pair never stands alone.
+    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+        if (n >= (part == QUERY ? query_columns : int64_t{kv.kv_heads} * kv.head_size)) return;
+        float a = values[0][0], b = values[0][1];
+        if (biases[part] != nullptr) {
+            a += biases[part][n];
+            b += biases[part][n + 1];
+        }
+        const int column = static_cast<int>(n % kv.head_size);
+        if (part != VALUE) {
+            const float* angles = rope + int64_t{rows.rows->positions[r]} * kv.head_size + column;
+            const float cosine = angles[0], sine = angles[1], turned = a * cosine - b * sine;
+            b = b * cosine + a * sine;
+            a = turned;
+        }
+        float* target = part == QUERY ? out + r * query_columns + n
+                                      : kv_row(kv, rows.pages, layer, static_cast<int32_t>(n / kv.head_size),
+                                               part == KEY ? 0 : 1, rows.rows->first + r) +
+                                            column;
+        *reinterpret_cast<float2*>(target) = {a, b};
+    }
+};
+
+}  // namespace
+
+hydra_status qkv(Stream* stream, const Qkv* arguments) {
+    const MatrixView* weights[3] = {&arguments->query, &arguments->key, &arguments->value};
+    const RowSource source{arguments->rows,         false, arguments->x, arguments->norm, arguments->epsilon,
+                           arguments->query.columns};
+    hydra_status status =
+        prepare_rows(stream, source, arguments->workspace, {weights[0]->type, weights[1]->type, weights[2]->type});
+    const StoreQkv store{arguments->rows,  {arguments->query_bias, arguments->key_bias, arguments->value_bias},
+                         arguments->rope,  arguments->kv,
+                         arguments->layer, arguments->query.rows,
+                         arguments->out};
+    // Matrices of one type share a launch.
+    bool done[3] = {};
+    for (int first = 0; first < 3 && status == HYDRA_OK; ++first) {
+        if (done[first]) continue;
+        ProductParts<1> work{source, arguments->workspace, 0, {}, {}};
+        for (int part = first; part < 3; ++part) {
+            if (weights[part]->type != weights[first]->type) continue;
+            work.ids[work.parts] = part;
+            work.matrices[work.parts++][0] = *weights[part];
+            done[part] = true;
+        }
+        status = launch_products(stream, "qkv_kernel", work, store);
+    }
+    return status;
+}
+
+}  // namespace hydra::cuda

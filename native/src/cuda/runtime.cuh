@@ -1,0 +1,85 @@
+// The host's side of the library: devices, streams, the kept message, and how a kernel is launched.
+#pragma once
+
+#include "cuda/device.h"
+#include "cuda/platform.cuh"
+
+namespace hydra::cuda {
+
+struct Device {
+    int ordinal;
+};
+
+struct Stream {
+    Device* device;
+    cudaStream_t handle;
+};
+
+// Keeps the message for last_error and returns the status.
+hydra_status refuse(hydra_status status, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// HYDRA_OK, or the status that stands for the error, with "what: CUDA's words" kept.
+hydra_status check(cudaError_t error, const char* what);
+
+// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...).
+template <class... Parameters, class... Arguments>
+hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters...), dim3 grid, int threads,
+                    size_t shared_bytes, Arguments... arguments) {
+    cudaError_t error = cudaSetDevice(stream->device->ordinal);
+    if (error == cudaSuccess && shared_bytes > 48 * 1024) {
+        error =
+            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+    }
+    if (error != cudaSuccess) return check(error, name);
+#ifdef __CUDACC__
+    kernel<<<grid, threads, shared_bytes, stream->handle>>>(static_cast<Parameters>(arguments)...);
+    error = cudaGetLastError();
+#else
+    error = emulation::enqueue_kernel(stream->handle, name, grid, dim3(threads), shared_bytes,
+                                      [=] { kernel(static_cast<Parameters>(arguments)...); });
+#endif
+    return check(error, name);
+}
+
+// The operations of the table, one file each.
+hydra_status embed(Stream* stream, const Embed* arguments);
+hydra_status qkv(Stream* stream, const Qkv* arguments);
+hydra_status attention(Stream* stream, const Attention* arguments);
+hydra_status project(Stream* stream, const Project* arguments);
+hydra_status gate_up(Stream* stream, const GateUp* arguments);
+hydra_status norm(Stream* stream, const Norm* arguments);
+hydra_status lm_head(Stream* stream, const LmHead* arguments);
+hydra_status block(Stream* stream, const Block* arguments);
+hydra_status plant(Stream* stream, const Plant* arguments);
+hydra_status draft_inputs(Stream* stream, const DraftInputs* arguments);
+hydra_status draft_levels(Stream* stream, const DraftLevels* arguments);
+hydra_status draft_tokens(Stream* stream, const DraftTokens* arguments);
+hydra_status accept(Stream* stream, const Accept* arguments);
+hydra_status advance(Stream* stream, const Advance* arguments);
+hydra_status mark(Stream* stream, const Mark* arguments);
+
+// matrix.cu and kv.cu
+int64_t matrix_bytes(hydra_type type, int64_t rows, int64_t columns);
+hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,
+                          const int32_t* target_rows, const void* source);
+hydra_status matrix_read(Device* device, const MatrixView* matrix, int64_t row, float* values);
+hydra_status matrix_gather(Device* device, const MatrixView* target, const MatrixView* source, const int32_t* ids);
+int64_t kv_page_bytes(int32_t layers, int32_t kv_heads, int32_t head_size);
+hydra_status kv_read(Device* device, const KvView* kv, int32_t page, int32_t slot, float* values);
+hydra_status kv_write(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
+
+// What each kind of operation needs of the workspace.
+int64_t product_workspace_bytes(int64_t max_columns);
+int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix);
+int64_t attention_workspace_bytes(int32_t heads, int32_t head_size, int32_t max_positions);
+
+// device.cu
+hydra_status allocate(Device* device, int64_t bytes, void** out);
+void release(Device* device, void* memory);
+hydra_status copy_in(Device* device, void* target, const void* source, int64_t bytes);
+hydra_status copy_out(Device* device, void* target, const void* source, int64_t bytes);
+hydra_status stream_create(Device* device, Stream** out);
+void stream_destroy(Stream* stream);
+hydra_status stream_wait(Stream* stream);
+
+}  // namespace hydra::cuda

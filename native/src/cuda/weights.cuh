@@ -1,0 +1,184 @@
+// The packed layout of weight matrices, made for the matrix instruction mma.m16n8k16 (mma.cuh).
+//
+// A matrix is cut into tiles of 16 rows (output rows) and these into blocks of 32 columns, both padded with zeros. A
+// block lies together so that each lane of a warp gets its part of two instructions in 16-byte loads. With lane = 4 g +
+// t, as the instruction's fragments have it, a lane owns of rows g and g + 8 the eight columns
+//   slot  0     1       2       3       4        5        6        7
+//   column 2t  2t + 1  2t + 8  2t + 9  2t + 16  2t + 17  2t + 24  2t + 25
+// Blocks [tile][block], then the scales [tile][block] of the block types:
+//   F32        float    [row half][slot / 4][lane][slot % 4]     2048 bytes
+//   F16, BF16  uint16_t [row half][lane][slot]                   1024 bytes
+//   Q8_0       int8_t   [lane][row half][slot]                    512 bytes; f16 scale [g][row half]
+//   Q4_0       uint32_t [lane][row half]                          256 bytes; f16 scale [g][row half]
+//   Q4_1       uint32_t [lane][row half]                          256 bytes; f16 scale, minimum [g][scale, minimum][row
+//                                                                            half]
+// where bits 4 (slot / 2) + 16 (slot % 2) of a Q4 word and three above are the slot's quant: w >> 4 i & 0x000f000f is
+// the pair of slots 2i and 2i + 1 in the halves of a word.
+#pragma once
+
+#include "cuda/device.h"
+#include "cuda/mma.cuh"
+#include "cuda/platform.cuh"
+
+namespace hydra::cuda {
+
+constexpr int TILE_ROWS = 16, BLOCK_COLUMNS = 32, BLOCK_SLOTS = 8;
+
+__host__ __device__ constexpr int64_t tiles_of(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
+__host__ __device__ constexpr int64_t blocks_of(int64_t columns) {
+    return (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+}
+
+__host__ __device__ constexpr int block_bytes(hydra_type type) {
+    switch (type) {
+        case HYDRA_F32:
+            return 2048;
+        case HYDRA_F16:
+        case HYDRA_BF16:
+            return 1024;
+        case HYDRA_Q8_0:
+            return 512;
+        default:
+            return 256;
+    }
+}
+
+__host__ __device__ constexpr int scale_bytes(hydra_type type) {
+    switch (type) {
+        case HYDRA_Q8_0:
+        case HYDRA_Q4_0:
+            return 32;
+        case HYDRA_Q4_1:
+            return 64;
+        default:
+            return 0;
+    }
+}
+
+// Where a column of a block lies: lane % 4, and the slot.
+__host__ __device__ constexpr int thread_of(int column) { return column % 8 / 2; }
+__host__ __device__ constexpr int slot_of(int column) { return column / 16 * 4 + column % 16 / 8 * 2 + column % 2; }
+
+// Pieces of at most 16 bytes in which a lane's slots of one row lie, and where: block's address + offset.
+__host__ __device__ constexpr int piece_bytes(hydra_type type) {
+    return type == HYDRA_Q8_0 ? 8 : type == HYDRA_Q4_0 || type == HYDRA_Q4_1 ? 4 : 16;
+}
+__host__ __device__ constexpr int pieces_of(hydra_type type) { return type == HYDRA_F32 ? 2 : 1; }
+__host__ __device__ constexpr int piece_offset(hydra_type type, int lane, int half, int piece) {
+    switch (type) {
+        case HYDRA_F32:
+            return ((half * 2 + piece) * WARP + lane) * 16;
+        case HYDRA_F16:
+        case HYDRA_BF16:
+            return (half * WARP + lane) * 16;
+        default:
+            return (lane * 2 + half) * piece_bytes(type);
+    }
+}
+
+// One row's part of one block.
+struct RowBlock {
+    uint8_t* block;
+    uint16_t* scale;  // and the minimum two behind it
+    int group, half;  // of the row: lanes 4 group to 4 group + 3
+};
+
+__device__ __forceinline__ RowBlock row_block(const MatrixView& matrix, int64_t row, int64_t block) {
+    const int64_t blocks = blocks_of(matrix.columns), index = row / TILE_ROWS * blocks + block;
+    const int group = static_cast<int>(row % 8), half = static_cast<int>(row % TILE_ROWS / 8);
+    uint8_t* scales = matrix.data + tiles_of(matrix.rows) * blocks * block_bytes(matrix.type);
+    const int bytes = scale_bytes(matrix.type);
+    return {matrix.data + index * block_bytes(matrix.type),
+            reinterpret_cast<uint16_t*>(scales + index * bytes + group * (bytes / 8)) + half, group, half};
+}
+
+__device__ __forceinline__ int quant_shift(int slot) { return slot / 2 * 4 + slot % 2 * 16; }
+
+// One value.
+__device__ __forceinline__ float weight_at(const MatrixView& matrix, int64_t row, int64_t column) {
+    const RowBlock found = row_block(matrix, row, column / BLOCK_COLUMNS);
+    const int place = static_cast<int>(column % BLOCK_COLUMNS), slot = slot_of(place);
+    const int lane = found.group * 4 + thread_of(place);
+    const uint8_t* piece =
+        found.block + piece_offset(matrix.type, lane, found.half, matrix.type == HYDRA_F32 ? slot / 4 : 0);
+    switch (matrix.type) {
+        case HYDRA_F32:
+            return reinterpret_cast<const float*>(piece)[slot % 4];
+        case HYDRA_F16:
+            return float_of_half(reinterpret_cast<const uint16_t*>(piece)[slot]);
+        case HYDRA_BF16:
+            return float_of_bfloat(reinterpret_cast<const uint16_t*>(piece)[slot]);
+        case HYDRA_Q8_0:
+            return static_cast<float>(reinterpret_cast<const int8_t*>(piece)[slot]) * float_of_half(*found.scale);
+        default: {
+            const int quant = static_cast<int>(*reinterpret_cast<const uint32_t*>(piece) >> quant_shift(slot) & 15);
+            const float scale = float_of_half(*found.scale);
+            if (matrix.type == HYDRA_Q4_0) return static_cast<float>(quant - 8) * scale;
+            return fmaf(static_cast<float>(quant), scale, float_of_half(found.scale[2]));
+        }
+    }
+}
+
+// The lane's part of block `index` (tile * blocks + block) of an F32 matrix: w[row half][slot].
+__device__ __forceinline__ void load_floats(const MatrixView& matrix, int64_t index, int lane,
+                                            float (&w)[2][BLOCK_SLOTS]) {
+    const uint8_t* block = matrix.data + index * block_bytes(HYDRA_F32);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        const float4 four = *reinterpret_cast<const float4*>(block + piece_offset(HYDRA_F32, lane, i / 2, i % 2));
+        float* target = w[i / 2] + i % 2 * 4;
+        target[0] = four.x, target[1] = four.y, target[2] = four.z, target[3] = four.w;
+    }
+}
+
+// The lane's part of a block as the left side of two matrix instructions (mma.cuh): a[i] are columns 16 i ... 16 i
+// + 15. Quants of block types are whole numbers in f16, to be scaled by row half.
+template <hydra_type type>
+struct Fragment {
+    uint32_t a[2][4];
+    float scale[2], minimum[2];
+
+    // Slots 2 i and 2 i + 1 of a row half.
+    __device__ __forceinline__ void set(int half, int i, uint32_t pair) { a[i / 2][i % 2 * 2 + half] = pair; }
+};
+
+template <hydra_type type>
+__device__ __forceinline__ Fragment<type> load_fragment(const MatrixView& matrix, int64_t index, int lane) {
+    Fragment<type> w;
+    const uint8_t* block = matrix.data + index * block_bytes(type);
+    const uint8_t* scales = matrix.data + tiles_of(matrix.rows) * blocks_of(matrix.columns) * block_bytes(type) +
+                            index * scale_bytes(type) + lane / 4 * (scale_bytes(type) / 8);
+    if constexpr (scale_bytes(type) > 0) {
+        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales);
+        for (int half = 0; half < 2; ++half) {
+            w.scale[half] = float_of_half(static_cast<uint16_t>(pair >> half * 16));
+        }
+    }
+    if constexpr (type == HYDRA_Q4_1) {
+        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales + 4);
+        for (int half = 0; half < 2; ++half) {
+            w.minimum[half] = float_of_half(static_cast<uint16_t>(pair >> half * 16));
+        }
+    }
+    if constexpr (type == HYDRA_F16 || type == HYDRA_BF16) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const uint4 pairs = *reinterpret_cast<const uint4*>(block + piece_offset(type, lane, half, 0));
+            w.set(half, 0, pairs.x), w.set(half, 1, pairs.y), w.set(half, 2, pairs.z), w.set(half, 3, pairs.w);
+        }
+    } else if constexpr (type == HYDRA_Q8_0) {
+        const uint4 all = *reinterpret_cast<const uint4*>(block + lane * 16);
+        const uint32_t words[4] = {all.x, all.y, all.z, all.w};
+#pragma unroll
+        for (int i = 0; i < 8; ++i) w.set(i / 4, i % 4, halves_of_bytes(words[i / 2], i % 2));
+    } else {
+        const uint2 words = *reinterpret_cast<const uint2*>(block + lane * 8);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            w.set(i / 4, i % 4, halves_of_quants(i < 4 ? words.x : words.y, i % 4, type == HYDRA_Q4_0));
+        }
+    }
+    return w;
+}
+
+}  // namespace hydra::cuda

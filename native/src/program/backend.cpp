@@ -1,0 +1,34 @@
+#include "program/backend.h"
+
+#include "program/error.h"
+
+using hydra::guarded;
+
+void hydra_backend_close(hydra_backend* backend) { delete backend; }
+
+const char* hydra_backend_kind(const hydra_backend* backend) { return backend == nullptr ? "" : backend->kind(); }
+
+const char* hydra_backend_description(const hydra_backend* backend) {
+    return backend == nullptr ? "" : backend->description().c_str();
+}
+
+const char* hydra_backend_isa(const hydra_backend* backend) { return backend == nullptr ? "" : backend->isa(); }
+
+int32_t hydra_backend_threads(const hydra_backend* backend) { return backend == nullptr ? 0 : backend->threads(); }
+
+hydra_status hydra_backend_memory(hydra_backend* backend, int64_t* free_bytes, int64_t* total_bytes) {
+    return guarded("hydra_backend_memory", [&] {
+        HYDRA_REQUIRE(backend && free_bytes && total_bytes, "an argument is null");
+        backend->memory(free_bytes, total_bytes);
+    });
+}
+
+hydra_status hydra_backend_stream_rate(hydra_backend* backend, int64_t bytes, int32_t repeats, double* out) {
+    return guarded("hydra_backend_stream_rate", [&] {
+        HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
+        HYDRA_REQUIRE(bytes >= 65536 && bytes <= (int64_t{1} << 40), "bytes is %lld, must be from 65536 to 2^40",
+                      static_cast<long long>(bytes));
+        HYDRA_REQUIRE(repeats >= 1, "repeats is %d, must be positive", repeats);
+        *out = backend->stream_rate(bytes, repeats);
+    });
+}

@@ -1,0 +1,33 @@
+// What the C ABI asks of a backend.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "hydra4j/program.h"
+#include "program/memory.h"
+
+struct hydra_backend {
+    virtual ~hydra_backend() = default;
+
+    virtual const char* kind() const = 0;                // "cpu" or "cuda"
+    virtual const std::string& description() const = 0;  // one line
+    virtual const char* isa() const { return ""; }
+    virtual int threads() const { return 0; }
+    virtual void memory(int64_t* free_bytes, int64_t* total_bytes) = 0;
+    // Bytes per second of the best of `repeats` passes over `bytes` bytes.
+    virtual double stream_rate(int64_t bytes, int repeats) = 0;
+
+    // All of these throw hydra::Failure or std::bad_alloc.
+    virtual hydra::Memory allocate(int64_t bytes) = 0;  // zeroed, 64-byte aligned
+    virtual void copy_in(void* target, const void* source, int64_t bytes) = 0;
+    virtual void copy_out(void* target, const void* source, int64_t bytes) = 0;
+    virtual hydra::Mirror mirror(int64_t bytes) = 0;  // zeroed
+    // Zeros; the arguments are in range.
+    virtual std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) = 0;
+    virtual std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size,
+                                                   int32_t pages) = 0;
+    virtual std::unique_ptr<hydra_program> program() = 0;
+
+    std::mutex mutex;  // held while a program runs or memory that programs share grows
+};

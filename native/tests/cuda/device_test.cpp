@@ -1,0 +1,102 @@
+#include "fixture.h"
+
+namespace hydra::cuda::test {
+namespace {
+
+TEST(Device, SaysWhatItIs) {
+    int32_t count = 0;
+    must(api().count_devices(&count));
+    ASSERT_GE(count, 1);
+    DeviceFacts facts{};
+    must(api().device_facts(0, &facts));
+    EXPECT_GE(facts.major, 8);
+    EXPECT_GT(facts.multiprocessors, 0);
+    EXPECT_GT(facts.total_bytes, 0);
+    EXPECT_LE(facts.free_bytes, facts.total_bytes);
+    EXPECT_GE(facts.runtime_version, 12040);
+    EXPECT_NE(std::string(facts.name), "");
+    EXPECT_EQ(api().version, DEVICE_API_VERSION);
+}
+
+TEST(Device, RefusesOneThatIsNotThere) {
+    Device* out = nullptr;
+    EXPECT_EQ(api().open(-1, &out), HYDRA_INVALID_ARGUMENT);
+    EXPECT_EQ(api().open(1000, &out), HYDRA_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(api().last_error()).find("device is 1000, must be from 0 to"), std::string::npos);
+    EXPECT_EQ(out, nullptr);
+}
+
+TEST(Device, RefusesMoreMemoryThanThereIsAndGoesOn) {
+    void* out = nullptr;
+    EXPECT_EQ(api().allocate(device(), int64_t{1} << 50, &out), HYDRA_OUT_OF_MEMORY);
+    EXPECT_EQ(out, nullptr);
+    EXPECT_NE(std::string(api().last_error()), "");
+    const Memory<int32_t> memory(1000);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.get()) % 256, 0u);
+    EXPECT_EQ(memory.read(), std::vector<int32_t>(1000));
+}
+
+TEST(Device, CopiesThroughPinnedMemoryInAStream) {
+    const Memory<int32_t> memory(100);
+    void* pinned = nullptr;
+    must(api().allocate_pinned(device(), 400, &pinned));
+    auto* values = static_cast<int32_t*>(pinned);
+    EXPECT_EQ(values[99], 0);
+    const StreamOwner owner;
+    for (int i = 0; i < 100; ++i) values[i] = i;
+    must(api().enqueue_copy_in(owner.stream, memory, values, 400));
+    must(api().stream_wait(owner.stream));
+    values[7] = -1;
+    must(api().enqueue_copy_out(owner.stream, values, memory, 400));
+    must(api().stream_wait(owner.stream));
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(values[i], i);
+    api().release_pinned(device(), pinned);
+}
+
+TEST(Device, RunsAGraphAsOftenAsItIsLaunched) {
+    Random random(1);
+    const Matrix weight(HYDRA_BF16, 40, 64, random);
+    Pass pass;
+    pass.chain(9);
+    const Floats values = random.normal(9 * 64), zeros(9 * 40);
+    const auto x = padded_rows(values, 64);
+    auto residual = padded_rows(zeros, 40);
+    const Memory<uint8_t> work = workspace(40, 64);
+    const Memory<int64_t> times(2);
+    const Project project{pass.view(), x, weight.view, nullptr, residual, work};
+    const Mark begin{times.get()}, end{times.get() + 1};
+    const StreamOwner owner;
+    Graph* graph = nullptr;
+    must(api().capture_begin(owner.stream));
+    must(api().mark(owner.stream, &begin));
+    must(api().project(owner.stream, &project));
+    must(api().mark(owner.stream, &end));
+    must(api().capture_end(owner.stream, &graph));
+    EXPECT_TRUE(same_bits(residual.read(9 * 40), zeros));
+    must(api().graph_launch(graph, owner.stream));
+    must(api().stream_wait(owner.stream));
+    const Floats once = residual.read(9 * 40);
+    EXPECT_FALSE(same_bits(once, zeros));
+    EXPECT_GT(times.read()[0], 0);
+    EXPECT_GE(times.read()[1], times.read()[0]);
+    // The number of rows is state, no argument of the graph.
+    pass.chain(2);
+    residual.write(zeros);
+    must(api().graph_launch(graph, owner.stream));
+    must(api().stream_wait(owner.stream));
+    EXPECT_TRUE(same_bits(residual.read(2 * 40), Floats(once.begin(), once.begin() + 80)));
+    EXPECT_TRUE(same_bits(row_of(residual.read(9 * 40), 2, 40), Floats(40)));
+    must(api().graph_launch(graph, owner.stream));
+    must(api().stream_wait(owner.stream));
+    EXPECT_FALSE(same_bits(residual.read(2 * 40), Floats(once.begin(), once.begin() + 80)));
+    api().graph_destroy(graph);
+}
+
+TEST(Device, MeasuresCopies) {
+    double rate = 0;
+    must(api().copy_rate(device(), 1 << 20, 3, &rate));
+    EXPECT_GT(rate, 1e6);
+}
+
+}  // namespace
+}  // namespace hydra::cuda::test

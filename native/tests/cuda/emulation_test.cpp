@@ -1,0 +1,108 @@
+// That the emulation forgives no more than a GPU would.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "cuda/emulation/cuda.h"
+
+namespace hydra::emulation {
+namespace {
+
+bool run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& thread) {
+    return run_kernel("test_kernel", grid, block, shared, thread);
+}
+
+void expect_failure(const std::function<void()>& thread, const std::string& part) {
+    EXPECT_FALSE(run(1, 64, 0, thread));
+    const std::string message = failure();
+    EXPECT_NE(message.find("kernel test_kernel, block (0, 0, 0)"), std::string::npos) << message;
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+    EXPECT_NE(message.find("emulation_test.cpp"), std::string::npos) << message;
+}
+
+TEST(Emulation, RunsEveryThreadOfEveryBlockOnce) {
+    std::vector<int> seen(2 * 3 * 4 * 96);
+    EXPECT_TRUE(run(dim3(2, 3, 4), 96, 0, [&] {
+        const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+        ++seen[block * blockDim.x + threadIdx.x];
+    }));
+    EXPECT_EQ(seen, std::vector<int>(seen.size(), 1));
+}
+
+TEST(Emulation, MeetsAtBarriersAndPoisonsSharedMemory) {
+    std::vector<float> poison(64), turned(64);
+    EXPECT_TRUE(run(1, 64, 64 * sizeof(float), [&] {
+        auto* shared = static_cast<float*>(shared_memory());
+        poison[threadIdx.x] = shared[threadIdx.x];
+        shared[threadIdx.x] = static_cast<float>(threadIdx.x);
+        __syncthreads();
+        turned[threadIdx.x] = shared[63 - threadIdx.x];
+    }));
+    for (int i = 0; i < 64; ++i) {
+        EXPECT_TRUE(std::isnan(poison[i]));
+        EXPECT_EQ(turned[i], 63 - i);
+    }
+}
+
+TEST(Emulation, ExchangesBetweenTheLanesOfAWarp) {
+    EXPECT_TRUE(run(1, 64, 0, [&] {
+        const int lane = static_cast<int>(threadIdx.x % 32), mine = static_cast<int>(threadIdx.x);
+        for (int round = 0; round < 3; ++round) {
+            EXPECT_EQ(__shfl_sync(~0u, mine + round, 5), mine - lane + 5 + round);
+            EXPECT_EQ(__shfl_xor_sync(~0u, mine, 3), mine ^ 3);
+            EXPECT_EQ(__shfl_up_sync(~0u, mine, 2), lane < 2 ? mine : mine - 2);
+            EXPECT_EQ(__ballot_sync(~0u, lane % 3 == round), round == 0   ? 0x49249249u
+                                                             : round == 1 ? 0x92492492u
+                                                                          : 0x24924924u);
+        }
+    }));
+}
+
+TEST(Emulation, RefusesABarrierThatNotAllReach) {
+    expect_failure(
+        [] {
+            if (threadIdx.x < 32) {
+                __syncthreads();
+            } else {
+                __shfl_sync(~0u, 1, 0);
+                __syncthreads();
+            }
+        },
+        "different barriers");
+    expect_failure(
+        [] {
+            if (threadIdx.x == 7) __syncthreads();
+            if (threadIdx.x != 7) __syncwarp();
+        },
+        "not all threads reach");
+}
+
+TEST(Emulation, RefusesACollectiveOfPartOfAWarp) {
+    expect_failure(
+        [] {
+            if (threadIdx.x % 32 < 20) __syncwarp();
+        },
+        "");
+    expect_failure(
+        [] {
+            if (threadIdx.x % 2 == 0) {
+                __ballot_sync(~0u, 1);
+            } else {
+                __syncwarp();
+            }
+        },
+        "different collectives");
+}
+
+TEST(Emulation, FaultsBehindTheEndOfAnAllocation) {
+    void* memory = nullptr;
+    ASSERT_EQ(cudaMalloc(&memory, 1024), cudaSuccess);
+    auto* bytes = static_cast<volatile char*>(memory);
+    EXPECT_EQ(bytes[1023], static_cast<char>(0xff));
+    EXPECT_DEATH(bytes[1024] = 0, "");
+    cudaFree(memory);
+}
+
+}  // namespace
+}  // namespace hydra::emulation

@@ -1,0 +1,395 @@
+// What the host does with a device: when it uploads, captures, launches, waits and fetches, and what becomes of
+// failures. The device is a table of a few functions that work on the host's memory, and only when they are waited for.
+#include <fstream>
+#include <functional>
+#include <map>
+
+#include "cuda/backend.h"
+#include "trees.h"
+
+namespace hydra::cuda {
+
+struct Device {};
+struct Stream {
+    bool capturing = false;
+    std::vector<std::function<void()>> captured, waiting;
+};
+struct Graph {
+    std::vector<std::function<void()>> nodes;
+};
+
+}  // namespace hydra::cuda
+
+namespace hydra::test {
+namespace {
+
+namespace cuda = hydra::cuda;
+
+struct Counts {
+    int uploads = 0, captures = 0, launches = 0, waits = 0, fetches = 0, allocations = 0, open = 0;
+};
+
+Counts counts;
+bool attention_fails = false;
+std::string fault;
+int64_t workspace_bytes = 100;
+int64_t device_clock = 0;
+
+hydra_status refuse(hydra_status status, const char* message) {
+    fault = message;
+    return status;
+}
+
+hydra_status allocate(cuda::Device*, int64_t bytes, void** out) {
+    *out = std::calloc(1, static_cast<size_t>(bytes));
+    ++counts.allocations;
+    return HYDRA_OK;
+}
+
+void release(cuda::Device*, void* memory) {
+    --counts.allocations;
+    std::free(memory);
+}
+
+hydra_status copy(void* target, const void* source, int64_t bytes) {
+    std::memcpy(target, source, static_cast<size_t>(bytes));
+    return HYDRA_OK;
+}
+
+hydra_status enqueue(cuda::Stream* stream, std::function<void()> work) {
+    (stream->capturing ? stream->captured : stream->waiting).push_back(std::move(work));
+    return HYDRA_OK;
+}
+
+hydra_status enqueue_copy(cuda::Stream* stream, void* target, const void* source, int64_t bytes) {
+    return enqueue(stream, [=] { copy(target, source, bytes); });
+}
+
+template <class Arguments>
+hydra_status nothing(cuda::Stream* stream, const Arguments*) {
+    return enqueue(stream, [] {});
+}
+
+// All rows become verified, the root is what `best` has.
+hydra_status advance(cuda::Stream* stream, const cuda::Advance* arguments) {
+    return enqueue(stream, [a = *arguments] {
+        hydra_step_result& result = a.rows.sequence->result;
+        result.length += a.rows.rows->count;
+        result.root = a.best.ids == nullptr ? -1 : a.best.ids[0];
+    });
+}
+
+hydra_status plant(cuda::Stream* stream, const cuda::Plant* arguments) {
+    return enqueue(stream, [a = *arguments] {
+        a.rows.rows->count = a.tree->nodes;
+        a.rows.rows->first = a.rows.pages[0];
+        a.rows.rows->generation = a.rows.sequence->generation;
+    });
+}
+
+// Row 0's best becomes its token + 1.
+hydra_status lm_head(cuda::Stream* stream, const cuda::LmHead* arguments) {
+    return enqueue(stream, [a = *arguments] { a.top.ids[0] = a.rows.rows->tokens[0] + 1; });
+}
+
+hydra_status mark(cuda::Stream* stream, const cuda::Mark* arguments) {
+    return enqueue(stream, [a = *arguments] { *a.time = device_clock += 10; });
+}
+
+const cuda::DeviceApi& table() {
+    static const cuda::DeviceApi api = [] {
+        cuda::DeviceApi made{};
+        made.version = cuda::DEVICE_API_VERSION;
+        made.last_error = [] { return fault.c_str(); };
+        made.count_devices = [](int32_t* count) {
+            *count = 1;
+            return HYDRA_OK;
+        };
+        made.device_facts = [](int32_t, cuda::DeviceFacts* facts) {
+            *facts = {"a device", 9, 0, 132, int64_t{80} << 30, int64_t{60} << 30, 13000, 13000};
+            return HYDRA_OK;
+        };
+        made.open = [](int32_t, cuda::Device** out) {
+            *out = new cuda::Device;
+            ++counts.open;
+            return HYDRA_OK;
+        };
+        made.close = [](cuda::Device* device) {
+            --counts.open;
+            delete device;
+        };
+        made.allocate = allocate;
+        made.release = release;
+        made.allocate_pinned = allocate;
+        made.release_pinned = release;
+        made.copy_in = [](cuda::Device*, void* target, const void* source, int64_t bytes) {
+            return copy(target, source, bytes);
+        };
+        made.copy_out = [](cuda::Device*, void* target, const void* source, int64_t bytes) {
+            ++counts.fetches;
+            return copy(target, source, bytes);
+        };
+        made.matrix_bytes = [](hydra_type, int64_t rows, int64_t columns) { return rows * columns * 4; };
+        made.kv_page_bytes = [](int32_t, int32_t, int32_t) { return int64_t{4096}; };
+        made.stream_create = [](cuda::Device*, cuda::Stream** out) {
+            *out = new cuda::Stream;
+            return HYDRA_OK;
+        };
+        made.stream_destroy = [](cuda::Stream* stream) { delete stream; };
+        made.stream_wait = [](cuda::Stream* stream) {
+            ++counts.waits;
+            for (const auto& work : stream->waiting) work();
+            stream->waiting.clear();
+            return HYDRA_OK;
+        };
+        made.enqueue_copy_in = [](cuda::Stream* stream, void* target, const void* source, int64_t bytes) {
+            ++counts.uploads;
+            return enqueue_copy(stream, target, source, bytes);
+        };
+        made.enqueue_copy_out = enqueue_copy;
+        made.capture_begin = [](cuda::Stream* stream) {
+            if (stream->capturing) return refuse(HYDRA_INTERNAL, "a capture is open");
+            stream->capturing = true;
+            return HYDRA_OK;
+        };
+        made.capture_end = [](cuda::Stream* stream, cuda::Graph** out) {
+            stream->capturing = false;
+            *out = new cuda::Graph{std::move(stream->captured)};
+            stream->captured.clear();
+            ++counts.captures;
+            return HYDRA_OK;
+        };
+        made.graph_launch = [](cuda::Graph* graph, cuda::Stream* stream) {
+            ++counts.launches;
+            stream->waiting.insert(stream->waiting.end(), graph->nodes.begin(), graph->nodes.end());
+            return HYDRA_OK;
+        };
+        made.graph_destroy = [](cuda::Graph* graph) { delete graph; };
+        made.workspace_bytes = [](int64_t, int64_t, int32_t, int32_t, int32_t) { return workspace_bytes; };
+        made.embed = nothing<cuda::Embed>;
+        made.attention = [](cuda::Stream* stream, const cuda::Attention* arguments) {
+            if (attention_fails) return refuse(HYDRA_INTERNAL, "the attention cannot be launched");
+            return nothing(stream, arguments);
+        };
+        made.lm_head = lm_head;
+        made.plant = plant;
+        made.advance = advance;
+        made.mark = mark;
+        return made;
+    }();
+    return api;
+}
+
+Backend open_fake() {
+    counts = {};
+    attention_fails = false;
+    workspace_bytes = 100;
+    return Backend(new cuda::CudaBackend(table(), 0));
+}
+
+Program program_of(hydra_backend* backend) {
+    hydra_program* out = nullptr;
+    must(hydra_program_create(backend, &out));
+    return Program(out);
+}
+
+Matrix zeros(hydra_backend* backend, int64_t rows, int64_t columns) {
+    hydra_matrix* out = nullptr;
+    must(hydra_matrix_create(backend, HYDRA_F32, rows, columns, &out));
+    return Matrix(out);
+}
+
+TEST(CudaHost, DescribesItsDevice) {
+    const Backend backend = open_fake();
+    EXPECT_STREQ(hydra_backend_kind(backend), "cuda");
+    EXPECT_STREQ(hydra_backend_description(backend),
+                 "a device, compute capability 9.0, 132 multiprocessors, 60.0 of 80.0 GiB free, driver for CUDA 13.0");
+    EXPECT_STREQ(hydra_backend_isa(backend), "");
+    EXPECT_EQ(hydra_backend_threads(backend), 0);
+    int64_t free_bytes = 0, total_bytes = 0;
+    must(hydra_backend_memory(backend, &free_bytes, &total_bytes));
+    EXPECT_EQ(free_bytes, int64_t{60} << 30);
+    EXPECT_EQ(total_bytes, int64_t{80} << 30);
+}
+
+TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
+    const Backend backend = open_fake();
+    Pass pass(backend);
+    const Matrix embedding = zeros(backend, 9, 24);
+    const Buffer out = poisoned(backend, 24);
+    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    must(hydra_program_advance(pass.program, pass.rows, nullptr, nullptr, nullptr, nullptr));
+    for (int run = 1; run <= 3; ++run) {
+        pass.chain_of(2);
+        pass.run();
+        EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 2 * run);
+        EXPECT_EQ(counts.launches, run);
+        EXPECT_EQ(counts.waits, run);
+    }
+    EXPECT_EQ(counts.captures, 1);
+    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    pass.chain_of(2);
+    pass.run();
+    EXPECT_EQ(counts.captures, 2) << "another operation was recorded";
+    workspace_bytes = 100000;
+    pass.chain_of(2);
+    pass.run();
+    EXPECT_EQ(counts.captures, 3) << "the workspace moved";
+    EXPECT_EQ(counts.launches, 5);
+}
+
+TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
+    const Backend backend = open_fake();
+    Pass pass(backend);
+    const Tree planted = tree(backend, Shape{});
+    must(hydra_program_plant(pass.program, planted, pass.rows));
+    pass.run();
+    EXPECT_EQ(counts.uploads, 3) << "the state, the pages and the tree";
+    pass.run();
+    EXPECT_EQ(counts.uploads, 3);
+    must(hydra_tree_set(planted, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
+    pass.run();
+    EXPECT_EQ(counts.uploads, 4);
+    EXPECT_EQ(hydra_rows_count(pass.rows), 2);
+    const int32_t pages[] = {5};
+    must(hydra_sequence_set_pages(pass.sequence, pages, 1));
+    pass.run();
+    EXPECT_EQ(counts.uploads, 6) << "the table, and how long it is";
+    EXPECT_EQ(pass.rows->state->first, 5);
+    must(hydra_sequence_rewind(pass.sequence, 0, 7));
+    EXPECT_EQ(hydra_rows_count(pass.rows), 0);
+    pass.run();
+    EXPECT_EQ(counts.uploads, 7);
+    EXPECT_EQ(hydra_rows_count(pass.rows), 2) << "the device knows of the rewind";
+}
+
+TEST(CudaHost, FetchesATopWhenItIsAskedFor) {
+    const Backend backend = open_fake();
+    Pass pass(backend);
+    const Matrix head = zeros(backend, 50, 24);
+    const Buffer x = poisoned(backend, 24);
+    const Top best = top(backend, 2);
+    must(hydra_program_lm_head(pass.program, pass.rows, 0, x, head, nullptr, nullptr, best, nullptr));
+    const int32_t* ids = hydra_top_ids(best);
+    EXPECT_EQ(ids[0], 0);
+    pass.chain({41});
+    pass.run();
+    EXPECT_EQ(counts.fetches, 0);
+    EXPECT_EQ(hydra_top_ids(best), ids);
+    EXPECT_EQ(ids[0], 42);
+    hydra_top_values(best);
+    EXPECT_EQ(counts.fetches, 1);
+}
+
+TEST(CudaHost, TellsTheTimesOfMarksByTheHostsClock) {
+    const Backend backend = open_fake();
+    Pass pass(backend);
+    const Tree planted = tree(backend, Shape{});
+    must(hydra_program_plant(pass.program, planted, pass.rows));
+    must(hydra_program_mark(pass.program));
+    must(hydra_program_plant(pass.program, planted, pass.rows));
+    must(hydra_program_mark(pass.program));
+    for (int64_t clock : {int64_t{0}, int64_t{1} << 60}) {
+        device_clock = clock;
+        const int64_t before = now();
+        pass.run();
+        const int64_t after = now(), *times = hydra_program_times(pass.program);
+        ASSERT_EQ(hydra_program_marks(pass.program), 4);
+        EXPECT_GE(times[0], before);
+        for (int i = 1; i < 4; ++i) EXPECT_LE(times[i - 1], times[i]);
+        EXPECT_LE(times[3], after);
+        EXPECT_EQ(times[3] - times[2], 10);
+    }
+}
+
+TEST(CudaHost, TellsWhyAnOperationCannotBeLaunchedAndGoesOn) {
+    const Backend backend = open_fake();
+    Pass pass(backend), other(backend);
+    const Pool kv = pool(backend, 1, 1, 8, PAGES);
+    const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
+    must(hydra_program_attention(pass.program, pass.rows, query, 1, kv, 0, out));
+    must(hydra_program_advance(other.program, other.rows, nullptr, nullptr, nullptr, nullptr));
+    attention_fails = true;
+    EXPECT_EQ(hydra_program_run(pass.program), HYDRA_INTERNAL);
+    EXPECT_STREQ(hydra_error_message(), "hydra_program_run failed\nthe attention cannot be launched");
+    other.chain_of(3);
+    other.run();
+    EXPECT_EQ(hydra_sequence_result(other.sequence)->length, 3);
+    attention_fails = false;
+    EXPECT_EQ(hydra_program_run(pass.program), HYDRA_OK);
+}
+
+TEST(CudaHost, RunsAnEmptyProgramWithoutTheDevice) {
+    const Backend backend = open_fake();
+    const Program empty = program_of(backend);
+    must(hydra_program_run(empty));
+    EXPECT_EQ(counts.launches, 0);
+}
+
+TEST(CudaHost, HasRoomForAnyNumberOfRows) {
+    const Backend backend = open_fake();
+    const Pass pass(backend);
+    std::vector<Rows> many;
+    for (int i = 0; i < 20; ++i) {
+        many.push_back(rows(pass.sequence));
+        must(hydra_rows_set_chain(many[i], std::vector<int32_t>(i + 1).data(), i + 1));
+    }
+    many.erase(many.begin() + 3, many.begin() + 12);
+    for (int i = 0; i < 5; ++i) many.push_back(rows(pass.sequence));
+    EXPECT_EQ(hydra_rows_count(many[2]), 3);
+    EXPECT_EQ(hydra_rows_count(many[3]), 13);
+    EXPECT_EQ(hydra_rows_count(many[15]), 0);
+    must(hydra_program_advance(pass.program, many[10], nullptr, nullptr, nullptr, nullptr));
+    must(hydra_program_run(pass.program));
+    EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 20);
+}
+
+TEST(CudaHost, GivesBackAllMemory) {
+    {
+        const Backend backend = open_fake();
+        Pass pass(backend);
+        const Matrix embedding = zeros(backend, 9, 24);
+        const Buffer out = poisoned(backend, 24);
+        const Rope angles = rope(backend, 8, 10);
+        const Pool kv = pool(backend, 1, 1, 8, 3);
+        must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+        must(hydra_program_mark(pass.program));
+        pass.run();
+        EXPECT_GT(counts.allocations, 0);
+    }
+    EXPECT_EQ(counts.allocations, 0);
+    EXPECT_EQ(counts.open, 0);
+}
+
+TEST(CudaHost, RefusesHandlesOfAnotherBackend) {
+    const Backend backend = open_fake(), other = open_fake();
+    const Pass pass(backend);
+    const Matrix embedding = zeros(other, 9, 24);
+    const Buffer out = poisoned(backend, 24);
+    expect_refused(hydra_program_embed(pass.program, pass.rows, embedding, out), "belongs to another backend");
+}
+
+std::string reason(const std::string& library) {
+    hydra_backend* out = nullptr;
+    EXPECT_EQ(hydra_backend_open_cuda(library.c_str(), 0, &out), HYDRA_UNAVAILABLE);
+    EXPECT_EQ(out, nullptr);
+    return hydra_error_message();
+}
+
+TEST(CudaLibrary, SaysWhyItCannotBeUsed) {
+    hydra_backend* out = nullptr;
+    expect_refused(hydra_backend_open_cuda("libhydra4j_cuda.so", 0, &out), "must be an absolute path");
+    expect_refused(hydra_backend_open_cuda(nullptr, 0, &out), "must be an absolute path");
+    EXPECT_NE(reason("/nowhere/libhydra4j_cuda.so").find("there is no CUDA library /nowhere"), std::string::npos);
+    const std::string text = testing::TempDir() + "hydra4j_no_library.so";
+    std::ofstream(text) << "not a library";
+    EXPECT_NE(reason(text).find("the CUDA library cannot be loaded: " + text), std::string::npos);
+    std::remove(text.c_str());
+    int32_t count = 0;
+    EXPECT_EQ(hydra_cuda_devices("/nowhere/libhydra4j_cuda.so", &count), HYDRA_UNAVAILABLE);
+    char description[8];
+    EXPECT_EQ(hydra_cuda_describe("/nowhere/libhydra4j_cuda.so", 0, description, 8), HYDRA_UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace hydra::test
