@@ -138,6 +138,31 @@ Floats everywhere(const Floats& values, Change&& change) {
     return expected;
 }
 
+TEST(Remainder, IsWhatTheQuantsLeaveOut) {
+    for (const std::string& isa : instruction_sets()) {
+        for (int64_t columns : {1, 16, 31, 33, 120}) {
+            for (int row : {0, 7, 9}) {
+                Random random(static_cast<uint32_t>(columns));
+                const Floats x = random.normal(columns);
+                const int64_t blocks = (columns + 31) / 32;
+                const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(2 * blocks);
+                const Activations activations = {blocks * 32, nullptr, memory.get()};
+                const Kernels& kernels = *find_kernels(isa.c_str());
+                kernels.prepare(x.data(), columns, true, activations, row);
+                Floats out(columns + 1, 42), expected;
+                kernels.remainder(x.data(), columns, activations, row, out.data());
+                for (int64_t i = 0; i < columns; ++i) {
+                    const QuantisedBlock& block = memory[row / 8 * blocks + i / 32];
+                    const float kept = static_cast<float>(block.quants[row % 8][i % 32]) * block.scales[row % 8];
+                    expected.push_back(x[i] - kept);
+                }
+                expected.push_back(42);
+                EXPECT_TRUE(same_bits(out, expected)) << isa << ", " << columns;
+            }
+        }
+    }
+}
+
 TEST(RmsNorm, EqualsTheReference) {
     for (int64_t n : {1, 7, 8, 16, 24, 100, 384, 576, 4096}) {
         for (float deviation : {1e-3f, 1.0f, 1e4f}) {

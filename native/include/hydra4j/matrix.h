@@ -1,8 +1,9 @@
 /* Weight matrices [rows][columns], output rows by input columns, packed for the backend's product kernels.
  *
  * A matrix has one of the kernel types F32, F16, BF16, Q8_0, Q4_0, Q4_1. Its memory layout is the backend's own.
- * Products with a quantised matrix round each activation row to 8 bits in blocks of 32 columns and accumulate whole
- * numbers exactly within a block; with the other types everything is float32. The order of additions of one output
+ * Products with a quantised matrix round each activation row to 8 bits in blocks of 32 columns (hydra_program_qkv and
+ * hydra_program_project to 16 where one block of the row is much larger than the others) and accumulate whole numbers
+ * exactly within a block; with the other types everything is float32. The order of additions of one output
  * never depends on what is computed beside it. */
 #ifndef HYDRA4J_MATRIX_H
 #define HYDRA4J_MATRIX_H

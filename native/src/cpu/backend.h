@@ -16,15 +16,17 @@ struct Scratch {
         Activations activations{};
         Aligned<ValueBlock> values;
         Aligned<QuantisedBlock> quantised;
+        bool uneven[HYDRA_MAX_ROWS]{};  // rows that 8 bits do not serve
     };
     struct PerThread {
-        Rows rows;                           // up to ROW_GROUP activation rows, which the thread prepares for itself
+        Rows rows;  // twice ROW_GROUP activation rows, which the thread prepares for itself
+        int32_t remainder_of[HYDRA_MAX_ROWS];
         Aligned<float> normed;               // [columns]
         Aligned<float> product;              // [2][MAX_TILES][HYDRA_MAX_ROWS][TILE_ROWS]
         Aligned<float> scores;               // [ATTENTION_VECTORS][positions]
         Aligned<const float*> keys, values;  // [positions / 16]
     };
-    Rows rows;  // up to HYDRA_MAX_ROWS activation rows, prepared by all threads together
+    Rows rows;  // twice HYDRA_MAX_ROWS activation rows, prepared by all threads together
     std::unique_ptr<PerThread[]> threads;
     int64_t columns = 0, positions = 0;
 };

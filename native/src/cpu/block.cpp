@@ -20,12 +20,7 @@ struct BlockTask : Task {
     void run(const Worker& worker) override {
         const int count = rows->active();
         const PackedMatrix& matrix = *linear;
-        Activations x{};
-        for (bool quantised : {false, true}) {
-            if (is_quantised(matrix.type) == quantised || (skip != nullptr && is_quantised(skip->type) == quantised)) {
-                x = prepare_rows(worker, source, 0, count, quantised);
-            }
-        }
+        const Activations x = prepare_rows(worker, source, count, {linear, skip});
         // A few rows are prepared without waiting for the other threads, which may still read x where out is x.
         if (count <= ROW_GROUP && out == source.x) worker.barrier();
         float* second = worker.own().product.get() + MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS;

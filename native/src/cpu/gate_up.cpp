@@ -17,12 +17,7 @@ struct GateUpTask : Task {
     void run(const Worker& worker) override {
         const int count = rows->active();
         const PackedMatrix &first = *gate, &second = *up;
-        Activations x{};
-        for (bool quantised : {false, true}) {
-            if (is_quantised(first.type) == quantised || is_quantised(second.type) == quantised) {
-                x = prepare_rows(worker, source, 0, count, quantised);
-            }
-        }
+        const Activations x = prepare_rows(worker, source, count, {gate, up});
         float* gated = worker.own().product.get();
         float* upped = gated + MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS;
         const auto up_product = worker.kernels().product[product_index(second.type)];

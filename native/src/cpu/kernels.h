@@ -56,6 +56,9 @@ struct Activations {
     int64_t padded_columns;
     ValueBlock* values;         // [row groups][blocks], for F32, F16 and BF16 weights
     QuantisedBlock* quantised;  // [row groups][blocks], for the others
+    // Behind the rows themselves, quantised, what 8 bits leave out of some of them.
+    int remainders = 0;
+    const int32_t* remainder_of = nullptr;  // [remainders]: rows, ascending
 };
 
 struct AttentionWork;
@@ -70,6 +73,9 @@ struct Kernels {
 
     // Prepares row r of the activations from x[columns]: quantised if `quantised`, as float32 otherwise.
     void (*prepare)(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
+
+    // out[columns] = x minus what its quantised row `row` of the activations holds; out may be x.
+    void (*remainder)(const float* x, int64_t columns, const Activations& of, int row, float* out);
 
     // out[n] = x * weight / sqrt(mean(x^2) + epsilon).
     void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* out);

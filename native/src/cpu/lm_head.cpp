@@ -48,7 +48,8 @@ struct LmHeadTask : Task {
         const int active = rows->active();
         const int first = last_row_only ? active - 1 : 0, count = active - first, k = top->k;
         const PackedMatrix& matrix = *weight;
-        const Activations x = prepare_rows(worker, source, first, count, is_quantised(matrix.type));
+        const Precision precision = is_quantised(matrix.type) ? Precision::BYTES : Precision::SINGLE;
+        const Activations x = prepare_rows(worker, source, first, count, precision);
         Best* own = best.get() + worker.thread * HYDRA_MAX_ROWS;
         for (int r = 0; r < count; ++r) own[r].clear(k);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),

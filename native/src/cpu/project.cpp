@@ -17,7 +17,7 @@ struct ProjectTask : Task {
     void run(const Worker& worker) override {
         const int count = rows->active();
         const PackedMatrix& matrix = *weight;
-        const Activations x = prepare_rows(worker, source, 0, count, is_quantised(matrix.type));
+        const Activations x = prepare_rows(worker, source, count, {weight}, Precision::BYTES_AND_REMAINDERS);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
                   worker.own().product.get(), [&](int64_t tile, const float* values) {
                       const int64_t n = tile * TILE_ROWS;

@@ -20,16 +20,10 @@ struct QkvTask : Task {
 
     void run(const Worker& worker) override {
         const int count = rows->active();
-        bool need[2] = {};
         int64_t tiles = 0;
-        for (const PackedMatrix* weight : weights) {
-            need[is_quantised(weight->type)] = true;
-            tiles += weight->tiles;
-        }
-        Activations x{};
-        for (bool quantised : {false, true}) {
-            if (need[quantised]) x = prepare_rows(worker, source, 0, count, quantised);
-        }
+        for (const PackedMatrix* weight : weights) tiles += weight->tiles;
+        const Activations x =
+            prepare_rows(worker, source, count, {weights[0], weights[1], weights[2]}, Precision::BYTES_AND_REMAINDERS);
         prefetch_slots(worker, count);
         // The matrices' tiles are shared out as one list, KV head by KV head where tiles do not cross heads: then the
         // thread that stores a head's keys and values is, as a rule, the one whose attention reads them.

@@ -49,6 +49,9 @@ HYDRA_INLINE void load_bf16_pairs(const uint16_t* p, F32& even, F32& odd) {
 HYDRA_INLINE void store_i8(int8_t* p, F32 a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
 }
+HYDRA_INLINE F32 load_i8(const int8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
 // The bits of the greatest |value|, where an infinity is greater than any number and NaN greater than that.
 HYDRA_INLINE uint32_t largest_magnitude(F32 a, F32 b) {
     const __m512i most = _mm512_set1_epi32(0x7fffffff);
@@ -110,6 +113,11 @@ HYDRA_INLINE void store_i8(int8_t* p, F32 x) {
     const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                      _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+HYDRA_INLINE F32 load_i8(const int8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
 }
 HYDRA_INLINE uint32_t largest_magnitude(F32 x, F32 y) {
     const __m256 most = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
@@ -182,6 +190,7 @@ HYDRA_INLINE void load_bf16_pairs(const uint16_t* p, F32& even, F32& odd) {
 HYDRA_INLINE void store_i8(int8_t* p, F32 a) {
     for (int i = 0; i < LANES; ++i) p[i] = static_cast<int8_t>(a.v[i]);
 }
+HYDRA_INLINE F32 load_i8(const int8_t* p) { HYDRA_LANEWISE(p[i]); }
 HYDRA_INLINE uint32_t largest_magnitude(F32 a, F32 b) {
     uint32_t most = 0;
     for (int i = 0; i < LANES; ++i) {

@@ -71,6 +71,17 @@ void prepare(const float* x, int64_t columns, bool quantised, const Activations&
     }
 }
 
+void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out) {
+    const QuantisedBlock* block = of.quantised + row / ROW_GROUP * (of.padded_columns / BLOCK_COLUMNS);
+    row %= ROW_GROUP;
+    for (int64_t i = 0; i < columns; i += LANES) {
+        const F32 scale = broadcast(block->scales[row]);
+        const F32 quants = load_i8(block->quants[row] + i % BLOCK_COLUMNS);
+        store_some(out + i, sub(load_some(x + i, columns - i), mul(quants, scale)), columns - i);
+        block += i % BLOCK_COLUMNS != 0;
+    }
+}
+
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out) {
     F32 squares = zero();
     for (int64_t i = 0; i < n; i += LANES) {

@@ -17,6 +17,7 @@ void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
                   float* out);
 
 void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
+void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out);
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 void rotate(float* x, const float* angles);
 void silu_mul(float* gate, const float* up, int64_t n);

@@ -13,6 +13,7 @@ const Kernels kernels = {
     HYDRA_STRING(HYDRA_ISA),
     {product_f32, product_f16, product_bf16, product_q8_0, product_q4_0, product_q4_1},
     prepare,
+    remainder,
     rms_norm,
     rotate,
     silu_mul,
