@@ -51,7 +51,10 @@ public final class DraftHeads implements AutoCloseable {
             draftIds = loader.own(Buffer.ints(base.backend(), vocabulary.length));
             draftIds.write(0, vocabulary);
             if (config.baseLmHead()) {
-                shared = loader.own(base.lmHead().gather(vocabulary));
+                shared = loader.own(rowsOf(
+                        base,
+                        vocabulary,
+                        loader.typeOf(tensors.heads().get(0).blocks().get(0).linear())));
             }
         }
         for (HeadsTensors.Head head : tensors.heads()) {
@@ -85,6 +88,19 @@ public final class DraftHeads implements AutoCloseable {
             base.pages().add(prefixPool);
         }
         loader.finish();
+    }
+
+    /** Rows of the base's LM head, in the heads' type if that is smaller: only acceptance can suffer. */
+    private static Matrix rowsOf(LlamaModel base, int[] ids, WeightType type) {
+        Matrix lmHead = base.lmHead();
+        if (type.bytes(lmHead.columns()) >= lmHead.type().bytes(lmHead.columns())) {
+            return lmHead.gather(ids);
+        }
+        Matrix rows = Matrix.create(base.backend(), type, ids.length, lmHead.columns());
+        for (int i = 0; i < ids.length; i++) {
+            rows.write(i, lmHead.read(ids[i]));
+        }
+        return rows;
     }
 
     /**

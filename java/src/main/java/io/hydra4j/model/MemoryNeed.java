@@ -60,7 +60,7 @@ public final class MemoryNeed {
         if (tensor.shape().size() < 2) {
             return tensor.values() * Float.BYTES;
         }
-        WeightType type = convertTo != null ? convertTo : WeightLoader.typeOf(tensor);
+        WeightType type = WeightLoader.typeOf(tensor, convertTo);
         long blocks = (tensor.columns() + type.blockValues() - 1) / type.blockValues();
         return tensor.rows() * blocks * type.blockBytes();
     }

@@ -52,12 +52,9 @@ public final class WeightLoader implements AutoCloseable {
      * @param targetRows {@code [rows]}: where each row of the file goes; null to keep the order
      */
     public Matrix matrix(Tensor tensor, int[] targetRows) {
-        WeightType type = convertTo;
-        if (type == null) {
-            type = typeOf(tensor);
-            if (!tensor.type().hasKernel()) {
-                converted.merge(tensor.type(), 1, Integer::sum);
-            }
+        WeightType type = typeOf(tensor);
+        if (convertTo == null && !tensor.type().hasKernel()) {
+            converted.merge(tensor.type(), 1, Integer::sum);
         }
         Matrix matrix = own(Matrix.create(backend, type, tensor.rows(), tensor.columns()));
         matrix.write(0, tensor.rows(), targetRows, tensor.type().id(), file(tensor), tensor.offset(), tensor.bytes());
@@ -65,8 +62,16 @@ public final class WeightLoader implements AutoCloseable {
         return matrix;
     }
 
-    /** The type of a tensor's matrix where none is asked for. */
-    static WeightType typeOf(Tensor tensor) {
+    /** The type of a tensor's matrix. */
+    public WeightType typeOf(Tensor tensor) {
+        return typeOf(tensor, convertTo);
+    }
+
+    /** The type of a tensor's matrix, where {@code convertTo} is asked for or, if that is null, none. */
+    static WeightType typeOf(Tensor tensor, WeightType convertTo) {
+        if (convertTo != null) {
+            return convertTo;
+        }
         return tensor.type().hasKernel() ? WeightType.valueOf(tensor.type().name()) : WeightType.F16;
     }
 
