@@ -1,0 +1,389 @@
+// Time of every operation and of whole steps of a model's shape with random weights, for growing numbers of rows,
+// beside the time that its weights and keys and values take at the device's stream rate.
+//
+// Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS]
+// LIBRARY is the path of libhydra4j_cuda.so, MODEL one of tiny, 19m, 135m, 1b, 7b, 8b, TYPE one of f32, f16, bf16,
+// q8_0, q4_0, q4_1. Times are medians, in microseconds. Whole steps go on from one to the next; what random weights
+// guess is hardly ever accepted, so tokens per second are for real models to tell.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "hydra4j/program.h"
+
+namespace {
+
+constexpr float EPSILON = 1e-5f;
+constexpr int ROWS[] = {1, 2, 4, 8, 16, 32, 64};
+constexpr int HEADS = 4, CANDIDATES = 10;  // of Hydra++: draft heads, and how many guesses of a parent they keep
+
+struct Model {
+    const char* name;
+    int hidden, inner, layers, heads, kv_heads, head_size, vocabulary;
+};
+
+const Model MODELS[] = {
+    {"tiny", 64, 128, 2, 4, 2, 16, 256},         {"19m", 384, 1024, 10, 6, 2, 64, 8192},
+    {"135m", 576, 1536, 30, 9, 3, 64, 49152},    {"1b", 2048, 8192, 16, 32, 8, 64, 128256},
+    {"7b", 4096, 11008, 32, 32, 32, 128, 32000}, {"8b", 4096, 14336, 32, 32, 8, 128, 128256},
+};
+
+struct Type {
+    const char* name;
+    hydra_type type;
+    int values, bytes;  // of a block
+};
+
+const Type TYPES[] = {{"f32", HYDRA_F32, 1, 4},     {"f16", HYDRA_F16, 1, 2},     {"bf16", HYDRA_BF16, 1, 2},
+                      {"q8_0", HYDRA_Q8_0, 32, 34}, {"q4_0", HYDRA_Q4_0, 32, 18}, {"q4_1", HYDRA_Q4_1, 32, 20}};
+
+void must(hydra_status status) {
+    if (status == HYDRA_OK) return;
+    std::fprintf(stderr, "%s\n", hydra_error_message());
+    std::exit(1);
+}
+
+// A handle of the library, made by its create function and destroyed with the process.
+template <class T, class... Parameters, class... Arguments>
+T* made(hydra_status (*create)(Parameters...), Arguments... arguments) {
+    T* handle = nullptr;
+    must(create(arguments..., &handle));
+    return handle;
+}
+
+struct Layer {
+    hydra_matrix *query, *key, *value, *output, *gate, *up, *down;
+    hydra_buffer *attention_norm, *feed_forward_norm;
+};
+
+struct Bench {
+    Bench(hydra_backend* opened, const Model& its_model, const Type& its_type, int its_context, int its_repeats)
+        : backend(opened), model(its_model), type(its_type), context(its_context), repeats(its_repeats) {
+        const int pages = (context + 8 * HYDRA_MAX_ROWS) / HYDRA_PAGE_POSITIONS + 1;
+        make_source();
+        const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
+        for (int l = 0; l < model.layers + 1; ++l) {  // the last one is the prefix layer
+            layers.push_back({matrix(queries, model.hidden), matrix(keys, model.hidden), matrix(keys, model.hidden),
+                              matrix(model.hidden, queries), matrix(model.inner, model.hidden),
+                              matrix(model.inner, model.hidden), matrix(model.hidden, model.inner), vector(),
+                              vector()});
+        }
+        lm_head = matrix(model.vocabulary, model.hidden);
+        embedding = matrix(model.vocabulary, model.hidden);
+        for (int h = 0; h < HEADS; ++h) {
+            first_blocks.push_back(
+                {matrix(model.hidden, (h + 2) * model.hidden), matrix(model.hidden, (h + 2) * model.hidden)});
+        }
+        final_norm = vector();
+        pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, model.layers, model.kv_heads, model.head_size, pages);
+        prefix_pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, 1, model.kv_heads, model.head_size, pages);
+        std::vector<float> frequencies(static_cast<size_t>(model.head_size / 2));
+        for (int i = 0; i < model.head_size / 2; ++i) frequencies[i] = std::pow(1e4f, -2.0f * i / model.head_size);
+        rope = made<hydra_rope>(hydra_rope_create, backend, model.head_size, frequencies.data(),
+                                pages * HYDRA_PAGE_POSITIONS);
+        sequence = made<hydra_sequence>(hydra_sequence_create, backend, pages);
+        std::vector<int32_t> table(static_cast<size_t>(pages));
+        for (int i = 0; i < pages; ++i) table[i] = i;
+        must(hydra_sequence_set_pages(sequence, table.data(), pages));
+        for (hydra_rows** each : {&rows, &pending_rows, &level_rows})
+            *each = made<hydra_rows>(hydra_rows_create, sequence);
+        tree = made<hydra_tree>(hydra_tree_create, backend);
+        x = buffer(model.hidden);
+        query = buffer(queries);
+        attended = buffer(queries);
+        gated = buffer(model.inner);
+        hidden = buffer(model.hidden);
+        pending = buffer(model.hidden);
+        prefixed = buffer(model.hidden);
+        head_in = buffer(int64_t{HEADS + 1} * model.hidden);
+        head_out = buffer(model.hidden);
+        best = made<hydra_top>(hydra_top_create, backend, 1);
+        guesses = made<hydra_top>(hydra_top_create, backend, CANDIDATES);
+        prefill();
+    }
+
+    void run() {
+        double rate = 0;
+        must(hydra_backend_stream_rate(backend, std::min(int64_t{256} << 20, static_cast<int64_t>(pass_bytes())), 20,
+                                       &rate));
+        std::printf("%s, %s %s, context %d; stream rate %.0f GB/s\n", hydra_backend_description(backend), model.name,
+                    type.name, context, rate * 1e-9);
+        std::printf("%-22s%10s", "us, rows:", "floor");
+        for (int count : ROWS) std::printf("%10d", count);
+        std::printf("\n");
+        const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
+        const double kv = kv_bytes();
+        line("qkv, a layer", rate, bytes(queries + 2 * keys, model.hidden), model.layers,
+             [&](int l) { record_qkv(l); });
+        line("attention, a layer", rate, kv, model.layers, [&](int l) { record_attention(l); });
+        line("o, a layer", rate, bytes(model.hidden, queries), model.layers, [&](int l) { record_output(l); });
+        line("gate-up, a layer", rate, bytes(2 * model.inner, model.hidden), model.layers,
+             [&](int l) { record_gate_up(l); });
+        line("down, a layer", rate, bytes(model.hidden, model.inner), model.layers, [&](int l) { record_down(l); });
+        line("LM head", rate, bytes(model.vocabulary, model.hidden), 1, [&](int) {
+            must(hydra_program_lm_head(program, rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr));
+        });
+        whole("verify", rate, pass_bytes(), false);
+        double draft = layer_bytes() + kv;
+        for (int h = 0; h < HEADS; ++h) {
+            draft += 2 * bytes(model.hidden, (h + 2) * model.hidden) + bytes(model.vocabulary, model.hidden);
+        }
+        whole("Hydra++ step", rate, pass_bytes() + draft, true);
+    }
+
+  private:
+    double bytes(int64_t its_rows, int64_t columns) const {
+        return static_cast<double>(its_rows * ((columns + type.values - 1) / type.values) * type.bytes);
+    }
+    double layer_bytes() const {
+        const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
+        return bytes(2 * queries + 2 * keys, model.hidden) + bytes(3 * model.inner, model.hidden);
+    }
+
+    double kv_bytes() const { return 2.0 * model.kv_heads * model.head_size * context * 4; }
+    double pass_bytes() const {
+        return (layer_bytes() + kv_bytes()) * model.layers + bytes(model.vocabulary, model.hidden);
+    }
+
+    // Random rows for the largest matrix, which all matrices take theirs from.
+    void make_source() {
+        const int64_t columns = std::max<int64_t>(model.inner, (HEADS + 1) * model.hidden);
+        const int64_t values = (columns + 31) / 32 * 32 * 1024;
+        std::mt19937 random(1);
+        std::normal_distribution<float> normal(0, 0.02f);
+        std::vector<float> floats(static_cast<size_t>(values));
+        for (float& value : floats) value = normal(random);
+        source.resize(static_cast<size_t>(values / type.values * type.bytes));
+        must(hydra_convert(HYDRA_F32, floats.data(), values * 4, type.type, source.data(),
+                           static_cast<int64_t>(source.size()), values));
+    }
+
+    hydra_matrix* matrix(int64_t its_rows, int64_t columns) {
+        auto* out = made<hydra_matrix>(hydra_matrix_create, backend, type.type, its_rows, columns);
+        for (int64_t r = 0; r < its_rows; r += 1024) {
+            const int64_t count = std::min<int64_t>(1024, its_rows - r);
+            must(hydra_matrix_write(out, r, count, nullptr, type.type, source.data(),
+                                    static_cast<int64_t>(bytes(count, columns))));
+        }
+        return out;
+    }
+
+    hydra_buffer* buffer(int64_t columns) {
+        return made<hydra_buffer>(hydra_buffer_create, backend, columns * HYDRA_MAX_ROWS * 4);
+    }
+
+    hydra_buffer* vector() {
+        auto* out = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{model.hidden} * 4);
+        const std::vector<float> ones(static_cast<size_t>(model.hidden), 1.0f);
+        must(hydra_buffer_write(out, 0, ones.data(), int64_t{model.hidden} * 4));
+        return out;
+    }
+
+    void record_qkv(int l) {
+        const Layer& layer = layers[l];
+        must(hydra_program_qkv(program, rows, x, layer.attention_norm, EPSILON, layer.query, layer.key, layer.value,
+                               nullptr, nullptr, nullptr, rope, pool, l, query));
+    }
+    void record_attention(int l) {
+        must(hydra_program_attention(program, rows, query, model.heads, pool, l, attended));
+    }
+    void record_output(int l) { must(hydra_program_project(program, rows, attended, layers[l].output, nullptr, x)); }
+    void record_gate_up(int l) {
+        must(hydra_program_gate_up(program, rows, x, layers[l].feed_forward_norm, EPSILON, layers[l].gate, layers[l].up,
+                                   gated));
+    }
+    void record_down(int l) { must(hydra_program_project(program, rows, gated, layers[l].down, nullptr, x)); }
+
+    void record_pass(bool all_rows) {
+        must(hydra_program_embed(program, rows, embedding, x));
+        for (int l = 0; l < model.layers; ++l) {
+            record_qkv(l);
+            record_attention(l);
+            record_output(l);
+            record_gate_up(l);
+            record_down(l);
+        }
+        must(hydra_program_norm(program, rows, x, final_norm, EPSILON, hidden));
+        must(hydra_program_lm_head(program, rows, all_rows ? 0 : 1, hidden, lm_head, nullptr, nullptr, best, nullptr));
+    }
+
+    // The prefix layer over what was accepted last, then a head for each level.
+    void record_draft() {
+        const Layer& layer = layers[model.layers];
+        must(hydra_program_qkv(program, pending_rows, pending, layer.attention_norm, EPSILON, layer.query, layer.key,
+                               layer.value, nullptr, nullptr, nullptr, rope, prefix_pool, 0, query));
+        must(hydra_program_attention(program, pending_rows, query, model.heads, prefix_pool, 0, attended));
+        must(hydra_program_project(program, pending_rows, attended, layer.output, nullptr, pending));
+        must(hydra_program_gate_up(program, pending_rows, pending, layer.feed_forward_norm, EPSILON, layer.gate,
+                                   layer.up, gated));
+        must(hydra_program_project(program, pending_rows, gated, layer.down, nullptr, pending));
+        must(hydra_program_norm(program, pending_rows, pending, final_norm, EPSILON, prefixed));
+        for (int h = 0; h < HEADS; ++h) {
+            must(hydra_program_draft_inputs(program, tree, h, rows, pending_rows, prefixed, embedding, level_rows,
+                                            head_in));
+            must(hydra_program_block(program, level_rows, head_in, first_blocks[h].first, nullptr,
+                                     first_blocks[h].second, nullptr, 0, head_out));
+            must(hydra_program_lm_head(program, level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr));
+            must(hydra_program_draft_tokens(program, tree, h, guesses, -1, rows));
+        }
+    }
+
+    // Runs `repeats` times and returns the median time between the two marks, in microseconds.
+    double median(const std::function<void()>& before) {
+        std::vector<double> times;
+        for (int i = -2; i < repeats; ++i) {
+            before();
+            must(hydra_program_run(program));
+            const int64_t* marks = hydra_program_times(program);
+            if (i >= 0) times.push_back(static_cast<double>(marks[2] - marks[1]) * 1e-3);
+        }
+        std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
+        return times[repeats / 2];
+    }
+
+    void record(const std::function<void()>& operations) {
+        hydra_program_destroy(program);
+        program = made<hydra_program>(hydra_program_create, backend);
+        must(hydra_program_mark(program));
+        operations();
+        must(hydra_program_mark(program));
+    }
+
+    void begin_line(const char* name, double rate, double its_bytes) {
+        std::printf("%-22s%10.1f", name, its_bytes / rate * 1e6);
+    }
+
+    // An operation of `count` layers one after another, so that its weights come from memory as in a step.
+    void line(const char* name, double rate, double its_bytes, int count, const std::function<void(int)>& operation) {
+        record([&] {
+            for (int l = 0; l < count; ++l) operation(l);
+        });
+        begin_line(name, rate, its_bytes);
+        const std::vector<int32_t> tokens(HYDRA_MAX_ROWS, 1);
+        for (int its_rows : ROWS) {
+            std::printf("%10.1f", median([&] { must(hydra_rows_set_chain(rows, tokens.data(), its_rows)); }) / count);
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+
+    // Whole steps: plant, draft, verify, accept and compact.
+    void whole(const char* name, double rate, double its_bytes, bool drafted) {
+        record([&] {
+            must(hydra_program_plant(program, tree, rows));
+            if (drafted) record_draft();
+            record_pass(true);
+            must(hydra_program_accept(program, tree, rows, best, pool, drafted ? hidden : nullptr,
+                                      drafted ? pending_rows : nullptr, drafted ? pending : nullptr, 0));
+        });
+        begin_line(name, rate, its_bytes);
+        for (int nodes : ROWS) {
+            set_tree(nodes);
+            must(hydra_sequence_rewind(sequence, context,
+                                       1));  // the step behind it, a warm one, has nothing to draft from
+            std::printf("%10.1f", median([] {}));
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+
+    // The `nodes` likeliest nodes down to depth HEADS, where the guess of rank r is right with 0.6 / (r + 1)^2.
+    void set_tree(int nodes) {
+        struct Node {
+            double chance;
+            int parent, rank, depth;
+        };
+        std::vector<Node> kept{{1, -1, 0, 0}}, open;
+        const auto grow = [&](int parent) {
+            for (int r = 0; r < CANDIDATES && kept[parent].depth < HEADS; ++r) {
+                open.push_back({kept[parent].chance * 0.6 / ((r + 1) * (r + 1)), parent, r, kept[parent].depth + 1});
+            }
+        };
+        grow(0);
+        while (static_cast<int>(kept.size()) < nodes) {
+            const auto likeliest = std::max_element(open.begin(), open.end(),
+                                                    [](const Node& a, const Node& b) { return a.chance < b.chance; });
+            kept.push_back(*likeliest);
+            open.erase(likeliest);
+            grow(static_cast<int>(kept.size()) - 1);
+        }
+        // In order of depth; a node's parent keeps standing before it.
+        std::vector<int> order(kept.size()), place(kept.size());
+        for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+        std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return kept[a].depth < kept[b].depth; });
+        std::vector<int32_t> parents, ranks;
+        for (size_t i = 0; i < order.size(); ++i) {
+            place[order[i]] = static_cast<int>(i);
+            parents.push_back(i == 0 ? -1 : place[kept[order[i]].parent]);
+            ranks.push_back(kept[order[i]].rank);
+        }
+        must(hydra_tree_set(tree, parents.data(), ranks.data(), nodes));
+    }
+
+    // Verified positions up to the context. Their keys and values do not matter to the time, so one layer stands for
+    // all.
+    void prefill() {
+        program = made<hydra_program>(hydra_program_create, backend);
+        record_qkv(0);
+        must(hydra_program_lm_head(program, rows, 1, x, lm_head, nullptr, nullptr, best, nullptr));
+        must(hydra_program_advance(program, rows, best, x, pending_rows, pending));
+        const std::vector<int32_t> tokens(HYDRA_MAX_ROWS, 1);
+        for (int done = 0; done < context; done += HYDRA_MAX_ROWS) {
+            must(hydra_rows_set_chain(rows, tokens.data(), std::min(HYDRA_MAX_ROWS, context - done)));
+            must(hydra_program_run(program));
+        }
+    }
+
+    hydra_backend* backend;
+    const Model& model;
+    const Type& type;
+    int context, repeats;
+    std::vector<uint8_t> source;
+    std::vector<Layer> layers;
+    std::vector<std::pair<hydra_matrix*, hydra_matrix*>> first_blocks;  // linear and skip
+    hydra_matrix *lm_head, *embedding;
+    hydra_buffer* final_norm;
+    hydra_kv_pool *pool, *prefix_pool;
+    hydra_rope* rope;
+    hydra_sequence* sequence;
+    hydra_rows *rows, *pending_rows, *level_rows;
+    hydra_tree* tree;
+    hydra_buffer *x, *query, *attended, *gated, *hidden, *pending, *prefixed, *head_in, *head_out;
+    hydra_top *best, *guesses;
+    hydra_program* program = nullptr;
+};
+
+template <class Entry, size_t N>
+const Entry& find(const Entry (&entries)[N], const std::string& name) {
+    for (const Entry& entry : entries) {
+        if (name == entry.name) return entry;
+    }
+    std::fprintf(stderr, "unknown: %s\n", name.c_str());
+    std::exit(2);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count < 4) {
+        std::fprintf(stderr, "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS]\n", arguments[0]);
+        return 2;
+    }
+    const std::string device = arguments[1];
+    hydra_backend* backend = nullptr;
+    if (device.compare(0, 3, "cpu") == 0) {
+        must(hydra_backend_open_cpu(device.size() > 4 ? std::atoi(device.c_str() + 4) : 2, "auto", &backend));
+    } else {
+        must(hydra_backend_open_cuda(device.c_str(), 0, &backend));
+    }
+    const int context = count > 4 ? std::atoi(arguments[4]) : 512, repeats = count > 5 ? std::atoi(arguments[5]) : 21;
+    Bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context), std::max(1, repeats))
+        .run();
+    return 0;
+}
