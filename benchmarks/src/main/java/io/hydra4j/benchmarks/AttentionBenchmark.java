@@ -70,7 +70,7 @@ public class AttentionBenchmark {
     public void open() {
         int queryHeads = Integer.parseInt(heads.substring(0, heads.indexOf('/')));
         int kvHeads = Integer.parseInt(heads.substring(heads.indexOf('/') + 1));
-        backend = resources.own(Backend.openCpu(Settings.threads()));
+        backend = resources.own(Settings.openBackend());
         int pages = (prefix + MAX_ROWS) / KvPool.PAGE_POSITIONS + 1;
         KvPool pool = resources.own(KvPool.create(backend, LAYERS, kvHeads, HEAD_SIZE, pages));
         Sequence sequence = resources.own(Sequence.create(backend, pages));

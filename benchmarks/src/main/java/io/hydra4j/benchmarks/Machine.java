@@ -17,14 +17,14 @@ final class Machine {
 
     private Machine() {}
 
-    /** Processor, cores, instruction set, threads, system, JDK, versions and date, in the order in which JSON shows them. */
+    /** Processor, cores, backend and its device, system, JDK, versions and date, in the order in which JSON shows them. */
     static Map<String, Object> describe() {
         Map<String, Object> machine = new LinkedHashMap<>();
         machine.put("processor", processor());
         machine.put("cores", Runtime.getRuntime().availableProcessors());
-        try (Backend backend = Backend.openCpu(Settings.threads())) {
-            machine.put("isa", backend.isa().name().toLowerCase(Locale.ROOT));
-            machine.put("threads", backend.threads());
+        try (Backend backend = Settings.openBackend()) {
+            machine.put("backend", backend.kind().name().toLowerCase(Locale.ROOT));
+            machine.put("device", backend.description());
         }
         machine.put("system", System.getProperty("os.name") + " " + System.getProperty("os.version"));
         machine.put("jdk", System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"));
@@ -36,8 +36,8 @@ final class Machine {
 
     /** One line for the head of a table. */
     static String line(Map<String, Object> machine) {
-        return machine.get("processor") + ", " + machine.get("cores") + " cores, " + machine.get("isa") + ", "
-                + machine.get("threads") + " threads, commit " + machine.get("commit");
+        return machine.get("processor") + ", " + machine.get("cores") + " cores, " + machine.get("device") + ", commit "
+                + machine.get("commit");
     }
 
     private static String processor() {

@@ -115,6 +115,12 @@ public final class Main implements Callable<Integer> {
             description = "begin no prompt after so long; ${DEFAULT-VALUE} a model if left out (--compare)")
     private int seconds;
 
+    @Option(
+            names = "--backend",
+            paramLabel = "NAME",
+            description = "what computes: auto, cpu or cuda; auto if left out")
+    private String backend;
+
     @Option(names = "--threads", paramLabel = "N", description = "threads that compute; all processors if left out")
     private Integer threads;
 
@@ -138,6 +144,7 @@ public final class Main implements Callable<Integer> {
 
     @Override
     public Integer call() throws RunnerException {
+        set(Settings.BACKEND, backend);
         set(Settings.THREADS, threads);
         set(Settings.WEIGHTS, weights);
         set(Settings.HEAD_WEIGHTS, headWeights);
@@ -182,7 +189,7 @@ public final class Main implements Callable<Integer> {
 
     private static List<Map<String, Object>> streamRates() {
         List<Map<String, Object>> rates = new ArrayList<>();
-        try (Backend backend = Backend.openCpu(Settings.threads())) {
+        try (Backend backend = Settings.openBackend()) {
             for (long bytes : STREAM_BYTES) {
                 double rate = backend.streamRate(bytes, STREAM_REPEATS) / 1e9;
                 System.out.printf("stream rate over %d MB: %.1f GB/s%n", bytes / 1_000_000, rate);

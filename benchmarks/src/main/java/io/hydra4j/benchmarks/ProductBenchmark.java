@@ -62,7 +62,7 @@ public class ProductBenchmark {
     public void open() {
         int outputs = Integer.parseInt(shape.substring(0, shape.indexOf('x')));
         int inputs = Integer.parseInt(shape.substring(shape.indexOf('x') + 1));
-        backend = resources.own(Backend.openCpu(Settings.threads()));
+        backend = resources.own(Settings.openBackend());
         Sequence sequence = resources.own(Sequence.create(backend, 1));
         Rows chain = resources.own(Rows.create(sequence));
         chain.setChain(new int[rows]);

@@ -2,6 +2,9 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.OpenOptions;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.Backends;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +14,9 @@ import java.util.Locale;
 final class Settings {
     /** Threads that compute; 0 or absent for one per processor. */
     static final String THREADS = "hydra4j.benchmark.threads";
+
+    /** What computes: auto, cpu or cuda; auto if absent. */
+    static final String BACKEND = "hydra4j.benchmark.backend";
 
     /** Type of the base's matrices; absent to keep the file's. */
     static final String WEIGHTS = "hydra4j.benchmark.weights";
@@ -26,13 +32,23 @@ final class Settings {
 
     private Settings() {}
 
-    static int threads() {
+    private static int threads() {
         return Integer.getInteger(THREADS, 0);
+    }
+
+    private static BackendKind backendKind() {
+        return BackendKind.valueOf(System.getProperty(BACKEND, "auto").toUpperCase(Locale.ROOT));
+    }
+
+    /** Opens the backend that this run measures. */
+    static Backend openBackend() {
+        return Backends.open(backendKind(), threads());
     }
 
     /** Options that open a model as this run wants it. */
     static OpenOptions openOptions() {
         return OpenOptions.DEFAULT
+                .withBackend(backendKind())
                 .withThreads(threads())
                 .withWeights(weightType(System.getProperty(WEIGHTS, "")))
                 .withHeadWeights(weightType(System.getProperty(HEAD_WEIGHTS, "")));

@@ -36,7 +36,7 @@ public class StreamRateBenchmark {
 
     @Setup
     public void open() {
-        backend = Backend.openCpu(Settings.threads());
+        backend = Settings.openBackend();
     }
 
     @Benchmark
