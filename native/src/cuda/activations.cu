@@ -8,7 +8,7 @@ namespace hydra::cuda {
 
 namespace {
 
-constexpr int THREADS = 256;
+constexpr int THREADS = 512;
 
 struct Warps {
     float values[THREADS / WARP];
@@ -43,9 +43,14 @@ __device__ void put_pair(uint8_t* block, int lane, int slot, float value) {
     upper[WARP * BLOCK_SLOTS] = rounded_bits<type>(value - float_of_bits16<type>(*upper));
 }
 
-// One block a row, those that only fill up the last group included; a warp takes a block of 32 columns at a time.
-__global__ void __launch_bounds__(THREADS) prepare_rows_kernel(RowSource source, Form form, Prepared out) {
+// One block a row, those that only fill up the last group included; a warp takes a block of 32 columns at a time. The
+// first block also clears the counters of the product that follows.
+__global__ void __launch_bounds__(THREADS)
+    prepare_rows_kernel(RowSource source, Form form, Prepared out, int32_t* counters) {
     const int rows = product_rows(source), row = static_cast<int>(blockIdx.x);
+    if (row == 0) {
+        for (int i = static_cast<int>(threadIdx.x); i < MOST_SPLIT_BLOCKS; i += THREADS) counters[i] = 0;
+    }
     if (row >= (rows + ROW_GROUP - 1) / ROW_GROUP * ROW_GROUP) return;
     const bool real = row < rows;
     const int from = source.last_row_only ? active_rows(source.rows) - 1 : row;
@@ -84,7 +89,7 @@ __global__ void __launch_bounds__(THREADS) prepare_rows_kernel(RowSource source,
 
 }  // namespace
 
-int64_t product_workspace_bytes(int64_t max_columns) { return FORMS * prepared_bytes(max_columns); }
+int64_t product_workspace_bytes(int64_t max_columns) { return FORMS * prepared_bytes(max_columns) + SPLIT_AREA_BYTES; }
 
 hydra_status prepare_rows(Stream* stream, const RowSource& source, void* workspace,
                           std::initializer_list<hydra_type> types) {
@@ -94,7 +99,8 @@ hydra_status prepare_rows(Stream* stream, const RowSource& source, void* workspa
         if (done[static_cast<int>(form)]) continue;
         done[static_cast<int>(form)] = true;
         const hydra_status status = launch(stream, "prepare_rows_kernel", prepare_rows_kernel, HYDRA_MAX_ROWS, THREADS,
-                                           sizeof(Warps), source, form, prepared_of(workspace, source.columns, form));
+                                           sizeof(Warps), source, form, prepared_of(workspace, source.columns, form),
+                                           split_area_of(workspace, source.columns).counters);
         if (status != HYDRA_OK) return status;
     }
     return HYDRA_OK;

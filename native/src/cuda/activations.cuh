@@ -63,11 +63,24 @@ __host__ __device__ constexpr int64_t prepared_bytes(int64_t columns) {
 }
 
 // Where a form lies in the workspace.
-__host__ __device__ constexpr Prepared prepared_of(void* workspace, int64_t columns, Form form) {
+__host__ __device__ inline Prepared prepared_of(void* workspace, int64_t columns, Form form) {
     const int64_t blocks = blocks_of(columns);
     uint8_t* data = static_cast<uint8_t*>(workspace) + static_cast<int>(form) * prepared_bytes(columns);
     float* scales = reinterpret_cast<float*>(data + HYDRA_MAX_ROWS * blocks * BLOCK_COLUMNS * 4);
     return {blocks, data, scales, scales + HYDRA_MAX_ROWS};
+}
+
+// Where products whose columns are split over blocks meet (product.cuh): behind the forms of the prepared rows.
+constexpr int MOST_SPLIT_BLOCKS = 512;
+struct SplitArea {
+    int32_t* counters;  // [MOST_SPLIT_BLOCKS]: zero but while a product runs
+    float* partials;    // [MOST_SPLIT_BLOCKS][64][128]
+};
+constexpr int64_t SPLIT_AREA_BYTES = int64_t{MOST_SPLIT_BLOCKS} * 4 * (1 + HYDRA_MAX_ROWS * 128);
+
+__host__ __device__ inline SplitArea split_area_of(void* workspace, int64_t columns) {
+    uint8_t* area = static_cast<uint8_t*>(workspace) + FORMS * prepared_bytes(columns);
+    return {reinterpret_cast<int32_t*>(area), reinterpret_cast<float*>(area) + MOST_SPLIT_BLOCKS};
 }
 
 // Enqueues the preparation of the rows for weights of these types.

@@ -52,13 +52,13 @@ hydra_status block(Stream* stream, const Block* arguments) {
     const Residual residual{arguments->x, arguments->linear_bias, arguments->skip_bias,
                             arguments->out + arguments->first_row * linear.rows, linear.rows};
     if (skip.data != nullptr && skip.type == linear.type) {
-        const ProductParts<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
+        const Products<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
         return launch_products(stream, "block_kernel", work, AddSkip{residual});
     }
-    const ProductParts<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
+    const Products<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
     status = launch_products(stream, "block_linear_kernel", work, AddOne{residual});
     if (skip.data == nullptr || status != HYDRA_OK) return status;
-    const ProductParts<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
+    const Products<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
     return launch_products(stream, "block_skip_kernel", second, AddOne{residual});
 }
 

@@ -37,11 +37,11 @@ hydra_status gate_up(Stream* stream, const GateUp* arguments) {
     hydra_status status = prepare_rows(stream, source, arguments->workspace, {gate.type, up.type});
     if (status != HYDRA_OK) return status;
     if (gate.type == up.type) {
-        const ProductParts<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
+        const Products<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
         return launch_products(stream, "gate_up_kernel", work, SiluMul{arguments->out, gate.rows});
     }
     for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
-        const ProductParts<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
+        const Products<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
         status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
                                  SiluOrMul{arguments->out, gate.rows});
     }

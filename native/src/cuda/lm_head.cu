@@ -13,8 +13,8 @@ namespace {
 
 constexpr int64_t MOST_BLOCKS = 512;
 constexpr int MERGE_WARPS = 8;
-constexpr int TILES = 2, COLUMNS = TILES * TILE_ROWS;  // that a block computes at once: one for each lane of a warp
-static_assert(COLUMNS == WARP);
+using FewOutputs = Shape<2, 1>;
+using ManyOutputs = Shape<2, 4>;
 
 struct Work {
     RowSource source;
@@ -29,42 +29,46 @@ struct Work {
     int32_t* indices;  // the same
 };
 
+template <class Shape>
 struct LmHeadShared {
-    ProductShared<1, TILES> product;
-    float tile[HYDRA_MAX_ROWS][COLUMNS];
+    ProductShared<1, Shape> product;
+    float logits[HYDRA_MAX_ROWS][Shape::OUTPUTS];
     float values[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
     int32_t indices[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
 };
 
 // Warp w keeps the lists of rows w, w + 8, ...
-template <hydra_type type>
-__global__ void __launch_bounds__(PRODUCT_THREADS) lm_head_kernel(Work work) {
+template <hydra_type type, class Shape>
+__global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) {
     const int rows = product_rows(work.source), k = work.top.k, lane = lane_index();
     if (rows == 0) return;
-    LmHeadShared& shared = shared_memory<LmHeadShared>();
+    auto& shared = shared_memory<LmHeadShared<Shape>>();
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         shared.values[r][lane] = -INFINITY;
         shared.indices[r][lane] = 0;
     }
     const MatrixView matrices[1] = {work.weight};
-    const int64_t groups = groups_of_tiles(work.weight, TILES), vocabulary = work.weight.rows;
-    const int64_t end = groups * (blockIdx.x + 1) / work.blocks;
-    for (int64_t group = groups * blockIdx.x / work.blocks; group < end; ++group) {
-        // Ends with a barrier.
-        product_tiles<type, 1, TILES>(matrices, group * TILES, work.workspace, rows, shared.product,
-                                      [&](int r, int64_t n, const float(&values)[1][2]) {
-                                          for (int i = 0; i < 2 && n + i < vocabulary; ++i) {
-                                              const float value =
-                                                  work.bias != nullptr ? values[0][i] + work.bias[n + i] : values[0][i];
-                                              shared.tile[r][n % COLUMNS + i] = value;
-                                              if (work.logits != nullptr) work.logits[r * vocabulary + n + i] = value;
-                                          }
-                                      });
-        const int64_t n = group * COLUMNS + lane;
-        const bool offers = n < vocabulary;
+    const Prepared x = prepared_of(work.workspace, work.source.columns, form_of(type));
+    const int64_t parts = blocks_of_tiles(work.weight, Shape::BLOCK_TILES), vocabulary = work.weight.rows;
+    const int64_t end = parts * (blockIdx.x + 1) / work.blocks;
+    for (int64_t part = parts * blockIdx.x / work.blocks; part < end; ++part) {
+        const int64_t first = part * Shape::OUTPUTS;
+        const auto keep = [&](int r, int n, const float(&values)[1][2]) {
+            for (int i = 0; i < 2 && first + n + i < vocabulary; ++i) {
+                float value = values[0][i] * row_scale<type>(x, r);
+                if (work.bias != nullptr) value += work.bias[first + n + i];
+                shared.logits[r][n + i] = value;
+                if (work.logits != nullptr) work.logits[r * vocabulary + first + n + i] = value;
+            }
+        };
+        compute_part<type, 1, Shape>(matrices, {part * Shape::BLOCK_TILES, tiles_of(vocabulary), 0, x.blocks, rows}, x,
+                                     shared.product, keep);
         for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
             WarpTop best{shared.values[r][lane], shared.indices[r][lane]};
-            best.offer(k, offers ? shared.tile[r][lane] : 0.0f, static_cast<int32_t>(n), offers);
+            for (int n = lane; n < Shape::OUTPUTS; n += WARP) {
+                const bool offers = first + n < vocabulary;
+                best.offer(k, offers ? shared.logits[r][n] : 0.0f, static_cast<int32_t>(first + n), offers);
+            }
             shared.values[r][lane] = best.value;
             shared.indices[r][lane] = best.index;
         }
@@ -125,7 +129,9 @@ hydra_status lm_head(Stream* stream, const LmHead* arguments) {
     hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
     if (status != HYDRA_OK) return status;
     float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(weight.columns) / 4;
-    const int64_t blocks = std::min(MOST_BLOCKS, groups_of_tiles(weight, TILES));
+    const bool many = weight.rows * weight.columns >= LARGE_VALUES;
+    const int64_t parts = blocks_of_tiles(weight, many ? ManyOutputs::BLOCK_TILES : FewOutputs::BLOCK_TILES);
+    const int64_t blocks = std::min(MOST_BLOCKS, parts);
     const Work work{source,
                     arguments->workspace,
                     weight,
@@ -137,8 +143,11 @@ hydra_status lm_head(Stream* stream, const LmHead* arguments) {
                     values,
                     reinterpret_cast<int32_t*>(values + blocks * HYDRA_MAX_ROWS * arguments->top.k)};
     status = with_type(weight.type, [&](auto tag) {
-        return launch(stream, "lm_head_kernel", lm_head_kernel<decltype(tag)::type>, static_cast<unsigned>(blocks),
-                      PRODUCT_THREADS, sizeof(LmHeadShared), work);
+        constexpr hydra_type type = decltype(tag)::type;
+        return many ? launch(stream, "lm_head_kernel", lm_head_kernel<type, ManyOutputs>, static_cast<unsigned>(blocks),
+                             PRODUCT_THREADS, sizeof(LmHeadShared<ManyOutputs>), work)
+                    : launch(stream, "lm_head_kernel", lm_head_kernel<type, FewOutputs>, static_cast<unsigned>(blocks),
+                             PRODUCT_THREADS, sizeof(LmHeadShared<FewOutputs>), work);
     });
     if (status != HYDRA_OK) return status;
     return launch(stream, "merge_top_kernel", merge_top_kernel, HYDRA_MAX_ROWS, MERGE_WARPS * WARP, sizeof(MergeShared),

@@ -7,15 +7,20 @@
 // activation rows read the weights once. Activations are two 16-bit numbers each (activations.cuh), which nearly keeps
 // float32's accuracy; quants of block types are whole numbers to the instruction, and their scales are applied to the
 // sums over a block.
-// Not measured on any card yet. Where tuning goes: at 64 rows each block of the grid reads all activations, 8 KB from
-// the L2 cache for every 2 KB of BF16 weights of two tiles; that asks for splits of the columns over blocks (merged in
-// a fixed order by the last one done) with more tiles a block, activations in shared memory, and cp.async, on sm_90
-// TMA, with 32 to 64 KB of weights in flight on each multiprocessor.
+// Version 3: large matrices in blocks of 128 output rows, as each block reads all activations of its columns (8 KB for
+// 64 rows and 32 columns, from the L2 cache), and their columns split over blocks, so that there are enough of these;
+// the last block that is done adds up the splits.
+// Not measured on any card yet, so the shapes below are guesses. Where tuning goes: activations of a block in shared
+// memory; weights by cp.async, on sm_90 by TMA, with 32 to 64 KB in flight on each multiprocessor; the preparation of
+// activations at the end of the kernel that computes them.
 //
-// The order of additions of one value: the blocks w, w + 8, w + 16, ... of 32 columns one after the other (w: warp),
-// then the warps in order. Within a block it is the instruction's (F32: a lane's slots, over the warp's blocks, then
-// the four lanes of a row in pairs). Nothing in it depends on the rows computed beside it.
+// The order of additions of one value: the blocks of 32 columns that fall to a warp one after the other, then the warps
+// in order, then the splits in order. Within a block of columns it is the instruction's (F32: a lane's slots, over all
+// blocks of a warp, then the four lanes of a row in pairs). All of it follows from the matrix's shape; nothing depends
+// on the rows computed beside it.
 #pragma once
+
+#include <algorithm>
 
 #include "cuda/activations.cuh"
 #include "cuda/mma.cuh"
@@ -23,64 +28,85 @@
 namespace hydra::cuda {
 
 constexpr int PRODUCT_THREADS = 256, PRODUCT_WARPS = PRODUCT_THREADS / WARP;
-// From this many tiles on a block computes two of them at once, so that each activation is read for 32 output rows.
-constexpr int64_t TILES_FOR_PAIRS = 256;
 
-// The warps' sums before they are added up: float [warp][matrix][tile][row % ROWS][output row % 16], rows a little
-// apart, so that the lanes of a fragment write to different banks.
-template <int MATRICES, int TILES>
+// How the warps of a block share out its part of a matrix: ROW_WARPS with TILES tiles of 16 output rows each, times
+// COLUMN_WARPS that take blocks of 32 columns in turn.
+template <int TILES_OF_A_WARP, int ROW_WARPS_OF_A_BLOCK>
+struct Shape {
+    static constexpr int TILES = TILES_OF_A_WARP, ROW_WARPS = ROW_WARPS_OF_A_BLOCK;
+    static constexpr int COLUMN_WARPS = PRODUCT_WARPS / ROW_WARPS, BLOCK_TILES = TILES * ROW_WARPS;
+    static constexpr int OUTPUTS = BLOCK_TILES * TILE_ROWS;
+
+    static __device__ __forceinline__ int row_warp() { return warp_index() % ROW_WARPS; }
+    static __device__ __forceinline__ int column_warp() { return warp_index() / ROW_WARPS; }
+};
+using SmallShape = Shape<1, 1>;
+template <int MATRICES>
+using LargeShape = Shape<2 / MATRICES, 4>;
+constexpr int64_t LARGE_VALUES = int64_t{1} << 22;  // weights from which the large shape is taken
+constexpr int BLOCKS_WANTED = 264;                  // by splitting columns: two for each multiprocessor of an H100
+constexpr int LEAST_TURNS = 4;                      // blocks of columns that a warp keeps when they are split
+
+// The warps' sums before they are added up: float [column warp][matrix][tile][row % ROWS][output row % 16], rows a
+// little apart, so that the lanes of a fragment write to different banks.
+template <int MATRICES, class Shape>
 struct ProductShared {
-    static constexpr int ROWS = 32 / (MATRICES * TILES), STRIDE = TILE_ROWS + 4;
-    float sums[PRODUCT_WARPS][MATRICES][TILES][ROWS][STRIDE];
+    static constexpr int ROWS = 256 / (MATRICES * Shape::BLOCK_TILES * Shape::COLUMN_WARPS), STRIDE = TILE_ROWS + 4;
+    float sums[Shape::COLUMN_WARPS][MATRICES][Shape::BLOCK_TILES][ROWS][STRIDE];
+    bool last;
 };
 
-// Adds up the warps' sums of rows first ... first + ROWS - 1 and hands them to finish.
-template <int MATRICES, int TILES, class Finish>
-__device__ __forceinline__ void add_warps(const ProductShared<MATRICES, TILES>& shared, int64_t tile, int first,
-                                          int rows, const float* scales, Finish& finish) {
-    constexpr int PAIRS = TILE_ROWS / 2, ROWS = ProductShared<MATRICES, TILES>::ROWS;
-    const int pair = static_cast<int>(threadIdx.x) % PAIRS, r = static_cast<int>(threadIdx.x) / PAIRS % ROWS;
-    const int t = static_cast<int>(threadIdx.x) / (PAIRS * ROWS);
-    if (t >= TILES || first + r >= rows) return;
-    float values[MATRICES][2] = {};
+// What a block computes: tiles from first_tile on, as far as the matrices have `tiles`, over blocks [begin, end) of
+// their columns, for rows [0, rows).
+struct Part {
+    int64_t first_tile, tiles, begin, end;
+    int rows;
+};
+
+// Adds up the warps' sums of rows first ... first + ROWS - 1 and hands them to take.
+template <int MATRICES, class Shape, class Take>
+__device__ __forceinline__ void add_warps(const ProductShared<MATRICES, Shape>& shared, int first, int rows,
+                                          Take& take) {
+    constexpr int PAIRS = TILE_ROWS / 2, ROWS = ProductShared<MATRICES, Shape>::ROWS;
+    for (int i = static_cast<int>(threadIdx.x); i < PAIRS * ROWS * Shape::BLOCK_TILES; i += PRODUCT_THREADS) {
+        const int pair = i % PAIRS, r = i / PAIRS % ROWS, tile = i / (PAIRS * ROWS);
+        if (first + r >= rows) continue;
+        float values[MATRICES][2] = {};
 #pragma unroll
-    for (int m = 0; m < MATRICES; ++m) {
+        for (int m = 0; m < MATRICES; ++m) {
 #pragma unroll
-        for (int w = 0; w < PRODUCT_WARPS; ++w) {
-            values[m][0] += shared.sums[w][m][t][r][2 * pair];
-            values[m][1] += shared.sums[w][m][t][r][2 * pair + 1];
+            for (int w = 0; w < Shape::COLUMN_WARPS; ++w) {
+                values[m][0] += shared.sums[w][m][tile][r][2 * pair];
+                values[m][1] += shared.sums[w][m][tile][r][2 * pair + 1];
+            }
         }
-        if (scales != nullptr) {
-            values[m][0] *= scales[first + r];
-            values[m][1] *= scales[first + r];
-        }
+        take(first + r, tile * TILE_ROWS + 2 * pair, values);
     }
-    finish(first + r, (tile + t) * TILE_ROWS + 2 * pair, values);
 }
 
 // F32 weights: eight rows at a time with the arithmetic of ordinary threads.
-template <int MATRICES, int TILES, class Finish>
-__device__ __forceinline__ void plain_tiles(const MatrixView (&matrices)[MATRICES], int64_t first_tile, int64_t tiles,
-                                            const Prepared& x, int rows, ProductShared<MATRICES, TILES>& shared,
-                                            Finish& finish) {
+template <int MATRICES, class Shape, class Take>
+__device__ __forceinline__ void plain_tiles(const MatrixView (&matrices)[MATRICES], const Part& part, const Prepared& x,
+                                            ProductShared<MATRICES, Shape>& shared, Take& take) {
     const int lane = lane_index(), g = lane / 4, t = lane % 4;
-    for (int first = 0; first < rows; first += ROW_GROUP) {
-        for (int tile = 0; tile < TILES && first_tile + tile < tiles; ++tile) {
+    for (int first = 0; first < part.rows; first += ROW_GROUP) {
+        for (int i = 0; i < Shape::TILES; ++i) {
+            const int place = Shape::row_warp() * Shape::TILES + i;
+            const int64_t tile = part.first_tile + place;
+            if (tile >= part.tiles) break;
             float sums[MATRICES][2][ROW_GROUP] = {};
-            for (int64_t b = warp_index(); b < x.blocks; b += PRODUCT_WARPS) {
+            for (int64_t b = part.begin + Shape::column_warp(); b < part.end; b += Shape::COLUMN_WARPS) {
                 float w[MATRICES][2][BLOCK_SLOTS];
 #pragma unroll
-                for (int m = 0; m < MATRICES; ++m) {
-                    load_floats(matrices[m], (first_tile + tile) * x.blocks + b, lane, w[m]);
-                }
+                for (int m = 0; m < MATRICES; ++m) load_floats(matrices[m], tile * x.blocks + b, lane, w[m]);
 #pragma unroll
-                for (int i = 0; i < ROW_GROUP * 2; ++i) {
-                    const int r = i / 2, half = i % 2;
+                for (int j = 0; j < ROW_GROUP * 2; ++j) {
+                    const int r = j / 2, half = j % 2;
                     const float4 four = x.load<float4>(first / ROW_GROUP, b, half, r * 4 + t);
 #pragma unroll
-                    for (int j = 0; j < MATRICES * 2; ++j) {
-                        const float* weights = w[j / 2][j % 2] + half * 4;
-                        float& sum = sums[j / 2][j % 2][r];
+                    for (int m = 0; m < MATRICES * 2; ++m) {
+                        const float* weights = w[m / 2][m % 2] + half * 4;
+                        float& sum = sums[m / 2][m % 2][r];
                         sum = fmaf(weights[0], four.x, sum);
                         sum = fmaf(weights[1], four.y, sum);
                         sum = fmaf(weights[2], four.z, sum);
@@ -89,18 +115,18 @@ __device__ __forceinline__ void plain_tiles(const MatrixView (&matrices)[MATRICE
                 }
             }
 #pragma unroll
-            for (int j = 0; j < MATRICES * 2; ++j) {
+            for (int m = 0; m < MATRICES * 2; ++m) {
 #pragma unroll
                 for (int r = 0; r < ROW_GROUP; ++r) {
-                    float sum = sums[j / 2][j % 2][r];
+                    float sum = sums[m / 2][m % 2][r];
                     sum += __shfl_xor_sync(ALL_LANES, sum, 1);
                     sum += __shfl_xor_sync(ALL_LANES, sum, 2);
-                    if (t == 0) shared.sums[warp_index()][j / 2][tile][r][j % 2 * 8 + g] = sum;
+                    if (t == 0) shared.sums[Shape::column_warp()][m / 2][place][r][m % 2 * 8 + g] = sum;
                 }
             }
         }
         __syncthreads();
-        add_warps<MATRICES, TILES>(shared, first_tile, first, min(rows, first + ROW_GROUP), nullptr, finish);
+        add_warps<MATRICES, Shape>(shared, first, min(part.rows, first + ROW_GROUP), take);
         __syncthreads();
     }
 }
@@ -132,21 +158,22 @@ __device__ __forceinline__ void add_scaled_block(float (&sums)[4], const Fragmen
 }
 
 // The other types: GROUPS groups of eight rows with the matrix instruction.
-template <hydra_type type, int MATRICES, int TILES, int GROUPS, class Finish>
-__device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES], int64_t first_tile, int64_t tiles,
-                                          const Prepared& x, int rows, ProductShared<MATRICES, TILES>& shared,
-                                          Finish& finish) {
-    constexpr int WEIGHTS = MATRICES * TILES, GROUPS_AT_ONCE = ProductShared<MATRICES, TILES>::ROWS / ROW_GROUP;
-    [[maybe_unused]] constexpr int UNROLLED = GROUPS * WEIGHTS <= 2 ? 4 : GROUPS * WEIGHTS <= 8 ? 2 : 1;
-    const int lane = lane_index(), warp = warp_index(), g = lane / 4, t = lane % 4;
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Take>
+__device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES], const Part& part, const Prepared& x,
+                                          ProductShared<MATRICES, Shape>& shared, Take& take) {
+    constexpr int TILES = Shape::TILES, WEIGHTS = MATRICES * TILES;
+    constexpr int GROUPS_AT_ONCE = ProductShared<MATRICES, Shape>::ROWS / ROW_GROUP;
+    [[maybe_unused]] constexpr int UNROLLED = GROUPS * WEIGHTS <= 2 ? 4 : GROUPS * WEIGHTS <= 4 ? 2 : 1;
+    const int lane = lane_index(), g = lane / 4, t = lane % 4, place = Shape::row_warp() * TILES;
     float sums[MATRICES][TILES][GROUPS][4] = {};
 #pragma unroll UNROLLED
-    for (int64_t b = warp; b < x.blocks; b += PRODUCT_WARPS) {
+    for (int64_t b = part.begin + Shape::column_warp(); b < part.end; b += Shape::COLUMN_WARPS) {
         Fragment<type> w[MATRICES][TILES];
 #pragma unroll
         for (int i = 0; i < WEIGHTS; ++i) {
             // Behind the last tile the last one is computed again, for nothing.
-            const int64_t tile = first_tile + i % TILES < tiles ? first_tile + i % TILES : tiles - 1;
+            const int64_t wanted = part.first_tile + place + i % TILES;
+            const int64_t tile = wanted < part.tiles ? wanted : part.tiles - 1;
             w[i / TILES][i % TILES] = load_fragment<type>(matrices[i / TILES], tile * x.blocks + b, lane);
         }
 #pragma unroll
@@ -169,75 +196,125 @@ __device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES]
     }
 #pragma unroll
     for (int first = 0; first < GROUPS; first += GROUPS_AT_ONCE) {
-        if (first * ROW_GROUP >= rows) break;
+        if (first * ROW_GROUP >= part.rows) break;
 #pragma unroll
         for (int group = first; group < GROUPS && group < first + GROUPS_AT_ONCE; ++group) {
 #pragma unroll
             for (int i = 0; i < WEIGHTS * 4; ++i) {
                 const int m = i / 4 / TILES, tile = i / 4 % TILES, element = i % 4;
-                shared.sums[warp][m][tile][(group - first) * ROW_GROUP + 2 * t + element % 2][element / 2 * 8 + g] =
-                    sums[m][tile][group][element];
+                shared.sums[Shape::column_warp()][m][place + tile][(group - first) * ROW_GROUP + 2 * t + element % 2]
+                           [element / 2 * 8 + g] = sums[m][tile][group][element];
             }
         }
         __syncthreads();
-        add_warps<MATRICES, TILES>(shared, first_tile, first * ROW_GROUP, rows,
-                                   form_of(type) == Form::HALVES ? x.inverse_scales : nullptr, finish);
+        add_warps<MATRICES, Shape>(shared, first * ROW_GROUP, part.rows, take);
         __syncthreads();
     }
 }
 
-// Computes tiles first_tile ... first_tile + TILES - 1, as far as they exist, of each matrix (all of the same shape)
-// for rows [0, rows). Calls finish(r, n, values) once for each row r and each even n of a tile: values[m][i] belongs to
-// output row n + i of matrix m, which may lie behind the last. All threads of the block take part; ends with a barrier.
-template <hydra_type type, int MATRICES, int TILES, class Finish>
-__device__ __forceinline__ void product_tiles(const MatrixView (&matrices)[MATRICES], int64_t first_tile,
-                                              void* workspace, int rows, ProductShared<MATRICES, TILES>& shared,
-                                              Finish&& finish) {
-    const Prepared x = prepared_of(workspace, matrices[0].columns, form_of(type));
-    const int64_t tiles = tiles_of(matrices[0].rows);
+// Computes a part. Calls take(r, n, values) once for each row r and each even n < OUTPUTS: values[m][i] belongs to
+// output row 16 first_tile + n + i of matrix m, which may lie behind the last, and must be multiplied by row_scale(x,
+// r). All threads of the block take part; ends with a barrier.
+template <hydra_type type, int MATRICES, class Shape, class Take>
+__device__ __forceinline__ void compute_part(const MatrixView (&matrices)[MATRICES], const Part& part,
+                                             const Prepared& x, ProductShared<MATRICES, Shape>& shared, Take&& take) {
     if constexpr (type == HYDRA_F32) {
-        plain_tiles<MATRICES, TILES>(matrices, first_tile, tiles, x, rows, shared, finish);
-    } else if (rows <= ROW_GROUP) {
-        mma_tiles<type, MATRICES, TILES, 1>(matrices, first_tile, tiles, x, rows, shared, finish);
-    } else if (rows <= 2 * ROW_GROUP) {
-        mma_tiles<type, MATRICES, TILES, 2>(matrices, first_tile, tiles, x, rows, shared, finish);
-    } else if (rows <= 4 * ROW_GROUP) {
-        mma_tiles<type, MATRICES, TILES, 4>(matrices, first_tile, tiles, x, rows, shared, finish);
+        plain_tiles<MATRICES, Shape>(matrices, part, x, shared, take);
+    } else if (part.rows <= ROW_GROUP) {
+        mma_tiles<type, MATRICES, Shape, 1>(matrices, part, x, shared, take);
+    } else if (part.rows <= 2 * ROW_GROUP) {
+        mma_tiles<type, MATRICES, Shape, 2>(matrices, part, x, shared, take);
+    } else if (part.rows <= 4 * ROW_GROUP) {
+        mma_tiles<type, MATRICES, Shape, 4>(matrices, part, x, shared, take);
     } else {
-        mma_tiles<type, MATRICES, TILES, 8>(matrices, first_tile, tiles, x, rows, shared, finish);
+        mma_tiles<type, MATRICES, Shape, 8>(matrices, part, x, shared, take);
     }
 }
 
-// What one launch computes: up to three parts, whose tiles follow one another in the grid.
+template <hydra_type type>
+__device__ __forceinline__ float row_scale(const Prepared& x, int row) {
+    return form_of(type) == Form::HALVES ? x.inverse_scales[row] : 1.0f;
+}
+
+// What one launch computes: up to three matrices (or pairs of them), whose blocks follow one another in the grid.
 template <int MATRICES>
-struct ProductParts {
+struct Products {
     RowSource source;
     void* workspace;
-    int parts;
-    int ids[3];  // finish is told which part a value belongs to
+    int count;
+    int ids[3];  // finish is told which one a value belongs to
     MatrixView matrices[3][MATRICES];
 };
 
-__host__ __device__ constexpr int64_t groups_of_tiles(const MatrixView& matrix, int tiles) {
-    return (tiles_of(matrix.rows) + tiles - 1) / tiles;
+__host__ __device__ constexpr int64_t blocks_of_tiles(const MatrixView& matrix, int block_tiles) {
+    return (tiles_of(matrix.rows) + block_tiles - 1) / block_tiles;
 }
 
-// finish(part, r, n, values) as in product_tiles.
-template <hydra_type type, int MATRICES, int TILES, class Finish>
-__global__ void __launch_bounds__(PRODUCT_THREADS) product_kernel(ProductParts<MATRICES> work, Finish finish) {
+// True in the last of the blocks that share blockIdx.x to come here; it sees what the others have written before.
+__device__ __forceinline__ bool is_last_split(int32_t* counters, bool& shared_answer) {
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        int32_t* counter = counters + blockIdx.x;
+        shared_answer = atomicAdd(counter, 1) == static_cast<int>(gridDim.y) - 1;
+        if (shared_answer) *counter = 0;
+    }
+    __syncthreads();
+    __threadfence();
+    return shared_answer;
+}
+
+// Grid: parts of all matrices, splits of the columns. finish(id, r, n, values) is called once for each row r and even
+// n; values[m][i] belongs to output row n + i of matrix m, which may lie behind the last.
+template <hydra_type type, int MATRICES, class Shape, class Finish>
+__global__ void __launch_bounds__(PRODUCT_THREADS, 1) product_kernel(Products<MATRICES> work, Finish finish) {
     const int rows = product_rows(work.source);
     if (rows == 0) return;
-    int64_t group = blockIdx.x;
-    int part = 0;
-    while (part + 1 < work.parts && group >= groups_of_tiles(work.matrices[part][0], TILES)) {
-        group -= groups_of_tiles(work.matrices[part][0], TILES);
-        ++part;
+    int64_t index = blockIdx.x;
+    int which = 0;
+    while (which + 1 < work.count && index >= blocks_of_tiles(work.matrices[which][0], Shape::BLOCK_TILES)) {
+        index -= blocks_of_tiles(work.matrices[which][0], Shape::BLOCK_TILES);
+        ++which;
     }
     MatrixView matrices[MATRICES];
-    for (int m = 0; m < MATRICES; ++m) matrices[m] = work.matrices[part][m];
-    product_tiles<type, MATRICES, TILES>(
-        matrices, group * TILES, work.workspace, rows, shared_memory<ProductShared<MATRICES, TILES>>(),
-        [&](int r, int64_t n, const float(&values)[MATRICES][2]) { finish(work.ids[part], r, n, values); });
+    for (int m = 0; m < MATRICES; ++m) matrices[m] = work.matrices[which][m];
+    const int id = work.ids[which];
+    const Prepared x = prepared_of(work.workspace, work.source.columns, form_of(type));
+    const int64_t first_tile = index * Shape::BLOCK_TILES;
+    const Part part{first_tile, tiles_of(matrices[0].rows), x.blocks * blockIdx.y / gridDim.y,
+                    x.blocks * (blockIdx.y + 1) / gridDim.y, rows};
+    const auto scale_and_finish = [&](int r, int n, float(&values)[MATRICES][2]) {
+        for (int m = 0; m < MATRICES; ++m) {
+            values[m][0] *= row_scale<type>(x, r);
+            values[m][1] *= row_scale<type>(x, r);
+        }
+        finish(id, r, first_tile * TILE_ROWS + n, values);
+    };
+    const SplitArea area = split_area_of(work.workspace, work.source.columns);
+    const auto partial = [&](unsigned split, int r, int m, int n) {
+        const int64_t block = int64_t{split} * gridDim.x + blockIdx.x;
+        return reinterpret_cast<float2*>(area.partials +
+                                         ((block * HYDRA_MAX_ROWS + r) * MATRICES + m) * Shape::OUTPUTS + n);
+    };
+    auto& shared = shared_memory<ProductShared<MATRICES, Shape>>();
+    compute_part<type, MATRICES, Shape>(matrices, part, x, shared, [&](int r, int n, float(&values)[MATRICES][2]) {
+        if (gridDim.y == 1) return scale_and_finish(r, n, values);
+        for (int m = 0; m < MATRICES; ++m) *partial(blockIdx.y, r, m, n) = {values[m][0], values[m][1]};
+    });
+    if (gridDim.y == 1) return;
+    if (!is_last_split(area.counters, shared.last)) return;
+    for (int i = static_cast<int>(threadIdx.x); i < rows * (Shape::OUTPUTS / 2); i += PRODUCT_THREADS) {
+        const int r = i / (Shape::OUTPUTS / 2), n = i % (Shape::OUTPUTS / 2) * 2;
+        float values[MATRICES][2] = {};
+        for (unsigned split = 0; split < gridDim.y; ++split) {
+            for (int m = 0; m < MATRICES; ++m) {
+                const float2 two = __ldcg(partial(split, r, m, n));
+                values[m][0] += two.x;
+                values[m][1] += two.y;
+            }
+        }
+        scale_and_finish(r, n, values);
+    }
 }
 
 template <hydra_type value>
@@ -266,24 +343,29 @@ hydra_status with_type(hydra_type type, Run&& run) {
     }
 }
 
-template <hydra_type type, int MATRICES, int TILES, class Finish>
-hydra_status launch_tiles(Stream* stream, const char* name, const ProductParts<MATRICES>& work, const Finish& finish) {
-    int64_t groups = 0;
-    for (int part = 0; part < work.parts; ++part) groups += groups_of_tiles(work.matrices[part][0], TILES);
-    return launch(stream, name, product_kernel<type, MATRICES, TILES, Finish>, static_cast<unsigned>(groups),
-                  PRODUCT_THREADS, sizeof(ProductShared<MATRICES, TILES>), work, finish);
+template <hydra_type type, int MATRICES, class Shape, class Finish>
+hydra_status launch_shape(Stream* stream, const char* name, const Products<MATRICES>& work, const Finish& finish) {
+    int64_t parts = 0, splits = 1;
+    for (int i = 0; i < work.count; ++i) parts += blocks_of_tiles(work.matrices[i][0], Shape::BLOCK_TILES);
+    if (Shape::ROW_WARPS > 1) {
+        static_assert(MATRICES * Shape::OUTPUTS <= 128, "the partial sums of a block must fit its place");
+        const int64_t most = blocks_of(work.source.columns) / (Shape::COLUMN_WARPS * LEAST_TURNS);
+        splits = std::clamp<int64_t>((BLOCKS_WANTED + parts / 2) / parts, 1, std::max<int64_t>(most, 1));
+    }
+    return launch(stream, name, product_kernel<type, MATRICES, Shape, Finish>,
+                  dim3(static_cast<unsigned>(parts), static_cast<unsigned>(splits)), PRODUCT_THREADS,
+                  sizeof(ProductShared<MATRICES, Shape>), work, finish);
 }
 
-// Enqueues the products of parts of one type.
+// Enqueues the products of matrices of one type.
 template <int MATRICES, class Finish>
-hydra_status launch_products(Stream* stream, const char* name, const ProductParts<MATRICES>& work,
-                             const Finish& finish) {
-    int64_t tiles = 0;
-    for (int part = 0; part < work.parts; ++part) tiles += tiles_of(work.matrices[part][0].rows);
+hydra_status launch_products(Stream* stream, const char* name, const Products<MATRICES>& work, const Finish& finish) {
+    int64_t values = 0;
+    for (int i = 0; i < work.count; ++i) values += MATRICES * work.matrices[i][0].rows * work.source.columns;
     return with_type(work.matrices[0][0].type, [&](auto tag) {
         constexpr hydra_type type = decltype(tag)::type;
-        return tiles < TILES_FOR_PAIRS ? launch_tiles<type, MATRICES, 1>(stream, name, work, finish)
-                                       : launch_tiles<type, MATRICES, 2>(stream, name, work, finish);
+        return values < LARGE_VALUES ? launch_shape<type, MATRICES, SmallShape>(stream, name, work, finish)
+                                     : launch_shape<type, MATRICES, LargeShape<MATRICES>>(stream, name, work, finish);
     });
 }
 

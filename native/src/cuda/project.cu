@@ -24,7 +24,7 @@ hydra_status project(Stream* stream, const Project* arguments) {
     const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, arguments->weight.columns};
     const hydra_status status = prepare_rows(stream, source, arguments->workspace, {arguments->weight.type});
     if (status != HYDRA_OK) return status;
-    const ProductParts<1> work{source, arguments->workspace, 1, {}, {{arguments->weight}}};
+    const Products<1> work{source, arguments->workspace, 1, {}, {{arguments->weight}}};
     return launch_products(stream, "project_kernel", work,
                            AddToResidual{arguments->bias, arguments->residual, arguments->weight.rows});
 }

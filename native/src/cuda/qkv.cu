@@ -10,7 +10,7 @@ constexpr int QUERY = 0, KEY = 1, VALUE = 2;
 
 struct StoreQkv {
     RowsView rows;
-    const float* biases[3];  // or null
+    const float *query_bias, *key_bias, *value_bias;  // or null
     const float* rope;
     KvView kv;
     int32_t layer;
@@ -21,9 +21,10 @@ struct StoreQkv {
     __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
         if (n >= (part == QUERY ? query_columns : int64_t{kv.kv_heads} * kv.head_size)) return;
         float a = values[0][0], b = values[0][1];
-        if (biases[part] != nullptr) {
-            a += biases[part][n];
-            b += biases[part][n + 1];
+        const float* bias = part == QUERY ? query_bias : part == KEY ? key_bias : value_bias;
+        if (bias != nullptr) {
+            a += bias[n];
+            b += bias[n + 1];
         }
         const int column = static_cast<int>(n % kv.head_size);
         if (part != VALUE) {
@@ -48,19 +49,18 @@ hydra_status qkv(Stream* stream, const Qkv* arguments) {
                            arguments->query.columns};
     hydra_status status =
         prepare_rows(stream, source, arguments->workspace, {weights[0]->type, weights[1]->type, weights[2]->type});
-    const StoreQkv store{arguments->rows,  {arguments->query_bias, arguments->key_bias, arguments->value_bias},
-                         arguments->rope,  arguments->kv,
-                         arguments->layer, arguments->query.rows,
-                         arguments->out};
+    const StoreQkv store{arguments->rows,       arguments->query_bias, arguments->key_bias,
+                         arguments->value_bias, arguments->rope,       arguments->kv,
+                         arguments->layer,      arguments->query.rows, arguments->out};
     // Matrices of one type share a launch.
     bool done[3] = {};
     for (int first = 0; first < 3 && status == HYDRA_OK; ++first) {
         if (done[first]) continue;
-        ProductParts<1> work{source, arguments->workspace, 0, {}, {}};
+        Products<1> work{source, arguments->workspace, 0, {}, {}};
         for (int part = first; part < 3; ++part) {
             if (weights[part]->type != weights[first]->type) continue;
-            work.ids[work.parts] = part;
-            work.matrices[work.parts++][0] = *weights[part];
+            work.ids[work.count] = part;
+            work.matrices[work.count++][0] = *weights[part];
             done[part] = true;
         }
         status = launch_products(stream, "qkv_kernel", work, store);

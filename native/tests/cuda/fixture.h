@@ -216,7 +216,7 @@ struct Matrix {
 
 // The rows of a pass over a sequence with pages in mixed order.
 struct Pass {
-    static constexpr int PAGES = 40;
+    static constexpr int PAGES = 90;
     SequenceState state{};
     RowsState rows_state{};
     Memory<SequenceState> sequence{1};

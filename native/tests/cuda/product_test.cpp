@@ -197,8 +197,58 @@ TEST(Product, AddsUpManyColumns) {
     }
 }
 
-TEST(Product, DoesNothingAfterARewind) {
+// Large matrices are computed in other shapes, their columns split over blocks.
+TEST(Product, ComputesLargeMatrices) {
     Random random(6);
+    for (hydra_type type : {HYDRA_F32, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_1}) {
+        const bool wide = type != HYDRA_Q8_0;
+        const Case c{type, type, 9, wide ? 4128 : 512, wide ? 1033 : 8219};
+        const Data data(c, random);
+        const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
+        const auto run_rows = [&](int from, int rows) {
+            Pass pass;
+            pass.chain(rows);
+            const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
+            const auto residual = padded_rows(Data::part(data.residual, c.outputs, from, rows), c.outputs);
+            run(api().project, Project{pass.view(), x, data.first.view, nullptr, residual, work});
+            EXPECT_TRUE(untouched_behind(residual, rows * c.outputs));
+            return residual.read(rows * c.outputs);
+        };
+        expect_right_and_invariant(c, run_rows, [&](int r) {
+            Doubles out = product(data.first.values, doubles(row_of(data.x, r, c.inputs)));
+            for (int n = 0; n < c.outputs; ++n) out[n] += data.residual[r * c.outputs + n];
+            return out;
+        });
+    }
+}
+
+TEST(Product, ComputesLargePairs) {
+    Random random(11);
+    for (hydra_type type : {HYDRA_BF16, HYDRA_Q4_1}) {
+        const Case c{type, type, 18, 2080, 1025};
+        const Data data(c, random);
+        const Memory<float> norm(data.norm);
+        const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
+        const auto run_rows = [&](int from, int rows) {
+            Pass pass;
+            pass.chain(rows);
+            const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs), out = poisoned(c.outputs);
+            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, data.first.view, data.second.view, out, work});
+            EXPECT_TRUE(untouched_behind(out, rows * c.outputs));
+            return out.read(rows * c.outputs);
+        };
+        expect_right_and_invariant(c, run_rows, [&](int r) {
+            const Doubles x = rms_norm(doubles(row_of(data.x, r, c.inputs)), data.norm, EPSILON);
+            Doubles gate = product(data.first.values, x);
+            const Doubles up = product(data.second.values, x);
+            for (int n = 0; n < c.outputs; ++n) gate[n] = silu(gate[n]) * up[n];
+            return gate;
+        });
+    }
+}
+
+TEST(Product, DoesNothingAfterARewind) {
+    Random random(10);
     const Case c{HYDRA_F32, HYDRA_F32, 3, 32, 16};
     const Data data(c, random);
     const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
