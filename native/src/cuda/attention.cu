@@ -1,11 +1,11 @@
 // Tree attention: every row sees the verified positions before the pass and those rows of it that are its ancestors.
 //
 // Floor: the bytes of the keys and values, read once. Version 1, here: the plain form in float32. Query heads of one KV
-// head and rows make up that head's vectors. A block takes 16 vectors (4 for heads above 128 columns) through one split
-// of the positions after another, in tiles of 32: keys and values of the prefix are staged in shared memory for all of
-// them, those of the tail come from the caches. A second kernel merges the splits. Where tuning goes next: mma.m16n8k16
-// for heads of 64, 96 and 128 with 64 vectors a block, so that keys and values are read once; cp.async for the next
-// tile; the merge in the last block that is done.
+// head and rows make up that head's vectors. A block takes up to 64 of them through one split of the positions after
+// another, in tiles of 32: keys and values are staged in shared memory once for all (heads above 128 columns read them
+// from the caches), a lane computes the score of its key and then its columns of the output. A second kernel merges the
+// splits. Not measured on any card yet. Where tuning goes: cp.async for the next tile, the merge in the last block that
+// is done, and the matrix instruction, which needs care: its sums over keys must not depend on where a key's slot is.
 //
 // The result of a vector depends on its own keys and values alone, in the order prefix, then ancestors by row: the i-th
 // of them belongs to tile i / 32 and to the split of that tile, wherever its slot is. So a path of a tree gives the
@@ -23,16 +23,20 @@ namespace hydra::cuda {
 
 namespace {
 
-constexpr int WARPS = 4, THREADS = WARPS * WARP, TILE = 32;
+constexpr int WARPS = 8, THREADS = WARPS * WARP, TILE = 32;
+constexpr int BLOCK_VECTORS = 64, MOST_VECTORS = BLOCK_VECTORS / WARPS;  // of a block, of a warp
+constexpr int TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * TILE;             // behind the last whole tile of the prefix
 constexpr int64_t MOST_WORKERS = 64;  // blocks that share out the splits of one KV head and its vectors
+constexpr int STAGED_COLUMNS = 4;     // head size / 32 to which keys and values are staged
 
-// Splits are finer where contexts are short: 32 of 256 positions, 24 of 1024, 24 of 4096, then of 16384.
+// Splits are finer where contexts are short, so that many blocks share the work and few partial results are kept: 16 of
+// 128 positions, 24 of 256, 24 of 1024, 24 of 4096, then of 16384.
 struct Ladder {
     int32_t splits, size;
 };
 // The first position of a split.
 __host__ __device__ constexpr int32_t split_begin(int32_t split) {
-    constexpr Ladder steps[] = {{32, 256}, {24, 1024}, {24, 4096}};
+    constexpr Ladder steps[] = {{16, 128}, {24, 256}, {24, 1024}, {24, 4096}};
     int32_t begin = 0;
     for (const Ladder& step : steps) {
         if (split <= step.splits) return begin + split * step.size;
@@ -62,6 +66,7 @@ struct Partials {
 };
 
 __device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
+    if ((mask & (mask + 1)) == 0) return n;  // a chain
     for (; n > 0; --n) mask &= mask - 1;
     return __ffsll(static_cast<long long>(mask)) - 1;
 }
@@ -95,116 +100,188 @@ struct Vector {
     }
 };
 
-// Shared: queries [WARPS * VECTORS][head_size]; where STAGED, keys [TILE][head_size + 4] (so that the lanes' rows begin
-// in different banks) and values [TILE][head_size].
-template <int COLUMNS, int VECTORS, bool STAGED>
-struct Split {
-    static constexpr int MOST_VECTORS = WARPS * VECTORS;
-    static size_t shared_bytes(int head_size) {
-        return sizeof(float) * (MOST_VECTORS * head_size + (STAGED ? TILE * (2 * head_size + 4) : 0));
-    }
+// Shared memory of a block, in floats. Rows of keys and values begin in different banks.
+struct SharedLayout {
+    int head_size;
 
+    __host__ __device__ int stride() const { return head_size + 4; }
+    __host__ __device__ int weights() const { return BLOCK_VECTORS * head_size; }  // behind the queries
+    __host__ __device__ int rows() const { return weights() + WARPS * TILE * MOST_VECTORS; }
+    __host__ __device__ int floats(bool staged) const { return rows() + (staged ? TAIL_ROWS * stride() : 0); }
+};
+
+// A block's walk through the tiles for one KV head; each warp has VECTORS vectors.
+template <int COLUMNS, int VECTORS, bool STAGED>
+struct Walk {
     const Attention& work;
-    const int32_t kv_head, head_size, first;
-    float *queries, *keys, *values;
+    const int32_t kv_head, head_size, first, rows;
+    const float scale;
+    float* shared;
     Vector<COLUMNS> (&vectors)[VECTORS];
 
+    __device__ __forceinline__ SharedLayout layout() const { return {head_size}; }
     __device__ __forceinline__ const float* query(int v) const {
-        return queries + (warp_index() * VECTORS + v) * head_size;
+        return shared + (warp_index() * VECTORS + v) * head_size;
     }
-    __device__ __forceinline__ const float* row(int which, int32_t slot) const {
+    __device__ __forceinline__ float* weights() const {
+        return shared + layout().weights() + warp_index() * TILE * VECTORS;
+    }
+    __device__ __forceinline__ float* staged(int row) const {
+        return shared + layout().rows() + row * layout().stride();
+    }
+    __device__ __forceinline__ const float* cached(int which, int32_t slot) const {
         return kv_row(work.kv, work.rows.pages, work.layer, kv_head, which, slot);
     }
-
-    __device__ void stage(int32_t tile) const {
-        __syncthreads();
-        const int fours = head_size / 4;
-        for (int i = static_cast<int>(threadIdx.x); i < TILE * fours; i += THREADS) {
-            const int j = i / fours, column = i % fours * 4;
-            *reinterpret_cast<float4*>(keys + j * (head_size + 4) + column) =
-                *reinterpret_cast<const float4*>(row(0, tile + j) + column);
-            *reinterpret_cast<float4*>(values + j * head_size + column) =
-                *reinterpret_cast<const float4*>(row(1, tile + j) + column);
-        }
-        __syncthreads();
+    __device__ __forceinline__ int32_t slot_of_key(const Vector<COLUMNS>& vector, int32_t key) const {
+        return key < first ? key : first + nth_bit(vector.ancestors, key - first);
     }
 
-    // A tile that all vectors see whole, from shared memory.
-    __device__ void staged_tile(float scale) const {
-        const int lane = lane_index();
-        float scores[VECTORS] = {}, weights[VECTORS];
+    // Brings `count` slots from `slot` on to the staged rows from `target` on, keys or values.
+    __device__ __forceinline__ void stage(int which, int32_t slot, int count, int target) const {
+        const int fours = head_size / 4;
+        for (int i = static_cast<int>(threadIdx.x); i < count * fours; i += THREADS) {
+            const int j = i / fours, column = i % fours * 4;
+            *reinterpret_cast<float4*>(staged(target + j) + column) =
+                *reinterpret_cast<const float4*>(cached(which, slot + j) + column);
+        }
+    }
+
+    __device__ __forceinline__ float score(const float* q, const float* key) const {
+        float sum = 0;
         for (int d = 0; d < head_size; d += 4) {
-            const float4 key = *reinterpret_cast<const float4*>(keys + lane * (head_size + 4) + d);
+            sum = chain(*reinterpret_cast<const float4*>(q + d), *reinterpret_cast<const float4*>(key + d), sum);
+        }
+        return sum * scale;
+    }
+
+    __device__ __forceinline__ void add_value(Vector<COLUMNS>& vector, float weight, const float* value) const {
+#pragma unroll
+        for (int c = 0; c < COLUMNS; ++c) {
+            const int column = c * WARP + lane_index();
+            if (column < head_size) vector.out[c] = fmaf(weight, value[column], vector.out[c]);
+        }
+    }
+
+    // The weights of key j for the warp's vectors.
+    __device__ __forceinline__ void load_weights(int j, float (&weight)[VECTORS]) const {
+        const float* from = weights() + j * VECTORS;
+        if constexpr (VECTORS % 4 == 0) {
+#pragma unroll
+            for (int v = 0; v < VECTORS; v += 4) {
+                const float4 four = *reinterpret_cast<const float4*>(from + v);
+                weight[v] = four.x, weight[v + 1] = four.y, weight[v + 2] = four.z, weight[v + 3] = four.w;
+            }
+        } else {
+#pragma unroll
+            for (int v = 0; v < VECTORS; ++v) weight[v] = from[v];
+        }
+    }
+
+    // A tile of the prefix, which all vectors see whole.
+    __device__ __forceinline__ void prefix_tile(int32_t tile) const {
+        __syncthreads();
+        stage(0, tile, TILE, 0);
+        stage(1, tile, TILE, TILE);
+        __syncthreads();
+        const int lane = lane_index();
+        float sums[VECTORS] = {};
+        for (int d = 0; d < head_size; d += 4) {
+            const float4 key = *reinterpret_cast<const float4*>(staged(lane) + d);
 #pragma unroll
             for (int v = 0; v < VECTORS; ++v) {
-                scores[v] = chain(*reinterpret_cast<const float4*>(query(v) + d), key, scores[v]);
+                sums[v] = chain(*reinterpret_cast<const float4*>(query(v) + d), key, sums[v]);
             }
         }
+        // Each lane's weights go to shared memory, where all lanes find those of a key together.
 #pragma unroll
-        for (int v = 0; v < VECTORS; ++v) weights[v] = vectors[v].weigh(scores[v] * scale);
+        for (int v = 0; v < VECTORS; ++v) weights()[lane * VECTORS + v] = vectors[v].weigh(sums[v] * scale);
+        __syncwarp();
         for (int j = 0; j < TILE; ++j) {
             float weight[VECTORS];
-#pragma unroll
-            for (int v = 0; v < VECTORS; ++v) weight[v] = __shfl_sync(ALL_LANES, weights[v], j);
+            load_weights(j, weight);
+            const float* row = staged(TILE + j);
 #pragma unroll
             for (int c = 0; c < COLUMNS; ++c) {
                 const int column = c * WARP + lane;
-                const float value = column < head_size ? values[j * head_size + column] : 0.0f;
+                const float value = column < head_size ? row[column] : 0.0f;
 #pragma unroll
                 for (int v = 0; v < VECTORS; ++v) vectors[v].out[c] = fmaf(weight[v], value, vectors[v].out[c]);
             }
         }
+        __syncwarp();
     }
 
-    // Any tile for one vector, from the cache's pages.
-    __device__ void tile_of(Vector<COLUMNS>& vector, const float* q, int32_t tile, float scale) const {
-        const int lane = lane_index(), present = min(vector.length - tile, TILE);
-        if (present <= 0) return;
-        const int32_t index = min(tile + lane, vector.length - 1);
-        const int32_t slot = index < first ? index : first + nth_bit(vector.ancestors, index - first);
-        const float* key = row(0, slot);
-        float score = 0;
-        for (int d = 0; d < head_size; d += 4) {
-            score = chain(*reinterpret_cast<const float4*>(q + d), *reinterpret_cast<const float4*>(key + d), score);
-        }
-        const float weights = vector.weigh(lane < present ? score * scale : -INFINITY);
-        for (int j = 0; j < present; ++j) {
-            const float weight = __shfl_sync(ALL_LANES, weights, j);
-            const float* value = row(1, __shfl_sync(ALL_LANES, slot, j));
+    // The tiles that hold rows of the pass, from `begin` to `end`: first the scores of all of them, then the values, as
+    // both would not fit. Staged row i is slot begin + i.
+    __device__ __forceinline__ void tail_tiles(int32_t begin, int32_t end) const {
+        const int count = first + rows - begin;
+        float scores[VECTORS][TAIL_TILES];
+        __syncthreads();
+        stage(0, begin, count, 0);
+        __syncthreads();
 #pragma unroll
-            for (int c = 0; c < COLUMNS; ++c) {
-                const int column = c * WARP + lane;
-                if (column < head_size) vector.out[c] = fmaf(weight, value[column], vector.out[c]);
+        for (int i = 0; i < VECTORS * TAIL_TILES; ++i) {
+            const int v = i / TAIL_TILES, tile = begin + i % TAIL_TILES * TILE, key = tile + lane_index();
+            float& found = scores[v][i % TAIL_TILES];
+            found = -INFINITY;
+            if (tile < end && key < vectors[v].length) {
+                found = score(query(v), staged(slot_of_key(vectors[v], key) - begin));
+            }
+        }
+        __syncthreads();
+        stage(1, begin, count, 0);
+        __syncthreads();
+#pragma unroll
+        for (int i = 0; i < VECTORS * TAIL_TILES; ++i) {
+            Vector<COLUMNS>& vector = vectors[i / TAIL_TILES];
+            const int tile = begin + i % TAIL_TILES * TILE, present = min(vector.length - tile, TILE);
+            if (tile >= end || present <= 0) continue;
+            const int32_t slot = slot_of_key(vector, tile + min(lane_index(), present - 1));
+            const float own = vector.weigh(scores[i / TAIL_TILES][i % TAIL_TILES]);
+            for (int j = 0; j < present; ++j) {
+                const float weight = __shfl_sync(ALL_LANES, own, j);
+                add_value(vector, weight, staged(__shfl_sync(ALL_LANES, slot, j) - begin));
             }
         }
     }
 
-    __device__ void run(int32_t begin, int32_t end, float scale) const {
+    // Any tile for one vector, from the caches.
+    __device__ __forceinline__ void cached_tile(Vector<COLUMNS>& vector, const float* q, int32_t tile) const {
+        const int present = min(vector.length - tile, TILE);
+        if (present <= 0) return;
+        const int32_t slot = slot_of_key(vector, tile + min(lane_index(), present - 1));
+        const float sum = score(q, cached(0, slot));
+        const float own = vector.weigh(lane_index() < present ? sum : -INFINITY);
+        for (int j = 0; j < present; ++j) {
+            const float weight = __shfl_sync(ALL_LANES, own, j);
+            add_value(vector, weight, cached(1, __shfl_sync(ALL_LANES, slot, j)));
+        }
+    }
+
+    // Positions [begin, end) of a split.
+    __device__ __forceinline__ void run(int32_t begin, int32_t end) const {
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) vectors[v].clear();
-        for (int32_t tile = begin; tile < end; tile += TILE) {
-            if (STAGED && tile + TILE <= first) {
-                stage(tile);
-                staged_tile(scale);
-                continue;
-            }
+        if constexpr (STAGED) {
+            const int32_t tail = first / TILE * TILE;
+            for (int32_t tile = begin; tile < end && tile < tail; tile += TILE) prefix_tile(tile);
+            if (end > tail) tail_tiles(max(begin, tail), end);
+        } else {
+            for (int32_t tile = begin; tile < end; tile += TILE) {
 #pragma unroll
-            for (int v = 0; v < VECTORS; ++v) tile_of(vectors[v], query(v), tile, scale);
+                for (int v = 0; v < VECTORS; ++v) cached_tile(vectors[v], query(v), tile);
+            }
         }
     }
 };
 
-// Grid: workers on splits, KV heads, groups of vectors; vector v of a KV head is query head v % group of row v / group.
+// The part of a block for vectors begin_vector ... begin_vector + WARPS * VECTORS - 1, as far as they exist.
 template <int COLUMNS, int VECTORS, bool STAGED>
-__global__ void __launch_bounds__(THREADS) attention_kernel(Attention work, Partials partials) {
-    using ThisSplit = Split<COLUMNS, VECTORS, STAGED>;
-    const int rows = active_rows(work.rows), kv_head = static_cast<int>(blockIdx.y), lane = lane_index();
+__device__ __forceinline__ void attend(const Attention& work, const Partials& partials, int rows, int begin_vector) {
+    const int kv_head = static_cast<int>(blockIdx.y), lane = lane_index();
     const int group = work.heads / work.kv.kv_heads, head_size = work.kv.head_size;
-    const int begin_vector = static_cast<int>(blockIdx.z) * ThisSplit::MOST_VECTORS;
-    if (begin_vector >= rows * group) return;
     const int32_t first = work.rows.rows->first;
-    float* queries = &shared_memory<float>();
-    float* keys = queries + ThisSplit::MOST_VECTORS * head_size;
+    float* shared = &shared_memory<float>();
     Vector<COLUMNS> vectors[VECTORS];
 #pragma unroll
     for (int v = 0; v < VECTORS; ++v) {
@@ -216,15 +293,15 @@ __global__ void __launch_bounds__(THREADS) attention_kernel(Attention work, Part
         vectors[v].length = real ? first + __popcll(vectors[v].ancestors) : 0;
         for (int d = lane; d < head_size; d += WARP) {
             const int64_t from = int64_t{vectors[v].row} * work.heads + vectors[v].head;
-            queries[place * head_size + d] = real ? work.query[from * head_size + d] : 0.0f;
+            shared[place * head_size + d] = real ? work.query[from * head_size + d] : 0.0f;
         }
     }
     __syncthreads();
-    const ThisSplit split{work, kv_head, head_size, first, queries, keys, keys + TILE * (head_size + 4), vectors};
     const float scale = 1.0f / sqrtf(static_cast<float>(head_size));
+    const Walk<COLUMNS, VECTORS, STAGED> walk{work, kv_head, head_size, first, rows, scale, shared, vectors};
     const int32_t longest = first + rows;
-    for (int32_t s = static_cast<int32_t>(blockIdx.x); split_begin(s) < longest; s += gridDim.x) {
-        split.run(split_begin(s), min(split_begin(s + 1), longest), scale);
+    for (int32_t s = static_cast<int32_t>(blockIdx.x); split_begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
+        walk.run(split_begin(s), min(split_begin(s + 1), longest));
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
             if (vectors[v].length <= split_begin(s)) continue;
@@ -239,6 +316,30 @@ __global__ void __launch_bounds__(THREADS) attention_kernel(Attention work, Part
                 partials.facts(s, number)[1] = vectors[v].total;
             }
         }
+    }
+}
+
+// Grid: workers on splits, KV heads, groups of vectors; vector v of a KV head is query head v % group of row v / group.
+// One block a multiprocessor is asked for, or ptxas spills registers to make room for more.
+template <int COLUMNS>
+__global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, Partials partials) {
+    const int rows = active_rows(work.rows), begin = static_cast<int>(blockIdx.z) * BLOCK_VECTORS;
+    const int count = rows * (work.heads / work.kv.kv_heads) - begin;
+    if (count <= 0) return;
+    constexpr bool STAGED = COLUMNS <= STAGED_COLUMNS;
+    if constexpr (!STAGED) {
+        for (int done = 0; done < min(count, BLOCK_VECTORS); done += WARPS) {
+            attend<COLUMNS, 1, STAGED>(work, partials, rows, begin + done);
+            __syncthreads();
+        }
+    } else if (count <= WARPS) {
+        attend<COLUMNS, 1, STAGED>(work, partials, rows, begin);
+    } else if (count <= 2 * WARPS) {
+        attend<COLUMNS, 2, STAGED>(work, partials, rows, begin);
+    } else if (count <= 4 * WARPS) {
+        attend<COLUMNS, 4, STAGED>(work, partials, rows, begin);
+    } else {
+        attend<COLUMNS, 8, STAGED>(work, partials, rows, begin);
     }
 }
 
@@ -262,15 +363,15 @@ __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work
     }
 }
 
-template <int COLUMNS, int VECTORS, bool STAGED>
+template <int COLUMNS>
 hydra_status launch_attention(Stream* stream, const Attention& work, const Partials& partials) {
-    using ThisSplit = Split<COLUMNS, VECTORS, STAGED>;
     const int vectors = HYDRA_MAX_ROWS * (work.heads / work.kv.kv_heads);
     const int64_t workers = std::min<int64_t>(MOST_WORKERS, splits_of(work.max_positions));
     const dim3 grid(static_cast<unsigned>(workers), static_cast<unsigned>(work.kv.kv_heads),
-                    static_cast<unsigned>((vectors + ThisSplit::MOST_VECTORS - 1) / ThisSplit::MOST_VECTORS));
-    const hydra_status status = launch(stream, "attention_kernel", attention_kernel<COLUMNS, VECTORS, STAGED>, grid,
-                                       THREADS, ThisSplit::shared_bytes(work.kv.head_size), work, partials);
+                    static_cast<unsigned>(vectors / BLOCK_VECTORS));
+    const int floats = SharedLayout{work.kv.head_size}.floats(COLUMNS <= STAGED_COLUMNS);
+    const hydra_status status = launch(stream, "attention_kernel", attention_kernel<COLUMNS>, grid, THREADS,
+                                       sizeof(float) * static_cast<size_t>(floats), work, partials);
     if (status != HYDRA_OK) return status;
     return launch(stream, "merge_attention_kernel", merge_attention_kernel,
                   dim3(HYDRA_MAX_ROWS, static_cast<unsigned>(work.heads)), THREADS, 0, work, partials);
@@ -287,12 +388,12 @@ hydra_status attention(Stream* stream, const Attention* arguments) {
     const Partials partials{int64_t{HYDRA_MAX_ROWS} * work.heads, work.kv.head_size,
                             static_cast<float*>(work.workspace)};
     const int columns = (work.kv.head_size + WARP - 1) / WARP;
-    if (columns <= 1) return launch_attention<1, 4, true>(stream, work, partials);
-    if (columns <= 2) return launch_attention<2, 4, true>(stream, work, partials);
-    if (columns <= 3) return launch_attention<3, 4, true>(stream, work, partials);
-    if (columns <= 4) return launch_attention<4, 4, true>(stream, work, partials);
-    if (columns <= 8) return launch_attention<8, 1, false>(stream, work, partials);
-    return launch_attention<32, 1, false>(stream, work, partials);
+    if (columns <= 1) return launch_attention<1>(stream, work, partials);
+    if (columns <= 2) return launch_attention<2>(stream, work, partials);
+    if (columns <= 3) return launch_attention<3>(stream, work, partials);
+    if (columns <= 4) return launch_attention<4>(stream, work, partials);
+    if (columns <= 8) return launch_attention<8>(stream, work, partials);
+    return launch_attention<32>(stream, work, partials);
 }
 
 }  // namespace hydra::cuda
