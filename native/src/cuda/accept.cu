@@ -12,8 +12,8 @@ namespace hydra::cuda {
 
 namespace {
 
-constexpr int THREADS = 512;
-constexpr int64_t MOST_MOVERS = 256;
+constexpr int THREADS = 512, WARPS = THREADS / WARP;
+constexpr int64_t MOST_BLOCKS = 256;
 
 struct Path {
     int32_t nodes[HYDRA_MAX_ROWS];
@@ -87,28 +87,24 @@ __device__ void finish_step(const Accept& work, int nodes, const Path& path) {
     result.root = work.best.ids[int64_t{path.nodes[count - 1]} * work.best.k];
 }
 
-// A thread takes one column of one layer, head and side along the whole path: in ascending order no value is
+// A warp takes one side of one head and layer along the whole path, a lane its columns: in ascending order no value is
 // overwritten before it is read, as a node never stands before its place on the path.
 __device__ void move_kv(const Accept& work, const Path& path) {
     const KvView& kv = work.kv;
-    const int32_t first = work.nodes.rows->first;
-    const int64_t total = int64_t{2} * kv.layers * kv.kv_heads * kv.head_size;
-    const int64_t stride = int64_t{gridDim.x - 1} * THREADS;
-    for (int64_t i = int64_t{blockIdx.x - 1} * THREADS + threadIdx.x; i < total; i += stride) {
-        const int column = static_cast<int>(i % kv.head_size);
-        const int64_t part = i / kv.head_size;
-        const int which = static_cast<int>(part % 2);
-        const auto head = static_cast<int32_t>(part / 2 % kv.kv_heads);
-        const auto layer = static_cast<int32_t>(part / 2 / kv.kv_heads);
+    const int32_t first = work.nodes.rows->first, parts = 2 * kv.layers * kv.kv_heads;
+    const auto movers = static_cast<int32_t>(gridDim.x - 1) * WARPS;
+    for (int32_t part = static_cast<int32_t>(blockIdx.x - 1) * WARPS + warp_index(); part < parts; part += movers) {
+        const int32_t head = part / 2 % kv.kv_heads, layer = part / 2 / kv.kv_heads;
         for (int place = 1; place < path.count; ++place) {
             if (path.nodes[place] == place) continue;
-            kv_row(kv, work.nodes.pages, layer, head, which, first + place)[column] =
-                kv_row(kv, work.nodes.pages, layer, head, which, first + path.nodes[place])[column];
+            const float* source = kv_row(kv, work.nodes.pages, layer, head, part % 2, first + path.nodes[place]);
+            float* target = kv_row(kv, work.nodes.pages, layer, head, part % 2, first + place);
+            for (int d = lane_index(); d < kv.head_size; d += WARP) target[d] = source[d];
         }
     }
 }
 
-__global__ void __launch_bounds__(THREADS) accept_kernel(Accept work) {
+__global__ void __launch_bounds__(THREADS, 1) accept_kernel(Accept work) {
     // The tree may have been set again since its nodes were planted.
     const int nodes = min(work.tree->nodes, active_rows(work.nodes));
     if (nodes == 0) return;
@@ -141,21 +137,22 @@ __global__ void __launch_bounds__(THREADS) advance_kernel(Advance work) {
     result.root = work.best.ids != nullptr ? work.best.ids[0] : -1;
 }
 
-unsigned blocks_for(int64_t values) {
-    return static_cast<unsigned>(std::clamp<int64_t>((values + THREADS - 1) / THREADS, 1, MOST_MOVERS));
+// Blocks for `items` items, `each` a block.
+unsigned blocks_for(int64_t items, int64_t each) {
+    return static_cast<unsigned>(std::clamp<int64_t>((items + each - 1) / each, 1, MOST_BLOCKS));
 }
 
 }  // namespace
 
 hydra_status accept(Stream* stream, const Accept* arguments) {
     const KvView& kv = arguments->kv;
-    const unsigned movers = blocks_for(int64_t{2} * kv.layers * kv.kv_heads * kv.head_size);
+    const unsigned movers = blocks_for(int64_t{2} * kv.layers * kv.kv_heads, WARPS);
     return launch(stream, "accept_kernel", accept_kernel, movers + 1, THREADS, sizeof(Path), *arguments);
 }
 
 hydra_status advance(Stream* stream, const Advance* arguments) {
-    return launch(stream, "advance_kernel", advance_kernel, blocks_for(HYDRA_MAX_ROWS * arguments->width), THREADS, 0,
-                  *arguments);
+    return launch(stream, "advance_kernel", advance_kernel, blocks_for(HYDRA_MAX_ROWS * arguments->width, THREADS),
+                  THREADS, 0, *arguments);
 }
 
 }  // namespace hydra::cuda

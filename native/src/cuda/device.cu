@@ -24,13 +24,24 @@ bool failed(hydra_status status) { return status != HYDRA_OK; }
 
 hydra_status use(Device* device) { return check(cudaSetDevice(device->ordinal), "selecting the device"); }
 
+// Whatever hinders the driver, the backend is then unavailable, with the reason.
 hydra_status count_devices(int32_t* count) {
-    int found = 0;
-    const hydra_status status = check(cudaGetDeviceCount(&found), "looking for CUDA devices");
-    if (failed(status)) return status;
-    if (found == 0) return refuse(HYDRA_UNAVAILABLE, "the CUDA driver knows no device");
-    *count = found;
-    return HYDRA_OK;
+    int found = 0, driver = 0, runtime = 0;
+    const cudaError_t error = cudaGetDeviceCount(&found);
+    if (error == cudaSuccess && found > 0) {
+        *count = found;
+        return HYDRA_OK;
+    }
+    cudaGetLastError();  // so that no later call reports it
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    if (driver == 0) return refuse(HYDRA_UNAVAILABLE, "no CUDA driver is installed");
+    if (error == cudaErrorInsufficientDriver) {
+        return refuse(HYDRA_UNAVAILABLE, "the CUDA driver supports CUDA %d.%d, %d.%d is needed", driver / 1000,
+                      driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    }
+    if (error == cudaSuccess) return refuse(HYDRA_UNAVAILABLE, "the CUDA driver knows no device");
+    return refuse(HYDRA_UNAVAILABLE, "looking for CUDA devices: %s", cudaGetErrorString(error));
 }
 
 hydra_status device_facts(int32_t device, DeviceFacts* facts) {
@@ -113,7 +124,8 @@ hydra_status enqueue_copy_out(Stream* stream, void* target, const void* source, 
 hydra_status capture_begin(Stream* stream) {
     const hydra_status status = use(stream->device);
     if (failed(status)) return status;
-    return check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeThreadLocal), "beginning a capture");
+    // Relaxed: a kernel's code may be loaded when it is first enqueued, which other modes might take for a fault.
+    return check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
 }
 
 hydra_status capture_end(Stream* stream, Graph** out) {

@@ -76,39 +76,22 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
     }
 }
 
-// Rows x blocks to be gone through, one thread each.
-struct Extent {
-    int64_t rows, blocks;
-
-    __device__ bool find(int64_t* row, int64_t* block) const {
-        const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-        *row = i / blocks;
-        *block = i % blocks;
-        return i < rows * blocks;
+// One block a row of source. target_rows: null, or [count]: where the rows go.
+__global__ void __launch_bounds__(THREADS, 1)
+    matrix_write_kernel(MatrixView matrix, int64_t first_row, const int32_t* target_rows, const uint8_t* source,
+                        int64_t row_bytes) {
+    const int64_t i = blockIdx.x, row = target_rows != nullptr ? target_rows[i] : first_row + i;
+    for (int64_t block = threadIdx.x; block < blocks_of(matrix.columns); block += THREADS) {
+        write_block(matrix, row, block, source + i * row_bytes);
     }
-    unsigned grid() const { return static_cast<unsigned>((rows * blocks + THREADS - 1) / THREADS); }
-};
-
-// target_rows: null, or [count]: where the rows go.
-__global__ void __launch_bounds__(THREADS)
-    matrix_write_kernel(MatrixView matrix, Extent extent, int64_t first_row, const int32_t* target_rows,
-                        const uint8_t* source, int64_t row_bytes) {
-    int64_t i, block;
-    if (!extent.find(&i, &block)) return;
-    write_block(matrix, target_rows != nullptr ? target_rows[i] : first_row + i, block, source + i * row_bytes);
 }
 
-__global__ void __launch_bounds__(THREADS) matrix_read_kernel(MatrixView matrix, int64_t row, float* values) {
+__global__ void __launch_bounds__(THREADS, 1) matrix_read_kernel(MatrixView matrix, int64_t row, float* values) {
     const int64_t column = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (column < matrix.columns) values[column] = weight_at(matrix, row, column);
 }
 
-__global__ void __launch_bounds__(THREADS)
-    matrix_gather_kernel(MatrixView target, MatrixView source, Extent extent, const int32_t* ids) {
-    int64_t i, block;
-    if (!extent.find(&i, &block)) return;
-    const RowBlock from = row_block(source, ids[i], block), to = row_block(target, i, block);
-    const hydra_type type = source.type;
+__device__ void copy_block(const RowBlock& to, const RowBlock& from, hydra_type type) {
     for (int thread = 0; thread < 4; ++thread) {
         for (int piece = 0; piece < pieces_of(type); ++piece) {
             const uint8_t* old_piece = from.block + piece_offset(type, from.group * 4 + thread, from.half, piece);
@@ -120,6 +103,15 @@ __global__ void __launch_bounds__(THREADS)
     }
     if (scale_bytes(type) > 0) to.scale[0] = from.scale[0];
     if (type == HYDRA_Q4_1) to.scale[2] = from.scale[2];
+}
+
+// One block a row of target.
+__global__ void __launch_bounds__(THREADS, 1)
+    matrix_gather_kernel(MatrixView target, MatrixView source, const int32_t* ids) {
+    const int64_t row = blockIdx.x;
+    for (int64_t block = threadIdx.x; block < blocks_of(target.columns); block += THREADS) {
+        copy_block(row_block(target, row, block), row_block(source, ids[row], block), source.type);
+    }
 }
 
 // Device memory and a stream for the length of one call.
@@ -162,10 +154,9 @@ hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t firs
             status = copy_in(device, staged_rows, target_rows + begin, rows * 4);
         }
         if (status != HYDRA_OK) break;
-        const Extent extent{rows, blocks_of(matrix->columns)};
         status =
-            launch(temporary.stream, "matrix_write_kernel", matrix_write_kernel, extent.grid(), THREADS, 0, *matrix,
-                   extent, first_row + begin, target_rows != nullptr ? staged_rows : nullptr, staged, row_bytes);
+            launch(temporary.stream, "matrix_write_kernel", matrix_write_kernel, static_cast<unsigned>(rows), THREADS,
+                   0, *matrix, first_row + begin, target_rows != nullptr ? staged_rows : nullptr, staged, row_bytes);
         if (status == HYDRA_OK) status = stream_wait(temporary.stream);
     }
     return status;
@@ -188,9 +179,8 @@ hydra_status matrix_gather(Device* device, const MatrixView* target, const Matri
     hydra_status status = temporary.make(target->rows * 4);
     if (status == HYDRA_OK) status = copy_in(device, temporary.memory, ids, target->rows * 4);
     if (status != HYDRA_OK) return status;
-    const Extent extent{target->rows, blocks_of(target->columns)};
-    status = launch(temporary.stream, "matrix_gather_kernel", matrix_gather_kernel, extent.grid(), THREADS, 0, *target,
-                    *source, extent, static_cast<const int32_t*>(temporary.memory));
+    status = launch(temporary.stream, "matrix_gather_kernel", matrix_gather_kernel, static_cast<unsigned>(target->rows),
+                    THREADS, 0, *target, *source, static_cast<const int32_t*>(temporary.memory));
     return status == HYDRA_OK ? stream_wait(temporary.stream) : status;
 }
 
