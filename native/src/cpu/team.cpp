@@ -8,7 +8,7 @@ namespace hydra {
 namespace {
 
 constexpr int SPINS = 500;    // some tens of microseconds, in which nearly every wait ends
-constexpr int YIELDS = 1000;  // some hundreds more
+constexpr int YIELDS = 5000;  // some milliseconds: a virtual processor takes long to wake
 
 // Returns when `count` has reached `least`. Spins first, then lets others have the core, as the thread that it waits
 // for may be one of them, and sleeps at last.
