@@ -14,11 +14,13 @@ import java.util.Set;
  * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent. The
  * rate, expected tokens ÷ cost, decides every {@link #PERIOD} steps. Now and then a tree of nearly the best rate that has other
  * nodes, or plain decoding, is probed for one period: costs count only in relation to each other, and times before and after
- * a change correct the relation that was measured at first.
+ * a change correct the relation that was measured at first. Decoding begins with one plain period for the same reason.
  *
  * <p>What guessing loses against plain decoding is kept as a <em>debt</em>, in plain steps: each guessing step adds its cost
- * and takes off its tokens. At {@link #MAX_DEBT} guessing ends for a stretch of plain steps, long enough to make the debt less
- * than 1 % of the whole; then a trial begins, which may lose as much again. So heads that are useless for a text cost 1 %, and of a
+ * and takes off its tokens. Its cost is its own time beside that of the last plain steps, so that what was measured in a bad
+ * moment cannot hide a loss. At {@link #MAX_DEBT} guessing ends for a stretch of plain steps, long enough to make the debt less
+ * than 1 % of the whole; then a trial begins, which may lose as much again. Where the last plain steps are long ago, a plain
+ * period comes first: the whole machine may have become slower. So heads that are useless for a text cost 1 %, and of a
  * short text no more than those few steps, while the credit that good heads earn lets them survive a run of bad luck, and a
  * part of what they gained pays for earlier trials where the text changes.
  *
@@ -27,6 +29,8 @@ import java.util.Set;
 public final class AdaptiveTree {
     /** Steps between choices. */
     static final int PERIOD = 8;
+    /** Guessing steps for which the time of a plain step is taken to be what it was. */
+    static final int FRESH = 64;
     /** Steps after which an observation counts a third. */
     static final int MEMORY = 64;
     /** What a trial may lose, in plain steps. */
@@ -81,6 +85,11 @@ public final class AdaptiveTree {
     private final double[] expected;
 
     private final PeriodTimes times = new PeriodTimes();
+    /** Time of a plain step, in nanoseconds: of the last ones, 0 before there were any. */
+    private double plainNanos;
+    /** Guessing steps since. */
+    private int sincePlain;
+
     private int current;
     private int periodLeft = PERIOD;
     private double steps = PROMISE_STEPS;
@@ -119,8 +128,7 @@ public final class AdaptiveTree {
         costs = measured.nanos();
         expected = new double[trees.size()];
         expect();
-        current = best(0);
-        if (current == 0) {
+        if (best(0) == 0) {
             beginStretch();
         }
     }
@@ -151,6 +159,8 @@ public final class AdaptiveTree {
         gain = before.gain;
         purse = before.purse;
         stretch = before.stretch;
+        plainNanos = before.plainNanos;
+        sincePlain = before.sincePlain;
         untilProbe = before.untilProbe;
         probeEvery = before.probeEvery;
         probePlainNext = before.probePlainNext;
@@ -176,16 +186,25 @@ public final class AdaptiveTree {
             return; // cut short by the end of the context, or nothing to choose from
         }
         times.add(nanos);
-        if (current > 0) {
+        if (current == 0) {
+            plainNanos = times.isKnown() ? times.median() : plainNanos;
+            sincePlain = 0;
+        } else {
             follow(step);
-            double loss = costs[current] / costs[0] - step.tokens().length;
+            double loss = plainSteps() - step.tokens().length;
             debt = Math.max(-MAX_CREDIT, debt + loss);
             gain -= loss;
             untilProbe--;
+            sincePlain++;
             stretch = debt == -MAX_CREDIT ? FIRST_STRETCH : stretch;
             if (debt >= MAX_DEBT) {
                 times.correct(costs, current);
-                beginStretch();
+                if (sincePlain > FRESH) {
+                    debt = MAX_DEBT - 1;
+                    use(0);
+                } else {
+                    beginStretch();
+                }
                 return;
             }
         }
@@ -193,6 +212,11 @@ public final class AdaptiveTree {
             times.correct(costs, current);
             choose();
         }
+    }
+
+    /** What a step with the current tree costs, in plain steps. */
+    private double plainSteps() {
+        return plainNanos > 0 && times.isKnown() ? times.median() / plainNanos : costs[current] / costs[0];
     }
 
     /** Follows how often each node of the tree is accepted. */
@@ -355,14 +379,24 @@ public final class AdaptiveTree {
             count++;
         }
 
-        /** Moves the cost of a tree most of the way to its relation to the tree before, once there are times enough. */
-        void correct(double[] costs, int tree) {
-            if (count < PERIOD / 2) {
-                return;
-            }
+        /** Whether there are times enough since the last change to say what a step takes. */
+        boolean isKnown() {
+            return count >= PERIOD / 2;
+        }
+
+        /** What a step takes, in nanoseconds. */
+        double median() {
             double[] sorted = Arrays.copyOf(last, Math.min(count, PERIOD));
             Arrays.sort(sorted);
-            double now = sorted[sorted.length / 2] / costs[tree];
+            return sorted[sorted.length / 2];
+        }
+
+        /** Moves the cost of a tree most of the way to its relation to the tree before, once there are times enough. */
+        void correct(double[] costs, int tree) {
+            if (!isKnown()) {
+                return;
+            }
+            double now = median() / costs[tree];
             if (before > 0 && count < PERIOD) {
                 double factor = Math.pow(Math.min(2, Math.max(0.5, now / before)), CORRECTION);
                 costs[tree] *= factor;

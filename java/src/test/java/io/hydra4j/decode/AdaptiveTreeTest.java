@@ -144,6 +144,23 @@ class AdaptiveTreeTest {
     }
 
     @ParameterizedTest
+    @CsvSource({"AVX2, 0.4", "AVX2, 2.5", "VNNI, 0.4", "VNNI, 2.5", "HOPELESS, 0.4"})
+    void plainStepsThatWereMeasuredInABadMomentDoNotHideALoss(Machine machine, double truePart) {
+        TreeOrder order = SimulatedText.order(GOOD);
+        double[] measured = costs(order, machine);
+        double[] costs = measured.clone();
+        costs[0] *= truePart;
+        double adaptive = 0;
+        double plain = 0;
+        for (int seed = 0; seed < SEEDS; seed++) {
+            StepCosts known = StepCosts.of(order, measured);
+            adaptive += new SimulatedText(known, costs, position -> GOOD, 0.03, seed).adaptive(2048);
+            plain += new SimulatedText(known, costs, position -> GOOD, 0.03, seed).fixed(0, 2048);
+        }
+        assertTrue(adaptive <= PLAIN * plain, adaptive / plain + " x plain");
+    }
+
+    @ParameterizedTest
     @CsvSource({"AVX2, 0.03", "AVX2, 0.66", "VNNI, 0.03", "VNNI, 0.66"})
     void shortTextsLearnFromEachOther(Machine machine, double real) {
         int texts = 40;
@@ -172,6 +189,10 @@ class AdaptiveTreeTest {
                 .toArray();
         costs[0] = 300_000;
         AdaptiveTree trees = new AdaptiveTree(StepCosts.of(order, costs));
+        for (int i = 0; i < AdaptiveTree.PERIOD; i++) {
+            assertEquals(1, trees.tree().nodes());
+            trees.observe(new Step(new int[1], new int[1], 1), 300_000);
+        }
         assertEquals(16, trees.tree().nodes());
     }
 
