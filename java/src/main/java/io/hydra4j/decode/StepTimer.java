@@ -20,10 +20,12 @@ final class StepTimer {
     private static final int MAX_TURNS = 5;
     /** No turn begins after this time. */
     private static final long BUDGET_NANOS = 200_000_000;
-    /** Plain steps in one turn. */
-    private static final int PLAIN_STEPS = 3;
-    /** Most steps in one turn with a tree that seems to cost too much. */
-    private static final int ATTEMPTS = 5;
+    /** Plain steps in one turn: the first ones find in the caches what a large tree has left there. */
+    private static final int PLAIN_STEPS = 12;
+    /** Steps in one turn with a tree, and the most with one that seems to cost too much. */
+    private static final int STEPS = 2;
+
+    private static final int ATTEMPTS = 6;
     /** How much more than in proportion to its size a tree may seem to cost. */
     private static final double PLAUSIBLE = 1.2;
 
@@ -90,7 +92,7 @@ final class StepTimer {
         var drafts = draft.computeIfAbsent(tree.depth(), depth -> new TreeMap<>());
         double limit = plain * (tree.depth() + 1);
         double least = Double.MAX_VALUE;
-        for (int i = 0; i < ATTEMPTS && (i == 0 || least > limit || !isPlausible(tree)); i++) {
+        for (int i = 0; i < ATTEMPTS && (i < STEPS || least > limit || !isPlausible(tree)); i++) {
             SessionStatistics step = step(tree);
             drafts.merge(tree.nodes(), (double) step.draftNanos(), Math::min);
             verify.merge(tree.nodes(), (double) step.verifyNanos() + step.acceptNanos(), Math::min);
