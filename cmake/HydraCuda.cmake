@@ -83,6 +83,8 @@ if(HYDRA_NVCC)
   hydra_cuda_library()
 else()
   message(STATUS "CUDA backend left out: ${HYDRA_NVCC_MISSING}")
+  # A library of a time when there was a compiler must not be taken for one of this build.
+  file(REMOVE ${CMAKE_CURRENT_BINARY_DIR}/libhydra4j_cuda.so)
 endif()
 
 # -Wno-unknown-pragmas: of nvcc's unrolling.

@@ -73,8 +73,8 @@ public final class Backend implements AutoCloseable {
      *
      * @param device number of the device, 0 being the first
      * @throws LibraryLoadException if the native library cannot be loaded
-     * @throws NativeException with status {@code UNAVAILABLE} and the reason if the CUDA library, the driver or the device is
-     *     missing or does not fit
+     * @throws NativeException with status {@code UNAVAILABLE} and the reason if the CUDA library or the driver is missing or
+     *     does not fit, there is no device, or the device is too old, and with {@code INVALID_ARGUMENT} if there are fewer devices
      */
     public static Backend openCuda(int device) {
         String library = CudaLibrary.path();
