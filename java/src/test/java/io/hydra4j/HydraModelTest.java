@@ -11,6 +11,7 @@ import io.hydra4j.format.FormatException;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class HydraModelTest {
-    private static final OpenOptions ONE_THREAD = OpenOptions.DEFAULT.withThreads(1);
+    private static final OpenOptions ONE_THREAD =
+            OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
 
     @ParameterizedTest
     @CsvSource({"hydra-ungrounded, MEDUSA", "hydra, HYDRA", "hydra-plus-plus, HYDRA_PLUS_PLUS"})

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Original;
+import io.hydra4j.runtime.BackendKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,12 +25,12 @@ class OpenCloseTest {
     void openingAndClosingTwoHundredTimesLeavesMemoryAndThreadsWhereTheyWere(@TempDir Path folder) throws Exception {
         assumeTrue(Files.exists(Path.of("/proc/self/statm")), "no /proc: resident memory is unknown");
         Path model = Original.withTokenizer(Original.variant(folder, List.of(257), 1024));
-        openAndClose(model, TIMES);
+        openAndClose(model, BackendKind.CPU, TIMES);
         System.gc();
         long before = resident();
         long threads = threads();
         long files = files();
-        openAndClose(model, TIMES);
+        openAndClose(model, BackendKind.CPU, TIMES);
         System.gc();
         long growth = resident() - before;
         assertTrue(growth < MOST_GROWTH, "resident memory grew by " + growth + " bytes");
@@ -37,9 +38,11 @@ class OpenCloseTest {
         assertTrue(files() <= files, "open files: " + files() + " after " + files);
     }
 
-    private static void openAndClose(Path model, int times) {
-        OpenOptions options =
-                OpenOptions.DEFAULT.withHeads(Original.heads("hydra-plus-plus")).withThreads(2);
+    static void openAndClose(Path model, BackendKind backend, int times) {
+        OpenOptions options = OpenOptions.DEFAULT
+                .withHeads(Original.heads("hydra-plus-plus"))
+                .withBackend(backend)
+                .withThreads(2);
         GenerationOptions limits =
                 GenerationOptions.DEFAULT.withTree(Tree.DEFAULT).withMaxTokens(8);
         for (int i = 0; i < times; i++) {

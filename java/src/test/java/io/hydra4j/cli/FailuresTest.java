@@ -47,6 +47,28 @@ class FailuresTest {
     }
 
     @Test
+    void cudaThatCannotBeUsedIsOneLineAndNotTheCpuInstead() {
+        String property = "hydra4j.cuda.library";
+        String before = System.setProperty(property, "/absent/libhydra4j_cuda.so");
+        try {
+            failing(
+                    "/absent/libhydra4j_cuda.so",
+                    "generate",
+                    "--backend",
+                    "cuda",
+                    "--model",
+                    TestData.committed("golden/families/odd"),
+                    "x");
+        } finally {
+            if (before == null) {
+                System.clearProperty(property);
+            } else {
+                System.setProperty(property, before);
+            }
+        }
+    }
+
+    @Test
     void aTruncatedModelIsOneLine() {
         byte[] whole = TinyModel.gguf().build();
         Path file = GgufBytes.write(folder.resolve("short.gguf"), Arrays.copyOf(whole, whole.length / 2));

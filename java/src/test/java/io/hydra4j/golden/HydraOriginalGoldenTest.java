@@ -2,18 +2,10 @@ package io.hydra4j.golden;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.FinishReason;
-import io.hydra4j.GenerationOptions;
-import io.hydra4j.GenerationResult;
-import io.hydra4j.HydraModel;
 import io.hydra4j.OpenOptions;
-import io.hydra4j.decode.Session;
-import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.heads.Drafter;
-import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,33 +14,29 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/**
- * Everything that the original code of Hydra and Medusa computes with a tiny base: trees, candidates, tokens and tokens per
- * step exactly, logits to 1e-3. Medusa's own files are not among the committed data.
- */
-class HydraOriginalGoldenTest {
-    private static final double TOLERANCE = 1e-3;
-
-    /** Neighbours of a list of ten may change places below this distance. */
-    private static final double SWAP = 1e-4;
-
-    private static Json golden(String heads) {
-        return Original.golden("golden-" + heads);
+/** Everything that the original code computes, on the CPU; and how it lays out trees. */
+class HydraOriginalGoldenTest extends HydraOriginalGolden {
+    @Override
+    Loaded open(Path base, Path heads, WeightType type) {
+        return Loaded.open(base, heads, type);
     }
 
-    private static Loaded open(String heads, WeightType type) {
-        return Loaded.open(Original.base(), Original.heads(heads), type);
+    @Override
+    OpenOptions options() {
+        return OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
     }
 
-    private static Tree tree(Json golden, String name) {
-        return Tree.of(golden.get("trees").get(name).get("choices").list().stream()
-                .map(Json::integers)
-                .toList());
+    @Override
+    <T> List<T> cases(List<T> all) {
+        return all;
+    }
+
+    @Override
+    int tokens() {
+        return Integer.MAX_VALUE;
     }
 
     @ParameterizedTest
@@ -104,168 +92,5 @@ class HydraOriginalGoldenTest {
             paths.add(path.toString());
         }
         return paths;
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"hydra", "hydra-plus-plus", "hydra-ungrounded", "medusa"})
-    void logitsAfterThePromptAgree(String heads) {
-        Json golden = golden(heads);
-        try (Loaded loaded = open(heads, null);
-                Session session = loaded.session(Tree.ROOT)) {
-            for (Json expected : golden.get("cases").list()) {
-                int[] prompt = expected.get("prompt_ids").ints();
-                session.rewind(0);
-                float[][] rows = Logits.prefill(session, prompt);
-                Json first = expected.get("base_first");
-                float[] last = rows[prompt.length - 1];
-                int[] ids = IntStream.range(0, 16).toArray();
-                Logits.assertClose(ids, first.get("logits16").numbers(), last, TOLERANCE, heads);
-                Logits.assertClose(
-                        first.get("top5_ids").ints(), first.get("top5_values").numbers(), last, TOLERANCE, heads);
-                assertEquals(first.get("top5_ids").at(0).integer(), session.root());
-            }
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"hydra", "hydra-plus-plus", "hydra-ungrounded", "medusa"})
-    void theFirstStepDraftsTheSameCandidates(String heads) {
-        Json golden = golden(heads);
-        try (Loaded loaded = open(heads, null)) {
-            for (String name : golden.get("trees").names()) {
-                try (Session session = loaded.session(tree(golden, name))) {
-                    for (Json expected : golden.get("cases").list()) {
-                        session.rewind(0);
-                        session.prefill(expected.get("prompt_ids").ints());
-                        Json first = expected.get(name).get("first_step");
-                        assertEquals(first.get("root").integer(), session.root());
-                        session.step();
-                        assertArrayEquals(first.get("node_tokens").ints(), session.nodeTokens(), heads + ", " + name);
-                        for (Json head : first.get("heads").list()) {
-                            // Trees need not be as deep as there are heads; what lies deeper is not drafted.
-                            if (head.get("head").integer() < session.tree().depth()) {
-                                checkHead(session.drafter(), head, session.tree());
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    private static void checkHead(Drafter drafter, Json head, Tree tree) {
-        Top top = drafter.top(head.get("head").integer());
-        List<Json> rows = head.has("rows") ? head.get("rows").list() : List.of(head);
-        for (int row = 0; row < rows.size(); row++) {
-            Json expected = rows.get(row);
-            checkTen(top, row, expected);
-            if (expected.has("candidates")) {
-                int[] candidates = expected.get("candidates").ints();
-                List<Integer> parent = expected.get("parent_path").integers();
-                List<Integer> ranks = tree.paths().stream()
-                        .filter(path -> path.size() == parent.size() + 1
-                                && path.subList(0, parent.size()).equals(parent))
-                        .map(path -> path.get(parent.size()))
-                        .toList();
-                for (int i = 0; i < candidates.length; i++) {
-                    assertEquals(candidates[i], top.id(row, ranks.get(i)));
-                }
-            }
-            if (expected.has("top5_ids")) {
-                double[] values = expected.get("top5_values").numbers();
-                for (int i = 0; i < values.length; i++) {
-                    assertEquals(expected.get("top5_ids").at(i).integer(), top.id(row, i));
-                    assertEquals(values[i], top.value(row, i), TOLERANCE);
-                }
-            }
-        }
-    }
-
-    private static void checkTen(Top top, int row, Json expected) {
-        int[] ids = expected.get("top10").ints();
-        int[] found = IntStream.range(0, ids.length).map(i -> top.id(row, i)).toArray();
-        if (expected.get("top10_min_gap").number() > SWAP) {
-            assertArrayEquals(ids, found);
-        } else {
-            // The swap may be with the eleventh: all but one must be there.
-            long same = Arrays.stream(ids)
-                    .filter(id -> Arrays.stream(found).anyMatch(it -> it == id))
-                    .count();
-            assertTrue(same >= ids.length - 1);
-        }
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "hydra,",
-        "hydra-plus-plus,",
-        "hydra-ungrounded,",
-        "medusa,",
-        "hydra, F32",
-        "hydra-plus-plus, F32",
-        "hydra-ungrounded, F32",
-        "medusa, F32"
-    })
-    void everyStepEmitsTheSameTokens(String heads, WeightType type) {
-        Json golden = golden(heads);
-        try (Loaded loaded = open(heads, type)) {
-            for (String name : golden.get("trees").names()) {
-                long tokens = 0;
-                long steps = 0;
-                try (Session session = loaded.session(tree(golden, name))) {
-                    for (Json expected : golden.get("cases").list()) {
-                        int[] ids = expected.get(name).get("generated_ids").ints();
-                        session.rewind(0);
-                        session.prefill(expected.get("prompt_ids").ints());
-                        List<Integer> generated = new ArrayList<>();
-                        List<Integer> perStep = new ArrayList<>();
-                        while (generated.size() < ids.length) {
-                            Step step = session.step();
-                            Arrays.stream(step.tokens()).forEach(generated::add);
-                            perStep.add(step.tokens().length);
-                        }
-                        assertEquals(Arrays.stream(ids).boxed().toList(), generated, heads + ", " + name);
-                        assertEquals(
-                                expected.get(name).get("tokens_per_step").integers(), perStep, heads + ", " + name);
-                        tokens += generated.size();
-                        steps += perStep.size();
-                    }
-                }
-                assertEquals(golden.get("acceptance_length").get(name).number(), (double) tokens / steps, 1e-4, name);
-            }
-        }
-    }
-
-    /**
-     * The original stops after the step in which the end token appears and keeps the rest of that step; here nothing follows
-     * the end token.
-     */
-    @ParameterizedTest
-    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21})
-    void generationEndsWithTheEndTokenInTheStepInWhichTheOriginalStops(int index, @TempDir Path folder) {
-        Json golden = golden("hydra-eos");
-        Json expected = golden.get("cases").at(index);
-        int end = expected.get("eos_token_id").integer();
-        int[] ids = expected.get("generated_ids").ints();
-        int[] perStep = expected.get("tokens_per_step").ints();
-        Path base = Original.variant(folder, List.of(end), 1024);
-        OpenOptions options =
-                OpenOptions.DEFAULT.withHeads(Original.heads("hydra")).withThreads(1);
-        GenerationOptions limits = GenerationOptions.DEFAULT
-                .withTree(tree(golden, expected.get("tree").text()))
-                .withMaxTokens(500);
-        try (HydraModel model = HydraModel.open(base, options)) {
-            GenerationResult result = model.generate(expected.get("prompt_ids").ints(), limits, chunk -> {});
-            int kept = IntStream.range(0, ids.length)
-                            .filter(i -> ids[i] == end)
-                            .findFirst()
-                            .orElseThrow()
-                    + 1;
-            int cut = ids.length - kept;
-            perStep[perStep.length - 1] -= cut;
-            assertEquals(FinishReason.END, result.finishReason());
-            assertEquals(Arrays.stream(ids, 0, kept).boxed().toList(), result.ids());
-            assertEquals(Arrays.stream(perStep).boxed().toList(), result.tokensPerStep());
-        }
     }
 }

@@ -69,20 +69,23 @@ class JavalmGoldenTest {
     @ParameterizedTest
     @ValueSource(strings = {"medusa", "hydra", "hydra-plus-plus"})
     void everyStepOnAFewPromptsEmitsTheGoldenTokensInFloat32(String heads) {
-        checkSteps(heads, 4);
+        try (Loaded loaded = open(heads)) {
+            checkSteps(loaded, heads, 4);
+        }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"medusa", "hydra", "hydra-plus-plus"})
     @Tag("long")
     void everyStepOnAllPromptsEmitsTheGoldenTokensInFloat32(String heads) {
-        checkSteps(heads, 1);
+        try (Loaded loaded = open(heads)) {
+            checkSteps(loaded, heads, 1);
+        }
     }
 
     /** Every {@code stride}-th prompt. */
-    private static void checkSteps(String heads, int stride) {
-        try (Loaded loaded = open(heads);
-                Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(Tree.DEFAULT))) {
+    static void checkSteps(Loaded loaded, String heads, int stride) {
+        try (Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(Tree.DEFAULT))) {
             List<Json> golden = golden();
             for (int i = 0; i < golden.size(); i += stride) {
                 session.rewind(0);

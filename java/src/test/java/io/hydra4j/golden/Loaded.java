@@ -24,8 +24,12 @@ public record Loaded(Backend backend, LlamaModel base, DraftHeads heads) impleme
      * @param type of all matrices of base and heads; null to keep the files'
      */
     public static Loaded open(Path model, Path heads, WeightType type, int threads, InstructionSet isa) {
+        return open(Backend.openCpu(threads, isa), model, heads, type);
+    }
+
+    /** On a backend, which is closed with the model. */
+    public static Loaded open(Backend backend, Path model, Path heads, WeightType type) {
         ModelFiles files = ModelFiles.open(model);
-        Backend backend = Backend.openCpu(threads, isa);
         LlamaModel base = LlamaModel.load(backend, files, type, fraction -> {});
         DraftHeads loaded = heads == null
                 ? null

@@ -33,6 +33,13 @@ public final class TestData {
         return file;
     }
 
+    /** A file of the repository's folder {@code models}, or of the one that the system property hydra4j.models names. */
+    public static Path embedded(String name) {
+        Path file = Path.of(System.getProperty("hydra4j.models", "../models")).resolve(name);
+        assumeTrue(Files.exists(file), "no " + file.toAbsolutePath() + ": set -Dhydra4j.models=FOLDER");
+        return file;
+    }
+
     /** A committed file or folder, unpacked. */
     public static synchronized Path committed(String name) {
         if (unpacked == null) {

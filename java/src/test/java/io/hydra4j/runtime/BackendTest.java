@@ -35,11 +35,7 @@ class BackendTest {
             System.setProperty(InstructionSet.PROPERTY, "mmx");
             assertThrows(NativeException.class, () -> Backend.openCpu(1));
         } finally {
-            if (before == null) {
-                System.clearProperty(InstructionSet.PROPERTY);
-            } else {
-                System.setProperty(InstructionSet.PROPERTY, before);
-            }
+            restore(InstructionSet.PROPERTY, before);
         }
     }
 
@@ -63,5 +59,29 @@ class BackendTest {
         assertTrue(text.contains("native library: ABI version 2\n"), text);
         assertTrue(text.contains("\ncpu: "), text);
         assertTrue(text.contains("\ncuda: "), text);
+    }
+
+    @Test
+    void withoutTheCudaLibraryAutoIsTheCpuAndSaysWhyAndCudaFails() {
+        String before = System.setProperty(CudaLibrary.PROPERTY, "/absent/libhydra4j_cuda.so");
+        try {
+            try (Backend backend = Backends.open(BackendKind.AUTO, 1)) {
+                assertEquals(BackendKind.CPU, backend.kind());
+                assertTrue(backend.fallback().contains("/absent/libhydra4j_cuda.so"), backend.fallback());
+            }
+            NativeException refused = assertThrows(NativeException.class, () -> Backends.open(BackendKind.CUDA, 1));
+            assertEquals(NativeException.Status.UNAVAILABLE, refused.status());
+            assertTrue(Backends.describe().contains("\ncuda: not available: "), Backends.describe());
+        } finally {
+            restore(CudaLibrary.PROPERTY, before);
+        }
+    }
+
+    private static void restore(String property, String value) {
+        if (value == null) {
+            System.clearProperty(property);
+        } else {
+            System.setProperty(property, value);
+        }
     }
 }

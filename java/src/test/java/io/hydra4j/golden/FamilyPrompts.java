@@ -1,0 +1,65 @@
+package io.hydra4j.golden;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.Tree;
+import java.util.Arrays;
+import java.util.List;
+
+/** Compares what a tiny model of a family computes with what transformers does: logits, loss and greedy tokens. */
+final class FamilyPrompts {
+    private static final double TOLERANCE = 1e-3;
+    private static final double NEAR_TIE = 1e-3;
+
+    private FamilyPrompts() {}
+
+    /**
+     * @param prompts have {@code prompt_ids}
+     * @param expected what is computed for them, in the same order
+     * @param tokens the most to generate behind each
+     */
+    static void check(Loaded loaded, List<Json> prompts, List<Json> expected, int tokens) {
+        assertFalse(prompts.isEmpty());
+        try (Session session = loaded.session(Tree.ROOT)) {
+            for (int i = 0; i < prompts.size(); i++) {
+                int[] ids = prompts.get(i).get("prompt_ids").ints();
+                session.rewind(0);
+                float[][] rows = Logits.prefill(session, ids);
+                checkLogits(rows, expected.get(i));
+                if (ids.length > 1) {
+                    assertEquals(
+                            expected.get(i).get("prompt_mean_logprob").number(),
+                            Logits.meanLogProbability(rows, ids),
+                            TOLERANCE);
+                }
+                checkGreedy(session, expected.get(i), tokens);
+            }
+        }
+    }
+
+    private static void checkLogits(float[][] rows, Json expected) {
+        for (Json at : expected.get("logits").list()) {
+            float[] row = rows[at.get("position").integer()];
+            String what = "position " + at.get("position").integer();
+            Logits.assertClose(
+                    at.get("top20_ids").ints(), at.get("top20_logits").numbers(), row, TOLERANCE, what);
+            Logits.assertClose(
+                    at.get("fixed_ids").ints(), at.get("fixed_logits").numbers(), row, TOLERANCE, what);
+        }
+    }
+
+    private static void checkGreedy(Session session, Json expected, int tokens) {
+        int[] ids = expected.get("greedy_ids").ints();
+        double[] gaps = expected.get("top2_gap").numbers();
+        for (int i = 0; i < Math.min(ids.length, tokens); i++) {
+            int token = session.step().tokens()[0];
+            if (token != ids[i]) {
+                assertTrue(gaps[i] < NEAR_TIE, "token " + i + " is " + token + ", golden " + Arrays.toString(ids));
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package io.hydra4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.golden.Original;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.WeightType;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MemoryNeedTest {
+    private static final long GIB = 1L << 30;
+
+    private static MemoryNeed need(Path folder, int context) {
+        return MemoryNeed.of(ModelFiles.open(Original.variant(folder, List.of(257), context)), WeightType.F32);
+    }
+
+    @Test
+    void aByteLessThanTheNeedIsRefusedAndTheNeedIsNot(@TempDir Path folder) {
+        MemoryNeed need = need(folder, 1024);
+        need.require(need.bytes());
+        InsufficientMemoryException refused =
+                assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
+        assertEquals(need.bytes(), refused.neededBytes());
+        assertEquals(need.bytes() - 1, refused.freeBytes());
+    }
+
+    @Test
+    void theRefusalNamesTheLargestPartAndARemedy(@TempDir Path folder) {
+        // 2 layers of 2 heads of 16 keys and values in float32 are 512 bytes a position.
+        MemoryNeed need = need(folder, 1 << 21);
+        InsufficientMemoryException refused =
+                assertThrows(InsufficientMemoryException.class, () -> need.require(GIB / 2));
+        assertTrue(
+                refused.getMessage().startsWith("the model needs 1.25 GiB of the GPU's memory and 0.50 GiB are free"),
+                refused.getMessage());
+        assertTrue(
+                refused.getMessage()
+                        .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context"),
+                refused.getMessage());
+    }
+
+    @Test
+    void theCpuIsNotAsked(@TempDir Path folder) {
+        MemoryNeed need = need(folder, 1 << 21);
+        try (Backend backend = Backend.openCpu(1)) {
+            need.require(backend);
+        }
+    }
+}
