@@ -23,9 +23,10 @@ public final class Cuda implements BeforeAllCallback, AfterAllCallback {
 
     @Override
     public void beforeAll(ExtensionContext context) {
+        before = System.getProperty(LIBRARY);
         String library = System.getProperty(PROPERTY, "");
         assumeTrue(!library.isEmpty(), "no CUDA library: set -D" + PROPERTY + "=FILE");
-        before = System.setProperty(LIBRARY, library);
+        System.setProperty(LIBRARY, library);
     }
 
     /** Other tests must not find it. */

@@ -168,8 +168,14 @@ class JavalmGoldenTest {
 
     @Test
     void theQ8FileFollowsTheGoldenTextForAsLongAsTheChoiceIsClear() {
-        try (Loaded loaded = Loaded.open(TestData.shared(MODEL + "/javalm-19m-q8_0.gguf"), null, null);
-                Session session = loaded.session(Tree.ROOT)) {
+        try (Loaded loaded = Loaded.open(TestData.shared(MODEL + "/javalm-19m-q8_0.gguf"), null, null)) {
+            checkClearChoices(loaded);
+        }
+    }
+
+    /** The greedy tokens of all prompts, up to where the golden logits are no longer 0.5 apart. */
+    static void checkClearChoices(Loaded loaded) {
+        try (Session session = loaded.session(Tree.ROOT)) {
             for (Json expected : golden()) {
                 session.rewind(0);
                 session.prefill(expected.get("prompt_ids").ints());
