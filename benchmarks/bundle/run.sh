@@ -1,109 +1,156 @@
 #!/bin/bash
 # Tells on a machine with an NVIDIA GPU what of Hydra4J is right and how fast it is. Needs a driver and, for the step
-# sanitizer, CUDA's compute-sanitizer; nothing else.
+# sanitizer, CUDA's compute-sanitizer; nothing else. All steps together end within eight minutes.
 #
 # Usage: run.sh [STEP...]   all of them if none is named
 #   describe    the card, the driver, and what the library says of them
 #   native      the kernels against plain references, every operation of the C ABI, the programs; on the card
-#   steps       time of every operation and of whole steps, beside the time that their bytes take
-#   sanitizer   the kernels under compute-sanitizer: memcheck, racecheck, initcheck, synccheck
 #   java        the JUnit tests of the CUDA backend: the tokens of the original code, the bits of plain decoding
-#   bench       decoding of the embedded model, plain and with Hydra++, by the JMH module; from the repository's root
-# OUT: folder for the logs, ./results if not set. Every step runs to its end whatever the others found; the last lines say
-# which failed, and so does the exit status.
+#   sanitizer   the kernels under compute-sanitizer: memcheck, racecheck, synccheck, initcheck
+#   steps       time of every operation and of whole steps, beside the time that their bytes take
+#   bench       decoding of the embedded model, plain and with Hydra++, by the JMH module
+# java and bench take the embedded model from the folder models of the folder that they are called in.
+#
+# OUT: folder for the logs, ./results if not set: a file for each step, compare.json and summary.txt.
+# HYDRA4J_SHARED: folder with more models and golden files than the bundle has.
+# HYDRA4J_CUDA_LIBRARY: another library, to try this script itself: of the emulation the bundle has a copy, with which
+# steps and bench take tiny models, and everything may take longer.
+#
+# What runs out of time has failed. Every step runs to its end whatever the others found; the last lines say which
+# failed, and so does the exit status.
 set -uo pipefail
 bundle=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-$PWD/results}
-mkdir -p "$out"
-java=$bundle/jre/bin/java
-export HYDRA4J_CUDA_LIBRARY=${HYDRA4J_CUDA_LIBRARY:-$bundle/native/libhydra4j_cuda.so}  # another one to try run.sh itself
-natives=(-Dhydra4j.library.path="$bundle/native" -Dhydra4j.cuda.library="$HYDRA4J_CUDA_LIBRARY")
+shared=${HYDRA4J_SHARED:-$bundle/shared}
+export HYDRA4J_CUDA_LIBRARY=${HYDRA4J_CUDA_LIBRARY:-$bundle/native/libhydra4j_cuda.so}
+java=("$bundle/jre/bin/java" -Dhydra4j.library.path="$bundle/native" -Dhydra4j.cuda.library="$HYDRA4J_CUDA_LIBRARY"
+    -Dhydra4j.models="$PWD/models" -Dhydra4j.shared="$shared")
 results=()
+slowness=1
+models=(135m 1b 7b)
+repeats=21
+comparison=(--trees default,nodes:16,tuned,auto --prompts 12 --seconds 30)
+if [[ $HYDRA4J_CUDA_LIBRARY == *emulated* ]]; then
+    slowness=10
+    models=(tiny)
+    repeats=1
+    base=$bundle/shared/golden/hydra-original
+    comparison=(--model "$base/base" --heads "$base/hydra-plus-plus" --prompts-file "$bundle/tiny-prompts.jsonl"
+        --trees chain:2 --prompts 1 --max-tokens 16)
+fi
 
 note() { # NAME STATUS
-    results+=("$([ "$2" = 0 ] && echo passed || echo FAILED) $1")
+    local word=FAILED
+    [ "$2" = 0 ] && word=passed
+    results+=("$word $1$([ "$2" = 124 ] && echo ', out of time')")
     echo "== ${results[-1]}"
 }
 
+begin() { # STEP SECONDS
+    echo
+    echo "== $1"
+    log=$out/$1.txt
+    deadline=$((SECONDS + $2 * slowness))
+    : >"$log"
+}
+
+# Runs a command for so many seconds at most, and not beyond the step's end; its output goes to the log.
+within() { # SECONDS COMMAND...
+    local left=$((deadline - SECONDS)) most=$(($1 * slowness))
+    shift
+    echo "-- $*" >>"$log"
+    [ $left -gt 0 ] || return 124
+    timeout -k 5 $((left < most ? left : most)) "$@" >>"$log" 2>&1
+}
+
 describe() {
-    nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv | tee "$out/card.csv"
-    echo "commit $(cat "$bundle/commit")" | tee "$out/versions.txt"
-    "$java" "${natives[@]}" -cp "$bundle/classes" io.hydra4j.cli.Main devices | tee -a "$out/versions.txt"
-    grep -q '^cuda 0' "$out/versions.txt"
-    note describe $?
+    begin describe 20
+    local status
+    echo "commit $(cat "$bundle/commit")" >>"$log"
+    within 10 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv
+    status=$?
+    within 10 "${java[@]}" -cp "$bundle/classes" io.hydra4j.cli.Main devices
+    cat "$log"
+    grep -q '^cuda 0: ' "$log" || status=1
+    note describe $status
 }
 
 native() {
-    local test name
+    begin native 75
+    local test
     for test in "$bundle"/native/*_test; do
-        name=$(basename "$test")
-        timeout 120 "$test" --gtest_brief=1 --gtest_output="json:$out/native/$name.json" >"$out/$name.log" 2>&1
-        note "native $name" $?
-        grep -E '^\[  FAILED  \]|Failure|error' "$out/$name.log" | head -20
+        within 40 "$test" --gtest_brief=1
+        note "native $(basename "$test")" $?
     done
-}
-
-steps() {
-    local model
-    for model in 135m 1b 7b; do
-        timeout 150 "$bundle/native/step_benchmark" "$HYDRA4J_CUDA_LIBRARY" $model bf16 512 2>&1 | tee -a "$out/steps.txt"
-        note "steps $model" "${PIPESTATUS[0]}"
-    done
-}
-
-# Few cases of every kernel: under racecheck a kernel takes some hundred times as long.
-sanitizer() {
-    local tool test name
-    if ! command -v compute-sanitizer >/dev/null; then
-        echo "compute-sanitizer is not there: it comes with the CUDA toolkit"
-        note sanitizer 1
-        return
-    fi
-    for tool in memcheck racecheck initcheck synccheck; do
-        for test in "$bundle"/native/cuda_*_test; do
-            name=$(basename "$test")
-            [ "$name" = cuda_emulation_test ] && continue
-            timeout 60 compute-sanitizer --tool $tool --error-exitcode 9 "$test" --gtest_brief=1 >"$out/$tool-$name.log" 2>&1
-            local status=$?
-            # A run that no test took part in says nothing.
-            grep -q '\[  PASSED  \] [1-9]' "$out/$tool-$name.log" || status=1
-            note "sanitizer $tool $name" $status
-        done
-    done
+    grep -E '\[  FAILED  \]|Failure$' "$log" | sort -u | head -20
 }
 
 java() {
-    local data=()
-    [ -d "$bundle/shared" ] && data=(-Dhydra4j.shared="$bundle/shared")
-    timeout 240 "$java" "${natives[@]}" "${data[@]}" -Dhydra4j.test.cuda="$HYDRA4J_CUDA_LIBRARY" \
+    begin java 80
+    within 80 "${java[@]}" -Dhydra4j.test.cuda="$HYDRA4J_CUDA_LIBRARY" \
         -cp "$bundle/tests:$bundle/classes:$bundle/junit/*" org.junit.platform.console.ConsoleLauncher execute \
-        --include-classname '.*Cuda.*Test' --scan-class-path "$bundle/tests" --fail-if-no-tests --details=tree --disable-banner \
-        >"$out/junit.log" 2>&1
+        --include-classname '.*Cuda.*Test' --scan-class-path "$bundle/tests" --fail-if-no-tests --details=tree \
+        --disable-banner --disable-ansi-colors
     note java $?
-    tail -20 "$out/junit.log"
+    tail -16 "$log"
+}
+
+# The tests of the kernels, which take the library's table and no other part of the runtime.
+sanitizer() {
+    begin sanitizer 130
+    local tool test part status
+    if ! command -v compute-sanitizer >/dev/null; then
+        echo "compute-sanitizer is not there: it comes with the CUDA toolkit" | tee -a "$log"
+        note sanitizer 1
+        return
+    fi
+    part=$(mktemp)
+    for tool in memcheck racecheck synccheck initcheck; do
+        for test in "$bundle"/native/cuda_*_test; do
+            within 30 compute-sanitizer --tool $tool --error-exitcode 9 --log-file "$part" "$test" --gtest_brief=1
+            status=$?
+            # Where nothing was checked nothing is found: the tool must have seen a device at work, and give its verdict.
+            [ $status = 0 ] && { grep -q 'SUMMARY: 0 ' "$part" && ! grep -q 'before first instrumented API call' "$part" ||
+                status=1; }
+            head -200 "$part" >>"$log"
+            : >"$part"
+            note "sanitizer $tool $(basename "$test")" $status
+        done
+    done
+    rm -f "$part"
+}
+
+steps() {
+    begin steps 60
+    local model
+    for model in "${models[@]}"; do
+        within 40 "$bundle/native/step_benchmark" "$HYDRA4J_CUDA_LIBRARY" "$model" bf16 512 $repeats
+        note "steps $model" $?
+    done
 }
 
 bench() {
-    if [ ! -d models ]; then
-        echo "no folder models here: call from the repository's root"
-        note bench 1
-        return
-    fi
-    timeout 240 "$java" "${natives[@]}" -cp "$bundle/classes" io.hydra4j.benchmarks.Main --backend cuda --compare \
-        --trees default,nodes:16,tuned,auto --prompts 12 --seconds 90 --out "$out/compare.json" 2>"$out/compare.log"
+    begin bench 85
+    within 85 "${java[@]}" -cp "$bundle/classes" io.hydra4j.benchmarks.Main --backend cuda --compare \
+        "${comparison[@]}" --out "$out/compare.json"
     note bench $?
 }
 
-mkdir -p "$out/native"
-for step in "${@:-describe native steps sanitizer java bench}"; do
-    for name in $step; do
-        case $name in
-        describe | native | steps | sanitizer | java | bench) $name ;;
-        *) echo "unknown step: $name" >&2; exit 2 ;;
-        esac
-    done
+all=(describe native java sanitizer steps bench)
+[ $# -gt 0 ] || set -- "${all[@]}"
+for step in "$@"; do
+    [[ " ${all[*]} " == *" $step "* ]] || { echo "unknown step: $step; there are ${all[*]}" >&2; exit 2; }
+done
+mkdir -p "$out"
+for step in "$@"; do
+    $step
 done
 
 echo
+for step in steps bench; do
+    [[ " $* " == *" $step "* ]] && tr '\r' '\n' <"$out/$step.txt"
+done
+echo
 printf '%s\n' "${results[@]}" | tee "$out/summary.txt"
+echo "$SECONDS seconds"
 ! grep -q '^FAILED' "$out/summary.txt"
