@@ -52,6 +52,46 @@ TEST(Buffer, RefusesSizesThatAreNone) {
     hydra_buffer_destroy(nullptr);
 }
 
+TEST(Buffer, SharesMemoryThatItWraps) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "for the CUDA backend";
+    const Backend backend = open_backend();
+    const Buffer whole = floats(backend, {0, 1, 2, 3, 4, 5, 6, 7});
+    {
+        hydra_buffer* out = nullptr;
+        must(hydra_buffer_wrap(backend, whole->data.get() + 16, 16, &out));
+        const Buffer half(out);
+        EXPECT_EQ(hydra_buffer_pointer(half), whole->data.get() + 16);
+        EXPECT_EQ(contents(half, 4), (Floats{4, 5, 6, 7}));
+        const float value = -1;
+        must(hydra_buffer_write(half, 4, &value, 4));
+    }
+    EXPECT_EQ(contents(whole, 8), (Floats{0, 1, 2, 3, 4, -1, 6, 7})) << "and outlives the one that wrapped it";
+}
+
+TEST(Buffer, WrapsMemoryOfItsDeviceAlone) {
+    const Backend backend = open_backend();
+    const Buffer owner = floats(backend, Floats(8));
+    hydra_buffer* out = nullptr;
+    void* pointer = hydra_buffer_pointer(owner);
+    expect_refused(hydra_buffer_wrap(backend, nullptr, 32, &out), "null");
+    expect_refused(hydra_buffer_wrap(nullptr, pointer, 32, &out), "null");
+    expect_refused(hydra_buffer_wrap(backend, pointer, 0, &out), "bytes is 0, must be positive");
+    expect_refused(hydra_buffer_wrap(backend, owner->data.get() + 4, 4, &out), "is not aligned to 16 bytes");
+    if (cuda_library() == nullptr) {
+        expect_refused(hydra_buffer_wrap(backend, pointer, 32, &out),
+                       "the CPU backend takes no memory of the caller's");
+    } else {
+        alignas(16) float host[4];
+        expect_refused(hydra_buffer_wrap(backend, host, 16, &out), "is memory that CUDA does not know, must be device");
+        expect_refused(hydra_buffer_wrap(backend, pointer, int64_t{1} << 46, &out), "byte 70368744177663 of pointer");
+        const Mirror pinned = backend->mirror(64);
+        expect_refused(hydra_buffer_wrap(backend, pinned.host.get(), 64, &out),
+                       "is host memory, must be device memory");
+    }
+    EXPECT_EQ(out, nullptr);
+    EXPECT_EQ(hydra_buffer_pointer(nullptr), nullptr);
+}
+
 TEST(File, ShowsTheContentsOfTheFile) {
     const std::string path = testing::TempDir() + "hydra4j_buffer_test";
     std::ofstream(path) << "drafted";

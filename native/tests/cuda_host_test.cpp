@@ -1,8 +1,9 @@
 // What the host does with a device: when it uploads, captures, launches, waits and fetches, and what becomes of
 // failures. The device is a table of a few functions that work on the host's memory, and only when they are waited for.
+#include <condition_variable>
 #include <fstream>
 #include <functional>
-#include <map>
+#include <thread>
 
 #include "cuda/backend.h"
 #include "trees.h"
@@ -11,8 +12,8 @@ namespace hydra::cuda {
 
 struct Device {};
 struct Stream {
-    bool capturing = false;
-    std::vector<std::function<void()>> captured, waiting;
+    bool owned = true, capturing = false;
+    std::vector<std::function<void()>> captured{}, waiting{};
 };
 struct Graph {
     std::vector<std::function<void()>> nodes;
@@ -29,11 +30,12 @@ struct Counts {
     int uploads = 0, captures = 0, launches = 0, waits = 0, fetches = 0, allocations = 0, open = 0;
 };
 
-Counts counts;
+thread_local Counts counts;
+thread_local std::string fault;
+thread_local int64_t device_clock = 0;
 bool attention_fails = false;
-std::string fault;
 int64_t workspace_bytes = 100;
-int64_t device_clock = 0;
+std::function<void()> on_wait = [] {};  // called by every wait for a stream
 
 hydra_status refuse(hydra_status status, const char* message) {
     fault = message;
@@ -135,9 +137,21 @@ const cuda::DeviceApi& table() {
             *out = new cuda::Stream;
             return HYDRA_OK;
         };
-        made.stream_destroy = [](cuda::Stream* stream) { delete stream; };
+        // A stream of the caller's is one of these.
+        made.stream_wrap = [](cuda::Device*, void* native, cuda::Stream** out) {
+            *out = static_cast<cuda::Stream*>(native);
+            return HYDRA_OK;
+        };
+        made.stream_destroy = [](cuda::Stream* stream) {
+            if (stream->owned) delete stream;
+        };
+        made.stream_native = [](const cuda::Stream* stream) -> void* { return const_cast<cuda::Stream*>(stream); };
+        made.require_not_captured = [](cuda::Stream* stream) {
+            return stream->capturing ? refuse(HYDRA_INVALID_ARGUMENT, "the stream is being captured") : HYDRA_OK;
+        };
         made.stream_wait = [](cuda::Stream* stream) {
             ++counts.waits;
+            on_wait();
             for (const auto& work : stream->waiting) work();
             stream->waiting.clear();
             return HYDRA_OK;
@@ -187,9 +201,9 @@ Backend open_fake() {
     return Backend(new cuda::CudaBackend(table(), 0));
 }
 
-Program program_of(hydra_backend* backend) {
+Program program_of(hydra_backend* backend, hydra_stream* stream = nullptr) {
     hydra_program* out = nullptr;
-    must(hydra_program_create(backend, &out));
+    must(hydra_program_create(backend, stream, &out));
     return Program(out);
 }
 
@@ -367,6 +381,175 @@ TEST(CudaHost, RefusesHandlesOfAnotherBackend) {
     const Matrix embedding = zeros(other, 9, 24);
     const Buffer out = poisoned(backend, 24);
     expect_refused(hydra_program_embed(pass.program, pass.rows, embedding, out), "belongs to another backend");
+}
+
+// A stream of the caller's, on it a pass whose program makes the best of row 0 its token + 1, and one that makes the
+// rows verified positions.
+struct Interleaved {
+    Backend backend = open_fake();
+    cuda::Stream theirs{false};
+    test::Stream stream = wrap(backend, &theirs);
+    Pass pass{backend};
+    Matrix weight = zeros(backend, 50, 24);
+    Buffer x = poisoned(backend, 24);
+    Top best = top(backend, 2);
+    Tree planted = tree(backend, Shape{});
+    Program head = program_of(backend, stream), advance = program_of(backend, stream);
+
+    Interleaved() {
+        record(head);
+        must(hydra_program_advance(advance, pass.rows, best, nullptr, nullptr, nullptr));
+        pass.chain({41});
+    }
+    void record(hydra_program* program) {
+        must(hydra_program_lm_head(program, pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr));
+    }
+    int32_t best_on_device() const { return best->memory.on_device(best->ids)[0]; }
+    hydra_status set_chain(int32_t token) { return hydra_rows_set_chain(pass.rows, &token, 1); }
+};
+
+TEST(CudaHost, RunsEnqueuedProgramsInTheOrderOfTheCallersStream) {
+    Interleaved two;
+    std::vector<int32_t> seen;
+    const auto look = [&] { seen.push_back(two.best_on_device()); };
+    two.theirs.waiting.push_back(look);
+    must(hydra_program_enqueue(two.head));
+    two.theirs.waiting.push_back(look);
+    must(hydra_program_enqueue(two.advance));
+    EXPECT_EQ(counts.waits, 0);
+    EXPECT_EQ(hydra_top_ids(two.best)[0], 0);
+    EXPECT_EQ(hydra_sequence_result(two.pass.sequence)->length, 0);
+    must(table().stream_wait(&two.theirs));
+    EXPECT_EQ(seen, (std::vector<int32_t>{0, 42}));
+    must(hydra_program_await(two.head));
+    must(hydra_program_await(two.advance));
+    EXPECT_EQ(hydra_top_ids(two.best)[0], 42) << "although they were asked for too early before";
+    EXPECT_EQ(hydra_sequence_result(two.pass.sequence)->length, 1);
+    EXPECT_EQ(hydra_sequence_result(two.pass.sequence)->root, 42);
+    const int64_t* times = hydra_program_times(two.head);
+    EXPECT_GT(times[0], 0);
+    EXPECT_LE(times[0], times[1]);
+    const int waits = counts.waits;
+    must(hydra_program_await(two.head));
+    EXPECT_EQ(counts.waits, waits) << "nothing is enqueued";
+}
+
+TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
+    Interleaved two;
+    must(hydra_program_plant(two.advance, two.planted, two.pass.rows));
+    must(hydra_program_enqueue(two.advance));
+    const int32_t page = 0, parent = -1, rank = 0;
+    hydra_rows* more = nullptr;
+    const std::string why = "a program that uses this state is enqueued: await it first";
+    expect_refused(two.set_chain(1), why);
+    expect_refused(hydra_rows_create(two.pass.sequence, &more), why);
+    expect_refused(hydra_sequence_set_pages(two.pass.sequence, &page, 1), why);
+    expect_refused(hydra_sequence_rewind(two.pass.sequence, 0, -1), why);
+    expect_refused(hydra_tree_set(two.planted, &parent, &rank, 1), why);
+    expect_refused(hydra_program_mark(two.advance), "the program is enqueued: await it before it records more");
+    EXPECT_EQ(hydra_program_marks(two.advance), 2);
+    must(hydra_program_await(two.advance));
+    must(hydra_tree_set(two.planted, &parent, &rank, 1));
+    must(hydra_sequence_rewind(two.pass.sequence, 0, -1));
+    must(hydra_program_mark(two.advance));
+    EXPECT_EQ(two.set_chain(1), HYDRA_OK);
+}
+
+TEST(CudaHost, EnqueuesNothingBehindAProgramThatChangesTheState) {
+    Interleaved two;
+    const Program elsewhere = program_of(two.backend);
+    two.record(elsewhere);
+    must(hydra_program_enqueue(two.head));
+    must(hydra_program_enqueue(two.head));
+    expect_refused(hydra_program_run(elsewhere), "a program of another stream that uses the same state is enqueued");
+    must(hydra_program_enqueue(two.advance));
+    const std::string why = "an enqueued program changes the state that this one reads: await it first";
+    expect_refused(hydra_program_enqueue(two.head), why);
+    expect_refused(hydra_program_run(two.advance), why);
+    must(hydra_program_await(two.head));
+    expect_refused(two.set_chain(1), "is enqueued");
+    must(hydra_program_await(two.advance));
+    must(hydra_program_run(elsewhere));
+    EXPECT_EQ(two.set_chain(1), HYDRA_OK);
+    EXPECT_EQ(counts.launches, 4);
+}
+
+TEST(CudaHost, RefusesAStreamThatTheCallerCaptures) {
+    Interleaved two;
+    two.theirs.capturing = true;
+    expect_refused(hydra_program_enqueue(two.head), "the stream is being captured");
+    expect_refused(hydra_program_run(two.head), "the stream is being captured");
+    EXPECT_EQ(two.set_chain(6), HYDRA_OK) << "the refused program holds nothing";
+    two.theirs.capturing = false;
+    must(hydra_program_enqueue(two.head));
+    two.theirs.capturing = true;
+    expect_refused(hydra_program_await(two.head), "the stream is being captured");
+    expect_refused(two.set_chain(1), "is enqueued");
+    two.theirs.capturing = false;
+    must(hydra_program_await(two.head));
+    EXPECT_EQ(hydra_top_ids(two.best)[0], 7);
+    EXPECT_TRUE(two.theirs.captured.empty()) << "programs are captured on a stream of the backend's own";
+}
+
+TEST(CudaHost, WaitsForAnEnqueuedProgramBeforeItGoesOrItsWorkspaceGrows) {
+    Interleaved two;
+    must(hydra_program_enqueue(two.head));
+    workspace_bytes = 100000;
+    const Program larger = program_of(two.backend, two.stream);
+    two.record(larger);
+    must(hydra_program_enqueue(larger));
+    EXPECT_EQ(counts.waits, 1);
+    EXPECT_EQ(two.best_on_device(), 42);
+    two.head = Program();
+    EXPECT_EQ(counts.waits, 2);
+    expect_refused(two.set_chain(1), "is enqueued");
+    must(hydra_program_await(larger));
+    EXPECT_EQ(two.set_chain(1), HYDRA_OK);
+}
+
+// Lets those who come wait until `expected` are there. False: they were not within the time.
+class Meeting {
+  public:
+    explicit Meeting(int expected) : missing_(expected) {}
+    bool meet() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        --missing_;
+        all_there_.notify_all();
+        return all_there_.wait_for(lock, std::chrono::seconds(30), [&] { return missing_ <= 0; });
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable all_there_;
+    int missing_;
+};
+
+TEST(CudaHost, RunsProgramsOfDifferentStreamsAtTheSameTime) {
+    const Backend backend = open_fake();
+    Meeting both(2);
+    std::atomic<int> together{0};
+    on_wait = [&] { together += both.meet(); };
+    std::vector<std::thread> sessions;
+    std::atomic<int> right{0};
+    for (int s = 0; s < 2; ++s) {
+        sessions.emplace_back([&, s] {
+            hydra_stream* created = nullptr;
+            must(hydra_stream_create(backend, &created));
+            const test::Stream stream(created);
+            const Pass pass(backend);
+            const Program program = program_of(backend, stream);
+            must(hydra_program_advance(program, pass.rows, nullptr, nullptr, nullptr, nullptr));
+            for (int run = 1; run <= 100; ++run) {
+                must(hydra_rows_set_chain(pass.rows, std::vector<int32_t>(s + 1).data(), s + 1));
+                must(hydra_program_run(program));
+                right += hydra_sequence_result(pass.sequence)->length == run * (s + 1);
+            }
+        });
+    }
+    for (std::thread& session : sessions) session.join();
+    on_wait = [] {};
+    EXPECT_EQ(right, 200);
+    EXPECT_EQ(together, 200) << "each found the other one waiting, the first time";
 }
 
 std::string reason(const std::string& library) {

@@ -105,7 +105,7 @@ struct Draft {
         const int64_t stride = grounded ? (level + 2) * WIDTH : WIDTH;
         const Buffer out = poisoned(pass.backend, stride);
         hydra_program* created = nullptr;
-        must(hydra_program_create(pass.backend, &created));
+        must(hydra_program_create(pass.backend, nullptr, &created));
         const Program program(created);
         hydra_matrix* embeddings = grounded ? static_cast<hydra_matrix*>(embedding) : nullptr;
         must(hydra_program_draft_inputs(program, planted, level, pass.rows, pending, hidden, embeddings, level_rows,
@@ -222,7 +222,7 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfOneRow) {
                 set_ids(candidates, ids);
                 Pass& pass = draft.pass;
                 hydra_program* created = nullptr;
-                must(hydra_program_create(backend, &created));
+                must(hydra_program_create(backend, nullptr, &created));
                 const Program program(created);
                 must(hydra_program_draft_tokens(program, draft.planted, level, candidates, row, pass.rows));
                 must(hydra_program_run(program));

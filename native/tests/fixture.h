@@ -43,6 +43,7 @@ using Backend = Handle<hydra_backend, hydra_backend_close>;
 using Buffer = Handle<hydra_buffer, hydra_buffer_destroy>;
 using Matrix = Handle<hydra_matrix, hydra_matrix_destroy>;
 using Pool = Handle<hydra_kv_pool, hydra_kv_pool_destroy>;
+using Stream = Handle<hydra_stream, hydra_stream_destroy>;
 using Rope = Handle<hydra_rope, hydra_rope_destroy>;
 using Sequence = Handle<hydra_sequence, hydra_sequence_destroy>;
 using Rows = Handle<hydra_rows, hydra_rows_destroy>;
@@ -164,6 +165,13 @@ inline Rope rope(hydra_backend* backend, int head_size, int positions) {
     return Rope(out);
 }
 
+// A stream of the caller's.
+inline Stream wrap(hydra_backend* backend, void* native) {
+    hydra_stream* out = nullptr;
+    must(hydra_stream_wrap(backend, native, &out));
+    return Stream(out);
+}
+
 inline Rows rows(hydra_sequence* sequence) {
     hydra_rows* out = nullptr;
     must(hydra_rows_create(sequence, &out));
@@ -203,7 +211,7 @@ struct Pass {
         sequence->change().result.root = 0;
         rows = test::rows(sequence);
         hydra_program* recorded = nullptr;
-        must(hydra_program_create(backend, &recorded));
+        must(hydra_program_create(backend, nullptr, &recorded));
         program = Program(recorded);
     }
 

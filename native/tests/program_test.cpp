@@ -74,8 +74,8 @@ TEST(Program, RunsNothingWhereACheckFails) {
 TEST(Program, RefusesNullHandles) {
     const Backend backend = open_backend();
     hydra_program* out = nullptr;
-    expect_refused(hydra_program_create(nullptr, &out), "null");
-    expect_refused(hydra_program_create(backend, nullptr), "null");
+    expect_refused(hydra_program_create(nullptr, nullptr, &out), "null");
+    expect_refused(hydra_program_create(backend, nullptr, nullptr), "null");
     expect_refused(hydra_program_run(nullptr), "program is null");
     expect_refused(hydra_program_mark(nullptr), "program is null");
     EXPECT_EQ(hydra_program_marks(nullptr), 0);

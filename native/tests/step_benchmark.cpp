@@ -249,7 +249,7 @@ struct Bench {
 
     void record(const std::function<void()>& operations) {
         hydra_program_destroy(program);
-        program = made<hydra_program>(hydra_program_create, backend);
+        program = made<hydra_program>(hydra_program_create, backend, nullptr);
         must(hydra_program_mark(program));
         operations();
         must(hydra_program_mark(program));
@@ -329,7 +329,7 @@ struct Bench {
     // Verified positions up to the context. Their keys and values do not matter to the time, so one layer stands for
     // all.
     void prefill() {
-        program = made<hydra_program>(hydra_program_create, backend);
+        program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
         must(hydra_program_lm_head(program, rows, 1, x, lm_head, nullptr, nullptr, best, nullptr));
         must(hydra_program_advance(program, rows, best, x, pending_rows, pending));

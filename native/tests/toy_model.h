@@ -74,11 +74,11 @@ struct ToySession {
           nodes(tree(made.backend, Shape{})) {
         pass.sequence->change().result.root = -1;
         hydra_program* out = nullptr;
-        must(hydra_program_create(made.backend, &out));
+        must(hydra_program_create(made.backend, nullptr, &out));
         prefill = Program(out);
         record(prefill, true);
         must(hydra_program_advance(prefill, pass.rows, best, nullptr, nullptr, nullptr));
-        must(hydra_program_create(made.backend, &out));
+        must(hydra_program_create(made.backend, nullptr, &out));
         step = Program(out);
         record(step, false);
         must(hydra_program_accept(step, nodes, pass.rows, best, kv, nullptr, nullptr, nullptr, 0));

@@ -1,5 +1,5 @@
-/* A backend: the device that runs programs. Thread-safe; programs of one backend run one at a time. Everything that is
- * made from a backend is used with things of the same backend only. */
+/* A backend: the device that runs programs. Thread-safe; programs of one backend run one at a time, on CUDA those of
+ * one stream (stream.h). Everything that is made from a backend is used with things of the same backend only. */
 #ifndef HYDRA4J_BACKEND_H
 #define HYDRA4J_BACKEND_H
 

@@ -13,10 +13,21 @@ typedef struct hydra_file hydra_file;
 
 /* Creates a zeroed buffer of bytes >= 1. */
 HYDRA_API hydra_status hydra_buffer_create(hydra_backend* backend, int64_t bytes, hydra_buffer** out);
+
+/* The caller's own memory as a buffer, on CUDA alone. pointer: device memory of the backend's device, aligned to 16
+ * bytes and `bytes` long; it stays the caller's and outlives the buffer. HYDRA_INVALID_ARGUMENT for memory of the host,
+ * of another device, managed, or unknown to CUDA at its first or last byte. Where an operation's operands must not be
+ * the same buffer, they must not share memory either. */
+HYDRA_API hydra_status hydra_buffer_wrap(hydra_backend* backend, void* pointer, int64_t bytes, hydra_buffer** out);
+
+/* The address on the backend's device, for kernels of the caller's own; on the CPU an address of the host. */
+HYDRA_API void* hydra_buffer_pointer(const hydra_buffer* buffer);
+
 HYDRA_API void hydra_buffer_destroy(hydra_buffer* buffer);
 HYDRA_API int64_t hydra_buffer_bytes(const hydra_buffer* buffer);
 
-/* Copies between host memory and [offset, offset + bytes) of the buffer. Not while a program that uses it runs. */
+/* Copies between host memory and [offset, offset + bytes) of the buffer. Not while a program that uses it runs, nor
+ * between its being enqueued and awaited: the copy waits for no stream. */
 HYDRA_API hydra_status hydra_buffer_write(hydra_buffer* buffer, int64_t offset, const void* source, int64_t bytes);
 HYDRA_API hydra_status hydra_buffer_read(const hydra_buffer* buffer, int64_t offset, void* target, int64_t bytes);
 

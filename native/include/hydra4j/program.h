@@ -8,6 +8,7 @@
 
 #include "hydra4j/matrix.h"
 #include "hydra4j/sequence.h"
+#include "hydra4j/stream.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,15 +17,33 @@ extern "C" {
 typedef struct hydra_program hydra_program;
 typedef struct hydra_top hydra_top;
 
-HYDRA_API hydra_status hydra_program_create(hydra_backend* backend, hydra_program** out);
+/* stream: where the program runs, of the same backend; null: on a stream that the backend has for such programs. */
+HYDRA_API hydra_status hydra_program_create(hydra_backend* backend, hydra_stream* stream, hydra_program** out);
+/* Waits for the program where it was enqueued and not awaited. */
 HYDRA_API void hydra_program_destroy(hydra_program* program);
 
 /* Runs all operations and returns when they are done. Before it, the sequences' page tables must cover every row. */
 HYDRA_API hydra_status hydra_program_run(hydra_program* program);
 
+/* As hydra_program_run, without waiting: the operations run behind what was enqueued to the stream before, by whomever,
+ * and before what is enqueued later. (Where the program was not run since it was recorded, it is prepared first, which
+ * may wait for the device.) On the CPU the operations have run when this returns. Until hydra_program_await has
+ * returned
+ *  - what is enqueued to the stream behind the program finds its results in buffers;
+ *  - results of sequences, rows and tops, and times, are not to be read: they may be old, new, or half of each;
+ *  - the program's sequences, their rows, and its trees cannot be set, and it records nothing more;
+ *  - programs of other streams cannot use these, and if the program changes them (by plant, draft, accept or advance),
+ *    none can. A program that does not may be enqueued again and again, and others behind it.
+ * What cannot be done is HYDRA_INVALID_ARGUMENT; so is this call while the caller captures the stream. */
+HYDRA_API hydra_status hydra_program_enqueue(hydra_program* program);
+
+/* Waits until all that was enqueued to the program's stream is done; then the program's results can be read. Does
+ * nothing where the program is not enqueued. Refused while the caller captures the stream. */
+HYDRA_API hydra_status hydra_program_await(hydra_program* program);
+
 /* Records the time at which the program arrives here. Mark i's time of the last run, in nanoseconds of a monotonic
- * clock, is hydra_program_times()[i]; mark 0 is the beginning and the last one the end of the run, both always there.
- */
+ * clock, is hydra_program_times()[i]; mark 0 is the beginning and the last one the end of the run, both always there:
+ * of a program that was enqueued, when it was, and when waiting for it ended. */
 HYDRA_API hydra_status hydra_program_mark(hydra_program* program);
 HYDRA_API int32_t hydra_program_marks(const hydra_program* program);
 HYDRA_API const int64_t* hydra_program_times(const hydra_program* program);

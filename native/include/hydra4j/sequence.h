@@ -1,7 +1,7 @@
 /* What changes from step to step: paged keys and values, a sequence, the rows that a program computes, the tree.
  *
  * Programs read this state when they run, so their arguments never change. Not thread-safe; none of it may be written
- * while a program that uses it runs. */
+ * while a program that uses it runs, and it is refused between a program's being enqueued and awaited. */
 #ifndef HYDRA4J_SEQUENCE_H
 #define HYDRA4J_SEQUENCE_H
 

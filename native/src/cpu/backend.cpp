@@ -10,6 +10,7 @@
 #include "cpu/matrix.h"
 #include "cpu/program.h"
 #include "program/error.h"
+#include "program/stream.h"
 
 namespace hydra {
 
@@ -97,6 +98,16 @@ Memory CpuBackend::allocate(int64_t bytes) {
     return Memory(std::shared_ptr<uint8_t[]>(std::move(owned)), data);
 }
 
+Memory CpuBackend::wrap_memory(void*, int64_t) {
+    fail(HYDRA_INVALID_ARGUMENT, "the CPU backend takes no memory of the caller's: create a buffer");
+}
+
+std::unique_ptr<hydra_stream> CpuBackend::wrap_stream(void*) {
+    fail(HYDRA_INVALID_ARGUMENT, "the CPU backend takes no stream of the caller's: create one, or use none");
+}
+
+std::unique_ptr<hydra_stream> CpuBackend::create_stream() { return std::make_unique<hydra_stream>(this); }
+
 void CpuBackend::copy_in(void* target, const void* source, int64_t bytes) {
     std::memcpy(target, source, static_cast<size_t>(bytes));
 }
@@ -118,7 +129,7 @@ std::unique_ptr<hydra_kv_pool> CpuBackend::kv_pool(int32_t layers, int32_t kv_he
     return std::make_unique<CpuKvPool>(this, layers, kv_heads, head_size, pages);
 }
 
-std::unique_ptr<hydra_program> CpuBackend::program() { return std::make_unique<CpuProgram>(this); }
+std::unique_ptr<hydra_program> CpuBackend::program(hydra_stream*) { return std::make_unique<CpuProgram>(this); }
 
 }  // namespace hydra
 

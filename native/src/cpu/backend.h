@@ -42,12 +42,15 @@ struct CpuBackend : hydra_backend {
     double stream_rate(int64_t bytes, int repeats) override;
 
     Memory allocate(int64_t bytes) override;
+    Memory wrap_memory(void* pointer, int64_t bytes) override;
+    std::unique_ptr<hydra_stream> wrap_stream(void* native) override;
+    std::unique_ptr<hydra_stream> create_stream() override;
     void copy_in(void* target, const void* source, int64_t bytes) override;
     void copy_out(void* target, const void* source, int64_t bytes) override;
     Mirror mirror(int64_t bytes) override;
     std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) override;
     std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) override;
-    std::unique_ptr<hydra_program> program() override;
+    std::unique_ptr<hydra_program> program(hydra_stream* stream) override;
 
     const Kernels* kernels;
     Team team;

@@ -44,7 +44,7 @@ void CpuProgram::reserve(int64_t columns, int64_t positions) {
     cpu.scratch.reserve(cpu.team.threads(), columns, positions);
 }
 
-void CpuProgram::run() {
+void CpuProgram::launch() {
     times.front() = now();
     cpu.team.run(walk, this);
     times.back() = now();

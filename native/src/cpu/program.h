@@ -32,9 +32,8 @@ class Task {
 };
 
 struct CpuProgram : hydra_program {
-    explicit CpuProgram(CpuBackend* owner) : hydra_program(owner), cpu(*owner) {}
+    explicit CpuProgram(CpuBackend* owner) : hydra_program(owner, owner->mutex), cpu(*owner) {}
 
-    void run() override;
     // Makes room in the backend's scratch memory; see Scratch::reserve.
     void reserve(int64_t columns, int64_t positions);
 
@@ -43,6 +42,7 @@ struct CpuProgram : hydra_program {
 
   protected:
     void add(const Operation& operation) override;
+    void launch() override;
 };
 
 // The tasks of the operations, each in the file of its name (draft.cpp: all of the draft's; accept.cpp: the end of a

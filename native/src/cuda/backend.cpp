@@ -43,14 +43,20 @@ void WorkspaceNeed::include(const WorkspaceNeed& other) {
 CudaBackend::CudaBackend(const DeviceApi& table, int32_t ordinal)
     : api(table), ordinal_(ordinal), description_(describe(facts_of(table, ordinal))) {
     must(api, api.open(ordinal, &device));
-    const hydra_status status = api.stream_create(device, &stream);
-    if (status != HYDRA_OK) api.close(device);
-    must(api, status);
+    try {
+        capturing = make_stream();
+        shared_ = make_stream();
+    } catch (...) {
+        close();
+        throw;
+    }
 }
 
-CudaBackend::~CudaBackend() {
-    workspace_.reset();
-    api.stream_destroy(stream);
+CudaBackend::~CudaBackend() { close(); }
+
+void CudaBackend::close() {
+    capturing.reset();
+    shared_.reset();
     api.close(device);
 }
 
@@ -71,6 +77,25 @@ Memory CudaBackend::allocate(int64_t bytes) {
     void* data = nullptr;
     must(api, api.allocate(device, bytes, &data));
     return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) { api.release(device, all); });
+}
+
+Memory CudaBackend::wrap_memory(void* pointer, int64_t bytes) {
+    must(api, api.require_device_memory(device, pointer, bytes));
+    return Memory(static_cast<uint8_t*>(pointer), [](uint8_t*) {});
+}
+
+std::unique_ptr<CudaStream> CudaBackend::make_stream() {
+    Stream* handle = nullptr;
+    must(api, api.stream_create(device, &handle));
+    return std::make_unique<CudaStream>(*this, handle);
+}
+
+std::unique_ptr<hydra_stream> CudaBackend::create_stream() { return make_stream(); }
+
+std::unique_ptr<hydra_stream> CudaBackend::wrap_stream(void* native) {
+    Stream* handle = nullptr;
+    must(api, api.stream_wrap(device, native, &handle));
+    return std::make_unique<CudaStream>(*this, handle);
 }
 
 void CudaBackend::copy_in(void* target, const void* source, int64_t bytes) {
@@ -97,14 +122,26 @@ std::unique_ptr<hydra_kv_pool> CudaBackend::kv_pool(int32_t layers, int32_t kv_h
     return std::make_unique<CudaKvPool>(*this, layers, kv_heads, head_size, pages);
 }
 
-std::unique_ptr<hydra_program> CudaBackend::program() { return std::make_unique<CudaProgram>(*this); }
+std::unique_ptr<hydra_program> CudaBackend::program(hydra_stream* stream) {
+    return std::make_unique<CudaProgram>(*this, stream == nullptr ? *shared_ : static_cast<CudaStream&>(*stream));
+}
 
-void* CudaBackend::prepare_workspace() {
+CudaStream::CudaStream(CudaBackend& owner, Stream* its_handle)
+    : hydra_stream(&owner), api(owner.api), handle(its_handle), cuda_(owner) {}
+
+CudaStream::~CudaStream() {
+    workspace_.reset();
+    api.stream_destroy(handle);
+}
+
+void* CudaStream::prepare_workspace() {
     const int64_t bytes = api.workspace_bytes(need.rows, need.columns, need.heads, need.head_size, need.positions);
     if (bytes > workspace_bytes_) {
+        // Enqueued programs may still use the one that goes.
+        if (workspace_bytes_ > 0) must(api, api.stream_wait(handle));
         workspace_.reset();
         workspace_bytes_ = 0;
-        workspace_ = allocate((bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        workspace_ = cuda_.allocate((bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
         workspace_bytes_ = bytes;
     }
     return workspace_.get();

@@ -5,6 +5,7 @@
 #include "program/backend.h"
 #include "program/matrix.h"
 #include "program/sequence.h"
+#include "program/stream.h"
 
 namespace hydra::cuda {
 
@@ -19,6 +20,28 @@ struct WorkspaceNeed {
     void include(const WorkspaceNeed& other);
 };
 
+struct CudaBackend;
+
+// A stream, and the workspace of the operations on it, as they run one after the other.
+struct CudaStream : hydra_stream {
+    CudaStream(CudaBackend& owner, Stream* its_handle);
+    ~CudaStream() override;
+
+    void* native() const override { return api.stream_native(handle); }
+    // Makes the workspace large enough; the mutex is held. A graph that was captured with another one is void.
+    void* prepare_workspace();
+
+    const DeviceApi& api;
+    Stream* handle;
+    WorkspaceNeed need;
+    std::mutex mutex;  // held while programs of this stream are enqueued, awaited or recorded
+
+  private:
+    CudaBackend& cuda_;
+    Memory workspace_;
+    int64_t workspace_bytes_ = 0;
+};
+
 struct CudaBackend : hydra_backend {
     CudaBackend(const DeviceApi& table, int32_t ordinal);
     ~CudaBackend() override;
@@ -29,26 +52,28 @@ struct CudaBackend : hydra_backend {
     double stream_rate(int64_t bytes, int repeats) override;
 
     Memory allocate(int64_t bytes) override;
+    Memory wrap_memory(void* pointer, int64_t bytes) override;
+    std::unique_ptr<hydra_stream> wrap_stream(void* native) override;
+    std::unique_ptr<hydra_stream> create_stream() override;
     void copy_in(void* target, const void* source, int64_t bytes) override;
     void copy_out(void* target, const void* source, int64_t bytes) override;
     Mirror mirror(int64_t bytes) override;
     std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) override;
     std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) override;
-    std::unique_ptr<hydra_program> program() override;
-
-    // Makes the workspace large enough; the mutex is held. A graph that was captured with another one is void.
-    void* prepare_workspace();
+    std::unique_ptr<hydra_program> program(hydra_stream* stream) override;
 
     const DeviceApi& api;
     Device* device = nullptr;
-    Stream* stream = nullptr;  // of all programs
-    WorkspaceNeed need;
+    // Where programs are captured, under the mutex, and nothing runs: no work of others gets into a program's graph.
+    std::unique_ptr<CudaStream> capturing;
 
   private:
+    std::unique_ptr<CudaStream> make_stream();
+    void close();
+
     int32_t ordinal_;
     std::string description_;
-    Memory workspace_;
-    int64_t workspace_bytes_ = 0;
+    std::unique_ptr<CudaStream> shared_;  // of programs that were made without a stream
 };
 
 struct CudaMatrix : hydra_matrix {

@@ -104,6 +104,73 @@ void release_pinned(Device* device, void* memory) {
     if (!failed(use(device))) cudaFreeHost(memory);
 }
 
+const char* name_of(cudaMemoryType type) {
+    switch (type) {
+        case cudaMemoryTypeHost:
+            return "host memory";
+        case cudaMemoryTypeManaged:
+            return "managed memory";
+        default:
+            return "memory that CUDA does not know";
+    }
+}
+
+hydra_status require_device_memory(Device* device, const void* pointer, int64_t bytes) {
+    const hydra_status status = use(device);
+    if (failed(status)) return status;
+    const auto* first = static_cast<const uint8_t*>(pointer);
+    for (const uint8_t* place : {first, first + bytes - 1}) {
+        cudaPointerAttributes found{};
+        const cudaError_t error = cudaPointerGetAttributes(&found, place);
+        if (error != cudaSuccess) cudaGetLastError();  // a bad pointer is no fault of what follows
+        if (error != cudaSuccess && error != cudaErrorInvalidValue) return check(error, "looking at a pointer");
+        const auto offset = static_cast<long long>(place - first);
+        if (found.type != cudaMemoryTypeDevice) {
+            return refuse(HYDRA_INVALID_ARGUMENT, "byte %lld of pointer %p is %s, must be device memory", offset,
+                          pointer, name_of(found.type));
+        }
+        if (found.device != device->ordinal) {
+            return refuse(HYDRA_INVALID_ARGUMENT,
+                          "byte %lld of pointer %p is memory of device %d, must be of device %d", offset, pointer,
+                          found.device, device->ordinal);
+        }
+    }
+    return HYDRA_OK;
+}
+
+hydra_status require_not_captured(Stream* stream) {
+    hydra_status status = use(stream->device);
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    if (!failed(status)) status = check(cudaStreamIsCapturing(stream->handle, &capture), "looking at the stream");
+    if (failed(status) || capture == cudaStreamCaptureStatusNone) return status;
+    return refuse(HYDRA_INVALID_ARGUMENT,
+                  "the stream is being captured: end the capture first, a program is a graph of its own");
+}
+
+// An event can be recorded in streams of its own context alone.
+hydra_status require_home(Stream* stream) {
+    cudaEvent_t event = nullptr;
+    const hydra_status status = check(cudaEventCreate(&event), "making an event");
+    if (failed(status)) return status;
+    const cudaError_t error = cudaEventRecord(event, stream->handle);
+    cudaEventDestroy(event);
+    if (error == cudaSuccess) return HYDRA_OK;
+    cudaGetLastError();  // so that no later call reports it
+    return refuse(HYDRA_INVALID_ARGUMENT, "stream %p is none of the primary context of device %d: %s",
+                  static_cast<void*>(stream->handle), stream->device->ordinal, cudaGetErrorString(error));
+}
+
+hydra_status stream_wrap(Device* device, void* native, Stream** out) {
+    Stream stream{device, static_cast<cudaStream_t>(native), false};
+    hydra_status status = require_not_captured(&stream);
+    if (!failed(status)) status = require_home(&stream);
+    if (failed(status)) return status;
+    *out = new (std::nothrow) Stream(stream);
+    return *out != nullptr ? HYDRA_OK : refuse(HYDRA_OUT_OF_MEMORY, "no memory for a stream");
+}
+
+void* stream_native(const Stream* stream) { return stream->handle; }
+
 hydra_status enqueue_copy(Stream* stream, void* target, const void* source, int64_t bytes, cudaMemcpyKind kind) {
     hydra_status status = use(stream->device);
     if (!failed(status)) {
@@ -210,6 +277,7 @@ constexpr DeviceApi API = {
     .release = release,
     .allocate_pinned = allocate_pinned,
     .release_pinned = release_pinned,
+    .require_device_memory = require_device_memory,
     .copy_in = copy_in,
     .copy_out = copy_out,
     .matrix_bytes = matrix_bytes,
@@ -220,7 +288,10 @@ constexpr DeviceApi API = {
     .kv_read = kv_read,
     .kv_write = kv_write,
     .stream_create = stream_create,
+    .stream_wrap = stream_wrap,
     .stream_destroy = stream_destroy,
+    .stream_native = stream_native,
+    .require_not_captured = require_not_captured,
     .stream_wait = stream_wait,
     .enqueue_copy_in = enqueue_copy_in,
     .enqueue_copy_out = enqueue_copy_out,
@@ -316,14 +387,14 @@ hydra_status stream_create(Device* device, Stream** out) {
     cudaStream_t handle = nullptr;
     if (!failed(status)) status = check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream");
     if (failed(status)) return status;
-    *out = new (std::nothrow) Stream{device, handle};
+    *out = new (std::nothrow) Stream{device, handle, true};
     if (*out != nullptr) return HYDRA_OK;
     cudaStreamDestroy(handle);
     return refuse(HYDRA_OUT_OF_MEMORY, "no memory for a stream");
 }
 
 void stream_destroy(Stream* stream) {
-    if (stream != nullptr && !failed(use(stream->device))) cudaStreamDestroy(stream->handle);
+    if (stream != nullptr && stream->owned && !failed(use(stream->device))) cudaStreamDestroy(stream->handle);
     delete stream;
 }
 

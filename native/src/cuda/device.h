@@ -11,7 +11,7 @@
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 1;
+constexpr int32_t DEVICE_API_VERSION = 2;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -206,6 +206,9 @@ struct DeviceApi {
     hydra_status (*allocate_pinned)(Device* device, int64_t bytes, void** out);  // host memory, zeroed
     void (*release_pinned)(Device* device, void* memory);
 
+    // Refuses a pointer that is not of this device's memory, at the first or the last of so many bytes.
+    hydra_status (*require_device_memory)(Device* device, const void* pointer, int64_t bytes);
+
     // Between host and device; they return when the bytes have arrived.
     hydra_status (*copy_in)(Device* device, void* target, const void* source, int64_t bytes);
     hydra_status (*copy_out)(Device* device, void* target, const void* source, int64_t bytes);
@@ -229,7 +232,12 @@ struct DeviceApi {
     hydra_status (*kv_write)(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 
     hydra_status (*stream_create)(Device* device, Stream** out);
+    // The caller's cudaStream_t, which stays the caller's. Refuses one of another context or that is being captured.
+    hydra_status (*stream_wrap)(Device* device, void* native, Stream** out);
     void (*stream_destroy)(Stream* stream);
+    void* (*stream_native)(const Stream* stream);  // the cudaStream_t
+    // Refuses a stream that is being captured.
+    hydra_status (*require_not_captured)(Stream* stream);
     hydra_status (*stream_wait)(Stream* stream);  // until all that was enqueued is done
     hydra_status (*enqueue_copy_in)(Stream* stream, void* target, const void* pinned_source, int64_t bytes);
     hydra_status (*enqueue_copy_out)(Stream* stream, void* pinned_target, const void* source, int64_t bytes);

@@ -149,7 +149,14 @@ struct Launch {
 
 }  // namespace
 
-CudaProgram::~CudaProgram() { discard_graph(); }
+CudaProgram::~CudaProgram() {
+    if (runs > 0) {
+        // Where this fails, so has the device, or the caller captures the stream behind the program's end.
+        if (cuda.api.require_not_captured(stream.handle) == HYDRA_OK) cuda.api.stream_wait(stream.handle);
+        give_back(runs);
+    }
+    discard_graph();
+}
 
 void CudaProgram::discard_graph() {
     if (graph != nullptr) cuda.api.graph_destroy(graph);
@@ -166,6 +173,11 @@ void CudaProgram::use(const hydra_rows* rows) {
     add_once(inputs, &sequence.page_memory);
 }
 
+void CudaProgram::use(hydra_rows* rows) {
+    use(static_cast<const hydra_rows*>(rows));
+    rewrites = true;
+}
+
 void CudaProgram::use(const hydra_tree* tree) { add_once(inputs, const_cast<Mirror*>(&tree->memory)); }
 
 void CudaProgram::use(const hydra_top* top) {
@@ -173,6 +185,8 @@ void CudaProgram::use(const hydra_top* top) {
 }
 
 void CudaProgram::add(const Operation& operation) {
+    std::lock_guard<std::mutex> lock(mutex);
+    HYDRA_REQUIRE(runs == 0, "the program is enqueued: await it before it records more");
     WorkspaceNeed need;
     std::visit(
         [&](const auto& o) {
@@ -205,22 +219,21 @@ void CudaProgram::add(const Operation& operation) {
     if (const auto* head = std::get_if<hydra::LmHead>(&operation)) {
         add_once<const hydra_top*>(rewritten, head->top);
     }
-    std::lock_guard<std::mutex> lock(cuda.mutex);
-    cuda.need.include(need);
+    stream.need.include(need);
     discard_graph();
 }
 
-void CudaProgram::enqueue(void* workspace) {
-    const Launch launch{cuda.api, cuda.stream, workspace, marks};
+void CudaProgram::record_on(Stream* target, void* workspace) {
+    const Launch launch{cuda.api, target, workspace, marks};
     const bool timed = times.size() > 2;
     if (timed) launch(hydra::Mark{0});
     for (const Operation& operation : operations) std::visit(launch, operation);
     if (timed) {
         launch(hydra::Mark{static_cast<int32_t>(times.size() - 1)});
-        must(cuda.api, cuda.api.enqueue_copy_out(cuda.stream, marks.host.get(), marks.device.get(), marks.bytes));
+        must(cuda.api, cuda.api.enqueue_copy_out(target, marks.host.get(), marks.device.get(), marks.bytes));
     }
     for (const Mirror* state : outputs) {
-        must(cuda.api, cuda.api.enqueue_copy_out(cuda.stream, state->host.get(), state->device.get(), state->bytes));
+        must(cuda.api, cuda.api.enqueue_copy_out(target, state->host.get(), state->device.get(), state->bytes));
     }
 }
 
@@ -228,34 +241,69 @@ void CudaProgram::capture(void* workspace) {
     discard_graph();
     const auto bytes = static_cast<int64_t>(times.size() * sizeof(int64_t));
     if (times.size() > 2 && marks.bytes != bytes) marks = cuda.mirror(bytes);
-    must(cuda.api, cuda.api.capture_begin(cuda.stream));
+    std::lock_guard<std::mutex> lock(cuda.mutex);
+    Stream* target = cuda.capturing->handle;
+    must(cuda.api, cuda.api.capture_begin(target));
     try {
-        enqueue(workspace);
+        record_on(target, workspace);
     } catch (...) {
         // The stream must leave its capture, whatever has become of it.
         Graph* partial = nullptr;
-        if (cuda.api.capture_end(cuda.stream, &partial) == HYDRA_OK) cuda.api.graph_destroy(partial);
+        if (cuda.api.capture_end(target, &partial) == HYDRA_OK) cuda.api.graph_destroy(partial);
         throw;
     }
-    must(cuda.api, cuda.api.capture_end(cuda.stream, &graph));
+    must(cuda.api, cuda.api.capture_end(target, &graph));
     graph_workspace = workspace;
 }
 
-void CudaProgram::run() {
-    const int64_t begin = now();
-    if (!operations.empty()) {
-        void* workspace = cuda.prepare_workspace();
-        if (graph == nullptr || workspace != graph_workspace) capture(workspace);
-        for (Mirror* state : inputs) {
-            if (!state->changed) continue;
-            must(cuda.api, cuda.api.enqueue_copy_in(cuda.stream, state->device.get(), state->host.get(), state->bytes));
-        }
-        must(cuda.api, cuda.api.graph_launch(graph, cuda.stream));
-        must(cuda.api, cuda.api.stream_wait(cuda.stream));
-        for (Mirror* state : inputs) state->changed = false;
-        for (const hydra_top* top : rewritten) top->behind = true;
+void CudaProgram::claim() {
+    std::lock_guard<std::mutex> lock(cuda.mutex);
+    for (const Mirror* state : inputs) {
+        if (state->enqueued == 0) continue;
+        HYDRA_REQUIRE(state->stream == &stream,
+                      "a program of another stream that uses the same state is enqueued: "
+                      "await it first, or use one stream");
+        HYDRA_REQUIRE(!state->rewritten, "an enqueued program changes the state that this one reads: await it first");
     }
-    place_marks(begin, now());
+    for (Mirror* state : inputs) {
+        ++state->enqueued;
+        state->stream = &stream;
+        state->rewritten = rewrites;
+    }
+    ++runs;
+}
+
+void CudaProgram::give_back(int32_t ended) {
+    std::lock_guard<std::mutex> lock(cuda.mutex);
+    runs -= ended;
+    for (Mirror* state : inputs) {
+        state->enqueued -= ended;
+        state->rewritten = state->rewritten && !rewrites;
+    }
+}
+
+void CudaProgram::launch() {
+    begun = now();
+    if (operations.empty()) return;
+    must(cuda.api, cuda.api.require_not_captured(stream.handle));
+    void* workspace = stream.prepare_workspace();
+    if (graph == nullptr || workspace != graph_workspace) capture(workspace);
+    for (Mirror* state : inputs) {
+        if (!state->changed) continue;
+        must(cuda.api, cuda.api.enqueue_copy_in(stream.handle, state->device.get(), state->host.get(), state->bytes));
+        state->changed = false;
+    }
+    must(cuda.api, cuda.api.graph_launch(graph, stream.handle));
+}
+
+void CudaProgram::await() {
+    if (runs == 0) return;
+    must(cuda.api, cuda.api.require_not_captured(stream.handle));
+    const hydra_status status = cuda.api.stream_wait(stream.handle);
+    give_back(runs);
+    must(cuda.api, status);
+    for (const hydra_top* top : rewritten) top->behind = true;
+    place_marks(begun, now());
 }
 
 // The device's clock is not the host's: its marks are moved so that the last one is the end that the host saw. What the

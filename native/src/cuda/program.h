@@ -9,24 +9,35 @@ namespace hydra::cuda {
 // A run brings the device what the host has changed of the shared state, launches the graph, whose last nodes bring the
 // sequences' state back, and waits once. The host never looks at the device in between.
 struct CudaProgram : hydra_program {
-    explicit CudaProgram(CudaBackend& owner) : hydra_program(&owner), cuda(owner) {}
+    CudaProgram(CudaBackend& owner, CudaStream& its_stream)
+        : hydra_program(&owner, its_stream.mutex), cuda(owner), stream(its_stream) {}
     ~CudaProgram() override;
 
-    void run() override;
+    void await() override;
 
   protected:
     void add(const Operation& operation) override;
+    void claim() override;
+    void drop() override { give_back(1); }
+    void launch() override;
 
   private:
+    // Ends so many runs' claim to the state.
+    void give_back(int32_t runs);
     void use(const hydra_rows* rows);
+    void use(hydra_rows* rows);
     void use(const hydra_tree* tree);
     void use(const hydra_top* top);
     void capture(void* workspace);
-    void enqueue(void* workspace);
+    void record_on(Stream* target, void* workspace);
     void discard_graph();
     void place_marks(int64_t begin, int64_t end);
 
     CudaBackend& cuda;
+    CudaStream& stream;
+    int32_t runs = 0;                         // enqueued and not awaited
+    int64_t begun = 0;                        // the last of them, by the host's clock
+    bool rewrites = false;                    // changes the state that its checks look at
     std::vector<Mirror*> inputs;              // what the operations read and the host may have changed
     std::vector<Mirror*> outputs;             // what comes back with every run: the sequences' state
     std::vector<const hydra_top*> rewritten;  // by LM heads

@@ -13,6 +13,7 @@ struct Device {
 struct Stream {
     Device* device;
     cudaStream_t handle;
+    bool owned;
 };
 
 // Keeps the message for last_error and returns the status.

@@ -1,6 +1,7 @@
 // What the C ABI asks of a backend.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -20,6 +21,10 @@ struct hydra_backend {
 
     // All of these throw hydra::Failure or std::bad_alloc.
     virtual hydra::Memory allocate(int64_t bytes) = 0;  // zeroed, 64-byte aligned
+    // The caller's memory and stream; refused unless they are of the device.
+    virtual hydra::Memory wrap_memory(void* pointer, int64_t bytes) = 0;
+    virtual std::unique_ptr<hydra_stream> wrap_stream(void* native) = 0;
+    virtual std::unique_ptr<hydra_stream> create_stream() = 0;
     virtual void copy_in(void* target, const void* source, int64_t bytes) = 0;
     virtual void copy_out(void* target, const void* source, int64_t bytes) = 0;
     virtual hydra::Mirror mirror(int64_t bytes) = 0;  // zeroed
@@ -27,7 +32,8 @@ struct hydra_backend {
     virtual std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) = 0;
     virtual std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size,
                                                    int32_t pages) = 0;
-    virtual std::unique_ptr<hydra_program> program() = 0;
+    // stream: of this backend, or null for one that all such programs share.
+    virtual std::unique_ptr<hydra_program> program(hydra_stream* stream) = 0;
 
-    std::mutex mutex;  // held while a program runs or memory that programs share grows
+    std::mutex mutex;  // of what programs of all streams share, and of the device where it is measured
 };

@@ -17,6 +17,8 @@ using hydra::guarded;
 
 namespace {
 
+constexpr int WIDEST_ACCESS = 16;  // bytes that a thread of the device reads at once
+
 void check_range(const hydra_buffer* buffer, int64_t offset, const void* memory, int64_t bytes) {
     HYDRA_REQUIRE(buffer != nullptr && memory != nullptr, "buffer or memory is null");
     HYDRA_REQUIRE(offset >= 0 && bytes >= 0 && offset <= buffer->bytes && bytes <= buffer->bytes - offset,
@@ -33,6 +35,18 @@ hydra_status hydra_buffer_create(hydra_backend* backend, int64_t bytes, hydra_bu
         *out = new hydra_buffer{backend, bytes, backend->allocate(bytes)};
     });
 }
+
+hydra_status hydra_buffer_wrap(hydra_backend* backend, void* pointer, int64_t bytes, hydra_buffer** out) {
+    return guarded("hydra_buffer_wrap", [&] {
+        HYDRA_REQUIRE(backend != nullptr && pointer != nullptr && out != nullptr, "an argument is null");
+        HYDRA_REQUIRE(bytes >= 1, "bytes is %lld, must be positive", static_cast<long long>(bytes));
+        HYDRA_REQUIRE(reinterpret_cast<uintptr_t>(pointer) % WIDEST_ACCESS == 0,
+                      "pointer %p is not aligned to %d bytes", pointer, WIDEST_ACCESS);
+        *out = new hydra_buffer{backend, bytes, backend->wrap_memory(pointer, bytes)};
+    });
+}
+
+void* hydra_buffer_pointer(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->data.get(); }
 
 void hydra_buffer_destroy(hydra_buffer* buffer) { delete buffer; }
 

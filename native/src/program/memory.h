@@ -38,7 +38,13 @@ using Memory = std::shared_ptr<uint8_t>;
 struct Mirror {
     Memory host, device;  // the same on the CPU
     int64_t bytes;
-    bool changed;  // by the host, since the device's copy was made
+    bool changed = false;          // by the host, since the device's copy was made
+    int32_t enqueued = 0;          // programs that use it and have not been awaited
+    const void* stream = nullptr;  // theirs
+    bool rewritten = false;        // by one of them
+
+    // Before the host changes it: refused while a program that uses it is enqueued.
+    void change();
 
     template <class T>
     T* at(int64_t offset = 0) const {

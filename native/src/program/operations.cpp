@@ -160,9 +160,9 @@ hydra_status hydra_program_qkv(hydra_program* program, const hydra_rows* rows, c
                       pool->head_size);
         require_layer(layer, pool);
         require_epsilon(epsilon);
+        rows->limit_positions(rope->positions);
         program->record(hydra::Qkv{rows, x, norm, epsilon, query, key, value, query_bias, key_bias, value_bias, rope,
                                    pool, layer, out});
-        rows->limit_positions(rope->positions);
     });
 }
 

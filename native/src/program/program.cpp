@@ -4,6 +4,7 @@
 
 #include "program/backend.h"
 #include "program/error.h"
+#include "program/stream.h"
 
 using hydra::guarded;
 
@@ -22,6 +23,26 @@ void hydra_program::record(const hydra::Operation& operation) {
     }
 }
 
+void hydra_program::enqueue() {
+    claim();
+    try {
+        for (const hydra::Operation& operation : operations) {
+            std::visit(
+                [](const auto& one) {
+                    if constexpr (requires { one.check(); }) one.check();
+                },
+                operation);
+        }
+        for (const hydra::Operation& operation : operations) {
+            if (const auto* plant = std::get_if<hydra::Plant>(&operation)) plant->begin();
+        }
+        launch();
+    } catch (...) {
+        drop();
+        throw;
+    }
+}
+
 hydra_top::hydra_top(hydra_backend* owner, int32_t its_k)
     : backend(owner), k(its_k), memory(owner->mirror(int64_t{HYDRA_MAX_ROWS} * its_k * 8)) {
     ids = memory.at<int32_t>();
@@ -34,10 +55,11 @@ void hydra_top::fetch() const {
     behind = false;
 }
 
-hydra_status hydra_program_create(hydra_backend* backend, hydra_program** out) {
+hydra_status hydra_program_create(hydra_backend* backend, hydra_stream* stream, hydra_program** out) {
     return guarded("hydra_program_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
-        *out = backend->program().release();
+        HYDRA_REQUIRE(stream == nullptr || stream->backend == backend, "the stream belongs to another backend");
+        *out = backend->program(stream).release();
     });
 }
 
@@ -46,18 +68,25 @@ void hydra_program_destroy(hydra_program* program) { delete program; }
 hydra_status hydra_program_run(hydra_program* program) {
     return guarded("hydra_program_run", [&] {
         HYDRA_REQUIRE(program != nullptr, "program is null");
-        std::lock_guard<std::mutex> lock(program->backend->mutex);
-        for (const hydra::Operation& operation : program->operations) {
-            std::visit(
-                [](const auto& one) {
-                    if constexpr (requires { one.check(); }) one.check();
-                },
-                operation);
-        }
-        for (const hydra::Operation& operation : program->operations) {
-            if (const auto* plant = std::get_if<hydra::Plant>(&operation)) plant->begin();
-        }
-        program->run();
+        std::lock_guard<std::mutex> lock(program->mutex);
+        program->enqueue();
+        program->await();
+    });
+}
+
+hydra_status hydra_program_enqueue(hydra_program* program) {
+    return guarded("hydra_program_enqueue", [&] {
+        HYDRA_REQUIRE(program != nullptr, "program is null");
+        std::lock_guard<std::mutex> lock(program->mutex);
+        program->enqueue();
+    });
+}
+
+hydra_status hydra_program_await(hydra_program* program) {
+    return guarded("hydra_program_await", [&] {
+        HYDRA_REQUIRE(program != nullptr, "program is null");
+        std::lock_guard<std::mutex> lock(program->mutex);
+        program->await();
     });
 }
 

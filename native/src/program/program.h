@@ -1,6 +1,7 @@
 // A recorded program, and the result of an LM head.
 #pragma once
 
+#include <mutex>
 #include <vector>
 
 #include "program/memory.h"
@@ -8,18 +9,26 @@
 
 struct hydra_program {
     hydra_backend* backend;
+    std::mutex& mutex;  // held while the program is enqueued or awaited
     std::vector<hydra::Operation> operations;
     std::vector<int64_t> times{0, 0};  // beginning, recorded marks, end
 
     virtual ~hydra_program() = default;
     void record(const hydra::Operation& operation);
-    // Runs all operations and sets the times; the backend's mutex is held.
-    virtual void run() = 0;
+    // Checks the state that the operations will find, and launches them.
+    void enqueue();
+    // Waits until they are done, where launch did not, and sets the times.
+    virtual void await() {}
 
   protected:
-    explicit hydra_program(hydra_backend* owner) : backend(owner) {}
+    hydra_program(hydra_backend* owner, std::mutex& its_mutex) : backend(owner), mutex(its_mutex) {}
     // Takes note of the operation that becomes the last one.
     virtual void add(const hydra::Operation& operation) = 0;
+    // Takes the state for a run, or refuses where another program has it. drop undoes it where the run does not come
+    // to be.
+    virtual void claim() {}
+    virtual void drop() {}
+    virtual void launch() = 0;
 };
 
 struct hydra_top {

@@ -36,7 +36,7 @@ hydra_sequence::hydra_sequence(hydra_backend* owner, int32_t most_pages)
 }
 
 hydra::SequenceState& hydra_sequence::change() {
-    blocks[0]->memory.changed = true;
+    blocks[0]->memory.change();
     return *state;
 }
 
@@ -53,16 +53,16 @@ hydra_rows::hydra_rows(hydra_sequence* owner) : backend(owner->backend), sequenc
         block = owner->blocks.back().get();
         place = 0;
     }
-    block->taken[place] = true;
     state = &block->memory.at<hydra::StateBlock>()->rows[place];
     change() = {};
     state->position_limit = INT32_MAX;
+    block->taken[place] = true;
 }
 
 hydra_rows::~hydra_rows() { block->taken[state - block->memory.at<hydra::StateBlock>()->rows] = false; }
 
 hydra::RowsState& hydra_rows::change() const {
-    block->memory.changed = true;
+    block->memory.change();
     return *state;
 }
 
@@ -137,9 +137,9 @@ hydra_status hydra_sequence_set_pages(hydra_sequence* sequence, const int32_t* p
         HYDRA_REQUIRE(count >= 0 && count <= sequence->max_pages, "count is %d, must be from 0 to %d", count,
                       sequence->max_pages);
         for (int32_t i = 0; i < count; ++i) HYDRA_REQUIRE(pages[i] >= 0, "page %d of the table is %d", i, pages[i]);
-        for (int32_t i = 0; i < count; ++i) sequence->pages[i] = pages[i];
-        sequence->page_memory.changed = true;
+        sequence->page_memory.change();
         sequence->change().page_count = count;
+        for (int32_t i = 0; i < count; ++i) sequence->pages[i] = pages[i];
     });
 }
 
@@ -226,7 +226,7 @@ hydra_status hydra_tree_create(hydra_backend* backend, hydra_tree** out) {
         hydra::Mirror memory = backend->mirror(sizeof(hydra::TreeData));
         auto* data = memory.at<hydra::TreeData>();
         *data = hydra::root_alone();
-        memory.changed = true;
+        memory.change();
         *out = new hydra_tree{backend, std::move(memory), data};
     });
 }
@@ -268,7 +268,7 @@ hydra_status hydra_tree_set(hydra_tree* tree, const int32_t* parents, const int3
             next->row_of[i] = next->level_rows[depth];
             next->level_nodes[depth][next->level_rows[depth]++] = i;
         }
+        tree->memory.change();
         *tree->data = *next;
-        tree->memory.changed = true;
     });
 }

@@ -53,6 +53,22 @@ TEST(Device, CopiesThroughPinnedMemoryInAStream) {
     api().release_pinned(device(), pinned);
 }
 
+TEST(Device, RefusesAStreamThatIsCaptured) {
+    const StreamOwner owner;
+    Stream* wrapped = nullptr;
+    Graph* graph = nullptr;
+    must(api().require_not_captured(owner.stream));
+    must(api().capture_begin(owner.stream));
+    EXPECT_EQ(api().require_not_captured(owner.stream), HYDRA_INVALID_ARGUMENT);
+    EXPECT_EQ(api().stream_wrap(device(), api().stream_native(owner.stream), &wrapped), HYDRA_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(api().last_error()).find("the stream is being captured"), std::string::npos);
+    must(api().capture_end(owner.stream, &graph));
+    api().graph_destroy(graph);
+    must(api().stream_wrap(device(), api().stream_native(owner.stream), &wrapped));
+    api().stream_destroy(wrapped);
+    must(api().stream_wait(owner.stream));
+}
+
 TEST(Device, RunsAGraphAsOftenAsItIsLaunched) {
     Random random(1);
     const Matrix weight(HYDRA_BF16, 40, 64, random);

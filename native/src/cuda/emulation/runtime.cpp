@@ -1,10 +1,12 @@
 // The runtime of the emulation: memory, streams that run at once, graphs as lists of what was enqueued.
 #include <sys/mman.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "cuda/emulation/cuda.h"
@@ -19,10 +21,18 @@ constexpr size_t PAGE = 4096, TOTAL_BYTES = size_t{8} << 30;
 
 std::mutex running;  // one kernel or copy at a time
 std::mutex regions_mutex;
-std::map<void*, std::pair<void*, size_t>> regions;  // by address given out: what was mapped
+struct Region {
+    void* base;
+    size_t mapped;
+    cudaMemoryType type;
+};
+std::map<const void*, Region> regions;  // by address given out
+
+std::mutex streams_mutex;
+std::set<cudaStream_t> streams;  // that live
 
 // Sticks, as on a device: what follows a broken kernel is not to be believed.
-cudaError_t broken = cudaSuccess;
+std::atomic<cudaError_t> broken = cudaSuccess;
 
 }  // namespace
 
@@ -52,7 +62,7 @@ void* guarded_memory(size_t bytes, size_t alignment) {
     void* memory = end - space;
     std::memset(memory, 0xff, space);
     std::lock_guard<std::mutex> lock(regions_mutex);
-    regions[memory] = {base, mapped};
+    regions[memory] = {base, mapped, cudaMemoryTypeUnregistered};
     return memory;
 }
 
@@ -60,7 +70,7 @@ void release_guarded(void* memory) {
     if (memory == nullptr) return;
     std::lock_guard<std::mutex> lock(regions_mutex);
     const auto region = regions.find(memory);
-    munmap(region->second.first, region->second.second);
+    munmap(region->second.base, region->second.mapped);
     regions.erase(region);
 }
 
@@ -72,14 +82,14 @@ static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
         return cudaSuccess;
     }
     std::lock_guard<std::mutex> lock(running);
-    return broken != cudaSuccess ? broken : operation();
+    return broken != cudaSuccess ? broken.load() : operation();
 }
 
 cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block,
                                              size_t shared_bytes, std::function<void()> thread) {
     return enqueue(stream, [=] {
         if (!run_kernel(name, grid, block, shared_bytes, thread)) broken = cudaErrorLaunchFailure;
-        return broken;
+        return broken.load();
     });
 }
 
@@ -91,6 +101,8 @@ const char* cudaGetErrorString(cudaError_t error) {
             return hydra::emulation::failure();
         case cudaErrorStreamCaptureInvalidated:
             return "the stream is not captured, or is captured and cannot be waited for";
+        case cudaErrorInvalidResourceHandle:
+            return "invalid resource handle";
         default:
             return "invalid value";
     }
@@ -121,18 +133,34 @@ cudaError_t cudaDriverGetVersion(int* version) {
 
 cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
 
-cudaError_t cudaMalloc(void** out, size_t bytes) {
+static cudaError_t allocate(void** out, size_t bytes, cudaMemoryType type) {
     *out = bytes <= TOTAL_BYTES ? hydra::emulation::guarded_memory(bytes, 256) : nullptr;
-    return *out == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+    if (*out == nullptr) return cudaErrorMemoryAllocation;
+    std::lock_guard<std::mutex> lock(regions_mutex);
+    regions[*out].type = type;
+    return cudaSuccess;
 }
+
+cudaError_t cudaMalloc(void** out, size_t bytes) { return allocate(out, bytes, cudaMemoryTypeDevice); }
 
 cudaError_t cudaFree(void* memory) {
     hydra::emulation::release_guarded(memory);
     return cudaSuccess;
 }
 
-cudaError_t cudaHostAlloc(void** out, size_t bytes, unsigned) { return cudaMalloc(out, bytes); }
+cudaError_t cudaHostAlloc(void** out, size_t bytes, unsigned) { return allocate(out, bytes, cudaMemoryTypeHost); }
 cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* out, const void* pointer) {
+    *out = {cudaMemoryTypeUnregistered, 0};
+    std::lock_guard<std::mutex> lock(regions_mutex);
+    auto region = regions.upper_bound(pointer);
+    if (region == regions.begin()) return cudaSuccess;
+    --region;
+    const auto* end = static_cast<const unsigned char*>(region->second.base) + region->second.mapped - PAGE;
+    if (pointer < end) out->type = region->second.type;
+    return cudaSuccess;
+}
 
 cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
     std::lock_guard<std::mutex> lock(running);
@@ -155,16 +183,31 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cuda
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* out, unsigned) {
     *out = new CUstream_st;
+    std::lock_guard<std::mutex> lock(streams_mutex);
+    streams.insert(*out);
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    std::lock_guard<std::mutex> lock(streams_mutex);
+    streams.erase(stream);
     delete stream;
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    return stream != nullptr && stream->capturing ? cudaErrorStreamCaptureInvalidated : broken;
+    return stream != nullptr && stream->capturing ? cudaErrorStreamCaptureInvalidated : broken.load();
+}
+
+static bool lives(cudaStream_t stream) {
+    std::lock_guard<std::mutex> lock(streams_mutex);
+    return streams.count(stream) > 0;
+}
+
+// A device does not look whether the stream lives.
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* out) {
+    *out = lives(stream) && stream->capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    return cudaSuccess;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
@@ -210,7 +253,8 @@ cudaError_t cudaEventCreate(cudaEvent_t* out) {
     return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    if (!lives(stream)) return cudaErrorInvalidResourceHandle;
     event->time = Clock::now();
     return cudaSuccess;
 }
