@@ -11,6 +11,7 @@ import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Sequence;
+import io.hydra4j.runtime.Stream;
 import io.hydra4j.runtime.Top;
 import io.hydra4j.runtime.TreeState;
 import java.util.Arrays;
@@ -24,7 +25,7 @@ import java.util.Arrays;
  * is equal to plain decoding's to the bit, whatever the tree: a row's result depends on nothing that is computed beside it.
  *
  * <p>Programs are recorded when a session is made; a step is one call of the native side. A session is not thread-safe:
- * use it from one thread at a time. Sessions of one model may run in several threads.
+ * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
  */
 public final class Session implements AutoCloseable {
     private final LlamaModel model;
@@ -32,6 +33,7 @@ public final class Session implements AutoCloseable {
     private final int maxPositions;
     private final int candidates;
     private final Resources owned = new Resources();
+    private final Stream stream;
     private final Sequence sequence;
     private final Rows rows;
     private final TreeState treeState;
@@ -83,6 +85,7 @@ public final class Session implements AutoCloseable {
         maxPositions = options.maxPositions() == 0 ? context : options.maxPositions();
         candidates = options.candidates();
         try {
+            stream = owned.own(Stream.create(model.backend()));
             sequence = owned.own(Sequence.create(model.backend(), model.pagesPerSession()));
             rows = owned.own(Rows.create(sequence));
             treeState = owned.own(TreeState.create(model.backend()));
@@ -98,7 +101,7 @@ public final class Session implements AutoCloseable {
             plainStep = recordStep(buffers, best, false, false);
             appendStep = drafter == null ? plainStep : recordStep(buffers, best, false, true);
             draftStep = drafter == null ? plainStep : recordStep(buffers, best, true, false);
-            absorb = drafter == null || !drafter.keepsState() ? null : owned.own(Program.create(model.backend()));
+            absorb = drafter == null || !drafter.keepsState() ? null : owned.own(Program.create(stream));
             if (absorb != null) {
                 drafter.recordAbsorb(absorb);
             }
@@ -110,7 +113,7 @@ public final class Session implements AutoCloseable {
     }
 
     private Program recordChunk(LlamaBuffers buffers, Top best, boolean last) {
-        Program program = owned.own(Program.create(model.backend()));
+        Program program = owned.own(Program.create(stream));
         model.recordForward(program, rows, buffers);
         if (last || logits != null) {
             model.recordLmHead(program, rows, logits == null, buffers, best, logits);
@@ -129,7 +132,7 @@ public final class Session implements AutoCloseable {
     }
 
     private Program recordStep(LlamaBuffers buffers, Top best, boolean draft, boolean append) {
-        Program program = owned.own(Program.create(model.backend()));
+        Program program = owned.own(Program.create(stream));
         program.plant(treeState, rows);
         if (draft) {
             drafter.recordAbsorb(program);

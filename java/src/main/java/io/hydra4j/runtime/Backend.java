@@ -5,8 +5,8 @@ import io.hydra4j.runtime.bindings.hydra_backend;
 import java.util.List;
 
 /**
- * The device that runs programs. Thread-safe; programs of one backend run one at a time. What is made from a backend can be
- * used with things of the same backend only.
+ * The device that runs programs. Thread-safe; programs of one backend run one at a time, on CUDA those of one {@link Stream}.
+ * What is made from a backend can be used with things of the same backend only.
  */
 public final class Backend implements AutoCloseable {
     /** Largest thread team. */

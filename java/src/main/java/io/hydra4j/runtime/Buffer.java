@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Memory of a backend, 64-byte aligned, without a type of its own. It must not be read or written while a program that uses
- * it runs.
+ * Memory of a backend, 64-byte aligned unless it is the caller's, without a type of its own. It must not be read or written
+ * while a program that uses it runs, nor between its being enqueued and awaited: reading and writing wait for no stream.
  */
 public final class Buffer implements AutoCloseable {
     private final Handle<hydra_buffer> handle;
@@ -39,6 +39,28 @@ public final class Buffer implements AutoCloseable {
                 bytes);
     }
 
+    /**
+     * Wraps device memory of the caller's own, on CUDA alone. It stays the caller's, and must live until this buffer and all
+     * programs that recorded it are closed. Where an operation's operands must not be the same buffer, they must not share
+     * memory either.
+     *
+     * @param address of memory of the backend's device, aligned to 16 bytes
+     * @param bytes its size, at least 1
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if its first or last byte is memory of the host, of another
+     *     device, managed, or unknown to CUDA, if it is not aligned, and on the CPU
+     */
+    public static Buffer wrap(Backend backend, long address, long bytes) {
+        return new Buffer(
+                Handle.create(
+                        "wrapped buffer of " + bytes + " bytes",
+                        new hydra_buffer(),
+                        out -> Native.hydra_buffer_wrap(
+                                backend.handle().pointer(), new Memory(address, bytes), bytes, out),
+                        Native::hydra_buffer_destroy,
+                        List.of(backend.handle())),
+                bytes);
+    }
+
     /** Creates a buffer {@code float[count]} of zeros; errors as those of {@link #create}. */
     public static Buffer floats(Backend backend, long count) {
         return create(backend, Math.multiplyExact(count, (long) Float.BYTES));
@@ -47,6 +69,11 @@ public final class Buffer implements AutoCloseable {
     /** Creates a buffer {@code int32[count]} of zeros; errors as those of {@link #create}. */
     public static Buffer ints(Backend backend, long count) {
         return create(backend, Math.multiplyExact(count, (long) Integer.BYTES));
+    }
+
+    /** @return the address on the backend's device, for kernels of the caller's own; on the CPU one of the host */
+    public long address() {
+        return handle.get(buffer -> Native.hydra_buffer_pointer(buffer).address());
     }
 
     /** @return the size in bytes */

@@ -3,6 +3,7 @@ package io.hydra4j.runtime;
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_buffer;
 import io.hydra4j.runtime.bindings.hydra_program;
+import io.hydra4j.runtime.bindings.hydra_stream;
 import java.nio.LongBuffer;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -33,22 +34,35 @@ public final class Program implements AutoCloseable {
     }
 
     /**
-     * Creates an empty program.
+     * Creates an empty program on a stream that the backend has for such programs.
      *
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
     public static Program create(Backend backend) {
+        return create(backend, null, List.of(backend.handle()));
+    }
+
+    /**
+     * Creates an empty program on a stream.
+     *
+     * @throws OutOfNativeMemoryException if the system refuses the memory
+     */
+    public static Program create(Stream stream) {
+        return create(stream.backend(), stream.handle().pointer(), List.of(stream.handle()));
+    }
+
+    private static Program create(Backend backend, hydra_stream stream, List<Handle<?>> parents) {
         Set<Handle<?>> operands = Collections.newSetFromMap(new IdentityHashMap<>());
         return new Program(
                 Handle.create(
                         "program",
                         new hydra_program(),
-                        out -> Native.hydra_program_create(backend.handle().pointer(), out),
+                        out -> Native.hydra_program_create(backend.handle().pointer(), stream, out),
                         program -> {
                             Native.hydra_program_destroy(program);
                             operands.forEach(Handle::release);
                         },
-                        List.of(backend.handle())),
+                        parents),
                 operands);
     }
 
@@ -62,12 +76,45 @@ public final class Program implements AutoCloseable {
         handle.check(Native::hydra_program_run);
     }
 
+    /**
+     * As {@link #run}, without waiting: the operations run behind what was enqueued to the stream before, by whomever, and
+     * before what is enqueued later. (Where the program was not run since it was recorded, it is prepared first, which may
+     * wait for the device.) On the CPU the operations have run when this returns. Until {@link #await} has returned
+     *
+     * <ul>
+     *   <li>what is enqueued to the stream behind the program finds its results in buffers;
+     *   <li>results of sequences, rows and tops, and times, are not to be read: they may be old, new, or half of each;
+     *   <li>the program's sequences, their rows, and its trees cannot be set, and it records nothing more;
+     *   <li>programs of other streams cannot use these, and if the program changes them (by plant, draft, accept or advance),
+     *       none can. A program that does not may be enqueued again and again, and others behind it.
+     * </ul>
+     *
+     * @throws NativeException as {@link #run}, with status {@code INVALID_ARGUMENT} too while the caller captures the stream,
+     *     and if an enqueued program has what this one needs
+     */
+    public void enqueue() {
+        handle.check(Native::hydra_program_enqueue);
+    }
+
+    /**
+     * Waits until all that was enqueued to the program's stream is done; then the program's results can be read. Does nothing
+     * where the program is not enqueued.
+     *
+     * @throws NativeException with status {@code INVALID_ARGUMENT} while the caller captures the stream
+     */
+    public void await() {
+        handle.check(Native::hydra_program_await);
+    }
+
     /** Records a mark: the time at which a run arrives here. */
     public void mark() {
         record(Native::hydra_program_mark);
     }
 
-    /** @return the number of marks; mark 0 is the beginning and the last one the end of the run, both always there */
+    /**
+     * @return the number of marks; mark 0 is the beginning and the last one the end of the run, both always there: of a
+     *     program that was enqueued, when it was, and when waiting for it ended
+     */
     public int marks() {
         return handle.get(Native::hydra_program_marks);
     }
@@ -387,7 +434,7 @@ public final class Program implements AutoCloseable {
                 optional(pending)));
     }
 
-    /** Closes the program and lets go of what it recorded. */
+    /** Closes the program and lets go of what it recorded; waits for it where it was enqueued and not awaited. */
     @Override
     public void close() {
         handle.close();
