@@ -175,7 +175,7 @@ void CudaProgram::use(const hydra_rows* rows) {
 
 void CudaProgram::use(hydra_rows* rows) {
     use(static_cast<const hydra_rows*>(rows));
-    rewrites = true;
+    changes_state = true;
 }
 
 void CudaProgram::use(const hydra_tree* tree) { add_once(inputs, const_cast<Mirror*>(&tree->memory)); }
@@ -263,12 +263,12 @@ void CudaProgram::claim() {
         HYDRA_REQUIRE(state->stream == &stream,
                       "a program of another stream that uses the same state is enqueued: "
                       "await it first, or use one stream");
-        HYDRA_REQUIRE(!state->rewritten, "an enqueued program changes the state that this one reads: await it first");
+        HYDRA_REQUIRE(!state->changing, "an enqueued program changes the state that this one reads: await it first");
     }
     for (Mirror* state : inputs) {
         ++state->enqueued;
         state->stream = &stream;
-        state->rewritten = rewrites;
+        state->changing = changes_state;
     }
     ++runs;
 }
@@ -278,7 +278,7 @@ void CudaProgram::give_back(int32_t ended) {
     runs -= ended;
     for (Mirror* state : inputs) {
         state->enqueued -= ended;
-        state->rewritten = state->rewritten && !rewrites;
+        state->changing = state->changing && !changes_state;
     }
 }
 

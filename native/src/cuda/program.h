@@ -37,7 +37,7 @@ struct CudaProgram : hydra_program {
     CudaStream& stream;
     int32_t runs = 0;                         // enqueued and not awaited
     int64_t begun = 0;                        // the last of them, by the host's clock
-    bool rewrites = false;                    // changes the state that its checks look at
+    bool changes_state = false;               // of sequences and rows, which checks look at
     std::vector<Mirror*> inputs;              // what the operations read and the host may have changed
     std::vector<Mirror*> outputs;             // what comes back with every run: the sequences' state
     std::vector<const hydra_top*> rewritten;  // by LM heads

@@ -41,7 +41,7 @@ struct Mirror {
     bool changed = false;          // by the host, since the device's copy was made
     int32_t enqueued = 0;          // programs that use it and have not been awaited
     const void* stream = nullptr;  // theirs
-    bool rewritten = false;        // by one of them
+    bool changing = false;         // one of them changes it
 
     // Before the host changes it: refused while a program that uses it is enqueued.
     void change();
