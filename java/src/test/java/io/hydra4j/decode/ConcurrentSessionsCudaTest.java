@@ -1,0 +1,73 @@
+package io.hydra4j.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.hydra4j.golden.Original;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Resources;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+
+/** Sessions of one model that decode in several threads, each on a stream of its own. */
+class ConcurrentSessionsCudaTest {
+    private static final int SESSIONS = 3;
+    private static final int TOKENS = 3;
+    private static final String LIBRARY = "hydra4j.cuda.library";
+
+    private final Resources owned = new Resources();
+
+    private DraftHeads open() {
+        String library = System.getProperty("hydra4j.test.cuda", "");
+        assumeTrue(!library.isEmpty(), "no CUDA library: set -Dhydra4j.test.cuda=FILE");
+        System.setProperty(LIBRARY, library);
+        try {
+            Backend backend = owned.own(Backend.openCuda(0));
+            ModelFiles files = ModelFiles.open(Original.base());
+            LlamaModel base = owned.own(LlamaModel.load(backend, files, null, fraction -> {}));
+            var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), files.config());
+            return owned.own(DraftHeads.load(base, heads, null, 0, fraction -> {}));
+        } finally {
+            System.clearProperty(LIBRARY);
+        }
+    }
+
+    private static int[] decode(DraftHeads heads, Tree tree, int first) {
+        try (Session session = new Session(heads.base(), heads, SessionOptions.of(tree))) {
+            session.prefill(256, first, first + 1, first + 2);
+            int prompt = session.length();
+            while (session.length() < prompt + TOKENS) {
+                session.step();
+            }
+            return Arrays.copyOfRange(session.tokens(), prompt, prompt + TOKENS);
+        }
+    }
+
+    @Test
+    void eachEmitsWhatItEmitsAlone() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(SESSIONS);
+        try (owned) {
+            DraftHeads heads = open();
+            List<Future<int[]>> together = new ArrayList<>();
+            for (int i = 0; i < SESSIONS; i++) {
+                int first = 'a' + i;
+                together.add(threads.submit(() -> decode(heads, Tree.chain(3), first)));
+            }
+            for (int i = 0; i < SESSIONS; i++) {
+                int[] tokens = together.get(i).get();
+                assertArrayEquals(decode(heads, Tree.chain(0), 'a' + i), tokens);
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+}
