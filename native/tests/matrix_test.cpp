@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "types.h"
 
 namespace hydra::test {
@@ -107,6 +109,86 @@ TEST(Matrix, GathersRowsBitByBit) {
     }
 }
 
+// SplitMix64's output number `index` + 1 behind a seed that went through it once, as whole numbers from -2^23 on.
+int64_t random_place(uint64_t seed, uint64_t index) {
+    const auto scramble = [](uint64_t x) {
+        x ^= x >> 30, x *= 0xbf58476d1ce4e5b9, x ^= x >> 27, x *= 0x94d049bb133111eb;
+        return x ^ x >> 31;
+    };
+    return static_cast<int64_t>(scramble(scramble(seed) + index * 0x9e3779b97f4a7c15) >> 40) - (1 << 23);
+}
+
+// What hydra_matrix_fill promises for a row.
+Floats random_row(hydra_type type, int64_t seed, float scale, int64_t row, int64_t columns) {
+    const auto rounded = [](float x) { return half_to_float(float_to_half(x)); };
+    Floats values;
+    for (int64_t c = 0; c < columns; ++c) {
+        const int64_t place = random_place(static_cast<uint64_t>(seed), static_cast<uint64_t>((row << 24) + c));
+        const auto quant = [&](int64_t count) { return static_cast<float>((place + (1 << 23)) * count / (1 << 24)); };
+        switch (type) {
+            case HYDRA_Q8_0:
+                values.push_back(rounded(scale / 127) * (quant(255) - 127));
+                break;
+            case HYDRA_Q4_0:
+                values.push_back(rounded(scale / 7) * (quant(15) - 7));
+                break;
+            case HYDRA_Q4_1:
+                values.push_back(rounded(scale / 7.5f) * quant(16) + rounded(-scale));
+                break;
+            default:
+                values.push_back(scale * (static_cast<float>(place) / (1 << 23)));
+        }
+    }
+    if (type != HYDRA_F16 && type != HYDRA_BF16) return values;
+    return floats_of(converted(type, converted(HYDRA_F32, bytes_of(values), type, columns), HYDRA_F32, columns));
+}
+
+TEST(Matrix, IsFilledByPlaceAlone) {
+    const Backend backend = open_backend(3);
+    for (hydra_type type : KERNEL_TYPES) {
+        for (const auto& [rows, columns] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {50, 33}, {17, 160}}) {
+            for (int64_t seed : {int64_t{0}, int64_t{-7}, INT64_MAX}) {
+                SCOPED_TRACE(testing::Message()
+                             << facts_of(type).name << " [" << rows << "][" << columns << "], seed " << seed);
+                const Matrix matrix = create(backend, type, rows, columns);
+                must(hydra_matrix_fill(matrix, 99, 3));
+                must(hydra_matrix_fill(matrix, seed, 0.06f));
+                const Floats values = values_of(matrix);
+                for (int64_t r = 0; r < rows; ++r) {
+                    EXPECT_TRUE(same_bits(row_of(values, r, columns), random_row(type, seed, 0.06f, r, columns))) << r;
+                }
+            }
+        }
+    }
+}
+
+TEST(Matrix, IsFilledEvenlyBetweenTheBounds) {
+    const Backend backend = open_backend();
+    const int64_t rows = 64, columns = 256, count = rows * columns;
+    const auto correlation = [&](const Floats& a, const Floats& b, int64_t shift) {
+        double sum = 0;
+        for (int64_t i = 0; i + shift < count; ++i) sum += static_cast<double>(a[i]) * b[i + shift];
+        return sum / count * 3;
+    };
+    for (hydra_type type : KERNEL_TYPES) {
+        SCOPED_TRACE(facts_of(type).name);
+        const Matrix matrix = create(backend, type, rows, columns), other = create(backend, type, rows, columns);
+        must(hydra_matrix_fill(matrix, 5, 1));
+        must(hydra_matrix_fill(other, 6, 1));
+        const Floats values = values_of(matrix), others = values_of(other);
+        const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+        EXPECT_LE(*std::max_element(values.begin(), values.end()), 1.001f);
+        EXPECT_GE(*std::min_element(values.begin(), values.end()), -1.001f);
+        EXPECT_NEAR(mean, 0, 0.02);
+        // Whole numbers vary a little more than all between them.
+        const double variance = type == HYDRA_Q4_0 ? 8 / 7.0 : type == HYDRA_Q4_1 ? 17 / 15.0 : 1;
+        EXPECT_NEAR(correlation(values, values, 0), variance, 0.03);
+        for (int64_t shift : {int64_t{1}, int64_t{16}, columns})
+            EXPECT_NEAR(correlation(values, values, shift), 0, 0.04);
+        EXPECT_NEAR(correlation(values, others, 0), 0, 0.04);
+    }
+}
+
 TEST(Matrix, LivesOnWhenItsNeighboursAreDestroyed) {
     const Backend backend = open_backend();
     Random random(6);
@@ -153,6 +235,11 @@ TEST(Matrix, RefusesWhatDoesNotFit) {
     expect_refused(hydra_matrix_read(matrix, 20, values.data()), "row is 20");
     expect_refused(hydra_matrix_read(matrix, -1, values.data()), "row is -1");
     expect_refused(hydra_matrix_read(nullptr, 0, values.data()), "null");
+
+    expect_refused(hydra_matrix_fill(nullptr, 1, 1), "null");
+    expect_refused(hydra_matrix_fill(matrix, 1, -0.5f), "scale is -0.5");
+    expect_refused(hydra_matrix_fill(matrix, 1, NAN), "scale is nan");
+    expect_refused(hydra_matrix_fill(matrix, 1, 32769), "scale is 32769");
 
     const int32_t ids[] = {0, -1};
     expect_refused(hydra_matrix_gather(matrix, ids, 2, &out), "ids[1] is -1");

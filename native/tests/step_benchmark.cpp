@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -66,7 +65,6 @@ struct Bench {
     Bench(hydra_backend* opened, const Model& its_model, const Type& its_type, int its_context, int its_repeats)
         : backend(opened), model(its_model), type(its_type), context(its_context), repeats(its_repeats) {
         const int pages = (context + 8 * HYDRA_MAX_ROWS) / HYDRA_PAGE_POSITIONS + 1;
-        make_source();
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         for (int l = 0; l < model.layers + 1; ++l) {  // the last one is the prefix layer
             layers.push_back({matrix(queries, model.hidden), matrix(keys, model.hidden), matrix(keys, model.hidden),
@@ -151,26 +149,10 @@ struct Bench {
         return (layer_bytes() + kv_bytes()) * model.layers + bytes(model.vocabulary, model.hidden);
     }
 
-    // Random rows for the largest matrix, which all matrices take theirs from.
-    void make_source() {
-        const int64_t columns = std::max<int64_t>(model.inner, (HEADS + 1) * model.hidden);
-        const int64_t values = (columns + 31) / 32 * 32 * 1024;
-        std::mt19937 random(1);
-        std::normal_distribution<float> normal(0, 0.02f);
-        std::vector<float> floats(static_cast<size_t>(values));
-        for (float& value : floats) value = normal(random);
-        source.resize(static_cast<size_t>(values / type.values * type.bytes));
-        must(hydra_convert(HYDRA_F32, floats.data(), values * 4, type.type, source.data(),
-                           static_cast<int64_t>(source.size()), values));
-    }
-
+    // Weights that keep the size of what they multiply.
     hydra_matrix* matrix(int64_t its_rows, int64_t columns) {
         auto* out = made<hydra_matrix>(hydra_matrix_create, backend, type.type, its_rows, columns);
-        for (int64_t r = 0; r < its_rows; r += 1024) {
-            const int64_t count = std::min<int64_t>(1024, its_rows - r);
-            must(hydra_matrix_write(out, r, count, nullptr, type.type, source.data(),
-                                    static_cast<int64_t>(bytes(count, columns))));
-        }
+        must(hydra_matrix_fill(out, ++matrices, std::sqrt(3.0f / static_cast<float>(columns))));
         return out;
     }
 
@@ -344,7 +326,7 @@ struct Bench {
     const Model& model;
     const Type& type;
     int context, repeats;
-    std::vector<uint8_t> source;
+    int64_t matrices = 0;
     std::vector<Layer> layers;
     std::vector<std::pair<hydra_matrix*, hydra_matrix*>> first_blocks;  // linear and skip
     hydra_matrix *lm_head, *embedding;

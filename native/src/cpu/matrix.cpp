@@ -5,8 +5,10 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/backend.h"
 #include "cpu/weight_memory.h"
 #include "program/convert.h"
+#include "program/random.h"
 
 namespace hydra {
 
@@ -124,6 +126,25 @@ void CpuMatrix::write(int64_t first_row, int64_t count, const int32_t* target_ro
         if (odd) row = static_cast<const uint8_t*>(std::memcpy(padded.data(), source, static_cast<size_t>(row_bytes)));
         pack_row(packed, target_rows == nullptr ? first_row + i : target_rows[i], present, row);
     }
+}
+
+void CpuMatrix::fill(const RandomWeights& weights) {
+    Team& team = static_cast<CpuBackend*>(backend)->team;
+    const int64_t block_bytes = bytes_of(type, 1, BLOCK_COLUMNS), row_bytes = packed_row_bytes(packed);
+    std::vector<uint8_t> rows_of_threads(static_cast<size_t>(row_bytes * team.threads()));
+    auto fill_tiles = [&](int thread) {
+        uint8_t* bytes = rows_of_threads.data() + thread * row_bytes;
+        for (int64_t tile = thread; tile < packed.tiles; tile += team.threads()) {
+            for (int64_t row = tile * TILE_ROWS; row < std::min(rows, (tile + 1) * TILE_ROWS); ++row) {
+                for (int64_t b = 0; b < packed.padded_columns / BLOCK_COLUMNS; ++b) {
+                    random_block(weights, type, columns, row, b, bytes + b * block_bytes);
+                }
+                pack_row(packed, row, packed.padded_columns, bytes);
+            }
+        }
+    };
+    std::lock_guard<std::mutex> lock(backend->mutex);
+    team.run([](void* task, int thread) { (*static_cast<decltype(fill_tiles)*>(task))(thread); }, &fill_tiles);
 }
 
 void CpuMatrix::read(int64_t row, float* values) const { read_row(packed, row, values); }

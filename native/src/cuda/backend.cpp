@@ -158,6 +158,10 @@ void CudaMatrix::write(int64_t first_row, int64_t count, const int32_t* target_r
     if (count > 0) must(cuda.api, cuda.api.matrix_write(cuda.device, &view, first_row, count, target_rows, source));
 }
 
+void CudaMatrix::fill(const RandomWeights& weights) {
+    must(cuda.api, cuda.api.matrix_fill(cuda.device, &view, &weights));
+}
+
 void CudaMatrix::read(int64_t row, float* values) const {
     must(cuda.api, cuda.api.matrix_read(cuda.device, &view, row, values));
 }

@@ -81,6 +81,7 @@ struct CudaMatrix : hydra_matrix {
 
     int64_t bytes() const override { return total_bytes; }
     void write(int64_t first_row, int64_t count, const int32_t* target_rows, const uint8_t* source) override;
+    void fill(const RandomWeights& weights) override;
     void read(int64_t row, float* values) const override;
     void gather(const hydra_matrix& source, const int32_t* ids) override;
 

@@ -282,6 +282,7 @@ constexpr DeviceApi API = {
     .copy_out = copy_out,
     .matrix_bytes = matrix_bytes,
     .matrix_write = matrix_write,
+    .matrix_fill = matrix_fill,
     .matrix_read = matrix_read,
     .matrix_gather = matrix_gather,
     .kv_page_bytes = kv_page_bytes,

@@ -9,6 +9,10 @@
 #include "hydra4j/matrix.h"
 #include "program/state.h"
 
+namespace hydra {
+struct RandomWeights;
+}
+
 namespace hydra::cuda {
 
 constexpr int32_t DEVICE_API_VERSION = 2;
@@ -219,6 +223,7 @@ struct DeviceApi {
     int64_t (*matrix_bytes)(hydra_type type, int64_t rows, int64_t columns);
     hydra_status (*matrix_write)(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,
                                  const int32_t* target_rows, const void* source);
+    hydra_status (*matrix_fill)(Device* device, const MatrixView* matrix, const RandomWeights* weights);
     // values (host) receives the columns of one row as float32.
     hydra_status (*matrix_read)(Device* device, const MatrixView* matrix, int64_t row, float* values);
     // target's row i becomes source's row ids[i] (host), bit by bit.

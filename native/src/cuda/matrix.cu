@@ -1,8 +1,10 @@
-// Weight matrices: bytes, writing rows as a file has them, reading one, gathering some. Not on any path that is timed.
+// Weight matrices: bytes, writing rows as a file has them or at random, reading one, gathering some. Not on any path
+// that is timed.
 #include <algorithm>
 
 #include "cuda/runtime.cuh"
 #include "cuda/weights.cuh"
+#include "program/random.h"
 
 namespace hydra::cuda {
 
@@ -11,21 +13,27 @@ namespace {
 constexpr int THREADS = 256;
 constexpr int64_t STAGED_BYTES = int64_t{64} << 20;  // of source rows at a time
 
-// Bytes of a row in a file's layout, whole blocks.
-int64_t source_row_bytes(hydra_type type, int64_t columns) {
+// Bytes of BLOCK_COLUMNS columns in a file's layout.
+__host__ __device__ int64_t source_block_bytes(hydra_type type) {
     switch (type) {
         case HYDRA_F32:
-            return columns * 4;
+            return BLOCK_COLUMNS * 4;
         case HYDRA_F16:
         case HYDRA_BF16:
-            return columns * 2;
+            return BLOCK_COLUMNS * 2;
         case HYDRA_Q8_0:
-            return blocks_of(columns) * 34;
+            return 34;
         case HYDRA_Q4_0:
-            return blocks_of(columns) * 18;
+            return 18;
         default:
-            return blocks_of(columns) * 20;
+            return 20;
     }
+}
+
+// Bytes of a row: whole blocks of a block type, no more than its columns of the others.
+int64_t source_row_bytes(hydra_type type, int64_t columns) {
+    const bool plain = scale_bytes(type) == 0;
+    return plain ? columns * source_block_bytes(type) / BLOCK_COLUMNS : blocks_of(columns) * source_block_bytes(type);
 }
 
 __device__ uint16_t half_at(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
@@ -41,25 +49,24 @@ __device__ uint32_t pack_quants(const uint8_t* quants, int thread) {
     return word;
 }
 
-// Takes over one block of a row; `source` is the row in the file's layout.
+// Takes over one block of a row; `source` is that block in a file's layout, of a float type without what lies behind
+// the columns.
 __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block, const uint8_t* source) {
     const RowBlock target = row_block(matrix, row, block);
     const hydra_type type = matrix.type;
     if (type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16) {
         const int size = type == HYDRA_F32 ? 4 : 2, per_piece = 16 / size;
         for (int place = 0; place < BLOCK_COLUMNS; ++place) {
-            const int64_t column = block * BLOCK_COLUMNS + place;
-            if (column >= matrix.columns) return;
+            if (block * BLOCK_COLUMNS + place >= matrix.columns) return;
             const int slot = slot_of(place);
             const int lane = target.group * 4 + thread_of(place);
             uint8_t* value = target.block + piece_offset(type, lane, target.half, slot / per_piece % pieces_of(type)) +
                              slot % per_piece * size;
-            for (int i = 0; i < size; ++i) value[i] = source[column * size + i];
+            for (int i = 0; i < size; ++i) value[i] = source[place * size + i];
         }
         return;
     }
     const int halves = type == HYDRA_Q4_1 ? 2 : 1;
-    source += block * (type == HYDRA_Q8_0 ? 34 : halves * 2 + 16);
     target.scale[0] = half_at(source);
     if (type == HYDRA_Q4_1) target.scale[2] = half_at(source + 2);
     source += halves * 2;
@@ -82,7 +89,17 @@ __global__ void __launch_bounds__(THREADS, 1)
                         int64_t row_bytes) {
     const int64_t i = blockIdx.x, row = target_rows != nullptr ? target_rows[i] : first_row + i;
     for (int64_t block = threadIdx.x; block < blocks_of(matrix.columns); block += THREADS) {
-        write_block(matrix, row, block, source + i * row_bytes);
+        write_block(matrix, row, block, source + i * row_bytes + block * source_block_bytes(matrix.type));
+    }
+}
+
+// One block a row.
+__global__ void __launch_bounds__(THREADS, 1) matrix_fill_kernel(MatrixView matrix, RandomWeights weights) {
+    const int64_t row = blockIdx.x;
+    for (int64_t block = threadIdx.x; block < blocks_of(matrix.columns); block += THREADS) {
+        uint8_t bytes[RANDOM_BYTES];
+        random_block(weights, matrix.type, matrix.columns, row, block, bytes);
+        write_block(matrix, row, block, bytes);
     }
 }
 
@@ -159,6 +176,17 @@ hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t firs
                    0, *matrix, first_row + begin, target_rows != nullptr ? staged_rows : nullptr, staged, row_bytes);
         if (status == HYDRA_OK) status = stream_wait(temporary.stream);
     }
+    return status;
+}
+
+hydra_status matrix_fill(Device* device, const MatrixView* matrix, const RandomWeights* weights) {
+    Stream* stream = nullptr;
+    hydra_status status = stream_create(device, &stream);
+    if (status != HYDRA_OK) return status;
+    status = launch(stream, "matrix_fill_kernel", matrix_fill_kernel, static_cast<unsigned>(matrix->rows), THREADS, 0,
+                    *matrix, *weights);
+    if (status == HYDRA_OK) status = stream_wait(stream);
+    stream_destroy(stream);
     return status;
 }
 

@@ -63,6 +63,7 @@ hydra_status mark(Stream* stream, const Mark* arguments);
 int64_t matrix_bytes(hydra_type type, int64_t rows, int64_t columns);
 hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,
                           const int32_t* target_rows, const void* source);
+hydra_status matrix_fill(Device* device, const MatrixView* matrix, const RandomWeights* weights);
 hydra_status matrix_read(Device* device, const MatrixView* matrix, int64_t row, float* values);
 hydra_status matrix_gather(Device* device, const MatrixView* target, const MatrixView* source, const int32_t* ids);
 int64_t kv_page_bytes(int32_t layers, int32_t kv_heads, int32_t head_size);

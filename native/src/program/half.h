@@ -1,18 +1,22 @@
-// 16-bit floating point to and from float32, for every instruction set: always inlined, so that no copy that was
-// compiled for a newer processor can be merged into the rest of the program.
+// 16-bit floating point to and from float32, for every instruction set and for devices: always inlined, so that no copy
+// that was compiled for a newer processor can be merged into the rest of the program.
 #pragma once
 
 #include <stdint.h>
 
+#ifdef __CUDACC__
+#define HYDRA_EVERYWHERE __host__ __device__ __forceinline__
+#else
+#define HYDRA_EVERYWHERE inline __attribute__((always_inline))
+#endif
+
 namespace hydra {
 
-inline __attribute__((always_inline)) float float_of_bits(uint32_t bits) { return __builtin_bit_cast(float, bits); }
-inline __attribute__((always_inline)) uint32_t bits_of_float(float value) {
-    return __builtin_bit_cast(uint32_t, value);
-}
+HYDRA_EVERYWHERE float float_of_bits(uint32_t bits) { return __builtin_bit_cast(float, bits); }
+HYDRA_EVERYWHERE uint32_t bits_of_float(float value) { return __builtin_bit_cast(uint32_t, value); }
 
 // Exact; a signalling NaN becomes quiet, as the processor's own instruction does it.
-inline __attribute__((always_inline)) float half_to_float(uint16_t h) {
+HYDRA_EVERYWHERE float half_to_float(uint16_t h) {
     uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
     uint32_t magnitude = static_cast<uint32_t>(h & 0x7fff) << 13;
     if ((h & 0x7c00) != 0x7c00) return float_of_bits(sign | bits_of_float(float_of_bits(magnitude) * 0x1p112f));
@@ -21,7 +25,7 @@ inline __attribute__((always_inline)) float half_to_float(uint16_t h) {
 }
 
 // To nearest, ties to even; beyond the range infinity; NaN stays NaN.
-inline __attribute__((always_inline)) uint16_t float_to_half(float value) {
+HYDRA_EVERYWHERE uint16_t float_to_half(float value) {
     uint32_t bits = bits_of_float(value);
     uint32_t sign = bits >> 16 & 0x8000;
     uint32_t magnitude = bits & 0x7fffffff;
@@ -35,12 +39,10 @@ inline __attribute__((always_inline)) uint16_t float_to_half(float value) {
     return static_cast<uint16_t>(sign | rounded >> 13);
 }
 
-inline __attribute__((always_inline)) float bfloat_to_float(uint16_t b) {
-    return float_of_bits(static_cast<uint32_t>(b) << 16);
-}
+HYDRA_EVERYWHERE float bfloat_to_float(uint16_t b) { return float_of_bits(static_cast<uint32_t>(b) << 16); }
 
 // To nearest, ties to even; NaN becomes quiet.
-inline __attribute__((always_inline)) uint16_t float_to_bfloat(float value) {
+HYDRA_EVERYWHERE uint16_t float_to_bfloat(float value) {
     uint32_t bits = bits_of_float(value);
     if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>(bits >> 16 | 0x40);
     return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);

@@ -8,6 +8,7 @@
 #include "program/backend.h"
 #include "program/convert.h"
 #include "program/error.h"
+#include "program/random.h"
 
 using hydra::guarded;
 
@@ -105,6 +106,15 @@ hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t
         } else {
             hydra::write_converted(*matrix, first_row, count, target_rows, source_type, bytes);
         }
+    });
+}
+
+hydra_status hydra_matrix_fill(hydra_matrix* matrix, int64_t seed, float scale) {
+    return guarded("hydra_matrix_fill", [&] {
+        HYDRA_REQUIRE(matrix != nullptr, "matrix is null");
+        HYDRA_REQUIRE(scale >= 0 && scale <= hydra::MAX_RANDOM_SCALE, "scale is %g, must be 0 to 2^15",
+                      static_cast<double>(scale));
+        matrix->fill(hydra::random_weights(matrix->type, static_cast<uint64_t>(seed), scale));
     });
 }
 

@@ -3,6 +3,10 @@
 
 #include "hydra4j/matrix.h"
 
+namespace hydra {
+struct RandomWeights;
+}
+
 struct hydra_matrix {
     hydra_backend* backend;
     hydra_type type;
@@ -13,6 +17,7 @@ struct hydra_matrix {
     // Source row i, in the matrix's own type and GGUF's layout, becomes row first_row + i, or target_rows[i]. Where the
     // columns are not a multiple of the type's block, each row ends with a whole block, padded with zeros.
     virtual void write(int64_t first_row, int64_t count, const int32_t* target_rows, const uint8_t* source) = 0;
+    virtual void fill(const hydra::RandomWeights& weights) = 0;
     virtual void read(int64_t row, float* values) const = 0;
     // This matrix's row i becomes source's row ids[i]; type and columns are the same.
     virtual void gather(const hydra_matrix& source, const int32_t* ids) = 0;

@@ -1,0 +1,81 @@
+// Pseudo-random weights: what hydra_matrix_fill puts into each place of a matrix, the same on every backend.
+#pragma once
+
+#include "hydra4j/status.h"
+#include "program/half.h"
+
+namespace hydra {
+
+constexpr float MAX_RANDOM_SCALE = 1 << 15;  // f16 holds it
+constexpr int RANDOM_COLUMNS = 32;           // of a block: values of a float type, or one block of a block type
+constexpr int RANDOM_BYTES = 32 * 4;         // of the largest block
+
+struct RandomWeights {
+    uint64_t key;  // the seed's
+    float scale;
+    uint16_t block_scale, block_minimum;  // f16, of the block types
+};
+
+// `type` has a kernel.
+inline RandomWeights random_weights(hydra_type type, uint64_t seed, float scale) {
+    const float steps = type == HYDRA_Q8_0 ? 127 : type == HYDRA_Q4_0 ? 7 : 7.5f;
+    return {seed, scale, float_to_half(scale / steps), float_to_half(-scale)};
+}
+
+// A bijection that leaves no pattern of its argument. Source: the output function of SplitMix64 (Steele, Lea, Flood:
+// "Fast splittable pseudorandom number generators", OOPSLA 2014).
+HYDRA_EVERYWHERE uint64_t scramble(uint64_t x) {
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
+}
+
+// 24 random bits of a place in a matrix of at most 2^24 columns; behind its columns the middle, which stands for zero.
+HYDRA_EVERYWHERE uint32_t random_bits(const RandomWeights& weights, int64_t columns, int64_t row, int64_t column) {
+    if (column >= columns) return 1 << 23;
+    const auto place = static_cast<uint64_t>(row << 24 | column);
+    return static_cast<uint32_t>(scramble(scramble(weights.key) + place * 0x9e3779b97f4a7c15) >> 40);
+}
+
+// Writes block `block` of a row in GGUF's layout.
+HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type, int64_t columns, int64_t row,
+                                   int64_t block, uint8_t* out) {
+    const auto bits = [&](int place) { return random_bits(weights, columns, row, block * RANDOM_COLUMNS + place); };
+    const auto value = [&](int place) {
+        return weights.scale * (static_cast<float>(static_cast<int32_t>(bits(place)) - (1 << 23)) * 0x1p-23f);
+    };
+    // One of `count` whole numbers from 0 on, all as likely.
+    const auto quant = [&](int place, uint32_t count) { return static_cast<int>(bits(place) * count >> 24); };
+    const auto put = [&](int at, uint32_t number, int bytes) {
+        for (int i = 0; i < bytes; ++i) out[at + i] = static_cast<uint8_t>(number >> 8 * i);
+    };
+    switch (type) {
+        case HYDRA_F32:
+            for (int i = 0; i < RANDOM_COLUMNS; ++i) put(4 * i, bits_of_float(value(i)), 4);
+            return;
+        case HYDRA_F16:
+            for (int i = 0; i < RANDOM_COLUMNS; ++i) put(2 * i, float_to_half(value(i)), 2);
+            return;
+        case HYDRA_BF16:
+            for (int i = 0; i < RANDOM_COLUMNS; ++i) put(2 * i, float_to_bfloat(value(i)), 2);
+            return;
+        case HYDRA_Q8_0:
+            put(0, weights.block_scale, 2);
+            for (int i = 0; i < RANDOM_COLUMNS; ++i) put(2 + i, static_cast<uint32_t>(quant(i, 255) - 127), 1);
+            return;
+        case HYDRA_Q4_0:
+            put(0, weights.block_scale, 2);
+            for (int i = 0; i < 16; ++i) {
+                put(2 + i, static_cast<uint32_t>((quant(i, 15) + 1) | (quant(16 + i, 15) + 1) << 4), 1);
+            }
+            return;
+        default:  // Q4_1
+            put(0, weights.block_scale, 2);
+            put(2, weights.block_minimum, 2);
+            for (int i = 0; i < 16; ++i) {
+                put(4 + i, static_cast<uint32_t>(quant(i, 16) | quant(16 + i, 16) << 4), 1);
+            }
+    }
+}
+
+}  // namespace hydra
