@@ -14,7 +14,7 @@ import java.util.List;
  *     none of a scalar
  * @param offset position of the first byte, from the beginning of the file. GGUF aligns it (32 as a rule); in
  *     safetensors it may be any number, so do not read values through aligned pointers
- * @param bytes length in bytes
+ * @param bytes length in bytes; 0 if no file holds it ({@link TensorTable#ofAny})
  */
 public record Tensor(Path file, String name, TensorType type, List<Long> shape, long offset, long bytes) {
     /** Makes the shape unmodifiable. */

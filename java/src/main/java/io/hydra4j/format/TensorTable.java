@@ -15,7 +15,7 @@ import java.util.function.Predicate;
  * The tensors of a model or of a set of heads, of one file or several, looked up by name with a check of their shape.
  * Immutable, so safe to share between threads.
  */
-public final class TensorTable {
+public sealed class TensorTable {
     private final Path source;
     private final Map<String, Tensor> tensors;
     private final Map<String, String> otherTypes;
@@ -30,6 +30,32 @@ public final class TensorTable {
         this.source = source;
         this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
         this.otherTypes = Map.copyOf(otherTypes);
+    }
+
+    /**
+     * A table that has every tensor that is asked for by name and shape, though no file holds it: for weights that are made and
+     * not read. It has none of those that a model need not have.
+     *
+     * @param source stands for the file
+     * @param matrices the type of matrices; vectors are F32
+     */
+    public static TensorTable ofAny(String source, TensorType matrices) {
+        return new Any(Path.of(source), matrices);
+    }
+
+    private static final class Any extends TensorTable {
+        private final TensorType matrices;
+
+        Any(Path source, TensorType matrices) {
+            super(source, Map.of(), Map.of());
+            this.matrices = matrices;
+        }
+
+        @Override
+        public Tensor require(String name, long... shape) {
+            var type = shape.length == 1 ? TensorType.F32 : matrices;
+            return new Tensor(source(), name, type, list(shape), 0, 0);
+        }
     }
 
     /** The file or folder that errors name where a tensor is missing. */

@@ -1,8 +1,11 @@
 package io.hydra4j.heads;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.model.LlamaLayer;
 import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.MemoryNeed;
+import io.hydra4j.model.RandomWeights;
 import io.hydra4j.model.WeightLoader;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
@@ -12,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Loaded draft heads of a base model: Medusa, Hydra or Hydra++ (arXiv 2402.05109). Immutable after loading and safe to share
@@ -122,7 +126,35 @@ public final class DraftHeads implements AutoCloseable {
                     .toArray();
         }
         long bytes = tensors.all().stream().mapToLong(Tensor::bytes).sum();
-        WeightLoader loader = new WeightLoader(base.backend(), convertTo, bytes, progress);
+        return load(base, tensors, vocabulary, new WeightLoader(base.backend(), convertTo, bytes, progress));
+    }
+
+    /**
+     * Heads of any kind with pseudo-random weights, made on the base's backend: for measuring what a draft costs. What they guess is
+     * hardly ever right.
+     *
+     * @param type the type of all matrices
+     * @param draftVocabulary how many tokens, from the first on, the heads draft from; 0 for all
+     * @throws HydraException if there are more than the base has, or the type has no kernel, or memory is short
+     */
+    public static DraftHeads random(
+            LlamaModel base, HeadsConfig config, WeightType type, int draftVocabulary, long seed) {
+        int all = base.config().vocabulary();
+        if (draftVocabulary < 0 || draftVocabulary > all) {
+            throw new HydraException(
+                    "draftVocabulary is " + draftVocabulary + ", must be from 0 (all) to the base's " + all);
+        }
+        int[] ids = draftVocabulary == 0
+                ? null
+                : IntStream.range(0, draftVocabulary).toArray();
+        List<Integer> vocabulary =
+                ids == null ? null : IntStream.of(ids).boxed().toList();
+        HeadsTensors tensors = HydraHeads.bindAny(RandomWeights.tensors(type), config, base.config(), vocabulary);
+        MemoryNeed.ofHeads(tensors.all(), base.config()).require(base.backend());
+        return load(base, tensors, ids, WeightLoader.random(base.backend(), seed));
+    }
+
+    private static DraftHeads load(LlamaModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
         try {
             return new DraftHeads(base, tensors, vocabulary, loader);
         } catch (RuntimeException | Error e) {
@@ -133,7 +165,7 @@ public final class DraftHeads implements AutoCloseable {
 
     /** As many rows (values of a vector) as there are ids, from the first on; all of them where there is no vocabulary. */
     private static Tensor firstRows(Tensor tensor, int[] vocabulary) {
-        if (tensor == null || vocabulary == null) {
+        if (tensor == null || vocabulary == null || tensor.shape().get(0) == vocabulary.length) {
             return tensor;
         }
         List<Long> shape = new ArrayList<>(tensor.shape());

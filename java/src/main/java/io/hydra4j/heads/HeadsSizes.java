@@ -24,6 +24,12 @@ record HeadsSizes(long hidden, long vocabulary, long queryRows, long keyValueRow
         return new HeadsSizes(hidden, vocabulary, 0, 0, 0);
     }
 
+    /** The sizes of a base. */
+    static HeadsSizes of(LlamaConfig base) {
+        return new HeadsSizes(
+                base.hidden(), base.vocabulary(), base.queryRows(), base.keyValueRows(), base.feedForward());
+    }
+
     /** These sizes with those of a prefix layer. */
     HeadsSizes withPrefixOf(TensorTable tensors) {
         return new HeadsSizes(

@@ -42,7 +42,7 @@ final class HydraHeads {
         long vocabulary = config.baseLmHead()
                 ? 0
                 : tensors.requireMatrix(heads.lmHead(0) + ".weight").rows();
-        return heads.bind(HeadsSizes.of(hidden, vocabulary), vocabulary, null, null);
+        return heads.bind(heads.sizes(hidden, vocabulary), vocabulary, null, null);
     }
 
     /** Reads a compact file. */
@@ -59,12 +59,28 @@ final class HydraHeads {
         int vocabulary = metadata.integer("hydra.vocabulary_size", 1, LlamaConfig.MAX_VOCABULARY);
         var draft = draftVocabulary(metadata, vocabulary);
         int hidden = metadata.integer("hydra.embedding_length", 1, LlamaConfig.MAX_HIDDEN);
-        return new HydraHeads(tensors, config, false)
+        var heads = new HydraHeads(tensors, config, false);
+        return heads.bind(
+                heads.sizes(hidden, vocabulary),
+                draft == null ? vocabulary : draft.size(),
+                draft,
+                TreeOrder.read(metadata, config.heads()));
+    }
+
+    /**
+     * Binds heads for a base to tensors that need no file.
+     *
+     * @param any as {@link TensorTable#ofAny} makes it
+     * @param draftVocabulary null for the whole vocabulary
+     */
+    static HeadsTensors bindAny(TensorTable any, HeadsConfig config, LlamaConfig base, List<Integer> draftVocabulary) {
+        return new HydraHeads(any, config, false)
                 .bind(
-                        HeadsSizes.of(hidden, vocabulary),
-                        draft == null ? vocabulary : draft.size(),
-                        draft,
-                        TreeOrder.read(metadata, config.heads()));
+                        HeadsSizes.of(base),
+                        draftVocabulary == null ? base.vocabulary() : draftVocabulary.size(),
+                        draftVocabulary,
+                        null)
+                .tensors();
     }
 
     private static Kind kind(Fields fields, String archName, String groundedName) {
@@ -103,10 +119,14 @@ final class HydraHeads {
         return ids;
     }
 
-    private Opened bind(HeadsSizes baseSizes, long lmHeadRows, List<Integer> draftVocabulary, TreeOrder treeOrder) {
-        boolean hasPrefix = config.kind() == Kind.HYDRA_PLUS_PLUS;
-        var sizes = hasPrefix ? baseSizes.withPrefixOf(tensors) : baseSizes;
-        var prefix = hasPrefix ? sizes.bindPrefix(tensors) : null;
+    /** The sizes of the base that the tensors show. */
+    private HeadsSizes sizes(long hidden, long vocabulary) {
+        var sizes = HeadsSizes.of(hidden, vocabulary);
+        return config.kind() == Kind.HYDRA_PLUS_PLUS ? sizes.withPrefixOf(tensors) : sizes;
+    }
+
+    private Opened bind(HeadsSizes sizes, long lmHeadRows, List<Integer> draftVocabulary, TreeOrder treeOrder) {
+        var prefix = config.kind() == Kind.HYDRA_PLUS_PLUS ? sizes.bindPrefix(tensors) : null;
         var heads = new ArrayList<HeadsTensors.Head>();
         for (int i = 0; i < config.heads(); i++) {
             heads.add(bindHead(i, sizes.hidden(), lmHeadRows));

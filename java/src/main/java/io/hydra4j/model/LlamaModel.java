@@ -37,11 +37,10 @@ public final class LlamaModel implements AutoCloseable {
     private final KvPool pool;
     private final KvPages pages;
 
-    private LlamaModel(Backend backend, ModelFiles files, WeightLoader loader, long reserve) {
+    private LlamaModel(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
         this.backend = backend;
+        this.config = config;
         this.loader = loader;
-        config = files.config();
-        LlamaTensors tensors = files.tensors();
         embedding = loader.matrix(tensors.embedding());
         lmHead = tensors.lmHead() == tensors.embedding() ? embedding : loader.matrix(tensors.lmHead());
         finalNorm = loader.vector(tensors.finalNorm());
@@ -74,9 +73,32 @@ public final class LlamaModel implements AutoCloseable {
     public static LlamaModel load(
             Backend backend, ModelFiles files, WeightType convertTo, long reserve, DoubleConsumer progress) {
         long bytes = files.tensors().all().stream().mapToLong(Tensor::bytes).sum();
-        WeightLoader loader = new WeightLoader(backend, convertTo, bytes, progress);
+        return load(
+                backend,
+                files.config(),
+                files.tensors(),
+                new WeightLoader(backend, convertTo, bytes, progress),
+                reserve);
+    }
+
+    /**
+     * A model of any shape with pseudo-random weights, made on the backend: for measuring, for what it computes depends on the
+     * shape alone. Activations stay finite through all layers; the same seed gives the same model on every backend.
+     *
+     * @param type the type of all matrices
+     * @throws InsufficientMemoryException if a GPU has not the memory; nothing was made then
+     * @throws io.hydra4j.HydraException if the type has no kernel, or memory is short
+     */
+    public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
+        LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
+        MemoryNeed.of(config, tensors).require(backend);
+        return load(backend, config, tensors, WeightLoader.random(backend, seed), 0);
+    }
+
+    private static LlamaModel load(
+            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
         try {
-            return new LlamaModel(backend, files, loader, reserve);
+            return new LlamaModel(backend, config, tensors, loader, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;

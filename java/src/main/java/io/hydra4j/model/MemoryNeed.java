@@ -30,11 +30,25 @@ public final class MemoryNeed {
      * @param convertTo the type of all matrices, or null to keep the file's
      */
     public static MemoryNeed of(ModelFiles files, WeightType convertTo) {
+        return of(files.config(), files.tensors(), convertTo);
+    }
+
+    /** What a model with these weights, in their own types, needs for one session of full length. */
+    static MemoryNeed of(LlamaConfig config, LlamaTensors tensors) {
+        return of(config, tensors, null);
+    }
+
+    private static MemoryNeed of(LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
         MemoryNeed need = new MemoryNeed();
-        need.parts.put("weights", weights(files.tensors().all(), convertTo));
-        need.parts.put("keys and values of one session", sessionBytes(files.config()));
+        need.parts.put("weights", weights(tensors.all(), convertTo));
+        need.parts.put("keys and values of one session", sessionBytes(config));
         need.parts.put("workspace", RESERVE);
         return need;
+    }
+
+    /** What draft heads need whose base is loaded. */
+    public static MemoryNeed ofHeads(Collection<Tensor> tensors, LlamaConfig base) {
+        return new MemoryNeed().addHeads(tensors, null, base);
     }
 
     /** Adds draft heads, their own layer's keys and values included. */

@@ -1,44 +1,57 @@
 package io.hydra4j.model;
 
 import io.hydra4j.format.Tensor;
+import io.hydra4j.format.TensorTable;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
-import io.hydra4j.runtime.MappedFile;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
-import java.nio.file.Path;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.function.DoubleConsumer;
 
 /**
- * Turns tensors of files into matrices and buffers of a backend, and owns them: {@link #close()} frees all. Matrices keep the
- * type that the file has where a kernel exists for it; others become F16, which {@link #notice()} says. Files stay mapped
- * while loading only. Not thread-safe.
+ * Turns tensors into matrices and buffers of a backend, and owns them: {@link #close()} frees all. Matrices keep the type that the
+ * tensor has where a kernel exists for it; others become F16, which {@link #notice()} says. Files stay mapped while loading
+ * only. Not thread-safe.
  */
 public final class WeightLoader implements AutoCloseable {
     private final Backend backend;
     private final WeightType convertTo;
     private final long totalBytes;
     private final DoubleConsumer progress;
-    private final Map<Path, MappedFile> files = new HashMap<>();
+    private final WeightSource source;
     private final Resources owned = new Resources();
     private final Map<TensorType, Integer> converted = new EnumMap<>(TensorType.class);
     private long loadedBytes;
 
     /**
+     * Loads from files.
+     *
      * @param convertTo the type of all matrices; null to keep what the files have
      * @param totalBytes bytes that will be loaded, for the progress
      * @param progress gets the loaded fraction, 0 to 1, after each tensor
      */
     public WeightLoader(Backend backend, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
+        this(backend, new FileWeights(), convertTo, totalBytes, progress);
+    }
+
+    private WeightLoader(
+            Backend backend, WeightSource source, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
         this.backend = backend;
+        this.source = source;
         this.convertTo = convertTo;
         this.totalBytes = totalBytes;
         this.progress = progress;
+    }
+
+    /**
+     * Makes weights from a seed, for tensors of {@link TensorTable#ofAny}; reorders no rows, for these are like any others.
+     */
+    public static WeightLoader random(Backend backend, long seed) {
+        return new WeightLoader(backend, new RandomWeights(seed), null, 0, fraction -> {});
     }
 
     /** The matrix {@code [rows, columns]} of a tensor. */
@@ -57,7 +70,7 @@ public final class WeightLoader implements AutoCloseable {
             converted.merge(tensor.type(), 1, Integer::sum);
         }
         Matrix matrix = own(Matrix.create(backend, type, tensor.rows(), tensor.columns()));
-        matrix.write(0, tensor.rows(), targetRows, tensor.type().id(), file(tensor), tensor.offset(), tensor.bytes());
+        source.write(tensor, matrix, targetRows);
         loaded(tensor);
         return matrix;
     }
@@ -86,7 +99,7 @@ public final class WeightLoader implements AutoCloseable {
      * @param target {@code [length]}: where each value goes; null to keep the order
      */
     public Buffer vector(Tensor tensor, int[] target) {
-        float[] values = file(tensor).floats(tensor.type().id(), tensor.offset(), tensor.bytes(), tensor.values());
+        float[] values = source.values(tensor);
         float[] ordered = values;
         if (target != null) {
             ordered = new float[values.length];
@@ -125,18 +138,13 @@ public final class WeightLoader implements AutoCloseable {
 
     /** Unmaps the files; what was loaded stays. */
     public void finish() {
-        files.values().forEach(MappedFile::close);
-        files.clear();
+        source.close();
     }
 
     @Override
     public void close() {
         finish();
         owned.close();
-    }
-
-    private MappedFile file(Tensor tensor) {
-        return files.computeIfAbsent(tensor.file(), MappedFile::open);
     }
 
     private void loaded(Tensor tensor) {

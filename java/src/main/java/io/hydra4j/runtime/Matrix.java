@@ -132,6 +132,17 @@ public final class Matrix implements AutoCloseable {
                 (long) values.length * Float.BYTES));
     }
 
+    /**
+     * Fills the matrix with pseudo-random weights, uniform between -scale and scale, on its device. A value depends on seed, row
+     * and column alone, and is the same to the bit on every backend.
+     *
+     * @param scale 0 to 2^15
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the scale is out of range
+     */
+    public void fill(long seed, float scale) {
+        handle.check(matrix -> Native.hydra_matrix_fill(matrix, seed, scale));
+    }
+
     private long sourceBytes(WeightType sourceType, long count) {
         return Math.multiplyExact(sourceType.bytes(columns), count);
     }

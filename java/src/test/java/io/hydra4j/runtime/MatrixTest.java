@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +53,24 @@ class MatrixTest {
                 assertArrayEquals(row(values, i), matrix.read(1 + i));
             }
             assertTrue(matrix.bytes() >= type.bytes(7 * 64));
+        }
+    }
+
+    @Test
+    void isFilledFromASeed() {
+        try (Matrix matrix = Matrix.create(backend, WeightType.F32, 3, 40);
+                Matrix larger = Matrix.create(backend, WeightType.F32, 20, 70)) {
+            matrix.fill(-5, 0.5f);
+            larger.fill(-5, 0.5f);
+            for (int row = 0; row < 3; row++) {
+                float[] values = matrix.read(row);
+                assertArrayEquals(values, Arrays.copyOf(larger.read(row), 40));
+                for (float value : values) {
+                    assertTrue(Math.abs(value) <= 0.5f);
+                }
+            }
+            NativeException refused = assertThrows(NativeException.class, () -> matrix.fill(1, Float.NaN));
+            assertEquals(NativeException.Status.INVALID_ARGUMENT, refused.status());
         }
     }
 

@@ -1,0 +1,141 @@
+package io.hydra4j.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.HeadsConfig;
+import io.hydra4j.heads.HeadsConfig.Kind;
+import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.WeightType;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Models and heads whose weights come from a seed. */
+class RandomModelTest {
+    private static final int[] PROMPT =
+            IntStream.range(0, 70).map(i -> i * 37 % 500).toArray();
+
+    private final Backend backend = Backend.openCpu(1);
+
+    @AfterEach
+    void close() {
+        backend.close();
+    }
+
+    private static LlamaConfig config(int layers, int hidden, boolean tied) {
+        return new LlamaConfig(layers, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, tied, -1, List.of());
+    }
+
+    private static float[] logits(LlamaModel model) {
+        try (Session session = new Session(model, SessionOptions.of(Tree.ROOT).withLogits())) {
+            session.prefill(PROMPT);
+            return session.logits(0);
+        }
+    }
+
+    private static int[] decoded(LlamaModel model, DraftHeads heads, Tree tree) {
+        try (Session session = new Session(model, heads, SessionOptions.of(tree))) {
+            session.prefill(PROMPT);
+            while (session.length() < PROMPT.length + 40) {
+                session.step();
+            }
+            return Arrays.copyOfRange(session.tokens(), PROMPT.length, PROMPT.length + 40);
+        }
+    }
+
+    @Test
+    void oneSeedIsOneModel() {
+        try (LlamaModel model = LlamaModel.random(backend, config(2, 64, true), WeightType.BF16, 1);
+                LlamaModel same = LlamaModel.random(backend, config(2, 64, true), WeightType.BF16, 1);
+                LlamaModel other = LlamaModel.random(backend, config(2, 64, true), WeightType.BF16, 2)) {
+            assertArrayEquals(logits(model), logits(same));
+            assertFalse(Arrays.equals(logits(model), logits(other)));
+        }
+    }
+
+    @Test
+    void everyMatrixHasWeightsOfItsOwn() {
+        try (LlamaModel model = LlamaModel.random(backend, config(1, 64, false), WeightType.F32, 1)) {
+            assertFalse(Arrays.equals(model.embedding().read(0), model.lmHead().read(0)));
+        }
+        try (LlamaModel model = LlamaModel.random(backend, config(1, 64, true), WeightType.F32, 1)) {
+            assertEquals(model.embedding(), model.lmHead());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"})
+    void logitsAreOfOrdinarySizeBehindManyLayers(WeightType type) {
+        try (LlamaModel model = LlamaModel.random(backend, config(40, 96, false), type, 3)) {
+            float[] logits = logits(model);
+            double square = 0;
+            for (float logit : logits) {
+                square += (double) logit * logit / logits.length;
+            }
+            assertTrue(square > 0.5 && square < 2, "mean square of logits " + square);
+        }
+    }
+
+    @Test
+    void aModelHasTheBytesOfItsShape() {
+        try (LlamaModel model = LlamaModel.random(backend, config(2, 64, false), WeightType.BF16, 1)) {
+            long layer = 64 * (64 + 32 + 32) + 64 * 64 + 3 * 64 * 128;
+            // The CPU packs rows by 16.
+            assertEquals(2 * (2 * layer + 512 * 64), model.bytesPerPass());
+            assertEquals("", model.notice());
+        }
+    }
+
+    private static Stream<Arguments> heads() {
+        return Stream.of(Kind.values()).flatMap(kind -> Stream.of(true, false)
+                .flatMap(base -> Stream.of(0, 100).map(draft -> Arguments.of(kind, base, draft))));
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    void headsOfEveryKindDraftForARandomModel(Kind kind, boolean baseLmHead, int draftVocabulary) {
+        HeadsConfig config = new HeadsConfig(kind, 3, 2, baseLmHead, "");
+        Tree tree = Tree.DEFAULT.truncated(3);
+        try (LlamaModel model = LlamaModel.random(backend, config(2, 64, true), WeightType.Q8_0, 1);
+                DraftHeads heads = DraftHeads.random(model, config, WeightType.Q8_0, draftVocabulary, 2)) {
+            assertEquals(config, heads.config());
+            assertArrayEquals(decoded(model, null, Tree.ROOT), decoded(model, heads, tree));
+            try (Session session = new Session(model, heads, SessionOptions.of(tree))) {
+                session.prefill(PROMPT);
+                session.step();
+                int most = draftVocabulary == 0 ? 500 : draftVocabulary;
+                int[] drafted = Arrays.copyOfRange(session.nodeTokens(), 1, tree.nodes());
+                assertTrue(IntStream.of(drafted).allMatch(token -> token < most), Arrays.toString(drafted));
+                assertTrue(IntStream.of(drafted).distinct().count() > 5, Arrays.toString(drafted));
+            }
+        }
+    }
+
+    @Test
+    void whatDoesNotFitIsRefused() {
+        var unknown = assertThrows(
+                HydraException.class, () -> LlamaModel.random(backend, config(1, 64, true), WeightType.Q4_K, 1));
+        assertTrue(unknown.getMessage().contains("Q4_K"), unknown.getMessage());
+        HeadsConfig config = new HeadsConfig(Kind.MEDUSA, 3, 1, true, "");
+        try (LlamaModel model = LlamaModel.random(backend, config(1, 64, true), WeightType.BF16, 1)) {
+            var tooMany =
+                    assertThrows(HydraException.class, () -> DraftHeads.random(model, config, WeightType.BF16, 501, 1));
+            assertTrue(tooMany.getMessage().contains("draftVocabulary is 501"), tooMany.getMessage());
+        }
+    }
+}
