@@ -44,14 +44,17 @@ public class AttentionBenchmark {
     /** Layers of a pass. */
     static final int LAYERS = 8;
 
-    private static final int HEAD_SIZE = 64;
     private static final int HIDDEN = 64;
     private static final int MAX_ROWS = Rows.MAX_ROWS;
     private static final float EPSILON = 1e-5f;
 
-    /** Query heads / KV heads, of 64 values: the embedded model's, SmolLM2-135M's, Llama-3.2-1B's, and one without groups. */
+    /** Query heads / KV heads: the embedded model's, SmolLM2-135M's, Llama-3.2-1B's, and one without groups. */
     @Param({"6/2", "9/3", "32/8", "8/8"})
     public String heads;
+
+    /** Values of a head. */
+    @Param("64")
+    public int headSize;
 
     /** Verified positions. */
     @Param({"128", "512", "1024", "2048", "4096"})
@@ -72,12 +75,12 @@ public class AttentionBenchmark {
         int kvHeads = Integer.parseInt(heads.substring(heads.indexOf('/') + 1));
         backend = resources.own(Settings.openBackend());
         int pages = (prefix + MAX_ROWS) / KvPool.PAGE_POSITIONS + 1;
-        KvPool pool = resources.own(KvPool.create(backend, LAYERS, kvHeads, HEAD_SIZE, pages));
+        KvPool pool = resources.own(KvPool.create(backend, LAYERS, kvHeads, headSize, pages));
         Sequence sequence = resources.own(Sequence.create(backend, pages));
         sequence.setPages(IntStream.range(0, pages).toArray());
         Rows rows = resources.own(Rows.create(sequence));
-        Buffer query = resources.own(Buffer.floats(backend, (long) MAX_ROWS * queryHeads * HEAD_SIZE));
-        Buffer out = resources.own(Buffer.floats(backend, (long) MAX_ROWS * queryHeads * HEAD_SIZE));
+        Buffer query = resources.own(Buffer.floats(backend, (long) MAX_ROWS * queryHeads * headSize));
+        Buffer out = resources.own(Buffer.floats(backend, (long) MAX_ROWS * queryHeads * headSize));
 
         Program fill = resources.own(Program.create(backend));
         recordKeysAndValues(fill, rows, pool, queryHeads, kvHeads, pages * KvPool.PAGE_POSITIONS, query);
@@ -102,19 +105,19 @@ public class AttentionBenchmark {
         for (int layer = 0; layer < LAYERS; layer++) {
             program.attention(rows, query, queryHeads, pool, layer, out);
         }
-        bytes = 2L * LAYERS * (prefix + nodes) * kvHeads * HEAD_SIZE * Float.BYTES;
+        bytes = pool.pageBytes() / KvPool.PAGE_POSITIONS * (prefix + nodes);
     }
 
     /** Records random keys and values for the rows, in all layers. */
     private void recordKeysAndValues(
             Program fill, Rows rows, KvPool pool, int queryHeads, int kvHeads, int positions, Buffer query) {
-        float[] frequencies = new float[HEAD_SIZE / 2];
+        float[] frequencies = new float[headSize / 2];
         Arrays.fill(frequencies, 0.1f);
-        Rope rope = resources.own(Rope.create(backend, HEAD_SIZE, frequencies, positions));
+        Rope rope = resources.own(Rope.create(backend, headSize, frequencies, positions));
         Buffer x = resources.own(Fill.buffer(backend, MAX_ROWS * HIDDEN));
         Buffer norm = resources.own(Fill.buffer(backend, HIDDEN));
-        Matrix queries = resources.own(Fill.matrix(backend, WeightType.F32, queryHeads * HEAD_SIZE, HIDDEN));
-        Matrix keys = resources.own(Fill.matrix(backend, WeightType.F32, kvHeads * HEAD_SIZE, HIDDEN));
+        Matrix queries = resources.own(Fill.matrix(backend, WeightType.F32, queryHeads * headSize, HIDDEN));
+        Matrix keys = resources.own(Fill.matrix(backend, WeightType.F32, kvHeads * headSize, HIDDEN));
         for (int layer = 0; layer < LAYERS; layer++) {
             fill.qkv(rows, x, norm, EPSILON, queries, keys, keys, null, null, null, rope, pool, layer, query);
         }

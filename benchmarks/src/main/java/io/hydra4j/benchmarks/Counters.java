@@ -22,6 +22,9 @@ public final class Counters implements InternalProfiler {
     /** Less does not stream: it stays in a core's own cache. */
     private static final long LEAST_BYTES = 1 << 20;
 
+    /** More streams no slower, and a GPU may have no room for it beside a model. */
+    private static final long MOST_BYTES = 512 << 20;
+
     private static final int REPEATS = 5;
 
     // A fork measures one benchmark at a time, in one thread.
@@ -30,9 +33,12 @@ public final class Counters implements InternalProfiler {
     private static double bytes;
     private static double nanos;
 
-    /** Measures the rate at which all threads together read so many bytes again and again: at the beginning of an iteration. */
+    /**
+     * Measures the rate at which the backend streams so many bytes again and again, up to 512 MiB: at the beginning of an
+     * iteration.
+     */
     static void measureStream(Backend backend, long workingSet) {
-        streamRate = backend.streamRate(Math.max(LEAST_BYTES, workingSet), REPEATS);
+        streamRate = backend.streamRate(Math.max(LEAST_BYTES, Math.min(MOST_BYTES, workingSet)), REPEATS);
     }
 
     /** Takes in what the benchmark read, and the time that it took. */

@@ -20,8 +20,15 @@ final class JmhReport {
     private static final String ROWS = "rows";
 
     private final List<Map<String, Object>> results = new ArrayList<>();
+    private int failed;
 
-    void add(Collection<RunResult> runs) {
+    /**
+     * Takes results in.
+     *
+     * @param started benchmarks that were begun: what has no result has failed
+     */
+    void add(Collection<RunResult> runs, int started) {
+        failed += started - runs.size();
         for (RunResult run : runs) {
             BenchmarkParams params = run.getParams();
             Map<String, Object> json = new LinkedHashMap<>();
@@ -40,13 +47,20 @@ final class JmhReport {
         }
     }
 
+    /** Whether nothing was begun. */
     boolean isEmpty() {
-        return results.isEmpty();
+        return results.isEmpty() && failed == 0;
+    }
+
+    /** Benchmarks without a result. */
+    int failed() {
+        return failed;
     }
 
     /** The results and {@code rows_ratio} and {@code ratio_to_plain}. */
     Map<String, Object> json() {
         Map<String, Object> json = new LinkedHashMap<>();
+        json.put("failed", failed);
         json.put("results", results);
         json.put("rows_ratio", rowsRatio());
         json.put("ratio_to_plain", ratioToPlain());

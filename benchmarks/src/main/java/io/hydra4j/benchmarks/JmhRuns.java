@@ -1,19 +1,27 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.format.OutputFormat;
+import org.openjdk.jmh.runner.format.OutputFormatFactory;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
 
 /** Runs JMH's benchmarks, once for each model where they need one. */
 final class JmhRuns {
     private static final List<String> WITHOUT_MODEL =
             List.of("StreamRateBenchmark", "ProductBenchmark", "AttentionBenchmark");
+    private static final List<String> SINGLE_SHOTS = List.of("DecodeBenchmark", "PrefillBenchmark");
     private static final List<String> TREES = List.of("default", Trees.TUNED, Variant.AUTO);
 
     private final String regex;
@@ -51,7 +59,7 @@ final class JmhRuns {
         }
         if (report.isEmpty()) {
             throw new HydraException("no benchmark matches '" + regex
-                    + "': choose of StreamRate, Product, Attention, StepParts, " + "Decode");
+                    + "': choose of StreamRate, Product, Attention, StepParts, Decode");
         }
         return report;
     }
@@ -64,7 +72,8 @@ final class JmhRuns {
         return variants.toArray(String[]::new);
     }
 
-    private ChainedOptionsBuilder options(String benchmark) {
+    /** Options for one class, of which the pattern may leave something out; with short iterations if they should be quick. */
+    static ChainedOptionsBuilder options(String regex, String benchmark, boolean quick) {
         // Both the class and what the caller asked for: a look-ahead holds the second.
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .include("^(?=.*(?:" + regex + ")).*\\." + benchmark + "\\.")
@@ -77,8 +86,16 @@ final class JmhRuns {
             return options;
         }
         options.warmupIterations(1).measurementIterations(3);
-        if (!benchmark.equals("DecodeBenchmark")) {
+        if (!SINGLE_SHOTS.contains(benchmark)) {
             options.warmupTime(TimeValue.milliseconds(100)).measurementTime(TimeValue.milliseconds(100));
+        }
+        return options;
+    }
+
+    private ChainedOptionsBuilder options(String benchmark) {
+        ChainedOptionsBuilder options = options(regex, benchmark, quick);
+        if (!quick) {
+            return options;
         }
         if (benchmark.equals("ProductBenchmark")) {
             options.param("shape", "1024x384")
@@ -93,11 +110,28 @@ final class JmhRuns {
         return options;
     }
 
-    private static void run(JmhReport report, ChainedOptionsBuilder options) throws RunnerException {
+    /** Runs what the options ask for, if anything. */
+    static void run(JmhReport report, ChainedOptionsBuilder options) throws RunnerException {
+        AtomicInteger started = new AtomicInteger();
         try {
-            report.add(new Runner(options.build()).run());
+            Collection<RunResult> results = new Runner(options.build(), counting(started)).run();
+            report.add(results, started.get());
         } catch (NoBenchmarksException e) {
             return; // the pattern asks for others
         }
+    }
+
+    /** JMH leaves benchmarks that fail out of its results: this tells how many there should be. */
+    private static OutputFormat counting(AtomicInteger started) {
+        OutputFormat format = OutputFormatFactory.createFormatInstance(System.out, VerboseMode.NORMAL);
+        return (OutputFormat) Proxy.newProxyInstance(
+                OutputFormat.class.getClassLoader(),
+                new Class<?>[] {OutputFormat.class},
+                (proxy, method, arguments) -> {
+                    if (method.getName().equals("startBenchmark")) {
+                        started.incrementAndGet();
+                    }
+                    return method.invoke(format, arguments);
+                });
     }
 }

@@ -1,6 +1,7 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +26,9 @@ final class Machine {
         try (Backend backend = Settings.openBackend()) {
             machine.put("backend", backend.kind().name().toLowerCase(Locale.ROOT));
             machine.put("device", backend.description());
+            if (backend.kind() == BackendKind.CUDA) {
+                machine.put("driver", driver());
+            }
         }
         machine.put("system", System.getProperty("os.name") + " " + System.getProperty("os.version"));
         machine.put("jdk", System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"));
@@ -41,8 +45,17 @@ final class Machine {
     }
 
     private static String processor() {
-        try (var lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-            return lines.filter(line -> line.startsWith("model name"))
+        return behind("/proc/cpuinfo", "model name");
+    }
+
+    private static String driver() {
+        return behind("/proc/driver/nvidia/version", "NVRM version");
+    }
+
+    /** What stands behind the colon of the first such line of a file. */
+    private static String behind(String file, String key) {
+        try (var lines = Files.lines(Path.of(file))) {
+            return lines.filter(line -> line.startsWith(key))
                     .map(line -> line.substring(line.indexOf(':') + 1).strip())
                     .findFirst()
                     .orElse(UNKNOWN);

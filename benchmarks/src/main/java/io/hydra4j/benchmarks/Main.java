@@ -43,6 +43,37 @@ public final class Main implements Callable<Integer> {
     private Path out;
 
     @Option(
+            names = "--shape",
+            paramLabel = "NAME,..",
+            split = ",",
+            description = "JMH on models of these shapes with weights from a seed: 19m, 135m, 1b, 7b, 8b")
+    private List<String> shapes = new ArrayList<>();
+
+    @Option(
+            names = "--contexts",
+            paramLabel = "N,..",
+            split = ",",
+            description =
+                    "verified positions to measure behind; 512 to 16384, 32768 for attention, if left out (--shape)")
+    private List<Integer> contexts = new ArrayList<>();
+
+    @Option(
+            names = "--lm-heads",
+            paramLabel = "HEAD,..",
+            split = ",",
+            defaultValue = "base",
+            description = "LM heads of the draft heads: base, private, base:N, private:N; ${DEFAULT-VALUE} if left out"
+                    + " (--shape)")
+    private List<String> lmHeads;
+
+    @Option(
+            names = "--acceptance",
+            paramLabel = "METHOD:TOKENS,..",
+            description = "tokens a step that real heads were seen to emit; the published ones of Vicuna-7B if left out"
+                    + " (--shape)")
+    private String acceptance;
+
+    @Option(
             names = "--compare",
             description = "no JMH: plain decoding and all methods and trees in turn, prompt by prompt")
     private boolean compare;
@@ -124,7 +155,11 @@ public final class Main implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "N", description = "threads that compute; all processors if left out")
     private Integer threads;
 
-    @Option(names = "--weights", paramLabel = "TYPE", description = "convert the base on load: f32, bf16, q8_0, ...")
+    @Option(
+            names = "--weights",
+            paramLabel = "TYPE",
+            description =
+                    "convert the base on load: f32, bf16, q8_0, ...; with --shape what it is made in, bf16 if left out")
     private String weights;
 
     @Option(names = "--head-weights", paramLabel = "TYPE", description = "convert the heads on load")
@@ -144,10 +179,15 @@ public final class Main implements Callable<Integer> {
 
     @Override
     public Integer call() throws RunnerException {
+        if (compare && !shapes.isEmpty()) {
+            throw new HydraException(
+                    "--compare decodes real texts, which models of --shape cannot: give one of the two");
+        }
         set(Settings.BACKEND, backend);
         set(Settings.THREADS, threads);
         set(Settings.WEIGHTS, weights);
         set(Settings.HEAD_WEIGHTS, headWeights);
+        set(Acceptance.PROPERTY, acceptance);
         Map<String, Object> machine = Machine.describe();
         System.out.println(Machine.line(machine));
         Map<String, Object> json = new LinkedHashMap<>();
@@ -165,11 +205,25 @@ public final class Main implements Callable<Integer> {
             }
             json.put("comparisons", comparisons);
         } else {
-            json.putAll(new JmhRuns(regex, models, quick).run().json());
+            JmhReport report = runJmh(json);
+            json.putAll(report.json());
+            good = report.failed() == 0;
+            if (!good) {
+                System.err.println("error: " + report.failed() + " benchmarks failed, as said above");
+            }
         }
         Json.write(out, json);
         System.out.println("written: " + out);
         return good ? 0 : 1;
+    }
+
+    private JmhReport runJmh(Map<String, Object> json) throws RunnerException {
+        if (shapes.isEmpty()) {
+            return new JmhRuns(regex, models, quick).run();
+        }
+        json.put("acceptance", Acceptance.json());
+        json.put("head_weights", Settings.syntheticHeadWeights());
+        return new SyntheticRuns(regex, shapes, contexts, lmHeads, quick).run();
     }
 
     private CompareOptions compareOptions(String model) {

@@ -37,7 +37,10 @@ import org.openjdk.jmh.annotations.Warmup;
 public class ProductBenchmark {
     private static final int MAX_ROWS = Rows.MAX_ROWS;
 
-    /** Outputs x inputs: the first half of the embedded model's feed-forward, and the second half of SmolLM2-135M's. */
+    /**
+     * Outputs x inputs: the first half of the embedded model's feed-forward, and the second half of SmolLM2-135M's;
+     * {@link Shape#products} has those of others.
+     */
     @Param({"1024x384", "576x1536"})
     public String shape;
 

@@ -50,8 +50,27 @@ final class Settings {
         return OpenOptions.DEFAULT
                 .withBackend(backendKind())
                 .withThreads(threads())
-                .withWeights(weightType(System.getProperty(WEIGHTS, "")))
-                .withHeadWeights(weightType(System.getProperty(HEAD_WEIGHTS, "")));
+                .withWeights(weights())
+                .withHeadWeights(headWeights());
+    }
+
+    /** Type of the base's matrices; null if none was asked for. */
+    static WeightType weights() {
+        return weightType(System.getProperty(WEIGHTS, ""));
+    }
+
+    /** Type of a base's matrices that come from a seed: BF16 if none was asked for. */
+    static WeightType syntheticWeights() {
+        return weights() == null ? WeightType.BF16 : weights();
+    }
+
+    /** Type of the heads' matrices beside those: the same if none was asked for. */
+    static WeightType syntheticHeadWeights() {
+        return headWeights() == null ? syntheticWeights() : headWeights();
+    }
+
+    private static WeightType headWeights() {
+        return weightType(System.getProperty(HEAD_WEIGHTS, ""));
     }
 
     private static WeightType weightType(String name) {

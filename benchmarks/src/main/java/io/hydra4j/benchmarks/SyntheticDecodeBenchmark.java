@@ -1,0 +1,135 @@
+package io.hydra4j.benchmarks;
+
+import io.hydra4j.Method;
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionStatistics;
+import io.hydra4j.decode.Step;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.WeightType;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * What does a step of a model of some shape cost behind a long context, and what would it bring? The score is the time of a step with
+ * weights from a seed and the published tree of 64 nodes; counters give its parts, {@code plainStep}, which is measured in turn, and
+ * {@code rho}. {@code tokensPerSecond} and {@code speedup} replay the acceptance length of real heads ({@link Acceptance}).
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 1, time = 300, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 5, time = 300, timeUnit = TimeUnit.MILLISECONDS)
+public class SyntheticDecodeBenchmark {
+    /** How far the context grows before it is cut again; at most 64 tokens a step behind it. */
+    private static final int SPAN = 128;
+
+    private static final int PLAIN_STEPS = 8;
+
+    /** As {@link Shape#named} takes it. */
+    @Param("19m")
+    public String shape;
+
+    /** The type of all matrices. */
+    @Param("BF16")
+    public WeightType type;
+
+    /** As {@link SyntheticModel#open} takes it. */
+    @Param({"plain", "medusa/base", "hydra/base", "hydra++/base"})
+    public String variant;
+
+    /** Verified positions. */
+    @Param({"512", "4096", "16384"})
+    public int context;
+
+    private SyntheticModel model;
+    private Session session;
+    private int[] prompt;
+    private double acceptance;
+    private double plainNanos;
+    private long nanos;
+
+    @Setup
+    public void open() {
+        model = SyntheticModel.open(Shape.named(shape), type, variant, context + SPAN + 2 * Tree.MAX_NODES);
+        Method method = Variant.parse(variant).method();
+        acceptance = Acceptance.of(method);
+        prompt = model.prompt(context);
+        session = model.session(model.tree());
+        session.prefill(prompt);
+    }
+
+    /** Measures the yardsticks: the memory, and plain steps. */
+    @Setup(Level.Iteration)
+    public void measureYardsticks() {
+        Counters.measureStream(model.base().backend(), model.bytesPerStep(context));
+        rewind();
+        session.setTree(Tree.ROOT);
+        session.step();
+        session.resetStatistics();
+        for (int i = 0; i < PLAIN_STEPS; i++) {
+            session.step();
+        }
+        plainNanos = session.statistics().nanosPerStep();
+        session.setTree(model.tree());
+        session.step();
+        session.resetStatistics();
+        nanos = 0;
+    }
+
+    /** Cuts the context before it grows long. */
+    @Setup(Level.Invocation)
+    public void cut() {
+        if (session.length() > context + SPAN) {
+            rewind();
+        }
+    }
+
+    private void rewind() {
+        int kept = session.rewind(context - 1);
+        session.prefill(Arrays.copyOfRange(prompt, kept, context));
+    }
+
+    @Benchmark
+    public Step step() {
+        long start = System.nanoTime();
+        Step step = session.step();
+        nanos += System.nanoTime() - start;
+        return step;
+    }
+
+    /** The mean times of a step's parts, and what follows from them. */
+    @TearDown(Level.Iteration)
+    public void count() {
+        SessionStatistics statistics = session.statistics();
+        double steps = statistics.steps();
+        Counters.read(model.bytesPerStep(context) * statistics.steps(), statistics.stepNanos());
+        Counters.put("draft", "us", statistics.draftNanos() / 1e3 / steps);
+        Counters.put("verify", "us", statistics.verifyNanos() / 1e3 / steps);
+        Counters.put("accept", "us", statistics.acceptNanos() / 1e3 / steps);
+        Counters.put("plainStep", "us", plainNanos / 1e3);
+        Counters.put("rho", "x", statistics.rho(plainNanos));
+        Counters.put("speedup", "x", acceptance / statistics.rho(plainNanos));
+        Counters.put("tokensPerSecond", "tokens/s", acceptance * steps * 1e9 / nanos);
+        Counters.put("replayedAcceptance", "tokens/step", acceptance);
+    }
+
+    @TearDown
+    public void close() {
+        session.close();
+        model.close();
+    }
+}
