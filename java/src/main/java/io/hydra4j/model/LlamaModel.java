@@ -82,7 +82,7 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     /**
-     * A model of any shape with pseudo-random weights, made on the backend: for measuring, for what it computes depends on the
+     * A model of any shape with pseudo-random weights, made on the backend: for measuring, as what it costs depends on the
      * shape alone. Activations stay finite through all layers; the same seed gives the same model on every backend.
      *
      * @param type the type of all matrices
@@ -91,7 +91,7 @@ public final class LlamaModel implements AutoCloseable {
      */
     public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
         LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
-        MemoryNeed.of(config, tensors).require(backend);
+        MemoryNeed.of(config, tensors, null).require(backend);
         return load(backend, config, tensors, WeightLoader.random(backend, seed), 0);
     }
 

@@ -33,12 +33,7 @@ public final class MemoryNeed {
         return of(files.config(), files.tensors(), convertTo);
     }
 
-    /** What a model with these weights, in their own types, needs for one session of full length. */
-    static MemoryNeed of(LlamaConfig config, LlamaTensors tensors) {
-        return of(config, tensors, null);
-    }
-
-    private static MemoryNeed of(LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
+    static MemoryNeed of(LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
         MemoryNeed need = new MemoryNeed();
         need.parts.put("weights", weights(tensors.all(), convertTo));
         need.parts.put("keys and values of one session", sessionBytes(config));

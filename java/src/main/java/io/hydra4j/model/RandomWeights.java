@@ -28,7 +28,7 @@ public final class RandomWeights implements WeightSource {
     public static TensorTable tensors(WeightType type) {
         if (!type.hasKernel()) {
             throw new HydraException("random weights of type " + type
-                    + ", which has no kernel: choose of F32, F16, BF16, Q8_0," + " Q4_0, Q4_1");
+                    + ", which has no kernel: choose of F32, F16, BF16, Q8_0, Q4_0, Q4_1");
         }
         return TensorTable.ofAny("random weights", TensorType.valueOf(type.name()));
     }

@@ -1,0 +1,60 @@
+package io.hydra4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.WeightType;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RandomWeightsTest {
+    // Columns that are no multiple of a block's 32.
+    private static final LlamaConfig CONFIG =
+            new LlamaConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, false, -1, List.of());
+
+    private static LlamaTensors tensors(WeightType type) {
+        return LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, false);
+    }
+
+    @Test
+    void normsAreOnesAndBiasesZeros() {
+        var table = RandomWeights.tensors(WeightType.Q8_0);
+        var weights = new RandomWeights(1);
+        assertArrayEquals(new float[] {1, 1, 1}, weights.values(table.requireVector("model.norm.weight", 3)));
+        assertArrayEquals(new float[] {0, 0}, weights.values(table.requireVector("hydra_mlp.0.0.linear.bias", 2)));
+    }
+
+    @Test
+    void productsKeepTheSizeOfWhatTheyMultiply() {
+        try (Backend backend = Backend.openCpu(1);
+                Matrix matrix = Matrix.create(backend, WeightType.F32, 40, 100)) {
+            new RandomWeights(1).write(tensors(WeightType.F32).layers().get(0).down(), matrix, null);
+            double squares = 0;
+            for (int row = 0; row < 40; row++) {
+                for (float value : matrix.read(row)) {
+                    squares += value * value;
+                }
+            }
+            assertEquals(1, squares / 40, 0.1);
+        }
+    }
+
+    @Test
+    void aModelIsRefusedThatNeedsMoreMemoryThanIsFree() {
+        MemoryNeed need = MemoryNeed.of(CONFIG, tensors(WeightType.Q8_0), null);
+        // Rows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
+        long layer = (32 + 16 + 16 + 100 + 100) * 2L + 40 * 1 + 40 * 4;
+        long matrices = (2 * layer + 2 * 300 * 2) * 34;
+        long vectors = (2 * 2 + 1) * 40 * 4;
+        long cache = MemoryNeed.sessionBytes(CONFIG);
+        assertEquals(matrices + vectors + cache + MemoryNeed.RESERVE, need.bytes());
+        need.require(need.bytes());
+        var refused = assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
+        assertEquals(need.bytes(), refused.neededBytes());
+        assertTrue(refused.getMessage().contains("missing"), refused.getMessage());
+    }
+}
