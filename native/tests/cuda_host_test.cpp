@@ -132,7 +132,7 @@ const cuda::DeviceApi& table() {
             return copy(target, source, bytes);
         };
         made.matrix_bytes = [](hydra_type, int64_t rows, int64_t columns) { return rows * columns * 4; };
-        made.kv_page_bytes = [](int32_t, int32_t, int32_t) { return int64_t{4096}; };
+        made.kv_page_bytes = [](hydra_type, int32_t, int32_t, int32_t) { return int64_t{4096}; };
         made.stream_create = [](cuda::Device*, cuda::Stream** out) {
             *out = new cuda::Stream;
             return HYDRA_OK;

@@ -147,9 +147,10 @@ inline void set_ids(hydra_top* top, const std::vector<int32_t>& ids) {
     top->memory.changed = true;
 }
 
-inline Pool pool(hydra_backend* backend, int layers, int kv_heads, int head_size, int pages) {
+inline Pool pool(hydra_backend* backend, int layers, int kv_heads, int head_size, int pages,
+                 hydra_type type = HYDRA_F32) {
     hydra_kv_pool* out = nullptr;
-    must(hydra_kv_pool_create(backend, layers, kv_heads, head_size, pages, &out));
+    must(hydra_kv_pool_create(backend, type, layers, kv_heads, head_size, pages, &out));
     return Pool(out);
 }
 

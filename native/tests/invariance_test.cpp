@@ -30,10 +30,11 @@ TEST(Invariance, ChunksOfAPromptDoNotMatter) {
 }
 
 // Every node of a tree against the same tokens one by one.
-void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefix, int nodes) {
+void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefix, int nodes,
+                              const ToyShape& kind = {}) {
     SCOPED_TRACE(testing::Message() << "type " << type << ", prefix " << prefix << ", " << nodes << " nodes");
     Random random(prefix + nodes);
-    const ToyModel model(backend, type);
+    const ToyModel model(backend, type, 1, kind);
     const std::vector<int32_t> prompt = random_tokens(random, prefix);
     const Shape shape = random_shape(random, nodes);
     std::vector<int32_t> tokens = random_tokens(random, nodes);
@@ -83,6 +84,22 @@ TEST(Invariance, APathOfATreeIsAChain) {
     }
 }
 
+// Over an F16 cache, whose attention the matrix instruction computes, with all kinds of groups of query heads.
+TEST(Invariance, APathOfATreeIsAChainOverHalves) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "the CPU's cache is F32";
+    const Backend backend = open_backend();
+    const ToyShape kinds[] = {{2, 2, 64, HYDRA_F16},
+                              {3, 1, 96, HYDRA_F16},
+                              {4, 1, 128, HYDRA_F16},
+                              {8, 1, 64, HYDRA_F16},
+                              {4, 2, 24, HYDRA_F16}};
+    for (const ToyShape& kind : kinds) {
+        SCOPED_TRACE(testing::Message() << kind.heads << "/" << kind.kv_heads << " heads of " << kind.head_size);
+        expect_paths_like_chains(backend, HYDRA_Q8_0, 30, 17, kind);
+        if (!emulated()) expect_paths_like_chains(backend, HYDRA_BF16, 300, 64, kind);
+    }
+}
+
 std::vector<int32_t> decode_plainly(const ToyModel& model, const std::vector<int32_t>& prompt, size_t count,
                                     Floats* cache) {
     ToySession session(model);
@@ -107,10 +124,12 @@ std::vector<int32_t> draft(Random& random, const Shape& shape, const std::vector
 }
 
 TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
+    const ToyShape halves{3, 1, 64, HYDRA_F16};
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        const ToyShape kind = cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{};
         for (int threads : cuda_library() ? std::vector<int>{1} : std::vector<int>{1, 2, 3}) {
             const Backend backend = open_backend(threads);
-            const ToyModel model(backend, type, 3);
+            const ToyModel model(backend, type, 3, kind);
             Random random(threads);
             const std::vector<int32_t> prompt = random_tokens(random, 21);
             const size_t count = emulated() ? 25 : 100;

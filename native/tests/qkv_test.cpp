@@ -1,4 +1,5 @@
 #include "kv.h"
+#include "program/half.h"
 #include "trees.h"
 
 namespace hydra::test {
@@ -20,10 +21,10 @@ struct Layer {
     Pool pool;
     Floats norm_values, biases[3];
 
-    Layer(hydra_backend* backend, const Case& made, uint32_t seed)
+    Layer(hydra_backend* backend, const Case& made, uint32_t seed, hydra_type kv_type = HYDRA_F32)
         : shape(made),
           rope(test::rope(backend, made.head_size, 300)),
-          pool(test::pool(backend, 2, made.kv_heads, made.head_size, PAGES)) {
+          pool(test::pool(backend, 2, made.kv_heads, made.head_size, PAGES, kv_type)) {
         Random random(seed);
         const int64_t rows = made.heads * made.head_size, kv = made.kv_heads * made.head_size;
         const float deviation = 1 / std::sqrt(static_cast<float>(made.hidden));
@@ -151,6 +152,33 @@ TEST(Qkv, GivesTheSameBitsForOneRowAndForMany) {
             append(queries, kept);
             EXPECT_TRUE(same_bits(queries, together)) << rows;
         }
+    }
+}
+
+TEST(Qkv, AnF16CacheKeepsRoundedKeysAndValues) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "the CPU's cache is F32";
+    const Backend backend = open_backend();
+    for (float size : {1.0f, 1e5f}) {
+        const Case shape{4, 2, 24, 120, HYDRA_Q8_0, true};
+        Layer exact(backend, shape, 3), rounded(backend, shape, 3, HYDRA_F16);
+        for (Layer* layer : {&exact, &rounded}) {
+            for (Floats& bias : layer->biases) {
+                for (float& value : bias) value *= size;
+            }
+            layer->key_bias = floats(backend, layer->biases[1]);
+            layer->value_bias = floats(backend, layer->biases[2]);
+        }
+        const Floats x = Random(6).normal(5 * 120);
+        Floats expected = run_chain(backend, exact, x, 30, 5);
+        const auto queries = 5 * 96;
+        int largest = 0;
+        for (size_t i = queries; i < expected.size(); ++i) {
+            const float within = std::clamp(expected[i], -65504.0f, 65504.0f);
+            largest += std::abs(within) == 65504.0f;
+            expected[i] = half_to_float(float_to_half(within));
+        }
+        EXPECT_EQ(largest > 0, size > 1);
+        EXPECT_TRUE(same_bits(run_chain(backend, rounded, x, 30, 5), expected)) << size;
     }
 }
 

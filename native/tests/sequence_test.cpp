@@ -6,13 +6,18 @@ namespace {
 TEST(KvPool, RefusesShapesOutOfRange) {
     const Backend backend = open_backend();
     hydra_kv_pool* out = nullptr;
-    expect_refused(hydra_kv_pool_create(backend, 0, 1, 8, 1, &out), "layers is 0");
-    expect_refused(hydra_kv_pool_create(backend, 1, 5000, 8, 1, &out), "kv_heads is 5000");
-    expect_refused(hydra_kv_pool_create(backend, 1, 1, 12, 1, &out), "head_size is 12");
-    expect_refused(hydra_kv_pool_create(backend, 1, 1, 1032, 1, &out), "head_size is 1032");
-    expect_refused(hydra_kv_pool_create(backend, 1, 1, 8, 0, &out), "pages is 0");
-    expect_refused(hydra_kv_pool_create(nullptr, 1, 1, 8, 1, &out), "null");
-    EXPECT_EQ(hydra_kv_pool_create(backend, 4096, 4096, 1024, 1 << 24, &out), HYDRA_OUT_OF_MEMORY);
+    expect_refused(hydra_kv_pool_create(backend, HYDRA_F32, 0, 1, 8, 1, &out), "layers is 0");
+    expect_refused(hydra_kv_pool_create(backend, HYDRA_F32, 1, 5000, 8, 1, &out), "kv_heads is 5000");
+    expect_refused(hydra_kv_pool_create(backend, HYDRA_F32, 1, 1, 12, 1, &out), "head_size is 12");
+    expect_refused(hydra_kv_pool_create(backend, HYDRA_F32, 1, 1, 1032, 1, &out), "head_size is 1032");
+    expect_refused(hydra_kv_pool_create(backend, HYDRA_F32, 1, 1, 8, 0, &out), "pages is 0");
+    expect_refused(hydra_kv_pool_create(nullptr, HYDRA_F32, 1, 1, 8, 1, &out), "null");
+    expect_refused(hydra_kv_pool_create(backend, HYDRA_BF16, 1, 1, 8, 1, &out),
+                   "type is 30, must be F32 (0) or F16 (1)");
+    if (cuda_library() == nullptr) {
+        expect_refused(hydra_kv_pool_create(backend, HYDRA_F16, 1, 1, 8, 1, &out), "type is 1; the CPU keeps");
+    }
+    EXPECT_EQ(hydra_kv_pool_create(backend, HYDRA_F32, 4096, 4096, 1024, 1 << 24, &out), HYDRA_OUT_OF_MEMORY);
     EXPECT_EQ(out, nullptr);
     hydra_kv_pool_destroy(nullptr);
 }
@@ -23,6 +28,22 @@ TEST(KvPool, ReservesMoreThanItTakes) {
     const Pool made = pool(backend, 4, 8, 128, 1 << 16);
     EXPECT_GE(hydra_kv_pool_page_bytes(made), 2 * 4 * 4 * 8 * 128 * HYDRA_PAGE_POSITIONS);
     EXPECT_EQ(hydra_kv_pool_page_bytes(made) % 4096, 0);
+}
+
+TEST(KvPool, TakesHalfTheMemoryForHalves) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "the CPU's cache is F32";
+    const Backend backend = open_backend();
+    const Pool floats = pool(backend, 2, 3, 24, 4), halves = pool(backend, 2, 3, 24, 4, HYDRA_F16);
+    EXPECT_EQ(hydra_kv_pool_page_bytes(floats), 2 * 2 * 3 * 24 * 4 * HYDRA_PAGE_POSITIONS);
+    EXPECT_EQ(hydra_kv_pool_page_bytes(halves) * 2, hydra_kv_pool_page_bytes(floats));
+    Floats given(2 * 2 * 3 * 24, 0.25f), found(given.size());
+    given.front() = 1e6f;
+    given.back() = 1 / 3.0f;
+    halves->write(3, 31, given.data());
+    halves->read(3, 31, found.data());
+    given.front() = 65504;
+    given.back() = 0x555p-12f;
+    EXPECT_EQ(found, given);
 }
 
 TEST(KvPool, ForgetsReleasedPagesAndNoOthers) {

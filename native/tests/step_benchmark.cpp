@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -64,6 +65,8 @@ struct Layer {
 struct Bench {
     Bench(hydra_backend* opened, const Model& its_model, const Type& its_type, int its_context, int its_repeats)
         : backend(opened), model(its_model), type(its_type), context(its_context), repeats(its_repeats) {
+        const bool cuda = std::strcmp(hydra_backend_kind(backend), "cuda") == 0;
+        if (cuda && type.type != HYDRA_F32) kv_type = HYDRA_F16;
         const int pages = (context + 8 * HYDRA_MAX_ROWS) / HYDRA_PAGE_POSITIONS + 1;
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         for (int l = 0; l < model.layers + 1; ++l) {  // the last one is the prefix layer
@@ -79,8 +82,10 @@ struct Bench {
                 {matrix(model.hidden, (h + 2) * model.hidden), matrix(model.hidden, (h + 2) * model.hidden)});
         }
         final_norm = vector();
-        pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, model.layers, model.kv_heads, model.head_size, pages);
-        prefix_pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, 1, model.kv_heads, model.head_size, pages);
+        pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, kv_type, model.layers, model.kv_heads,
+                                   model.head_size, pages);
+        prefix_pool =
+            made<hydra_kv_pool>(hydra_kv_pool_create, backend, kv_type, 1, model.kv_heads, model.head_size, pages);
         std::vector<float> frequencies(static_cast<size_t>(model.head_size / 2));
         for (int i = 0; i < model.head_size / 2; ++i) frequencies[i] = std::pow(1e4f, -2.0f * i / model.head_size);
         rope = made<hydra_rope>(hydra_rope_create, backend, model.head_size, frequencies.data(),
@@ -144,7 +149,9 @@ struct Bench {
         return bytes(2 * queries + 2 * keys, model.hidden) + bytes(3 * model.inner, model.hidden);
     }
 
-    double kv_bytes() const { return 2.0 * model.kv_heads * model.head_size * context * 4; }
+    double kv_bytes() const {
+        return 2.0 * model.kv_heads * model.head_size * context * (kv_type == HYDRA_F16 ? 2 : 4);
+    }
     double pass_bytes() const {
         return (layer_bytes() + kv_bytes()) * model.layers + bytes(model.vocabulary, model.hidden);
     }
@@ -331,6 +338,7 @@ struct Bench {
     std::vector<std::pair<hydra_matrix*, hydra_matrix*>> first_blocks;  // linear and skip
     hydra_matrix *lm_head, *embedding;
     hydra_buffer* final_norm;
+    hydra_type kv_type = HYDRA_F32;
     hydra_kv_pool *pool, *prefix_pool;
     hydra_rope* rope;
     hydra_sequence* sequence;

@@ -6,8 +6,16 @@
 
 namespace hydra::test {
 
+struct ToyShape {
+    int heads = 4, kv_heads = 2, head_size = 24;
+    hydra_type kv = HYDRA_F32;
+
+    int queries() const { return heads * head_size; }
+    int keys() const { return kv_heads * head_size; }
+};
+
 struct ToyModel {
-    static constexpr int HEADS = 4, KV_HEADS = 2, HEAD_SIZE = 24, HIDDEN = 96, INNER = 168, VOCABULARY = 150;
+    static constexpr int HIDDEN = 96, INNER = 168, VOCABULARY = 150;
     static constexpr int LAYERS = 2, POSITIONS = PAGES * HYDRA_PAGE_POSITIONS;
     static constexpr float EPSILON = 1e-5f;
 
@@ -17,13 +25,14 @@ struct ToyModel {
     };
 
     hydra_backend* backend;
+    ToyShape shape;
     Rope rope;
     Matrix embedding, head;
     Buffer final_norm;
     Layer layers[LAYERS];
 
-    ToyModel(hydra_backend* opened, hydra_type type, uint32_t seed = 1)
-        : backend(opened), rope(test::rope(opened, HEAD_SIZE, POSITIONS)) {
+    ToyModel(hydra_backend* opened, hydra_type type, uint32_t seed = 1, const ToyShape& made = {})
+        : backend(opened), shape(made), rope(test::rope(opened, made.head_size, POSITIONS)) {
         Random random(seed);
         const auto weight = [&](int rows, int columns) {
             const float deviation = 1.5f / std::sqrt(static_cast<float>(columns));
@@ -34,18 +43,18 @@ struct ToyModel {
         head = weight(VOCABULARY, HIDDEN);
         final_norm = vector(HIDDEN);
         for (Layer& layer : layers) {
-            layer.query = weight(HEADS * HEAD_SIZE, HIDDEN);
-            layer.key = weight(KV_HEADS * HEAD_SIZE, HIDDEN);
-            layer.value = weight(KV_HEADS * HEAD_SIZE, HIDDEN);
-            layer.output = weight(HIDDEN, HEADS * HEAD_SIZE);
+            layer.query = weight(shape.queries(), HIDDEN);
+            layer.key = weight(shape.keys(), HIDDEN);
+            layer.value = weight(shape.keys(), HIDDEN);
+            layer.output = weight(HIDDEN, shape.queries());
             layer.gate = weight(INNER, HIDDEN);
             layer.up = weight(INNER, HIDDEN);
             layer.down = weight(HIDDEN, INNER);
             layer.attention_norm = vector(HIDDEN);
             layer.feed_forward_norm = vector(HIDDEN);
-            layer.query_bias = vector(HEADS * HEAD_SIZE);
-            layer.key_bias = vector(KV_HEADS * HEAD_SIZE);
-            layer.value_bias = vector(KV_HEADS * HEAD_SIZE);
+            layer.query_bias = vector(shape.queries());
+            layer.key_bias = vector(shape.keys());
+            layer.value_bias = vector(shape.keys());
         }
     }
 };
@@ -63,10 +72,10 @@ struct ToySession {
     explicit ToySession(const ToyModel& made)
         : model(made),
           pass(made.backend),
-          kv(pool(made.backend, ToyModel::LAYERS, ToyModel::KV_HEADS, ToyModel::HEAD_SIZE, PAGES)),
+          kv(pool(made.backend, ToyModel::LAYERS, made.shape.kv_heads, made.shape.head_size, PAGES, made.shape.kv)),
           x(poisoned(made.backend, ToyModel::HIDDEN)),
-          queries(poisoned(made.backend, ToyModel::HEADS * ToyModel::HEAD_SIZE)),
-          attended(poisoned(made.backend, ToyModel::HEADS * ToyModel::HEAD_SIZE)),
+          queries(poisoned(made.backend, made.shape.queries())),
+          attended(poisoned(made.backend, made.shape.queries())),
           gated(poisoned(made.backend, ToyModel::INNER)),
           hidden(poisoned(made.backend, ToyModel::HIDDEN)),
           logits(poisoned(made.backend, ToyModel::VOCABULARY)),
@@ -92,7 +101,7 @@ struct ToySession {
             must(hydra_program_qkv(program, rows, x, layer.attention_norm, ToyModel::EPSILON, layer.query, layer.key,
                                    layer.value, layer.query_bias, layer.key_bias, layer.value_bias, model.rope, kv, i,
                                    queries));
-            must(hydra_program_attention(program, rows, queries, ToyModel::HEADS, kv, i, attended));
+            must(hydra_program_attention(program, rows, queries, model.shape.heads, kv, i, attended));
             must(hydra_program_project(program, rows, attended, layer.output, nullptr, x));
             must(hydra_program_gate_up(program, rows, x, layer.feed_forward_norm, ToyModel::EPSILON, layer.gate,
                                        layer.up, gated));
@@ -124,8 +133,7 @@ struct ToySession {
     // What a row of the last pass left everywhere.
     Floats row(int index) const {
         Floats all = row_of(contents(x, (index + 1) * ToyModel::HIDDEN), index, ToyModel::HIDDEN);
-        append(all, row_of(contents(attended, (index + 1) * ToyModel::HEADS * ToyModel::HEAD_SIZE), index,
-                           ToyModel::HEADS * ToyModel::HEAD_SIZE));
+        append(all, row_of(contents(attended, (index + 1) * model.shape.queries()), index, model.shape.queries()));
         append(all, row_of(contents(gated, (index + 1) * ToyModel::INNER), index, ToyModel::INNER));
         return all;
     }

@@ -21,10 +21,12 @@ typedef struct hydra_rows hydra_rows;
 typedef struct hydra_tree hydra_tree;
 typedef struct hydra_rope hydra_rope;
 
-/* Keys and values (float32) of `layers` layers for `pages` pages. On the CPU address space is reserved and memory is
- * taken as pages are used; on CUDA the memory of all pages is taken at once. */
-HYDRA_API hydra_status hydra_kv_pool_create(hydra_backend* backend, int32_t layers, int32_t kv_heads, int32_t head_size,
-                                            int32_t pages, hydra_kv_pool** out);
+/* Keys and values of `layers` layers for `pages` pages. type: HYDRA_F32, or on CUDA HYDRA_F16, which rounds them to
+ * nearest when they are stored; what is beyond its range becomes the largest number, 65504. The CPU refuses F16. On the
+ * CPU address space is reserved and memory is taken as pages are used; on CUDA the memory of all pages is taken at
+ * once. */
+HYDRA_API hydra_status hydra_kv_pool_create(hydra_backend* backend, hydra_type type, int32_t layers, int32_t kv_heads,
+                                            int32_t head_size, int32_t pages, hydra_kv_pool** out);
 HYDRA_API void hydra_kv_pool_destroy(hydra_kv_pool* pool);
 HYDRA_API int64_t hydra_kv_pool_page_bytes(const hydra_kv_pool* pool);
 /* Says that no sequence uses a page any more; its contents are lost. The CPU gives its memory back to the system. */

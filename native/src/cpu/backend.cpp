@@ -125,7 +125,10 @@ std::unique_ptr<hydra_matrix> CpuBackend::matrix(hydra_type type, int64_t rows, 
     return std::make_unique<CpuMatrix>(this, type, rows, columns);
 }
 
-std::unique_ptr<hydra_kv_pool> CpuBackend::kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) {
+std::unique_ptr<hydra_kv_pool> CpuBackend::kv_pool(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size,
+                                                   int32_t pages) {
+    HYDRA_REQUIRE(type == HYDRA_F32, "type is %d; the CPU keeps keys and values as F32 (%d) only",
+                  static_cast<int>(type), static_cast<int>(HYDRA_F32));
     return std::make_unique<CpuKvPool>(this, layers, kv_heads, head_size, pages);
 }
 

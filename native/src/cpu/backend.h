@@ -49,7 +49,8 @@ struct CpuBackend : hydra_backend {
     void copy_out(void* target, const void* source, int64_t bytes) override;
     Mirror mirror(int64_t bytes) override;
     std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) override;
-    std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) override;
+    std::unique_ptr<hydra_kv_pool> kv_pool(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size,
+                                           int32_t pages) override;
     std::unique_ptr<hydra_program> program(hydra_stream* stream) override;
 
     const Kernels* kernels;

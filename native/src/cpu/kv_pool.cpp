@@ -11,7 +11,7 @@ namespace hydra {
 
 CpuKvPool::CpuKvPool(hydra_backend* owner, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size,
                      int32_t its_pages)
-    : hydra_kv_pool(owner, its_layers, its_kv_heads, its_head_size, its_pages) {
+    : hydra_kv_pool(owner, HYDRA_F32, its_layers, its_kv_heads, its_head_size, its_pages) {
     value_stride = (head_size + 15) / 16 * 16;
     head_floats = HYDRA_PAGE_POSITIONS * (head_size + value_stride);
     // A page begins on a boundary of the system's pages, so that it can be given back alone.

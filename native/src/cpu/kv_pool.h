@@ -1,5 +1,5 @@
-// Keys and values of the CPU backend. Of each page, layer and KV head: float keys [2][head_size][16], one half for 16
-// positions, then float values [32][value_stride].
+// Keys and values of the CPU backend, float32. Of each page, layer and KV head: float keys [2][head_size][16], one half
+// for 16 positions, then float values [32][value_stride].
 #pragma once
 
 #include "cpu/attention.h"

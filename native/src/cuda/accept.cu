@@ -87,19 +87,23 @@ __device__ void finish_step(const Accept& work, int nodes, const Path& path) {
     result.root = work.best.ids[int64_t{path.nodes[count - 1]} * work.best.k];
 }
 
-// A warp takes one side of one head and layer along the whole path, a lane its columns: in ascending order no value is
+// A warp takes one side of one head and layer along the whole path, a lane its words: in ascending order none is
 // overwritten before it is read, as a node never stands before its place on the path.
 __device__ void move_kv(const Accept& work, const Path& path) {
     const KvView& kv = work.kv;
     const int32_t first = work.nodes.rows->first, parts = 2 * kv.layers * kv.kv_heads;
+    const int words = kv.head_size * kv_value_bytes(kv.type) / 4;
     const auto movers = static_cast<int32_t>(gridDim.x - 1) * WARPS;
     for (int32_t part = static_cast<int32_t>(blockIdx.x - 1) * WARPS + warp_index(); part < parts; part += movers) {
         const int32_t head = part / 2 % kv.kv_heads, layer = part / 2 / kv.kv_heads;
         for (int place = 1; place < path.count; ++place) {
             if (path.nodes[place] == place) continue;
-            const float* source = kv_row(kv, work.nodes.pages, layer, head, part % 2, first + path.nodes[place]);
-            float* target = kv_row(kv, work.nodes.pages, layer, head, part % 2, first + place);
-            for (int d = lane_index(); d < kv.head_size; d += WARP) target[d] = source[d];
+            const auto row = [&](int32_t node) {
+                return reinterpret_cast<uint32_t*>(kv_row(kv, work.nodes.pages, layer, head, part % 2, first + node));
+            };
+            const uint32_t* source = row(path.nodes[place]);
+            uint32_t* target = row(place);
+            for (int i = lane_index(); i < words; i += WARP) target[i] = source[i];
         }
     }
 }

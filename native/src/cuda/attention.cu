@@ -15,43 +15,16 @@
 
 #include <algorithm>
 
-#include "cuda/kv.cuh"
+#include "cuda/attention.cuh"
 #include "cuda/rows.cuh"
-#include "cuda/runtime.cuh"
 
 namespace hydra::cuda {
 
 namespace {
 
-constexpr int WARPS = 8, THREADS = WARPS * WARP, TILE = 32;
+constexpr int WARPS = 8, THREADS = WARPS * WARP;
 constexpr int BLOCK_VECTORS = 64, MOST_VECTORS = BLOCK_VECTORS / WARPS;  // of a block, of a warp
-constexpr int TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * TILE;             // behind the last whole tile of the prefix
-constexpr int64_t MOST_WORKERS = 64;  // blocks that share out the splits of one KV head and its vectors
-constexpr int STAGED_COLUMNS = 4;     // head size / 32 to which keys and values are staged
-
-// Splits are finer where contexts are short, so that many blocks share the work and few partial results are kept: 16 of
-// 128 positions, 24 of 256, 24 of 1024, 24 of 4096, then of 16384.
-struct Ladder {
-    int32_t splits, size;
-};
-// The first position of a split.
-__host__ __device__ constexpr int32_t split_begin(int32_t split) {
-    constexpr Ladder steps[] = {{16, 128}, {24, 256}, {24, 1024}, {24, 4096}};
-    int32_t begin = 0;
-    for (const Ladder& step : steps) {
-        if (split <= step.splits) return begin + split * step.size;
-        begin += step.splits * step.size;
-        split -= step.splits;
-    }
-    return begin + split * 16384;
-}
-
-// Splits that `positions` positions reach into.
-__host__ __device__ constexpr int32_t splits_of(int32_t positions) {
-    int32_t splits = 0;
-    while (split_begin(splits) < positions) ++splits;
-    return splits;
-}
+constexpr int STAGED_COLUMNS = 4;  // head size / 32 to which keys and values are staged
 
 // What the splits leave in the workspace, for vector v = row * heads + head of 64 * heads.
 struct Partials {
@@ -65,10 +38,14 @@ struct Partials {
     __device__ float* facts(int32_t split, int64_t v) const { return values(split, v) + head_size; }
 };
 
-__device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
-    if ((mask & (mask + 1)) == 0) return n;  // a chain
-    for (; n > 0; --n) mask &= mask - 1;
-    return __ffsll(static_cast<long long>(mask)) - 1;
+__device__ __forceinline__ float float_of(float value) { return value; }
+__device__ __forceinline__ float float_of(uint16_t half) { return float_of_half(half); }
+
+__device__ __forceinline__ float4 four_of(const float* values) { return *reinterpret_cast<const float4*>(values); }
+__device__ __forceinline__ float4 four_of(const uint16_t* halves) {
+    const uint2 pairs = *reinterpret_cast<const uint2*>(halves);
+    const auto low = [](uint32_t pair) { return float_of_half(static_cast<uint16_t>(pair)); };
+    return {low(pairs.x), low(pairs.x >> 16), low(pairs.y), low(pairs.y >> 16)};
 }
 
 __device__ __forceinline__ float chain(const float4& a, const float4& b, float sum) {
@@ -103,15 +80,18 @@ struct Vector {
 // Shared memory of a block, in floats. Rows of keys and values begin in different banks.
 struct SharedLayout {
     int head_size;
+    bool staged;  // keys and values
 
     __host__ __device__ int stride() const { return head_size + 4; }
-    __host__ __device__ int weights() const { return BLOCK_VECTORS * head_size; }  // behind the queries
-    __host__ __device__ int rows() const { return weights() + WARPS * TILE * MOST_VECTORS; }
-    __host__ __device__ int floats(bool staged) const { return rows() + (staged ? TAIL_ROWS * stride() : 0); }
+    __host__ __device__ int weights() const {
+        return (staged ? BLOCK_VECTORS : WARPS) * head_size;
+    }  // behind the queries
+    __host__ __device__ int rows() const { return weights() + WARPS * KEY_TILE * MOST_VECTORS; }
+    __host__ __device__ int floats() const { return rows() + (staged ? TAIL_ROWS * stride() : 0); }
 };
 
 // A block's walk through the tiles for one KV head; each warp has VECTORS vectors.
-template <int COLUMNS, int VECTORS, bool STAGED>
+template <class Element, int COLUMNS, int VECTORS, bool STAGED>
 struct Walk {
     const Attention& work;
     const int32_t kv_head, head_size, first, rows;
@@ -119,18 +99,18 @@ struct Walk {
     float* shared;
     Vector<COLUMNS> (&vectors)[VECTORS];
 
-    __device__ __forceinline__ SharedLayout layout() const { return {head_size}; }
+    __device__ __forceinline__ SharedLayout layout() const { return {head_size, STAGED}; }
     __device__ __forceinline__ const float* query(int v) const {
         return shared + (warp_index() * VECTORS + v) * head_size;
     }
     __device__ __forceinline__ float* weights() const {
-        return shared + layout().weights() + warp_index() * TILE * VECTORS;
+        return shared + layout().weights() + warp_index() * KEY_TILE * VECTORS;
     }
     __device__ __forceinline__ float* staged(int row) const {
         return shared + layout().rows() + row * layout().stride();
     }
-    __device__ __forceinline__ const float* cached(int which, int32_t slot) const {
-        return kv_row(work.kv, work.rows.pages, work.layer, kv_head, which, slot);
+    __device__ __forceinline__ const Element* cached(int which, int32_t slot) const {
+        return reinterpret_cast<const Element*>(kv_row(work.kv, work.rows.pages, work.layer, kv_head, which, slot));
     }
     __device__ __forceinline__ int32_t slot_of_key(const Vector<COLUMNS>& vector, int32_t key) const {
         return key < first ? key : first + nth_bit(vector.ancestors, key - first);
@@ -141,24 +121,23 @@ struct Walk {
         const int fours = head_size / 4;
         for (int i = static_cast<int>(threadIdx.x); i < count * fours; i += THREADS) {
             const int j = i / fours, column = i % fours * 4;
-            *reinterpret_cast<float4*>(staged(target + j) + column) =
-                *reinterpret_cast<const float4*>(cached(which, slot + j) + column);
+            *reinterpret_cast<float4*>(staged(target + j) + column) = four_of(cached(which, slot + j) + column);
         }
     }
 
-    __device__ __forceinline__ float score(const float* q, const float* key) const {
+    template <class Key>
+    __device__ __forceinline__ float score(const float* q, const Key* key) const {
         float sum = 0;
-        for (int d = 0; d < head_size; d += 4) {
-            sum = chain(*reinterpret_cast<const float4*>(q + d), *reinterpret_cast<const float4*>(key + d), sum);
-        }
+        for (int d = 0; d < head_size; d += 4) sum = chain(four_of(q + d), four_of(key + d), sum);
         return sum * scale;
     }
 
-    __device__ __forceinline__ void add_value(Vector<COLUMNS>& vector, float weight, const float* value) const {
+    template <class Value>
+    __device__ __forceinline__ void add_value(Vector<COLUMNS>& vector, float weight, const Value* value) const {
 #pragma unroll
         for (int c = 0; c < COLUMNS; ++c) {
             const int column = c * WARP + lane_index();
-            if (column < head_size) vector.out[c] = fmaf(weight, value[column], vector.out[c]);
+            if (column < head_size) vector.out[c] = fmaf(weight, float_of(value[column]), vector.out[c]);
         }
     }
 
@@ -168,7 +147,7 @@ struct Walk {
         if constexpr (VECTORS % 4 == 0) {
 #pragma unroll
             for (int v = 0; v < VECTORS; v += 4) {
-                const float4 four = *reinterpret_cast<const float4*>(from + v);
+                const float4 four = four_of(from + v);
                 weight[v] = four.x, weight[v + 1] = four.y, weight[v + 2] = four.z, weight[v + 3] = four.w;
             }
         } else {
@@ -180,26 +159,24 @@ struct Walk {
     // A tile of the prefix, which all vectors see whole.
     __device__ __forceinline__ void prefix_tile(int32_t tile) const {
         __syncthreads();
-        stage(0, tile, TILE, 0);
-        stage(1, tile, TILE, TILE);
+        stage(0, tile, KEY_TILE, 0);
+        stage(1, tile, KEY_TILE, KEY_TILE);
         __syncthreads();
         const int lane = lane_index();
         float sums[VECTORS] = {};
         for (int d = 0; d < head_size; d += 4) {
-            const float4 key = *reinterpret_cast<const float4*>(staged(lane) + d);
+            const float4 key = four_of(staged(lane) + d);
 #pragma unroll
-            for (int v = 0; v < VECTORS; ++v) {
-                sums[v] = chain(*reinterpret_cast<const float4*>(query(v) + d), key, sums[v]);
-            }
+            for (int v = 0; v < VECTORS; ++v) sums[v] = chain(four_of(query(v) + d), key, sums[v]);
         }
         // Each lane's weights go to shared memory, where all lanes find those of a key together.
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) weights()[lane * VECTORS + v] = vectors[v].weigh(sums[v] * scale);
         __syncwarp();
-        for (int j = 0; j < TILE; ++j) {
+        for (int j = 0; j < KEY_TILE; ++j) {
             float weight[VECTORS];
             load_weights(j, weight);
-            const float* row = staged(TILE + j);
+            const float* row = staged(KEY_TILE + j);
 #pragma unroll
             for (int c = 0; c < COLUMNS; ++c) {
                 const int column = c * WARP + lane;
@@ -221,7 +198,7 @@ struct Walk {
         __syncthreads();
 #pragma unroll
         for (int i = 0; i < VECTORS * TAIL_TILES; ++i) {
-            const int v = i / TAIL_TILES, tile = begin + i % TAIL_TILES * TILE, key = tile + lane_index();
+            const int v = i / TAIL_TILES, tile = begin + i % TAIL_TILES * KEY_TILE, key = tile + lane_index();
             float& found = scores[v][i % TAIL_TILES];
             found = -INFINITY;
             if (tile < end && key < vectors[v].length) {
@@ -234,7 +211,7 @@ struct Walk {
 #pragma unroll
         for (int i = 0; i < VECTORS * TAIL_TILES; ++i) {
             Vector<COLUMNS>& vector = vectors[i / TAIL_TILES];
-            const int tile = begin + i % TAIL_TILES * TILE, present = min(vector.length - tile, TILE);
+            const int tile = begin + i % TAIL_TILES * KEY_TILE, present = min(vector.length - tile, KEY_TILE);
             if (tile >= end || present <= 0) continue;
             const int32_t slot = slot_of_key(vector, tile + min(lane_index(), present - 1));
             const float own = vector.weigh(scores[i / TAIL_TILES][i % TAIL_TILES]);
@@ -247,7 +224,7 @@ struct Walk {
 
     // Any tile for one vector, from the caches.
     __device__ __forceinline__ void cached_tile(Vector<COLUMNS>& vector, const float* q, int32_t tile) const {
-        const int present = min(vector.length - tile, TILE);
+        const int present = min(vector.length - tile, KEY_TILE);
         if (present <= 0) return;
         const int32_t slot = slot_of_key(vector, tile + min(lane_index(), present - 1));
         const float sum = score(q, cached(0, slot));
@@ -263,11 +240,11 @@ struct Walk {
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) vectors[v].clear();
         if constexpr (STAGED) {
-            const int32_t tail = first / TILE * TILE;
-            for (int32_t tile = begin; tile < end && tile < tail; tile += TILE) prefix_tile(tile);
+            const int32_t tail = first / KEY_TILE * KEY_TILE;
+            for (int32_t tile = begin; tile < end && tile < tail; tile += KEY_TILE) prefix_tile(tile);
             if (end > tail) tail_tiles(max(begin, tail), end);
         } else {
-            for (int32_t tile = begin; tile < end; tile += TILE) {
+            for (int32_t tile = begin; tile < end; tile += KEY_TILE) {
 #pragma unroll
                 for (int v = 0; v < VECTORS; ++v) cached_tile(vectors[v], query(v), tile);
             }
@@ -276,7 +253,7 @@ struct Walk {
 };
 
 // The part of a block for vectors begin_vector ... begin_vector + WARPS * VECTORS - 1, as far as they exist.
-template <int COLUMNS, int VECTORS, bool STAGED>
+template <class Element, int COLUMNS, int VECTORS, bool STAGED>
 __device__ __forceinline__ void attend(const Attention& work, const Partials& partials, int rows, int begin_vector) {
     const int kv_head = static_cast<int>(blockIdx.y), lane = lane_index();
     const int group = work.heads / work.kv.kv_heads, head_size = work.kv.head_size;
@@ -298,13 +275,14 @@ __device__ __forceinline__ void attend(const Attention& work, const Partials& pa
     }
     __syncthreads();
     const float scale = 1.0f / sqrtf(static_cast<float>(head_size));
-    const Walk<COLUMNS, VECTORS, STAGED> walk{work, kv_head, head_size, first, rows, scale, shared, vectors};
+    const Walk<Element, COLUMNS, VECTORS, STAGED> walk{work, kv_head, head_size, first, rows, scale, shared, vectors};
     const int32_t longest = first + rows;
-    for (int32_t s = static_cast<int32_t>(blockIdx.x); split_begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
-        walk.run(split_begin(s), min(split_begin(s + 1), longest));
+    const Splits splits = splits_of(work.kv);
+    for (auto s = static_cast<int32_t>(blockIdx.x); splits.begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
+        walk.run(splits.begin(s), min(splits.begin(s + 1), longest));
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
-            if (vectors[v].length <= split_begin(s)) continue;
+            if (vectors[v].length <= splits.begin(s)) continue;
             const int64_t number = int64_t{vectors[v].row} * work.heads + vectors[v].head;
             float* target = partials.values(s, number);
 #pragma unroll
@@ -321,7 +299,7 @@ __device__ __forceinline__ void attend(const Attention& work, const Partials& pa
 
 // Grid: workers on splits, KV heads, groups of vectors; vector v of a KV head is query head v % group of row v / group.
 // One block a multiprocessor is asked for, or ptxas spills registers to make room for more.
-template <int COLUMNS>
+template <class Element, int COLUMNS>
 __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, Partials partials) {
     const int rows = active_rows(work.rows), begin = static_cast<int>(blockIdx.z) * BLOCK_VECTORS;
     const int count = rows * (work.heads / work.kv.kv_heads) - begin;
@@ -329,17 +307,17 @@ __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, P
     constexpr bool STAGED = COLUMNS <= STAGED_COLUMNS;
     if constexpr (!STAGED) {
         for (int done = 0; done < min(count, BLOCK_VECTORS); done += WARPS) {
-            attend<COLUMNS, 1, STAGED>(work, partials, rows, begin + done);
+            attend<Element, COLUMNS, 1, STAGED>(work, partials, rows, begin + done);
             __syncthreads();
         }
     } else if (count <= WARPS) {
-        attend<COLUMNS, 1, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 1, STAGED>(work, partials, rows, begin);
     } else if (count <= 2 * WARPS) {
-        attend<COLUMNS, 2, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 2, STAGED>(work, partials, rows, begin);
     } else if (count <= 4 * WARPS) {
-        attend<COLUMNS, 4, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 4, STAGED>(work, partials, rows, begin);
     } else {
-        attend<COLUMNS, 8, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 8, STAGED>(work, partials, rows, begin);
     }
 }
 
@@ -348,7 +326,8 @@ __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work
     const int row = static_cast<int>(blockIdx.x), head_size = work.kv.head_size;
     if (row >= active_rows(work.rows)) return;
     const int64_t v = int64_t{row} * work.heads + blockIdx.y;
-    const int32_t splits = splits_of(work.rows.rows->first + __popcll(work.rows.rows->ancestors[row]));
+    const int32_t length = work.rows.rows->first + __popcll(work.rows.rows->ancestors[row]);
+    const int32_t splits = splits_of(work.kv).count(length);
     float best = -INFINITY, total = 0;
     for (int32_t s = 0; s < splits; ++s) best = fmaxf(best, partials.facts(s, v)[0]);
     for (int32_t s = 0; s < splits; ++s) {
@@ -363,37 +342,44 @@ __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work
     }
 }
 
-template <int COLUMNS>
+template <class Element, int COLUMNS>
 hydra_status launch_attention(Stream* stream, const Attention& work, const Partials& partials) {
     const int vectors = HYDRA_MAX_ROWS * (work.heads / work.kv.kv_heads);
-    const int64_t workers = std::min<int64_t>(MOST_WORKERS, splits_of(work.max_positions));
+    const int64_t workers = std::min<int64_t>(MOST_WORKERS, splits_of(work.kv).count(work.max_positions));
     const dim3 grid(static_cast<unsigned>(workers), static_cast<unsigned>(work.kv.kv_heads),
                     static_cast<unsigned>(vectors / BLOCK_VECTORS));
-    const int floats = SharedLayout{work.kv.head_size}.floats(COLUMNS <= STAGED_COLUMNS);
-    const hydra_status status = launch(stream, "attention_kernel", attention_kernel<COLUMNS>, grid, THREADS,
+    const int floats = SharedLayout{work.kv.head_size, COLUMNS <= STAGED_COLUMNS}.floats();
+    const hydra_status status = launch(stream, "attention_kernel", attention_kernel<Element, COLUMNS>, grid, THREADS,
                                        sizeof(float) * static_cast<size_t>(floats), work, partials);
     if (status != HYDRA_OK) return status;
     return launch(stream, "merge_attention_kernel", merge_attention_kernel,
                   dim3(HYDRA_MAX_ROWS, static_cast<unsigned>(work.heads)), THREADS, 0, work, partials);
 }
 
-}  // namespace
-
-int64_t attention_workspace_bytes(int32_t heads, int32_t head_size, int32_t max_positions) {
-    return int64_t{splits_of(max_positions)} * HYDRA_MAX_ROWS * heads * (head_size + 2) * 4;
-}
-
-hydra_status attention(Stream* stream, const Attention* arguments) {
-    const Attention& work = *arguments;
+template <class Element>
+hydra_status plain_attention(Stream* stream, const Attention& work) {
     const Partials partials{int64_t{HYDRA_MAX_ROWS} * work.heads, work.kv.head_size,
                             static_cast<float*>(work.workspace)};
     const int columns = (work.kv.head_size + WARP - 1) / WARP;
-    if (columns <= 1) return launch_attention<1>(stream, work, partials);
-    if (columns <= 2) return launch_attention<2>(stream, work, partials);
-    if (columns <= 3) return launch_attention<3>(stream, work, partials);
-    if (columns <= 4) return launch_attention<4>(stream, work, partials);
-    if (columns <= 8) return launch_attention<8>(stream, work, partials);
-    return launch_attention<32>(stream, work, partials);
+    if (columns <= 1) return launch_attention<Element, 1>(stream, work, partials);
+    if (columns <= 2) return launch_attention<Element, 2>(stream, work, partials);
+    if (columns <= 3) return launch_attention<Element, 3>(stream, work, partials);
+    if (columns <= 4) return launch_attention<Element, 4>(stream, work, partials);
+    if (columns <= 8) return launch_attention<Element, 8>(stream, work, partials);
+    return launch_attention<Element, 32>(stream, work, partials);
+}
+
+}  // namespace
+
+int64_t attention_workspace_bytes(int32_t heads, int32_t head_size, int32_t max_positions) {
+    const int64_t parts = SHORTEST_SPLITS.count(max_positions) + TAIL_TILES;
+    return parts * HYDRA_MAX_ROWS * heads * (head_size + 2) * 4;
+}
+
+hydra_status attention(Stream* stream, const Attention* arguments) {
+    if (is_for_mma(arguments->kv)) return mma_attention(stream, *arguments);
+    return arguments->kv.type == HYDRA_F16 ? plain_attention<uint16_t>(stream, *arguments)
+                                           : plain_attention<float>(stream, *arguments);
 }
 
 }  // namespace hydra::cuda

@@ -117,9 +117,9 @@ std::unique_ptr<hydra_matrix> CudaBackend::matrix(hydra_type type, int64_t rows,
     return std::make_unique<CudaMatrix>(*this, type, rows, columns);
 }
 
-std::unique_ptr<hydra_kv_pool> CudaBackend::kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size,
-                                                    int32_t pages) {
-    return std::make_unique<CudaKvPool>(*this, layers, kv_heads, head_size, pages);
+std::unique_ptr<hydra_kv_pool> CudaBackend::kv_pool(hydra_type type, int32_t layers, int32_t kv_heads,
+                                                    int32_t head_size, int32_t pages) {
+    return std::make_unique<CudaKvPool>(*this, type, layers, kv_heads, head_size, pages);
 }
 
 std::unique_ptr<hydra_program> CudaBackend::program(hydra_stream* stream) {
@@ -171,13 +171,13 @@ void CudaMatrix::gather(const hydra_matrix& source, const int32_t* ids) {
     must(cuda.api, cuda.api.matrix_gather(cuda.device, &view, &from.view, ids));
 }
 
-CudaKvPool::CudaKvPool(CudaBackend& owner, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size,
-                       int32_t its_pages)
-    : hydra_kv_pool(&owner, its_layers, its_kv_heads, its_head_size, its_pages),
+CudaKvPool::CudaKvPool(CudaBackend& owner, hydra_type its_type, int32_t its_layers, int32_t its_kv_heads,
+                       int32_t its_head_size, int32_t its_pages)
+    : hydra_kv_pool(&owner, its_type, its_layers, its_kv_heads, its_head_size, its_pages),
       cuda(owner),
-      bytes_of_page(owner.api.kv_page_bytes(its_layers, its_kv_heads, its_head_size)),
+      bytes_of_page(owner.api.kv_page_bytes(its_type, its_layers, its_kv_heads, its_head_size)),
       memory(owner.allocate(product_of(bytes_of_page, its_pages))),
-      view{its_layers, its_kv_heads, its_head_size, its_pages, memory.get()} {}
+      view{its_type, its_layers, its_kv_heads, its_head_size, its_pages, memory.get()} {}
 
 void CudaKvPool::read(int32_t page, int32_t slot, float* values) const {
     must(cuda.api, cuda.api.kv_read(cuda.device, &view, page, slot, values));

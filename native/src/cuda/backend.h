@@ -59,7 +59,8 @@ struct CudaBackend : hydra_backend {
     void copy_out(void* target, const void* source, int64_t bytes) override;
     Mirror mirror(int64_t bytes) override;
     std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) override;
-    std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size, int32_t pages) override;
+    std::unique_ptr<hydra_kv_pool> kv_pool(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size,
+                                           int32_t pages) override;
     std::unique_ptr<hydra_program> program(hydra_stream* stream) override;
 
     const DeviceApi& api;
@@ -92,7 +93,8 @@ struct CudaMatrix : hydra_matrix {
 };
 
 struct CudaKvPool : hydra_kv_pool {
-    CudaKvPool(CudaBackend& owner, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size, int32_t its_pages);
+    CudaKvPool(CudaBackend& owner, hydra_type its_type, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size,
+               int32_t its_pages);
 
     int64_t page_bytes() const override { return bytes_of_page; }
     // The pool keeps its memory.

@@ -43,8 +43,9 @@ struct RowsView {
     const int32_t* pages;  // [page_count]
 };
 
-// Keys and values of all pages; the element type is float32. Layout is libhydra4j_cuda's own.
+// Keys and values of all pages, F32 or F16. Layout is libhydra4j_cuda's own.
 struct KvView {
+    hydra_type type;
     int32_t layers, kv_heads, head_size, pages;
     uint8_t* data;
 };
@@ -230,9 +231,9 @@ struct DeviceApi {
     hydra_status (*matrix_gather)(Device* device, const MatrixView* target, const MatrixView* source,
                                   const int32_t* ids);
 
-    int64_t (*kv_page_bytes)(int32_t layers, int32_t kv_heads, int32_t head_size);
-    // One slot of a page, on the host: values [layers][kv_heads][2][head_size], keys before values. Not fast: for
-    // tests and for looking into a cache.
+    int64_t (*kv_page_bytes)(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size);
+    // One slot of a page, on the host: values [layers][kv_heads][2][head_size], keys before values; what is
+    // written is rounded as qkv rounds it. Not fast: for tests and for looking into a cache.
     hydra_status (*kv_read)(Device* device, const KvView* kv, int32_t page, int32_t slot, float* values);
     hydra_status (*kv_write)(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 

@@ -24,26 +24,33 @@ float half_of_pair(uint32_t pair, int index) {
     return type == HYDRA_BF16 ? float_of_bfloat(bits) : float_of_half(bits);
 }
 
-// Sums are exact and rounded once; hardware rounds on the way.
+// What all lanes gave.
+template <class T>
+struct Given {
+    T values[WARP];
+
+    Given(T mine, emulation::Site site) {
+        const unsigned char* all = emulation::meet_warp(&mine, sizeof mine, site);
+        for (int lane = 0; lane < WARP; ++lane) std::memcpy(&values[lane], all + lane * 64, sizeof mine);
+    }
+};
+
+struct Operands {
+    uint32_t a[4], b[2];
+};
+
+// Products, which are exact, are added one after another, so that it shows where a sum depends on its terms' slots.
 template <hydra_type type>
 void emulated_multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, emulation::Site site) {
-    struct {
-        uint32_t a[4], b[2];
-    } given[WARP];
-    for (int i = 0; i < 4; ++i) given[0].a[i] = a[i];
-    given[0].b[0] = b0;
-    given[0].b[1] = b1;
-    const unsigned char* all = emulation::meet_warp(given, sizeof given[0], site);
-    for (int lane = 0; lane < WARP; ++lane) std::memcpy(&given[lane], all + lane * 64, sizeof given[0]);
+    const Given<Operands> given({{a[0], a[1], a[2], a[3]}, {b0, b1}}, site);
     const int g = lane_index() / 4, t = lane_index() % 4;
     for (int i = 0; i < 4; ++i) {
         const int upper = i / 2, column = 2 * t + i % 2;
-        double sum = c[i];
         for (int k = 0; k < 16; ++k) {
-            const float left = half_of_pair<type>(given[g * 4 + k % 8 / 2].a[upper + k / 8 * 2], k % 2);
-            sum += static_cast<double>(left) * half_of_pair<type>(given[column * 4 + k % 8 / 2].b[k / 8], k % 2);
+            const float left = half_of_pair<type>(given.values[g * 4 + k % 8 / 2].a[upper + k / 8 * 2], k % 2);
+            const float right = half_of_pair<type>(given.values[column * 4 + k % 8 / 2].b[k / 8], k % 2);
+            c[i] += left * right;
         }
-        c[i] = static_cast<float>(sum);
     }
 }
 #endif
@@ -69,20 +76,73 @@ __device__ __forceinline__ void multiply(float (&c)[4], const uint32_t (&a)[4], 
 #endif
 }
 
+// Four 8 x 8 matrices of 16-bit values in shared memory; lane l names row l % 8 of matrix l / 8: 16 bytes, aligned.
+// With lane = 4 g + t, out[i] holds columns 2t, 2t+1 of row g of matrix i.
+__device__ __forceinline__ void load_matrices(uint32_t (&out)[4], const uint16_t* row) {
+#ifdef __CUDACC__
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                 : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
+                 : "memory");
+#else
+    const Given<const uint16_t*> rows(row, emulation::Site::current());
+    for (int i = 0; i < 4; ++i) std::memcpy(&out[i], rows.values[8 * i + lane_index() / 4] + 2 * (lane_index() % 4), 4);
+#endif
+}
+
+// The same, transposed: out[i] holds rows 2t, 2t+1 of column g.
+__device__ __forceinline__ void load_transposed_matrices(uint32_t (&out)[4], const uint16_t* row) {
+#ifdef __CUDACC__
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                 : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
+                 : "memory");
+#else
+    const Given<const uint16_t*> rows(row, emulation::Site::current());
+    const int column = lane_index() / 4, first = 2 * (lane_index() % 4);
+    for (int i = 0; i < 4; ++i) {
+        out[i] = uint32_t{rows.values[8 * i + first + 1][column]} << 16 | rows.values[8 * i + first][column];
+    }
+#endif
+}
+
+// An 8 x 8 matrix of 16-bit values, of which each lane has columns 2t, 2t+1 of row g: rows 2t, 2t+1 of column g.
+__device__ __forceinline__ uint32_t transposed(uint32_t pair) {
+#ifdef __CUDACC__
+    asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %0;" : "+r"(pair));
+    return pair;
+#else
+    const Given<uint32_t> pairs(pair, emulation::Site::current());
+    const int column = lane_index() / 4, first = 2 * (lane_index() % 4);
+    const auto at = [&](int row) { return pairs.values[4 * row + column / 2] >> column % 2 * 16 & 0xffff; };
+    return at(first + 1) << 16 | at(first);
+#endif
+}
+
 // To nearest, ties to even.
 template <hydra_type type>
 __device__ __forceinline__ uint16_t rounded_bits(float value) {
 #ifdef __CUDACC__
     if constexpr (type == HYDRA_BF16) return __bfloat16_as_ushort(__float2bfloat16_rn(value));
-    return __half_as_ushort(__float2half_rn(value));
 #else
-    return type == HYDRA_BF16 ? float_to_bfloat(value) : float_to_half(value);
+    if constexpr (type == HYDRA_BF16) return float_to_bfloat(value);
 #endif
+    return half_of_float(value);
 }
 
 template <hydra_type type>
 __device__ __forceinline__ float float_of_bits16(uint16_t bits) {
     return type == HYDRA_BF16 ? float_of_bfloat(bits) : float_of_half(bits);
+}
+
+// Two values as f16, to nearest, the first in the lower half.
+__device__ __forceinline__ uint32_t halves_of(float lower, float upper) {
+#ifdef __CUDACC__
+    const __half2 pair = __floats2half2_rn(lower, upper);
+    return *reinterpret_cast<const uint32_t*>(&pair);
+#else
+    return uint32_t{float_to_half(upper)} << 16 | float_to_half(lower);
+#endif
 }
 
 // Both f16 halves of a minus those of b.

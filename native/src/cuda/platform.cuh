@@ -30,11 +30,20 @@ __device__ __forceinline__ T& shared_memory() {
 #endif
 }
 
-__device__ __forceinline__ float float_of_half(uint16_t half) {
+__host__ __device__ __forceinline__ float float_of_half(uint16_t half) {
 #ifdef __CUDACC__
     return __half2float(__ushort_as_half(half));
 #else
     return half_to_float(half);
+#endif
+}
+
+// To nearest, ties to even.
+__host__ __device__ __forceinline__ uint16_t half_of_float(float value) {
+#ifdef __CUDACC__
+    return __half_as_ushort(__float2half_rn(value));
+#else
+    return float_to_half(value);
 #endif
 }
 
@@ -43,6 +52,44 @@ __device__ __forceinline__ float float_of_bfloat(uint16_t bfloat) {
     return __uint_as_float(static_cast<uint32_t>(bfloat) << 16);
 #else
     return bfloat_to_float(bfloat);
+#endif
+}
+
+// Copies 16 aligned bytes to shared memory; they are there when copies_arrived<0>() and a barrier have followed.
+__device__ __forceinline__ void copy_async(void* shared, const void* source) {
+#ifdef __CUDACC__
+    asm volatile(
+        "cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(static_cast<uint32_t>(__cvta_generic_to_shared(shared))),
+        "l"(source)
+        : "memory");
+#else
+    std::memcpy(shared, source, 16);
+#endif
+}
+
+// Ends a group of the thread's copies.
+__device__ __forceinline__ void end_copies() {
+#ifdef __CUDACC__
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+// Waits until no more than the last PENDING groups of the thread's copies are under way.
+template <int PENDING>
+__device__ __forceinline__ void copies_arrived() {
+#ifdef __CUDACC__
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+#endif
+}
+
+// 2^x with a relative error below 2^-22; 0 below 2^-126.
+__device__ __forceinline__ float fast_exp2(float x) {
+#ifdef __CUDACC__
+    float power;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+    return power;
+#else
+    return exp2f(x);
 #endif
 }
 

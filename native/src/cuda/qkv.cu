@@ -33,11 +33,17 @@ struct StoreQkv {
             b = b * cosine + a * sine;
             a = turned;
         }
-        float* target = part == QUERY ? out + r * query_columns + n
-                                      : kv_row(kv, rows.pages, layer, static_cast<int32_t>(n / kv.head_size),
-                                               part == KEY ? 0 : 1, rows.rows->first + r) +
-                                            column;
-        *reinterpret_cast<float2*>(target) = {a, b};
+        if (part == QUERY) {
+            *reinterpret_cast<float2*>(out + r * query_columns + n) = {a, b};
+            return;
+        }
+        uint8_t* row = kv_row(kv, rows.pages, layer, static_cast<int32_t>(n / kv.head_size), part == KEY ? 0 : 1,
+                              rows.rows->first + r);
+        if (kv.type == HYDRA_F16) {
+            reinterpret_cast<uint32_t*>(row)[column / 2] = uint32_t{kv_half(b)} << 16 | kv_half(a);
+        } else {
+            reinterpret_cast<float2*>(row)[column / 2] = {a, b};
+        }
     }
 };
 

@@ -66,7 +66,7 @@ hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t firs
 hydra_status matrix_fill(Device* device, const MatrixView* matrix, const RandomWeights* weights);
 hydra_status matrix_read(Device* device, const MatrixView* matrix, int64_t row, float* values);
 hydra_status matrix_gather(Device* device, const MatrixView* target, const MatrixView* source, const int32_t* ids);
-int64_t kv_page_bytes(int32_t layers, int32_t kv_heads, int32_t head_size);
+int64_t kv_page_bytes(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size);
 hydra_status kv_read(Device* device, const KvView* kv, int32_t page, int32_t slot, float* values);
 hydra_status kv_write(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 

@@ -30,7 +30,7 @@ struct hydra_backend {
     virtual hydra::Mirror mirror(int64_t bytes) = 0;  // zeroed
     // Zeros; the arguments are in range.
     virtual std::unique_ptr<hydra_matrix> matrix(hydra_type type, int64_t rows, int64_t columns) = 0;
-    virtual std::unique_ptr<hydra_kv_pool> kv_pool(int32_t layers, int32_t kv_heads, int32_t head_size,
+    virtual std::unique_ptr<hydra_kv_pool> kv_pool(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size,
                                                    int32_t pages) = 0;
     // stream: of this backend, or null for one that all such programs share.
     virtual std::unique_ptr<hydra_program> program(hydra_stream* stream) = 0;

@@ -66,16 +66,18 @@ hydra::RowsState& hydra_rows::change() const {
     return *state;
 }
 
-hydra_status hydra_kv_pool_create(hydra_backend* backend, int32_t layers, int32_t kv_heads, int32_t head_size,
-                                  int32_t pages, hydra_kv_pool** out) {
+hydra_status hydra_kv_pool_create(hydra_backend* backend, hydra_type type, int32_t layers, int32_t kv_heads,
+                                  int32_t head_size, int32_t pages, hydra_kv_pool** out) {
     return guarded("hydra_kv_pool_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
+        HYDRA_REQUIRE(type == HYDRA_F32 || type == HYDRA_F16, "type is %d, must be F32 (%d) or F16 (%d)",
+                      static_cast<int>(type), static_cast<int>(HYDRA_F32), static_cast<int>(HYDRA_F16));
         HYDRA_REQUIRE(layers >= 1 && layers <= 4096, "layers is %d, must be from 1 to 4096", layers);
         HYDRA_REQUIRE(kv_heads >= 1 && kv_heads <= 4096, "kv_heads is %d, must be from 1 to 4096", kv_heads);
         HYDRA_REQUIRE(head_size >= 8 && head_size <= 1024 && head_size % 8 == 0,
                       "head_size is %d, must be a multiple of 8 from 8 to 1024", head_size);
         HYDRA_REQUIRE(pages >= 1 && pages <= (1 << 24), "pages is %d, must be from 1 to 2^24", pages);
-        *out = backend->kv_pool(layers, kv_heads, head_size, pages).release();
+        *out = backend->kv_pool(type, layers, kv_heads, head_size, pages).release();
     });
 }
 

@@ -11,19 +11,26 @@
 // Keys and values; their layout is the backend's.
 struct hydra_kv_pool {
     hydra_backend* backend;
+    hydra_type type;
     int32_t layers, kv_heads, head_size, pages;
 
     virtual ~hydra_kv_pool() = default;
     virtual int64_t page_bytes() const = 0;
     virtual void release(int32_t page) = 0;
-    // One slot of a page: values [layers][kv_heads][2][head_size], keys before values.
+    // One slot of a page: values [layers][kv_heads][2][head_size], keys before values. What is written is rounded as
+    // programs round it.
     virtual void read(int32_t page, int32_t slot, float* values) const = 0;
     virtual void write(int32_t page, int32_t slot, const float* values) = 0;
 
   protected:
-    hydra_kv_pool(hydra_backend* owner, int32_t its_layers, int32_t its_kv_heads, int32_t its_head_size,
-                  int32_t its_pages)
-        : backend(owner), layers(its_layers), kv_heads(its_kv_heads), head_size(its_head_size), pages(its_pages) {}
+    hydra_kv_pool(hydra_backend* owner, hydra_type its_type, int32_t its_layers, int32_t its_kv_heads,
+                  int32_t its_head_size, int32_t its_pages)
+        : backend(owner),
+          type(its_type),
+          layers(its_layers),
+          kv_heads(its_kv_heads),
+          head_size(its_head_size),
+          pages(its_pages) {}
 };
 
 struct hydra_rope {

@@ -329,15 +329,22 @@ inline void plant_shape(Pass& pass, const Shape& shape) {
     pass.upload();
 }
 
+// What a cache of this type keeps of ordinary values.
+inline Floats kept(hydra_type type, Floats values) {
+    if (type == HYDRA_F32) return values;
+    for (float& value : values) value = half_to_float(float_to_half(value));
+    return values;
+}
+
 // A KV cache full of NaN.
 struct Kv {
     KvView view{};
     Memory<uint8_t> memory;
 
-    Kv(int layers, int kv_heads, int head_size, int pages = Pass::PAGES)
-        : view{layers, kv_heads, head_size, pages, nullptr},
-          memory(std::vector<uint8_t>(static_cast<size_t>(pages * api().kv_page_bytes(layers, kv_heads, head_size)),
-                                      0xff)) {
+    Kv(hydra_type type, int layers, int kv_heads, int head_size, int pages = Pass::PAGES)
+        : view{type, layers, kv_heads, head_size, pages, nullptr},
+          memory(std::vector<uint8_t>(
+              static_cast<size_t>(pages * api().kv_page_bytes(type, layers, kv_heads, head_size)), 0xff)) {
         view.data = memory;
     }
 

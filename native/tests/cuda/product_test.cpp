@@ -295,7 +295,7 @@ TEST(Qkv, TurnsQueriesAndKeysAndStoresKeysAndValues) {
         const auto run_rows = [&](int from, int rows) {
             Pass pass(c.first + from);
             pass.chain(rows);
-            const Kv kv(2, c.kv_heads, c.head_size);
+            const Kv kv(HYDRA_F32, 2, c.kv_heads, c.head_size);
             const auto x = padded_rows(Data::part(x_values, c.hidden, from, rows), c.hidden), out = poisoned(q);
             run(api().qkv, Qkv{pass.view(), x, norm, EPSILON, query.view, key.view, value.view,
                                biased ? bias[0].get() : nullptr, biased ? bias[1].get() : nullptr,

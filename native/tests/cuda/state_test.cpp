@@ -155,16 +155,17 @@ struct Step {
     Pass pass{LENGTH}, pending_pass{LENGTH};
     Memory<TreeData> tree;
     Memory<int32_t> ids;
-    Kv kv{2, 2, 24};
+    Kv kv;
     std::vector<Floats> cache;
     Floats hidden_values;
     Memory<float> hidden, pending;
 
-    Step(Random& random, const Shape& made, int kinds)
+    Step(Random& random, const Shape& made, int kinds, hydra_type type = HYDRA_F32)
         : shape(made),
           tokens(random_tokens(random, made.nodes(), kinds)),
           answers(random_tokens(random, made.nodes(), kinds)),
           tree(std::vector<TreeData>{made.data()}),
+          kv(type, 2, 2, 24),
           hidden_values(random.normal(made.nodes() * WIDTH)),
           hidden(padded_rows(hidden_values, WIDTH)),
           pending(poisoned(WIDTH)) {
@@ -175,7 +176,7 @@ struct Step {
         std::copy(tokens.begin(), tokens.end(), pass.rows_state.tokens);
         pass.upload();
         for (int slot = 0; slot < LENGTH + shape.nodes(); ++slot) {
-            cache.push_back(random.normal(kv.width()));
+            cache.push_back(kept(type, random.normal(kv.width())));
             kv.fill(pass, slot, cache[slot]);
         }
     }
@@ -209,7 +210,8 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
     int longer = 0, ties = 0;
     for (int round = 0; round < 48; ++round) {
         const int sizes[] = {1, 2, 5, 17, 33, 64};
-        Step step(random, random_shape(random, sizes[round % 6]), 1 + round % 4);
+        Step step(random, random_shape(random, sizes[round % 6]), 1 + round % 4,
+                  round / 6 % 2 == 0 ? HYDRA_F32 : HYDRA_F16);
         const std::vector<int32_t> path = step.longest();
         const int count = static_cast<int>(path.size());
         step.accept(false, round % 5 != 4);

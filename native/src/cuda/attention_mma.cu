@@ -1,0 +1,571 @@
+// Tree attention over an F16 cache with the matrix instruction: head sizes 64, 96 and 128.
+//
+// Floor: the bytes of the keys and values, read once, or the instruction's rate: 64 nodes of 4 query heads a KV head
+// need 128 multiply-adds for every byte. Not measured on any card yet.
+//
+// Vectors are (node, query head) pairs of a KV head, eight of them a group: vector v is query head v % heads of node
+// v / heads. Keys stand on the M side of the instruction and vectors on N, as a group of eight fits few heads better
+// than sixteen would:
+//   scores [32 keys][8 vectors]   = keys [32][d] queries^T [d][8]
+//   values [d][8 vectors]         = values^T [d][32 keys] weights^T [32 keys][8]
+// so that the scores become the weights' fragment by transposing 8 x 8 matrices within the warp.
+//
+// What makes a path of a tree give the bits of the same tokens one after another. A vector's keys are counted in the
+// order prefix, then ancestors by row; 32 of them are a tile. A tile's result (its best score, the sum of its weights,
+// its values by weight) is computed from nothing:
+//   score     a chain of the instruction over the head's columns, its result a matter of the key, the query and
+//             nothing else;
+//   weight    2^(score - best + 15) as f16;
+//   values    two instructions over keys 0 ... 15 and 16 ... 31 of the tile, key i in slot i % 16; their sum the same,
+//             with ones for values. Slots without a key have weight 0 and value 0.
+// Tiles are folded into the result of their split one after another (fold), splits into the vector's. An element of the
+// instruction's result depends on its row of A, its column of B and what it was before, not on where in the fragment
+// these stand. So all that the bits depend on is the vector's own query, keys and values by their number, and whether
+// the slots of the cache behind them are those of a prefix or of a tree only decides who computes a tile:
+//   * tiles that lie wholly in the prefix are the same for all vectors. A block takes a split and up to 256 vectors;
+//     keys and values of a tile come to shared memory once for all, the next ones meanwhile under way.
+//   * the up to three tiles behind, the tail, hold ancestors and differ from node to node. Other blocks stage the rows
+//     from the tail's begin to the pass's end; a warp computes one node at a time, reading the fragments' rows from
+//     wherever the node's keys are. As a tile's result needs no other's, they run beside the prefix.
+// A second kernel folds: the splits, and into each the tail's tiles that belong to it. It is a launch of its own, as
+// the partial results of many vectors (512 bytes a vector and split) are too much for the blocks that are done last.
+//
+// Accuracy: queries (times scale) and weights are rounded to f16, an error of up to 2^-11 of each, about what rounding
+// keys and values to f16 did before: of normal queries, keys and values the outputs' error in the tests is up to
+// 3e-4. Sums are float32.
+#include <math.h>
+
+#include <algorithm>
+
+#include "cuda/attention.cuh"
+#include "cuda/mma.cuh"
+#include "cuda/rows.cuh"
+
+namespace hydra::cuda {
+
+namespace {
+
+constexpr int WARPS = 8, THREADS = WARPS * WARP;
+constexpr int GROUP = 8;               // vectors of a fragment
+constexpr int TAIL_NODES = 2 * WARPS;  // of a block
+constexpr int TAIL_BLOCKS = HYDRA_MAX_ROWS / TAIL_NODES;
+constexpr int NO_ROW = TAIL_ROWS - 1;  // a staged row of zeros: the tail has one less
+static_assert(NO_ROW >= KEY_TILE - 1 + HYDRA_MAX_ROWS);
+
+constexpr float LOG2_E = 1.44269504f;
+constexpr float PEAK = 15;  // the exponent of a tile's largest weight: small ones keep their bits in f16
+
+__host__ __device__ constexpr int groups_of(int vectors) { return (vectors + GROUP - 1) / GROUP; }
+
+// The pass as one KV head's blocks see it.
+struct Pass {
+    const Attention& work;
+    int kv_head, heads, rows, vectors;  // heads: query heads of the KV head
+    int32_t first, tail;                // tail: the first position behind the whole tiles of the prefix
+
+    __device__ Pass(const Attention& attention, int head)
+        : work(attention),
+          kv_head(head),
+          heads(attention.heads / attention.kv.kv_heads),
+          rows(active_rows(attention.rows)),
+          vectors(rows * heads),
+          first(attention.rows.rows->first),
+          tail(first / KEY_TILE * KEY_TILE) {}
+
+    __device__ __forceinline__ uint64_t ancestors(int row) const { return work.rows.rows->ancestors[row]; }
+    // Keys that a row sees.
+    __device__ __forceinline__ int32_t length(int row) const { return first + __popcll(ancestors(row)); }
+    __device__ __forceinline__ const uint16_t* cached(int which, int32_t slot) const {
+        return reinterpret_cast<const uint16_t*>(kv_row(work.kv, work.rows.pages, work.layer, kv_head, which, slot));
+    }
+    // A vector's place in queries and outputs.
+    __device__ __forceinline__ int64_t place(int v) const {
+        return (int64_t{v / heads} * work.heads + kv_head * heads + v % heads) * work.kv.head_size;
+    }
+};
+
+// What a part of the keys leaves in the workspace for a group of vectors. Parts: the tail's tiles, then the splits.
+template <int D>
+struct Partial {
+    float4 values[D / 16][WARP];  // values by weight: lanes' elements of the accumulators of 16 columns
+    float best[GROUP];            // the largest score
+    float total[GROUP];           // the sum of weights
+
+    static __device__ __forceinline__ Partial& of(const Pass& pass, int part, int group) {
+        const int groups = HYDRA_MAX_ROWS / GROUP * pass.heads;
+        const int64_t place = (int64_t{part} * pass.work.kv.kv_heads + pass.kv_head) * groups + group;
+        return static_cast<Partial*>(pass.work.workspace)[place];
+    }
+};
+
+// A block's shared memory: fragments of `groups` groups of queries, and rows of keys and values.
+template <int D>
+struct Shared {
+    static constexpr int STRIDE = D + 8;  // so that eight rows of 16 bytes lie in different banks
+    static constexpr int FRAGMENTS = D / 32 * WARP;
+
+    uint4* all_queries;  // [groups][D / 32][lane]: columns 32 i + 2t + {0, 1}, + 8, + 16, + 24
+    uint16_t* rows;      // [rows][STRIDE]
+
+    __device__ __forceinline__ explicit Shared(int groups)
+        : all_queries(&shared_memory<uint4>()), rows(reinterpret_cast<uint16_t*>(all_queries + groups * FRAGMENTS)) {}
+
+    __device__ __forceinline__ uint4* queries(int group) const { return all_queries + group * FRAGMENTS; }
+    // Of a prefix: [stage][key, value][key of the tile].
+    __device__ __forceinline__ uint16_t* row(int stage, int which, int key) const {
+        return rows + ((stage * 2 + which) * KEY_TILE + key) * STRIDE;
+    }
+    // Of a tail: [key, value][slot - begin].
+    __device__ __forceinline__ uint16_t* tail_row(int which, int place) const {
+        return rows + (which == 1 && place != NO_ROW ? TAIL_ROWS + place : place) * STRIDE;
+    }
+
+    static constexpr size_t bytes(int groups, int rows) {
+        return groups * FRAGMENTS * sizeof(uint4) + rows * STRIDE * sizeof(uint16_t);
+    }
+};
+
+// Tiles in shared memory at a time; with the most queries there is room for two.
+template <int D, int GROUPS>
+constexpr int STAGES = D == 128 && GROUPS == 4 ? 2 : 3;
+
+template <int D, int GROUPS>
+constexpr size_t walk_bytes() {
+    return Shared<D>::bytes(WARPS * GROUPS, STAGES<D, GROUPS> * 2 * KEY_TILE);
+}
+
+template <int D, int WARP_GROUPS>
+constexpr size_t shared_bytes() {
+    const size_t tail = Shared<D>::bytes(WARPS, 2 * TAIL_ROWS);
+    const size_t bytes = std::max({tail, walk_bytes<D, 1>(), walk_bytes<D, 2>(), walk_bytes<D, WARP_GROUPS>()});
+    return bytes;
+}
+static_assert(shared_bytes<128, 4>() <= 99 * 1024, "devices of 8.6, 8.9 and 12.0 give a block no more");
+
+// By one warp: the queries of a group, times what makes scores exponents of 2. Zeros where there is no vector.
+template <int D>
+__device__ __forceinline__ void stage_queries(const Pass& pass, int group, uint4* target) {
+    const int v = group * GROUP + lane_index() / 4, t = lane_index() % 4;
+    const float scale = LOG2_E / sqrtf(static_cast<float>(D));
+    const float* query = pass.work.query + (v < pass.vectors ? pass.place(v) : 0);
+#pragma unroll
+    for (int i = 0; i < D / 32; ++i) {
+        uint32_t pairs[4] = {};
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            if (v >= pass.vectors) continue;
+            const float2 two = *reinterpret_cast<const float2*>(query + 32 * i + 8 * j + 2 * t);
+            pairs[j] = uint32_t{kv_half(two.y * scale)} << 16 | kv_half(two.x * scale);
+        }
+        target[i * WARP + lane_index()] = {pairs[0], pairs[1], pairs[2], pairs[3]};
+    }
+}
+
+// The rows of a tile that a lane names when fragments of keys and of values are loaded.
+struct TileRows {
+    const uint16_t *keys[2], *values[2];  // of keys 0 ... 15, 16 ... 31
+
+    // row(which, key): where a key of the tile is staged.
+    template <class Row>
+    __device__ __forceinline__ explicit TileRows(Row&& row) {
+        const int lane = lane_index();
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            keys[half] = row(0, half * 16 + lane % 16) + lane / 16 * 8;
+            values[half] = row(1, half * 16 + lane / 16 * 8 + lane % 8) + lane / 8 % 2 * 8;
+        }
+    }
+};
+
+// A tile's weights for GROUPS groups. Of a pair, [0] is of vector 2t, [1] of vector 2t + 1 of the group.
+template <int D, int GROUPS>
+struct TileWeights {
+    float best[GROUPS][2], total[GROUPS][2];
+    uint32_t weights[2][GROUPS][2];
+
+    // present: keys of the tile; all 32 where WHOLE.
+    template <bool WHOLE>
+    __device__ __forceinline__ void compute(const TileRows& rows, const uint4* queries, int present) {
+        float scores[2][GROUPS][4] = {};
+#pragma unroll
+        for (int i = 0; i < D / 32; ++i) {
+            uint32_t keys[2][2][4];
+#pragma unroll
+            for (int j = 0; j < 4; ++j) load_matrices(keys[j / 2][j % 2], rows.keys[j / 2] + 32 * i + j % 2 * 16);
+#pragma unroll
+            for (int n = 0; n < GROUPS; ++n) {
+                const uint4 query = queries[(n * (D / 32) + i) * WARP + lane_index()];
+#pragma unroll
+                for (int half = 0; half < 2; ++half) {
+                    multiply<HYDRA_F16>(scores[half][n], keys[half][0], query.x, query.y);
+                    multiply<HYDRA_F16>(scores[half][n], keys[half][1], query.z, query.w);
+                }
+            }
+        }
+        if constexpr (!WHOLE) {
+#pragma unroll
+            for (int i = 0; i < 2 * GROUPS * 4; ++i) {
+                const int half = i / 4 / GROUPS, key = half * 16 + lane_index() / 4 + i % 4 / 2 * 8;
+                if (key >= present) scores[half][i / 4 % GROUPS][i % 4] = -INFINITY;
+            }
+        }
+        weigh(scores);
+    }
+
+  private:
+    __device__ __forceinline__ void weigh(const float (&scores)[2][GROUPS][4]) {
+#pragma unroll
+        for (int n = 0; n < GROUPS; ++n) {
+#pragma unroll
+            for (int v = 0; v < 2; ++v) {
+                float largest =
+                    fmaxf(fmaxf(scores[0][n][v], scores[0][n][v + 2]), fmaxf(scores[1][n][v], scores[1][n][v + 2]));
+#pragma unroll
+                for (int mask = 4; mask < WARP; mask *= 2) {
+                    largest = fmaxf(largest, __shfl_xor_sync(ALL_LANES, largest, mask));
+                }
+                best[n][v] = largest;
+            }
+            float sums[4] = {};
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+#pragma unroll
+                for (int rows = 0; rows < 2; ++rows) {
+                    float weight[2];
+#pragma unroll
+                    for (int v = 0; v < 2; ++v) {
+                        weight[v] = fast_exp2(scores[half][n][2 * rows + v] - (best[n][v] - PEAK));
+                    }
+                    weights[half][n][rows] = transposed(halves_of(weight[0], weight[1]));
+                }
+                constexpr uint32_t ONES[4] = {0x3c003c00, 0x3c003c00, 0x3c003c00, 0x3c003c00};
+                multiply<HYDRA_F16>(sums, ONES, weights[half][n][0], weights[half][n][1]);
+            }
+            total[n][0] = sums[0];
+            total[n][1] = sums[1];
+        }
+    }
+
+  public:
+    // take(step, sums [GROUPS][4]): the values by weight, columns 16 step ... 16 step + 15.
+    template <class Take>
+    __device__ __forceinline__ void weighted_values(const TileRows& rows, Take&& take) const {
+#pragma unroll
+        for (int step = 0; step < D / 16; ++step) {
+            float sums[GROUPS][4] = {};
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                uint32_t values[4];
+                load_transposed_matrices(values, rows.values[half] + 16 * step);
+#pragma unroll
+                for (int n = 0; n < GROUPS; ++n) {
+                    multiply<HYDRA_F16>(sums[n], values, weights[half][n][0], weights[half][n][1]);
+                }
+            }
+            take(step, sums);
+        }
+    }
+};
+
+// How the sums of two parts of the keys become those of both.
+struct Fold {
+    float best, old, other;  // the new largest score, and the factors of the sums
+
+    __device__ __forceinline__ Fold() {}
+    __device__ __forceinline__ Fold(float old_best, float other_best) {
+        const float less = exp2f(-fabsf(old_best - other_best));
+        const bool larger = other_best > old_best;
+        best = larger ? other_best : old_best;
+        old = larger ? less : 1.0f;
+        other = larger ? 1.0f : less;
+    }
+    __device__ __forceinline__ float operator()(float sum, float other_sum) const {
+        return fmaf(sum, old, other_sum * other);
+    }
+};
+
+// A warp's walk through the whole tiles of a split for GROUPS groups of vectors.
+template <int D, int GROUPS>
+struct Walk {
+    float best[GROUPS][2], total[GROUPS][2], out[D / 16][GROUPS][4];
+
+    __device__ __forceinline__ void clear() {
+#pragma unroll
+        for (int i = 0; i < 2 * GROUPS; ++i) {
+            best[i / 2][i % 2] = -INFINITY;
+            total[i / 2][i % 2] = 0;
+        }
+#pragma unroll
+        for (int i = 0; i < D / 16 * GROUPS * 4; ++i) out[i / 4 / GROUPS][i / 4 % GROUPS][i % 4] = 0;
+    }
+
+    __device__ __forceinline__ void add(const TileRows& rows, const uint4* queries) {
+        TileWeights<D, GROUPS> tile;
+        tile.template compute<true>(rows, queries, KEY_TILE);
+        Fold folds[GROUPS][2];
+#pragma unroll
+        for (int i = 0; i < 2 * GROUPS; ++i) {
+            const int n = i / 2, v = i % 2;
+            folds[n][v] = Fold(best[n][v], tile.best[n][v]);
+            best[n][v] = folds[n][v].best;
+            total[n][v] = folds[n][v](total[n][v], tile.total[n][v]);
+        }
+        tile.weighted_values(rows, [&](int step, const float(&sums)[GROUPS][4]) {
+#pragma unroll
+            for (int i = 0; i < GROUPS * 4; ++i) {
+                float& sum = out[step][i / 4][i % 4];
+                sum = folds[i / 4][i % 2](sum, sums[i / 4][i % 4]);
+            }
+        });
+    }
+
+    // As part `part` of groups [group, end).
+    __device__ __forceinline__ void store(const Pass& pass, int part, int group, int end) const {
+#pragma unroll
+        for (int n = 0; n < GROUPS; ++n) {
+            if (group + n >= end) break;
+            auto& partial = Partial<D>::of(pass, part, group + n);
+#pragma unroll
+            for (int step = 0; step < D / 16; ++step) {
+                const float(&four)[4] = out[step][n];
+                partial.values[step][lane_index()] = {four[0], four[1], four[2], four[3]};
+            }
+            if (lane_index() < 4) {
+                reinterpret_cast<float2*>(partial.best)[lane_index()] = {best[n][0], best[n][1]};
+                reinterpret_cast<float2*>(partial.total)[lane_index()] = {total[n][0], total[n][1]};
+            }
+        }
+    }
+};
+
+// Calls copy(row, column) for the 16 bytes from `column` on of each of `rows` rows, shared out over the block.
+template <int D, class Copy>
+__device__ __forceinline__ void for_pieces(int rows, Copy&& copy) {
+    constexpr int PIECES = D / 8, ROWS = THREADS / PIECES;
+    const int begin = static_cast<int>(threadIdx.x) / PIECES, column = static_cast<int>(threadIdx.x) % PIECES * 8;
+    if (begin >= ROWS) return;
+#pragma unroll 4
+    for (int row = begin; row < rows; row += ROWS) copy(row, column);
+}
+
+// Brings a tile of the prefix, whose keys and values lie together, to a stage.
+template <int D>
+__device__ __forceinline__ void load_tile(const Pass& pass, const Shared<D>& shared, int32_t position, int stage) {
+    const uint16_t* source = pass.cached(0, position);
+    for_pieces<D>(2 * KEY_TILE, [&](int row, int column) {
+        copy_async(shared.row(stage, 0, row) + column, source + row * D + column);
+    });
+}
+
+// Splits worker, worker + workers, ... from the last one on, for groups [begin, end) of vectors: GROUPS a warp.
+template <int D, int GROUPS>
+__device__ __forceinline__ void walk_splits(const Pass& pass, int begin, int end, int worker, int workers) {
+    constexpr int STAGED = STAGES<D, GROUPS>;
+    const Shared<D> shared(WARPS * GROUPS);
+    const int own = warp_index() * GROUPS;
+    for (int n = own; n < own + GROUPS; ++n) stage_queries<D>(pass, begin + n, shared.queries(n));
+    const Splits splits = splits_of(pass.work.kv);
+    for (int32_t split = splits.count(pass.tail) - 1 - worker; split >= 0; split -= workers) {
+        const int32_t from = splits.begin(split), tiles = (min(splits.begin(split + 1), pass.tail) - from) / KEY_TILE;
+        const auto load = [&](int32_t tile) {
+            if (tile < tiles) load_tile(pass, shared, from + tile * KEY_TILE, tile % STAGED);
+            end_copies();
+        };
+        Walk<D, GROUPS> walk;
+        walk.clear();
+        __syncthreads();  // the stages are free
+        for (int32_t tile = 0; tile < STAGED - 1; ++tile) load(tile);
+        for (int32_t tile = 0; tile < tiles; ++tile) {
+            copies_arrived<STAGED - 2>();
+            __syncthreads();
+            load(tile + STAGED - 1);  // to where the tile before this one was
+            if (begin + own >= end) continue;
+            const int stage = tile % STAGED;
+            const TileRows rows([&](int which, int key) { return shared.row(stage, which, key); });
+            walk.add(rows, shared.queries(own));
+        }
+        walk.store(pass, TAIL_TILES + split, begin + own, end);
+    }
+}
+
+// The tail of nodes [begin, end).
+template <int D>
+__device__ __forceinline__ void walk_tails(const Pass& pass, int begin, int end) {
+    const Shared<D> shared(WARPS);
+    for_pieces<D>(pass.first + pass.rows - pass.tail, [&](int place, int column) {
+        for (int which = 0; which < 2; ++which) {
+            copy_async(shared.tail_row(which, place) + column, pass.cached(which, pass.tail + place) + column);
+        }
+    });
+    end_copies();
+    for (int i = static_cast<int>(threadIdx.x); i < D; i += THREADS) shared.tail_row(0, NO_ROW)[i] = 0;
+    copies_arrived<0>();
+    __syncthreads();
+    uint4* queries = shared.queries(warp_index());
+    for (int node = begin + warp_index(); node < end; node += WARPS) {
+        const int32_t length = pass.length(node);
+        const uint64_t ancestors = pass.ancestors(node);
+        const int from = node * pass.heads, to = from + pass.heads;  // its vectors
+        for (int group = from / GROUP; group < groups_of(to); ++group) {
+            __syncwarp();
+            stage_queries<D>(pass, group, queries);
+            __syncwarp();
+            bool own[2];
+            for (int v = 0; v < 2; ++v) {
+                const int vector = group * GROUP + lane_index() % 4 * 2 + v;
+                own[v] = vector >= from && vector < to;
+            }
+            for (int32_t tile = pass.tail; tile < length; tile += KEY_TILE) {
+                const TileRows rows([&](int which, int key) {
+                    const int32_t number = tile + key;
+                    const int place = number >= length ? NO_ROW
+                                      : number < pass.first
+                                          ? number - pass.tail
+                                          : pass.first - pass.tail + nth_bit(ancestors, number - pass.first);
+                    return shared.tail_row(which, place);
+                });
+                TileWeights<D, 1> weights;
+                weights.template compute<false>(rows, queries, length - tile);
+                auto& partial = Partial<D>::of(pass, (tile - pass.tail) / KEY_TILE, group);
+                weights.weighted_values(rows, [&](int step, const float(&sums)[1][4]) {
+                    auto* target = reinterpret_cast<float*>(&partial.values[step][lane_index()]);
+#pragma unroll
+                    for (int i = 0; i < 4; ++i) {
+                        if (own[i % 2]) target[i] = sums[0][i];
+                    }
+                });
+                for (int v = 0; v < 2; ++v) {
+                    if (!own[v] || lane_index() >= 4) continue;
+                    partial.best[lane_index() * 2 + v] = weights.best[0][v];
+                    partial.total[lane_index() * 2 + v] = weights.total[0][v];
+                }
+            }
+        }
+    }
+}
+
+// Grid: KV heads; first TAIL_BLOCKS blocks for tails, then `workers` on splits for each 8 WARP_GROUPS groups of
+// vectors, the long splits first. WARP_GROUPS: the most groups of a warp; with two, two blocks fit a multiprocessor.
+// Registers are full either way: at 128 columns ptxas puts up to 16 words, mostly addresses, on the stack.
+template <int D, int WARP_GROUPS>
+__global__ void __launch_bounds__(THREADS, WARP_GROUPS == 2 ? 2 : 1) mma_attention_kernel(Attention work, int workers) {
+    const Pass pass(work, static_cast<int>(blockIdx.x));
+    if (pass.rows == 0) return;
+    const int block = static_cast<int>(blockIdx.y);
+    if (block < TAIL_BLOCKS) {
+        const int begin = block * TAIL_NODES;
+        if (begin < pass.rows) walk_tails<D>(pass, begin, min(begin + TAIL_NODES, pass.rows));
+        return;
+    }
+    const int worker = (block - TAIL_BLOCKS) % workers;
+    const int begin = (block - TAIL_BLOCKS) / workers * (WARPS * WARP_GROUPS), end = groups_of(pass.vectors);
+    if (begin >= end) return;
+    // More groups a warp mean fewer reads of the staged rows; fewer, that more warps share the work.
+    if (end - begin <= WARPS / 2) {
+        walk_splits<D, 1>(pass, begin, end, worker, workers);
+    } else if (WARP_GROUPS == 2 || end - begin <= 2 * WARPS) {
+        walk_splits<D, 2>(pass, begin, end, worker, workers);
+    } else {
+        walk_splits<D, WARP_GROUPS>(pass, begin, end, worker, workers);
+    }
+}
+
+// The sums of a lane's two vectors over some of their keys, 16 columns of them.
+struct Merged {
+    float best[2] = {-INFINITY, -INFINITY}, total[2] = {}, out[4] = {};
+
+    __device__ __forceinline__ Merged() {}
+    template <int D>
+    __device__ __forceinline__ Merged(const Partial<D>& partial, int step) {
+        const float4 four = partial.values[step][lane_index()];
+        for (int v = 0; v < 2; ++v) {
+            best[v] = partial.best[lane_index() % 4 * 2 + v];
+            total[v] = partial.total[lane_index() % 4 * 2 + v];
+        }
+        out[0] = four.x, out[1] = four.y, out[2] = four.z, out[3] = four.w;
+    }
+
+    __device__ __forceinline__ void add(const Merged& other, int v) {
+        const Fold fold(best[v], other.best[v]);
+        best[v] = fold.best;
+        total[v] = fold(total[v], other.total[v]);
+        out[v] = fold(out[v], other.out[v]);
+        out[v + 2] = fold(out[v + 2], other.out[v + 2]);
+    }
+};
+
+// Grid: groups of vectors, KV heads; a warp has 16 columns.
+template <int D>
+__global__ void __launch_bounds__(D / 16 * WARP) merge_mma_attention_kernel(Attention work) {
+    const Pass pass(work, static_cast<int>(blockIdx.y));
+    const int group = static_cast<int>(blockIdx.x), step = warp_index(), t = lane_index() % 4;
+    if (group >= groups_of(pass.vectors)) return;
+    const auto load = [&](int part) { return Merged(Partial<D>::of(pass, part, group), step); };
+    int vectors[2];
+    int32_t lengths[2];  // 0 where there is no vector
+    for (int v = 0; v < 2; ++v) {
+        vectors[v] = group * GROUP + 2 * t + v;
+        lengths[v] = vectors[v] < pass.vectors ? pass.length(vectors[v] / pass.heads) : 0;
+    }
+    const Splits splits = splits_of(work.kv);
+    const int32_t whole = splits.count(pass.tail), longest = pass.first + pass.rows;
+    // The last split of whole tiles goes on with the tail if that does not begin with another one.
+    const int32_t open = splits.begin(whole) == pass.tail ? whole : whole - 1;
+    Merged all;
+#pragma unroll 4
+    for (int32_t split = 0; split < open; ++split) {
+        const Merged other = load(TAIL_TILES + split);
+        for (int v = 0; v < 2; ++v) all.add(other, v);
+    }
+    int32_t tile = pass.tail;
+    for (int32_t split = open; splits.begin(split) < longest; ++split) {
+        Merged other = split < whole ? load(TAIL_TILES + split) : Merged();
+        for (; tile < min(longest, splits.begin(split + 1)); tile += KEY_TILE) {
+            const Merged more = load((tile - pass.tail) / KEY_TILE);
+            for (int v = 0; v < 2; ++v) {
+                if (tile < lengths[v]) other.add(more, v);
+            }
+        }
+        for (int v = 0; v < 2; ++v) {
+            if (splits.begin(split) < lengths[v]) all.add(other, v);
+        }
+    }
+    for (int v = 0; v < 2; ++v) {
+        if (lengths[v] == 0) continue;
+        float* out = work.out + pass.place(vectors[v]) + step * 16 + lane_index() / 4;
+        out[0] = all.out[v] / all.total[v];
+        out[8] = all.out[v + 2] / all.total[v];
+    }
+}
+
+template <int D, int WARP_GROUPS>
+hydra_status launch_attention(Stream* stream, const Attention& work) {
+    const int groups = groups_of(HYDRA_MAX_ROWS * (work.heads / work.kv.kv_heads)), most = WARPS * WARP_GROUPS;
+    const auto heads = static_cast<unsigned>(work.kv.kv_heads);
+    const auto workers =
+        static_cast<int>(std::min<int64_t>(MOST_WORKERS, splits_of(work.kv).count(work.max_positions)));
+    const int blocks = TAIL_BLOCKS + (groups + most - 1) / most * workers;
+    const hydra_status status =
+        launch(stream, "mma_attention_kernel", mma_attention_kernel<D, WARP_GROUPS>,
+               dim3(heads, static_cast<unsigned>(blocks)), THREADS, shared_bytes<D, WARP_GROUPS>(), work, workers);
+    if (status != HYDRA_OK) return status;
+    return launch(stream, "merge_mma_attention_kernel", merge_mma_attention_kernel<D>,
+                  dim3(static_cast<unsigned>(groups), heads), D / 16 * WARP, 0, work);
+}
+
+// Few query heads a KV head make fewer vectors than the large blocks are for.
+template <int D>
+hydra_status launch_for_heads(Stream* stream, const Attention& work) {
+    return work.heads / work.kv.kv_heads <= 2 ? launch_attention<D, 2>(stream, work)
+                                              : launch_attention<D, 4>(stream, work);
+}
+
+}  // namespace
+
+hydra_status mma_attention(Stream* stream, const Attention& work) {
+    if (work.kv.head_size == 64) return launch_for_heads<64>(stream, work);
+    if (work.kv.head_size == 96) return launch_for_heads<96>(stream, work);
+    return launch_for_heads<128>(stream, work);
+}
+
+}  // namespace hydra::cuda
