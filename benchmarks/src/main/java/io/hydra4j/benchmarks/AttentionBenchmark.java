@@ -2,6 +2,7 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
@@ -75,7 +76,8 @@ public class AttentionBenchmark {
         int kvHeads = Integer.parseInt(heads.substring(heads.indexOf('/') + 1));
         backend = resources.own(Settings.openBackend());
         int pages = (prefix + MAX_ROWS) / KvPool.PAGE_POSITIONS + 1;
-        KvPool pool = resources.own(KvPool.create(backend, LAYERS, kvHeads, headSize, pages));
+        WeightType kvType = backend.kind() == BackendKind.CUDA ? WeightType.F16 : WeightType.F32;
+        KvPool pool = resources.own(KvPool.create(backend, kvType, LAYERS, kvHeads, headSize, pages));
         Sequence sequence = resources.own(Sequence.create(backend, pages));
         sequence.setPages(IntStream.range(0, pages).toArray());
         Rows rows = resources.own(Rows.create(sequence));

@@ -85,6 +85,7 @@ public final class DraftHeads implements AutoCloseable {
             prefixNorm = loader.vector(tensors.prefix().norm());
             prefixPool = loader.own(KvPool.create(
                     base.backend(),
+                    base.pool().type(),
                     1,
                     base.config().kvHeads(),
                     base.config().headSize(),
@@ -150,7 +151,7 @@ public final class DraftHeads implements AutoCloseable {
         List<Integer> vocabulary =
                 ids == null ? null : IntStream.of(ids).boxed().toList();
         HeadsTensors tensors = HydraHeads.bindAny(RandomWeights.tensors(type), config, base.config(), vocabulary);
-        MemoryNeed.ofHeads(tensors.all(), base.config()).require(base.backend());
+        MemoryNeed.ofHeads(tensors.all(), base).require(base.backend());
         return load(base, tensors, ids, WeightLoader.random(base.backend(), seed));
     }
 

@@ -37,7 +37,13 @@ public final class LlamaModel implements AutoCloseable {
     private final KvPool pool;
     private final KvPages pages;
 
-    private LlamaModel(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
+    private LlamaModel(
+            Backend backend,
+            LlamaConfig config,
+            LlamaTensors tensors,
+            WeightLoader loader,
+            WeightType convertTo,
+            long reserve) {
         this.backend = backend;
         this.config = config;
         this.loader = loader;
@@ -49,8 +55,10 @@ public final class LlamaModel implements AutoCloseable {
         }
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
-        pages = new KvPages(sessions(reserve) * pagesFor(config.context()));
-        pool = loader.own(KvPool.create(backend, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
+        WeightType kvType = backend.kind() == BackendKind.CUDA ? cudaKvType(tensors, convertTo) : WeightType.F32;
+        pages = new KvPages(sessions(kvType, reserve) * pagesFor(config.context()));
+        pool = loader.own(
+                KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
         pages.add(pool);
     }
 
@@ -78,6 +86,7 @@ public final class LlamaModel implements AutoCloseable {
                 files.config(),
                 files.tensors(),
                 new WeightLoader(backend, convertTo, bytes, progress),
+                convertTo,
                 reserve);
     }
 
@@ -92,13 +101,18 @@ public final class LlamaModel implements AutoCloseable {
     public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
         LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
         MemoryNeed.of(config, tensors, null).require(backend);
-        return load(backend, config, tensors, WeightLoader.random(backend, seed), 0);
+        return load(backend, config, tensors, WeightLoader.random(backend, seed), null, 0);
     }
 
     private static LlamaModel load(
-            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
+            Backend backend,
+            LlamaConfig config,
+            LlamaTensors tensors,
+            WeightLoader loader,
+            WeightType convertTo,
+            long reserve) {
         try {
-            return new LlamaModel(backend, config, tensors, loader, reserve);
+            return new LlamaModel(backend, config, tensors, loader, convertTo, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;
@@ -106,12 +120,19 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     /** Keys and values get half of what a GPU has left. */
-    private int sessions(long reserve) {
+    private int sessions(WeightType kvType, long reserve) {
         if (backend.kind() == BackendKind.CPU) {
             return SESSIONS;
         }
         long left = backend.memory().freeBytes() - reserve - MemoryNeed.RESERVE;
-        return (int) Math.max(1, Math.min(SESSIONS, left / 2 / MemoryNeed.sessionBytes(config)));
+        return (int) Math.max(1, Math.min(SESSIONS, left / 2 / MemoryNeed.sessionBytes(config, kvType)));
+    }
+
+    /** On CUDA keys and values are halves, as half the bytes are read; a model of 32-bit floats is computed in these alone. */
+    static WeightType cudaKvType(LlamaTensors tensors, WeightType convertTo) {
+        boolean floats = tensors.layers().stream()
+                .allMatch(layer -> WeightLoader.typeOf(layer.q(), convertTo) == WeightType.F32);
+        return floats ? WeightType.F32 : WeightType.F16;
     }
 
     /** Pages for a full context and one whole tree behind it. */

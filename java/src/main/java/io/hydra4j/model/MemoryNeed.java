@@ -22,7 +22,11 @@ public final class MemoryNeed {
 
     private final Map<String, Long> parts = new LinkedHashMap<>();
 
-    private MemoryNeed() {}
+    private final long sessionBytes;
+
+    private MemoryNeed(long sessionBytes) {
+        this.sessionBytes = sessionBytes;
+    }
 
     /**
      * What the base model needs for one session of full length.
@@ -34,31 +38,29 @@ public final class MemoryNeed {
     }
 
     static MemoryNeed of(LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
-        MemoryNeed need = new MemoryNeed();
+        MemoryNeed need = new MemoryNeed(sessionBytes(config, LlamaModel.cudaKvType(tensors, convertTo)));
         need.parts.put("weights", weights(tensors.all(), convertTo));
-        need.parts.put("keys and values of one session", sessionBytes(config));
+        need.parts.put("keys and values of one session", need.sessionBytes);
         need.parts.put("workspace", RESERVE);
         return need;
     }
 
     /** What draft heads need whose base is loaded. */
-    public static MemoryNeed ofHeads(Collection<Tensor> tensors, LlamaConfig base) {
-        return new MemoryNeed().addHeads(tensors, null, base);
+    public static MemoryNeed ofHeads(Collection<Tensor> tensors, LlamaModel base) {
+        LlamaConfig config = base.config();
+        return new MemoryNeed(sessionBytes(config, base.pool().type())).addHeads(tensors, null, config);
     }
 
     /** Adds draft heads, their own layer's keys and values included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, LlamaConfig base) {
-        parts.put("draft heads", weights(tensors, convertTo) + sessionBytes(base) / base.layers());
+        parts.put("draft heads", weights(tensors, convertTo) + sessionBytes / base.layers());
         return this;
     }
 
     /** Bytes of the KV pages of one session of full length. */
-    static long sessionBytes(LlamaConfig config) {
-        return LlamaModel.pagesFor(config.context()) * pageBytes(config);
-    }
-
-    private static long pageBytes(LlamaConfig config) {
-        return 2L * config.layers() * config.kvHeads() * config.headSize() * Float.BYTES * KvPool.PAGE_POSITIONS;
+    static long sessionBytes(LlamaConfig config, WeightType kvType) {
+        long values = 2L * config.layers() * config.kvHeads() * config.headSize() * KvPool.PAGE_POSITIONS;
+        return LlamaModel.pagesFor(config.context()) * kvType.bytes(values);
     }
 
     private static long weights(Collection<Tensor> tensors, WeightType convertTo) {

@@ -5,38 +5,49 @@ import io.hydra4j.runtime.bindings.hydra_kv_pool;
 import java.util.List;
 
 /**
- * Paged keys and values in 32-bit floats, for all layers of a model. On the CPU address space is reserved for all pages, and
- * memory is taken as pages are used; on CUDA the memory of all pages is taken at once.
+ * Paged keys and values for all layers of a model, in 32-bit floats or, on CUDA, 16-bit ones. On the CPU address space is
+ * reserved for all pages, and memory is taken as pages are used; on CUDA the memory of all pages is taken at once.
  */
 public final class KvPool implements AutoCloseable {
     /** Positions of a page. */
     public static final int PAGE_POSITIONS = Native.HYDRA_PAGE_POSITIONS;
 
     private final Handle<hydra_kv_pool> handle;
+    private final WeightType type;
     private final int pages;
 
-    private KvPool(Handle<hydra_kv_pool> handle, int pages) {
+    private KvPool(Handle<hydra_kv_pool> handle, WeightType type, int pages) {
         this.handle = handle;
+        this.type = type;
         this.pages = pages;
     }
 
     /**
      * Creates a pool.
      *
+     * @param type {@link WeightType#F32}, or on CUDA {@link WeightType#F16}: then keys and values are rounded to nearest when
+     *     they are stored, and 65504 stands for what is larger
      * @param headSize values of a head, a multiple of 8
-     * @throws NativeException with status {@code INVALID_ARGUMENT} if an argument is out of range
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if an argument is out of range or the backend has not this
+     *     type
      * @throws OutOfNativeMemoryException if the system refuses the address space
      */
-    public static KvPool create(Backend backend, int layers, int kvHeads, int headSize, int pages) {
+    public static KvPool create(Backend backend, WeightType type, int layers, int kvHeads, int headSize, int pages) {
         return new KvPool(
                 Handle.create(
                         "KV pool of " + pages + " pages",
                         new hydra_kv_pool(),
                         out -> Native.hydra_kv_pool_create(
-                                backend.handle().pointer(), layers, kvHeads, headSize, pages, out),
+                                backend.handle().pointer(), type.id(), layers, kvHeads, headSize, pages, out),
                         Native::hydra_kv_pool_destroy,
                         List.of(backend.handle())),
+                type,
                 pages);
+    }
+
+    /** @return the type of keys and values */
+    public WeightType type() {
+        return type;
     }
 
     /** @return the number of pages */

@@ -52,7 +52,8 @@ class FamiliesGoldenTest {
                     loaded,
                     golden.get("prompts").list(),
                     golden.get("q8_0").get("prompts").list(),
-                    Integer.MAX_VALUE);
+                    Integer.MAX_VALUE,
+                    FamilyPrompts.FLOATS);
         }
     }
 
@@ -61,7 +62,7 @@ class FamiliesGoldenTest {
                 .get("prompts")
                 .list();
         try (Loaded loaded = Loaded.open(TestData.any(FAMILIES + family + file), null, type, 1, isa)) {
-            FamilyPrompts.check(loaded, prompts, prompts, Integer.MAX_VALUE);
+            FamilyPrompts.check(loaded, prompts, prompts, Integer.MAX_VALUE, FamilyPrompts.FLOATS);
         }
     }
 }

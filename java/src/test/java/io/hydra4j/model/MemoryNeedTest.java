@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.format.Tensor;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
@@ -42,6 +43,25 @@ class MemoryNeedTest {
                 refused.getMessage()
                         .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context"),
                 refused.getMessage());
+    }
+
+    @Test
+    void keysAndValuesAreHalvesUnlessTheMatricesAreFloats(@TempDir Path folder) {
+        ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), 1024));
+        assertEquals(WeightType.F16, LlamaModel.cudaKvType(files.tensors(), WeightType.Q8_0));
+        assertEquals(WeightType.F32, LlamaModel.cudaKvType(files.tensors(), WeightType.F32));
+        long halves = MemoryNeed.sessionBytes(files.config(), WeightType.F16);
+        assertEquals((1024 + 64) * 256L, halves);
+        assertEquals(2 * halves, MemoryNeed.sessionBytes(files.config(), WeightType.F32));
+        // Matrices as halves take half, and so do keys and values then.
+        long matrices = files.tensors().all().stream()
+                .filter(tensor -> tensor.shape().size() == 2)
+                .mapToLong(Tensor::values)
+                .sum();
+        assertEquals(
+                2 * matrices + halves,
+                MemoryNeed.of(files, WeightType.F32).bytes()
+                        - MemoryNeed.of(files, WeightType.F16).bytes());
     }
 
     @Test

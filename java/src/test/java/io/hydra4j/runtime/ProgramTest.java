@@ -21,7 +21,7 @@ class ProgramTest {
     private final Matrix embedding = matrix(0, 1);
     private final Matrix lmHead = matrix(1, 1);
     private final Top best = Top.create(backend, 2);
-    private final KvPool pool = KvPool.create(backend, 1, 1, 8, 4);
+    private final KvPool pool = KvPool.create(backend, WeightType.F32, 1, 1, 8, 4);
 
     @AfterEach
     void close() {
