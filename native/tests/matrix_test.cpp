@@ -27,10 +27,27 @@ Floats through(hydra_type source, const Bytes& row, hydra_type target, int64_t c
     return values;
 }
 
+TEST(Matrix, HasTheTypesThatTheBackendHasKernelsFor) {
+    const Backend backend = open_backend();
+    std::vector<hydra_type> expected(std::begin(KERNEL_TYPES), std::end(KERNEL_TYPES));
+    if (cuda_library() != nullptr) expected.push_back(HYDRA_Q4_K);
+    EXPECT_EQ(matrix_types(backend), expected);
+    EXPECT_EQ(hydra_backend_has_kernel(backend, static_cast<hydra_type>(11)), 0);
+    EXPECT_EQ(hydra_backend_has_kernel(nullptr, HYDRA_F32), 0);
+    for (hydra_type type : ALL_TYPES) {
+        hydra_matrix* out = nullptr;
+        const hydra_status status = hydra_matrix_create(backend, type, 1, 256, &out);
+        if (hydra_backend_has_kernel(backend, type) == 0) expect_refused(status, facts_of(type).name);
+        EXPECT_EQ(status == HYDRA_OK, hydra_backend_has_kernel(backend, type) == 1) << type;
+        hydra_matrix_destroy(out);
+    }
+}
+
 TEST(Matrix, HoldsRowsOfEverySourceType) {
     const Backend backend = open_backend();
-    for (hydra_type type : KERNEL_TYPES) {
+    for (hydra_type type : matrix_types(backend)) {
         for (hydra_type source : ALL_TYPES) {
+            if (source != type && !facts_of(type).quantisable) continue;
             for (int64_t columns : {1, 31, 32, 33, 120, 256, 512}) {
                 if (columns % facts_of(source).block != 0) continue;
                 for (int64_t count : {1, 16, 37}) {
@@ -53,8 +70,9 @@ TEST(Matrix, HoldsRowsOfEverySourceType) {
 
 TEST(Matrix, IsZeroAtFirst) {
     const Backend backend = open_backend();
-    for (hydra_type type : KERNEL_TYPES) {
-        EXPECT_EQ(values_of(create(backend, type, 17, 33)), Floats(17 * 33)) << type;
+    for (hydra_type type : matrix_types(backend)) {
+        const int64_t columns = whole_columns(type, 33);
+        EXPECT_EQ(values_of(create(backend, type, 17, columns)), Floats(17 * columns)) << type;
     }
 }
 
@@ -73,19 +91,20 @@ TEST(Matrix, KnowsItsShape) {
 
 TEST(Matrix, WritesRowsWhereTheyAreWanted) {
     const Backend backend = open_backend();
-    for (hydra_type type : KERNEL_TYPES) {
+    for (hydra_type type : matrix_types(backend)) {
         Random random(3);
-        const int64_t rows = 40, columns = 64;
+        const int64_t rows = 40, columns = whole_columns(type, 64);
+        const hydra_type from = facts_of(type).quantisable ? HYDRA_F32 : type;
         std::vector<int32_t> order(rows);
         for (int32_t i = 0; i < rows; ++i) order[i] = i;
         random.shuffle(order);
-        const Bytes source = random_rows(HYDRA_F32, rows, columns, random);
+        const Bytes source = random_rows(from, rows, columns, random);
         const Matrix straight = create(backend, type, rows, columns), permuted = create(backend, type, rows, columns);
-        const Bytes front(source.begin(), source.begin() + 13 * columns * 4),
-            back(source.begin() + 13 * columns * 4, source.end());
-        write(straight, HYDRA_F32, back, 13, rows - 13);
-        write(straight, HYDRA_F32, front, 0, 13);
-        write(permuted, HYDRA_F32, source, 0, rows, order.data());
+        const int64_t middle = hydra::bytes_of(from, 13, columns);
+        const Bytes front(source.begin(), source.begin() + middle), back(source.begin() + middle, source.end());
+        write(straight, from, back, 13, rows - 13);
+        write(straight, from, front, 0, 13);
+        write(permuted, from, source, 0, rows, order.data());
         const Floats a = values_of(straight), b = values_of(permuted);
         for (int32_t i = 0; i < rows; ++i)
             EXPECT_TRUE(same_bits(row_of(a, i, columns), row_of(b, order[i], columns))) << i;
@@ -94,10 +113,11 @@ TEST(Matrix, WritesRowsWhereTheyAreWanted) {
 
 TEST(Matrix, GathersRowsBitByBit) {
     const Backend backend = open_backend();
-    for (hydra_type type : KERNEL_TYPES) {
+    for (hydra_type type : matrix_types(backend)) {
         Random random(4);
-        const Matrix source = create(backend, type, 50, 96);
-        write(source, type, random_rows(type, 50, 96, random), 0, 50);
+        const int64_t columns = whole_columns(type, 96);
+        const Matrix source = create(backend, type, 50, columns);
+        write(source, type, random_rows(type, 50, columns, random), 0, 50);
         const std::vector<int32_t> ids = {49, 0, 7, 7, 16, 15, 48, 1, 2, 3, 4, 5, 6, 30, 31, 32, 33, 17};
         hydra_matrix* out = nullptr;
         must(hydra_matrix_gather(source, ids.data(), static_cast<int64_t>(ids.size()), &out));
@@ -105,7 +125,9 @@ TEST(Matrix, GathersRowsBitByBit) {
         EXPECT_EQ(hydra_matrix_type(gathered), type);
         EXPECT_EQ(hydra_matrix_rows(gathered), static_cast<int64_t>(ids.size()));
         const Floats a = values_of(source), b = values_of(gathered);
-        for (size_t i = 0; i < ids.size(); ++i) EXPECT_TRUE(same_bits(row_of(b, i, 96), row_of(a, ids[i], 96))) << i;
+        for (size_t i = 0; i < ids.size(); ++i) {
+            EXPECT_TRUE(same_bits(row_of(b, i, columns), row_of(a, ids[i], columns))) << i;
+        }
     }
 }
 
@@ -133,6 +155,7 @@ Floats random_row(hydra_type type, int64_t seed, float scale, int64_t row, int64
                 values.push_back(rounded(scale / 7) * (quant(15) - 7));
                 break;
             case HYDRA_Q4_1:
+            case HYDRA_Q4_K:
                 values.push_back(rounded(scale / 7.5f) * quant(16) + rounded(-scale));
                 break;
             default:
@@ -207,7 +230,7 @@ TEST(Matrix, RefusesWhatDoesNotFit) {
     hydra_matrix* out = nullptr;
     expect_refused(hydra_matrix_create(nullptr, HYDRA_F32, 1, 1, &out), "null");
     expect_refused(hydra_matrix_create(backend, HYDRA_F32, 1, 1, nullptr), "null");
-    expect_refused(hydra_matrix_create(backend, HYDRA_Q4_K, 1, 256, &out), "Q4_K");
+    expect_refused(hydra_matrix_create(backend, HYDRA_Q6_K, 1, 256, &out), "type is Q6_K");
     expect_refused(hydra_matrix_create(backend, static_cast<hydra_type>(11), 1, 256, &out), "type 11");
     expect_refused(hydra_matrix_create(backend, HYDRA_F32, 0, 1, &out), "rows is 0");
     expect_refused(hydra_matrix_create(backend, HYDRA_F32, (1 << 24) + 1, 1, &out), "rows is 16777217");
@@ -247,6 +270,18 @@ TEST(Matrix, RefusesWhatDoesNotFit) {
     expect_refused(hydra_matrix_gather(matrix, nullptr, 1, &out), "null");
     EXPECT_EQ(out, nullptr);
     hydra_matrix_destroy(nullptr);
+}
+
+TEST(Matrix, OfATypeThatNothingIsConvertedToTakesItsOwnOnly) {
+    const Backend backend = open_backend();
+    if (hydra_backend_has_kernel(backend, HYDRA_Q4_K) == 0) GTEST_SKIP() << "the CPU has no kernel for Q4_K";
+    hydra_matrix* out = nullptr;
+    expect_refused(hydra_matrix_create(backend, HYDRA_Q4_K, 1, 288, &out),
+                   "columns is 288, must be a multiple of the 256");
+    EXPECT_EQ(out, nullptr);
+    const Matrix matrix = create(backend, HYDRA_Q4_K, 2, 256);
+    const Bytes rows(256 * 4);
+    expect_refused(hydra_matrix_write(matrix, 0, 1, nullptr, HYDRA_F32, rows.data(), 256 * 4), "source_type is F32");
 }
 
 TEST(Matrix, SaysWhenThereIsNotEnoughMemory) {

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "types.h"
 
 namespace hydra::test {
 namespace {
@@ -19,18 +19,23 @@ struct Data {
     }
 };
 
-Floats run(hydra_backend* backend, const Data& data, const Floats& x, const Floats& residual) {
-    const Case& c = data.made;
-    const int rows = static_cast<int>(x.size()) / c.inputs;
+Floats run(hydra_backend* backend, const Matrix& weight, const Floats& biases, const Floats& x,
+           const Floats& residual) {
+    const int64_t inputs = hydra_matrix_columns(weight), outputs = hydra_matrix_rows(weight);
+    const int rows = static_cast<int>(static_cast<int64_t>(x.size()) / inputs);
     Pass pass(backend);
     pass.chain_of(rows);
-    const Buffer in = padded_rows(backend, x, c.inputs), out = padded_rows(backend, residual, c.outputs);
-    const Matrix weight = matrix(backend, c.type, c.outputs, c.inputs, data.weight);
-    const Buffer bias = c.biased ? floats(backend, data.bias) : Buffer();
+    const Buffer in = padded_rows(backend, x, inputs), out = padded_rows(backend, residual, outputs);
+    const Buffer bias = biases.empty() ? Buffer() : floats(backend, biases);
     must(hydra_program_project(pass.program, pass.rows, in, weight, bias, out));
     pass.run();
-    EXPECT_TRUE(untouched_behind(out, rows * c.outputs));
-    return contents(out, rows * c.outputs);
+    EXPECT_TRUE(untouched_behind(out, rows * outputs));
+    return contents(out, rows * outputs);
+}
+
+Floats run(hydra_backend* backend, const Data& data, const Floats& x, const Floats& residual) {
+    const Case& c = data.made;
+    return run(backend, matrix(backend, c.type, c.outputs, c.inputs, data.weight), data.bias, x, residual);
 }
 
 // Every third row gets one value that dwarfs the others.
@@ -78,6 +83,31 @@ TEST(Project, AddsTheProductToTheResidual) {
             for (size_t i = 0; i < expected.size(); ++i) expected[i] += residual[i];
             EXPECT_LT(relative_error(run(backend, data, x, residual), expected), tolerance(c.type));
         }
+    }
+}
+
+TEST(Project, TakesWeightsOfEveryTypeAsAFileHasThem) {
+    constexpr int ROWS = 9, INPUTS = 256, OUTPUTS = 72;
+    const Backend backend = open_backend(2);
+    for (hydra_type type : matrix_types(backend)) {
+        SCOPED_TRACE(testing::Message() << "type " << type);
+        Random random(5);
+        const Bytes source = random_rows(type, OUTPUTS, INPUTS, random);
+        hydra_matrix* created = nullptr;
+        must(hydra_matrix_create(backend, type, OUTPUTS, INPUTS, &created));
+        const Matrix weight(created);
+        must(hydra_matrix_write(weight, 0, OUTPUTS, nullptr, type, source.data(), static_cast<int64_t>(source.size())));
+        const Floats values = values_of(weight), x = random.normal(ROWS * INPUTS), zeros(ROWS * OUTPUTS);
+        const Floats together = run(backend, weight, {}, x, zeros);
+        Doubles expected;
+        for (int r = 0; r < ROWS; ++r) {
+            const Floats row = row_of(x, r, INPUTS);
+            append(expected, product(values, Doubles(row.begin(), row.end())));
+            const Floats alone = run(backend, weight, {}, row, Floats(OUTPUTS));
+            EXPECT_TRUE(same_bits(alone, row_of(together, r, OUTPUTS))) << r;
+        }
+        // CUDA keeps 16 bits of what BF16 is multiplied by.
+        EXPECT_LT(relative_error(together, expected), std::max(tolerance(type), type == HYDRA_BF16 ? 1e-5 : 0));
     }
 }
 

@@ -9,9 +9,25 @@ namespace hydra::test {
 
 using Bytes = std::vector<uint8_t>;
 
+// What a matrix can have on every backend, and what every type is converted to.
 constexpr hydra_type KERNEL_TYPES[] = {HYDRA_F32, HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1};
 constexpr hydra_type ALL_TYPES[] = {HYDRA_F32,  HYDRA_F16,  HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1,
                                     HYDRA_Q5_0, HYDRA_Q5_1, HYDRA_Q4_K, HYDRA_Q5_K, HYDRA_Q6_K};
+
+// What a matrix of this backend can have.
+inline std::vector<hydra_type> matrix_types(const hydra_backend* backend) {
+    std::vector<hydra_type> types;
+    for (hydra_type type : ALL_TYPES) {
+        if (hydra_backend_has_kernel(backend, type) == 1) types.push_back(type);
+    }
+    return types;
+}
+
+// So many columns, or as many more as a matrix of the type must have.
+inline int64_t whole_columns(hydra_type type, int64_t columns) {
+    const TypeFacts& facts = facts_of(type);
+    return facts.quantisable ? columns : (columns + facts.block - 1) / facts.block * facts.block;
+}
 
 inline Bytes bytes_of(const Floats& values) {
     Bytes bytes(values.size() * sizeof(float));

@@ -45,6 +45,9 @@ HYDRA_API const char* hydra_backend_isa(const hydra_backend* backend);
 /* Size of the thread team; 0 where the backend is not the CPU's. */
 HYDRA_API int32_t hydra_backend_threads(const hydra_backend* backend);
 
+/* 1 where the backend has a kernel for products with matrices of the type, which can then have it; else 0. */
+HYDRA_API int32_t hydra_backend_has_kernel(const hydra_backend* backend, hydra_type type);
+
 /* Best of `repeats` timings, in bytes per second: on the CPU of all threads together reading `bytes` bytes of memory
  * from first to last, on CUDA of copying `bytes` bytes within the device, read and written ones counted. */
 HYDRA_API hydra_status hydra_backend_stream_rate(hydra_backend* backend, int64_t bytes, int32_t repeats, double* out);

@@ -35,7 +35,8 @@ typedef enum hydra_type {
     HYDRA_Q5_0 = 6,  /* 32 values, 22 bytes */
     HYDRA_Q5_1 = 7,  /* 32 values, 24 bytes */
     HYDRA_Q8_0 = 8,  /* 32 values, 34 bytes: f16 scale d, 32 signed bytes; value = d * q */
-    HYDRA_Q4_K = 12, /* 256 values, 144 bytes */
+    HYDRA_Q4_K = 12, /* 256 values, 144 bytes: f16 d and m, 12 bytes of 6-bit scales s and minimums n of 32 values each,
+                        nibbles; value = d * s * q - m * n */
     HYDRA_Q5_K = 13, /* 256 values, 176 bytes */
     HYDRA_Q6_K = 14, /* 256 values, 210 bytes */
     HYDRA_BF16 = 30

@@ -60,6 +60,8 @@ void CudaBackend::close() {
     api.close(device);
 }
 
+bool CudaBackend::has_kernel(hydra_type type) const { return type == HYDRA_Q4_K || hydra_backend::has_kernel(type); }
+
 void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
     const DeviceFacts facts = facts_of(api, ordinal_);
     *free_bytes = facts.free_bytes;

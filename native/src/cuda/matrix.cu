@@ -13,44 +13,68 @@ namespace {
 constexpr int THREADS = 256;
 constexpr int64_t STAGED_BYTES = int64_t{64} << 20;  // of source rows at a time
 
-// Bytes of BLOCK_COLUMNS columns in a file's layout.
-__host__ __device__ int64_t source_block_bytes(hydra_type type) {
+// Bytes of `blocks` blocks of columns in a file's layout: of Q4_K of the whole super-blocks among them.
+__host__ __device__ int64_t source_bytes(hydra_type type, int64_t blocks) {
     switch (type) {
         case HYDRA_F32:
-            return BLOCK_COLUMNS * 4;
+            return blocks * BLOCK_COLUMNS * 4;
         case HYDRA_F16:
         case HYDRA_BF16:
-            return BLOCK_COLUMNS * 2;
+            return blocks * BLOCK_COLUMNS * 2;
         case HYDRA_Q8_0:
-            return 34;
+            return blocks * 34;
         case HYDRA_Q4_0:
-            return 18;
+            return blocks * 18;
+        case HYDRA_Q4_K:
+            return blocks / SUPER_BLOCKS * 144;
         default:
-            return 20;
+            return blocks * 20;
     }
 }
 
 // Bytes of a row: whole blocks of a block type, no more than its columns of the others.
 int64_t source_row_bytes(hydra_type type, int64_t columns) {
     const bool plain = scale_bytes(type) == 0;
-    return plain ? columns * source_block_bytes(type) / BLOCK_COLUMNS : blocks_of(columns) * source_block_bytes(type);
+    return plain ? columns * source_bytes(type, 1) / BLOCK_COLUMNS : source_bytes(type, blocks_of(columns));
 }
 
 __device__ uint16_t half_at(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
 
-// Quants of a file's Q4 block: byte j holds column j low and column 16 + j high.
-__device__ uint32_t pack_quants(const uint8_t* quants, int thread) {
-    uint32_t word = 0;
-    for (int column = 0; column < BLOCK_COLUMNS; ++column) {
-        if (thread_of(column) != thread) continue;
-        const uint32_t quant = quants[column % 16] >> column / 16 * 4 & 15;
-        word |= quant << quant_shift(slot_of(column));
+// Quants of a block of 4-bit ones; quant(column) is that of a column.
+template <class Quant>
+__device__ void write_quants(const RowBlock& target, hydra_type type, Quant&& quant) {
+    for (int thread = 0; thread < 4; ++thread) {
+        uint32_t word = 0;
+        for (int column = 0; column < BLOCK_COLUMNS; ++column) {
+            if (thread_of(column) == thread) word |= quant(column) << quant_shift(slot_of(column));
+        }
+        const int offset = piece_offset(type, target.group * 4 + thread, target.half, 0);
+        *reinterpret_cast<uint32_t*>(target.block + offset) = word;
     }
-    return word;
 }
 
-// Takes over one block of a row; `source` is that block in a file's layout, of a float type without what lies behind
-// the columns.
+// 6-bit scale and minimum of block i of a file's super-block, a byte each: of the first four blocks they lie whole, the
+// others' upper two bits in the first eight bytes.
+__device__ uint16_t unpack_scales(const uint8_t* packed, int i) {
+    const int scale = i < 4 ? packed[i] & 63 : (packed[i + 4] & 15) | packed[i - 4] >> 6 << 4;
+    const int minimum = i < 4 ? packed[i + 4] & 63 : packed[i + 4] >> 4 | packed[i] >> 6 << 4;
+    return static_cast<uint16_t>(scale | minimum << 8);
+}
+
+// Block i of a file's super-block: f16 scale of scales, of minimums, 12 bytes of these, 128 bytes of quants. Blocks 2j
+// and 2j + 1 have the low and the high halves of bytes 32j to 32j + 31.
+__device__ void write_part_of_super_block(const RowBlock& target, const uint8_t* source, int i) {
+    if (i == 0) {
+        target.super_scale[0] = half_at(source);
+        target.super_scale[2] = half_at(source + 2);
+    }
+    target.scale[0] = unpack_scales(source + 4, i);
+    const uint8_t* quants = source + 16 + i / 2 * BLOCK_COLUMNS;
+    write_quants(target, HYDRA_Q4_K, [=](int column) -> uint32_t { return quants[column] >> i % 2 * 4 & 15; });
+}
+
+// Takes over one block of a row; `source` is that block in a file's layout (of Q4_K the super-block that it belongs to),
+// of a float type without what lies behind the columns.
 __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block, const uint8_t* source) {
     const RowBlock target = row_block(matrix, row, block);
     const hydra_type type = matrix.type;
@@ -66,6 +90,9 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
         }
         return;
     }
+    if (type == HYDRA_Q4_K) {
+        return write_part_of_super_block(target, source, static_cast<int>(block % SUPER_BLOCKS));
+    }
     const int halves = type == HYDRA_Q4_1 ? 2 : 1;
     target.scale[0] = half_at(source);
     if (type == HYDRA_Q4_1) target.scale[2] = half_at(source + 2);
@@ -77,10 +104,7 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
         }
         return;
     }
-    for (int thread = 0; thread < 4; ++thread) {
-        uint8_t* word = target.block + piece_offset(type, target.group * 4 + thread, target.half, 0);
-        *reinterpret_cast<uint32_t*>(word) = pack_quants(source, thread);
-    }
+    write_quants(target, type, [=](int column) -> uint32_t { return source[column % 16] >> column / 16 * 4 & 15; });
 }
 
 // One block a row of source. target_rows: null, or [count]: where the rows go.
@@ -89,7 +113,7 @@ __global__ void __launch_bounds__(THREADS, 1)
                         int64_t row_bytes) {
     const int64_t i = blockIdx.x, row = target_rows != nullptr ? target_rows[i] : first_row + i;
     for (int64_t block = threadIdx.x; block < blocks_of(matrix.columns); block += THREADS) {
-        write_block(matrix, row, block, source + i * row_bytes + block * source_block_bytes(matrix.type));
+        write_block(matrix, row, block, source + i * row_bytes + source_bytes(matrix.type, block));
     }
 }
 
@@ -127,7 +151,12 @@ __global__ void __launch_bounds__(THREADS, 1)
     matrix_gather_kernel(MatrixView target, MatrixView source, const int32_t* ids) {
     const int64_t row = blockIdx.x;
     for (int64_t block = threadIdx.x; block < blocks_of(target.columns); block += THREADS) {
-        copy_block(row_block(target, row, block), row_block(source, ids[row], block), source.type);
+        const RowBlock to = row_block(target, row, block), from = row_block(source, ids[row], block);
+        copy_block(to, from, source.type);
+        if (super_scale_bytes(source.type) > 0 && block % SUPER_BLOCKS == 0) {
+            to.super_scale[0] = from.super_scale[0];
+            to.super_scale[2] = from.super_scale[2];
+        }
     }
 }
 
@@ -152,7 +181,8 @@ int64_t round_up(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 }  // namespace
 
 int64_t matrix_bytes(hydra_type type, int64_t rows, int64_t columns) {
-    return tiles_of(rows) * blocks_of(columns) * (block_bytes(type) + scale_bytes(type));
+    const int64_t blocks = tiles_of(rows) * blocks_of(columns);
+    return blocks * (block_bytes(type) + scale_bytes(type)) + blocks / SUPER_BLOCKS * super_scale_bytes(type);
 }
 
 hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,

@@ -17,13 +17,18 @@
 
 namespace hydra::cuda {
 
-#ifndef __CUDACC__
 template <hydra_type type>
-float half_of_pair(uint32_t pair, int index) {
-    const auto bits = static_cast<uint16_t>(pair >> index * 16);
+__device__ __forceinline__ float float_of_bits16(uint16_t bits) {
     return type == HYDRA_BF16 ? float_of_bfloat(bits) : float_of_half(bits);
 }
 
+// The number in the lower (0) or upper (1) half of a word.
+template <hydra_type type>
+__device__ __forceinline__ float float_of_pair(uint32_t pair, int index) {
+    return float_of_bits16<type>(static_cast<uint16_t>(pair >> index * 16));
+}
+
+#ifndef __CUDACC__
 // What all lanes gave.
 template <class T>
 struct Given {
@@ -47,8 +52,8 @@ void emulated_multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint3
     for (int i = 0; i < 4; ++i) {
         const int upper = i / 2, column = 2 * t + i % 2;
         for (int k = 0; k < 16; ++k) {
-            const float left = half_of_pair<type>(given.values[g * 4 + k % 8 / 2].a[upper + k / 8 * 2], k % 2);
-            const float right = half_of_pair<type>(given.values[column * 4 + k % 8 / 2].b[k / 8], k % 2);
+            const float left = float_of_pair<type>(given.values[g * 4 + k % 8 / 2].a[upper + k / 8 * 2], k % 2);
+            const float right = float_of_pair<type>(given.values[column * 4 + k % 8 / 2].b[k / 8], k % 2);
             c[i] += left * right;
         }
     }
@@ -130,11 +135,6 @@ __device__ __forceinline__ uint16_t rounded_bits(float value) {
     return half_of_float(value);
 }
 
-template <hydra_type type>
-__device__ __forceinline__ float float_of_bits16(uint16_t bits) {
-    return type == HYDRA_BF16 ? float_of_bfloat(bits) : float_of_half(bits);
-}
-
 // Two values as f16, to nearest, the first in the lower half.
 __device__ __forceinline__ uint32_t halves_of(float lower, float upper) {
 #ifdef __CUDACC__
@@ -153,7 +153,7 @@ __device__ __forceinline__ uint32_t subtract_halves(uint32_t a, uint32_t b) {
 #else
     uint32_t pair = 0;
     for (int i = 0; i < 2; ++i) {
-        const float difference = half_of_pair<HYDRA_F16>(a, i) - half_of_pair<HYDRA_F16>(b, i);
+        const float difference = float_of_pair<HYDRA_F16>(a, i) - float_of_pair<HYDRA_F16>(b, i);
         pair |= static_cast<uint32_t>(float_to_half(difference)) << i * 16;
     }
     return pair;
@@ -162,6 +162,11 @@ __device__ __forceinline__ uint32_t subtract_halves(uint32_t a, uint32_t b) {
 
 // The f16 number 1024 + u has the bits 0x6400 + u for u < 1024: whole numbers become halves without a conversion.
 constexpr uint32_t HALVES_1024 = 0x64006400, HALVES_1032 = 0x64086408, HALVES_1152 = 0x64806480;
+
+// Whole numbers below 1024 in the halves of a word as f16.
+__device__ __forceinline__ uint32_t halves_of_whole(uint32_t pair) {
+    return subtract_halves(pair | HALVES_1024, HALVES_1024);
+}
 
 // Signed bytes 2 pair and 2 pair + 1 of a word as f16.
 __device__ __forceinline__ uint32_t halves_of_bytes(uint32_t bytes, int pair) {

@@ -153,7 +153,7 @@ __device__ __forceinline__ void add_scaled_block(float (&sums)[4], const Fragmen
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
         sums[i] = fmaf(w.scale[i / 2], block[i], sums[i]);
-        if constexpr (type == HYDRA_Q4_1) sums[i] = fmaf(w.minimum[i / 2], i % 2 == 0 ? x_sums.x : x_sums.y, sums[i]);
+        if constexpr (has_minimum(type)) sums[i] = fmaf(w.minimum[i / 2], i % 2 == 0 ? x_sums.x : x_sums.y, sums[i]);
     }
 }
 
@@ -180,7 +180,7 @@ __device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES]
         for (int group = 0; group < GROUPS; ++group) {
             const auto upper = x.load<uint4>(group, b, 0, lane), rest = x.load<uint4>(group, b, 1, lane);
             float2 x_sums{};
-            if constexpr (type == HYDRA_Q4_1) {
+            if constexpr (has_minimum(type)) {
                 x_sums = reinterpret_cast<const float2*>(x.sums)[(group * x.blocks + b) * (ROW_GROUP / 2) + t];
             }
 #pragma unroll
@@ -338,6 +338,8 @@ hydra_status with_type(hydra_type type, Run&& run) {
             return run(TypeTag<HYDRA_Q4_0>{});
         case HYDRA_Q4_1:
             return run(TypeTag<HYDRA_Q4_1>{});
+        case HYDRA_Q4_K:
+            return run(TypeTag<HYDRA_Q4_K>{});
         default:
             return refuse(HYDRA_INVALID_ARGUMENT, "no kernel for matrices of type %d", static_cast<int>(type));
     }

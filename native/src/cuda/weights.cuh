@@ -5,13 +5,17 @@
 // t, as the instruction's fragments have it, a lane owns of rows g and g + 8 the eight columns
 //   slot  0     1       2       3       4        5        6        7
 //   column 2t  2t + 1  2t + 8  2t + 9  2t + 16  2t + 17  2t + 24  2t + 25
-// Blocks [tile][block], then the scales [tile][block] of the block types:
+// Blocks [tile][block], then the scales [tile][block] of the block types, then Q4_K's scales of scales:
 //   F32        float    [row half][slot / 4][lane][slot % 4]     2048 bytes
 //   F16, BF16  uint16_t [row half][lane][slot]                   1024 bytes
 //   Q8_0       int8_t   [lane][row half][slot]                    512 bytes; f16 scale [g][row half]
 //   Q4_0       uint32_t [lane][row half]                          256 bytes; f16 scale [g][row half]
 //   Q4_1       uint32_t [lane][row half]                          256 bytes; f16 scale, minimum [g][scale, minimum][row
 //                                                                            half]
+//   Q4_K       uint32_t [lane][row half]                          256 bytes; uint8_t [g][row half][scale, minimum], and
+//                                                                            of each super-block of 8 blocks f16 [g][of
+//                                                                            scales, of minimums][row half]: 4.625 bits
+//                                                                            a value
 // where bits 4 (slot / 2) + 16 (slot % 2) of a Q4 word and three above are the slot's quant: w >> 4 i & 0x000f000f is
 // the pair of slots 2i and 2i + 1 in the halves of a word.
 #pragma once
@@ -23,6 +27,7 @@
 namespace hydra::cuda {
 
 constexpr int TILE_ROWS = 16, BLOCK_COLUMNS = 32, BLOCK_SLOTS = 8;
+constexpr int SUPER_BLOCKS = 8;  // blocks of a super-block, which the columns of a Q4_K matrix are a multiple of
 
 __host__ __device__ constexpr int64_t tiles_of(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 __host__ __device__ constexpr int64_t blocks_of(int64_t columns) {
@@ -47,6 +52,7 @@ __host__ __device__ constexpr int scale_bytes(hydra_type type) {
     switch (type) {
         case HYDRA_Q8_0:
         case HYDRA_Q4_0:
+        case HYDRA_Q4_K:
             return 32;
         case HYDRA_Q4_1:
             return 64;
@@ -55,13 +61,18 @@ __host__ __device__ constexpr int scale_bytes(hydra_type type) {
     }
 }
 
+// Of a super-block.
+__host__ __device__ constexpr int super_scale_bytes(hydra_type type) { return type == HYDRA_Q4_K ? 64 : 0; }
+
+__host__ __device__ constexpr bool has_minimum(hydra_type type) { return type == HYDRA_Q4_1 || type == HYDRA_Q4_K; }
+
 // Where a column of a block lies: lane % 4, and the slot.
 __host__ __device__ constexpr int thread_of(int column) { return column % 8 / 2; }
 __host__ __device__ constexpr int slot_of(int column) { return column / 16 * 4 + column % 16 / 8 * 2 + column % 2; }
 
 // Pieces of at most 16 bytes in which a lane's slots of one row lie, and where: block's address + offset.
 __host__ __device__ constexpr int piece_bytes(hydra_type type) {
-    return type == HYDRA_Q8_0 ? 8 : type == HYDRA_Q4_0 || type == HYDRA_Q4_1 ? 4 : 16;
+    return block_bytes(type) == 256 ? 4 : type == HYDRA_Q8_0 ? 8 : 16;
 }
 __host__ __device__ constexpr int pieces_of(hydra_type type) { return type == HYDRA_F32 ? 2 : 1; }
 __host__ __device__ constexpr int piece_offset(hydra_type type, int lane, int half, int piece) {
@@ -76,20 +87,32 @@ __host__ __device__ constexpr int piece_offset(hydra_type type, int lane, int ha
     }
 }
 
+// Where the scales of rows group and group + 8 lie: those of block `index` (tile * blocks + block), and of its
+// super-block.
+__device__ __forceinline__ uint8_t* scales_at(const MatrixView& matrix, hydra_type type, int64_t index, int group) {
+    uint8_t* scales = matrix.data + tiles_of(matrix.rows) * blocks_of(matrix.columns) * block_bytes(type);
+    return scales + index * scale_bytes(type) + group * (scale_bytes(type) / 8);
+}
+__device__ __forceinline__ uint8_t* super_scales_at(const MatrixView& matrix, hydra_type type, int64_t index,
+                                                    int group) {
+    uint8_t* scales = scales_at(matrix, type, tiles_of(matrix.rows) * blocks_of(matrix.columns), 0);
+    return scales + index / SUPER_BLOCKS * super_scale_bytes(type) + group * (super_scale_bytes(type) / 8);
+}
+
 // One row's part of one block.
 struct RowBlock {
     uint8_t* block;
-    uint16_t* scale;  // and the minimum two behind it
-    int group, half;  // of the row: lanes 4 group to 4 group + 3
+    uint16_t* scale;        // and the minimum two behind it; Q4_K: a byte each
+    uint16_t* super_scale;  // Q4_K: by which the scale is multiplied, and two behind it what the minimum is
+    int group, half;        // of the row: lanes 4 group to 4 group + 3
 };
 
 __device__ __forceinline__ RowBlock row_block(const MatrixView& matrix, int64_t row, int64_t block) {
-    const int64_t blocks = blocks_of(matrix.columns), index = row / TILE_ROWS * blocks + block;
+    const int64_t index = row / TILE_ROWS * blocks_of(matrix.columns) + block;
     const int group = static_cast<int>(row % 8), half = static_cast<int>(row % TILE_ROWS / 8);
-    uint8_t* scales = matrix.data + tiles_of(matrix.rows) * blocks * block_bytes(matrix.type);
-    const int bytes = scale_bytes(matrix.type);
     return {matrix.data + index * block_bytes(matrix.type),
-            reinterpret_cast<uint16_t*>(scales + index * bytes + group * (bytes / 8)) + half, group, half};
+            reinterpret_cast<uint16_t*>(scales_at(matrix, matrix.type, index, group)) + half,
+            reinterpret_cast<uint16_t*>(super_scales_at(matrix, matrix.type, index, group)) + half, group, half};
 }
 
 __device__ __forceinline__ int quant_shift(int slot) { return slot / 2 * 4 + slot % 2 * 16; }
@@ -112,6 +135,11 @@ __device__ __forceinline__ float weight_at(const MatrixView& matrix, int64_t row
             return static_cast<float>(reinterpret_cast<const int8_t*>(piece)[slot]) * float_of_half(*found.scale);
         default: {
             const int quant = static_cast<int>(*reinterpret_cast<const uint32_t*>(piece) >> quant_shift(slot) & 15);
+            if (matrix.type == HYDRA_Q4_K) {
+                const float scale = float_of_half(found.super_scale[0]) * static_cast<float>(*found.scale & 255);
+                const float minimum = float_of_half(found.super_scale[2]) * static_cast<float>(*found.scale >> 8);
+                return fmaf(static_cast<float>(quant), scale, -minimum);
+            }
             const float scale = float_of_half(*found.scale);
             if (matrix.type == HYDRA_Q4_0) return static_cast<float>(quant - 8) * scale;
             return fmaf(static_cast<float>(quant), scale, float_of_half(found.scale[2]));
@@ -146,19 +174,25 @@ template <hydra_type type>
 __device__ __forceinline__ Fragment<type> load_fragment(const MatrixView& matrix, int64_t index, int lane) {
     Fragment<type> w;
     const uint8_t* block = matrix.data + index * block_bytes(type);
-    const uint8_t* scales = matrix.data + tiles_of(matrix.rows) * blocks_of(matrix.columns) * block_bytes(type) +
-                            index * scale_bytes(type) + lane / 4 * (scale_bytes(type) / 8);
-    if constexpr (scale_bytes(type) > 0) {
-        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales);
+    const uint8_t* scales = scales_at(matrix, type, index, lane / 4);
+    if constexpr (type == HYDRA_Q4_K) {
+        const uint32_t bytes = *reinterpret_cast<const uint32_t*>(scales);
+        const uint2 pairs = *reinterpret_cast<const uint2*>(super_scales_at(matrix, type, index, lane / 4));
+        const uint32_t whole_scales = halves_of_whole(bytes & 0x00ff00ff);
+        const uint32_t whole_minimums = halves_of_whole(bytes >> 8 & 0x00ff00ff);
+#pragma unroll
         for (int half = 0; half < 2; ++half) {
-            w.scale[half] = float_of_half(static_cast<uint16_t>(pair >> half * 16));
+            // 11 bits times 6: exact.
+            w.scale[half] = float_of_pair<HYDRA_F16>(pairs.x, half) * float_of_pair<HYDRA_F16>(whole_scales, half);
+            w.minimum[half] = -float_of_pair<HYDRA_F16>(pairs.y, half) * float_of_pair<HYDRA_F16>(whole_minimums, half);
         }
+    } else if constexpr (scale_bytes(type) > 0) {
+        const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales);
+        for (int half = 0; half < 2; ++half) w.scale[half] = float_of_pair<HYDRA_F16>(pair, half);
     }
     if constexpr (type == HYDRA_Q4_1) {
         const uint32_t pair = *reinterpret_cast<const uint32_t*>(scales + 4);
-        for (int half = 0; half < 2; ++half) {
-            w.minimum[half] = float_of_half(static_cast<uint16_t>(pair >> half * 16));
-        }
+        for (int half = 0; half < 2; ++half) w.minimum[half] = float_of_pair<HYDRA_F16>(pair, half);
     }
     if constexpr (type == HYDRA_F16 || type == HYDRA_BF16) {
 #pragma unroll

@@ -4,6 +4,12 @@
 
 using hydra::guarded;
 
+// What every backend has.
+bool hydra_backend::has_kernel(hydra_type type) const {
+    return type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16 || type == HYDRA_Q8_0 || type == HYDRA_Q4_0 ||
+           type == HYDRA_Q4_1;
+}
+
 void hydra_backend_close(hydra_backend* backend) { delete backend; }
 
 const char* hydra_backend_kind(const hydra_backend* backend) { return backend == nullptr ? "" : backend->kind(); }
@@ -15,6 +21,10 @@ const char* hydra_backend_description(const hydra_backend* backend) {
 const char* hydra_backend_isa(const hydra_backend* backend) { return backend == nullptr ? "" : backend->isa(); }
 
 int32_t hydra_backend_threads(const hydra_backend* backend) { return backend == nullptr ? 0 : backend->threads(); }
+
+int32_t hydra_backend_has_kernel(const hydra_backend* backend, hydra_type type) {
+    return backend != nullptr && backend->has_kernel(type) ? 1 : 0;
+}
 
 hydra_status hydra_backend_memory(hydra_backend* backend, int64_t* free_bytes, int64_t* total_bytes) {
     return guarded("hydra_backend_memory", [&] {

@@ -24,11 +24,6 @@ namespace {
 // Bytes that are converted at a time: few enough for the cache, enough to be worth a transfer.
 constexpr int64_t BATCH_BYTES = int64_t{1} << 20;
 
-bool has_kernel(hydra_type type) {
-    return type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16 || type == HYDRA_Q8_0 || type == HYDRA_Q4_0 ||
-           type == HYDRA_Q4_1;
-}
-
 void require_target_rows(const hydra_matrix& matrix, int64_t first_row, int64_t count, const int32_t* target_rows) {
     if (target_rows == nullptr) {
         HYDRA_REQUIRE(first_row >= 0 && first_row <= matrix.rows && count <= matrix.rows - first_row,
@@ -69,12 +64,18 @@ hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_
                                  hydra_matrix** out) {
     return guarded("hydra_matrix_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
-        HYDRA_REQUIRE(hydra::has_kernel(type), "type is %s, must be F32, F16, BF16, Q8_0, Q4_0 or Q4_1",
-                      hydra::facts_of(type).name);
+        const hydra::TypeFacts& facts = hydra::facts_of(type);
+        HYDRA_REQUIRE(backend->has_kernel(type),
+                      "type is %s, for which the %s backend has no kernel: take F32, F16, BF16, Q8_0, Q4_0 or Q4_1",
+                      facts.name, backend->kind());
         HYDRA_REQUIRE(rows >= 1 && rows <= hydra::MAX_EXTENT, "rows is %lld, must be 1 to 2^24",
                       static_cast<long long>(rows));
         HYDRA_REQUIRE(columns >= 1 && columns <= hydra::MAX_EXTENT, "columns is %lld, must be 1 to 2^24",
                       static_cast<long long>(columns));
+        // The others' rows are padded as they are converted.
+        HYDRA_REQUIRE(facts.quantisable || columns % facts.block == 0,
+                      "columns is %lld, must be a multiple of the %d of a %s block", static_cast<long long>(columns),
+                      facts.block, facts.name);
         *out = backend->matrix(type, rows, columns).release();
     });
 }
@@ -99,6 +100,9 @@ hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t
                       static_cast<long long>(source_bytes), static_cast<long long>(count),
                       static_cast<long long>(matrix->columns), hydra::facts_of(source_type).name,
                       static_cast<long long>(needed));
+        HYDRA_REQUIRE(source_type == matrix->type || hydra::facts_of(matrix->type).quantisable,
+                      "source_type is %s, rows of a %s matrix must be of its own type",
+                      hydra::facts_of(source_type).name, hydra::facts_of(matrix->type).name);
         hydra::require_target_rows(*matrix, first_row, count, target_rows);
         const auto* bytes = static_cast<const uint8_t*>(source);
         if (source_type == matrix->type) {

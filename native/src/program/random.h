@@ -8,7 +8,7 @@ namespace hydra {
 
 constexpr float MAX_RANDOM_SCALE = 1 << 15;  // f16 holds it
 constexpr int RANDOM_COLUMNS = 32;           // of a block: values of a float type, or one block of a block type
-constexpr int RANDOM_BYTES = 32 * 4;         // of the largest block
+constexpr int RANDOM_BYTES = 144;            // of the largest block, Q4_K's super-block
 
 struct RandomWeights {
     uint64_t key;  // the seed's
@@ -37,7 +37,7 @@ HYDRA_EVERYWHERE uint32_t random_bits(const RandomWeights& weights, int64_t colu
     return static_cast<uint32_t>(scramble(scramble(weights.key) + place * 0x9e3779b97f4a7c15) >> 40);
 }
 
-// Writes block `block` of a row in GGUF's layout.
+// Writes block `block` of a row in GGUF's layout; of Q4_K the super-block that it belongs to.
 HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type, int64_t columns, int64_t row,
                                    int64_t block, uint8_t* out) {
     const auto bits = [&](int place) { return random_bits(weights, columns, row, block * RANDOM_COLUMNS + place); };
@@ -69,6 +69,18 @@ HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type
                 put(2 + i, static_cast<uint32_t>((quant(i, 15) + 1) | (quant(16 + i, 15) + 1) << 4), 1);
             }
             return;
+        case HYDRA_Q4_K: {
+            const int first = -static_cast<int>(block % 8) * RANDOM_COLUMNS;
+            put(0, weights.block_scale, 2);
+            put(2, float_to_half(weights.scale), 2);
+            // Each block's scale and minimum are 1 of these: 6-bit numbers, the last four pairs in nibbles.
+            for (int i = 0; i < 12; ++i) put(4 + i, i < 8 ? 1 : 0x11, 1);
+            for (int i = 0; i < 128; ++i) {
+                const int low = first + i / 32 * 64 + i % 32;
+                put(16 + i, static_cast<uint32_t>(quant(low, 16) | quant(low + 32, 16) << 4), 1);
+            }
+            return;
+        }
         default:  // Q4_1
             put(0, weights.block_scale, 2);
             put(2, weights.block_minimum, 2);

@@ -119,9 +119,14 @@ void run(hydra_status (*operation)(Stream*, const Arguments*), const Arguments& 
     must(api().stream_wait(owner.stream));
 }
 
-constexpr hydra_type ALL_TYPES[] = {HYDRA_F32, HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1};
+constexpr hydra_type ALL_TYPES[] = {HYDRA_F32, HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_Q4_K};
 
-inline bool is_blocked(hydra_type type) { return type == HYDRA_Q8_0 || type == HYDRA_Q4_0 || type == HYDRA_Q4_1; }
+inline bool is_blocked(hydra_type type) { return type != HYDRA_F32 && type != HYDRA_F16 && type != HYDRA_BF16; }
+
+// So many columns, or as many more as a matrix of the type must have.
+inline int whole_columns(hydra_type type, int columns) {
+    return type == HYDRA_Q4_K ? (columns + 255) / 256 * 256 : columns;
+}
 
 // Bytes of a row in a file's layout.
 inline int64_t row_bytes(hydra_type type, int64_t columns) {
@@ -135,6 +140,8 @@ inline int64_t row_bytes(hydra_type type, int64_t columns) {
             return blocks * 18;
         case HYDRA_Q4_1:
             return blocks * 20;
+        case HYDRA_Q4_K:
+            return columns / 256 * 144;
         default:
             return columns * 2;
     }
@@ -161,6 +168,14 @@ inline std::vector<uint8_t> random_row(hydra_type type, int64_t columns, Random&
         }
         return bytes;
     }
+    if (type == HYDRA_Q4_K) {
+        for (int64_t super_block = 0; super_block < columns / 256; ++super_block) {
+            put(bytes, float_to_half(random.normal(1, 0.006f)[0]));
+            put(bytes, float_to_half(random.normal(1, 0.03f)[0]));
+            for (int i = 4; i < 144; ++i) bytes.push_back(static_cast<uint8_t>(random.below(256)));
+        }
+        return bytes;
+    }
     const float size = type == HYDRA_Q8_0 ? 0.015f : 0.2f;
     for (int64_t block = 0; block < (columns + 31) / 32; ++block) {
         put(bytes, float_to_half(random.normal(1, size)[0]));
@@ -172,6 +187,20 @@ inline std::vector<uint8_t> random_row(hydra_type type, int64_t columns, Random&
     return bytes;
 }
 
+// Value i of a Q4_K super-block: f16 d and m, 12 bytes with eight scales and eight minimums of 6 bits, nibbles.
+inline float q4_k_value(const uint8_t* bytes, int i) {
+    const int block = i / 32, low = block % 4;
+    const uint8_t* packed = bytes + 4;
+    int scale = packed[low] & 63, minimum = packed[low + 4] & 63;
+    if (block >= 4) {
+        scale = (packed[low + 8] & 15) + (packed[low] >> 6) * 16;
+        minimum = (packed[low + 8] >> 4) + (packed[low + 4] >> 6) * 16;
+    }
+    const int both = bytes[16 + block / 2 * 32 + i % 32], quant = block % 2 == 0 ? both % 16 : both / 16;
+    const float d = half_to_float(half_at(bytes)), m = half_to_float(half_at(bytes + 2));
+    return d * static_cast<float>(scale) * static_cast<float>(quant) - m * static_cast<float>(minimum);
+}
+
 // What the bytes of a row mean.
 inline Floats decoded_row(hydra_type type, int64_t columns, const uint8_t* bytes) {
     Floats values;
@@ -180,6 +209,7 @@ inline Floats decoded_row(hydra_type type, int64_t columns, const uint8_t* bytes
         const uint8_t* at = bytes + block * (type == HYDRA_Q8_0 ? 34 : type == HYDRA_Q4_0 ? 18 : 20);
         const auto nibble = [&](const uint8_t* quants) { return quants[place % 16] >> place / 16 * 4 & 15; };
         float value = 0;
+        if (type == HYDRA_Q4_K) value = q4_k_value(bytes + c / 256 * 144, static_cast<int>(c % 256));
         if (type == HYDRA_F32) std::memcpy(&value, bytes + c * 4, 4);
         if (type == HYDRA_F16) value = half_to_float(half_at(bytes + c * 2));
         if (type == HYDRA_BF16) value = bfloat_to_float(half_at(bytes + c * 2));

@@ -58,7 +58,8 @@ TEST(LmHead, FindsTheBestOfTheRightLogits) {
     for (hydra_type type : ALL_TYPES) {
         for (int rows : {1, 3, 17, i % 8 < 4 ? 64 : 33}) {
             const int tops[] = {1, 4, 10, 32}, vocabularies[] = {37, 160, 600};
-            const int k = tops[(i + i / 4) % 4], vocabulary = vocabularies[i % 3], hidden = 32 * (1 + i % 4);
+            const int k = tops[(i + i / 4) % 4], vocabulary = vocabularies[i % 3];
+            const int hidden = whole_columns(type, 32 * (1 + i % 4));
             ++i;
             SCOPED_TRACE(testing::Message()
                          << "type " << type << ", " << rows << " rows, " << k << " of " << vocabulary);

@@ -35,8 +35,9 @@ std::vector<Case> cases() {
     for (hydra_type type : ALL_TYPES) {
         for (int j = 0; j < 5; ++j, ++i) {
             const int odd = is_blocked(type) ? 0 : j * 3;
-            all.push_back({type, j % 2 == 0 ? type : ALL_TYPES[i % 6], rows[j], inputs[(i + j) % 5] - odd,
-                           outputs[(i + 2 * j) % 5]});
+            const hydra_type other = j % 2 == 0 ? type : ALL_TYPES[i % std::size(ALL_TYPES)];
+            const int columns = whole_columns(other, whole_columns(type, inputs[(i + j) % 5] - odd));
+            all.push_back({type, other, rows[j], columns, outputs[(i + 2 * j) % 5]});
         }
     }
     return all;
@@ -157,7 +158,8 @@ TEST(Block, AddsTheSkip) {
 TEST(Block, AddsItsInputInPlace) {
     Random random(4);
     for (hydra_type type : ALL_TYPES) {
-        const Case c{type, type, 17, 64, 64};
+        const int columns = whole_columns(type, 64);
+        const Case c{type, type, 17, columns, columns};
         const Data data(c, random);
         const Memory<float> bias(data.bias);
         const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
@@ -181,7 +183,7 @@ TEST(Block, AddsItsInputInPlace) {
 TEST(Product, AddsUpManyColumns) {
     Random random(5);
     for (hydra_type type : ALL_TYPES) {
-        const Case c{type, type, 9, 1600, 16};
+        const Case c{type, type, 9, whole_columns(type, 1600), 16};
         const Data data(c, random);
         const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
         const auto run_rows = [&](int from, int rows) {
@@ -200,9 +202,9 @@ TEST(Product, AddsUpManyColumns) {
 // Large matrices are computed in other shapes, their columns split over blocks.
 TEST(Product, ComputesLargeMatrices) {
     Random random(6);
-    for (hydra_type type : {HYDRA_F32, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_1}) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_1, HYDRA_Q4_K}) {
         const bool wide = type != HYDRA_Q8_0;
-        const Case c{type, type, 9, wide ? 4128 : 512, wide ? 1033 : 8219};
+        const Case c{type, type, 9, whole_columns(type, wide ? 4128 : 512), wide ? 1033 : 8219};
         const Data data(c, random);
         const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
         const auto run_rows = [&](int from, int rows) {
@@ -224,8 +226,8 @@ TEST(Product, ComputesLargeMatrices) {
 
 TEST(Product, ComputesLargePairs) {
     Random random(11);
-    for (hydra_type type : {HYDRA_BF16, HYDRA_Q4_1}) {
-        const Case c{type, type, 18, 2080, 1025};
+    for (hydra_type type : {HYDRA_BF16, HYDRA_Q4_1, HYDRA_Q4_K}) {
+        const Case c{type, type, 18, whole_columns(type, 2080), 1025};
         const Data data(c, random);
         const Memory<float> norm(data.norm);
         const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
@@ -273,7 +275,8 @@ TEST(Qkv, TurnsQueriesAndKeysAndStoresKeysAndValues) {
                            {HYDRA_F16, HYDRA_F16, HYDRA_F16, 17, 40, 3, 3, 24, 100},
                            {HYDRA_Q8_0, HYDRA_Q8_0, HYDRA_Q8_0, 8, 64, 2, 2, 64, 33},
                            {HYDRA_Q4_0, HYDRA_Q8_0, HYDRA_Q4_0, 9, 96, 6, 2, 40, 7},
-                           {HYDRA_Q4_1, HYDRA_BF16, HYDRA_F32, 3, 64, 1, 1, 96, 62}};
+                           {HYDRA_Q4_1, HYDRA_BF16, HYDRA_F32, 3, 64, 1, 1, 96, 62},
+                           {HYDRA_Q4_K, HYDRA_Q4_K, HYDRA_F16, 10, 256, 3, 1, 32, 5}};
     for (const QkvCase& c : all) {
         SCOPED_TRACE(testing::Message() << "types " << c.query << ", " << c.key << ", " << c.value << ", " << c.rows
                                         << " rows");
@@ -355,19 +358,20 @@ TEST(Norm, DividesByTheRootOfTheMeanSquare) {
 TEST(Embed, ReadsTheTokensRows) {
     Random random(9);
     for (hydra_type type : ALL_TYPES) {
-        const Matrix embedding(type, 37, 64, random);
-        const auto out = poisoned(64);
+        const int columns = whole_columns(type, 64);
+        const Matrix embedding(type, 37, columns, random);
+        const auto out = poisoned(columns);
         Pass pass;
         pass.chain(5);
         const int tokens[] = {36, 0, 37, -1, 17};
         std::copy_n(tokens, 5, pass.rows_state.tokens);
         pass.upload();
         run(api().embed, Embed{pass.view(), embedding.view, out});
-        EXPECT_TRUE(untouched_behind(out, 5 * 64));
+        EXPECT_TRUE(untouched_behind(out, 5 * columns));
         for (int r = 0; r < 5; ++r) {
             const bool known = tokens[r] >= 0 && tokens[r] < 37;
-            const Floats expected = known ? row_of(embedding.values, tokens[r], 64) : Floats(64);
-            EXPECT_TRUE(same_bits(row_of(out.read(5 * 64), r, 64), expected)) << r;
+            const Floats expected = known ? row_of(embedding.values, tokens[r], columns) : Floats(columns);
+            EXPECT_TRUE(same_bits(row_of(out.read(5 * columns), r, columns), expected)) << r;
         }
     }
 }
