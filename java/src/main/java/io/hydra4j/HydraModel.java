@@ -7,6 +7,7 @@ import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.InsufficientMemoryException;
 import io.hydra4j.model.LlamaModel;
 import io.hydra4j.model.MemoryNeed;
@@ -77,16 +78,11 @@ public final class HydraModel implements AutoCloseable {
         CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(() -> tokenizer(files));
         Resources opened = new Resources();
         try {
-            MemoryNeed need = MemoryNeed.of(files, options.weights());
-            long baseBytes = need.bytes();
-            if (headTensors != null) {
-                need.addHeads(headTensors.all(), options.headWeights(), files.config());
-            }
-            Backend backend = opened.own(backend(options, need));
+            Backend backend = opened.own(backend(options, files, headTensors));
             double share = headTensors == null ? 1.0 : 0.8;
-            LlamaModel base = LlamaModel.load(
-                    backend, files, options.weights(), need.bytes() - baseBytes, fraction -> options.progress()
-                            .accept(fraction * share));
+            long reserve = need(backend, options, files, headTensors).headsBytes();
+            LlamaModel base = LlamaModel.load(backend, files, options.weights(), reserve, fraction -> options.progress()
+                    .accept(fraction * share));
             opened.own(base);
             DraftHeads heads = null;
             if (headTensors != null) {
@@ -103,10 +99,10 @@ public final class HydraModel implements AutoCloseable {
     }
 
     /** A GPU without the memory is no reason to fail where another backend may compute. */
-    private static Backend backend(OpenOptions options, MemoryNeed need) {
+    private static Backend backend(OpenOptions options, ModelFiles files, HeadsTensors heads) {
         Backend backend = Backends.open(options.backend(), options.threads());
         try {
-            need.require(backend);
+            need(backend, options, files, heads).require();
             return backend;
         } catch (InsufficientMemoryException e) {
             backend.close();
@@ -118,6 +114,11 @@ public final class HydraModel implements AutoCloseable {
             backend.close();
             throw e;
         }
+    }
+
+    private static MemoryNeed need(Backend backend, OpenOptions options, ModelFiles files, HeadsTensors heads) {
+        MemoryNeed need = MemoryNeed.of(backend, files, options.weights());
+        return heads == null ? need : need.addHeads(heads.all(), options.headWeights(), files.config());
     }
 
     private static Tokenizer await(CompletableFuture<Tokenizer> tokenizer) {

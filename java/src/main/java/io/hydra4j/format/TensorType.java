@@ -8,38 +8,36 @@ import java.util.Optional;
  */
 public enum TensorType {
     /** IEEE single precision. */
-    F32(0, 1, 4, true),
+    F32(0, 1, 4),
     /** IEEE half precision. */
-    F16(1, 1, 2, true),
+    F16(1, 1, 2),
     /** The upper half of a single-precision number. */
-    BF16(30, 1, 2, true),
+    BF16(30, 1, 2),
     /** 8-bit integers, a half-precision scale for each 32. */
-    Q8_0(8, 32, 34, true),
+    Q8_0(8, 32, 34),
     /** 4-bit integers around 0, a half-precision scale for each 32. */
-    Q4_0(2, 32, 18, true),
+    Q4_0(2, 32, 18),
     /** 4-bit integers, a half-precision scale and minimum for each 32. */
-    Q4_1(3, 32, 20, true),
+    Q4_1(3, 32, 20),
     /** 5-bit integers around 0, a half-precision scale for each 32. */
-    Q5_0(6, 32, 22, false),
+    Q5_0(6, 32, 22),
     /** 5-bit integers, a half-precision scale and minimum for each 32. */
-    Q5_1(7, 32, 24, false),
+    Q5_1(7, 32, 24),
     /** 4-bit integers in super-blocks of 256. */
-    Q4_K(12, 256, 144, false),
+    Q4_K(12, 256, 144),
     /** 5-bit integers in super-blocks of 256. */
-    Q5_K(13, 256, 176, false),
+    Q5_K(13, 256, 176),
     /** 6-bit integers in super-blocks of 256. */
-    Q6_K(14, 256, 210, false);
+    Q6_K(14, 256, 210);
 
     private final int id;
     private final int blockValues;
     private final int blockBytes;
-    private final boolean hasKernel;
 
-    TensorType(int id, int blockValues, int blockBytes, boolean hasKernel) {
+    TensorType(int id, int blockValues, int blockBytes) {
         this.id = id;
         this.blockValues = blockValues;
         this.blockBytes = blockBytes;
-        this.hasKernel = hasKernel;
     }
 
     /** The type with a ggml id, or empty where this library does not read it. */
@@ -65,11 +63,6 @@ public enum TensorType {
     /** Bytes of a block. */
     public int blockBytes() {
         return blockBytes;
-    }
-
-    /** Whether products are computed on this type as it is; otherwise it is dequantised on load. */
-    public boolean hasKernel() {
-        return hasKernel;
     }
 
     /** Whether this is F32, F16 or BF16: one number after the other, no blocks. */

@@ -95,10 +95,10 @@ public final class DraftHeads implements AutoCloseable {
         loader.finish();
     }
 
-    /** Rows of the base's LM head, in the heads' type if that is smaller: only acceptance can suffer. */
+    /** Rows of the base's LM head, converted to the heads' type if that can be and is smaller: only acceptance can suffer. */
     private static Matrix rowsOf(LlamaModel base, int[] ids, WeightType type) {
         Matrix lmHead = base.lmHead();
-        if (type.bytes(lmHead.columns()) >= lmHead.type().bytes(lmHead.columns())) {
+        if (!type.hasKernel() || type.bytes(lmHead.columns()) >= lmHead.type().bytes(lmHead.columns())) {
             return lmHead.gather(ids);
         }
         Matrix rows = Matrix.create(base.backend(), type, ids.length, lmHead.columns());
@@ -151,7 +151,7 @@ public final class DraftHeads implements AutoCloseable {
         List<Integer> vocabulary =
                 ids == null ? null : IntStream.of(ids).boxed().toList();
         HeadsTensors tensors = HydraHeads.bindAny(RandomWeights.tensors(type), config, base.config(), vocabulary);
-        MemoryNeed.ofHeads(tensors.all(), base).require(base.backend());
+        MemoryNeed.ofHeads(tensors.all(), base).require();
         return load(base, tensors, ids, WeightLoader.random(base.backend(), seed));
     }
 

@@ -55,7 +55,7 @@ public final class LlamaModel implements AutoCloseable {
         }
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
-        WeightType kvType = backend.kind() == BackendKind.CUDA ? cudaKvType(tensors, convertTo) : WeightType.F32;
+        WeightType kvType = kvType(backend, tensors, convertTo);
         pages = new KvPages(sessions(kvType, reserve) * pagesFor(config.context()));
         pool = loader.own(
                 KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
@@ -100,7 +100,7 @@ public final class LlamaModel implements AutoCloseable {
      */
     public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
         LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
-        MemoryNeed.of(config, tensors, null).require(backend);
+        MemoryNeed.of(backend, config, tensors, null).require();
         return load(backend, config, tensors, WeightLoader.random(backend, seed), null, 0);
     }
 
@@ -129,10 +129,10 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     /** On CUDA keys and values are halves, as half the bytes are read; a model of 32-bit floats is computed in these alone. */
-    static WeightType cudaKvType(LlamaTensors tensors, WeightType convertTo) {
+    static WeightType kvType(Backend backend, LlamaTensors tensors, WeightType convertTo) {
         boolean floats = tensors.layers().stream()
-                .allMatch(layer -> WeightLoader.typeOf(layer.q(), convertTo) == WeightType.F32);
-        return floats ? WeightType.F32 : WeightType.F16;
+                .allMatch(layer -> WeightLoader.typeOf(backend, layer.q(), convertTo) == WeightType.F32);
+        return floats || backend.kind() == BackendKind.CPU ? WeightType.F32 : WeightType.F16;
     }
 
     /** Pages for a full context and one whole tree behind it. */

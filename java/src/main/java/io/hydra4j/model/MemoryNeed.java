@@ -20,26 +20,33 @@ public final class MemoryNeed {
 
     private static final double GIB = 1L << 30;
 
+    private static final String WEIGHTS = "weights";
+    private static final String HEADS = "draft heads";
+
+    private final Backend backend;
     private final Map<String, Long> parts = new LinkedHashMap<>();
 
     private final long sessionBytes;
 
-    private MemoryNeed(long sessionBytes) {
+    private MemoryNeed(Backend backend, long sessionBytes) {
+        this.backend = backend;
         this.sessionBytes = sessionBytes;
     }
 
     /**
      * What the base model needs for one session of full length.
      *
+     * @param backend what it is to be loaded on
      * @param convertTo the type of all matrices, or null to keep the file's
      */
-    public static MemoryNeed of(ModelFiles files, WeightType convertTo) {
-        return of(files.config(), files.tensors(), convertTo);
+    public static MemoryNeed of(Backend backend, ModelFiles files, WeightType convertTo) {
+        return of(backend, files.config(), files.tensors(), convertTo);
     }
 
-    static MemoryNeed of(LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
-        MemoryNeed need = new MemoryNeed(sessionBytes(config, LlamaModel.cudaKvType(tensors, convertTo)));
-        need.parts.put("weights", weights(tensors.all(), convertTo));
+    static MemoryNeed of(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
+        WeightType kvType = LlamaModel.kvType(backend, tensors, convertTo);
+        MemoryNeed need = new MemoryNeed(backend, sessionBytes(config, kvType));
+        need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put("keys and values of one session", need.sessionBytes);
         need.parts.put("workspace", RESERVE);
         return need;
@@ -48,12 +55,12 @@ public final class MemoryNeed {
     /** What draft heads need whose base is loaded. */
     public static MemoryNeed ofHeads(Collection<Tensor> tensors, LlamaModel base) {
         LlamaConfig config = base.config();
-        return new MemoryNeed(sessionBytes(config, base.pool().type())).addHeads(tensors, null, config);
+        return new MemoryNeed(base.backend(), sessionBytes(config, base.pool().type())).addHeads(tensors, null, config);
     }
 
     /** Adds draft heads, their own layer's keys and values included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, LlamaConfig base) {
-        parts.put("draft heads", weights(tensors, convertTo) + sessionBytes / base.layers());
+        parts.put(HEADS, weights(tensors, convertTo) + sessionBytes / base.layers());
         return this;
     }
 
@@ -63,17 +70,19 @@ public final class MemoryNeed {
         return LlamaModel.pagesFor(config.context()) * kvType.bytes(values);
     }
 
-    private static long weights(Collection<Tensor> tensors, WeightType convertTo) {
+    private long weights(Collection<Tensor> tensors, WeightType convertTo) {
         return tensors.stream().mapToLong(tensor -> bytes(tensor, convertTo)).sum();
     }
 
-    private static long bytes(Tensor tensor, WeightType convertTo) {
+    private long bytes(Tensor tensor, WeightType convertTo) {
         if (tensor.shape().size() < 2) {
             return tensor.values() * Float.BYTES;
         }
-        WeightType type = WeightLoader.typeOf(tensor, convertTo);
+        WeightType type = WeightLoader.typeOf(backend, tensor, convertTo);
         long blocks = (tensor.columns() + type.blockValues() - 1) / type.blockValues();
-        return tensor.rows() * blocks * type.blockBytes();
+        // On the GPU the 6-bit scales of Q4_K take a byte each.
+        int blockBytes = type == WeightType.Q4_K ? type.blockBytes() + 4 : type.blockBytes();
+        return tensor.rows() * blocks * blockBytes;
     }
 
     /** Bytes in all. */
@@ -81,12 +90,17 @@ public final class MemoryNeed {
         return parts.values().stream().mapToLong(Long::longValue).sum();
     }
 
+    /** Bytes of the draft heads; 0 where there are none. */
+    public long headsBytes() {
+        return parts.getOrDefault(HEADS, 0L);
+    }
+
     /**
-     * Refuses a device that has not so much memory free.
+     * Refuses a GPU that has not so much memory free.
      *
      * @throws InsufficientMemoryException with need, shortfall, the largest part and the remedy
      */
-    public void require(Backend backend) {
+    public void require() {
         if (backend.kind() == BackendKind.CUDA) {
             require(backend.memory().freeBytes());
         }
@@ -115,7 +129,7 @@ public final class MemoryNeed {
 
     private static String remedy(String part) {
         return switch (part) {
-            case "weights", "draft heads" -> "convert them to Q8_0 or Q4_0 on load";
+            case WEIGHTS, HEADS -> "convert them to Q8_0 or Q4_0 on load";
             case "workspace" -> "end other programs that use the GPU";
             default -> "take a model with a shorter context";
         };

@@ -14,8 +14,8 @@ import java.util.function.DoubleConsumer;
 
 /**
  * Turns tensors into matrices and buffers of a backend, and owns them: {@link #close()} frees all. Matrices keep the type that the
- * tensor has where a kernel exists for it; others become F16, which {@link #notice()} says. Files stay mapped while loading
- * only. Not thread-safe.
+ * tensor has where the backend has a kernel for it; others become F16, which {@link #notice()} says. Files stay mapped while
+ * loading only. Not thread-safe.
  */
 public final class WeightLoader implements AutoCloseable {
     private final Backend backend;
@@ -66,7 +66,7 @@ public final class WeightLoader implements AutoCloseable {
      */
     public Matrix matrix(Tensor tensor, int[] targetRows) {
         WeightType type = typeOf(tensor);
-        if (convertTo == null && !tensor.type().hasKernel()) {
+        if (convertTo == null && type.id() != tensor.type().id()) {
             converted.merge(tensor.type(), 1, Integer::sum);
         }
         Matrix matrix = own(Matrix.create(backend, type, tensor.rows(), tensor.columns()));
@@ -77,15 +77,16 @@ public final class WeightLoader implements AutoCloseable {
 
     /** The type of a tensor's matrix. */
     public WeightType typeOf(Tensor tensor) {
-        return typeOf(tensor, convertTo);
+        return typeOf(backend, tensor, convertTo);
     }
 
     /** The type of a tensor's matrix, where {@code convertTo} is asked for or, if that is null, none. */
-    static WeightType typeOf(Tensor tensor, WeightType convertTo) {
+    static WeightType typeOf(Backend backend, Tensor tensor, WeightType convertTo) {
         if (convertTo != null) {
             return convertTo;
         }
-        return tensor.type().hasKernel() ? WeightType.valueOf(tensor.type().name()) : WeightType.F16;
+        WeightType own = WeightType.of(tensor.type().id());
+        return backend.hasKernel(own) ? own : WeightType.F16;
     }
 
     /** The values of a vector or matrix as float32, or null for null. */

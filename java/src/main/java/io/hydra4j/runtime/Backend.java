@@ -127,6 +127,11 @@ public final class Backend implements AutoCloseable {
         return isa;
     }
 
+    /** @return whether a {@link Matrix} of this backend can have the type; the others are converted when they are written to one */
+    public boolean hasKernel(WeightType type) {
+        return handle.get(pointer -> Native.hydra_backend_has_kernel(pointer, type.id())) == 1;
+    }
+
     /** @return the size of the thread team; 0 if this is not the CPU's backend */
     public int threads() {
         return threads;

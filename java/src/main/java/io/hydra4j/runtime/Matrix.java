@@ -26,9 +26,9 @@ public final class Matrix implements AutoCloseable {
     /**
      * Creates a matrix of zeros.
      *
-     * @param type one with a kernel
+     * @param type one that {@linkplain Backend#hasKernel the backend has a kernel for}
      * @param rows number of outputs, 1 to 2^24
-     * @param columns number of inputs, 1 to 2^24
+     * @param columns number of inputs, 1 to 2^24; for Q4_K a multiple of 256
      * @throws NativeException with status {@code INVALID_ARGUMENT} if type and shape do not fit these limits
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
@@ -76,7 +76,7 @@ public final class Matrix implements AutoCloseable {
      * @param count number of rows
      * @param targetRows [count] row i of the file becomes row targetRows[i], which is how the order is changed; null to keep it
      * @param sourceType number of the type in the file, as {@link WeightType#id()}: this matrix's, which is taken over bit by
-     *     bit, or any other one whose block divides the columns, which is converted
+     *     bit, or any other one whose block divides the columns, which is converted; a matrix of Q4_K takes its own only
      * @param offset where the rows begin in the file, in bytes
      * @param bytes exactly what the rows need
      * @throws IllegalArgumentException if the bytes do not lie in the file or the target rows are not {@code count}

@@ -69,7 +69,10 @@ public enum WeightType {
         return blockBytes;
     }
 
-    /** @return whether a {@link Matrix} can have this type; the others are converted when they are written to one */
+    /**
+     * @return whether a {@link Matrix} of every backend can have this type, and values be converted to it; {@link
+     *     Backend#hasKernel} tells which others a backend takes as they are
+     */
     public boolean hasKernel() {
         return kernel;
     }

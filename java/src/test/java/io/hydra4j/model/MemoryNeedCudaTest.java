@@ -8,6 +8,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.WeightType;
 import java.util.Collections;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -17,17 +18,42 @@ class MemoryNeedCudaTest {
     @Test
     void whatTheDeviceHasNotFreeIsRefusedBeforeItIsLoaded() {
         ModelFiles files = ModelFiles.open(Original.base());
-        MemoryNeed need = MemoryNeed.of(files, null);
         try (Backend backend = Backend.openCuda(0)) {
-            need.require(backend);
+            MemoryNeed need = MemoryNeed.of(backend, files, null);
+            need.require();
             Tensor tensor = files.tensors().embedding();
             int copies = (int) (backend.memory().totalBytes() / tensor.bytes()) + 1;
             need.addHeads(Collections.nCopies(copies, tensor), null, files.config());
-            InsufficientMemoryException refused =
-                    assertThrows(InsufficientMemoryException.class, () -> need.require(backend));
+            InsufficientMemoryException refused = assertThrows(InsufficientMemoryException.class, need::require);
             assertEquals(need.bytes(), refused.neededBytes());
             assertTrue(refused.freeBytes() <= backend.memory().totalBytes(), refused.getMessage());
             assertTrue(refused.getMessage().contains("draft heads"), refused.getMessage());
+        }
+    }
+
+    @Test
+    void keysAndValuesAreHalvesUnlessTheMatricesAreFloats() {
+        ModelFiles files = ModelFiles.open(Original.base());
+        LlamaConfig config = files.config();
+        try (Backend backend = Backend.openCuda(0)) {
+            assertEquals(WeightType.F16, LlamaModel.kvType(backend, files.tensors(), WeightType.Q8_0));
+            assertEquals(WeightType.F32, LlamaModel.kvType(backend, files.tensors(), WeightType.F32));
+            long halves = MemoryNeed.sessionBytes(config, WeightType.F16);
+            // 2 layers of 2 heads of 16 keys and values are 256 bytes a position; a whole tree lies behind the context.
+            assertEquals((config.context() + 64) * 256L, halves);
+            assertEquals(2 * halves, MemoryNeed.sessionBytes(config, WeightType.F32));
+            // Matrices as halves take half, and so do keys and values then.
+            long matrices = files.tensors().all().stream()
+                    .filter(tensor -> tensor.shape().size() == 2)
+                    .mapToLong(Tensor::values)
+                    .sum();
+            assertEquals(
+                    2 * matrices + halves,
+                    MemoryNeed.of(backend, files, WeightType.F32).bytes()
+                            - MemoryNeed.of(backend, files, WeightType.F16).bytes());
+        }
+        try (Backend cpu = Backend.openCpu(1)) {
+            assertEquals(WeightType.F32, LlamaModel.kvType(cpu, files.tensors(), WeightType.Q8_0));
         }
     }
 }

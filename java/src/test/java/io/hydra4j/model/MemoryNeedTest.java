@@ -10,14 +10,23 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MemoryNeedTest {
     private static final long GIB = 1L << 30;
 
-    private static MemoryNeed need(Path folder, int context) {
-        return MemoryNeed.of(ModelFiles.open(Original.variant(folder, List.of(257), context)), WeightType.F32);
+    private final Backend backend = Backend.openCpu(1);
+
+    @AfterEach
+    void close() {
+        backend.close();
+    }
+
+    private MemoryNeed need(Path folder, int context) {
+        ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), context));
+        return MemoryNeed.of(backend, files, WeightType.F32);
     }
 
     @Test
@@ -46,29 +55,7 @@ class MemoryNeedTest {
     }
 
     @Test
-    void keysAndValuesAreHalvesUnlessTheMatricesAreFloats(@TempDir Path folder) {
-        ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), 1024));
-        assertEquals(WeightType.F16, LlamaModel.cudaKvType(files.tensors(), WeightType.Q8_0));
-        assertEquals(WeightType.F32, LlamaModel.cudaKvType(files.tensors(), WeightType.F32));
-        long halves = MemoryNeed.sessionBytes(files.config(), WeightType.F16);
-        assertEquals((1024 + 64) * 256L, halves);
-        assertEquals(2 * halves, MemoryNeed.sessionBytes(files.config(), WeightType.F32));
-        // Matrices as halves take half, and so do keys and values then.
-        long matrices = files.tensors().all().stream()
-                .filter(tensor -> tensor.shape().size() == 2)
-                .mapToLong(Tensor::values)
-                .sum();
-        assertEquals(
-                2 * matrices + halves,
-                MemoryNeed.of(files, WeightType.F32).bytes()
-                        - MemoryNeed.of(files, WeightType.F16).bytes());
-    }
-
-    @Test
     void theCpuIsNotAsked(@TempDir Path folder) {
-        MemoryNeed need = need(folder, 1 << 21);
-        try (Backend backend = Backend.openCpu(1)) {
-            need.require(backend);
-        }
+        need(folder, 1 << 21).require();
     }
 }

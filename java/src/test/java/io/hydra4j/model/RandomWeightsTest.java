@@ -45,16 +45,18 @@ class RandomWeightsTest {
 
     @Test
     void aModelIsRefusedThatNeedsMoreMemoryThanIsFree() {
-        MemoryNeed need = MemoryNeed.of(CONFIG, tensors(WeightType.Q8_0), null);
-        // Rows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
-        long layer = (32 + 16 + 16 + 100 + 100) * 2L + 40 * 1 + 40 * 4;
-        long matrices = (2 * layer + 2 * 300 * 2) * 34;
-        long vectors = (2 * 2 + 1) * 40 * 4;
-        long cache = MemoryNeed.sessionBytes(CONFIG);
-        assertEquals(matrices + vectors + cache + MemoryNeed.RESERVE, need.bytes());
-        need.require(need.bytes());
-        var refused = assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
-        assertEquals(need.bytes(), refused.neededBytes());
-        assertTrue(refused.getMessage().contains("missing"), refused.getMessage());
+        try (Backend backend = Backend.openCpu(1)) {
+            MemoryNeed need = MemoryNeed.of(backend, CONFIG, tensors(WeightType.Q8_0), null);
+            // Rows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
+            long layer = (32 + 16 + 16 + 100 + 100) * 2L + 40 * 1 + 40 * 4;
+            long matrices = (2 * layer + 2 * 300 * 2) * 34;
+            long vectors = (2 * 2 + 1) * 40 * 4;
+            long cache = MemoryNeed.sessionBytes(CONFIG, WeightType.F32);
+            assertEquals(matrices + vectors + cache + MemoryNeed.RESERVE, need.bytes());
+            need.require(need.bytes());
+            var refused = assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
+            assertEquals(need.bytes(), refused.neededBytes());
+            assertTrue(refused.getMessage().contains("missing"), refused.getMessage());
+        }
     }
 }

@@ -37,6 +37,15 @@ class BackendCudaTest {
     }
 
     @Test
+    void hasKernelsForQ4KAndWhatEveryBackendHas() {
+        try (Backend backend = Backend.openCuda(0)) {
+            for (WeightType type : WeightType.values()) {
+                assertEquals(type.hasKernel() || type == WeightType.Q4_K, backend.hasKernel(type), type.toString());
+            }
+        }
+    }
+
+    @Test
     void aDeviceThatIsNotThereIsRefused() {
         NativeException refused = assertThrows(NativeException.class, () -> Backend.openCuda(99));
         assertEquals(NativeException.Status.INVALID_ARGUMENT, refused.status());

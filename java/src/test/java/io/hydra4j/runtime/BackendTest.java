@@ -54,6 +54,15 @@ class BackendTest {
     }
 
     @Test
+    void hasKernelsForWhatEveryBackendHas() {
+        try (Backend backend = Backend.openCpu(1)) {
+            for (WeightType type : WeightType.values()) {
+                assertEquals(type.hasKernel(), backend.hasKernel(type), type.toString());
+            }
+        }
+    }
+
+    @Test
     void describesItself() {
         String text = Backends.describe();
         assertTrue(text.contains("native library: ABI version 3\n"), text);

@@ -1,0 +1,67 @@
+package io.hydra4j.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.golden.Cuda;
+import io.hydra4j.golden.Loaded;
+import io.hydra4j.golden.Logits;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.WeightType;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+@ExtendWith(Cuda.class)
+class Q4KCudaTest {
+    @TempDir
+    private Path folder;
+
+    private Path file;
+
+    @BeforeEach
+    void writeModel() {
+        file = Q4KModel.write(folder.resolve("model.gguf"));
+    }
+
+    @Test
+    void theWeightsStayAsTheyAreAndComputeWhatTheyMean() {
+        try (Loaded kept = Cuda.open(file, null, null);
+                Loaded exact = Cuda.open(file, null, WeightType.F32);
+                Session session = kept.session(Tree.ROOT);
+                Session reference = exact.session(Tree.ROOT)) {
+            assertEquals("", kept.base().notice());
+            assertEquals(WeightType.Q4_K, kept.base().embedding().type());
+            for (int row = 0; row < Q4KModel.VOCABULARY; row++) {
+                assertArrayEquals(
+                        exact.base().embedding().read(row),
+                        kept.base().embedding().read(row));
+            }
+            int[] prompt = {1, 39, 17, 4};
+            float[][] expected = Logits.prefill(reference, prompt);
+            float[][] found = Logits.prefill(session, prompt);
+            for (int i = 0; i < prompt.length; i++) {
+                assertArrayEquals(expected[i], found[i], 1e-3f);
+            }
+        }
+    }
+
+    @Test
+    void theNeedOfMemoryCountsThemAsTheyAre() {
+        ModelFiles files = ModelFiles.open(file);
+        long blocks = files.tensors().all().stream()
+                        .filter(tensor -> tensor.shape().size() == 2)
+                        .mapToLong(tensor -> tensor.values())
+                        .sum()
+                / 256;
+        try (Backend backend = Backend.openCuda(0)) {
+            long kept = MemoryNeed.of(backend, files, null).bytes();
+            long converted = MemoryNeed.of(backend, files, WeightType.F16).bytes();
+            assertEquals(blocks * (256 * 2 - 148), converted - kept);
+        }
+    }
+}
