@@ -4,6 +4,7 @@ import io.hydra4j.HydraException;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.Safetensors;
 import io.hydra4j.format.SafetensorsFile;
+import io.hydra4j.format.StrictJson;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.heads.HeadsConfig;
@@ -74,7 +75,7 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
         Path file = folder.resolve("config.json");
         Map<String, Object> values = new LinkedHashMap<>();
         if (Files.exists(file)) {
-            Object value = Json.parse(file, "JSON", TextSource.read(file, console));
+            Object value = StrictJson.value(file, "JSON", TextSource.read(file, console));
             if (value instanceof Map<?, ?> fields) {
                 fields.forEach((key, field) -> values.put((String) key, field));
             }

@@ -54,16 +54,8 @@ final class InspectionJson {
                 write(json, element);
             }
             json.writeEndArray();
-        } else if (value instanceof Long number) {
-            json.writeNumber(number);
-        } else if (value instanceof Double number) {
-            json.writeNumber(number);
-        } else if (value instanceof Boolean flag) {
-            json.writeBoolean(flag);
-        } else if (value == null) {
-            json.writeNull();
         } else {
-            json.writeString(value.toString());
+            json.writePOJO(value);
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.format.FormatException;
+import io.hydra4j.format.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,7 +37,7 @@ final class TokenIds {
             number++;
             if (!line.isBlank()) {
                 String field = "line " + number;
-                all.add(new Line(number, ids(file, field, Json.parse(file, field, line))));
+                all.add(new Line(number, ids(file, field, StrictJson.value(file, field, line))));
             }
         }
         if (all.isEmpty()) {

@@ -4,6 +4,7 @@ import io.hydra4j.HydraException;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.Tree.InvalidTreeException;
 import io.hydra4j.format.FormatException;
+import io.hydra4j.format.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,7 +43,7 @@ final class TreeName {
     }
 
     private static Tree readFile(Path file, Console console) {
-        Object value = Json.parse(file, "tree", TextSource.read(file, console));
+        Object value = StrictJson.value(file, "tree", TextSource.read(file, console));
         if (!(value instanceof List<?> list)) {
             throw new FormatException.InvalidValue(
                     file, "tree", "no list", "a list of paths, such as [[0], [0, 0], [1]]");

@@ -15,16 +15,18 @@ public final class Fields {
     private final String prefix;
     private final Map<String, Object> values;
 
-    private Fields(Path file, String prefix, Map<String, Object> values) {
+    /**
+     * @param file the file that errors name
+     * @param prefix put before the names in errors, empty or ending in a dot
+     * @param values as {@link GgufFile#metadata()} or {@link StrictJson} give them; not copied, not to be changed
+     */
+    public Fields(Path file, String prefix, Map<String, Object> values) {
         this.file = file;
         this.prefix = prefix;
         this.values = values;
     }
 
-    /**
-     * @param file the file that errors name
-     * @param values as {@link GgufFile#metadata()} or {@link StrictJson} give them; not copied, not to be changed
-     */
+    /** As {@link #Fields(Path, String, Map)}, with the names as they are. */
     public Fields(Path file, Map<String, Object> values) {
         this(file, "", values);
     }
@@ -51,11 +53,10 @@ public final class Fields {
      * @throws FormatException.InvalidValue if it is no integer or out of range
      */
     public int integer(String name, int min, int max) {
-        var expected = "an integer from " + min + " to " + max;
-        if (require(name, expected) instanceof Long value && value >= min && value <= max) {
+        if (values.get(name) instanceof Long value && value >= min && value <= max) {
             return value.intValue();
         }
-        throw invalid(name, expected);
+        throw invalid(name, "an integer from " + min + " to " + max);
     }
 
     /** As {@link #integer(String, int, int)}, or the fallback if there is none. */
@@ -70,11 +71,10 @@ public final class Fields {
      * @throws FormatException.InvalidValue if it is no number or out of range
      */
     public float number(String name, float min, float max) {
-        var expected = "a number from " + min + " to " + max;
-        if (require(name, expected) instanceof Number value && value.floatValue() >= min && value.floatValue() <= max) {
+        if (values.get(name) instanceof Number value && value.floatValue() >= min && value.floatValue() <= max) {
             return value.floatValue();
         }
-        throw invalid(name, expected);
+        throw invalid(name, "a number from " + min + " to " + max);
     }
 
     /** As {@link #number(String, float, float)}, or the fallback if there is none. */
@@ -83,18 +83,18 @@ public final class Fields {
     }
 
     /**
-     * A truth value, or the fallback if there is none.
+     * A truth value.
      *
+     * @throws FormatException.MissingField if there is none
      * @throws FormatException.InvalidValue if it is something else
      */
+    public boolean flag(String name) {
+        return of(Boolean.class, name, "true or false");
+    }
+
+    /** As {@link #flag(String)}, or the fallback if there is none. */
     public boolean flag(String name, boolean fallback) {
-        if (!has(name)) {
-            return fallback;
-        }
-        if (values.get(name) instanceof Boolean value) {
-            return value;
-        }
-        throw invalid(name, "true or false");
+        return has(name) ? flag(name) : fallback;
     }
 
     /**
@@ -104,10 +104,7 @@ public final class Fields {
      * @throws FormatException.InvalidValue if it is something else
      */
     public String string(String name) {
-        if (require(name, "a text") instanceof String value) {
-            return value;
-        }
-        throw invalid(name, "a text");
+        return of(String.class, name, "a text");
     }
 
     /** As {@link #string(String)}, or the fallback if there is none. */
@@ -122,7 +119,7 @@ public final class Fields {
      * @throws FormatException.InvalidValue if it is something else
      */
     public String[] strings(String name) {
-        var value = require(name, "an array of texts");
+        var value = values.get(name);
         if (value instanceof String[] array) {
             return array;
         }
@@ -139,7 +136,7 @@ public final class Fields {
      * @throws FormatException.InvalidValue if it is something else
      */
     public double[] numbers(String name) {
-        var value = require(name, "an array of numbers");
+        var value = values.get(name);
         if (value instanceof double[] array) {
             return array;
         }
@@ -147,6 +144,16 @@ public final class Fields {
             return Arrays.stream(array).asDoubleStream().toArray();
         }
         throw invalid(name, "an array of numbers");
+    }
+
+    /**
+     * The integers of a GGUF array; not to be changed.
+     *
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.InvalidValue if it is something else
+     */
+    public long[] longs(String name) {
+        return of(long[].class, name, "an array of integers");
     }
 
     /**
@@ -159,7 +166,7 @@ public final class Fields {
         var expected = "at most " + maxCount + " token ids from 0 to " + (vocabulary - 1);
         var values = elements(name, maxCount + 1L);
         if (values.size() > maxCount) {
-            throw new FormatException.InvalidValue(file, prefix + name, "more ids", expected);
+            throw unfit(name, "more ids", expected);
         }
         var ids = new ArrayList<Integer>(values.size());
         for (Object value : values) {
@@ -167,7 +174,7 @@ public final class Fields {
                 throw invalid(name, expected);
             }
             if (id < 0 || id >= vocabulary) {
-                throw new FormatException.InvalidValue(file, prefix + name, id, expected);
+                throw unfit(name, id, expected);
             }
             ids.add(id.intValue());
         }
@@ -185,7 +192,7 @@ public final class Fields {
      */
     public List<Long> integers(String name, int maxLength, long maxValue) {
         var expected = "an array of at most " + maxLength + " integers from 0 to " + maxValue;
-        if (!(require(name, expected) instanceof List<?> list) || list.size() > maxLength) {
+        if (!(values.get(name) instanceof List<?> list) || list.size() > maxLength) {
             throw invalid(name, expected);
         }
         var integers = new ArrayList<Long>(list.size());
@@ -194,11 +201,35 @@ public final class Fields {
                 throw new FormatException.TooLarge(file, prefix + name, number, expected);
             }
             if (!(element instanceof Long integer) || integer < 0) {
-                throw new FormatException.InvalidValue(file, prefix + name, describe(element), expected);
+                throw invalid(name, element, expected);
             }
             integers.add(integer);
         }
         return List.copyOf(integers);
+    }
+
+    /**
+     * The elements of a JSON array.
+     *
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.InvalidValue if it is something else
+     */
+    public List<?> list(String name) {
+        return of(List.class, name, "an array");
+    }
+
+    /**
+     * The objects of a JSON array.
+     *
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.InvalidValue if it, or an element, is something else
+     */
+    public List<Fields> objects(String name) {
+        var objects = new ArrayList<Fields>();
+        for (Object element : list(name)) {
+            objects.add(object(name + "[" + objects.size() + "]", element));
+        }
+        return objects;
     }
 
     private List<?> elements(String name, long limit) {
@@ -217,20 +248,33 @@ public final class Fields {
      *
      * @throws FormatException.InvalidValue if it is something else
      */
-    @SuppressWarnings("unchecked") // StrictJson makes no maps with other keys
     public Fields object(String name) {
-        if (!has(name)) {
-            return new Fields(file, prefix + name + ".", Map.of());
-        }
-        if (values.get(name) instanceof Map<?, ?> map) {
-            return new Fields(file, prefix + name + ".", (Map<String, Object>) map);
-        }
-        throw invalid(name, "an object");
+        return object(name, has(name) ? values.get(name) : Map.of());
     }
 
-    /** An {@code InvalidValue} for a field that is there, with the value described. */
+    @SuppressWarnings("unchecked") // StrictJson makes no maps with other keys
+    private Fields object(String name, Object value) {
+        if (value instanceof Map<?, ?> map) {
+            return new Fields(file, prefix + name + ".", (Map<String, Object>) map);
+        }
+        throw invalid(name, value, "an object");
+    }
+
+    /** A {@code MissingField} if there is none, or else an {@code InvalidValue} with the value described. */
     public FormatException invalid(String name, String expected) {
-        return new FormatException.InvalidValue(file, prefix + name, describe(values.get(name)), expected);
+        return has(name)
+                ? invalid(name, values.get(name), expected)
+                : new FormatException.MissingField(file, prefix + name, expected);
+    }
+
+    /** An {@code InvalidValue} for what stands in a field, such as an element of an array, with that described. */
+    public FormatException invalid(String name, Object found, String expected) {
+        return unfit(name, describe(found), expected);
+    }
+
+    /** An {@code InvalidValue} for a state of a field that is no single value, such as a length. */
+    public FormatException unfit(String name, Object found, String expected) {
+        return new FormatException.InvalidValue(file, prefix + name, found, expected);
     }
 
     /** An {@code UnsupportedType} for a field that is there, with the value described. */
@@ -244,12 +288,12 @@ public final class Fields {
                 file, prefix + name, describe(values.get(name)), '"' + expected + '"');
     }
 
-    private Object require(String name, String expected) {
+    private <T> T of(Class<T> type, String name, String expected) {
         var value = values.get(name);
-        if (value == null) {
-            throw new FormatException.MissingField(file, prefix + name, expected);
+        if (type.isInstance(value)) {
+            return type.cast(value);
         }
-        return value;
+        throw invalid(name, expected);
     }
 
     private static String describe(Object value) {

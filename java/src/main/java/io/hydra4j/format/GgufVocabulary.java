@@ -94,7 +94,8 @@ public final class GgufVocabulary {
         }
     }
 
-    private static String byteToken(int value) {
+    /** The token that stands for one byte, 0 to 255, where bytes have tokens of their own. */
+    public static String byteToken(int value) {
         var digits = "0123456789ABCDEF";
         return "<0x" + digits.charAt(value >> 4) + digits.charAt(value & 15) + ">";
     }

@@ -13,106 +13,163 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads JSON as the specification has it: UTF-8, no comments, nothing behind the value, no key twice. Objects become
- * unmodifiable {@code Map<String, Object>} in the order of the file, arrays {@code List<Object>}, integers Long (Double where
- * they do not fit), other numbers Double, and null stays null. Thread-safe.
+ * Reads JSON as the specification has it: UTF-8, no comments, nothing behind the value, no key twice, no half of a surrogate
+ * pair. Objects become unmodifiable {@code Map<String, Object>} in the order of the file, arrays {@code List<Object>}, integers
+ * Long (Double where they do not fit), other numbers Double, and null stays null. Thread-safe.
  */
 public final class StrictJson {
-    /** The longest document, in bytes. */
+    /** The longest document, in bytes, where no other limits are given. */
     public static final int MAX_BYTES = 8 << 20;
     /** The deepest nesting of arrays and objects. */
     public static final int MAX_DEPTH = 64;
-    /** The most tokens (keys, values, brackets) of a document, which bounds the memory that it takes. */
+    /** The most tokens (keys, values, brackets) of a document where no other limits are given. */
     public static final long MAX_TOKENS = 1_000_000;
 
-    private static final String EXPECTED =
-            "JSON of at most " + MAX_TOKENS + " tokens, nested at most " + MAX_DEPTH + " levels";
+    private static final Limits DEFAULT =
+            new Limits(MAX_BYTES, MAX_TOKENS, StreamReadConstraints.DEFAULT_MAX_NAME_LEN, MAX_BYTES);
 
-    // Names are not put into tables shared between documents: hostile ones could fill those with colliding hashes.
-    private static final JsonFactory FACTORY = JsonFactory.builder()
-            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxNestingDepth(MAX_DEPTH)
-                    .maxStringLength(MAX_BYTES)
-                    .maxTokenCount(MAX_TOKENS)
-                    .build())
-            .build();
+    /**
+     * What bounds the memory that a document takes.
+     *
+     * @param bytes of the file
+     * @param tokens keys, values and brackets
+     * @param keyLength UTF-16 units of a key
+     * @param textLength UTF-16 units of a text
+     */
+    public record Limits(int bytes, long tokens, int keyLength, int textLength) {}
 
-    private StrictJson() {}
+    private final Path file;
+    private final String part;
+    private final boolean namesFields;
+    private final JsonParser parser;
+
+    private StrictJson(Path file, String part, boolean namesFields, JsonParser parser) {
+        this.file = file;
+        this.part = part;
+        this.namesFields = namesFields;
+        this.parser = parser;
+    }
+
+    /** As {@link #read(Path, Limits)}, up to {@link #MAX_BYTES} and {@link #MAX_TOKENS}. */
+    public static Fields read(Path file) {
+        return read(file, DEFAULT);
+    }
 
     /**
      * Reads a file that holds one JSON object.
      *
      * @throws FormatException.Unreadable if it cannot be read
-     * @throws FormatException.TooLarge if it is longer than {@link #MAX_BYTES}
-     * @throws FormatException.InvalidJson if it is no JSON object
+     * @throws FormatException.TooLarge if it is longer than the limits have it
+     * @throws FormatException.InvalidJson if it is no JSON object, or beyond the limits
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
-    public static Fields read(Path file) {
+    public static Fields read(Path file, Limits limits) {
         try (var source = Source.open(file)) {
-            if (source.size() > MAX_BYTES) {
+            if (source.size() > limits.bytes) {
                 throw new FormatException.TooLarge(
-                        file, "size", source.size() + " bytes", "at most " + MAX_BYTES + " bytes of JSON");
+                        file, "size", source.size() + " bytes", "at most " + limits.bytes + " bytes of JSON");
             }
-            return parse(file, "JSON", source.read(0, (int) source.size(), "JSON"));
+            return parse(file, "file", source.read(0, (int) source.size(), "file"), limits);
         }
     }
 
     /**
-     * Reads one JSON object from bytes.
+     * Reads one JSON object from bytes, at most {@link #MAX_TOKENS} tokens.
      *
      * @param file the file that errors name
-     * @param field the part of the file that errors name
+     * @param part the part of the file that errors name
      * @throws FormatException.InvalidJson if it is no JSON object
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
-    public static Fields parse(Path file, String field, byte[] utf8) {
-        var text = Utf8.decode(utf8, 0, utf8.length, file, field);
-        try (var parser = FACTORY.createParser(text)) {
-            if (parser.nextToken() != JsonToken.START_OBJECT) {
-                throw new FormatException.InvalidJson(file, field, "no object", "a JSON object", null);
+    public static Fields parse(Path file, String part, byte[] utf8) {
+        return parse(file, part, utf8, DEFAULT);
+    }
+
+    @SuppressWarnings("unchecked") // an object becomes no other map
+    private static Fields parse(Path file, String part, byte[] utf8, Limits limits) {
+        var text = Utf8.decode(utf8, 0, utf8.length, file, part);
+        if (parse(file, part, true, text, limits) instanceof Map<?, ?> object) {
+            return new Fields(file, (Map<String, Object>) object);
+        }
+        throw new FormatException.InvalidJson(file, part, "no object", "a JSON object", null);
+    }
+
+    /**
+     * Reads one JSON value of any kind, at most {@link #MAX_TOKENS} tokens.
+     *
+     * @param file the file that errors name
+     * @param part the part of the file that errors name, whatever is wrong inside it
+     * @throws FormatException.InvalidJson if it is no JSON value, or beyond the limits
+     * @throws FormatException.DuplicateKey if a key occurs twice in an object
+     */
+    public static Object value(Path file, String part, String text) {
+        return parse(file, part, false, text, DEFAULT);
+    }
+
+    private static Object parse(Path file, String part, boolean namesFields, String text, Limits limits) {
+        try (var parser = parser(text, limits)) {
+            if (parser.nextToken() == null) {
+                throw new FormatException.InvalidJson(file, part, "nothing", "JSON", null);
             }
-            var fields = new Fields(file, object(file, parser));
+            var value = new StrictJson(file, part, namesFields, parser).value();
             if (parser.nextToken() != null) {
-                throw new FormatException.InvalidJson(file, field, "text behind the object", "one JSON object", null);
+                throw new FormatException.InvalidJson(file, part, "text behind the value", "one JSON value", null);
             }
-            return fields;
+            return value;
         } catch (IOException e) {
-            throw new FormatException.InvalidJson(file, field, firstLine(e.getMessage()), EXPECTED, e);
+            var expected = "JSON of at most " + limits.tokens + " tokens, nested at most " + MAX_DEPTH + " levels";
+            throw new FormatException.InvalidJson(file, part, problem(e), expected, e);
         }
     }
 
-    private static String firstLine(String message) {
-        return message.lines().findFirst().orElse("an error");
+    private static JsonParser parser(String text, Limits limits) throws IOException {
+        // Names are not put into tables shared between documents: hostile ones could fill those with colliding hashes.
+        return JsonFactory.builder()
+                .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+                .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                .streamReadConstraints(StreamReadConstraints.builder()
+                        .maxNestingDepth(MAX_DEPTH)
+                        .maxNameLength(limits.keyLength)
+                        .maxStringLength(limits.textLength)
+                        .maxTokenCount(limits.tokens)
+                        .build())
+                .build()
+                .createParser(text);
     }
 
-    private static Map<String, Object> object(Path file, JsonParser parser) throws IOException {
+    /** The parser's complaint, without where an array or object began that is not closed. */
+    private static String problem(IOException e) {
+        var problem = e.getMessage().lines().findFirst().orElse("an error");
+        int place = problem.indexOf(" (start marker at");
+        return place < 0 ? problem : problem.substring(0, place);
+    }
+
+    private Map<String, Object> object() throws IOException {
         var map = new LinkedHashMap<String, Object>();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
-            var key = parser.currentName();
+            var key = text(parser.currentName());
             parser.nextToken();
             if (map.containsKey(key)) {
-                throw new FormatException.DuplicateKey(file, key);
+                throw new FormatException.DuplicateKey(file, where());
             }
-            map.put(key, value(file, parser));
+            map.put(key, value());
         }
         return Collections.unmodifiableMap(map);
     }
 
-    private static List<Object> array(Path file, JsonParser parser) throws IOException {
+    private List<Object> array() throws IOException {
         var list = new ArrayList<>();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
-            list.add(value(file, parser));
+            list.add(value());
         }
         return Collections.unmodifiableList(list);
     }
 
-    private static Object value(Path file, JsonParser parser) throws IOException {
+    private Object value() throws IOException {
         return switch (parser.currentToken()) {
-            case START_OBJECT -> object(file, parser);
-            case START_ARRAY -> array(file, parser);
-            case VALUE_STRING -> parser.getText();
+            case START_OBJECT -> object();
+            case START_ARRAY -> array();
+            case VALUE_STRING -> text(parser.getText());
             case VALUE_NUMBER_INT -> {
                 boolean fits = parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
                 yield fits ? (Object) parser.getLongValue() : (Object) parser.getDoubleValue();
@@ -122,5 +179,17 @@ public final class StrictJson {
             case VALUE_FALSE -> false;
             default -> null;
         };
+    }
+
+    private String text(String text) {
+        if (!Utf8.isWellFormed(text)) {
+            throw new FormatException.InvalidJson(file, where(), "half a surrogate pair", "well-formed text", null);
+        }
+        return text;
+    }
+
+    private String where() {
+        var path = parser.getParsingContext().pathAsPointer().toString();
+        return path.isEmpty() || !namesFields ? part : path.substring(1).replace('/', '.');
     }
 }

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** Strict UTF-8: what is not valid is an error, never a replacement character. */
-final class Utf8 {
+public final class Utf8 {
     private Utf8() {}
 
     /** @throws FormatException.InvalidValue if the bytes are not valid UTF-8 */
@@ -37,6 +37,20 @@ final class Utf8 {
                     file, field, '"' + name + '"', "a name without control characters, not empty");
         }
         return name;
+    }
+
+    /** Whether a text has a UTF-8 form: no surrogate stands alone. */
+    public static boolean isWellFormed(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (!Character.isSurrogate(text.charAt(i))) {
+                continue;
+            }
+            if (i + 1 == text.length() || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+                return false;
+            }
+            i++;
+        }
+        return true;
     }
 
     private static boolean hasControl(String name) {

@@ -1,5 +1,6 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,17 +28,15 @@ final class DecoderReader {
     static DecoderSpec read(Fields decoder) {
         String type = decoder.string("type");
         if (type.equals("Sequence")) {
-            List<?> parts = decoder.list("decoders");
+            List<Fields> parts = decoder.objects("decoders");
             if (parts.isEmpty() || parts.size() > MOST_PARTS) {
-                throw decoder.wrong("decoders", "1 to " + MOST_PARTS + " decoders");
+                throw decoder.invalid("decoders", "1 to " + MOST_PARTS + " decoders");
             }
             if (parts.size() == 1) {
-                return read(decoder.element("decoders", 0, parts.get(0)));
+                return read(parts.get(0));
             }
             DecoderReader reader = new DecoderReader();
-            for (int i = 0; i < parts.size(); i++) {
-                reader.part(decoder.element("decoders", i, parts.get(i)));
-            }
+            parts.forEach(reader::part);
             return reader.spec(-1);
         }
         DecoderReader reader = new DecoderReader();
@@ -59,7 +58,7 @@ final class DecoderReader {
         String type = part.string("type");
         int place = ORDER.indexOf(type);
         if (place < last || place == last && place > 0) {
-            throw part.wrong("type", SUPPORTED);
+            throw part.invalid("type", SUPPORTED);
         }
         last = place;
         switch (type) {
@@ -68,10 +67,10 @@ final class DecoderReader {
                 String literal = pattern.string("String");
                 String content = part.string("content");
                 if (literal.isEmpty()) {
-                    throw pattern.wrong("String", "a text that is not empty");
+                    throw pattern.invalid("String", "a text that is not empty");
                 }
                 if (content.length() > LONGEST_REPLACEMENT) {
-                    throw part.wrong("content", "a text of at most " + LONGEST_REPLACEMENT + " characters");
+                    throw part.invalid("content", "a text of at most " + LONGEST_REPLACEMENT + " characters");
                 }
                 replacements.add(new DecoderSpec.Replacement(literal, content));
             }
@@ -82,7 +81,7 @@ final class DecoderReader {
                 stripStart = part.integer("start", 0, 1024);
                 stripped = TextComponents.character(part, "content");
                 if (!fused) {
-                    throw part.wrong("type", "Fuse before Strip");
+                    throw part.invalid("type", "Fuse before Strip");
                 }
             }
         }

@@ -1,5 +1,6 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -56,7 +57,7 @@ enum GgufPreTokenizer {
             }
             known.addAll(kind.names);
         }
-        throw fields.wrong("pre", "one of " + String.join(", ", known));
+        throw fields.invalid("pre", "one of " + String.join(", ", known));
     }
 
     /** @return whether a word that is a token as a whole is taken so, whatever the merges say */
@@ -71,24 +72,24 @@ enum GgufPreTokenizer {
 
     /** @return the normalizer; the file does not name it, though the models of this kind have one */
     Map<String, Object> normalizer() {
-        return this == QWEN2 ? Fields.object("type", "NFC") : null;
+        return this == QWEN2 ? TextComponents.component("type", "NFC") : null;
     }
 
     Map<String, Object> preTokenizer() {
         List<Object> parts = new ArrayList<>();
         for (String regex : regexes) {
-            parts.add(Fields.object(
+            parts.add(TextComponents.component(
                     "type",
                     "Split",
                     "pattern",
-                    Fields.object("Regex", regex),
+                    TextComponents.component("Regex", regex),
                     "behavior",
                     "Isolated",
                     "invert",
                     false));
         }
-        parts.add(Fields.object(
+        parts.add(TextComponents.component(
                 "type", "ByteLevel", "add_prefix_space", false, "trim_offsets", true, "use_regex", false));
-        return Fields.object("type", "Sequence", "pretokenizers", parts);
+        return TextComponents.component("type", "Sequence", "pretokenizers", parts);
     }
 }

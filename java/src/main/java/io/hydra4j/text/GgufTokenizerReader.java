@@ -1,5 +1,8 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
+import io.hydra4j.format.GgufVocabulary;
+import io.hydra4j.format.Utf8;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,7 +35,7 @@ final class GgufTokenizerReader {
 
     private GgufTokenizerReader(Fields fields) {
         this.fields = fields;
-        this.tokens = fields.array(String[].class, "tokens", "an array of strings");
+        this.tokens = fields.strings("tokens");
         if (tokens.length == 0 || tokens.length > TokenizerSpec.LARGEST_VOCABULARY) {
             throw fields.unfit("tokens", tokens.length + " tokens", "1 to " + TokenizerSpec.LARGEST_VOCABULARY);
         }
@@ -50,23 +53,23 @@ final class GgufTokenizerReader {
                 own.put(key.substring(PREFIX.length()), value);
             }
         });
-        Fields fields = new Fields(file.toString(), PREFIX, own);
+        Fields fields = new Fields(file, PREFIX, own);
         return switch (fields.string("model")) {
             case "gpt2" -> new GgufTokenizerReader(fields).byteLevel();
             case "llama" -> new GgufTokenizerReader(fields).sentencePiece();
-            default -> throw fields.wrong("model", "\"gpt2\" or \"llama\"");
+            default -> throw fields.invalid("model", "\"gpt2\" or \"llama\"");
         };
     }
 
     private TokenizerSpec byteLevel() {
         GgufPreTokenizer kind = GgufPreTokenizer.of(fields);
         readTokens();
-        String[] pairs = fields.array(String[].class, "merges", "an array of strings");
+        String[] pairs = fields.strings("merges");
         List<TokenizerSpec.Merge> merges = new ArrayList<>(pairs.length);
         for (int i = 0; i < pairs.length; i++) {
             int space = pairs[i].indexOf(' ', 1);
             if (space < 0) {
-                throw fields.wrong("merges[" + i + "]", pairs[i], "two tokens with a space between");
+                throw fields.invalid("merges[" + i + "]", pairs[i], "two tokens with a space between");
             }
             merges.add(new TokenizerSpec.Merge(pairs[i].substring(0, space), pairs[i].substring(space + 1)));
         }
@@ -84,24 +87,30 @@ final class GgufTokenizerReader {
 
     private TokenizerSpec sentencePiece() {
         readTokens();
-        double[] scores = fields.array(double[].class, "scores", "an array of numbers");
+        double[] scores = fields.numbers("scores");
         if (scores.length != tokens.length) {
             throw fields.unfit("scores", scores.length + " scores", tokens.length + ", one for each token");
         }
         for (int id = 0; id < scores.length; id++) {
             if (!Double.isFinite(scores[id])) {
-                throw fields.wrong("scores[" + id + "]", scores[id], "a finite number");
+                throw fields.invalid("scores[" + id + "]", scores[id], "a finite number");
             }
         }
         boolean spacePrefix = fields.flag("add_space_prefix", true);
-        Map<String, Object> replace = Fields.object(
-                "type", "Replace", "pattern", Fields.object("String", " "), "content", String.valueOf(SPACE_MARK));
-        Map<String, Object> prepend = Fields.object("type", "Prepend", "prepend", String.valueOf(SPACE_MARK));
+        Map<String, Object> replace = TextComponents.component(
+                "type",
+                "Replace",
+                "pattern",
+                TextComponents.component("String", " "),
+                "content",
+                String.valueOf(SPACE_MARK));
+        Map<String, Object> prepend =
+                TextComponents.component("type", "Prepend", "prepend", String.valueOf(SPACE_MARK));
         return spec(
                 new ScoredMerges(fields, vocabulary, scores).merges(),
                 tokens[tokenId("unknown_token_id", 0)],
                 false,
-                Fields.object(
+                TextComponents.component(
                         "type", "Sequence", "normalizers", spacePrefix ? List.of(prepend, replace) : List.of(replace)),
                 null,
                 new DecoderSpec(
@@ -125,9 +134,9 @@ final class GgufTokenizerReader {
             boolean addsBegin,
             int longestText) {
         boolean bytes = decoder.byteFallback()
-                && IntStream.range(0, 256).mapToObj(TokenizerSpec::byteToken).anyMatch(vocabulary::containsKey);
+                && IntStream.range(0, 256).mapToObj(GgufVocabulary::byteToken).anyMatch(vocabulary::containsKey);
         return new TokenizerSpec(
-                        fields.file(),
+                        fields.file().toString(),
                         vocabulary,
                         merges,
                         unknown,
@@ -152,7 +161,7 @@ final class GgufTokenizerReader {
         int id =
                 fields.has(name) || otherwise >= tokens.length ? fields.integer(name, 0, tokens.length - 1) : otherwise;
         if (types[id] == UNUSED) {
-            throw fields.wrong(name, id, "a token that is not unused");
+            throw fields.invalid(name, id, "a token that is not unused");
         }
         return id;
     }
@@ -168,13 +177,13 @@ final class GgufTokenizerReader {
             }
             return types;
         }
-        long[] given = fields.array(long[].class, "token_type", "an array of whole numbers");
+        long[] given = fields.longs("token_type");
         if (given.length != types.length) {
             throw fields.unfit("token_type", given.length + " types", types.length + ", one for each token");
         }
         for (int id = 0; id < given.length; id++) {
             if (given[id] < NORMAL || given[id] > BYTE) {
-                throw fields.wrong("token_type[" + id + "]", given[id], "1 to 6");
+                throw fields.invalid("token_type[" + id + "]", given[id], "1 to 6");
             }
         }
         return given.clone();
@@ -186,8 +195,8 @@ final class GgufTokenizerReader {
             if (token.isEmpty()
                     || token.length() > TokenizerSpec.LONGEST_TOKEN
                     || token.indexOf(0) >= 0
-                    || TokenizerSpec.isIllFormed(token)) {
-                throw fields.wrong(
+                    || !Utf8.isWellFormed(token)) {
+                throw fields.invalid(
                         "tokens[" + id + "]",
                         token,
                         "a text of 1 to " + TokenizerSpec.LONGEST_TOKEN + " characters without NUL");
@@ -197,7 +206,7 @@ final class GgufTokenizerReader {
             }
             Integer before = vocabulary.put(token, id);
             if (before != null) {
-                throw fields.wrong(
+                throw fields.invalid(
                         "tokens[" + id + "]", token, "a token that is not there twice (id " + before + " has it)");
             }
             if (types[id] == CONTROL || types[id] == UNKNOWN || types[id] == USER_DEFINED) {

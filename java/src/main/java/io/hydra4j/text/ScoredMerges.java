@@ -1,5 +1,6 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

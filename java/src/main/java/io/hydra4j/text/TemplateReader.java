@@ -1,5 +1,6 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
 import java.util.Arrays;
 import java.util.List;
 
@@ -29,25 +30,21 @@ final class TemplateReader {
             case "ByteLevel" -> {}
             case "TemplateProcessing" -> template(processor);
             case "Sequence" -> {
-                List<?> parts = processor.list("processors");
+                List<Fields> parts = processor.objects("processors");
                 if (depth > 0 || parts.size() > LONGEST) {
-                    throw processor.wrong("processors", "at most " + LONGEST + " processors, not nested");
+                    throw processor.invalid("processors", "at most " + LONGEST + " processors, not nested");
                 }
-                for (int i = 0; i < parts.size(); i++) {
-                    read(processor.element("processors", i, parts.get(i)), depth + 1);
-                }
+                parts.forEach(part -> read(part, depth + 1));
             }
-            default -> throw processor.wrong("type", "ByteLevel, TemplateProcessing or Sequence");
+            default -> throw processor.invalid("type", "ByteLevel, TemplateProcessing or Sequence");
         }
     }
 
     private void template(Fields processor) {
-        List<?> pieces = processor.list("single");
         int[] before = {};
         int[] behind = {};
         boolean text = false;
-        for (int i = 0; i < pieces.size(); i++) {
-            Fields piece = processor.element("single", i, pieces.get(i));
+        for (Fields piece : processor.objects("single")) {
             if (piece.has("SpecialToken")) {
                 int[] ids = ids(processor, piece.object("SpecialToken").string("id"));
                 if (text) {
@@ -56,16 +53,16 @@ final class TemplateReader {
                     before = joined(before, ids);
                 }
                 if (before.length + behind.length > LONGEST) {
-                    throw processor.wrong("single", "at most " + LONGEST + " special tokens");
+                    throw processor.invalid("single", "at most " + LONGEST + " special tokens");
                 }
             } else if (text || !piece.object("Sequence").string("id").equals("A")) {
-                throw processor.wrong("single", "special tokens around one sequence A");
+                throw processor.invalid("single", "special tokens around one sequence A");
             } else {
                 text = true;
             }
         }
         if (!text) {
-            throw processor.wrong("single", "special tokens around one sequence A");
+            throw processor.invalid("single", "special tokens around one sequence A");
         }
         prefix = joined(before, prefix);
         suffix = joined(suffix, behind);
@@ -74,17 +71,17 @@ final class TemplateReader {
     private int[] ids(Fields processor, String name) {
         Fields tokens = processor.object("special_tokens");
         if (!tokens.has(name)) {
-            throw tokens.wrong(name, "the special token that the template names");
+            throw tokens.invalid(name, "the special token that the template names");
         }
         Fields token = tokens.object(name);
         List<?> listed = token.list("ids");
         if (listed.size() > LONGEST) {
-            throw token.wrong("ids", "at most " + LONGEST + " ids");
+            throw token.invalid("ids", "at most " + LONGEST + " ids");
         }
         int[] ids = new int[listed.size()];
         for (int i = 0; i < ids.length; i++) {
             if (!(listed.get(i) instanceof Long id) || id < 0 || id >= vocabularySize) {
-                throw token.wrong("ids[" + i + "]", listed.get(i), "an id below " + vocabularySize);
+                throw token.invalid("ids[" + i + "]", listed.get(i), "an id below " + vocabularySize);
             }
             ids[i] = id.intValue();
         }

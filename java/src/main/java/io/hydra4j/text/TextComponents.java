@@ -1,6 +1,8 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -44,26 +46,26 @@ final class TextComponents {
         String type = part.string("type");
         switch (type) {
             case "NFC", "NFD", "NFKC", "NFKD", "Lowercase":
-                return Fields.object("type", type);
+                return component("type", type);
             case "Prepend":
-                return Fields.object("type", type, "prepend", insert(part, "prepend"));
+                return component("type", type, "prepend", insert(part, "prepend"));
             case "Replace":
                 String pattern = literal(part.object("pattern"));
                 String content = insert(part, "content");
                 growth *= Math.max(1, (content.length() + pattern.length() - 1) / pattern.length());
                 if (growth > LARGEST_GROWTH) {
-                    throw part.wrong(
+                    throw part.invalid(
                             "content", "replacements that make a text at most " + LARGEST_GROWTH + " times longer");
                 }
-                return Fields.object("type", type, "pattern", Fields.object("String", pattern), "content", content);
+                return component("type", type, "pattern", component("String", pattern), "content", content);
             case "Sequence":
                 List<Object> parts = new ArrayList<>();
                 for (Fields element : parts(part, "normalizers", depth)) {
                     parts.add(normalizer(element, depth + 1));
                 }
-                return Fields.object("type", type, "normalizers", parts);
+                return component("type", type, "normalizers", parts);
             default:
-                throw part.wrong("type", "Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase or Sequence");
+                throw part.invalid("type", "Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase or Sequence");
         }
     }
 
@@ -71,7 +73,7 @@ final class TextComponents {
         String type = part.string("type");
         switch (type) {
             case "ByteLevel":
-                return Fields.object(
+                return component(
                         "type",
                         type,
                         "add_prefix_space",
@@ -81,9 +83,9 @@ final class TextComponents {
                         "use_regex",
                         part.flag("use_regex", true));
             case "Digits":
-                return Fields.object("type", type, "individual_digits", part.flag("individual_digits", false));
+                return component("type", type, "individual_digits", part.flag("individual_digits", false));
             case "Metaspace":
-                return Fields.object(
+                return component(
                         "type", type,
                         "replacement", Character.toString(character(part, "replacement")),
                         "prepend_scheme", prependScheme(part),
@@ -95,15 +97,15 @@ final class TextComponents {
                 for (Fields element : parts(part, "pretokenizers", depth)) {
                     parts.add(preTokenizer(element, depth + 1));
                 }
-                return Fields.object("type", type, "pretokenizers", parts);
+                return component("type", type, "pretokenizers", parts);
             default:
-                throw part.wrong("type", "ByteLevel, Digits, Metaspace, Split or Sequence");
+                throw part.invalid("type", "ByteLevel, Digits, Metaspace, Split or Sequence");
         }
     }
 
     private Map<String, Object> split(Fields part) {
         if (!BEHAVIORS.contains(part.string("behavior"))) {
-            throw part.wrong("behavior", "one of " + new TreeSet<>(BEHAVIORS));
+            throw part.invalid("behavior", "one of " + new TreeSet<>(BEHAVIORS));
         }
         Fields pattern = part.object("pattern");
         Map<String, Object> checked;
@@ -112,13 +114,13 @@ final class TextComponents {
                 long steps = RegexGuard.stepsPerCharacter(pattern.string("Regex"));
                 longest = Math.min(longest, MOST_STEPS / steps);
             } catch (RegexGuard.Refused refused) {
-                throw pattern.wrong("Regex", refused.getMessage());
+                throw pattern.invalid("Regex", refused.getMessage());
             }
-            checked = Fields.object("Regex", pattern.string("Regex"));
+            checked = component("Regex", pattern.string("Regex"));
         } else {
-            checked = Fields.object("String", literal(pattern));
+            checked = component("String", literal(pattern));
         }
-        return Fields.object(
+        return component(
                 "type",
                 "Split",
                 "pattern",
@@ -130,30 +132,35 @@ final class TextComponents {
     }
 
     private List<Fields> parts(Fields sequence, String name, int depth) {
-        List<?> parts = sequence.list(name);
+        List<Fields> parts = sequence.objects(name);
         if (depth >= DEEPEST || parts.size() > MOST_PARTS) {
-            throw sequence.wrong(name, "at most " + MOST_PARTS + " parts, nested at most " + DEEPEST + " deep");
+            throw sequence.invalid(name, "at most " + MOST_PARTS + " parts, nested at most " + DEEPEST + " deep");
         }
-        List<Fields> fields = new ArrayList<>();
-        for (int i = 0; i < parts.size(); i++) {
-            fields.add(sequence.element(name, i, parts.get(i)));
+        return parts;
+    }
+
+    /** @return a part of a tokenizer.json: the given names and values, in this order */
+    static Map<String, Object> component(Object... namesAndValues) {
+        Map<String, Object> component = new LinkedHashMap<>();
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            component.put((String) namesAndValues[i], namesAndValues[i + 1]);
         }
-        return fields;
+        return component;
     }
 
     private static String literal(Fields pattern) {
         if (pattern.has("Regex")) {
-            throw pattern.wrong("Regex", "a literal text (String)");
+            throw pattern.invalid("Regex", "a literal text (String)");
         }
         if (pattern.string("String").isEmpty()) {
-            throw pattern.wrong("String", "a text that is not empty");
+            throw pattern.invalid("String", "a text that is not empty");
         }
         return pattern.string("String");
     }
 
     private static String insert(Fields part, String name) {
         if (part.string(name).length() > LONGEST_INSERT) {
-            throw part.wrong(name, "a text of at most " + LONGEST_INSERT + " characters");
+            throw part.invalid(name, "a text of at most " + LONGEST_INSERT + " characters");
         }
         return part.string(name);
     }
@@ -162,7 +169,7 @@ final class TextComponents {
     static int character(Fields part, String name) {
         String text = part.string(name);
         if (text.isEmpty() || text.codePointCount(0, text.length()) != 1) {
-            throw part.wrong(name, "one character");
+            throw part.invalid(name, "one character");
         }
         return text.codePointAt(0);
     }
@@ -171,7 +178,7 @@ final class TextComponents {
     static String prependScheme(Fields part) {
         String scheme = part.string("prepend_scheme", "always");
         if (!Set.of("always", "first", "never").contains(scheme)) {
-            throw part.wrong("prepend_scheme", "always, first or never");
+            throw part.invalid("prepend_scheme", "always, first or never");
         }
         return part.flag("add_prefix_space", true) ? scheme : "never";
     }

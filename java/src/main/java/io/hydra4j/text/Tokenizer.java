@@ -1,10 +1,13 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.FormatException;
+import io.hydra4j.format.Utf8;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 
 /**
  * Text to token ids and back, made from a {@code tokenizer.json} or from the vocabulary that a GGUF file carries; the
@@ -39,7 +42,7 @@ public final class Tokenizer implements AutoCloseable {
      * @throws TokenizerException if it cannot be read, is damaged, makes no sense or needs parts that are not supported
      */
     public static Tokenizer fromJson(Path tokenizerJson) {
-        return new Tokenizer(TokenizerJsonReader.read(tokenizerJson));
+        return make(() -> TokenizerJsonReader.read(tokenizerJson));
     }
 
     /**
@@ -54,7 +57,15 @@ public final class Tokenizer implements AutoCloseable {
      *     tokenizer that is not known
      */
     public static Tokenizer fromGguf(Path file, Map<String, ?> metadata) {
-        return new Tokenizer(GgufTokenizerReader.read(file, metadata));
+        return make(() -> GgufTokenizerReader.read(file, metadata));
+    }
+
+    private static Tokenizer make(Supplier<TokenizerSpec> reader) {
+        try {
+            return new Tokenizer(reader.get());
+        } catch (FormatException e) {
+            throw new TokenizerException(e);
+        }
     }
 
     /**
@@ -160,7 +171,7 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     private static String wellFormed(String text) {
-        if (!TokenizerSpec.isIllFormed(text)) {
+        if (Utf8.isWellFormed(text)) {
             return text;
         }
         StringBuilder repaired = new StringBuilder(text.length());

@@ -1,6 +1,7 @@
 package io.hydra4j.text;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.format.FormatException;
 
 /**
  * Thrown when a tokenizer cannot be made from a file (a value that is missing, wrong, too large or of a kind that is
@@ -17,6 +18,10 @@ public final class TokenizerException extends HydraException {
 
     TokenizerException(String file, String field, String found, String expected) {
         this(file, field, found, expected, null);
+    }
+
+    TokenizerException(FormatException e) {
+        this(e.file().toString(), e.field(), e.found(), e.expected(), e);
     }
 
     TokenizerException(String file, String field, String found, String expected, Throwable cause) {
@@ -51,7 +56,9 @@ public final class TokenizerException extends HydraException {
         StringBuilder line = new StringBuilder();
         for (int i = 0; i < text.length() && i < LONGEST_QUOTE; i++) {
             char c = text.charAt(i);
-            line.append(Character.isISOControl(c) || Character.isSurrogate(c) ? '?' : c);
+            // U+FFFD is what a FormatException has put in the place of such characters.
+            boolean printable = !Character.isISOControl(c) && !Character.isSurrogate(c) && c != '\uFFFD';
+            line.append(printable ? c : '?');
         }
         return text.length() > LONGEST_QUOTE ? line.append("...").toString() : line.toString();
     }

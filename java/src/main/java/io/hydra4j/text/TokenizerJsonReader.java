@@ -1,5 +1,7 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.Fields;
+import io.hydra4j.format.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -14,6 +16,10 @@ import java.util.Set;
  * training. Ids have no holes, and an added token that the model does not have stands behind the model's, in order.
  */
 final class TokenizerJsonReader {
+    /** The largest published file has some 33 million bytes and 3 million JSON tokens. */
+    private static final StrictJson.Limits LIMITS =
+            new StrictJson.Limits(64 << 20, 6_000_000, TokenizerSpec.LONGEST_TOKEN, 1 << 16);
+
     private final Fields root;
     private final Fields model;
 
@@ -23,12 +29,12 @@ final class TokenizerJsonReader {
     }
 
     static TokenizerSpec read(Path file) {
-        return new TokenizerJsonReader(JsonTree.read(file)).spec();
+        return new TokenizerJsonReader(StrictJson.read(file, LIMITS)).spec();
     }
 
     private TokenizerSpec spec() {
         if (!root.string("version", "1.0").equals("1.0")) {
-            throw root.wrong("version", "\"1.0\"");
+            throw root.invalid("version", "\"1.0\"");
         }
         requireBpe();
         Map<String, Integer> vocabulary = vocabulary();
@@ -43,12 +49,15 @@ final class TokenizerJsonReader {
         if (root.has("post_processor")) {
             template.read(root.object("post_processor"), 0);
         }
+        if (!root.has("decoder")) {
+            throw root.invalid("decoder", "an object");
+        }
         Map<String, Object> normalizer =
                 root.has("normalizer") ? components.normalizer(root.object("normalizer")) : null;
         Map<String, Object> preTokenizer =
                 root.has("pre_tokenizer") ? components.preTokenizer(root.object("pre_tokenizer")) : null;
         return new TokenizerSpec(
-                        root.file(),
+                        root.file().toString(),
                         vocabulary,
                         merges(),
                         model.has("unk_token") ? model.string("unk_token") : null,
@@ -67,26 +76,26 @@ final class TokenizerJsonReader {
 
     private void requireBpe() {
         if (!model.string("type", "BPE").equals("BPE")) {
-            throw model.wrong("type", "\"BPE\", the only kind of model that is supported");
+            throw model.invalid("type", "\"BPE\", the only kind of model that is supported");
         }
-        if (model.has("dropout") && !(model.raw("dropout") instanceof Number chance && chance.doubleValue() == 0)) {
-            throw model.wrong("dropout", "null: text is not encoded at random");
+        if (model.number("dropout", 0, -Float.MAX_VALUE, Float.MAX_VALUE) != 0) {
+            throw model.invalid("dropout", "null: text is not encoded at random");
         }
         for (String affix : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
             if (!model.string(affix, "").isEmpty()) {
-                throw model.wrong(affix, "null: marked word parts are not supported");
+                throw model.invalid(affix, "null: marked word parts are not supported");
             }
         }
     }
 
     private Map<String, Integer> vocabulary() {
-        if (!(model.raw("vocab") instanceof Map<?, ?> tokens) || tokens.isEmpty()) {
-            throw model.wrong("vocab", "an object of at least one token");
+        Fields ids = model.object("vocab");
+        Map<String, Integer> vocabulary = new LinkedHashMap<>();
+        for (String token : ids.names()) {
+            vocabulary.put(token, ids.integer(token, 0, TokenizerSpec.LARGEST_VOCABULARY - 1));
         }
-        Fields ids = new Fields(root.file(), "model.vocab.", tokens);
-        Map<String, Integer> vocabulary = new LinkedHashMap<>(tokens.size() * 2);
-        for (Object token : tokens.keySet()) {
-            vocabulary.put((String) token, ids.integer((String) token, 0, TokenizerSpec.LARGEST_VOCABULARY - 1));
+        if (vocabulary.isEmpty()) {
+            throw model.invalid("vocab", "an object of at least one token");
         }
         return vocabulary;
     }
@@ -103,7 +112,7 @@ final class TokenizerJsonReader {
                     && pair.get(1) instanceof String right) {
                 merges.add(new TokenizerSpec.Merge(left, right));
             } else {
-                throw model.wrong(
+                throw model.invalid(
                         "merges[" + merges.size() + "]", merge, "two tokens, as a list or with one space between");
             }
         }
@@ -117,18 +126,17 @@ final class TokenizerJsonReader {
         }
         Set<String> contents = new HashSet<>();
         int next = vocabulary.size();
-        for (Object element : root.list("added_tokens")) {
-            Fields fields = root.element("added_tokens", added.size(), element);
+        for (Fields fields : root.objects("added_tokens")) {
             String content = fields.string("content");
             if (content.isEmpty() || content.length() > TokenizerSpec.LONGEST_TOKEN || !contents.add(content)) {
-                throw fields.wrong(
+                throw fields.invalid(
                         "content",
                         "a text of 1 to " + TokenizerSpec.LONGEST_TOKEN + " characters that no other token has");
             }
             Integer known = vocabulary.get(content);
             int id = known != null ? known : next++;
             if (fields.integer("id", 0, TokenizerSpec.LARGEST_VOCABULARY - 1) != id) {
-                throw fields.wrong("id", id + (known != null ? ", its id in model.vocab" : ", the next free id"));
+                throw fields.invalid("id", id + (known != null ? ", its id in model.vocab" : ", the next free id"));
             }
             added.add(new AddedToken(
                     id,
@@ -147,7 +155,7 @@ final class TokenizerJsonReader {
         BitSet taken = new BitSet();
         for (Map.Entry<String, Integer> token : vocabulary.entrySet()) {
             if (taken.get(token.getValue())) {
-                throw model.wrong("vocab." + token.getKey(), token.getValue(), "an id that no other token has");
+                throw model.invalid("vocab." + token.getKey(), token.getValue(), "an id that no other token has");
             }
             taken.set(token.getValue());
         }

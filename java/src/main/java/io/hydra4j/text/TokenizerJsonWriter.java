@@ -92,10 +92,8 @@ final class TokenizerJsonWriter {
                 value(json, element);
             }
             json.writeEndArray();
-        } else if (value instanceof Boolean flag) {
-            json.writeBoolean(flag);
         } else {
-            json.writeString((String) value);
+            json.writePOJO(value);
         }
     }
 }

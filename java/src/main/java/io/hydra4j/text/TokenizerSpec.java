@@ -1,5 +1,6 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.GgufVocabulary;
 import java.util.List;
 import java.util.Map;
 
@@ -82,7 +83,7 @@ record TokenizerSpec(
             }
         }
         for (int value = 0; byteFallback && value < 256; value++) {
-            String token = byteToken(value);
+            String token = GgufVocabulary.byteToken(value);
             if (!vocabulary.containsKey(token)) {
                 throw new TokenizerException(
                         file, field + " (tokens)", "no " + token, "a token for each of the 256 bytes");
@@ -91,30 +92,7 @@ record TokenizerSpec(
         return this;
     }
 
-    /** @return the token that stands for one byte, 0 to 255, where bytes have tokens of their own */
-    static String byteToken(int value) {
-        return "<0x" + Character.toUpperCase(Character.forDigit(value >> 4, 16))
-                + Character.toUpperCase(Character.forDigit(value & 15, 16)) + ">";
-    }
-
     static String quoted(String text) {
         return '"' + text + '"';
-    }
-
-    /** @return whether a surrogate stands alone, so that the text has no UTF-8 form */
-    static boolean isIllFormed(String text) {
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (!Character.isSurrogate(c)) {
-                continue;
-            }
-            if (Character.isLowSurrogate(c)
-                    || i + 1 == text.length()
-                    || !Character.isLowSurrogate(text.charAt(i + 1))) {
-                return true;
-            }
-            i++;
-        }
-        return false;
     }
 }

@@ -97,6 +97,27 @@ class StrictJsonTest {
     }
 
     @Test
+    void halfASurrogatePairIsAnErrorThatNamesItsField() {
+        assertFault(InvalidJson.class, FILE, "a.b", "surrogate", () -> parse("{\"a\":{\"b\":\"x\\ud800\"}}"));
+        assertFault(InvalidJson.class, FILE, "a", "surrogate", () -> parse("{\"a\\udc00\\ud800\":1}"));
+        assertEquals("\ud83d\ude00", parse("{\"a\":\"\\ud83d\\ude00\"}").string("a"));
+    }
+
+    @Test
+    void aPartOfAFileMayHoldAnyValueAndIsNamedByEveryError() {
+        assertEquals(List.of(1L, List.of(2.5)), StrictJson.value(FILE, "line 3", "[1, [2.5]]"));
+        for (String text : List.of("", "[1] 2", "[1", "{\"a\": \"\\ud800\"}")) {
+            assertFault(InvalidJson.class, FILE, "line 3", "", () -> StrictJson.value(FILE, "line 3", text));
+        }
+        assertFault(
+                DuplicateKey.class,
+                FILE,
+                "line 3",
+                "twice",
+                () -> StrictJson.value(FILE, "line 3", "[{\"a\": 1, \"a\": 1}]"));
+    }
+
+    @Test
     void nestingAndCountsAreBounded() {
         assertFault(InvalidJson.class, FILE, "JSON", "", () -> parse("{\"a\":" + "[".repeat(5_000_000)));
         assertFault(InvalidJson.class, FILE, "JSON", "", () -> parse("{\"a\":" + "{\"a\":".repeat(1_000_000)));

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import io.hydra4j.format.Fields;
+import io.hydra4j.format.StrictJson;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -51,13 +53,13 @@ class GoldenTokenizerTest {
     @Test
     void theTablesOfTheQwen2FileGiveTheGoldenIdsAndTextsButSkipMoreTokens() {
         Path folder = Shared.file(FAMILIES + "qwen2");
-        Fields golden = JsonTree.read(folder.resolve("golden.json")).object("tokenizer");
+        Fields golden = StrictJson.read(folder.resolve("golden.json")).object("tokenizer");
         try (Tokenizer tokenizer = Shared.gguf(folder.resolve("model-f32.gguf"))) {
-            assertAll(Shared.objects(golden, "cases").stream().map(it -> () -> {
+            assertAll(golden.objects("cases").stream().map(it -> () -> {
                 checkEncoding(tokenizer, it);
                 checkDecoding(tokenizer, it, !it.string("text").contains("<|fim_"));
             }));
-            assertAll(Shared.objects(golden, "decode").stream().map(it -> () -> checkDecoding(tokenizer, it, false)));
+            assertAll(golden.objects("decode").stream().map(it -> () -> checkDecoding(tokenizer, it, false)));
         }
     }
 
@@ -65,36 +67,35 @@ class GoldenTokenizerTest {
     @Test
     void theTablesOfTheMistralFileGiveTheIdsOfLlamaCpp() {
         Path folder = Shared.file(FAMILIES + "mistral");
-        Fields golden = JsonTree.read(folder.resolve("golden.json"));
+        Fields golden = StrictJson.read(folder.resolve("golden.json"));
         Map<String, int[]> different = new HashMap<>();
-        for (Fields it : Shared.objects(golden.object("llama_cpp"), "tokenizer_ids_that_differ")) {
-            different.put(it.string("text"), Shared.ids(it.raw("llama_cpp_ids")));
+        for (Fields it : golden.object("llama_cpp").objects("tokenizer_ids_that_differ")) {
+            different.put(it.string("text"), Shared.ids(it.list("llama_cpp_ids")));
         }
         assertFalse(different.isEmpty());
         try (Tokenizer tokenizer = Shared.gguf(folder.resolve("model-f32.gguf"))) {
-            assertAll(
-                    Shared.objects(golden.object("tokenizer"), "cases").stream().map(it -> () -> {
-                        String text = it.string("text");
-                        int[] ids = Shared.ids(it.raw("ids"));
-                        assertArrayEquals(different.getOrDefault(text, ids), tokenizer.encode(text), text);
-                        checkDecoding(tokenizer, it, true);
-                    }));
-            assertAll(Shared.objects(golden.object("tokenizer"), "decode").stream()
+            assertAll(golden.object("tokenizer").objects("cases").stream().map(it -> () -> {
+                String text = it.string("text");
+                int[] ids = Shared.ids(it.list("ids"));
+                assertArrayEquals(different.getOrDefault(text, ids), tokenizer.encode(text), text);
+                checkDecoding(tokenizer, it, true);
+            }));
+            assertAll(golden.object("tokenizer").objects("decode").stream()
                     .map(it -> () -> checkDecoding(tokenizer, it, true)));
         }
     }
 
     @Test
     void theGgufFileOfSmolLm2GivesTheGoldenIds() {
-        Fields golden = JsonTree.read(Shared.file("golden/smollm2-135m-instruct.json"));
+        Fields golden = StrictJson.read(Shared.file("golden/smollm2-135m-instruct.json"));
         try (Tokenizer tokenizer =
                 Shared.gguf(Shared.file("models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"))) {
-            List<Fields> cases = Shared.objects(golden, "tokenizer");
+            List<Fields> cases = golden.objects("tokenizer");
             assertFalse(cases.isEmpty());
-            assertAll(cases.stream().map(it -> ids(tokenizer, it.string("text"), Shared.ids(it.raw("ids")))));
-            List<Fields> prompts = Shared.objects(golden, "prompts");
+            assertAll(cases.stream().map(it -> ids(tokenizer, it.string("text"), Shared.ids(it.list("ids")))));
+            List<Fields> prompts = golden.objects("prompts");
             assertAll(
-                    prompts.stream().map(it -> ids(tokenizer, it.string("prompt"), Shared.ids(it.raw("prompt_ids")))));
+                    prompts.stream().map(it -> ids(tokenizer, it.string("prompt"), Shared.ids(it.list("prompt_ids")))));
         }
     }
 
@@ -119,9 +120,9 @@ class GoldenTokenizerTest {
     }
 
     private static void checkFamily(Path folder, Tokenizer tokenizer) {
-        Fields golden = JsonTree.read(folder.resolve("golden.json")).object("tokenizer");
-        List<Fields> cases = Shared.objects(golden, "cases");
-        List<Fields> decodes = Shared.objects(golden, "decode");
+        Fields golden = StrictJson.read(folder.resolve("golden.json")).object("tokenizer");
+        List<Fields> cases = golden.objects("cases");
+        List<Fields> decodes = golden.objects("decode");
         assertFalse(cases.isEmpty() || decodes.isEmpty());
         assertAll(cases.stream().map(it -> () -> {
             checkEncoding(tokenizer, it);
@@ -132,12 +133,12 @@ class GoldenTokenizerTest {
 
     private static void checkEncoding(Tokenizer tokenizer, Fields it) {
         String text = it.string("text");
-        assertArrayEquals(Shared.ids(it.raw("ids")), tokenizer.encode(text), text);
-        assertArrayEquals(Shared.ids(it.raw("ids_without_added_special")), tokenizer.encode(text, false), text);
+        assertArrayEquals(Shared.ids(it.list("ids")), tokenizer.encode(text), text);
+        assertArrayEquals(Shared.ids(it.list("ids_without_added_special")), tokenizer.encode(text, false), text);
     }
 
     private static void checkDecoding(Tokenizer tokenizer, Fields it, boolean skipping) {
-        int[] ids = Shared.ids(it.raw("ids"));
+        int[] ids = Shared.ids(it.list("ids"));
         assertEquals(it.string("decoded"), tokenizer.decode(ids, false));
         if (skipping) {
             assertEquals(it.string("decoded_skip_special"), tokenizer.decode(ids, true));

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.hydra4j.format.Fields;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.stream.Stream;
@@ -34,7 +36,8 @@ class RegexGuardTest {
     @Test
     void allPreTokenizersOfGgufFilesPass() {
         assertAll(Arrays.stream(GgufPreTokenizer.values())
-                .map(kind -> () -> new TextComponents().preTokenizer(new Fields("file", "", kind.preTokenizer()))));
+                .map(kind ->
+                        () -> new TextComponents().preTokenizer(new Fields(Path.of("file"), kind.preTokenizer()))));
     }
 
     @ParameterizedTest

@@ -14,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.tukaani.xz.XZInputStream;
 
 /** The folder of golden data and models that the system property hydra4j.shared names. */
@@ -55,15 +54,7 @@ final class Shared {
         return texts;
     }
 
-    static int[] ids(Object list) {
-        return ((List<?>) list).stream().mapToInt(id -> ((Long) id).intValue()).toArray();
-    }
-
-    /** @return the elements of a list of objects */
-    static List<Fields> objects(Fields parent, String name) {
-        List<?> list = parent.list(name);
-        return IntStream.range(0, list.size())
-                .mapToObj(i -> parent.element(name, i, list.get(i)))
-                .toList();
+    static int[] ids(List<?> list) {
+        return list.stream().mapToInt(id -> ((Long) id).intValue()).toArray();
     }
 }

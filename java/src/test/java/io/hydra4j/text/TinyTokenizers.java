@@ -1,5 +1,6 @@
 package io.hydra4j.text;
 
+import io.hydra4j.format.GgufVocabulary;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -139,7 +140,7 @@ final class TinyTokenizers {
     private static List<String> pieceTokens() {
         List<String> tokens = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));
         for (int value = 0; value < 256; value++) {
-            tokens.add(TokenizerSpec.byteToken(value));
+            tokens.add(GgufVocabulary.byteToken(value));
         }
         tokens.addAll(PIECES);
         return tokens;
