@@ -75,7 +75,8 @@ public final class HydraModel implements AutoCloseable {
         ModelFiles files = ModelFiles.open(path);
         var headTensors = options.heads() == null ? null : HeadsFiles.open(options.heads(), files.config());
         // Reading a vocabulary takes about as long as loading the weights of a small model.
-        CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(() -> tokenizer(files));
+        CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(
+                () -> Tokenizer.of(files.path(), files::metadata).orElse(null));
         Resources opened = new Resources();
         try {
             Backend backend = opened.own(backend(options, files, headTensors));
@@ -133,15 +134,6 @@ public final class HydraModel implements AutoCloseable {
         if (tokenizer != null) {
             tokenizer.close();
         }
-    }
-
-    private static Tokenizer tokenizer(ModelFiles files) {
-        if (files.tokenizerJson().isPresent()) {
-            return Tokenizer.fromJson(files.tokenizerJson().get());
-        }
-        return files.metadata().containsKey("tokenizer.ggml.tokens")
-                ? Tokenizer.fromGguf(files.path(), files.metadata())
-                : null;
     }
 
     /**

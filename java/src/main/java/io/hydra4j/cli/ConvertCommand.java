@@ -102,7 +102,7 @@ final class ConvertCommand implements Callable<Integer> {
         ModelFiles files = ModelFiles.open(model);
         HeadsTensors tensors = HeadsFiles.open(heads, files.config());
         String summary;
-        try (Tokenizer tokenizer = tokenizer(files);
+        try (Tokenizer tokenizer = Tokenizer.of(model, files::metadata).orElseThrow(this::noTokenizer);
                 LoadProgress progress = new LoadProgress(console, "measuring");
                 Backend backend = Backend.openCpu(threads == null ? 0 : threads);
                 LlamaModel base = LlamaModel.load(backend, files, null, fraction -> {})) {
@@ -132,14 +132,8 @@ final class ConvertCommand implements Callable<Integer> {
         }
     }
 
-    private Tokenizer tokenizer(ModelFiles files) {
-        if (files.tokenizerJson().isPresent()) {
-            return Tokenizer.fromJson(files.tokenizerJson().get());
-        }
-        if (files.metadata().containsKey("tokenizer.ggml.tokens")) {
-            return Tokenizer.fromGguf(files.path(), files.metadata());
-        }
-        throw new HydraException(model + " has no tokenizer: give a model that has one");
+    private HydraException noTokenizer() {
+        return new HydraException(model + " has no tokenizer: give a model that has one");
     }
 
     private String summary(ConversionText sample, HeadsConversion.Outcome outcome) {

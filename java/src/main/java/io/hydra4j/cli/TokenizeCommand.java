@@ -1,8 +1,8 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.text.Tokenizer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
@@ -23,8 +23,6 @@ import picocli.CommandLine.Parameters;
             "  hydra4j tokenize \"int i\" | hydra4j tokenize --decode"
         })
 final class TokenizeCommand implements Callable<Integer> {
-    private static final String TOKENIZER_FILE = "tokenizer.json";
-
     private final Console console;
 
     @Parameters(
@@ -99,12 +97,8 @@ final class TokenizeCommand implements Callable<Integer> {
 
     private Tokenizer open() {
         Path path = model == null ? DefaultModel.find().model() : model;
-        if (Files.isDirectory(path)) {
-            return Tokenizer.fromJson(path.resolve(TOKENIZER_FILE));
-        }
-        return path.endsWith(TOKENIZER_FILE)
-                ? Tokenizer.fromJson(path)
-                : Tokenizer.fromGguf(path, GgufFile.read(path).metadata());
+        return Tokenizer.of(path, () -> GgufFile.read(path).metadata())
+                .orElseThrow(() -> new HydraException(path + " has no tokenizer: give a model that has one"));
     }
 
     private void print(String text) {

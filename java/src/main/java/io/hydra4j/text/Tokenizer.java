@@ -2,6 +2,7 @@ package io.hydra4j.text;
 
 import io.hydra4j.format.FormatException;
 import io.hydra4j.format.Utf8;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
@@ -20,6 +21,9 @@ import java.util.function.Supplier;
  * <p>Thread-safe. It holds native memory until it is closed; decoding goes on working after that.
  */
 public final class Tokenizer implements AutoCloseable {
+    private static final String JSON_FILE = "tokenizer.json";
+    private static final String GGUF_TOKENS = "tokenizer.ggml.tokens";
+
     private final int[] prefix;
     private final int[] suffix;
     private final int longestText;
@@ -58,6 +62,26 @@ public final class Tokenizer implements AutoCloseable {
      */
     public static Tokenizer fromGguf(Path file, Map<String, ?> metadata) {
         return make(() -> GgufTokenizerReader.read(file, metadata));
+    }
+
+    /**
+     * Opens the tokenizer that comes with a model.
+     *
+     * @param model a Hugging Face folder, a {@code tokenizer.json}, or a GGUF file
+     * @param metadata gives the metadata of a GGUF file, as {@link #fromGguf} takes it; asked for nothing else
+     * @return the tokenizer, to be closed; empty if the folder or the GGUF file has none
+     * @throws TokenizerException as {@link #fromJson} and {@link #fromGguf} do
+     */
+    public static Optional<Tokenizer> of(Path model, Supplier<? extends Map<String, ?>> metadata) {
+        if (Files.isDirectory(model)) {
+            Path tokenizerJson = model.resolve(JSON_FILE);
+            return Files.isRegularFile(tokenizerJson) ? Optional.of(fromJson(tokenizerJson)) : Optional.empty();
+        }
+        if (model.endsWith(JSON_FILE)) {
+            return Optional.of(fromJson(model));
+        }
+        Map<String, ?> tables = metadata.get();
+        return tables.containsKey(GGUF_TOKENS) ? Optional.of(fromGguf(model, tables)) : Optional.empty();
     }
 
     private static Tokenizer make(Supplier<TokenizerSpec> reader) {

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
@@ -37,6 +39,21 @@ class TokenizerTest {
 
     static Stream<Tokenizer> all() {
         return Stream.concat(byteLevel(), pieces());
+    }
+
+    @Test
+    void aModelsTokenizerIsThatOfItsFolderOrOfItsGgufFileOrNone(@TempDir Path model) throws IOException {
+        Path gguf = model.resolve("model.gguf");
+        assertEquals(Optional.empty(), Tokenizer.of(model, Map::of));
+        assertEquals(Optional.empty(), Tokenizer.of(gguf, Map::of));
+        Path json = Files.writeString(model.resolve("tokenizer.json"), TinyTokenizers.byteLevelJson());
+        try (Tokenizer ofFolder = Tokenizer.of(model, Map::of).orElseThrow();
+                Tokenizer ofJson = Tokenizer.of(json, Map::of).orElseThrow();
+                Tokenizer ofGguf = Tokenizer.of(gguf, TinyTokenizers::pieceGguf).orElseThrow()) {
+            assertEquals(260, ofFolder.vocabularySize());
+            assertEquals(260, ofJson.vocabularySize());
+            assertEquals(267, ofGguf.vocabularySize());
+        }
     }
 
     @ParameterizedTest
