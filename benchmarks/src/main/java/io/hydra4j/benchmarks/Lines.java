@@ -1,53 +1,58 @@
 package io.hydra4j.benchmarks;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import io.hydra4j.HydraException;
+import io.hydra4j.format.StrictJson;
 import java.io.BufferedInputStream;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.tukaani.xz.XZInputStream;
 
-/** Reads JSON values that follow one another in a file, packed with xz or not. */
+/** Reads files of JSON values, packed with xz or not. */
 final class Lines {
     private Lines() {}
 
-    /** All values of a file, one a line as a rule. */
+    /** All values of a file, one a line. */
     static List<Object> read(Path file) {
         try (InputStream in = Files.newInputStream(file)) {
-            return read(file.toString().endsWith(".xz") ? new XZInputStream(new BufferedInputStream(in)) : in);
+            return read(file, file.toString().endsWith(".xz") ? new XZInputStream(new BufferedInputStream(in)) : in);
         } catch (IOException e) {
             throw new HydraException("cannot read " + file + ": " + e, e);
         }
     }
 
-    /** All values of a stream. */
-    static List<Object> read(InputStream in) throws IOException {
+    /**
+     * All values of a stream, one a line.
+     *
+     * @param file what errors call it
+     */
+    static List<Object> read(Path file, InputStream in) throws IOException {
         List<Object> values = new ArrayList<>();
-        try (JsonParser parser = new JsonFactory().createParser(in)) {
-            while (parser.nextToken() != null) {
-                values.add(value(parser));
+        BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+        int number = 1;
+        for (String line = lines.readLine(); line != null; line = lines.readLine(), number++) {
+            if (!line.isBlank()) {
+                values.add(StrictJson.value(file, "line " + number, line));
             }
         }
         return values;
     }
 
-    /** A tree's paths: a file with one list of lists of whole numbers. */
+    /** A tree's paths: a file with a list of lists of whole numbers. */
     static List<List<Integer>> paths(Path file) {
-        List<List<Integer>> paths = new ArrayList<>();
-        for (Object value : read(file)) {
-            for (Object path : list(value)) {
-                paths.add(list(path).stream().map(Lines::whole).toList());
-            }
+        try {
+            return list(StrictJson.value(file, "tree", Files.readString(file))).stream()
+                    .map(path -> list(path).stream().map(Lines::whole).toList())
+                    .toList();
+        } catch (IOException e) {
+            throw new HydraException("cannot read " + file + ": " + e, e);
         }
-        return paths;
     }
 
     static List<?> list(Object value) {
@@ -58,36 +63,9 @@ final class Lines {
     }
 
     static int whole(Object value) {
-        if (value instanceof Integer number) {
-            return number;
+        if (value instanceof Long number && number == number.intValue()) {
+            return number.intValue();
         }
         throw new HydraException("found " + value + " where a whole number was expected");
-    }
-
-    private static Object value(JsonParser parser) throws IOException {
-        switch (parser.currentToken()) {
-            case START_ARRAY -> {
-                List<Object> list = new ArrayList<>();
-                while (parser.nextToken() != JsonToken.END_ARRAY) {
-                    list.add(value(parser));
-                }
-                return list;
-            }
-            case START_OBJECT -> {
-                Map<String, Object> map = new LinkedHashMap<>();
-                while (parser.nextToken() != JsonToken.END_OBJECT) {
-                    String name = parser.currentName();
-                    parser.nextToken();
-                    map.put(name, value(parser));
-                }
-                return map;
-            }
-            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> {
-                return parser.getNumberValue();
-            }
-            default -> {
-                return parser.getText();
-            }
-        }
     }
 }

@@ -26,7 +26,7 @@ record Prompts(List<int[]> measured, List<int[]> calibration) {
     /**
      * Reads prompts and takes some of them, spread evenly over the file.
      *
-     * @param file JSON values, {@code .jsonl} or {@code .jsonl.xz}: objects with {@code text} (of which the first
+     * @param file JSON values, one a line, {@code .jsonl} or {@code .jsonl.xz}: objects with {@code text} (of which the first
      *     {@code promptTokens} tokens are taken; shorter ones are left out) or {@code turns} (the first is put into SmolLM2's chat
      *     template, whole), or lists of token ids; null for the embedded beginnings of Java files that the embedded model never saw
      * @param count prompts to measure; fewer if there are not so many
@@ -52,7 +52,7 @@ record Prompts(List<int[]> measured, List<int[]> calibration) {
 
     private static List<Object> heldOut() {
         try (InputStream in = Prompts.class.getResourceAsStream(HELD_OUT)) {
-            return Lines.read(in);
+            return Lines.read(Path.of(HELD_OUT), in);
         } catch (IOException e) {
             throw new HydraException("cannot read " + HELD_OUT + ": " + e, e);
         }

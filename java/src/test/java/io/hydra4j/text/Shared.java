@@ -2,10 +2,8 @@ package io.hydra4j.text;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import io.hydra4j.format.GgufFile;
+import io.hydra4j.format.StrictJson;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -42,13 +40,8 @@ final class Shared {
         try (BufferedReader lines = new BufferedReader(
                 new InputStreamReader(new XZInputStream(Files.newInputStream(file)), StandardCharsets.UTF_8))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                try (JsonParser json = new JsonFactory().createParser(line)) {
-                    while (json.nextToken() != null) {
-                        if (json.currentToken() == JsonToken.VALUE_STRING && "text".equals(json.currentName())) {
-                            texts.add(json.getText());
-                        }
-                    }
-                }
+                texts.add(StrictJson.parse(file, "line", line.getBytes(StandardCharsets.UTF_8))
+                        .string("text"));
             }
         }
         return texts;

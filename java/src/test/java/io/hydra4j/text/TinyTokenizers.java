@@ -10,6 +10,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /** Small tokenizers of both kinds, as tokenizer.json and as the metadata of a GGUF file. */
 final class TinyTokenizers {
@@ -20,15 +22,7 @@ final class TinyTokenizers {
 
     /** Ids: 0 to 255 the bytes in the order of the alphabet, 256 "he", 257 "hel", 258 end (special), 259 think. */
     static String byteLevelJson() {
-        StringBuilder vocabulary = new StringBuilder();
         List<String> tokens = byteLevelTokens();
-        for (int id = 0; id < tokens.size() - 2; id++) {
-            vocabulary
-                    .append(id == 0 ? "" : ",")
-                    .append(quoted(tokens.get(id)))
-                    .append(':')
-                    .append(id);
-        }
         return """
                 {"version":"1.0","truncation":null,"padding":null,
                 "added_tokens":[%s,%s],"normalizer":null,
@@ -41,20 +35,14 @@ final class TinyTokenizers {
                 "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"vocab":{%s},
                 "merges":["h e","he l"]}}
                 """
-                .formatted(added(258, "<|end|>", true), added(259, "<think>", false), vocabulary);
+                .formatted(
+                        added(258, "<|end|>", true),
+                        added(259, "<think>", false),
+                        vocabulary(tokens.subList(0, tokens.size() - 2)));
     }
 
     /** Ids: 0 unknown, 1 begin, 2 end, 3 to 258 the bytes, then some pieces; a space is put before every text. */
     static String pieceJson() {
-        StringBuilder vocabulary = new StringBuilder();
-        List<String> tokens = pieceTokens();
-        for (int id = 0; id < tokens.size(); id++) {
-            vocabulary
-                    .append(id == 0 ? "" : ",")
-                    .append(quoted(tokens.get(id)))
-                    .append(':')
-                    .append(id);
-        }
         return """
                 {"version":"1.0","truncation":null,"padding":null,
                 "added_tokens":[%s,%s,%s],
@@ -70,7 +58,11 @@ final class TinyTokenizers {
                 "end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":true,"vocab":{%s},
                 "merges":[["a","b"],["\u2581","ab"],["ab","c"],["\u2581","\u2581"]]}}
                 """
-                .formatted(added(0, "<unk>", true), added(1, "<s>", true), added(2, "</s>", true), vocabulary);
+                .formatted(
+                        added(0, "<unk>", true),
+                        added(1, "<s>", true),
+                        added(2, "</s>", true),
+                        vocabulary(pieceTokens()));
     }
 
     /** The tables of {@link #byteLevelJson}. */
@@ -144,6 +136,12 @@ final class TinyTokenizers {
         }
         tokens.addAll(PIECES);
         return tokens;
+    }
+
+    private static String vocabulary(List<String> tokens) {
+        return IntStream.range(0, tokens.size())
+                .mapToObj(id -> quoted(tokens.get(id)) + ":" + id)
+                .collect(Collectors.joining(","));
     }
 
     private static String added(int id, String content, boolean special) {
