@@ -93,10 +93,10 @@ final class ConvertCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        requireRange("--nodes", nodes, 2, Tree.MAX_NODES);
-        requireRange("--tokens", tokens, 1, 1 << 24);
+        UsageException.requireRange("--nodes", nodes, 2, Tree.MAX_NODES);
+        UsageException.requireRange("--tokens", tokens, 1, 1 << 24);
         if (threads != null) {
-            requireRange("--threads", threads, 1, Backend.MAX_THREADS);
+            UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
         }
         requireFolder();
         ModelFiles files = ModelFiles.open(model);
@@ -116,12 +116,6 @@ final class ConvertCommand implements Callable<Integer> {
         }
         console.print(summary);
         return Main.OK;
-    }
-
-    private static void requireRange(String option, int value, int least, int most) {
-        if (value < least || value > most) {
-            throw new UsageException(option + " is " + value + ", must be from " + least + " to " + most);
-        }
     }
 
     /** Soon, and not when all is measured. */

@@ -133,8 +133,8 @@ final class GenerateCommand implements Callable<Integer> {
         if (maxTokens < 1) {
             throw new UsageException("--max-tokens is " + maxTokens + ", must be at least 1");
         }
-        if (threads != null && (threads < 1 || threads > Backend.MAX_THREADS)) {
-            throw new UsageException("--threads is " + threads + ", must be from 1 to " + Backend.MAX_THREADS);
+        if (threads != null) {
+            UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
         }
         if (stop.contains("")) {
             throw new UsageException("--stop is empty: leave it out");

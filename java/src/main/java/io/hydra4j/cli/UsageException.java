@@ -7,4 +7,11 @@ final class UsageException extends RuntimeException {
     UsageException(String message) {
         super(message);
     }
+
+    /** Rejects the value of an option that lies outside {@code [least, most]}. */
+    static void requireRange(String option, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new UsageException(option + " is " + value + ", must be from " + least + " to " + most);
+        }
+    }
 }
