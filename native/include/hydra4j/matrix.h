@@ -38,8 +38,8 @@ HYDRA_API hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_ro
 
 /* Fills the matrix with pseudo-random weights, uniform between -scale and scale, 0 <= scale <= 2^15. A value depends on
  * seed, row and column alone and is the same to the bit on every backend. F32, F16 and BF16: 2^24 steps, rounded to the
- * type. Block types: one scale, rounded to f16, in all blocks; Q8_0 quants -127 to 127, Q4_0 -7 to 7, Q4_1 and Q4_K 0 to
- * 15 above a minimum of -scale. Made on the device. */
+ * type. Block types: one scale, rounded to f16, in all blocks; Q8_0 quants -127 to 127, Q4_0 -7 to 7, Q4_1 and Q4_K 0
+ * to 15 above a minimum of -scale. Made on the device. */
 HYDRA_API hydra_status hydra_matrix_fill(hydra_matrix* matrix, int64_t seed, float scale);
 
 /* Reads one row as float32: columns values. */

@@ -73,8 +73,8 @@ __device__ void write_part_of_super_block(const RowBlock& target, const uint8_t*
     write_quants(target, HYDRA_Q4_K, [=](int column) -> uint32_t { return quants[column] >> i % 2 * 4 & 15; });
 }
 
-// Takes over one block of a row; `source` is that block in a file's layout (of Q4_K the super-block that it belongs to),
-// of a float type without what lies behind the columns.
+// Takes over one block of a row; `source` is that block in a file's layout (of Q4_K the super-block that it belongs
+// to), of a float type without what lies behind the columns.
 __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block, const uint8_t* source) {
     const RowBlock target = row_block(matrix, row, block);
     const hydra_type type = matrix.type;

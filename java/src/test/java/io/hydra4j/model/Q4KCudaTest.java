@@ -44,8 +44,9 @@ class Q4KCudaTest {
             int[] prompt = {1, 39, 17, 4};
             float[][] expected = Logits.prefill(reference, prompt);
             float[][] found = Logits.prefill(session, prompt);
+            // Keys and values are halves beside these weights, and floats beside the reference's.
             for (int i = 0; i < prompt.length; i++) {
-                assertArrayEquals(expected[i], found[i], 1e-3f);
+                assertArrayEquals(expected[i], found[i], 1e-2f);
             }
         }
     }
