@@ -170,7 +170,8 @@ abstract class HydraOriginalGolden {
         try (Loaded loaded = open(heads, type)) {
             for (String name : golden.get("trees").names()) {
                 try (Session session = loaded.session(tree(golden, name))) {
-                    for (Json expected : cases(golden.get("cases").list())) {
+                    List<Json> all = golden.get("cases").list();
+                    for (Json expected : cases(all)) {
                         List<Integer> ids =
                                 expected.get(name).get("generated_ids").integers();
                         session.rewind(0);
@@ -190,6 +191,10 @@ abstract class HydraOriginalGolden {
                                         .subList(0, perStep.size()),
                                 perStep,
                                 heads + ", " + name);
+                    }
+                    if (cases(all).size() == all.size() && tokens() == Integer.MAX_VALUE) {
+                        double length = session.statistics().acceptanceLength();
+                        assertEquals(golden.get("acceptance_length").get(name).number(), length, 1e-4, name);
                     }
                 }
             }

@@ -30,10 +30,12 @@ class Q4KCudaTest {
 
     @Test
     void theWeightsStayAsTheyAreAndComputeWhatTheyMean() {
+        // Keys and values are halves beside halves too, but not beside floats.
         try (Loaded kept = Cuda.open(file, null, null);
                 Loaded exact = Cuda.open(file, null, WeightType.F32);
+                Loaded halves = Cuda.open(file, null, WeightType.F16);
                 Session session = kept.session(Tree.ROOT);
-                Session reference = exact.session(Tree.ROOT)) {
+                Session reference = halves.session(Tree.ROOT)) {
             assertEquals("", kept.base().notice());
             assertEquals(WeightType.Q4_K, kept.base().embedding().type());
             for (int row = 0; row < Q4KModel.VOCABULARY; row++) {
@@ -44,9 +46,8 @@ class Q4KCudaTest {
             int[] prompt = {1, 39, 17, 4};
             float[][] expected = Logits.prefill(reference, prompt);
             float[][] found = Logits.prefill(session, prompt);
-            // Keys and values are halves beside these weights, and floats beside the reference's.
             for (int i = 0; i < prompt.length; i++) {
-                assertArrayEquals(expected[i], found[i], 1e-2f);
+                assertArrayEquals(expected[i], found[i], 1e-3f);
             }
         }
     }
