@@ -1,46 +1,25 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.decode.Tree;
-import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.Top;
 import io.hydra4j.runtime.TreeState;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What does one level of a Hydra draft cost: gathering its inputs, the head's four residual blocks, an LM head, and the choice of
  * tokens, for all parents of that level of the published tree of 64 nodes?
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 2, time = 200, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 6, time = 200, timeUnit = TimeUnit.MILLISECONDS)
-public class DraftLevelBenchmark {
+public class DraftLevelBenchmark extends ProgramBenchmark {
     private static final int LAYERS = 4;
     private static final int MAX_ROWS = Rows.MAX_ROWS;
     private static final int PAGES = MAX_ROWS / KvPool.PAGE_POSITIONS + 1;
@@ -62,34 +41,27 @@ public class DraftLevelBenchmark {
     @Param({"0", "4096"})
     public int draftVocabulary;
 
-    private final Resources resources = new Resources();
-    private Backend backend;
     private int hidden;
     private Matrix embedding;
     private Matrix lmHead;
     private TreeState tree;
-    private Rows nodes;
     private Rows pendingRows;
     private Rows levelRows;
     private Buffer pending;
     private Buffer inputs;
     private Buffer state;
     private Top top;
-    private Program program;
-    private long bytes;
 
     @Setup
     public void open() {
         Shape model = Shape.named(shape);
         hidden = model.hidden();
-        backend = resources.own(Settings.openBackend());
+        openSequence(PAGES);
         int vocabulary = draftVocabulary == 0 ? model.vocabulary() : draftVocabulary;
         embedding = resources.own(Fill.matrix(backend, type, model.vocabulary(), hidden));
         lmHead = vocabulary == model.vocabulary()
                 ? embedding
                 : resources.own(Fill.matrix(backend, type, vocabulary, hidden));
-        Sequence sequence = resources.own(Sequence.create(backend, PAGES));
-        nodes = resources.own(Rows.create(sequence));
         pendingRows = resources.own(Rows.create(sequence));
         levelRows = resources.own(Rows.create(sequence));
         tree = resources.own(TreeState.create(backend));
@@ -97,20 +69,18 @@ public class DraftLevelBenchmark {
         inputs = resources.own(Buffer.floats(backend, (long) MAX_ROWS * (TREE.depth() + 1) * hidden));
         state = resources.own(Buffer.floats(backend, (long) MAX_ROWS * hidden));
         top = resources.own(Top.create(backend, TREE.candidates()));
-        sequence.setPages(IntStream.range(0, PAGES).toArray());
         sequence.rewind(0, 0);
         pendingRows.setChain(new int[1]);
         tree.set(TREE.parents(), TREE.ranks());
 
         // The levels above give this one's inputs their tokens.
         Program draft = resources.own(Program.create(backend));
-        draft.plant(tree, nodes);
+        draft.plant(tree, pass);
         for (int above = 0; above < level; above++) {
             record(draft, above, blocks(above));
         }
         draft.run();
         List<Matrix> blocks = blocks(level);
-        program = resources.own(Program.create(backend));
         record(program, level, blocks);
         bytes = lmHead.bytes() + blocks.stream().mapToLong(Matrix::bytes).sum();
     }
@@ -125,30 +95,17 @@ public class DraftLevelBenchmark {
     }
 
     private void record(Program into, int head, List<Matrix> blocks) {
-        into.draftInputs(tree, head, nodes, pendingRows, pending, embedding, levelRows, inputs);
+        into.draftInputs(tree, head, pass, pendingRows, pending, embedding, levelRows, inputs);
         into.block(levelRows, inputs, blocks.get(0), null, blocks.get(1), null, 0, state);
         for (Matrix block : blocks.subList(2, blocks.size())) {
             into.block(levelRows, state, block, null, null, null, 0, state);
         }
         into.lmHead(levelRows, false, state, lmHead, null, null, top, null);
-        into.draftTokens(tree, head, top, -1, nodes);
-    }
-
-    /** Measures the yardstick. */
-    @Setup(Level.Iteration)
-    public void measureStream() {
-        Counters.measureStream(backend, bytes);
+        into.draftTokens(tree, head, top, -1, pass);
     }
 
     @Benchmark
     public void draftLevel() {
-        long start = System.nanoTime();
-        program.run();
-        Counters.read(bytes, System.nanoTime() - start);
-    }
-
-    @TearDown
-    public void close() {
-        resources.close();
+        run();
     }
 }
