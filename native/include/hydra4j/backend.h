@@ -18,7 +18,8 @@ HYDRA_API hydra_status hydra_backend_open_cpu(int32_t threads, const char* isa, 
 
 /* Opens the CUDA backend on a device of compute capability 8.0 or higher. library: path of libhydra4j_cuda.so, which
  * must be of the same build; no other place is searched. HYDRA_UNAVAILABLE with the reason where the library, the
- * driver or the device is missing or does not fit. The library stays loaded. */
+ * driver or every device is missing or does not fit; HYDRA_INVALID_ARGUMENT where there are devices, but not this one.
+ * The library stays loaded. */
 HYDRA_API hydra_status hydra_backend_open_cuda(const char* library, int32_t device, hydra_backend** out);
 
 /* Number of CUDA devices; 1 or more. HYDRA_UNAVAILABLE with the reason where there is none. */
