@@ -37,13 +37,7 @@ public final class LlamaModel implements AutoCloseable {
     private final KvPool pool;
     private final KvPages pages;
 
-    private LlamaModel(
-            Backend backend,
-            LlamaConfig config,
-            LlamaTensors tensors,
-            WeightLoader loader,
-            WeightType convertTo,
-            long reserve) {
+    private LlamaModel(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
         this.backend = backend;
         this.config = config;
         this.loader = loader;
@@ -55,7 +49,7 @@ public final class LlamaModel implements AutoCloseable {
         }
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
-        WeightType kvType = kvType(backend, tensors, convertTo);
+        WeightType kvType = kvType(backend, tensors, loader.convertTo());
         pages = new KvPages(sessions(kvType, reserve) * pagesFor(config.context()));
         pool = loader.own(
                 KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
@@ -86,7 +80,6 @@ public final class LlamaModel implements AutoCloseable {
                 files.config(),
                 files.tensors(),
                 new WeightLoader(backend, convertTo, bytes, progress),
-                convertTo,
                 reserve);
     }
 
@@ -101,18 +94,13 @@ public final class LlamaModel implements AutoCloseable {
     public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
         LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
         MemoryNeed.of(backend, config, tensors, null).require();
-        return load(backend, config, tensors, WeightLoader.random(backend, seed), null, 0);
+        return load(backend, config, tensors, WeightLoader.random(backend, seed), 0);
     }
 
     private static LlamaModel load(
-            Backend backend,
-            LlamaConfig config,
-            LlamaTensors tensors,
-            WeightLoader loader,
-            WeightType convertTo,
-            long reserve) {
+            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
         try {
-            return new LlamaModel(backend, config, tensors, loader, convertTo, reserve);
+            return new LlamaModel(backend, config, tensors, loader, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;

@@ -75,6 +75,11 @@ public final class WeightLoader implements AutoCloseable {
         return matrix;
     }
 
+    /** The type of all matrices; null where they keep what the tensors have. */
+    WeightType convertTo() {
+        return convertTo;
+    }
+
     /** The type of a tensor's matrix. */
     public WeightType typeOf(Tensor tensor) {
         return typeOf(backend, tensor, convertTo);

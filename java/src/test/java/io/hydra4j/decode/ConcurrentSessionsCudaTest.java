@@ -1,8 +1,8 @@
 package io.hydra4j.decode;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
@@ -17,28 +17,22 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Sessions of one model that decode in several threads, each on a stream of its own. */
+@ExtendWith(Cuda.class)
 class ConcurrentSessionsCudaTest {
     private static final int SESSIONS = 3;
     private static final int TOKENS = 3;
-    private static final String LIBRARY = "hydra4j.cuda.library";
 
     private final Resources owned = new Resources();
 
     private DraftHeads open() {
-        String library = System.getProperty("hydra4j.test.cuda", "");
-        assumeTrue(!library.isEmpty(), "no CUDA library: set -Dhydra4j.test.cuda=FILE");
-        System.setProperty(LIBRARY, library);
-        try {
-            Backend backend = owned.own(Backend.openCuda(0));
-            ModelFiles files = ModelFiles.open(Original.base());
-            LlamaModel base = owned.own(LlamaModel.load(backend, files, null, fraction -> {}));
-            var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), files.config());
-            return owned.own(DraftHeads.load(base, heads, null, 0, fraction -> {}));
-        } finally {
-            System.clearProperty(LIBRARY);
-        }
+        Backend backend = owned.own(Backend.openCuda(0));
+        ModelFiles files = ModelFiles.open(Original.base());
+        LlamaModel base = owned.own(LlamaModel.load(backend, files, null, fraction -> {}));
+        var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), files.config());
+        return owned.own(DraftHeads.load(base, heads, null, 0, fraction -> {}));
     }
 
     private static int[] decode(DraftHeads heads, Tree tree, int first) {

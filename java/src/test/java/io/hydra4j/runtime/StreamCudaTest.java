@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.hydra4j.golden.Cuda;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -15,21 +15,16 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Streams and memory of a CUDA device, or of its emulation. */
+@ExtendWith(Cuda.class)
 class StreamCudaTest {
     private static Backend backend;
 
     @BeforeAll
     static void open() {
-        String library = System.getProperty("hydra4j.test.cuda", "");
-        assumeTrue(!library.isEmpty(), "no CUDA library: set -Dhydra4j.test.cuda=FILE");
-        System.setProperty(CudaLibrary.PROPERTY, library);
-        try {
-            backend = Backend.openCuda(0);
-        } finally {
-            System.clearProperty(CudaLibrary.PROPERTY);
-        }
+        backend = Backend.openCuda(0);
     }
 
     @AfterAll
