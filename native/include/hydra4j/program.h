@@ -1,8 +1,9 @@
 /* Recorded programs: a list of operations that one call runs.
  *
  * Recording checks every shape against every other and keeps the handles; they must outlive the program. Buffers named
- * `float[64][n]` hold one row of n values for each of HYDRA_MAX_ROWS rows; only the first hydra_rows_count rows are
- * read and written. An operation over zero rows does nothing. Optional handles (biases, logits, ids) may be null. */
+ * `float[rows][n]` hold at least one row of n values for each of the rows' max_rows; only the first hydra_rows_count
+ * rows are read and written. An operation over zero rows does nothing. Optional handles (biases, logits, ids) may be
+ * null. No row's result depends on the rows beside it, to the bit. */
 #ifndef HYDRA4J_PROGRAM_H
 #define HYDRA4J_PROGRAM_H
 
@@ -22,7 +23,7 @@ HYDRA_API hydra_status hydra_program_create(hydra_backend* backend, hydra_stream
 /* Waits for the program where it was enqueued and not awaited. */
 HYDRA_API void hydra_program_destroy(hydra_program* program);
 
-/* Runs all operations and returns when they are done. Before it, the sequences' page tables must cover every row. */
+/* Runs all operations and returns when they are done. Before it, the page tables must cover every row. */
 HYDRA_API hydra_status hydra_program_run(hydra_program* program);
 
 /* As hydra_program_run, without waiting: the operations run behind what was enqueued to the stream before, by whomever,
@@ -30,8 +31,8 @@ HYDRA_API hydra_status hydra_program_run(hydra_program* program);
  * may wait for the device.) On the CPU the operations have run when this returns. Until hydra_program_await has
  * returned
  *  - what is enqueued to the stream behind the program finds its results in buffers;
- *  - results of sequences, rows and tops, and times, are not to be read: they may be old, new, or half of each;
- *  - the program's sequences, their rows, and its trees cannot be set, and it records nothing more;
+ *  - results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
+ *  - the program's batches, their rows, and its trees cannot be set, and it records nothing more;
  *  - programs of other streams cannot use these, and if the program changes them (by plant, draft, accept or advance),
  *    none can. A program that does not may be enqueued again and again, and others behind it.
  * What cannot be done is HYDRA_INVALID_ARGUMENT; so is this call while the caller captures the stream. */
@@ -48,22 +49,23 @@ HYDRA_API hydra_status hydra_program_mark(hydra_program* program);
 HYDRA_API int32_t hydra_program_marks(const hydra_program* program);
 HYDRA_API const int64_t* hydra_program_times(const hydra_program* program);
 
-/* The k best entries of each row, best first, equal values by smaller index: 1 <= k <= HYDRA_MAX_TOP. */
-HYDRA_API hydra_status hydra_top_create(hydra_backend* backend, int32_t k, hydra_top** out);
+/* The k best entries of each of up to max_rows rows, best first, equal values by smaller index: 1 <= k <=
+ * HYDRA_MAX_TOP, 1 <= max_rows <= HYDRA_MAX_ROWS. */
+HYDRA_API hydra_status hydra_top_create(hydra_backend* backend, int32_t k, int32_t max_rows, hydra_top** out);
 HYDRA_API void hydra_top_destroy(hydra_top* top);
 /* ids [rows][k] and values [rows][k] of the last run; to be asked for again after each run, as it may be only then that
  * they come from the device. The pointers stay the same; null where the device fails. */
 HYDRA_API const int32_t* hydra_top_ids(const hydra_top* top);
 HYDRA_API const float* hydra_top_values(const hydra_top* top);
 
-/* out float[64][h] = rows of the embedding [vocabulary][h] at the rows' tokens; zeros where a drafted token is beyond
+/* out float[rows][h] = rows of the embedding [vocabulary][h] at the rows' tokens; zeros where a drafted token is beyond
  * the vocabulary. */
 HYDRA_API hydra_status hydra_program_embed(hydra_program* program, const hydra_rows* rows,
                                            const hydra_matrix* embedding, hydra_buffer* out);
 
-/* One layer's queries, keys and values. x float[64][h]; norm float[h]; query [heads*d][h], key and value
+/* One layer's queries, keys and values. x float[rows][h]; norm float[h]; query [heads*d][h], key and value
  * [kv_heads*d][h], biases float[rows of the matrix] or null, rows of query and key interleaved (hydra_rope). n =
- * RMSNorm(x) * norm; out float[64][heads*d] = rope(query n + bias); keys and values of every row are stored in the
+ * RMSNorm(x) * norm; out float[rows][heads*d] = rope(query n + bias); keys and values of every row are stored in the
  * row's slot of `layer` of the pool. */
 HYDRA_API hydra_status hydra_program_qkv(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                          const hydra_buffer* norm, float epsilon, const hydra_matrix* query,
@@ -73,77 +75,89 @@ HYDRA_API hydra_status hydra_program_qkv(hydra_program* program, const hydra_row
                                          int32_t layer, hydra_buffer* out);
 
 /* Tree attention: every row sees all verified positions before the pass and those rows of the pass that are its
- * ancestors, itself included. query float[64][heads*d], out float[64][heads*d]; scale 1/sqrt(d). */
+ * ancestors, itself included. query float[rows][heads*d], out float[rows][heads*d]; scale 1/sqrt(d). */
 HYDRA_API hydra_status hydra_program_attention(hydra_program* program, const hydra_rows* rows,
                                                const hydra_buffer* query, int32_t heads, const hydra_kv_pool* pool,
                                                int32_t layer, hydra_buffer* out);
 
-/* residual float[64][n] += weight [n][m] x + bias, x float[64][m]. */
+/* residual float[rows][n] += weight [n][m] x + bias, x float[rows][m]. */
 HYDRA_API hydra_status hydra_program_project(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                              const hydra_matrix* weight, const hydra_buffer* bias,
                                              hydra_buffer* residual);
 
-/* n = RMSNorm(x) * norm; out float[64][m] = silu(gate n) * (up n); gate and up [m][h]. */
+/* n = RMSNorm(x) * norm; out float[rows][m] = silu(gate n) * (up n); gate and up [m][h]. */
 HYDRA_API hydra_status hydra_program_gate_up(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                              const hydra_buffer* norm, float epsilon, const hydra_matrix* gate,
                                              const hydra_matrix* up, hydra_buffer* out);
 
-/* out float[64][h] = RMSNorm(x) * norm. */
+/* out float[rows][h] = RMSNorm(x) * norm. */
 HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                           const hydra_buffer* norm, float epsilon, hydra_buffer* out);
 
 /* The k best of weight [v][h] x + bias for each row; entries are indices, or ids[index] where ids (int32[v]) is given.
- * With last_row_only only the last row is computed, and becomes row 0 of the result. logits: null, or float[64][v] that
- * receives all of them. */
-HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_row_only,
+ * With last_rows_only only the last row of each sequence is computed, in the order in which the sequences have their
+ * rows. logits: null, or float[rows][v] (float[sequences][v] with last_rows_only) that receives all of them. */
+HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_rows_only,
                                              const hydra_buffer* x, const hydra_matrix* weight,
                                              const hydra_buffer* bias, const hydra_buffer* ids, hydra_top* top,
                                              hydra_buffer* logits);
 
-/* A residual block of a draft head: out row (first_row + r) = s + silu(linear x + linear_bias), s = skip x + skip_bias,
- * or x where skip is null. x float[64][m], linear and skip [n][m], out float[64][n]. out may be x where skip is null
- * and first_row is 0. */
+/* A residual block of a draft head: out row (group * number of rows + r) = s + silu(linear x + linear_bias), s = skip x
+ * + skip_bias, or x where skip is null. x float[rows][m], linear and skip [n][m], out float[(group + 1) rows][n]. out
+ * may be x where skip is null and group is 0. */
 HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                            const hydra_matrix* linear, const hydra_buffer* linear_bias,
-                                           const hydra_matrix* skip, const hydra_buffer* skip_bias, int32_t first_row,
+                                           const hydra_matrix* skip, const hydra_buffer* skip_bias, int32_t group,
                                            hydra_buffer* out);
 
-/* Begins a step: rows become the tree's nodes behind the verified positions of their sequence, node 0 gets the
- * sequence's root token. */
+/* Begins a step: rows become the tree's nodes behind the verified positions of every sequence that has a root token and
+ * room for them, in the batch's order; node 0 of each gets the root. The rows must suffice for all sequences. */
 HYDRA_API hydra_status hydra_program_plant(hydra_program* program, const hydra_tree* tree, hydra_rows* rows);
 
-/* Inputs of draft head `level` (0 is the head that drafts the root's children). The last row of hidden float[64][h], as
- * counted by hidden_rows, is the draft's hidden state. Grounded: level_rows become one for each node of depth `level`
- * that has children, out float[64][(level+2)*h] = [hidden; E(root); ...; E(node)] with E the rows of embedding
- * [vocabulary][h]. Not grounded (embedding null): one row, [hidden], if the tree is deeper than level. */
+/* The hidden state that the draft of a sequence starts from: states float[sequences][h], row s = the last row of
+ * sequence s among x float[rows][h], as RMSNorm(x) * norm where norm float[h] is given. Sequences without rows keep
+ * theirs. */
+HYDRA_API hydra_status hydra_program_draft_states(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                                  const hydra_buffer* norm, float epsilon, hydra_buffer* states);
+
+/* Inputs of draft head `level` (0 is the head that drafts the root's children) for the sequences of nodes, whose hidden
+ * states are rows of states float[sequences][h]. Grounded: level_rows become, sequence by sequence, one for each node
+ * of depth `level` that has children, out float[rows][(level+2)*h] = [state; E(root); ...; E(node)] with E the rows of
+ * embedding [vocabulary][h]. Not grounded (embedding null): one row a sequence, [state], if the tree is deeper than
+ * level. level_rows must suffice for all sequences of the batch. */
 HYDRA_API hydra_status hydra_program_draft_inputs(hydra_program* program, const hydra_tree* tree, int32_t level,
-                                                  const hydra_rows* nodes, const hydra_rows* hidden_rows,
-                                                  const hydra_buffer* hidden, const hydra_matrix* embedding,
-                                                  hydra_rows* level_rows, hydra_buffer* out);
+                                                  const hydra_rows* nodes, const hydra_buffer* states,
+                                                  const hydra_matrix* embedding, hydra_rows* level_rows,
+                                                  hydra_buffer* out);
 
-/* rows become as many as the tree has levels below the root: for heads that are evaluated together. */
-HYDRA_API hydra_status hydra_program_draft_levels(hydra_program* program, const hydra_tree* tree, hydra_rows* rows);
+/* rows become, for each level of the tree below the root, one a sequence of nodes: for heads that are evaluated
+ * together, each in its group of rows (hydra_program_block). */
+HYDRA_API hydra_status hydra_program_draft_levels(hydra_program* program, const hydra_tree* tree,
+                                                  const hydra_rows* nodes, hydra_rows* rows);
 
-/* Gives the nodes of depth level + 1 their tokens: node i gets entry ranks[i] of a row of `top`: row `row` where row >=
- * 0, else the row that belongs to its parent, by its place among the level_rows of hydra_program_draft_inputs. k of top
- * must exceed every rank of that depth when the program runs. */
+/* Gives the nodes of depth level + 1 their tokens: node i gets entry ranks[i] of a row of `top`. group -1: the row that
+ * belongs to its parent, by its place among the level_rows of hydra_program_draft_inputs; else that of its sequence in
+ * a group of one row a sequence. k of top must exceed every rank of that depth when the program runs. */
 HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_tree* tree, int32_t level,
-                                                  const hydra_top* top, int32_t row, hydra_rows* nodes);
+                                                  const hydra_top* top, int32_t group, hydra_rows* nodes);
 
 /* Ends a step. best: the base's arg-max of every node (k >= 1). A node is accepted if its parent is and its token is
- * its parent's best. The longest accepted path (the first in node order among equals) is kept: its keys and values move
- * to the positions behind the verified ones in `pool`, the sequence's length grows, its root becomes the best of the
- * last accepted node, its result is filled. hidden float[64][h] of the accepted nodes is copied in order to pending
- * float[64][h], and pending_rows become these positions as a chain (both null where no drafter needs them). With append
- * they come behind the pending rows that are there, where these end at the verified positions and have room. */
-HYDRA_API hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, hydra_rows* nodes,
+ * its parent's best. In each sequence the longest accepted path (the first in node order among equals) is kept: its
+ * keys and values move to the positions behind the verified ones in `pool`, the sequence's length grows, its root
+ * becomes the best of the last accepted node, its result is filled; a sequence without nodes emits nothing. hidden
+ * float[rows][h] of the accepted nodes is copied in order to pending float[rows][h], and pending_rows become these
+ * positions as chains (both null where no drafter needs them; h is not used then). With append, for a batch of one
+ * sequence, they come behind the pending rows that are there, where these end at the verified positions and have room,
+ * HYDRA_MAX_NODES. */
+HYDRA_API hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, const hydra_rows* nodes,
                                             const hydra_top* best, hydra_kv_pool* pool, const hydra_buffer* hidden,
-                                            hydra_rows* pending_rows, hydra_buffer* pending, int32_t append);
+                                            int64_t h, hydra_rows* pending_rows, hydra_buffer* pending, int32_t append);
 
-/* Ends the pass over a chunk of the prompt: all rows count as accepted. best: null where more of the prompt follows,
- * else its row 0 gives the root. */
-HYDRA_API hydra_status hydra_program_advance(hydra_program* program, hydra_rows* rows, const hydra_top* best,
-                                             const hydra_buffer* hidden, hydra_rows* pending_rows,
+/* Ends the pass over chunks of prompts: all rows count as accepted. best: null where more of the prompts follows, else
+ * its rows, one a sequence as hydra_program_lm_head leaves them, give the roots. hidden, h, pending as in
+ * hydra_program_accept. */
+HYDRA_API hydra_status hydra_program_advance(hydra_program* program, const hydra_rows* rows, const hydra_top* best,
+                                             const hydra_buffer* hidden, int64_t h, hydra_rows* pending_rows,
                                              hydra_buffer* pending);
 
 #ifdef __cplusplus

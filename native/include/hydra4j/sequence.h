@@ -1,4 +1,4 @@
-/* What changes from step to step: paged keys and values, a sequence, the rows that a program computes, the tree.
+/* What changes from step to step: paged keys and values, batches of sequences, the rows that a program computes, trees.
  *
  * Programs read this state when they run, so their arguments never change. Not thread-safe; none of it may be written
  * while a program that uses it runs, and it is refused between a program's being enqueued and awaited. */
@@ -12,11 +12,13 @@ extern "C" {
 #endif
 
 #define HYDRA_PAGE_POSITIONS 32 /* positions of a KV page */
-#define HYDRA_MAX_ROWS 64       /* rows of one pass: prompt tokens of a chunk, or nodes of a tree */
+#define HYDRA_MAX_NODES 64      /* nodes of a tree */
+#define HYDRA_MAX_ROWS 2048     /* rows of one pass: prompt tokens, or the nodes of all sequences' trees */
+#define HYDRA_MAX_SEQUENCES 256 /* sequences of a batch */
 #define HYDRA_MAX_TOP 32        /* most candidates kept for one row */
 
 typedef struct hydra_kv_pool hydra_kv_pool;
-typedef struct hydra_sequence hydra_sequence;
+typedef struct hydra_batch hydra_batch;
 typedef struct hydra_rows hydra_rows;
 typedef struct hydra_tree hydra_tree;
 typedef struct hydra_rope hydra_rope;
@@ -38,37 +40,44 @@ HYDRA_API hydra_status hydra_rope_create(hydra_backend* backend, int32_t head_si
                                          int32_t positions, hydra_rope** out);
 HYDRA_API void hydra_rope_destroy(hydra_rope* rope);
 
-/* What a step leaves behind for the host. */
+/* What a step leaves behind for the host, of each sequence. */
 typedef struct hydra_step_result {
     int32_t length; /* verified positions of the sequence, all of them in the KV cache */
     int32_t
         root; /* the base model's next token: arg-max at the last verified position; -1 before the first prefill ends */
-    int32_t nodes;                  /* tree nodes (prefill: prompt tokens) that the pass computed */
-    int32_t emitted;                /* tokens that the step emitted, root included; 0 after a prefill */
-    int32_t tokens[HYDRA_MAX_ROWS]; /* [emitted] those tokens */
-    int32_t path[HYDRA_MAX_ROWS];   /* [emitted] the accepted nodes: path[0] = 0, the root */
+    int32_t nodes;                   /* tree nodes (prefill: prompt tokens) that the pass computed of the sequence */
+    int32_t emitted;                 /* tokens that the step emitted, root included; 0 after a prefill */
+    int32_t tokens[HYDRA_MAX_NODES]; /* [emitted] those tokens */
+    int32_t path[HYDRA_MAX_NODES];   /* [emitted] the accepted nodes: path[0] = 0, the root */
 } hydra_step_result;
 
-/* A sequence with room for a table of max_pages pages, empty. */
-HYDRA_API hydra_status hydra_sequence_create(hydra_backend* backend, int32_t max_pages, hydra_sequence** out);
-HYDRA_API void hydra_sequence_destroy(hydra_sequence* sequence);
-/* Sets the page table: position p lives in page pages[p / HYDRA_PAGE_POSITIONS] of every pool that is used with this
- * sequence. */
-HYDRA_API hydra_status hydra_sequence_set_pages(hydra_sequence* sequence, const int32_t* pages, int32_t count);
-/* Back to `length` verified positions (0 <= length <= the present one); the root becomes `root` (-1: none). Pending
- * rows become none. */
-HYDRA_API hydra_status hydra_sequence_rewind(hydra_sequence* sequence, int32_t length, int32_t root);
-/* The last result; the pointer stays the same and valid until the sequence is destroyed. */
-HYDRA_API const hydra_step_result* hydra_sequence_result(const hydra_sequence* sequence);
+/* 1 to HYDRA_MAX_SEQUENCES sequences, which programs compute side by side, each with room for a table of max_pages
+ * pages, empty at first. A sequence's results do not depend on the others, to the bit. */
+HYDRA_API hydra_status hydra_batch_create(hydra_backend* backend, int32_t sequences, int32_t max_pages,
+                                          hydra_batch** out);
+HYDRA_API void hydra_batch_destroy(hydra_batch* batch);
+/* Sets a sequence's page table: position p lives in page pages[p / HYDRA_PAGE_POSITIONS] of every pool that is used
+ * with this batch. Rows of the batch become none where the table gets shorter. */
+HYDRA_API hydra_status hydra_batch_set_pages(hydra_batch* batch, int32_t sequence, const int32_t* pages, int32_t count);
+/* A sequence goes back to `length` verified positions (0 <= length <= the present one); its root becomes `root`. A
+ * sequence without a root (-1) takes no part in steps. All rows of the batch become none, pending ones too. */
+HYDRA_API hydra_status hydra_batch_rewind(hydra_batch* batch, int32_t sequence, int32_t length, int32_t root);
+/* The last result of a sequence; the pointer stays the same and valid until the batch is destroyed. Null where there
+ * is no such sequence. */
+HYDRA_API const hydra_step_result* hydra_batch_result(const hydra_batch* batch, int32_t sequence);
 
-/* Rows of one pass over a sequence, which outlives them, none at first: for each a token, a position, a KV slot and the
- * set of rows of this pass that it sees. */
-HYDRA_API hydra_status hydra_rows_create(hydra_sequence* sequence, hydra_rows** out);
+/* 1 to max_rows (at most HYDRA_MAX_ROWS) rows of one pass over a batch, which outlives them, none at first: for each a
+ * token, a position, a KV slot and the set of rows of this pass that it sees. */
+HYDRA_API hydra_status hydra_rows_create(hydra_batch* batch, int32_t max_rows, hydra_rows** out);
 HYDRA_API void hydra_rows_destroy(hydra_rows* rows);
-/* Makes the rows a chain of 1 to HYDRA_MAX_ROWS tokens behind the verified positions of the sequence. */
-HYDRA_API hydra_status hydra_rows_set_chain(hydra_rows* rows, const int32_t* tokens, int32_t count);
+/* Makes the rows chains of tokens, one behind the verified positions of each of `chains` different sequences: chain i
+ * has counts[i] >= 1 tokens of sequence sequences[i]. tokens: those of all chains, one after the other. */
+HYDRA_API hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, const int32_t* counts,
+                                             int32_t chains, const int32_t* tokens);
+/* -1 where the device fails. */
 HYDRA_API int32_t hydra_rows_count(const hydra_rows* rows);
-/* The tokens of all rows, [hydra_rows_count]; valid until the next run. */
+/* The tokens of all rows, [hydra_rows_count]; to be asked for again after each run, as it may be only then that they
+ * come from the device. The pointer stays the same; null where the device fails. */
 HYDRA_API const int32_t* hydra_rows_tokens(const hydra_rows* rows);
 
 /* A tree of one node, the root. */
@@ -76,7 +85,7 @@ HYDRA_API hydra_status hydra_tree_create(hydra_backend* backend, hydra_tree** ou
 HYDRA_API void hydra_tree_destroy(hydra_tree* tree);
 /* Sets the tree's shape. Node 0 is the root (parents[0] = -1, ranks[0] = 0); nodes stand in order of depth, parents
  * before children; ranks[i] (0 <= rank < HYDRA_MAX_TOP) says which of the parent's candidates, best first, node i is,
- * and is distinct among siblings. 1 <= nodes <= HYDRA_MAX_ROWS. */
+ * and is distinct among siblings. 1 <= nodes <= HYDRA_MAX_NODES. */
 HYDRA_API hydra_status hydra_tree_set(hydra_tree* tree, const int32_t* parents, const int32_t* ranks, int32_t nodes);
 
 #ifdef __cplusplus

@@ -33,6 +33,7 @@ std::string describe(const DeviceFacts& facts) {
 }
 
 void WorkspaceNeed::include(const WorkspaceNeed& other) {
+    pass_rows = std::max(pass_rows, other.pass_rows);
     rows = std::max(rows, other.rows);
     columns = std::max(columns, other.columns);
     heads = std::max(heads, other.heads);
@@ -137,7 +138,8 @@ CudaStream::~CudaStream() {
 }
 
 void* CudaStream::prepare_workspace() {
-    const int64_t bytes = api.workspace_bytes(need.rows, need.columns, need.heads, need.head_size, need.positions);
+    const int64_t bytes =
+        api.workspace_bytes(need.pass_rows, need.rows, need.columns, need.heads, need.head_size, need.positions);
     if (bytes > workspace_bytes_) {
         // Enqueued programs may still use the one that goes.
         if (workspace_bytes_ > 0) must(api, api.stream_wait(handle));

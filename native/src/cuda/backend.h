@@ -14,6 +14,7 @@ std::string describe(const DeviceFacts& facts);
 
 // What decides how much workspace the operations of all programs need: the largest of each.
 struct WorkspaceNeed {
+    int32_t pass_rows = 1;
     int64_t rows = 1, columns = 1;  // of a matrix
     int32_t heads = 1, head_size = 8, positions = 1;
 

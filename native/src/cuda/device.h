@@ -15,7 +15,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 2;
+constexpr int32_t DEVICE_API_VERSION = 3;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -36,13 +36,6 @@ struct MatrixView {
     uint8_t* data;
 };
 
-// The rows of a pass and what they belong to.
-struct RowsView {
-    RowsState* rows;
-    SequenceState* sequence;
-    const int32_t* pages;  // [page_count]
-};
-
 // Keys and values of all pages, F32 or F16. Layout is libhydra4j_cuda's own.
 struct KvView {
     hydra_type type;
@@ -52,8 +45,8 @@ struct KvView {
 
 struct TopView {
     int32_t k;
-    int32_t* ids;   // [HYDRA_MAX_ROWS][k]
-    float* values;  // [HYDRA_MAX_ROWS][k]
+    int32_t* ids;   // [max_rows][k]
+    float* values;  // [max_rows][k]
 };
 
 // Arguments of the launchers, named and shaped as those of hydra4j/program.h. Null where optional.
@@ -83,7 +76,7 @@ struct Attention {
     int32_t heads;
     KvView kv;
     int32_t layer;
-    int32_t max_positions;  // capacity of the sequence: bounds the number of splits
+    int32_t max_positions;  // capacity of a sequence: bounds the number of splits
     float* out;
     void* workspace;
 };
@@ -118,7 +111,7 @@ struct Norm {
 
 struct LmHead {
     RowsView rows;
-    bool last_row_only;
+    bool last_rows_only;
     const float* x;
     MatrixView weight;
     const float* bias;
@@ -133,7 +126,7 @@ struct Block {
     const float* x;
     MatrixView linear, skip;  // skip.data null: the residual is x
     const float *linear_bias, *skip_bias;
-    int32_t first_row;
+    int32_t group;
     float* out;
     void* workspace;
 };
@@ -143,11 +136,20 @@ struct Plant {
     RowsView rows;
 };
 
+struct DraftStates {
+    RowsView rows;
+    const float* x;
+    const float* norm;
+    float epsilon;
+    int64_t columns;
+    float* states;
+};
+
 struct DraftInputs {
     const TreeData* tree;
     int32_t level;
-    RowsView nodes, hidden_rows;
-    const float* hidden;
+    RowsView nodes;
+    const float* states;
     int64_t width;
     MatrixView embedding;  // data null: heads that are not grounded
     RowsView level_rows;
@@ -156,14 +158,14 @@ struct DraftInputs {
 
 struct DraftLevels {
     const TreeData* tree;
-    RowsView rows;
+    RowsView nodes, rows;
 };
 
 struct DraftTokens {
     const TreeData* tree;
     int32_t level;
     TopView top;
-    int32_t row;
+    int32_t group;
     RowsView nodes;
 };
 
@@ -174,14 +176,14 @@ struct Accept {
     KvView kv;
     const float* hidden;
     int64_t width;
-    RowsView pending_rows;  // rows null: none
+    RowsView pending_rows;  // state null: none
     float* pending;
     bool append;
 };
 
 struct Advance {
     RowsView rows;
-    TopView best;  // ids null: more of the prompt follows
+    TopView best;  // ids null: more of the prompts follows
     const float* hidden;
     int64_t width;
     RowsView pending_rows;
@@ -254,10 +256,10 @@ struct DeviceApi {
     hydra_status (*graph_launch)(Graph* graph, Stream* stream);
     void (*graph_destroy)(Graph* graph);
 
-    // Bytes of workspace that the operation needs; one workspace serves all operations of a program, as they run one
-    // after the other.
-    int64_t (*workspace_bytes)(int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads, int32_t head_size,
-                               int32_t max_positions);
+    // Bytes of workspace that operations over at most `max_rows` rows of a pass need; one workspace serves all
+    // operations of a program, as they run one after the other.
+    int64_t (*workspace_bytes)(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
+                               int32_t head_size, int32_t max_positions);
 
     hydra_status (*embed)(Stream* stream, const Embed* arguments);
     hydra_status (*qkv)(Stream* stream, const Qkv* arguments);
@@ -268,6 +270,7 @@ struct DeviceApi {
     hydra_status (*lm_head)(Stream* stream, const LmHead* arguments);
     hydra_status (*block)(Stream* stream, const Block* arguments);
     hydra_status (*plant)(Stream* stream, const Plant* arguments);
+    hydra_status (*draft_states)(Stream* stream, const DraftStates* arguments);
     hydra_status (*draft_inputs)(Stream* stream, const DraftInputs* arguments);
     hydra_status (*draft_levels)(Stream* stream, const DraftLevels* arguments);
     hydra_status (*draft_tokens)(Stream* stream, const DraftTokens* arguments);

@@ -18,9 +18,19 @@ void add_once(std::vector<T>& list, T item) {
 
 RowsView view_of(const hydra_rows* rows) {
     if (rows == nullptr) return {};
-    const hydra_sequence& sequence = *rows->sequence;
-    return {rows->block->memory.on_device(rows->state), sequence.blocks[0]->memory.on_device(sequence.state),
-            sequence.page_memory.on_device(sequence.pages)};
+    const Mirror &own = rows->memory, &batch = rows->batch->memory;
+    RowsView view = rows->view;
+    view.state = own.on_device(view.state);
+    view.segments = own.on_device(view.segments);
+    view.last_rows = own.on_device(view.last_rows);
+    view.tokens = own.on_device(view.tokens);
+    view.positions = own.on_device(view.positions);
+    view.segment_of = own.on_device(view.segment_of);
+    view.ancestors = own.on_device(view.ancestors);
+    view.generation = batch.on_device(view.generation);
+    view.batch = batch.on_device(view.batch);
+    view.pages = rows->batch->page_memory.on_device(rows->batch->pages);
+    return view;
 }
 
 MatrixView view_of(const hydra_matrix* matrix) {
@@ -81,7 +91,7 @@ struct Launch {
     void operator()(const hydra::Attention& o) const {
         const Attention arguments{view_of(o.rows),  floats_of(o.query),
                                   o.heads,          view_of(o.pool),
-                                  o.layer,          static_cast<int32_t>(o.rows->sequence->capacity()),
+                                  o.layer,          static_cast<int32_t>(o.rows->batch->capacity()),
                                   floats_of(o.out), workspace};
         must(api, api.attention(stream, &arguments));
     }
@@ -101,7 +111,7 @@ struct Launch {
         must(api, api.norm(stream, &arguments));
     }
     void operator()(const hydra::LmHead& o) const {
-        const LmHead arguments{view_of(o.rows),   o.last_row_only,     floats_of(o.x),
+        const LmHead arguments{view_of(o.rows),   o.last_rows_only,    floats_of(o.x),
                                view_of(o.weight), floats_of(o.bias),   o.ids == nullptr ? nullptr : o.ids->ints(),
                                view_of(o.top),    floats_of(o.logits), workspace};
         must(api, api.lm_head(stream, &arguments));
@@ -109,25 +119,30 @@ struct Launch {
     void operator()(const hydra::Block& o) const {
         const Block arguments{view_of(o.rows), floats_of(o.x),           view_of(o.linear),
                               view_of(o.skip), floats_of(o.linear_bias), floats_of(o.skip_bias),
-                              o.first_row,     floats_of(o.out),         workspace};
+                              o.group,         floats_of(o.out),         workspace};
         must(api, api.block(stream, &arguments));
     }
     void operator()(const hydra::Plant& o) const {
         const Plant arguments{view_of(o.tree), view_of(o.rows)};
         must(api, api.plant(stream, &arguments));
     }
+    void operator()(const hydra::DraftStates& o) const {
+        const DraftStates arguments{view_of(o.rows), floats_of(o.x), floats_of(o.norm),
+                                    o.epsilon,       o.columns,      floats_of(o.states)};
+        must(api, api.draft_states(stream, &arguments));
+    }
     void operator()(const hydra::DraftInputs& o) const {
-        const DraftInputs arguments{view_of(o.tree),     o.level, view_of(o.nodes),     view_of(o.hidden_rows),
-                                    floats_of(o.hidden), o.width, view_of(o.embedding), view_of(o.level_rows),
-                                    floats_of(o.out)};
+        const DraftInputs arguments{view_of(o.tree),       o.level,         view_of(o.nodes),
+                                    floats_of(o.states),   o.width,         view_of(o.embedding),
+                                    view_of(o.level_rows), floats_of(o.out)};
         must(api, api.draft_inputs(stream, &arguments));
     }
     void operator()(const hydra::DraftLevels& o) const {
-        const DraftLevels arguments{view_of(o.tree), view_of(o.rows)};
+        const DraftLevels arguments{view_of(o.tree), view_of(o.nodes), view_of(o.rows)};
         must(api, api.draft_levels(stream, &arguments));
     }
     void operator()(const hydra::DraftTokens& o) const {
-        const DraftTokens arguments{view_of(o.tree), o.level, view_of(o.top), o.row, view_of(o.nodes)};
+        const DraftTokens arguments{view_of(o.tree), o.level, view_of(o.top), o.group, view_of(o.nodes)};
         must(api, api.draft_tokens(stream, &arguments));
     }
     void operator()(const hydra::Accept& o) const {
@@ -165,16 +180,20 @@ void CudaProgram::discard_graph() {
 
 void CudaProgram::use(const hydra_rows* rows) {
     if (rows == nullptr) return;
-    hydra_sequence& sequence = *rows->sequence;
-    for (Mirror* state : {&sequence.blocks[0]->memory, &rows->block->memory}) {
-        add_once(inputs, state);
-        add_once(outputs, state);
-    }
-    add_once(inputs, &sequence.page_memory);
+    add_once(inputs, &rows->memory);
+    add_once(inputs, &rows->batch->memory);
+    add_once(inputs, &rows->batch->page_memory);
 }
 
 void CudaProgram::use(hydra_rows* rows) {
+    if (rows == nullptr) return;
     use(static_cast<const hydra_rows*>(rows));
+    add_once<const hydra_rows*>(rewritten, rows);
+    changes_state = true;
+}
+
+void CudaProgram::bring_back(hydra_batch& batch) {
+    add_once(outputs, &batch.memory);
     changes_state = true;
 }
 
@@ -190,9 +209,11 @@ void CudaProgram::add(const Operation& operation) {
     WorkspaceNeed need;
     std::visit(
         [&](const auto& o) {
-            if constexpr (requires { o.rows; }) use(o.rows);
+            if constexpr (requires { o.rows; }) {
+                use(o.rows);
+                need.pass_rows = o.rows->max_rows;
+            }
             if constexpr (requires { o.nodes; }) use(o.nodes);
-            if constexpr (requires { o.hidden_rows; }) use(o.hidden_rows);
             if constexpr (requires { o.level_rows; }) use(o.level_rows);
             if constexpr (requires { o.pending_rows; }) use(o.pending_rows);
             if constexpr (requires { o.tree; }) use(o.tree);
@@ -212,13 +233,13 @@ void CudaProgram::add(const Operation& operation) {
             if constexpr (requires { o.heads; }) {
                 need.heads = o.heads;
                 need.head_size = o.pool->head_size;
-                need.positions = static_cast<int32_t>(o.rows->sequence->capacity());
+                need.positions = static_cast<int32_t>(o.rows->batch->capacity());
             }
         },
         operation);
-    if (const auto* head = std::get_if<hydra::LmHead>(&operation)) {
-        add_once<const hydra_top*>(rewritten, head->top);
-    }
+    if (const auto* head = std::get_if<hydra::LmHead>(&operation)) add_once<const hydra_top*>(found, head->top);
+    if (const auto* step = std::get_if<hydra::Accept>(&operation)) bring_back(*step->nodes->batch);
+    if (const auto* chunk = std::get_if<hydra::Advance>(&operation)) bring_back(*chunk->rows->batch);
     stream.need.include(need);
     discard_graph();
 }
@@ -302,7 +323,8 @@ void CudaProgram::await() {
     const hydra_status status = cuda.api.stream_wait(stream.handle);
     give_back(runs);
     must(cuda.api, status);
-    for (const hydra_top* top : rewritten) top->behind = true;
+    for (const hydra_rows* rows : rewritten) rows->behind = true;
+    for (const hydra_top* top : found) top->behind = true;
     place_marks(begun, now());
 }
 

@@ -7,7 +7,7 @@
 namespace hydra::cuda {
 
 // A run brings the device what the host has changed of the shared state, launches the graph, whose last nodes bring the
-// sequences' state back, and waits once. The host never looks at the device in between.
+// sequences' states back, and waits once. The host never looks at the device in between.
 struct CudaProgram : hydra_program {
     CudaProgram(CudaBackend& owner, CudaStream& its_stream)
         : hydra_program(&owner, its_stream.mutex), cuda(owner), stream(its_stream) {}
@@ -28,6 +28,8 @@ struct CudaProgram : hydra_program {
     void use(hydra_rows* rows);
     void use(const hydra_tree* tree);
     void use(const hydra_top* top);
+    // Has every run bring the sequences' states to the host.
+    void bring_back(hydra_batch& batch);
     void capture(void* workspace);
     void record_on(Stream* target, void* workspace);
     void discard_graph();
@@ -35,13 +37,14 @@ struct CudaProgram : hydra_program {
 
     CudaBackend& cuda;
     CudaStream& stream;
-    int32_t runs = 0;                         // enqueued and not awaited
-    int64_t begun = 0;                        // the last of them, by the host's clock
-    bool changes_state = false;               // of sequences and rows, which checks look at
-    std::vector<Mirror*> inputs;              // what the operations read and the host may have changed
-    std::vector<Mirror*> outputs;             // what comes back with every run: the sequences' state
-    std::vector<const hydra_top*> rewritten;  // by LM heads
-    Mirror marks{};                           // int64_t [times.size()], of the device's clock
+    int32_t runs = 0;                          // enqueued and not awaited
+    int64_t begun = 0;                         // the last of them, by the host's clock
+    bool changes_state = false;                // of sequences and rows, which checks look at
+    std::vector<Mirror*> inputs;               // what the operations read and the host may have changed
+    std::vector<Mirror*> outputs;              // what comes back with every run: the sequences' states
+    std::vector<const hydra_rows*> rewritten;  // rows that the operations set
+    std::vector<const hydra_top*> found;       // by LM heads
+    Mirror marks{};                            // int64_t [times.size()], of the device's clock
     Graph* graph = nullptr;
     void* graph_workspace = nullptr;
 };

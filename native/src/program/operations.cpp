@@ -45,28 +45,35 @@ void require_layer(int32_t layer, const hydra_kv_pool* pool) {
     HYDRA_REQUIRE(layer >= 0 && layer < pool->layers, "layer is %d, must be from 0 to %d", layer, pool->layers - 1);
 }
 
-// Checks the pending rows and their buffers and returns the width of a hidden state.
-int64_t pending_width(const hydra_rows* rows, const hydra_buffer* hidden, const hydra_rows* pending_rows,
-                      const hydra_buffer* pending) {
+// Checks the pending rows and their buffers.
+void require_pending(const hydra_rows* rows, const hydra_buffer* hidden, int64_t width, const hydra_rows* pending_rows,
+                     const hydra_buffer* pending) {
     if (pending_rows == nullptr) {
         HYDRA_REQUIRE(pending == nullptr, "pending without pending_rows");
-        return 0;
+        return;
     }
-    HYDRA_REQUIRE(hidden != nullptr, "hidden is null");
+    HYDRA_REQUIRE(width >= 1, "h is %lld, must be positive", wide(width));
+    require_floats(hidden, rows->max_rows, width, "hidden");
+    require_floats(pending, pending_rows->max_rows, width, "pending");
     HYDRA_REQUIRE(pending != hidden, "pending must not be hidden");
     HYDRA_REQUIRE(pending_rows != rows, "pending_rows must not be the rows of the pass");
-    HYDRA_REQUIRE(pending_rows->sequence == rows->sequence, "pending_rows belong to another sequence");
-    const int64_t width = hidden->bytes / 4 / HYDRA_MAX_ROWS;
-    require_floats(pending, HYDRA_MAX_ROWS, width, "pending");
-    return width;
+    HYDRA_REQUIRE(pending_rows->batch == rows->batch, "pending_rows belong to another batch");
 }
+
+void require_top_rows(const hydra_top* top, int32_t rows, const char* name) {
+    HYDRA_REQUIRE(top->max_rows >= rows, "%s has room for %d rows, must have it for %d", name, top->max_rows, rows);
+}
+
+// Rows that an LM head leaves of the last row of each sequence.
+int32_t last_rows(const hydra_rows* rows) { return std::min(rows->batch->sequences, rows->max_rows); }
 
 // The program may use the pending rows before it is checked again, so they must reach as far as the rows they come
 // from.
 void require_reach(const hydra_rows& rows, const hydra_rows* pending_rows) {
-    HYDRA_REQUIRE(pending_rows == nullptr || pending_rows->state->position_limit >= rows.state->position_limit,
-                  "the pending rows' context is %d positions, that of the pass %d", pending_rows->state->position_limit,
-                  rows.state->position_limit);
+    HYDRA_REQUIRE(
+        pending_rows == nullptr || pending_rows->view.state->position_limit >= rows.view.state->position_limit,
+        "the pending rows' context is %d positions, that of the pass %d", pending_rows->view.state->position_limit,
+        rows.view.state->position_limit);
 }
 
 // Entries that are no token ids.
@@ -82,7 +89,7 @@ void require_ids(const hydra_buffer& ids, int64_t count) {
 
 void Embed::check() const {
     for (int r = 0; rows->given && r < rows->active(); ++r) {
-        const int32_t token = rows->state->tokens[r];
+        const int32_t token = rows->view.tokens[r];
         HYDRA_REQUIRE(token >= 0 && token < embedding->rows, "token %d of row %d is outside the vocabulary of %lld",
                       token, r, wide(embedding->rows));
     }
@@ -93,24 +100,41 @@ void Qkv::check() const { rows->require_pages(*pool); }
 void Attention::check() const { rows->require_pages(*pool); }
 
 void Plant::check() const {
-    const hydra_step_result& result = rows->sequence->state->result;
-    HYDRA_REQUIRE(result.root >= 0, "the sequence has no root token: no prefill has ended");
-    HYDRA_REQUIRE(result.root < rows->token_limit, "the root token %d is outside the vocabulary of %lld", result.root,
-                  wide(rows->token_limit));
-    rows->require_room(result.length, tree->data->nodes, tree->data->levels);
+    rows->require_rows_of_all(tree->data->nodes);
+    int32_t rooted = 0;
+    for (int32_t s = 0; s < rows->batch->sequences; ++s) {
+        const hydra_step_result& result = rows->batch->states[s].result;
+        if (result.root < 0) continue;
+        ++rooted;
+        HYDRA_REQUIRE(result.root < rows->token_limit,
+                      "the root token %d of sequence %d is outside the vocabulary of %lld", result.root, s,
+                      wide(rows->token_limit));
+        rows->require_room(s, result.length, tree->data->nodes, tree->data->levels);
+    }
+    HYDRA_REQUIRE(rooted > 0, "no sequence has a root token: no prefill has ended");
 }
 
 void Plant::begin() const { rows->given = false; }
+
+void DraftInputs::check() const {
+    level_rows->require_rows_of_all(embedding != nullptr ? tree->data->level_rows[level] : 1);
+}
+
+void DraftLevels::check() const { rows->require_rows_of_all(tree->data->levels); }
 
 void DraftTokens::check() const {
     const int32_t needed = tree->data->level_top[level];
     HYDRA_REQUIRE(needed <= top->k, "depth %d of the tree needs %d candidates, the draft keeps %d", level + 1, needed,
                   top->k);
+    const int32_t rows = group < 0 ? tree->data->level_rows[level] : group + 1;
+    if (needed > 0) require_top_rows(top, rows * nodes->batch->sequences, "top");
 }
 
 void Accept::check() const {
     nodes->require_pages(*pool);
+    if (pending_rows == nullptr) return;
     require_reach(*nodes, pending_rows);
+    pending_rows->require_rows_of_all(tree->data->levels + 1);
 }
 
 void Advance::check() const { require_reach(*rows, pending_rows); }
@@ -130,7 +154,7 @@ hydra_status hydra_program_embed(hydra_program* program, const hydra_rows* rows,
     return guarded("hydra_program_embed", [&] {
         HYDRA_REQUIRE(program && rows && embedding, "an argument is null");
         require_home(program, rows, embedding, out);
-        require_floats(out, HYDRA_MAX_ROWS, embedding->columns, "out");
+        require_floats(out, rows->max_rows, embedding->columns, "out");
         program->record(hydra::Embed{rows, embedding, out});
         rows->limit_tokens(embedding->rows);
     });
@@ -149,9 +173,9 @@ hydra_status hydra_program_qkv(hydra_program* program, const hydra_rows* rows, c
                       wide(query->rows), wide(kv));
         require_shape(key, kv, hidden, "key");
         require_shape(value, kv, hidden, "value");
-        require_floats(x, HYDRA_MAX_ROWS, hidden, "x");
+        require_floats(x, rows->max_rows, hidden, "x");
         require_floats(norm, 1, hidden, "norm");
-        require_floats(out, HYDRA_MAX_ROWS, query->rows, "out");
+        require_floats(out, rows->max_rows, query->rows, "out");
         HYDRA_REQUIRE(x != out, "out must not be x");
         if (query_bias) require_floats(query_bias, 1, query->rows, "query_bias");
         if (key_bias) require_floats(key_bias, 1, kv, "key_bias");
@@ -174,8 +198,8 @@ hydra_status hydra_program_attention(hydra_program* program, const hydra_rows* r
         HYDRA_REQUIRE(heads >= 1 && heads % pool->kv_heads == 0, "heads is %d, must be a multiple of %d KV heads",
                       heads, pool->kv_heads);
         require_layer(layer, pool);
-        require_floats(query, HYDRA_MAX_ROWS, int64_t{heads} * pool->head_size, "query");
-        require_floats(out, HYDRA_MAX_ROWS, int64_t{heads} * pool->head_size, "out");
+        require_floats(query, rows->max_rows, int64_t{heads} * pool->head_size, "query");
+        require_floats(out, rows->max_rows, int64_t{heads} * pool->head_size, "out");
         program->record(hydra::Attention{rows, query, heads, pool, layer, out});
     });
 }
@@ -185,8 +209,8 @@ hydra_status hydra_program_project(hydra_program* program, const hydra_rows* row
     return guarded("hydra_program_project", [&] {
         HYDRA_REQUIRE(program && rows && weight, "an argument is null");
         require_home(program, rows, x, weight, bias, residual);
-        require_floats(x, HYDRA_MAX_ROWS, weight->columns, "x");
-        require_floats(residual, HYDRA_MAX_ROWS, weight->rows, "residual");
+        require_floats(x, rows->max_rows, weight->columns, "x");
+        require_floats(residual, rows->max_rows, weight->rows, "residual");
         HYDRA_REQUIRE(x != residual, "residual must not be x");
         if (bias) require_floats(bias, 1, weight->rows, "bias");
         program->record(hydra::Project{rows, x, weight, bias, residual});
@@ -201,9 +225,9 @@ hydra_status hydra_program_gate_up(hydra_program* program, const hydra_rows* row
         require_home(program, rows, x, norm, gate, up, out);
         const int64_t hidden = gate->columns;
         require_shape(up, gate->rows, hidden, "up");
-        require_floats(x, HYDRA_MAX_ROWS, hidden, "x");
+        require_floats(x, rows->max_rows, hidden, "x");
         require_floats(norm, 1, hidden, "norm");
-        require_floats(out, HYDRA_MAX_ROWS, gate->rows, "out");
+        require_floats(out, rows->max_rows, gate->rows, "out");
         HYDRA_REQUIRE(x != out, "out must not be x");
         require_epsilon(epsilon);
         program->record(hydra::GateUp{rows, x, norm, epsilon, gate, up, out});
@@ -216,34 +240,36 @@ hydra_status hydra_program_norm(hydra_program* program, const hydra_rows* rows, 
         HYDRA_REQUIRE(program && rows && norm, "an argument is null");
         require_home(program, rows, x, norm, out);
         const int64_t columns = norm->bytes / 4;
-        require_floats(x, HYDRA_MAX_ROWS, columns, "x");
-        require_floats(out, HYDRA_MAX_ROWS, columns, "out");
+        require_floats(x, rows->max_rows, columns, "x");
+        require_floats(out, rows->max_rows, columns, "out");
         require_epsilon(epsilon);
         program->record(hydra::Norm{rows, x, norm, epsilon, columns, out});
     });
 }
 
-hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_row_only,
+hydra_status hydra_program_lm_head(hydra_program* program, const hydra_rows* rows, int32_t last_rows_only,
                                    const hydra_buffer* x, const hydra_matrix* weight, const hydra_buffer* bias,
                                    const hydra_buffer* ids, hydra_top* top, hydra_buffer* logits) {
     return guarded("hydra_program_lm_head", [&] {
         HYDRA_REQUIRE(program && rows && weight && top, "an argument is null");
         require_home(program, rows, x, weight, bias, ids, top, logits);
         const int64_t vocabulary = weight->rows;
-        require_floats(x, HYDRA_MAX_ROWS, weight->columns, "x");
+        require_floats(x, rows->max_rows, weight->columns, "x");
         if (bias) require_floats(bias, 1, vocabulary, "bias");
         if (ids) require_floats(ids, 1, vocabulary, "ids");
-        if (logits) require_floats(logits, last_row_only ? 1 : HYDRA_MAX_ROWS, vocabulary, "logits");
+        const int32_t results = last_rows_only ? hydra::last_rows(rows) : rows->max_rows;
+        hydra::require_top_rows(top, results, "top");
+        if (logits) require_floats(logits, results, vocabulary, "logits");
         HYDRA_REQUIRE(x != logits, "logits must not be x");
         HYDRA_REQUIRE(top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", top->k, wide(vocabulary));
         if (ids) hydra::require_ids(*ids, vocabulary);
-        program->record(hydra::LmHead{rows, last_row_only != 0, x, weight, bias, ids, top, logits});
+        program->record(hydra::LmHead{rows, last_rows_only != 0, x, weight, bias, ids, top, logits});
     });
 }
 
 hydra_status hydra_program_block(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                  const hydra_matrix* linear, const hydra_buffer* linear_bias, const hydra_matrix* skip,
-                                 const hydra_buffer* skip_bias, int32_t first_row, hydra_buffer* out) {
+                                 const hydra_buffer* skip_bias, int32_t group, hydra_buffer* out) {
     return guarded("hydra_program_block", [&] {
         HYDRA_REQUIRE(program && rows && linear, "an argument is null");
         require_home(program, rows, x, linear, linear_bias, skip, skip_bias, out);
@@ -255,15 +281,15 @@ hydra_status hydra_program_block(hydra_program* program, const hydra_rows* rows,
             HYDRA_REQUIRE(inputs == outputs, "linear is [%lld][%lld], must be square without skip", wide(outputs),
                           wide(inputs));
             HYDRA_REQUIRE(skip_bias == nullptr, "skip_bias without skip");
-            HYDRA_REQUIRE(x != out || first_row == 0, "first_row is %d, must be 0 where out is x", first_row);
+            HYDRA_REQUIRE(x != out || group == 0, "group is %d, must be 0 where out is x", group);
         }
-        HYDRA_REQUIRE(first_row >= 0 && first_row < HYDRA_MAX_ROWS, "first_row is %d, must be from 0 to %d", first_row,
-                      HYDRA_MAX_ROWS - 1);
-        require_floats(x, HYDRA_MAX_ROWS, inputs, "x");
-        require_floats(out, HYDRA_MAX_ROWS + first_row, outputs, "out");
+        HYDRA_REQUIRE(group >= 0 && group < HYDRA_MAX_NODES, "group is %d, must be from 0 to %d", group,
+                      HYDRA_MAX_NODES - 1);
+        require_floats(x, rows->max_rows, inputs, "x");
+        require_floats(out, int64_t{rows->max_rows} * (group + 1), outputs, "out");
         if (linear_bias) require_floats(linear_bias, 1, outputs, "linear_bias");
         if (skip_bias) require_floats(skip_bias, 1, outputs, "skip_bias");
-        program->record(hydra::Block{rows, x, linear, skip, linear_bias, skip_bias, first_row, out});
+        program->record(hydra::Block{rows, x, linear, skip, linear_bias, skip_bias, group, out});
     });
 }
 
@@ -275,64 +301,93 @@ hydra_status hydra_program_plant(hydra_program* program, const hydra_tree* tree,
     });
 }
 
+hydra_status hydra_program_draft_states(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                        const hydra_buffer* norm, float epsilon, hydra_buffer* states) {
+    return guarded("hydra_program_draft_states", [&] {
+        HYDRA_REQUIRE(program && rows && states, "an argument is null");
+        require_home(program, rows, x, norm, states);
+        const int64_t columns = states->bytes / 4 / rows->batch->sequences;
+        HYDRA_REQUIRE(columns >= 1, "states is empty");
+        require_floats(x, rows->max_rows, columns, "x");
+        HYDRA_REQUIRE(x != states, "states must not be x");
+        if (norm) {
+            require_floats(norm, 1, columns, "norm");
+            require_epsilon(epsilon);
+        }
+        program->record(hydra::DraftStates{rows, x, norm, epsilon, columns, states});
+    });
+}
+
 hydra_status hydra_program_draft_inputs(hydra_program* program, const hydra_tree* tree, int32_t level,
-                                        const hydra_rows* nodes, const hydra_rows* hidden_rows,
-                                        const hydra_buffer* hidden, const hydra_matrix* embedding,
-                                        hydra_rows* level_rows, hydra_buffer* out) {
+                                        const hydra_rows* nodes, const hydra_buffer* states,
+                                        const hydra_matrix* embedding, hydra_rows* level_rows, hydra_buffer* out) {
     return guarded("hydra_program_draft_inputs", [&] {
-        HYDRA_REQUIRE(program && tree && nodes && hidden_rows && hidden && level_rows && out, "an argument is null");
-        require_home(program, tree, nodes, hidden_rows, hidden, embedding, level_rows, out);
-        HYDRA_REQUIRE(level >= 0 && level < HYDRA_MAX_ROWS, "level is %d, must be from 0 to %d", level,
-                      HYDRA_MAX_ROWS - 1);
-        HYDRA_REQUIRE(level_rows != nodes && level_rows != hidden_rows,
-                      "level_rows must be neither nodes nor hidden_rows");
-        HYDRA_REQUIRE(hidden != out, "out must not be hidden");
-        const int64_t width = embedding ? embedding->columns : hidden->bytes / 4 / HYDRA_MAX_ROWS;
-        require_floats(hidden, HYDRA_MAX_ROWS, width, "hidden");
-        require_floats(out, HYDRA_MAX_ROWS, embedding ? (level + 2) * width : width, "out");
-        program->record(hydra::DraftInputs{tree, level, nodes, hidden_rows, hidden, width, embedding, level_rows, out});
+        HYDRA_REQUIRE(program && tree && nodes && states && level_rows && out, "an argument is null");
+        require_home(program, tree, nodes, states, embedding, level_rows, out);
+        HYDRA_REQUIRE(level >= 0 && level < HYDRA_MAX_NODES, "level is %d, must be from 0 to %d", level,
+                      HYDRA_MAX_NODES - 1);
+        HYDRA_REQUIRE(level_rows != nodes, "level_rows must not be nodes");
+        HYDRA_REQUIRE(level_rows->batch == nodes->batch, "level_rows belong to another batch");
+        HYDRA_REQUIRE(states != out, "out must not be states");
+        const int32_t sequences = nodes->batch->sequences;
+        const int64_t width = embedding ? embedding->columns : states->bytes / 4 / sequences;
+        require_floats(states, sequences, width, "states");
+        require_floats(out, level_rows->max_rows, embedding ? (level + 2) * width : width, "out");
+        program->record(hydra::DraftInputs{tree, level, nodes, states, width, embedding, level_rows, out});
         if (embedding) nodes->limit_tokens(embedding->rows);
     });
 }
 
-hydra_status hydra_program_draft_levels(hydra_program* program, const hydra_tree* tree, hydra_rows* rows) {
+hydra_status hydra_program_draft_levels(hydra_program* program, const hydra_tree* tree, const hydra_rows* nodes,
+                                        hydra_rows* rows) {
     return guarded("hydra_program_draft_levels", [&] {
-        HYDRA_REQUIRE(program && tree && rows, "an argument is null");
-        require_home(program, tree, rows);
-        program->record(hydra::DraftLevels{tree, rows});
+        HYDRA_REQUIRE(program && tree && nodes && rows, "an argument is null");
+        require_home(program, tree, nodes, rows);
+        HYDRA_REQUIRE(rows != nodes, "rows must not be nodes");
+        HYDRA_REQUIRE(rows->batch == nodes->batch, "rows belong to another batch");
+        program->record(hydra::DraftLevels{tree, nodes, rows});
     });
 }
 
 hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_tree* tree, int32_t level,
-                                        const hydra_top* top, int32_t row, hydra_rows* nodes) {
+                                        const hydra_top* top, int32_t group, hydra_rows* nodes) {
     return guarded("hydra_program_draft_tokens", [&] {
         HYDRA_REQUIRE(program && tree && top && nodes, "an argument is null");
         require_home(program, tree, top, nodes);
-        HYDRA_REQUIRE(level >= 0 && level < HYDRA_MAX_ROWS - 1, "level is %d, must be from 0 to %d", level,
-                      HYDRA_MAX_ROWS - 2);
-        HYDRA_REQUIRE(row >= -1 && row < HYDRA_MAX_ROWS, "row is %d, must be from -1 to %d", row, HYDRA_MAX_ROWS - 1);
-        program->record(hydra::DraftTokens{tree, level, top, row, nodes});
+        HYDRA_REQUIRE(level >= 0 && level < HYDRA_MAX_NODES - 1, "level is %d, must be from 0 to %d", level,
+                      HYDRA_MAX_NODES - 2);
+        HYDRA_REQUIRE(group >= -1 && group < HYDRA_MAX_NODES, "group is %d, must be from -1 to %d", group,
+                      HYDRA_MAX_NODES - 1);
+        program->record(hydra::DraftTokens{tree, level, top, group, nodes});
     });
 }
 
-hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, hydra_rows* nodes,
-                                  const hydra_top* best, hydra_kv_pool* pool, const hydra_buffer* hidden,
+hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, const hydra_rows* nodes,
+                                  const hydra_top* best, hydra_kv_pool* pool, const hydra_buffer* hidden, int64_t h,
                                   hydra_rows* pending_rows, hydra_buffer* pending, int32_t append) {
     return guarded("hydra_program_accept", [&] {
         HYDRA_REQUIRE(program && tree && nodes && best && pool, "an argument is null");
         require_home(program, tree, nodes, best, pool, hidden, pending_rows, pending);
-        const int64_t width = hydra::pending_width(nodes, hidden, pending_rows, pending);
-        program->record(hydra::Accept{tree, nodes, best, pool, pending_rows ? hidden : nullptr, width, pending_rows,
+        hydra::require_pending(nodes, hidden, h, pending_rows, pending);
+        hydra::require_top_rows(best, nodes->max_rows, "best");
+        HYDRA_REQUIRE(append == 0 || nodes->batch->sequences == 1, "append is for a batch of one sequence, not of %d",
+                      nodes->batch->sequences);
+        program->record(hydra::Accept{tree, nodes, best, pool, pending_rows ? hidden : nullptr, h, pending_rows,
                                       pending, append != 0});
     });
 }
 
-hydra_status hydra_program_advance(hydra_program* program, hydra_rows* rows, const hydra_top* best,
-                                   const hydra_buffer* hidden, hydra_rows* pending_rows, hydra_buffer* pending) {
+hydra_status hydra_program_advance(hydra_program* program, const hydra_rows* rows, const hydra_top* best,
+                                   const hydra_buffer* hidden, int64_t h, hydra_rows* pending_rows,
+                                   hydra_buffer* pending) {
     return guarded("hydra_program_advance", [&] {
         HYDRA_REQUIRE(program && rows, "an argument is null");
         require_home(program, rows, best, hidden, pending_rows, pending);
-        const int64_t width = hydra::pending_width(rows, hidden, pending_rows, pending);
-        program->record(hydra::Advance{rows, best, pending_rows ? hidden : nullptr, width, pending_rows, pending});
+        hydra::require_pending(rows, hidden, h, pending_rows, pending);
+        HYDRA_REQUIRE(pending_rows == nullptr || pending_rows->max_rows >= rows->max_rows,
+                      "pending_rows have room for %d rows, must have it for %d", pending_rows->max_rows,
+                      rows->max_rows);
+        if (best) hydra::require_top_rows(best, hydra::last_rows(rows), "best");
+        program->record(hydra::Advance{rows, best, pending_rows ? hidden : nullptr, h, pending_rows, pending});
     });
 }

@@ -67,7 +67,7 @@ struct Norm {
 
 struct LmHead {
     const hydra_rows* rows;
-    bool last_row_only;
+    bool last_rows_only;
     const hydra_buffer* x;
     const hydra_matrix* weight;
     const hydra_buffer *bias, *ids;  // or null
@@ -80,7 +80,7 @@ struct Block {
     const hydra_buffer* x;
     const hydra_matrix *linear, *skip;  // skip null: the residual is x
     const hydra_buffer *linear_bias, *skip_bias;
-    int32_t first_row;
+    int32_t group;
     hydra_buffer* out;
 };
 
@@ -91,34 +91,45 @@ struct Plant {
     void begin() const;
 };
 
+struct DraftStates {
+    const hydra_rows* rows;
+    const hydra_buffer *x, *norm;  // norm null: the rows as they are
+    float epsilon;
+    int64_t columns;
+    hydra_buffer* states;
+};
+
 struct DraftInputs {
     const hydra_tree* tree;
     int32_t level;
-    const hydra_rows *nodes, *hidden_rows;
-    const hydra_buffer* hidden;
+    const hydra_rows* nodes;
+    const hydra_buffer* states;
     int64_t width;
     const hydra_matrix* embedding;  // null: heads that are not grounded
     hydra_rows* level_rows;
     hydra_buffer* out;
+    void check() const;
 };
 
 struct DraftLevels {
     const hydra_tree* tree;
+    const hydra_rows* nodes;
     hydra_rows* rows;
+    void check() const;
 };
 
 struct DraftTokens {
     const hydra_tree* tree;
     int32_t level;
     const hydra_top* top;
-    int32_t row;  // -1: the row of the parent
+    int32_t group;  // -1: the row of the parent
     hydra_rows* nodes;
     void check() const;
 };
 
 struct Accept {
     const hydra_tree* tree;
-    hydra_rows* nodes;
+    const hydra_rows* nodes;
     const hydra_top* best;
     hydra_kv_pool* pool;
     const hydra_buffer* hidden;  // null without pending rows, as pending
@@ -130,8 +141,8 @@ struct Accept {
 };
 
 struct Advance {
-    hydra_rows* rows;
-    const hydra_top* best;  // null: more of the prompt follows
+    const hydra_rows* rows;
+    const hydra_top* best;  // null: more of the prompts follows
     const hydra_buffer* hidden;
     int64_t width;
     hydra_rows* pending_rows;
@@ -143,7 +154,7 @@ struct Mark {
     int32_t index;  // of the program's times
 };
 
-using Operation = std::variant<Embed, Qkv, Attention, Project, GateUp, Norm, LmHead, Block, Plant, DraftInputs,
-                               DraftLevels, DraftTokens, Accept, Advance, Mark>;
+using Operation = std::variant<Embed, Qkv, Attention, Project, GateUp, Norm, LmHead, Block, Plant, DraftStates,
+                               DraftInputs, DraftLevels, DraftTokens, Accept, Advance, Mark>;
 
 }  // namespace hydra

@@ -43,10 +43,10 @@ void hydra_program::enqueue() {
     }
 }
 
-hydra_top::hydra_top(hydra_backend* owner, int32_t its_k)
-    : backend(owner), k(its_k), memory(owner->mirror(int64_t{HYDRA_MAX_ROWS} * its_k * 8)) {
+hydra_top::hydra_top(hydra_backend* owner, int32_t its_k, int32_t most_rows)
+    : backend(owner), k(its_k), max_rows(most_rows), memory(owner->mirror(int64_t{most_rows} * its_k * 8)) {
     ids = memory.at<int32_t>();
-    values = memory.at<float>(int64_t{HYDRA_MAX_ROWS} * its_k * 4);
+    values = memory.at<float>(int64_t{most_rows} * its_k * 4);
 }
 
 void hydra_top::fetch() const {
@@ -107,11 +107,13 @@ const int64_t* hydra_program_times(const hydra_program* program) {
     return program == nullptr ? nullptr : program->times.data();
 }
 
-hydra_status hydra_top_create(hydra_backend* backend, int32_t k, hydra_top** out) {
+hydra_status hydra_top_create(hydra_backend* backend, int32_t k, int32_t max_rows, hydra_top** out) {
     return guarded("hydra_top_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
         HYDRA_REQUIRE(k >= 1 && k <= HYDRA_MAX_TOP, "k is %d, must be from 1 to %d", k, HYDRA_MAX_TOP);
-        *out = new hydra_top(backend, k);
+        HYDRA_REQUIRE(max_rows >= 1 && max_rows <= HYDRA_MAX_ROWS, "max_rows is %d, must be from 1 to %d", max_rows,
+                      HYDRA_MAX_ROWS);
+        *out = new hydra_top(backend, k, max_rows);
     });
 }
 

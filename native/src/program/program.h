@@ -33,13 +33,13 @@ struct hydra_program {
 
 struct hydra_top {
     hydra_backend* backend;
-    int32_t k;
+    int32_t k, max_rows;
     hydra::Mirror memory;
-    int32_t* ids;                 // [HYDRA_MAX_ROWS][k]
-    float* values;                // [HYDRA_MAX_ROWS][k]
+    int32_t* ids;                 // [max_rows][k]
+    float* values;                // [max_rows][k]
     mutable bool behind = false;  // the device's copy is newer than the host's
 
-    hydra_top(hydra_backend* owner, int32_t its_k);
+    hydra_top(hydra_backend* owner, int32_t its_k, int32_t most_rows);
     // Brings what the device has to the host.
     void fetch() const;
 };

@@ -1,9 +1,10 @@
-// Keys and values, rotation angles, sequences, rows and trees: arguments, and the state that programs share.
+// Keys and values, rotation angles, batches, rows and trees: arguments, and the state that programs share.
 #include "program/sequence.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "program/backend.h"
 #include "program/error.h"
@@ -27,43 +28,74 @@ TreeData root_alone() {
 
 }  // namespace hydra
 
-hydra_sequence::hydra_sequence(hydra_backend* owner, int32_t most_pages)
-    : backend(owner), max_pages(most_pages), page_memory(owner->mirror(int64_t{most_pages} * 4)) {
-    blocks.push_back(std::make_unique<Block>(Block{owner->mirror(sizeof(hydra::StateBlock))}));
-    state = &blocks[0]->memory.at<hydra::StateBlock>()->sequence;
-    pages = page_memory.at<int32_t>();
-    change().result.root = -1;
+hydra_batch::hydra_batch(hydra_backend* owner, int32_t its_sequences, int32_t most_pages)
+    : backend(owner),
+      sequences(its_sequences),
+      max_pages(most_pages),
+      memory(owner->mirror(hydra::STATES_OFFSET + its_sequences * int64_t{sizeof(hydra::SequenceState)})),
+      page_memory(owner->mirror(int64_t{its_sequences} * most_pages * 4)),
+      generation(memory.at<int64_t>()),
+      states(memory.at<hydra::SequenceState>(hydra::STATES_OFFSET)),
+      pages(page_memory.at<int32_t>()),
+      largest_page(static_cast<size_t>(its_sequences), -1) {
+    for (int32_t s = 0; s < sequences; ++s) change(s).result.root = -1;
 }
 
-hydra::SequenceState& hydra_sequence::change() {
-    blocks[0]->memory.change();
-    return *state;
+hydra::SequenceState& hydra_batch::change(int32_t sequence) {
+    memory.change();
+    return states[sequence];
 }
 
-hydra_rows::hydra_rows(hydra_sequence* owner) : backend(owner->backend), sequence(owner) {
-    int place = hydra::StateBlock::ROWS;
-    for (auto& candidate : owner->blocks) {
-        block = candidate.get();
-        place = static_cast<int>(std::find(std::begin(block->taken), std::end(block->taken), false) - block->taken);
-        if (place < hydra::StateBlock::ROWS) break;
-    }
-    if (place == hydra::StateBlock::ROWS) {
-        owner->blocks.push_back(std::make_unique<hydra_sequence::Block>(
-            hydra_sequence::Block{owner->backend->mirror(sizeof(hydra::StateBlock))}));
-        block = owner->blocks.back().get();
-        place = 0;
-    }
-    state = &block->memory.at<hydra::StateBlock>()->rows[place];
-    change() = {};
-    state->position_limit = INT32_MAX;
-    block->taken[place] = true;
+void hydra_batch::void_rows() {
+    memory.change();
+    ++*generation;
 }
 
-hydra_rows::~hydra_rows() { block->taken[state - block->memory.at<hydra::StateBlock>()->rows] = false; }
+hydra_rows::hydra_rows(hydra_batch* owner, int32_t most_rows)
+    : backend(owner->backend), batch(owner), max_rows(most_rows), memory{}, view{} {
+    // A sequence has one chain or tree, of which only the last segment may have less than HYDRA_MAX_NODES rows.
+    const int32_t segments = std::min(most_rows, owner->sequences + most_rows / HYDRA_MAX_NODES);
+    int64_t bytes = 0;
+    const auto place = [&](int64_t count, size_t size) {
+        const int64_t at = bytes;
+        bytes += (count * static_cast<int64_t>(size) + 7) / 8 * 8;
+        return at;
+    };
+    const int64_t state = place(1, sizeof(hydra::RowsState)), all = place(segments, sizeof(hydra::Segment)),
+                  last = place(owner->sequences, 4), tokens = place(most_rows, 4), positions = place(most_rows, 4),
+                  segment_of = place(most_rows, 4), ancestors = place(most_rows, 8);
+    memory = backend->mirror(bytes);
+    view = {memory.at<hydra::RowsState>(state),
+            memory.at<hydra::Segment>(all),
+            memory.at<int32_t>(last),
+            memory.at<int32_t>(tokens),
+            memory.at<int32_t>(positions),
+            memory.at<int32_t>(segment_of),
+            memory.at<uint64_t>(ancestors),
+            owner->generation,
+            owner->states,
+            owner->pages,
+            owner->sequences,
+            owner->max_pages,
+            most_rows};
+    change().state->position_limit = INT32_MAX;
+}
 
-hydra::RowsState& hydra_rows::change() const {
-    block->memory.change();
-    return *state;
+void hydra_rows::fetch() const {
+    if (!behind) return;
+    backend->copy_out(memory.host.get(), memory.device.get(), memory.bytes);
+    behind = false;
+}
+
+const hydra::RowsView& hydra_rows::change() const {
+    fetch();
+    return overwrite();
+}
+
+const hydra::RowsView& hydra_rows::overwrite() const {
+    memory.change();
+    behind = false;
+    return view;
 }
 
 hydra_status hydra_kv_pool_create(hydra_backend* backend, hydra_type type, int32_t layers, int32_t kv_heads,
@@ -123,104 +155,152 @@ hydra_status hydra_rope_create(hydra_backend* backend, int32_t head_size, const 
 
 void hydra_rope_destroy(hydra_rope* rope) { delete rope; }
 
-hydra_status hydra_sequence_create(hydra_backend* backend, int32_t max_pages, hydra_sequence** out) {
-    return guarded("hydra_sequence_create", [&] {
+hydra_status hydra_batch_create(hydra_backend* backend, int32_t sequences, int32_t max_pages, hydra_batch** out) {
+    return guarded("hydra_batch_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
+        HYDRA_REQUIRE(sequences >= 1 && sequences <= HYDRA_MAX_SEQUENCES, "sequences is %d, must be from 1 to %d",
+                      sequences, HYDRA_MAX_SEQUENCES);
         HYDRA_REQUIRE(max_pages >= 1 && max_pages <= (1 << 20), "max_pages is %d, must be from 1 to 2^20", max_pages);
-        *out = std::make_unique<hydra_sequence>(backend, max_pages).release();
+        *out = std::make_unique<hydra_batch>(backend, sequences, max_pages).release();
     });
 }
 
-void hydra_sequence_destroy(hydra_sequence* sequence) { delete sequence; }
+void hydra_batch_destroy(hydra_batch* batch) { delete batch; }
 
-hydra_status hydra_sequence_set_pages(hydra_sequence* sequence, const int32_t* pages, int32_t count) {
-    return guarded("hydra_sequence_set_pages", [&] {
-        HYDRA_REQUIRE(sequence != nullptr && pages != nullptr, "sequence or pages is null");
-        HYDRA_REQUIRE(count >= 0 && count <= sequence->max_pages, "count is %d, must be from 0 to %d", count,
-                      sequence->max_pages);
-        for (int32_t i = 0; i < count; ++i) HYDRA_REQUIRE(pages[i] >= 0, "page %d of the table is %d", i, pages[i]);
-        sequence->page_memory.change();
-        sequence->change().page_count = count;
-        for (int32_t i = 0; i < count; ++i) sequence->pages[i] = pages[i];
+namespace {
+
+void require_sequence(const hydra_batch* batch, int32_t sequence) {
+    HYDRA_REQUIRE(sequence >= 0 && sequence < batch->sequences, "sequence is %d, must be from 0 to %d", sequence,
+                  batch->sequences - 1);
+}
+
+}  // namespace
+
+hydra_status hydra_batch_set_pages(hydra_batch* batch, int32_t sequence, const int32_t* pages, int32_t count) {
+    return guarded("hydra_batch_set_pages", [&] {
+        HYDRA_REQUIRE(batch != nullptr && pages != nullptr, "batch or pages is null");
+        require_sequence(batch, sequence);
+        HYDRA_REQUIRE(count >= 0 && count <= batch->max_pages, "count is %d, must be from 0 to %d", count,
+                      batch->max_pages);
+        int32_t largest = -1;
+        for (int32_t i = 0; i < count; ++i) {
+            HYDRA_REQUIRE(pages[i] >= 0, "page %d of the table is %d", i, pages[i]);
+            largest = std::max(largest, pages[i]);
+        }
+        batch->page_memory.change();
+        hydra::SequenceState& state = batch->change(sequence);
+        if (count < state.page_count) batch->void_rows();
+        state.page_count = count;
+        batch->largest_page[sequence] = largest;
+        std::copy_n(pages, count, batch->pages + int64_t{sequence} * batch->max_pages);
     });
 }
 
-hydra_status hydra_sequence_rewind(hydra_sequence* sequence, int32_t length, int32_t root) {
-    return guarded("hydra_sequence_rewind", [&] {
-        HYDRA_REQUIRE(sequence != nullptr, "sequence is null");
-        HYDRA_REQUIRE(length >= 0 && length <= sequence->state->result.length, "length is %d, must be from 0 to %d",
-                      length, sequence->state->result.length);
+hydra_status hydra_batch_rewind(hydra_batch* batch, int32_t sequence, int32_t length, int32_t root) {
+    return guarded("hydra_batch_rewind", [&] {
+        HYDRA_REQUIRE(batch != nullptr, "batch is null");
+        require_sequence(batch, sequence);
+        const int32_t present = batch->states[sequence].result.length;
+        HYDRA_REQUIRE(length >= 0 && length <= present, "length is %d, must be from 0 to %d", length, present);
         HYDRA_REQUIRE(root >= -1, "root is %d, must be a token or -1", root);
-        hydra::SequenceState& state = sequence->change();
-        state.result.length = length;
-        state.result.root = root;
-        state.result.emitted = 0;
-        ++state.generation;
+        hydra_step_result& result = batch->change(sequence).result;
+        result.length = length;
+        result.root = root;
+        result.emitted = 0;
+        batch->void_rows();
     });
 }
 
-const hydra_step_result* hydra_sequence_result(const hydra_sequence* sequence) {
-    return sequence == nullptr ? nullptr : &sequence->state->result;
+const hydra_step_result* hydra_batch_result(const hydra_batch* batch, int32_t sequence) {
+    return batch == nullptr || sequence < 0 || sequence >= batch->sequences ? nullptr : &batch->states[sequence].result;
 }
 
-hydra_status hydra_rows_create(hydra_sequence* sequence, hydra_rows** out) {
+hydra_status hydra_rows_create(hydra_batch* batch, int32_t max_rows, hydra_rows** out) {
     return guarded("hydra_rows_create", [&] {
-        HYDRA_REQUIRE(sequence != nullptr && out != nullptr, "sequence or out is null");
-        *out = new hydra_rows(sequence);
+        HYDRA_REQUIRE(batch != nullptr && out != nullptr, "batch or out is null");
+        HYDRA_REQUIRE(max_rows >= 1 && max_rows <= HYDRA_MAX_ROWS, "max_rows is %d, must be from 1 to %d", max_rows,
+                      HYDRA_MAX_ROWS);
+        *out = std::make_unique<hydra_rows>(batch, max_rows).release();
     });
 }
 
 void hydra_rows_destroy(hydra_rows* rows) { delete rows; }
 
-void hydra_rows::set_chain(int32_t first_position, int32_t rows) {
-    hydra::set_chain(change(), first_position, rows, sequence->state->generation);
-}
-
 void hydra_rows::limit_positions(int32_t limit) const {
-    if (limit < state->position_limit) change().position_limit = limit;
+    if (limit < view.state->position_limit) change().state->position_limit = limit;
 }
 
 void hydra_rows::limit_tokens(int64_t limit) const { token_limit = std::min(token_limit, limit); }
 
-bool hydra_rows::has_pages(int32_t first_position, int32_t rows) const {
-    return int64_t{first_position} + rows <= int64_t{sequence->state->page_count} * HYDRA_PAGE_POSITIONS;
-}
-
-bool hydra_rows::has_positions(int32_t first_position, int32_t depth) const {
-    return int64_t{first_position} + depth < state->position_limit;
-}
-
-void hydra_rows::require_room(int32_t first_position, int32_t rows, int32_t depth) const {
-    HYDRA_REQUIRE(has_pages(first_position, rows), "the page table of %d pages does not cover %lld positions",
-                  sequence->state->page_count, static_cast<long long>(int64_t{first_position} + rows));
-    HYDRA_REQUIRE(has_positions(first_position, depth), "position %lld is beyond the context of %d positions",
-                  static_cast<long long>(int64_t{first_position} + depth), state->position_limit);
+void hydra_rows::require_room(int32_t sequence, int32_t first, int32_t rows, int32_t depth) const {
+    HYDRA_REQUIRE(view.has_pages(sequence, first, rows),
+                  "the page table of sequence %d, %d pages, does not cover %lld positions", sequence,
+                  batch->states[sequence].page_count, static_cast<long long>(int64_t{first} + rows));
+    HYDRA_REQUIRE(view.has_positions(first, depth), "position %lld is beyond the context of %d positions",
+                  static_cast<long long>(int64_t{first} + depth), view.state->position_limit);
 }
 
 void hydra_rows::require_pages(const hydra_kv_pool& pool) const {
-    for (int32_t i = 0; i < sequence->state->page_count; ++i) {
-        HYDRA_REQUIRE(sequence->pages[i] < pool.pages, "page %d of the table is %d, the pool has %d", i,
-                      sequence->pages[i], pool.pages);
+    for (int32_t s = 0; s < batch->sequences; ++s) {
+        HYDRA_REQUIRE(batch->largest_page[s] < pool.pages, "the page table of sequence %d has page %d, the pool has %d",
+                      s, batch->largest_page[s], pool.pages);
     }
-    if (active() > 0) {
-        require_room(state->first, state->count, state->positions[state->count - 1] - state->first);
+    if (behind) return;
+    for (int32_t i = 0; i < view.active_segments(); ++i) {
+        const hydra::Segment& segment = view.segments[i];
+        const int32_t last = segment.row + segment.count - 1;
+        require_room(segment.sequence, segment.first, segment.count, view.positions[last] - segment.first);
     }
 }
 
-hydra_status hydra_rows_set_chain(hydra_rows* rows, const int32_t* tokens, int32_t count) {
-    return guarded("hydra_rows_set_chain", [&] {
-        HYDRA_REQUIRE(rows != nullptr && tokens != nullptr, "rows or tokens is null");
-        HYDRA_REQUIRE(count >= 1 && count <= HYDRA_MAX_ROWS, "count is %d, must be from 1 to %d", count,
-                      HYDRA_MAX_ROWS);
-        rows->set_chain(rows->sequence->state->result.length, count);
+void hydra_rows::require_rows_of_all(int32_t each) const {
+    HYDRA_REQUIRE(int64_t{each} * batch->sequences <= max_rows,
+                  "%d rows for each of %d sequences are more than the rows' max_rows of %d", each, batch->sequences,
+                  max_rows);
+}
+
+hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, const int32_t* counts, int32_t chains,
+                                   const int32_t* tokens) {
+    return guarded("hydra_rows_set_chains", [&] {
+        HYDRA_REQUIRE(rows != nullptr && sequences != nullptr && counts != nullptr && tokens != nullptr,
+                      "an argument is null");
+        HYDRA_REQUIRE(chains >= 1 && chains <= rows->batch->sequences, "chains is %d, must be from 1 to %d", chains,
+                      rows->batch->sequences);
+        int64_t all = 0;
+        std::vector<bool> taken(static_cast<size_t>(rows->batch->sequences));
+        for (int32_t i = 0; i < chains; ++i) {
+            require_sequence(rows->batch, sequences[i]);
+            HYDRA_REQUIRE(!taken[sequences[i]], "sequence %d has two chains", sequences[i]);
+            taken[sequences[i]] = true;
+            HYDRA_REQUIRE(counts[i] >= 1, "count %d is %d, must be positive", i, counts[i]);
+            all += counts[i];
+        }
+        HYDRA_REQUIRE(all <= rows->max_rows, "the chains have %lld tokens, the rows have room for %d",
+                      static_cast<long long>(all), rows->max_rows);
+        const hydra::RowsView& view = rows->overwrite();
+        view.set_count(0);
+        for (int32_t i = 0; i < chains; ++i) {
+            view.add(sequences[i], rows->batch->states[sequences[i]].result.length, counts[i]);
+        }
+        for (int32_t s = 0; s < view.state->segments; ++s) {
+            for (int32_t i = 0; i < view.segments[s].count; ++i) view.set_chain_row(s, i);
+        }
         rows->given = true;
-        std::copy_n(tokens, count, rows->state->tokens);
+        std::copy_n(tokens, all, view.tokens);
     });
 }
 
-int32_t hydra_rows_count(const hydra_rows* rows) { return rows == nullptr ? 0 : rows->active(); }
+int32_t hydra_rows_count(const hydra_rows* rows) {
+    const bool there = guarded("hydra_rows_count", [&] {
+                           HYDRA_REQUIRE(rows != nullptr, "rows is null");
+                           rows->fetch();
+                       }) == HYDRA_OK;
+    return there ? rows->active() : -1;
+}
 
-const int32_t* hydra_rows_tokens(const hydra_rows* rows) { return rows == nullptr ? nullptr : rows->state->tokens; }
+const int32_t* hydra_rows_tokens(const hydra_rows* rows) {
+    return hydra_rows_count(rows) < 0 ? nullptr : rows->view.tokens;
+}
 
 hydra_status hydra_tree_create(hydra_backend* backend, hydra_tree** out) {
     return guarded("hydra_tree_create", [&] {
@@ -238,8 +318,8 @@ void hydra_tree_destroy(hydra_tree* tree) { delete tree; }
 hydra_status hydra_tree_set(hydra_tree* tree, const int32_t* parents, const int32_t* ranks, int32_t nodes) {
     return guarded("hydra_tree_set", [&] {
         HYDRA_REQUIRE(tree != nullptr && parents != nullptr && ranks != nullptr, "an argument is null");
-        HYDRA_REQUIRE(nodes >= 1 && nodes <= HYDRA_MAX_ROWS, "nodes is %d, must be from 1 to %d", nodes,
-                      HYDRA_MAX_ROWS);
+        HYDRA_REQUIRE(nodes >= 1 && nodes <= HYDRA_MAX_NODES, "nodes is %d, must be from 1 to %d", nodes,
+                      HYDRA_MAX_NODES);
         HYDRA_REQUIRE(parents[0] == -1 && ranks[0] == 0, "node 0 must be the root: parent -1, rank 0");
         auto next = std::make_unique<hydra::TreeData>(hydra::root_alone());
         next->nodes = nodes;

@@ -41,71 +41,56 @@ struct hydra_rope {
     const float* values() const { return reinterpret_cast<const float*>(table.get()); }
 };
 
-namespace hydra {
-
-// State of a sequence that travels in one piece. A sequence has one block, and another for every ROWS further handles
-// of rows; only the first block's sequence is used.
-struct StateBlock {
-    static constexpr int ROWS = 8;
-
-    SequenceState sequence;
-    RowsState rows[ROWS];
-};
-
-}  // namespace hydra
-
-struct hydra_sequence {
-    struct Block {
-        hydra::Mirror memory;  // of a StateBlock
-        bool taken[hydra::StateBlock::ROWS]{};
-    };
-
-    hydra_sequence(hydra_backend* owner, int32_t most_pages);
+struct hydra_batch {
+    hydra_batch(hydra_backend* owner, int32_t its_sequences, int32_t most_pages);
 
     hydra_backend* backend;
-    int32_t max_pages;
-    std::vector<std::unique_ptr<Block>> blocks;
-    hydra::Mirror page_memory;  // [max_pages]
-    hydra::SequenceState* state;
+    int32_t sequences, max_pages;
+    hydra::Mirror memory;       // of the generation and the states
+    hydra::Mirror page_memory;  // [sequences][max_pages]
+    int64_t* generation;
+    hydra::SequenceState* states;  // [sequences]
     int32_t* pages;
+    std::vector<int32_t> largest_page;  // [sequences] of its table, -1 where that is empty
 
-    // Positions that the page table can hold.
+    // Positions that a page table can hold.
     int64_t capacity() const { return static_cast<int64_t>(max_pages) * HYDRA_PAGE_POSITIONS; }
     // Changes the state and sees to it that the device learns of it.
-    hydra::SequenceState& change();
+    hydra::SequenceState& change(int32_t sequence);
+    // Makes all rows void.
+    void void_rows();
 };
 
 struct hydra_rows {
-    explicit hydra_rows(hydra_sequence* owner);
-    ~hydra_rows();
-    hydra_rows(const hydra_rows&) = delete;
-    hydra_rows& operator=(const hydra_rows&) = delete;
+    hydra_rows(hydra_batch* owner, int32_t most_rows);
 
     hydra_backend* backend;
-    hydra_sequence* sequence;
-    hydra_sequence::Block* block;
-    hydra::RowsState* state;                  // in the block
+    hydra_batch* batch;
+    int32_t max_rows;
+    mutable hydra::Mirror memory;
+    hydra::RowsView view;                     // the host's
     bool given = false;                       // the tokens are the host's, so a wrong one is refused before a run
+    mutable bool behind = false;              // the device's copy is newer than the host's
     mutable int64_t token_limit = INT64_MAX;  // the smallest that a recorded operation can take, exclusive
 
-    hydra::RowsState& change() const;
+    // Brings what the device has to the host.
+    void fetch() const;
+    // The same, and the host is going to change it.
+    const hydra::RowsView& change() const;
+    // The host is going to set all of it that is in use.
+    const hydra::RowsView& overwrite() const;
 
-    // Rows first, first + 1, ... in a chain.
-    void set_chain(int32_t first_position, int32_t rows);
     // Recorded operations take positions and tokens below these.
     void limit_positions(int32_t limit) const;
     void limit_tokens(int64_t limit) const;
 
-    // 0 where the sequence was rewound after the rows were set.
-    int32_t active() const { return state->generation == sequence->state->generation ? state->count : 0; }
-    // Whether the page table covers `rows` rows behind position first_position.
-    bool has_pages(int32_t first_position, int32_t rows) const;
-    // Whether position first_position + depth is within the limit.
-    bool has_positions(int32_t first_position, int32_t depth) const;
-    // Refuses what has_pages or has_positions denies.
-    void require_room(int32_t first_position, int32_t rows, int32_t depth) const;
-    // The same for the present rows, and pages that the pool does not have.
+    int32_t active() const { return view.active(); }
+    // Refuses nodes of a tree, or rows of a chain, that the page table of a sequence or the context does not cover.
+    void require_room(int32_t sequence, int32_t first, int32_t rows, int32_t depth) const;
+    // The same for rows that the host has set (those that a program sets have room), and pages that the pool lacks.
     void require_pages(const hydra_kv_pool& pool) const;
+    // Refuses a batch whose sequences may each bring so many rows.
+    void require_rows_of_all(int32_t each) const;
 };
 
 struct hydra_tree {
