@@ -8,25 +8,37 @@ namespace hydra {
 
 namespace {
 
-// Copies the hidden states of rows path[0 ... count-1] to pending and makes these rows of `pending_rows`, behind
-// position `first`. With `append` they come behind the rows that wait already, where these end at `first` and there is
-// room.
-void leave_pending(const float* hidden, int64_t width, const int32_t* path, int count, int32_t first,
-                   hydra_rows* pending_rows, float* pending, bool append) {
-    if (pending_rows == nullptr) return;
-    const int waiting = append ? pending_rows->active() : 0;
-    const bool behind =
-        waiting > 0 && pending_rows->state->first + waiting == first && waiting + count <= HYDRA_MAX_ROWS;
-    const int begin = behind ? waiting : 0;
-    pending_rows->set_chain(first - begin, begin + count);
+// Makes `count` rows of a sequence behind position `first` wait, behind those that wait already, and copies the hidden
+// states of rows row + path[i] (row + i without path). With `append` only one chain waits: rows that continue it and
+// find room become part of it, others take its place.
+void leave_pending(const float* hidden, int64_t width, int row, const int32_t* path, int count, int32_t sequence,
+                   int32_t first, bool append, const RowsView& pending_rows, float* pending) {
+    int begin = pending_rows.state->count;
+    if (append) {
+        const int waiting = pending_rows.active(), all = waiting + count;
+        const bool behind = pending_rows.active_segments() == 1 && pending_rows.segments[0].first + waiting == first &&
+                            all <= std::min<int>(HYDRA_MAX_NODES, pending_rows.max_rows);
+        begin = behind ? waiting : 0;
+        pending_rows.set_count(0);
+        pending_rows.add(sequence, first - begin, begin + count);
+    } else {
+        pending_rows.add(sequence, first, count);
+    }
     for (int i = 0; i < count; ++i) {
-        std::memcpy(pending + (begin + i) * width, hidden + path[i] * width, sizeof(float) * width);
+        const int source = row + (path != nullptr ? path[i] : i);
+        std::memcpy(pending + (begin + i) * width, hidden + source * width, sizeof(float) * width);
+    }
+}
+
+void set_chain_rows(const RowsView& rows) {
+    for (int s = 0; s < rows.state->segments; ++s) {
+        for (int i = 0; i < rows.segments[s].count; ++i) rows.set_chain_row(s, i);
     }
 }
 
 struct AcceptTask : Task {
     const TreeData* tree;
-    hydra_rows* nodes;
+    const hydra_rows* nodes;
     const hydra_top* best;
     const CpuKvPool* pool;
     const float* hidden;
@@ -38,34 +50,49 @@ struct AcceptTask : Task {
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
+        if (worker.thread != 0) return;
+        const RowsView& view = nodes->view;
+        for (int s = 0; s < view.batch_size; ++s) view.batch[s].result.nodes = view.batch[s].result.emitted = 0;
+        const int segments = view.active_segments();
+        if (segments == 0) return;
+        if (pending_rows != nullptr && !append) pending_rows->view.set_count(0);
+        for (int s = 0; s < segments; ++s) accept(view.segments[s]);
+        if (pending_rows != nullptr) set_chain_rows(pending_rows->view);
+    }
+
+    void accept(const Segment& segment) const {
+        const int32_t* tokens = nodes->view.tokens + segment.row;
+        const auto best_of = [&](int node) { return best->ids[(segment.row + node) * best->k]; };
+        hydra_step_result& result = nodes->view.batch[segment.sequence].result;
         // The tree may have been set again since its nodes were planted.
-        const int count_of_nodes = std::min(tree->nodes, nodes->active());
-        if (worker.thread != 0 || count_of_nodes == 0) return;
-        hydra_step_result& result = nodes->sequence->state->result;
+        const int count_of_nodes = std::min(tree->nodes, segment.count);
         int deepest = 0;
-        bool accepted[HYDRA_MAX_ROWS] = {true};
+        bool accepted[HYDRA_MAX_NODES] = {true};
         for (int i = 1; i < count_of_nodes; ++i) {
             const int parent = tree->parents[i];
-            accepted[i] = accepted[parent] && nodes->state->tokens[i] == best->ids[parent * best->k];
+            accepted[i] = accepted[parent] && tokens[i] == best_of(parent);
             if (accepted[i] && tree->depths[i] > tree->depths[deepest]) deepest = i;
         }
         const int count = tree->depths[deepest] + 1;
         for (int i = count - 1, node = deepest; i >= 0; --i, node = tree->parents[node]) {
             result.path[i] = node;
-            result.tokens[i] = nodes->state->tokens[node];
+            result.tokens[i] = tokens[node];
         }
-        for (int i = 1; i < count; ++i) move(nodes->state->first + result.path[i], nodes->state->first + i);
-        leave_pending(hidden, width, result.path, count, nodes->state->first, pending_rows, pending, append);
+        const int32_t* pages = nodes->view.pages_of(segment.sequence);
+        for (int i = 1; i < count; ++i) move(pages, segment.first + result.path[i], segment.first + i);
+        if (pending_rows != nullptr) {
+            leave_pending(hidden, width, segment.row, result.path, count, segment.sequence, segment.first, append,
+                          pending_rows->view, pending);
+        }
         result.nodes = count_of_nodes;
         result.emitted = count;
-        result.length = nodes->state->first + count;
-        result.root = best->ids[deepest * best->k];
+        result.length = segment.first + count;
+        result.root = best_of(deepest);
     }
 
     // Copies the keys and values of one slot to another, in all layers.
-    void move(int from, int to) const {
+    void move(const int32_t* pages, int from, int to) const {
         if (from == to) return;
-        const int32_t* pages = nodes->sequence->pages;
         const int32_t source = pages[from / HYDRA_PAGE_POSITIONS], target = pages[to / HYDRA_PAGE_POSITIONS];
         const int from_place = from % HYDRA_PAGE_POSITIONS, to_place = to % HYDRA_PAGE_POSITIONS;
         for (int32_t layer = 0; layer < pool->layers; ++layer) {
@@ -81,7 +108,7 @@ struct AcceptTask : Task {
 };
 
 struct AdvanceTask : Task {
-    hydra_rows* rows;
+    const hydra_rows* rows;
     const hydra_top* best;
     const float* hidden;
     int64_t width;
@@ -91,16 +118,27 @@ struct AdvanceTask : Task {
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
-        const int count = rows->active();
-        if (worker.thread != 0 || count == 0) return;
-        hydra_step_result& result = rows->sequence->state->result;
-        int32_t path[HYDRA_MAX_ROWS];
-        for (int i = 0; i < count; ++i) path[i] = i;
-        leave_pending(hidden, width, path, count, rows->state->first, pending_rows, pending, false);
-        result.nodes = count;
-        result.emitted = 0;
-        result.length = rows->state->first + count;
-        result.root = best != nullptr ? best->ids[0] : -1;
+        const RowsView& view = rows->view;
+        const int segments = view.active_segments();
+        if (worker.thread != 0 || segments == 0) return;
+        if (pending_rows != nullptr) pending_rows->view.set_count(0);
+        // All segments of a sequence at once: they are one chain.
+        for (int begin = 0, s = 0; s < segments; ++s) {
+            if (!view.ends_sequence(s)) continue;
+            const Segment &first = view.segments[begin], &last = view.segments[s];
+            const int count = last.row + last.count - first.row;
+            if (pending_rows != nullptr) {
+                leave_pending(hidden, width, first.row, nullptr, count, first.sequence, first.first, false,
+                              pending_rows->view, pending);
+            }
+            hydra_step_result& result = view.batch[first.sequence].result;
+            result.nodes = count;
+            result.emitted = 0;
+            result.length = first.first + count;
+            result.root = best != nullptr ? best->ids[first.order * best->k] : -1;
+            begin = s + 1;
+        }
+        if (pending_rows != nullptr) set_chain_rows(pending_rows->view);
     }
 };
 

@@ -28,12 +28,12 @@ void reserve_rows(Scratch::Rows& rows, int count, int64_t columns) {
 
 void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions) {
     if (new_columns > columns) {
-        reserve_rows(rows, 2 * HYDRA_MAX_ROWS, new_columns);
+        reserve_rows(rows, 2 * SLICE_ROWS, new_columns);
         for (int i = 0; i < count; ++i) {
             reserve_rows(threads[i].rows, 2 * ROW_GROUP, new_columns);
             threads[i].normed = allocate<float>(new_columns);
             if (!threads[i].product) {
-                threads[i].product = allocate<float>(2 * MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS);
+                threads[i].product = allocate<float>(2 * MAX_TILES * SLICE_ROWS * TILE_ROWS);
             }
         }
         columns = new_columns;

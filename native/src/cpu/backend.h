@@ -7,6 +7,8 @@
 
 namespace hydra {
 
+constexpr int SLICE_ROWS = 64;  // rows that operations take through the weights at a time
+
 // Memory that operations use while they run. Programs of a backend run one at a time, so one set serves all.
 struct Scratch {
     // Makes room for activation rows of `columns` columns and attention over `positions` positions.
@@ -16,17 +18,17 @@ struct Scratch {
         Activations activations{};
         Aligned<ValueBlock> values;
         Aligned<QuantisedBlock> quantised;
-        bool uneven[HYDRA_MAX_ROWS]{};  // rows that 8 bits do not serve
+        bool uneven[SLICE_ROWS]{};  // rows that 8 bits do not serve
     };
     struct PerThread {
         Rows rows;  // twice ROW_GROUP activation rows, which the thread prepares for itself
-        int32_t remainder_of[HYDRA_MAX_ROWS];
+        int32_t remainder_of[SLICE_ROWS];
         Aligned<float> normed;               // [columns]
-        Aligned<float> product;              // [2][MAX_TILES][HYDRA_MAX_ROWS][TILE_ROWS]
+        Aligned<float> product;              // [2][MAX_TILES][SLICE_ROWS][TILE_ROWS]
         Aligned<float> scores;               // [ATTENTION_VECTORS][positions]
         Aligned<const float*> keys, values;  // [positions / 16]
     };
-    Rows rows;  // twice HYDRA_MAX_ROWS activation rows, prepared by all threads together
+    Rows rows;  // twice SLICE_ROWS activation rows, prepared by all threads together
     std::unique_ptr<PerThread[]> threads;
     int64_t columns = 0, positions = 0;
 };

@@ -16,18 +16,42 @@ struct PlantTask : Task {
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
-        // Where an operation before this one has moved the length since check() and no room is left, no node is
-        // planted.
-        const hydra_step_result& result = rows->sequence->state->result;
-        const int32_t first = result.length;
-        const bool fits = rows->has_pages(first, tree->nodes) && rows->has_positions(first, tree->levels);
-        rows->set_chain(first, fits ? tree->nodes : 0);
-        RowsState& nodes = *rows->state;
-        for (int i = 0; i < nodes.count; ++i) {
-            nodes.positions[i] = nodes.first + tree->depths[i];
-            nodes.ancestors[i] = tree->ancestors[i];
+        const RowsView& view = rows->view;
+        view.set_count(0);
+        for (int s = 0; s < view.batch_size; ++s) {
+            // Where an operation before this one has moved the length since check() and no room is left, no node is
+            // planted.
+            if (!view.has_room(s, tree->nodes, tree->levels)) continue;
+            const hydra_step_result& result = view.batch[s].result;
+            const int segment = view.state->segments;
+            view.add(s, result.length, tree->nodes);
+            for (int i = 0; i < tree->nodes; ++i) {
+                view.set_row(segment, i, result.length + tree->depths[i], tree->ancestors[i]);
+            }
+            view.tokens[view.segments[segment].row] = result.root;
         }
-        nodes.tokens[0] = result.root;
+    }
+};
+
+struct DraftStatesTask : Task {
+    const hydra_rows* rows;
+    RowSource source;
+    float* states;
+
+    bool idle() const override { return rows->view.active_sequences() == 0; }
+
+    void run(const Worker& worker) override {
+        const int count = rows->view.active_sequences();
+        for (int64_t i = worker.begin(count); i < worker.end(count); ++i) {
+            const int32_t row = rows->view.last_rows[i];
+            const float* x = source.x + row * source.columns;
+            float* state = states + rows->view.segment_of_row(row).sequence * source.columns;
+            if (source.norm != nullptr) {
+                worker.kernels().rms_norm(x, source.norm, source.columns, source.epsilon, state);
+            } else {
+                std::memcpy(state, x, sizeof(float) * source.columns);
+            }
+        }
     }
 };
 
@@ -35,8 +59,7 @@ struct DraftInputsTask : Task {
     const TreeData* tree;
     int level;
     const hydra_rows* nodes;
-    const hydra_rows* hidden_rows;
-    const float* hidden;
+    const float* states;
     int64_t width;
     const PackedMatrix* embedding;  // null: heads that are not grounded
     hydra_rows* level_rows;
@@ -45,20 +68,18 @@ struct DraftInputsTask : Task {
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
-        const int inputs = embedding != nullptr ? tree->level_rows[level] : tree->levels > level ? 1 : 0;
-        const int states = hidden_rows->active(), count = states > 0 ? inputs : 0;
-        if (worker.thread == 0) {
-            level_rows->state->count = count;
-            level_rows->state->generation = level_rows->sequence->state->generation;
-        }
+        const int each = embedding != nullptr ? tree->level_rows[level] : tree->levels > level ? 1 : 0;
+        const int count = nodes->view.active_segments() * each;
+        if (worker.thread == 0) level_rows->view.set_count(count);
         const int64_t stride = embedding != nullptr ? (level + 2) * width : width;
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
+            const Segment& segment = nodes->view.segments[r / each];
             float* row = out + r * stride;
-            std::memcpy(row, hidden + (states - 1) * width, sizeof(float) * width);
+            std::memcpy(row, states + segment.sequence * width, sizeof(float) * width);
             if (embedding == nullptr) continue;
-            int node = tree->level_nodes[level][r];
+            int node = tree->level_nodes[level][r % each];
             for (int depth = level; depth >= 0; --depth, node = tree->parents[node]) {
-                read_token(*embedding, nodes->state->tokens[node], row + (depth + 1) * width);
+                read_token(*embedding, nodes->view.tokens[segment.row + node], row + (depth + 1) * width);
             }
         }
     }
@@ -66,14 +87,13 @@ struct DraftInputsTask : Task {
 
 struct DraftLevelsTask : Task {
     const TreeData* tree;
+    const hydra_rows* nodes;
     hydra_rows* rows;
 
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
-        rows->state->count = tree->levels;
-        rows->state->generation = rows->sequence->state->generation;
+        if (worker.thread == 0) rows->view.set_count(tree->levels * nodes->view.active_segments());
     }
 };
 
@@ -81,17 +101,25 @@ struct DraftTokensTask : Task {
     const TreeData* tree;
     int level;
     const hydra_top* top;
-    int row;
+    int group;
     hydra_rows* nodes;
 
     bool idle() const override { return tree->levels <= level; }
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
-        for (int i = 1; i < tree->nodes; ++i) {
-            if (tree->depths[i] != level + 1) continue;
-            const int from = row >= 0 ? row : tree->row_of[tree->parents[i]];
-            nodes->state->tokens[i] = top->ids[from * top->k + tree->ranks[i]];
+        const RowsView& view = nodes->view;
+        const int segments = view.active_segments();
+        for (int s = 0; s < segments; ++s) {
+            // The tree may have been set again since its nodes were planted.
+            const int count = std::min(tree->nodes, view.segments[s].count);
+            int32_t* tokens = view.tokens + view.segments[s].row;
+            for (int i = 1; i < count; ++i) {
+                if (tree->depths[i] != level + 1) continue;
+                const int from =
+                    group >= 0 ? group * segments + s : s * tree->level_rows[level] + tree->row_of[tree->parents[i]];
+                tokens[i] = top->ids[from * top->k + tree->ranks[i]];
+            }
         }
     }
 };
@@ -105,13 +133,20 @@ std::unique_ptr<Task> task_of(const Plant& operation, CpuProgram&) {
     return task;
 }
 
+std::unique_ptr<Task> task_of(const DraftStates& operation, CpuProgram&) {
+    auto task = std::make_unique<DraftStatesTask>();
+    task->rows = operation.rows;
+    task->source = {operation.x->floats(), operation.columns, floats_of(operation.norm), operation.epsilon};
+    task->states = operation.states->floats();
+    return task;
+}
+
 std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram&) {
     auto task = std::make_unique<DraftInputsTask>();
     task->tree = operation.tree->data;
     task->level = operation.level;
     task->nodes = operation.nodes;
-    task->hidden_rows = operation.hidden_rows;
-    task->hidden = operation.hidden->floats();
+    task->states = operation.states->floats();
     task->width = operation.width;
     task->embedding = operation.embedding != nullptr ? &packed_of(operation.embedding) : nullptr;
     task->level_rows = operation.level_rows;
@@ -122,6 +157,7 @@ std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram&) {
 std::unique_ptr<Task> task_of(const DraftLevels& operation, CpuProgram&) {
     auto task = std::make_unique<DraftLevelsTask>();
     task->tree = operation.tree->data;
+    task->nodes = operation.nodes;
     task->rows = operation.rows;
     return task;
 }
@@ -131,7 +167,7 @@ std::unique_ptr<Task> task_of(const DraftTokens& operation, CpuProgram&) {
     task->tree = operation.tree->data;
     task->level = operation.level;
     task->top = operation.top;
-    task->row = operation.row;
+    task->group = operation.group;
     task->nodes = operation.nodes;
     return task;
 }

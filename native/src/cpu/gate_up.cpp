@@ -15,11 +15,14 @@ struct GateUpTask : Task {
     bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
-        const int count = rows->active();
+        for_slices(worker, rows->active(), [&](int first, int count) { compute(worker, first, count); });
+    }
+
+    void compute(const Worker& worker, int first_row, int count) const {
         const PackedMatrix &first = *gate, &second = *up;
-        const Activations x = prepare_rows(worker, source, count, {gate, up});
+        const Activations x = prepare_rows(worker, source, first_row, count, {gate, up});
         float* gated = worker.own().product.get();
-        float* upped = gated + MAX_TILES * HYDRA_MAX_ROWS * TILE_ROWS;
+        float* upped = gated + MAX_TILES * SLICE_ROWS * TILE_ROWS;
         const auto up_product = worker.kernels().product[product_index(second.type)];
         const auto gate_product = worker.kernels().product[product_index(first.type)];
         const int64_t group = tiles_per_product(count), end = worker.end(first.tiles);
@@ -31,7 +34,7 @@ struct GateUpTask : Task {
             for (int t = 0; t < tiles; ++t) {
                 const int lanes = lanes_of(first, tile + t);
                 for (int r = 0; r < count; ++r) {
-                    float* target = out + r * first.rows + (tile + t) * TILE_ROWS;
+                    float* target = out + (first_row + r) * first.rows + (tile + t) * TILE_ROWS;
                     const float* value = gated + (static_cast<int64_t>(t) * count + r) * TILE_ROWS;
                     for (int l = 0; l < lanes; ++l) target[l] = value[l];
                 }

@@ -33,24 +33,29 @@ struct Best {
 
 struct LmHeadTask : Task {
     const hydra_rows* rows;
-    bool last_row_only;
+    bool last_rows_only;
     RowSource source;
     const PackedMatrix* weight;
     const float* bias;
     const int32_t* ids;
     hydra_top* top;
     float* logits;
-    std::unique_ptr<Best[]> best;  // [threads][HYDRA_MAX_ROWS]
+    std::unique_ptr<Best[]> best;  // [threads][SLICE_ROWS]
 
-    bool idle() const override { return rows->active() == 0; }
+    bool idle() const override { return results() == 0; }
+
+    int results() const { return last_rows_only ? rows->view.active_sequences() : rows->active(); }
 
     void run(const Worker& worker) override {
-        const int active = rows->active();
-        const int first = last_row_only ? active - 1 : 0, count = active - first, k = top->k;
+        for_slices(worker, results(), [&](int first, int count) { find(worker, first, count); });
+    }
+
+    void find(const Worker& worker, int first, int count) const {
+        const int k = top->k;
         const PackedMatrix& matrix = *weight;
         const Precision precision = is_quantised(matrix.type) ? Precision::BYTES : Precision::SINGLE;
         const Activations x = prepare_rows(worker, source, first, count, precision);
-        Best* own = best.get() + worker.thread * HYDRA_MAX_ROWS;
+        Best* own = best.get() + worker.thread * SLICE_ROWS;
         for (int r = 0; r < count; ++r) own[r].clear(k);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
                   worker.own().product.get(), [&](int64_t tile, float* values) {
@@ -63,7 +68,7 @@ struct LmHeadTask : Task {
                               for (int l = 0; l < lanes; ++l) value[l] += bias[n + l];
                           }
                           if (logits != nullptr)
-                              std::memcpy(logits + r * matrix.rows + n, value, sizeof(float) * lanes);
+                              std::memcpy(logits + (first + r) * matrix.rows + n, value, sizeof(float) * lanes);
                           uint32_t better = worker.kernels().above(value, own[r].values[k - 1]) & real;
                           for (; better != 0; better &= better - 1) {
                               const int lane = __builtin_ctz(better);
@@ -78,14 +83,14 @@ struct LmHeadTask : Task {
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
             Best merged = best[r];
             for (int t = 1; t < worker.threads; ++t) {
-                const Best& other = best[t * HYDRA_MAX_ROWS + r];
+                const Best& other = best[t * SLICE_ROWS + r];
                 for (int i = 0; i < k && other.values[i] > merged.values[k - 1]; ++i) {
                     merged.insert(k, other.values[i], other.indices[i]);
                 }
             }
             for (int i = 0; i < k; ++i) {
-                top->ids[r * k + i] = ids != nullptr ? ids[merged.indices[i]] : merged.indices[i];
-                top->values[r * k + i] = merged.values[i];
+                top->ids[(first + r) * k + i] = ids != nullptr ? ids[merged.indices[i]] : merged.indices[i];
+                top->values[(first + r) * k + i] = merged.values[i];
             }
         }
     }
@@ -97,14 +102,15 @@ std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program) {
     program.reserve(operation.weight->columns, 0);
     auto task = std::make_unique<LmHeadTask>();
     task->rows = operation.rows;
-    task->last_row_only = operation.last_row_only;
-    task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
+    task->last_rows_only = operation.last_rows_only;
+    task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0,
+                    operation.last_rows_only ? operation.rows->view.last_rows : nullptr};
     task->weight = &packed_of(operation.weight);
     task->bias = floats_of(operation.bias);
     task->ids = operation.ids != nullptr ? operation.ids->ints() : nullptr;
     task->top = operation.top;
     task->logits = operation.logits != nullptr ? operation.logits->floats() : nullptr;
-    task->best.reset(new Best[program.cpu.team.threads() * HYDRA_MAX_ROWS]);
+    task->best.reset(new Best[program.cpu.team.threads() * SLICE_ROWS]);
     return task;
 }
 

@@ -11,13 +11,13 @@ struct EmbedTask : Task {
     const PackedMatrix* embedding;
     float* out;
 
-    bool idle() const override { return rows->active() == 0; }
+    bool idle() const override { return rows->view.placed() == 0; }
 
     void run(const Worker& worker) override {
-        const int count = rows->active();
+        const int count = rows->view.placed();
         const int64_t columns = embedding->columns;
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
-            read_token(*embedding, rows->state->tokens[r], out + r * columns);
+            read_token(*embedding, rows->view.tokens[r], out + r * columns);
         }
     }
 };

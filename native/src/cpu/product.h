@@ -17,7 +17,18 @@ struct RowSource {
     int64_t columns;
     const float* norm;
     float epsilon;
+    const int32_t* picked = nullptr;  // row i is row picked[i] of x
 };
+
+// Calls use(first, count) for slices of at most SLICE_ROWS of the rows, whose prepared rows share one memory.
+template <class Use>
+void for_slices(const Worker& worker, int rows, Use&& use) {
+    for (int first = 0; first < rows; first += SLICE_ROWS) {
+        // Other threads may still read the prepared rows of the slice before.
+        if (first > 0) worker.barrier();
+        use(first, std::min(SLICE_ROWS, rows - first));
+    }
+}
 
 // The floats of a buffer that may be null.
 inline const float* floats_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
@@ -54,7 +65,8 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
     const auto end = [&](int count) { return alone ? count : static_cast<int>(worker.end(count)); };
     float* normed = worker.own().normed.get();
     const auto row_of = [&](int r) {
-        const float* row = source.x + (first + r) * source.columns;
+        const int64_t picked = source.picked != nullptr ? source.picked[first + r] : first + r;
+        const float* row = source.x + picked * source.columns;
         if (source.norm == nullptr) return row;
         worker.kernels().rms_norm(row, source.norm, source.columns, source.epsilon, normed);
         return static_cast<const float*>(normed);
@@ -80,9 +92,8 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
     return view;
 }
 
-// Prepares rows [0, rows) in every way that the matrices need (null ones need none), quantised ones as `quantised`
-// says.
-inline Activations prepare_rows(const Worker& worker, const RowSource& source, int rows,
+// Prepares the rows in every way that the matrices need (null ones need none), quantised ones as `quantised` says.
+inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows,
                                 std::initializer_list<const PackedMatrix*> matrices,
                                 Precision quantised = Precision::BYTES) {
     Activations x{};
@@ -90,7 +101,7 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
         const bool needed = std::any_of(matrices.begin(), matrices.end(), [&](const PackedMatrix* matrix) {
             return matrix != nullptr && is_quantised(matrix->type) == (precision != Precision::SINGLE);
         });
-        if (needed) x = prepare_rows(worker, source, 0, rows, precision);
+        if (needed) x = prepare_rows(worker, source, first, rows, precision);
     }
     return x;
 }

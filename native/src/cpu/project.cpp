@@ -15,15 +15,18 @@ struct ProjectTask : Task {
     bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
-        const int count = rows->active();
+        for_slices(worker, rows->active(), [&](int first, int count) { add(worker, first, count); });
+    }
+
+    void add(const Worker& worker, int first, int count) const {
         const PackedMatrix& matrix = *weight;
-        const Activations x = prepare_rows(worker, source, count, {weight}, Precision::BYTES_AND_REMAINDERS);
+        const Activations x = prepare_rows(worker, source, first, count, {weight}, Precision::BYTES_AND_REMAINDERS);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
                   worker.own().product.get(), [&](int64_t tile, const float* values) {
                       const int64_t n = tile * TILE_ROWS;
                       const int lanes = lanes_of(matrix, tile);
                       for (int r = 0; r < count; ++r) {
-                          float* target = residual + r * matrix.rows + n;
+                          float* target = residual + (first + r) * matrix.rows + n;
                           for (int l = 0; l < lanes; ++l) {
                               const float value = values[r * TILE_ROWS + l];
                               target[l] += bias != nullptr ? value + bias[n + l] : value;

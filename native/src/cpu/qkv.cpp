@@ -16,15 +16,18 @@ struct QkvTask : Task {
     int32_t layer;
     float* out;
 
-    bool idle() const override { return rows->active() == 0; }
+    bool idle() const override { return rows->view.placed() == 0; }
 
     void run(const Worker& worker) override {
-        const int count = rows->active();
+        for_slices(worker, rows->view.placed(), [&](int first, int count) { compute(worker, first, count); });
+    }
+
+    void compute(const Worker& worker, int first_row, int count) const {
         int64_t tiles = 0;
         for (const PackedMatrix* weight : weights) tiles += weight->tiles;
-        const Activations x =
-            prepare_rows(worker, source, count, {weights[0], weights[1], weights[2]}, Precision::BYTES_AND_REMAINDERS);
-        prefetch_slots(worker, count);
+        const Activations x = prepare_rows(worker, source, first_row, count, {weights[0], weights[1], weights[2]},
+                                           Precision::BYTES_AND_REMAINDERS);
+        prefetch_slots(worker, first_row, count);
         // The matrices' tiles are shared out as one list, KV head by KV head where tiles do not cross heads: then the
         // thread that stores a head's keys and values is, as a rule, the one whose attention reads them.
         const int groups = pool->head_size % TILE_ROWS == 0 ? pool->kv_heads : 1;
@@ -37,18 +40,22 @@ struct QkvTask : Task {
                 const int64_t from = std::clamp<int64_t>(begin, first, first + own);
                 const int64_t to = std::clamp<int64_t>(end, first, first + own);
                 for_tiles(worker, matrix, x, count, from + shift, to + shift, worker.own().product.get(),
-                          [&](int64_t tile, float* values) { finish(worker, part, tile, values, count); });
+                          [&](int64_t tile, float* values) { finish(worker, part, tile, values, first_row, count); });
                 first += own;
             }
         }
     }
 
     // Asks for the memory that the thread's part of the keys and values goes to.
-    void prefetch_slots(const Worker& worker, int count) const {
-        const int first = rows->state->first;
-        for (int slot = first; slot < first + count; slot = (slot / KEY_BLOCK + 1) * KEY_BLOCK) {
-            const int32_t page = rows->sequence->pages[slot / HYDRA_PAGE_POSITIONS];
-            const int place = slot % HYDRA_PAGE_POSITIONS;
+    void prefetch_slots(const Worker& worker, int first_row, int count) const {
+        int64_t asked = -1;
+        for (int row = first_row; row < first_row + count; ++row) {
+            const Segment& segment = rows->view.segment_of_row(row);
+            const int slot = rows->view.slot_of(row), place = slot % HYDRA_PAGE_POSITIONS;
+            const int64_t block = int64_t{segment.sequence} << 32 | slot / KEY_BLOCK;
+            if (block == asked) continue;
+            asked = block;
+            const int32_t page = rows->view.pages_of(segment.sequence)[slot / HYDRA_PAGE_POSITIONS];
             for (int64_t head = worker.begin(pool->kv_heads); head < worker.end(pool->kv_heads); ++head) {
                 const float* keys = pool->keys_of(page, layer, static_cast<int32_t>(head), place);
                 for (int d = 0; d < pool->head_size; ++d) __builtin_prefetch(keys + d * KEY_BLOCK, 1);
@@ -56,7 +63,7 @@ struct QkvTask : Task {
         }
     }
 
-    void finish(const Worker& worker, int part, int64_t tile, float* values, int count) const {
+    void finish(const Worker& worker, int part, int64_t tile, float* values, int first_row, int count) const {
         const int64_t n = tile * TILE_ROWS;
         const int lanes = lanes_of(*weights[part], tile);
         const int head_size = pool->head_size;
@@ -67,13 +74,13 @@ struct QkvTask : Task {
             }
             if (part < 2) {
                 rotate(worker, value, static_cast<int>(n % head_size),
-                       rope + int64_t{rows->state->positions[r]} * head_size);
+                       rope + int64_t{rows->view.positions[first_row + r]} * head_size);
             }
             if (part == 0) {
-                float* target = out + r * weights[0]->rows + n;
+                float* target = out + (first_row + r) * weights[0]->rows + n;
                 for (int l = 0; l < lanes; ++l) target[l] = value[l];
             } else {
-                keep(part, r, n, value, lanes);
+                keep(part, first_row + r, n, value, lanes);
             }
         }
     }
@@ -89,8 +96,8 @@ struct QkvTask : Task {
     }
 
     void keep(int part, int row, int64_t n, const float* value, int lanes) const {
-        const int slot = rows->state->first + row;
-        const int32_t page = rows->sequence->pages[slot / HYDRA_PAGE_POSITIONS];
+        const int slot = rows->view.slot_of(row);
+        const int32_t page = rows->view.pages_of(rows->view.segment_of_row(row).sequence)[slot / HYDRA_PAGE_POSITIONS];
         const int place = slot % HYDRA_PAGE_POSITIONS;
         int head = static_cast<int>(n / pool->head_size), column = static_cast<int>(n % pool->head_size);
         for (int l = 0; l < lanes;) {
