@@ -26,11 +26,11 @@ struct Step {
           planted(tree(backend, made)),
           best(top(backend, 2)),
           kv(pool(backend, 2, 2, 24, PAGES)),
-          slots{kv, pass.sequence},
+          slots{kv, pass.batch},
           hidden_values(random.normal(made.nodes() * WIDTH)),
           hidden(padded_rows(backend, hidden_values, WIDTH)),
           pending(poisoned(backend, WIDTH)),
-          pending_rows(rows(pass.sequence)) {
+          pending_rows(rows(pass.batch)) {
         std::vector<int32_t> entries;
         for (int i = 0; i < shape.nodes(); ++i) {
             tokens.push_back(random.below(kinds));
@@ -74,7 +74,7 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
         const std::vector<int32_t> path = step.longest();
         const int count = static_cast<int>(path.size());
         step.run();
-        const hydra_step_result& result = *hydra_sequence_result(step.pass.sequence);
+        const hydra_step_result& result = step.pass.result();
         ASSERT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), path);
         for (int i = 0; i < count; ++i) EXPECT_EQ(result.tokens[i], step.tokens[path[i]]);
         EXPECT_EQ(result.length, LENGTH + count);
@@ -87,14 +87,14 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
         }
         // The hidden states of the path wait for the drafter.
         EXPECT_EQ(hydra_rows_count(step.pending_rows), count);
-        EXPECT_EQ(step.pending_rows->state->first, LENGTH);
+        EXPECT_EQ(step.pending_rows->view.segments[0].first, LENGTH);
         Floats waiting;
         for (int32_t node : path) append(waiting, row_of(step.hidden_values, node, WIDTH));
         EXPECT_TRUE(same_bits(contents(step.pending, count * WIDTH), waiting));
         EXPECT_TRUE(untouched_behind(step.pending, count * WIDTH));
         for (int i = 0; i < count; ++i) {
-            EXPECT_EQ(step.pending_rows->state->positions[i], LENGTH + i);
-            EXPECT_EQ(step.pending_rows->state->ancestors[i], ~uint64_t{0} >> (63 - i));
+            EXPECT_EQ(step.pending_rows->view.positions[i], LENGTH + i);
+            EXPECT_EQ(step.pending_rows->view.ancestors[i], ~uint64_t{0} >> (63 - i));
         }
         longer += count > 2;
         ties += count > 1 && std::count(step.shape.depths.begin(), step.shape.depths.end(), count - 1) > 1;
@@ -109,7 +109,7 @@ TEST(Accept, TakesTheFirstOfEquallyLongPaths) {
     // Only one kind of token: all are right, and nodes 3, 4 and 5 are the deepest.
     Step step(backend, random, Shape{{-1, 0, 0, 2, 1, 2}, {0, 3, 1, 1, 0, 0}, {0, 1, 1, 2, 2, 2}}, 1);
     step.run();
-    const hydra_step_result& result = *hydra_sequence_result(step.pass.sequence);
+    const hydra_step_result& result = step.pass.result();
     EXPECT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), (std::vector<int32_t>{0, 2, 3}));
 }
 
@@ -120,12 +120,12 @@ TEST(Accept, AppendsToThePendingRowsThatEndThere) {
     for (int i = 0; i < 3; ++i) chain.add(i, 0);
     Step step(backend, random, chain, 1);
     // Five rows wait, the last of them just before the planted root.
-    step.pending_rows->set_chain(LENGTH - 5, 5);
+    set_chain(step.pending_rows, LENGTH - 5, 5);
     const Floats waiting = random.normal(5 * WIDTH);
     must(hydra_buffer_write(step.pending, 0, waiting.data(), 5 * WIDTH * 4));
     step.run(true);
     EXPECT_EQ(hydra_rows_count(step.pending_rows), 9);
-    EXPECT_EQ(step.pending_rows->state->first, LENGTH - 5);
+    EXPECT_EQ(step.pending_rows->view.segments[0].first, LENGTH - 5);
     Floats expected = waiting;
     append(expected, step.hidden_values);
     EXPECT_TRUE(same_bits(contents(step.pending, 9 * WIDTH), expected));
@@ -139,10 +139,10 @@ TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
     const std::pair<int, int> waiting[] = {{LENGTH - 6, 5}, {LENGTH - 25, 25}, {LENGTH, 0}};
     for (const auto& [first, count] : waiting) {
         Step step(backend, random, chain, 1);
-        step.pending_rows->set_chain(first, count);
+        set_chain(step.pending_rows, first, count);
         step.run(true);
         EXPECT_EQ(hydra_rows_count(step.pending_rows), 40);
-        EXPECT_EQ(step.pending_rows->state->first, LENGTH);
+        EXPECT_EQ(step.pending_rows->view.segments[0].first, LENGTH);
         EXPECT_TRUE(same_bits(contents(step.pending, 40 * WIDTH), step.hidden_values));
     }
 }
@@ -151,7 +151,7 @@ TEST(Accept, DoesNothingAfterARewind) {
     const Backend backend = open_backend(2);
     Random random(4);
     Step step(backend, random, random_shape(random, 9), 1);
-    must(hydra_sequence_rewind(step.pass.sequence, 11, 4));
+    must(hydra_batch_rewind(step.pass.batch, 0, 11, 4));
     step.run();
     EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->length, 11);
     EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->root, 4);
@@ -194,8 +194,8 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     const Backend backend = open_backend();
     Random random(5);
     Step step(backend, random, random_shape(random, 5), 1);
-    step.pass.rows->change().position_limit = 100;
-    step.pending_rows->change().position_limit = 99;
+    step.pass.rows->change().state->position_limit = 100;
+    step.pending_rows->change().state->position_limit = 99;
     must(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, step.hidden,
                               step.pending_rows, step.pending, 0));
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
@@ -210,18 +210,18 @@ TEST(Advance, CountsAllRowsAsVerified) {
     set_ids(best, {42});
     for (bool last : {false, true}) {
         Pass pass(backend, 8);
-        const Rows pending_rows = rows(pass.sequence);
+        const Rows pending_rows = rows(pass.batch);
         pass.chain_of(17);
         hydra_top* answer = last ? static_cast<hydra_top*>(best) : nullptr;
         must(hydra_program_advance(pass.program, pass.rows, answer, hidden, pending_rows, pending));
         pass.run();
-        const hydra_step_result& result = *hydra_sequence_result(pass.sequence);
+        const hydra_step_result& result = pass.result();
         EXPECT_EQ(result.length, 25);
         EXPECT_EQ(result.root, last ? 42 : -1);
         EXPECT_EQ(result.nodes, 17);
         EXPECT_EQ(result.emitted, 0);
         EXPECT_EQ(hydra_rows_count(pending_rows), 17);
-        EXPECT_EQ(pending_rows->state->first, 8);
+        EXPECT_EQ(pending_rows->view.segments[0].first, 8);
         EXPECT_TRUE(same_bits(contents(pending, 17 * WIDTH), values));
         EXPECT_TRUE(untouched_behind(pending, 17 * WIDTH));
     }

@@ -42,7 +42,7 @@ Floats run_tree(hydra_backend* backend, const Data& data) {
     const int nodes = c.shape.nodes();
     Pass pass(backend, c.prefix);
     const Pool kv = pool(backend, 1, c.kv_heads, c.head_size, PAGES);
-    const KvSlot slots{kv, pass.sequence};
+    const KvSlot slots{kv, pass.batch};
     const Tree planted = tree(backend, c.shape);
     plant(pass, planted, {});
     for (int slot = 0; slot < PAGES * HYDRA_PAGE_POSITIONS; ++slot) {

@@ -232,11 +232,11 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
     const Matrix embedding = zeros(backend, 9, 24);
     const Buffer out = poisoned(backend, 24);
     must(hydra_program_embed(pass.program, pass.rows, embedding, out));
-    must(hydra_program_advance(pass.program, pass.rows, nullptr, nullptr, nullptr, nullptr));
+    must(hydra_program_advance(pass.program, pass.rows, nullptr, nullptr, 0, nullptr, nullptr));
     for (int run = 1; run <= 3; ++run) {
         pass.chain_of(2);
         pass.run();
-        EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 2 * run);
+        EXPECT_EQ(pass.result().length, 2 * run);
         EXPECT_EQ(counts.launches, run);
         EXPECT_EQ(counts.waits, run);
     }
@@ -266,11 +266,11 @@ TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
     EXPECT_EQ(counts.uploads, 4);
     EXPECT_EQ(hydra_rows_count(pass.rows), 2);
     const int32_t pages[] = {5};
-    must(hydra_sequence_set_pages(pass.sequence, pages, 1));
+    must(hydra_batch_set_pages(pass.batch, 0, pages, 1));
     pass.run();
     EXPECT_EQ(counts.uploads, 6) << "the table, and how long it is";
-    EXPECT_EQ(pass.rows->state->first, 5);
-    must(hydra_sequence_rewind(pass.sequence, 0, 7));
+    EXPECT_EQ(pass.rows->view.segments[0].first, 5);
+    must(hydra_batch_rewind(pass.batch, 0, 0, 7));
     EXPECT_EQ(hydra_rows_count(pass.rows), 0);
     pass.run();
     EXPECT_EQ(counts.uploads, 7);
@@ -328,7 +328,7 @@ TEST(CudaHost, TellsWhyAnOperationCannotBeLaunchedAndGoesOn) {
     EXPECT_STREQ(hydra_error_message(), "hydra_program_run failed\nthe attention cannot be launched");
     other.chain_of(3);
     other.run();
-    EXPECT_EQ(hydra_sequence_result(other.sequence)->length, 3);
+    EXPECT_EQ(other.result().length, 3);
     attention_fails = false;
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_OK);
 }
@@ -345,17 +345,17 @@ TEST(CudaHost, HasRoomForAnyNumberOfRows) {
     const Pass pass(backend);
     std::vector<Rows> many;
     for (int i = 0; i < 20; ++i) {
-        many.push_back(rows(pass.sequence));
+        many.push_back(rows(pass.batch));
         must(hydra_rows_set_chain(many[i], std::vector<int32_t>(i + 1).data(), i + 1));
     }
     many.erase(many.begin() + 3, many.begin() + 12);
-    for (int i = 0; i < 5; ++i) many.push_back(rows(pass.sequence));
+    for (int i = 0; i < 5; ++i) many.push_back(rows(pass.batch));
     EXPECT_EQ(hydra_rows_count(many[2]), 3);
     EXPECT_EQ(hydra_rows_count(many[3]), 13);
     EXPECT_EQ(hydra_rows_count(many[15]), 0);
     must(hydra_program_advance(pass.program, many[10], nullptr, nullptr, nullptr, nullptr));
     must(hydra_program_run(pass.program));
-    EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 20);
+    EXPECT_EQ(pass.result().length, 20);
 }
 
 TEST(CudaHost, GivesBackAllMemory) {
@@ -443,14 +443,14 @@ TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
     const std::string why = "a program that uses this state is enqueued: await it first";
     expect_refused(two.set_chain(1), why);
     expect_refused(hydra_rows_create(two.pass.sequence, &more), why);
-    expect_refused(hydra_sequence_set_pages(two.pass.sequence, &page, 1), why);
-    expect_refused(hydra_sequence_rewind(two.pass.sequence, 0, -1), why);
+    expect_refused(hydra_batch_set_pages(two.pass.batch, 0, &page, 1), why);
+    expect_refused(hydra_batch_rewind(two.pass.batch, 0, 0, -1), why);
     expect_refused(hydra_tree_set(two.planted, &parent, &rank, 1), why);
     expect_refused(hydra_program_mark(two.advance), "the program is enqueued: await it before it records more");
     EXPECT_EQ(hydra_program_marks(two.advance), 2);
     must(hydra_program_await(two.advance));
     must(hydra_tree_set(two.planted, &parent, &rank, 1));
-    must(hydra_sequence_rewind(two.pass.sequence, 0, -1));
+    must(hydra_batch_rewind(two.pass.batch, 0, 0, -1));
     must(hydra_program_mark(two.advance));
     EXPECT_EQ(two.set_chain(1), HYDRA_OK);
 }
@@ -542,7 +542,7 @@ TEST(CudaHost, RunsProgramsOfDifferentStreamsAtTheSameTime) {
             for (int run = 1; run <= 100; ++run) {
                 must(hydra_rows_set_chain(pass.rows, std::vector<int32_t>(s + 1).data(), s + 1));
                 must(hydra_program_run(program));
-                right += hydra_sequence_result(pass.sequence)->length == run * (s + 1);
+                right += pass.result().length == run * (s + 1);
             }
         });
     }

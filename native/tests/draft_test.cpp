@@ -18,15 +18,15 @@ TEST(Plant, MakesRowsOfTheNodes) {
         const Shape shape = random_shape(random, nodes);
         const Tree planted = tree(backend, shape);
         Pass pass(backend, 33);
-        must(hydra_sequence_rewind(pass.sequence, 31, 77));
+        must(hydra_batch_rewind(pass.batch, 0, 31, 77));
         must(hydra_program_plant(pass.program, planted, pass.rows));
         pass.run();
         EXPECT_EQ(hydra_rows_count(pass.rows), nodes);
         EXPECT_EQ(hydra_rows_tokens(pass.rows)[0], 77);
-        EXPECT_EQ(pass.rows->state->first, 31);
+        EXPECT_EQ(pass.rows->view.segments[0].first, 31);
         for (int i = 0; i < nodes; ++i) {
-            EXPECT_EQ(pass.rows->state->positions[i], 31 + shape.depths[i]);
-            EXPECT_EQ(pass.rows->state->ancestors[i], planted->data->ancestors[i]);
+            EXPECT_EQ(pass.rows->view.positions[i], 31 + shape.depths[i]);
+            EXPECT_EQ(pass.rows->view.ancestors[i], planted->data->ancestors[i]);
         }
     }
 }
@@ -37,13 +37,13 @@ TEST(Plant, RefusesASequenceWithoutRootOrRoom) {
     const Tree planted = tree(backend, random_shape(random, 40));
     Pass pass(backend, 50);
     must(hydra_program_plant(pass.program, planted, pass.rows));
-    must(hydra_sequence_rewind(pass.sequence, 40, -1));
+    must(hydra_batch_rewind(pass.batch, 0, 40, -1));
     expect_refused(hydra_program_run(pass.program), "the sequence has no root token");
-    must(hydra_sequence_rewind(pass.sequence, 30, 5));
+    must(hydra_batch_rewind(pass.batch, 0, 30, 5));
     const int32_t pages[] = {3, 1};
-    must(hydra_sequence_set_pages(pass.sequence, pages, 2));
+    must(hydra_batch_set_pages(pass.batch, 0, pages, 2));
     expect_refused(hydra_program_run(pass.program), "the page table of 2 pages does not cover 70 positions");
-    must(hydra_sequence_rewind(pass.sequence, 24, 5));
+    must(hydra_batch_rewind(pass.batch, 0, 24, 5));
     pass.run();
     EXPECT_EQ(hydra_rows_count(pass.rows), 40);
 }
@@ -56,7 +56,7 @@ TEST(Plant, RefusesARootOutsideTheVocabulary) {
     Pass pass(backend, 5);
     must(hydra_program_plant(pass.program, planted, pass.rows));
     must(hydra_program_embed(pass.program, pass.rows, embedding, out));
-    must(hydra_sequence_rewind(pass.sequence, 5, VOCABULARY));
+    must(hydra_batch_rewind(pass.batch, 0, 5, VOCABULARY));
     expect_refused(hydra_program_run(pass.program), "the root token 100 is outside the vocabulary of 100");
 }
 
@@ -65,14 +65,14 @@ TEST(Plant, PlantsNothingWhereTheSameProgramHasUsedUpTheRoom) {
     const Tree planted = tree(backend, Shape{});
     Pass pass(backend, 0);
     const int32_t pages[] = {3};
-    must(hydra_sequence_set_pages(pass.sequence, pages, 1));
-    const Rows nodes = rows(pass.sequence);
+    must(hydra_batch_set_pages(pass.batch, 0, pages, 1));
+    const Rows nodes = rows(pass.batch);
     const Top best = top(backend, 1);
     pass.chain_of(HYDRA_PAGE_POSITIONS);
     must(hydra_program_advance(pass.program, pass.rows, best, nullptr, nullptr, nullptr));
     must(hydra_program_plant(pass.program, planted, nodes));
     pass.run();
-    EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, HYDRA_PAGE_POSITIONS);
+    EXPECT_EQ(pass.result().length, HYDRA_PAGE_POSITIONS);
     EXPECT_EQ(hydra_rows_count(nodes), 0);
 }
 
@@ -91,10 +91,10 @@ struct Draft {
         : shape(made), tokens(random_tokens(random, made.nodes())), pass(opened, 40) {
         planted = tree(opened, shape);
         plant(pass, planted, tokens);
-        pending = rows(pass.sequence);
+        pending = rows(pass.batch);
         const int32_t three[3] = {};
-        must(hydra_rows_set_chain(pending, three, 3));
-        level_rows = rows(pass.sequence);
+        must(XX_set_chain(pending, three, 3));
+        level_rows = rows(pass.batch);
         embedding = matrix(opened, HYDRA_F32, VOCABULARY, WIDTH, random.normal(VOCABULARY * WIDTH));
         embedding_values = values_of(embedding);
         hidden_values = random.normal(3 * WIDTH);
@@ -170,7 +170,7 @@ TEST(DraftInputs, AreNoneWithoutPendingRows) {
     const Buffer out = poisoned(backend, 2 * WIDTH);
     must(hydra_program_draft_inputs(draft.pass.program, draft.planted, 0, draft.pass.rows, draft.pending, draft.hidden,
                                     draft.embedding, draft.level_rows, out));
-    must(hydra_sequence_rewind(draft.pass.sequence, 3, 1));
+    must(hydra_batch_rewind(draft.pass.batch, 0, 3, 1));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
     EXPECT_TRUE(untouched_behind(out, 0));

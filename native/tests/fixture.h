@@ -45,7 +45,7 @@ using Matrix = Handle<hydra_matrix, hydra_matrix_destroy>;
 using Pool = Handle<hydra_kv_pool, hydra_kv_pool_destroy>;
 using Stream = Handle<hydra_stream, hydra_stream_destroy>;
 using Rope = Handle<hydra_rope, hydra_rope_destroy>;
-using Sequence = Handle<hydra_sequence, hydra_sequence_destroy>;
+using Batch = Handle<hydra_batch, hydra_batch_destroy>;
 using Rows = Handle<hydra_rows, hydra_rows_destroy>;
 using Tree = Handle<hydra_tree, hydra_tree_destroy>;
 using Top = Handle<hydra_top, hydra_top_destroy>;
@@ -93,14 +93,18 @@ inline Buffer floats(hydra_backend* backend, const Floats& values) {
     return buffer(backend, values.data(), static_cast<int64_t>(values.size() * sizeof(float)));
 }
 
-// The rows of `values` followed by NaN up to HYDRA_MAX_ROWS rows: what lies behind the rows of a pass must not matter.
-inline Buffer padded_rows(hydra_backend* backend, Floats values, int64_t columns) {
-    values.resize(static_cast<size_t>(HYDRA_MAX_ROWS * columns), NAN);
+constexpr int ROWS = 64;  // of most passes at most
+
+// The rows of `values` followed by NaN up to max_rows rows: what lies behind the rows of a pass must not matter.
+inline Buffer padded_rows(hydra_backend* backend, Floats values, int64_t columns, int64_t max_rows = ROWS) {
+    values.resize(static_cast<size_t>(max_rows * columns), NAN);
     return floats(backend, values);
 }
 
-// HYDRA_MAX_ROWS rows of NaN, for results.
-inline Buffer poisoned(hydra_backend* backend, int64_t columns) { return padded_rows(backend, {}, columns); }
+// max_rows rows of NaN, for results.
+inline Buffer poisoned(hydra_backend* backend, int64_t columns, int64_t max_rows = ROWS) {
+    return padded_rows(backend, {}, columns, max_rows);
+}
 
 inline Floats contents(const hydra_buffer* buffer, int64_t count) {
     Floats values(static_cast<size_t>(count));
@@ -134,9 +138,9 @@ inline Floats values_of(const hydra_matrix* matrix) {
 // float32 additions, with the others the CPU rounds the activations to 8 bits.
 inline double tolerance(hydra_type type) { return type == HYDRA_F32 || cuda_library() != nullptr ? 2e-6 : 1.2e-2; }
 
-inline Top top(hydra_backend* backend, int k) {
+inline Top top(hydra_backend* backend, int k, int max_rows = ROWS) {
     hydra_top* out = nullptr;
-    must(hydra_top_create(backend, k, &out));
+    must(hydra_top_create(backend, k, max_rows, &out));
     return Top(out);
 }
 
@@ -173,15 +177,23 @@ inline Stream wrap(hydra_backend* backend, void* native) {
     return Stream(out);
 }
 
-inline Rows rows(hydra_sequence* sequence) {
+inline Rows rows(hydra_batch* batch, int max_rows = ROWS) {
     hydra_rows* out = nullptr;
-    must(hydra_rows_create(sequence, &out));
+    must(hydra_rows_create(batch, max_rows, &out));
     return Rows(out);
 }
 
 // Makes the first rows' tokens these.
 inline void set_tokens(hydra_rows* rows, const std::vector<int32_t>& tokens) {
     std::copy(tokens.begin(), tokens.end(), rows->change().tokens);
+}
+
+// Makes the rows a chain of sequence 0 in slots from `first` on.
+inline void set_chain(hydra_rows* rows, int32_t first, int32_t count) {
+    const RowsView& view = rows->change();
+    view.set_count(0);
+    if (count > 0) view.add(0, first, count);
+    for (int32_t i = 0; i < count; ++i) view.set_chain_row(i / HYDRA_MAX_NODES, i % HYDRA_MAX_NODES);
 }
 
 // Expects the refusal of an argument, with a message that has `part` in it.
@@ -191,35 +203,59 @@ inline void expect_refused(hydra_status status, const std::string& part) {
         << "'" << hydra_error_message() << "' has no '" << part << "'";
 }
 
-constexpr int PAGES = 12;  // of a Pass, and of pools made for it
+constexpr int PAGES = 12;  // of each sequence of a Pass, and of pools made for one sequence
 
-// A sequence over pages in mixed order, rows of it, and a program to record.
+// Sequences over pages in mixed order, rows of them, and a program to record.
 struct Pass {
     hydra_backend* backend;
-    Sequence sequence;
+    Batch batch;
     Rows rows;
     Program program;
 
     // `length` positions count as verified. Without pages the sequence has none.
-    explicit Pass(hydra_backend* opened, int length = 0, bool with_pages = true) : backend(opened) {
-        hydra_sequence* created = nullptr;
-        must(hydra_sequence_create(backend, PAGES, &created));
-        sequence = Sequence(created);
-        std::vector<int32_t> table(PAGES);
-        for (int i = 0; i < PAGES; ++i) table[i] = (i * 5 + 7) % PAGES;
-        if (with_pages) must(hydra_sequence_set_pages(sequence, table.data(), PAGES));
-        sequence->change().result.length = length;
-        sequence->change().result.root = 0;
-        rows = test::rows(sequence);
+    explicit Pass(hydra_backend* opened, int length = 0, bool with_pages = true)
+        : Pass(opened, std::vector<int>{length}, ROWS, with_pages) {}
+
+    // As many sequences as there are lengths. Their pages are of a pool of PAGES for each.
+    Pass(hydra_backend* opened, const std::vector<int>& lengths, int max_rows, bool with_pages = true)
+        : backend(opened) {
+        const int sequences = static_cast<int>(lengths.size());
+        hydra_batch* created = nullptr;
+        must(hydra_batch_create(backend, sequences, PAGES, &created));
+        batch = Batch(created);
+        for (int s = 0; s < sequences; ++s) {
+            std::vector<int32_t> table(PAGES);
+            for (int i = 0; i < PAGES; ++i) table[i] = (i * 5 + 7) % PAGES * sequences + s;
+            if (with_pages) must(hydra_batch_set_pages(batch, s, table.data(), PAGES));
+            batch->change(s).result.length = lengths[s];
+            batch->change(s).result.root = 0;
+        }
+        rows = test::rows(batch, max_rows);
         hydra_program* recorded = nullptr;
         must(hydra_program_create(backend, nullptr, &recorded));
         program = Program(recorded);
     }
 
+    const hydra_step_result& result(int sequence = 0) const { return *hydra_batch_result(batch, sequence); }
+
+    // Tokens of sequence 0.
     void chain(const std::vector<int32_t>& tokens) {
-        must(hydra_rows_set_chain(rows, tokens.data(), static_cast<int32_t>(tokens.size())));
+        const int32_t sequence = 0, count = static_cast<int32_t>(tokens.size());
+        must(hydra_rows_set_chains(rows, &sequence, &count, 1, tokens.data()));
     }
     void chain_of(int count) { chain(std::vector<int32_t>(count)); }
+    // Tokens of all sequences, of some none.
+    void chains(const std::vector<std::vector<int32_t>>& tokens) {
+        std::vector<int32_t> sequences, counts, all;
+        for (size_t s = 0; s < tokens.size(); ++s) {
+            if (tokens[s].empty()) continue;
+            sequences.push_back(static_cast<int32_t>(s));
+            counts.push_back(static_cast<int32_t>(tokens[s].size()));
+            all.insert(all.end(), tokens[s].begin(), tokens[s].end());
+        }
+        must(hydra_rows_set_chains(rows, sequences.data(), counts.data(), static_cast<int32_t>(sequences.size()),
+                                   all.data()));
+    }
     void run() { must(hydra_program_run(program)); }
 };
 

@@ -49,13 +49,13 @@ void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefi
     const Program forward(out);
     together.record(forward, false);
     must(hydra_program_run(forward));
-    const KvSlot kept{together.kv, together.pass.sequence};
+    const KvSlot kept{together.kv, together.pass.batch};
 
     ToySession alone(model);
     alone.feed(prompt, 1);
-    const KvSlot recomputed{alone.kv, alone.pass.sequence};
+    const KvSlot recomputed{alone.kv, alone.pass.batch};
     for (int node : {nodes - 1, nodes / 2, nodes / 3}) {
-        must(hydra_sequence_rewind(alone.pass.sequence, prefix, tokens[0]));
+        must(hydra_batch_rewind(alone.pass.batch, 0, prefix, tokens[0]));
         for (int32_t ancestor : shape.path(node)) {
             alone.feed({tokens[ancestor]}, 1);
             EXPECT_TRUE(same_bits(alone.row(0), together.row(ancestor))) << "node " << ancestor;

@@ -7,7 +7,8 @@ namespace hydra::test {
 
 struct KvSlot {
     hydra_kv_pool* pool;
-    const hydra_sequence* sequence;
+    const hydra_batch* batch;
+    int sequence = 0;
 
     // [head_size] of one head.
     Floats keys(int layer, int head, int slot) const { return part(layer, head, slot, 0); }
@@ -31,7 +32,7 @@ struct KvSlot {
     Floats part(int layer, int head, int slot, int which) const {
         return row_of(all(slot), (int64_t{layer} * pool->kv_heads + head) * 2 + which, pool->head_size);
     }
-    int32_t page(int slot) const { return sequence->pages[slot / HYDRA_PAGE_POSITIONS]; }
+    int32_t page(int slot) const { return batch->pages[sequence * batch->max_pages + slot / HYDRA_PAGE_POSITIONS]; }
 };
 
 }  // namespace hydra::test

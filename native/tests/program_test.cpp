@@ -55,7 +55,7 @@ TEST(Program, DoesNothingOverNoRows) {
     pass.run();
     EXPECT_TRUE(untouched_behind(out, 0));
     EXPECT_EQ(hydra_top_ids(best)[0], 7);
-    EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 0);
+    EXPECT_EQ(pass.result().length, 0);
 }
 
 TEST(Program, RunsNothingWhereACheckFails) {

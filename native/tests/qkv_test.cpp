@@ -60,7 +60,7 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int first,
     Pass pass(backend, first);
     const Tree nodes = tree(backend, random_shape(random, rows));
     plant(pass, nodes, {});
-    const KvSlot slots{layer.pool, pass.sequence};
+    const KvSlot slots{layer.pool, pass.batch};
     poison(slots);
     const int64_t width = shape.heads * shape.head_size;
     const Floats x = random.normal(int64_t{rows} * shape.hidden);
@@ -229,11 +229,11 @@ TEST(Qkv, RefusesToRunWherePagesOrPositionsEnd) {
     layer.record(pass, x, out);
     pass.chain_of(3);
     const int32_t one[1] = {PAGES - 1}, beyond[1] = {PAGES};
-    must(hydra_sequence_set_pages(pass.sequence, one, 1));
+    must(hydra_batch_set_pages(pass.batch, 0, one, 1));
     expect_refused(hydra_program_run(pass.program), "the page table of 1 pages does not cover 33 positions");
     pass.chain_of(2);
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_OK);
-    must(hydra_sequence_set_pages(pass.sequence, beyond, 1));
+    must(hydra_batch_set_pages(pass.batch, 0, beyond, 1));
     expect_refused(hydra_program_run(pass.program), "page 0 of the table is 12, the pool has 12");
 
     Pass far(backend, 298);

@@ -72,63 +72,110 @@ TEST(Rope, RefusesFrequenciesThatAreNone) {
     EXPECT_EQ(out, nullptr);
 }
 
-TEST(Sequence, IsEmptyAtFirst) {
+TEST(Batch, IsEmptyAtFirst) {
     const Backend backend = open_backend();
-    hydra_sequence* out = nullptr;
-    ASSERT_EQ(hydra_sequence_create(backend, 4, &out), HYDRA_OK);
-    const Sequence sequence(out);
-    EXPECT_EQ(hydra_sequence_result(sequence)->length, 0);
-    EXPECT_EQ(hydra_sequence_result(sequence)->root, -1);
-    EXPECT_EQ(hydra_sequence_result(sequence)->emitted, 0);
-    expect_refused(hydra_sequence_create(backend, 0, &out), "max_pages is 0");
+    hydra_batch* out = nullptr;
+    ASSERT_EQ(hydra_batch_create(backend, 3, 4, &out), HYDRA_OK);
+    const Batch batch(out);
+    for (int s = 0; s < 3; ++s) {
+        EXPECT_EQ(hydra_batch_result(batch, s)->length, 0);
+        EXPECT_EQ(hydra_batch_result(batch, s)->root, -1);
+        EXPECT_EQ(hydra_batch_result(batch, s)->emitted, 0);
+    }
+    EXPECT_EQ(hydra_batch_result(batch, 3), nullptr);
+    EXPECT_EQ(hydra_batch_result(batch, -1), nullptr);
+    expect_refused(hydra_batch_create(backend, 1, 0, &out), "max_pages is 0");
+    expect_refused(hydra_batch_create(backend, 0, 1, &out), "sequences is 0, must be from 1 to 256");
+    expect_refused(hydra_batch_create(backend, 257, 1, &out), "sequences is 257");
 }
 
-TEST(Sequence, RefusesPageTablesThatDoNotFit) {
+TEST(Batch, RefusesPageTablesThatDoNotFit) {
     const Backend backend = open_backend();
-    const Pass pass(backend);
+    const Pass pass(backend, {0, 0}, ROWS);
     const std::vector<int32_t> many(PAGES + 1), negative{0, -2};
-    expect_refused(hydra_sequence_set_pages(pass.sequence, many.data(), PAGES + 1), "count is 13");
-    expect_refused(hydra_sequence_set_pages(pass.sequence, negative.data(), 2), "page 1 of the table is -2");
-    expect_refused(hydra_sequence_set_pages(pass.sequence, many.data(), -1), "count is -1");
+    expect_refused(hydra_batch_set_pages(pass.batch, 1, many.data(), PAGES + 1), "count is 13");
+    expect_refused(hydra_batch_set_pages(pass.batch, 1, negative.data(), 2), "page 1 of the table is -2");
+    expect_refused(hydra_batch_set_pages(pass.batch, 1, many.data(), -1), "count is -1");
+    expect_refused(hydra_batch_set_pages(pass.batch, 2, many.data(), 1), "sequence is 2, must be from 0 to 1");
 }
 
-TEST(Sequence, RewindsToAnEarlierLengthOnly) {
+TEST(Batch, RewindsASequenceToAnEarlierLengthOnly) {
     const Backend backend = open_backend();
-    const Pass pass(backend, 10);
-    expect_refused(hydra_sequence_rewind(pass.sequence, 11, 3), "length is 11, must be from 0 to 10");
-    expect_refused(hydra_sequence_rewind(pass.sequence, -1, 3), "length is -1");
-    expect_refused(hydra_sequence_rewind(pass.sequence, 4, -2), "root is -2");
-    ASSERT_EQ(hydra_sequence_rewind(pass.sequence, 4, 3), HYDRA_OK);
-    EXPECT_EQ(hydra_sequence_result(pass.sequence)->length, 4);
-    EXPECT_EQ(hydra_sequence_result(pass.sequence)->root, 3);
+    const Pass pass(backend, {3, 10}, ROWS);
+    expect_refused(hydra_batch_rewind(pass.batch, 1, 11, 3), "length is 11, must be from 0 to 10");
+    expect_refused(hydra_batch_rewind(pass.batch, 1, -1, 3), "length is -1");
+    expect_refused(hydra_batch_rewind(pass.batch, 1, 4, -2), "root is -2");
+    expect_refused(hydra_batch_rewind(pass.batch, -1, 4, 3), "sequence is -1");
+    ASSERT_EQ(hydra_batch_rewind(pass.batch, 1, 4, 3), HYDRA_OK);
+    EXPECT_EQ(pass.result(1).length, 4);
+    EXPECT_EQ(pass.result(1).root, 3);
+    EXPECT_EQ(pass.result(0).length, 3);
 }
 
-TEST(Sequence, RewindingMakesRowsOfBeforeNone) {
+TEST(Batch, RewindingOrAShorterTableMakesRowsOfBeforeNone) {
     const Backend backend = open_backend();
-    Pass pass(backend, 10);
+    Pass pass(backend, {10, 10}, ROWS);
+    const std::vector<int32_t> table(PAGES);
     pass.chain_of(3);
+    must(hydra_batch_set_pages(pass.batch, 1, table.data(), PAGES));
     EXPECT_EQ(hydra_rows_count(pass.rows), 3);
-    must(hydra_sequence_rewind(pass.sequence, 10, -1));
+    must(hydra_batch_rewind(pass.batch, 1, 10, -1));
     EXPECT_EQ(hydra_rows_count(pass.rows), 0);
     pass.chain_of(2);
     EXPECT_EQ(hydra_rows_count(pass.rows), 2);
+    must(hydra_batch_set_pages(pass.batch, 1, table.data(), PAGES - 1));
+    EXPECT_EQ(hydra_rows_count(pass.rows), 0);
 }
 
-TEST(Rows, AreAChainBehindTheVerifiedPositions) {
+TEST(Rows, AreChainsBehindTheVerifiedPositions) {
     const Backend backend = open_backend();
-    Pass pass(backend, 7);
+    Pass pass(backend, {7, 0, 50}, 300);
     EXPECT_EQ(hydra_rows_count(pass.rows), 0);
-    pass.chain({5, 6, 9});
-    EXPECT_EQ(std::vector<int32_t>(hydra_rows_tokens(pass.rows), hydra_rows_tokens(pass.rows) + 3),
-              (std::vector<int32_t>{5, 6, 9}));
-    EXPECT_EQ(pass.rows->state->first, 7);
-    EXPECT_EQ(pass.rows->state->positions[2], 9);
-    EXPECT_EQ(pass.rows->state->ancestors[2], 7u);
-    pass.chain_of(HYDRA_MAX_ROWS);
-    EXPECT_EQ(pass.rows->state->ancestors[63], ~uint64_t{0});
-    const int32_t tokens[65] = {};
-    expect_refused(hydra_rows_set_chain(pass.rows, tokens, 65), "count is 65, must be from 1 to 64");
-    expect_refused(hydra_rows_set_chain(pass.rows, tokens, 0), "count is 0");
+    const int32_t sequences[] = {2, 0}, counts[] = {3, 130};
+    std::vector<int32_t> tokens(133);
+    for (int i = 0; i < 133; ++i) tokens[i] = 5 + i;
+    must(hydra_rows_set_chains(pass.rows, sequences, counts, 2, tokens.data()));
+    ASSERT_EQ(hydra_rows_count(pass.rows), 133);
+    EXPECT_EQ(std::vector<int32_t>(hydra_rows_tokens(pass.rows), hydra_rows_tokens(pass.rows) + 133), tokens);
+    const RowsView& view = pass.rows->view;
+    EXPECT_EQ(view.active_sequences(), 2);
+    EXPECT_EQ(view.last_rows[0], 2);
+    EXPECT_EQ(view.last_rows[1], 132);
+    // 130 rows are three segments.
+    ASSERT_EQ(view.active_segments(), 4);
+    const int expected[4][5] = {{2, 0, 0, 3, 50}, {0, 1, 3, 64, 7}, {0, 1, 67, 64, 71}, {0, 1, 131, 2, 135}};
+    for (int s = 0; s < 4; ++s) {
+        const Segment& segment = view.segments[s];
+        EXPECT_EQ((std::vector<int>{segment.sequence, segment.order, segment.row, segment.count, segment.first}),
+                  std::vector<int>(expected[s], expected[s] + 5));
+        EXPECT_EQ(view.ends_sequence(s), s == 0 || s == 3);
+    }
+    for (int row = 3; row < 133; ++row) {
+        EXPECT_EQ(view.positions[row], 4 + row);
+        EXPECT_EQ(view.slot_of(row), 4 + row);
+        EXPECT_EQ(view.ancestors[row], ~uint64_t{0} >> (63 - (row - 3) % 64));
+    }
+}
+
+TEST(Rows, RefuseChainsThatDoNotFit) {
+    const Backend backend = open_backend();
+    Pass pass(backend, {7, 0}, 65);
+    const std::vector<int32_t> tokens(200);
+    const auto set = [&](const std::vector<int32_t>& sequences, const std::vector<int32_t>& counts) {
+        return hydra_rows_set_chains(pass.rows, sequences.data(), counts.data(),
+                                     static_cast<int32_t>(sequences.size()), tokens.data());
+    };
+    must(set({0, 1}, {64, 1}));
+    expect_refused(set({0, 1}, {64, 2}), "the chains have 66 tokens, the rows have room for 65");
+    expect_refused(set({0, 1}, {INT32_MAX, INT32_MAX}), "the rows have room for 65");
+    expect_refused(set({0, 1}, {1, 0}), "count 1 is 0");
+    expect_refused(set({1, 1}, {1, 1}), "sequence 1 has two chains");
+    expect_refused(set({2}, {1}), "sequence is 2");
+    expect_refused(set({0, 1, 1}, {1, 1, 1}), "chains is 3, must be from 1 to 2");
+    EXPECT_EQ(hydra_rows_count(pass.rows), 65) << "what was there must stay";
+    hydra_rows* out = nullptr;
+    expect_refused(hydra_rows_create(pass.batch, 0, &out), "max_rows is 0, must be from 1 to 2048");
+    expect_refused(hydra_rows_create(pass.batch, 2049, &out), "max_rows is 2049");
 }
 
 TEST(Tree, KnowsItsAncestorsAndLevels) {

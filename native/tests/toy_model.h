@@ -59,41 +59,45 @@ struct ToyModel {
     }
 };
 
-// A sequence of the model with its memory and the base model's forward pass.
+// Sequences of the model with their memory and the base model's forward pass.
 struct ToySession {
     const ToyModel& model;
+    int sequences, max_rows;
     Pass pass;
     Pool kv;
     Buffer x, queries, attended, gated, hidden, logits;
     Top best;
     Tree nodes;
-    Program prefill, step;  // rows in a chain + advance; the nodes of the tree + accept
+    Program prefill, step;  // rows in chains + advance; the nodes of the tree + accept
 
-    explicit ToySession(const ToyModel& made)
+    explicit ToySession(const ToyModel& made, int batch = 1, int rows = ROWS)
         : model(made),
-          pass(made.backend),
-          kv(pool(made.backend, ToyModel::LAYERS, made.shape.kv_heads, made.shape.head_size, PAGES, made.shape.kv)),
-          x(poisoned(made.backend, ToyModel::HIDDEN)),
-          queries(poisoned(made.backend, made.shape.queries())),
-          attended(poisoned(made.backend, made.shape.queries())),
-          gated(poisoned(made.backend, ToyModel::INNER)),
-          hidden(poisoned(made.backend, ToyModel::HIDDEN)),
-          logits(poisoned(made.backend, ToyModel::VOCABULARY)),
-          best(top(made.backend, 3)),
+          sequences(batch),
+          max_rows(rows),
+          pass(made.backend, std::vector<int>(static_cast<size_t>(batch)), rows),
+          kv(pool(made.backend, ToyModel::LAYERS, made.shape.kv_heads, made.shape.head_size, PAGES * batch,
+                  made.shape.kv)),
+          x(poisoned(made.backend, ToyModel::HIDDEN, rows)),
+          queries(poisoned(made.backend, made.shape.queries(), rows)),
+          attended(poisoned(made.backend, made.shape.queries(), rows)),
+          gated(poisoned(made.backend, ToyModel::INNER, rows)),
+          hidden(poisoned(made.backend, ToyModel::HIDDEN, rows)),
+          logits(poisoned(made.backend, ToyModel::VOCABULARY, rows)),
+          best(top(made.backend, 3, rows)),
           nodes(tree(made.backend, Shape{})) {
-        pass.sequence->change().result.root = -1;
+        for (int s = 0; s < batch; ++s) pass.batch->change(s).result.root = -1;
         hydra_program* out = nullptr;
         must(hydra_program_create(made.backend, nullptr, &out));
         prefill = Program(out);
         record(prefill, true);
-        must(hydra_program_advance(prefill, pass.rows, best, nullptr, nullptr, nullptr));
+        must(hydra_program_advance(prefill, pass.rows, best, nullptr, 0, nullptr, nullptr));
         must(hydra_program_create(made.backend, nullptr, &out));
         step = Program(out);
         record(step, false);
-        must(hydra_program_accept(step, nodes, pass.rows, best, kv, nullptr, nullptr, nullptr, 0));
+        must(hydra_program_accept(step, nodes, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0));
     }
 
-    void record(hydra_program* program, bool last_row_only) {
+    void record(hydra_program* program, bool last_rows_only) {
         const hydra_rows* rows = pass.rows;
         must(hydra_program_embed(program, rows, model.embedding, x));
         for (int i = 0; i < ToyModel::LAYERS; ++i) {
@@ -108,25 +112,43 @@ struct ToySession {
             must(hydra_program_project(program, rows, gated, layer.down, nullptr, x));
         }
         must(hydra_program_norm(program, rows, x, model.final_norm, ToyModel::EPSILON, hidden));
-        must(hydra_program_lm_head(program, rows, last_row_only, hidden, model.head, nullptr, nullptr, best, logits));
+        must(hydra_program_lm_head(program, rows, last_rows_only, hidden, model.head, nullptr, nullptr, best, logits));
     }
 
-    const hydra_step_result& result() const { return *hydra_sequence_result(pass.sequence); }
+    const hydra_step_result& result(int sequence = 0) const { return pass.result(sequence); }
 
-    // All tokens as verified positions, in chunks of `chunk`.
-    void feed(const std::vector<int32_t>& tokens, int chunk) {
-        for (size_t i = 0; i < tokens.size(); i += chunk) {
-            const size_t end = std::min(tokens.size(), i + chunk);
-            pass.chain(std::vector<int32_t>(tokens.begin() + i, tokens.begin() + end));
+    // All tokens of sequence 0 as verified positions, in chunks of `chunk`.
+    void feed(const std::vector<int32_t>& tokens, int chunk) { feed_all({tokens}, chunk); }
+
+    // The same for all sequences, of each a chunk in a pass while it has tokens.
+    void feed_all(const std::vector<std::vector<int32_t>>& tokens, int chunk) {
+        for (size_t begin = 0;; begin += chunk) {
+            std::vector<std::vector<int32_t>> parts;
+            bool more = false;
+            for (const std::vector<int32_t>& all : tokens) {
+                const auto from = all.begin() + std::min(begin, all.size());
+                parts.emplace_back(from, all.begin() + std::min(begin + chunk, all.size()));
+                more = more || !parts.back().empty();
+            }
+            if (!more) return;
+            pass.chains(parts);
             must(hydra_program_run(prefill));
         }
     }
 
-    // One step over a tree whose nodes have these tokens; node 0 keeps the root.
-    void verify(const Shape& shape, std::vector<int32_t> tokens) {
+    // One step of sequence 0 over a tree whose nodes have these tokens; node 0 keeps the root.
+    void verify(const Shape& shape, const std::vector<int32_t>& tokens) { verify_all(shape, {tokens}); }
+
+    // The same for all sequences that have a root.
+    void verify_all(const Shape& shape, const std::vector<std::vector<int32_t>>& tokens) {
         must(hydra_tree_set(nodes, shape.parents.data(), shape.ranks.data(), shape.nodes()));
-        tokens[0] = result().root;
-        plant(pass, nodes, tokens);
+        std::vector<int32_t> all;
+        for (int s = 0; s < sequences; ++s) {
+            if (result(s).root < 0) continue;
+            all.push_back(result(s).root);
+            all.insert(all.end(), tokens[s].begin() + 1, tokens[s].end());
+        }
+        plant(pass, nodes, all);
         must(hydra_program_run(step));
     }
 
@@ -142,9 +164,11 @@ struct ToySession {
     }
 
     // Keys and values of all verified positions.
-    Floats cache() const {
+    Floats cache(int sequence = 0) const {
         Floats all;
-        for (int slot = 0; slot < result().length; ++slot) append(all, KvSlot{kv, pass.sequence}.all(slot));
+        for (int slot = 0; slot < result(sequence).length; ++slot) {
+            append(all, KvSlot{kv, pass.batch, sequence}.all(slot));
+        }
         return all;
     }
 };
