@@ -6,6 +6,18 @@ namespace {
 
 constexpr int WIDTH = 20, LENGTH = 29;
 
+// All paths one by one: the longest whose tokens the base would have chosen, the first among equals.
+std::vector<int32_t> longest_path(const Shape& shape, const int32_t* tokens, const int32_t* answers) {
+    std::vector<int32_t> found{0};
+    for (int node = 1; node < shape.nodes(); ++node) {
+        const std::vector<int32_t> path = shape.path(node);
+        bool right = true;
+        for (size_t i = 1; i < path.size(); ++i) right = right && tokens[path[i]] == answers[path[i - 1]];
+        if (right && path.size() > found.size()) found = path;
+    }
+    return found;
+}
+
 // A planted tree of few different tokens, the base's answers, a filled cache and hidden states.
 struct Step {
     Shape shape;
@@ -47,21 +59,12 @@ struct Step {
     }
 
     void run(bool append = false) {
-        must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, pending_rows, pending, append));
+        must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, WIDTH, pending_rows, pending,
+                                  append));
         pass.run();
     }
 
-    // All paths one by one: the longest whose tokens the base would have chosen, the first among equals.
-    std::vector<int32_t> longest() const {
-        std::vector<int32_t> found{0};
-        for (int node = 1; node < shape.nodes(); ++node) {
-            const std::vector<int32_t> path = shape.path(node);
-            bool right = true;
-            for (size_t i = 1; i < path.size(); ++i) right = right && tokens[path[i]] == answers[path[i - 1]];
-            if (right && path.size() > found.size()) found = path;
-        }
-        return found;
-    }
+    std::vector<int32_t> longest() const { return longest_path(shape, tokens.data(), answers.data()); }
 };
 
 TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
@@ -153,8 +156,8 @@ TEST(Accept, DoesNothingAfterARewind) {
     Step step(backend, random, random_shape(random, 9), 1);
     must(hydra_batch_rewind(step.pass.batch, 0, 11, 4));
     step.run();
-    EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->length, 11);
-    EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->root, 4);
+    EXPECT_EQ(step.pass.result().length, 11);
+    EXPECT_EQ(step.pass.result().root, 4);
     EXPECT_EQ(hydra_rows_count(step.pending_rows), 0);
 }
 
@@ -165,8 +168,8 @@ TEST(Accept, StaysWithinTheNodesThatWerePlanted) {
     const Shape larger = random_shape(random, 64);
     must(hydra_tree_set(step.planted, larger.parents.data(), larger.ranks.data(), 64));
     step.run();
-    EXPECT_EQ(hydra_sequence_result(step.pass.sequence)->nodes, 3);
-    EXPECT_LE(hydra_sequence_result(step.pass.sequence)->length, LENGTH + 3);
+    EXPECT_EQ(step.pass.result().nodes, 3);
+    EXPECT_LE(step.pass.result().length, LENGTH + 3);
 }
 
 TEST(Accept, RefusesWhatDoesNotFit) {
@@ -174,9 +177,10 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     Random random(5);
     Step step(backend, random, random_shape(random, 5), 1);
     const Pass other(backend);
+    int32_t append = 0;
     const auto record = [&](const Buffer& hidden, hydra_rows* pending_rows, const Buffer& pending) {
-        return hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, hidden,
-                                    pending_rows, pending, 0);
+        return hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, hidden, WIDTH,
+                                    pending_rows, pending, append);
     };
     expect_refused(record({}, step.pending_rows, step.pending), "hidden is null");
     expect_refused(record(step.hidden, step.pending_rows, {}), "pending is null");
@@ -184,10 +188,24 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     expect_refused(record(step.hidden, step.pending_rows, step.hidden), "pending must not be hidden");
     expect_refused(record(step.hidden, nullptr, step.pending), "pending without pending_rows");
     expect_refused(record(step.hidden, step.pass.rows, step.pending), "pending_rows must not be the rows of the pass");
-    expect_refused(record(step.hidden, other.rows, step.pending), "pending_rows belong to another sequence");
-    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, nullptr, step.kv, nullptr,
+    expect_refused(record(step.hidden, other.rows, step.pending), "pending_rows belong to another batch");
+    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, nullptr, step.kv, nullptr, 0,
                                         nullptr, nullptr, 0),
                    "null");
+    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, top(backend, 1, 63), step.kv,
+                                        nullptr, 0, nullptr, nullptr, 0),
+                   "best has room for 63 rows, must have it for 64");
+    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv,
+                                        step.hidden, 0, step.pending_rows, step.pending, 0),
+                   "h is 0");
+    // A path of the tree may be as long as the tree is deep.
+    const Rows few = rows(step.pass.batch, step.shape.levels());
+    must(record(step.hidden, few, step.pending));
+    expect_refused(hydra_program_run(step.pass.program), "are more than the rows' max_rows of");
+    const Pass two(backend, {LENGTH, LENGTH}, ROWS);
+    expect_refused(
+        hydra_program_accept(two.program, step.planted, two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1),
+        "append is for a batch of one sequence, not of 2");
 }
 
 TEST(Accept, RefusesADrafterWithAShorterContext) {
@@ -196,9 +214,86 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     Step step(backend, random, random_shape(random, 5), 1);
     step.pass.rows->change().state->position_limit = 100;
     step.pending_rows->change().state->position_limit = 99;
-    must(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, step.hidden,
+    must(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, step.hidden, WIDTH,
                               step.pending_rows, step.pending, 0));
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
+}
+
+TEST(Accept, TakesEverySequenceByItself) {
+    const Backend backend = open_backend(2);
+    Random random(7);
+    for (int nodes : {1, 5, 17, 64}) {
+        const Shape shape = random_shape(random, nodes);
+        const std::vector<int> lengths{LENGTH, 3, 0, 40, 64};
+        const int without = 2, sequences = 5, rows_of_all = sequences * nodes;
+        Pass pass(backend, lengths, rows_of_all);
+        must(hydra_batch_rewind(pass.batch, without, 0, -1));
+        pass.batch->change(without).result.emitted = 5;
+        const Tree planted = tree(backend, shape);
+        const Pool kv = pool(backend, 2, 2, 24, PAGES * sequences);
+        std::vector<int32_t> tokens, answers;
+        for (int i = 0; i < (sequences - 1) * nodes; ++i) {
+            tokens.push_back(random.below(2));
+            answers.push_back(random.below(2));
+        }
+        plant(pass, planted, tokens);
+        const Top best = top(backend, 1, rows_of_all);
+        set_ids(best, answers);
+        std::vector<std::vector<Floats>> caches(sequences);
+        for (int s = 0; s < sequences; ++s) {
+            const KvSlot slots{kv, pass.batch, s};
+            for (int slot = 0; slot < lengths[s] + nodes; ++slot) {
+                caches[s].push_back(random.normal(slots.width()));
+                slots.fill(slot, caches[s][slot]);
+            }
+        }
+        const Floats values = random.normal((sequences - 1) * nodes * WIDTH);
+        const Buffer hidden = padded_rows(backend, values, WIDTH, rows_of_all);
+        const Buffer pending = poisoned(backend, WIDTH, rows_of_all);
+        const Rows pending_rows = rows(pass.batch, rows_of_all);
+        must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, WIDTH, pending_rows, pending, 0));
+        pass.run();
+        EXPECT_EQ(pass.result(without).emitted, 0);
+        EXPECT_EQ(pass.result(without).nodes, 0);
+        EXPECT_EQ(pass.result(without).length, 0);
+        EXPECT_EQ(pass.result(without).root, -1);
+        Floats waiting;
+        int order = 0, pending_row = 0;
+        hydra_rows_count(pending_rows);
+        const RowsView& chains = pending_rows->view;
+        for (int s = 0; s < sequences; ++s) {
+            const KvSlot slots{kv, pass.batch, s};
+            const int first = order * nodes;
+            const std::vector<int32_t> path =
+                s == without ? std::vector<int32_t>() : longest_path(shape, &tokens[first], &answers[first]);
+            const int count = static_cast<int>(path.size());
+            for (int slot = 0; slot < lengths[s] + count; ++slot) {
+                const int from = slot < lengths[s] ? slot : lengths[s] + path[slot - lengths[s]];
+                ASSERT_TRUE(same_bits(slots.all(slot), caches[s][from])) << s << ", " << slot;
+            }
+            if (s == without) continue;
+            const hydra_step_result& result = pass.result(s);
+            EXPECT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), path);
+            EXPECT_EQ(result.length, lengths[s] + count);
+            EXPECT_EQ(result.root, answers[first + path.back()]);
+            const Segment& chain = chains.segments[order];
+            EXPECT_EQ((std::vector<int>{chain.sequence, chain.order, chain.row, chain.count, chain.first}),
+                      (std::vector<int>{s, order, pending_row, count, lengths[s]}));
+            EXPECT_EQ(chains.last_rows[order], pending_row + count - 1);
+            for (int i = 0; i < count; ++i) {
+                EXPECT_EQ(result.tokens[i], tokens[first + path[i]]);
+                EXPECT_EQ(chains.positions[pending_row + i], lengths[s] + i);
+                EXPECT_EQ(chains.slot_of(pending_row + i), lengths[s] + i);
+                append(waiting, row_of(values, first + path[i], WIDTH));
+            }
+            pending_row += count;
+            ++order;
+        }
+        EXPECT_EQ(hydra_rows_count(pending_rows), pending_row);
+        EXPECT_EQ(chains.active_segments(), order);
+        EXPECT_TRUE(same_bits(contents(pending, pending_row * WIDTH), waiting));
+        EXPECT_TRUE(untouched_behind(pending, pending_row * WIDTH));
+    }
 }
 
 TEST(Advance, CountsAllRowsAsVerified) {
@@ -213,7 +308,7 @@ TEST(Advance, CountsAllRowsAsVerified) {
         const Rows pending_rows = rows(pass.batch);
         pass.chain_of(17);
         hydra_top* answer = last ? static_cast<hydra_top*>(best) : nullptr;
-        must(hydra_program_advance(pass.program, pass.rows, answer, hidden, pending_rows, pending));
+        must(hydra_program_advance(pass.program, pass.rows, answer, hidden, WIDTH, pending_rows, pending));
         pass.run();
         const hydra_step_result& result = pass.result();
         EXPECT_EQ(result.length, 25);
@@ -225,6 +320,40 @@ TEST(Advance, CountsAllRowsAsVerified) {
         EXPECT_TRUE(same_bits(contents(pending, 17 * WIDTH), values));
         EXPECT_TRUE(untouched_behind(pending, 17 * WIDTH));
     }
+}
+
+TEST(Advance, CountsTheChainsOfAllSequences) {
+    const Backend backend = open_backend(2);
+    Random random(8);
+    Pass pass(backend, {8, 5, 60}, 200);
+    const Floats values = random.normal(150 * WIDTH);
+    const Buffer hidden = padded_rows(backend, values, WIDTH, 200), pending = poisoned(backend, WIDTH, 200);
+    const Rows pending_rows = rows(pass.batch, 200);
+    const Top best = top(backend, 2, 3);
+    set_ids(best, {42, 0, 43, 0});
+    must(hydra_program_advance(pass.program, pass.rows, best, hidden, WIDTH, pending_rows, pending));
+    pass.chains({std::vector<int32_t>(20), {}, std::vector<int32_t>(130)});
+    pass.run();
+    const int expected[3][3] = {{28, 42, 20}, {5, 0, 0}, {190, 43, 130}};
+    for (int s = 0; s < 3; ++s) {
+        const hydra_step_result& result = pass.result(s);
+        EXPECT_EQ((std::vector<int>{result.length, result.root, result.nodes}),
+                  std::vector<int>(expected[s], expected[s] + 3));
+        EXPECT_EQ(result.emitted, 0);
+    }
+    ASSERT_EQ(hydra_rows_count(pending_rows), 150);
+    const RowsView& chains = pending_rows->view;
+    EXPECT_EQ(chains.active_segments(), 4);
+    EXPECT_EQ(chains.last_rows[0], 19);
+    EXPECT_EQ(chains.last_rows[1], 149);
+    for (int row = 0; row < 150; ++row) {
+        EXPECT_EQ(chains.slot_of(row), pass.rows->view.slot_of(row));
+        EXPECT_EQ(chains.positions[row], pass.rows->view.positions[row]);
+        EXPECT_EQ(chains.ancestors[row], pass.rows->view.ancestors[row]);
+        EXPECT_EQ(chains.segment_of_row(row).sequence, pass.rows->view.segment_of_row(row).sequence);
+    }
+    EXPECT_TRUE(same_bits(contents(pending, 150 * WIDTH), values));
+    EXPECT_TRUE(untouched_behind(pending, 150 * WIDTH));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ struct Case {
     int inputs, outputs;
     hydra_type type, skip_type;
     bool skipping, biased;
-    int first_row;
+    int group;
 };
 
 struct Data {
@@ -34,16 +34,17 @@ Floats run(hydra_backend* backend, const Data& data, const Floats& x, bool in_pl
     Pass pass(backend);
     pass.chain_of(rows);
     const Buffer in = padded_rows(backend, x, c.inputs);
-    const Buffer other = floats(backend, Floats((HYDRA_MAX_ROWS + c.first_row) * c.outputs, NAN));
+    const Buffer other = poisoned(backend, c.outputs, ROWS * (c.group + 1));
     hydra_buffer* out = in_place ? in : other;
     const Matrix linear = matrix(backend, c.type, c.outputs, c.inputs, data.linear);
     const Matrix skip = c.skipping ? matrix(backend, c.skip_type, c.outputs, c.inputs, data.skip) : Matrix();
     const Buffer linear_bias = or_null(backend, data.linear_bias), skip_bias = or_null(backend, data.skip_bias);
-    must(hydra_program_block(pass.program, pass.rows, in, linear, linear_bias, skip, skip_bias, c.first_row, out));
+    must(hydra_program_block(pass.program, pass.rows, in, linear, linear_bias, skip, skip_bias, c.group, out));
     pass.run();
-    EXPECT_TRUE(untouched_behind(out, (rows + c.first_row) * c.outputs));
-    const Floats all = contents(out, (rows + c.first_row) * c.outputs);
-    const auto first = all.begin() + c.first_row * c.outputs;
+    const int before = c.group * rows;
+    EXPECT_TRUE(untouched_behind(out, (rows + before) * c.outputs));
+    const Floats all = contents(out, (rows + before) * c.outputs);
+    const auto first = all.begin() + before * c.outputs;
     EXPECT_TRUE(std::all_of(all.begin(), first, [](float value) { return std::isnan(value); }));
     return Floats(first, all.end());
 }
@@ -68,13 +69,13 @@ TEST(Block, MatchesTheReference) {
     for (const Case& c :
          {Case{72, 72, HYDRA_F32, HYDRA_F32, false, false, 0}, Case{120, 120, HYDRA_F32, HYDRA_F32, false, true, 3},
           Case{240, 72, HYDRA_F32, HYDRA_F32, true, true, 0}, Case{72, 120, HYDRA_F32, HYDRA_F32, true, false, 1},
-          Case{384, 384, HYDRA_Q8_0, HYDRA_Q8_0, false, true, 0},
-          Case{360, 120, HYDRA_Q8_0, HYDRA_Q8_0, true, true, 63}, Case{240, 120, HYDRA_Q8_0, HYDRA_F32, true, false, 0},
+          Case{384, 384, HYDRA_Q8_0, HYDRA_Q8_0, false, true, 0}, Case{360, 120, HYDRA_Q8_0, HYDRA_Q8_0, true, true, 5},
+          Case{240, 120, HYDRA_Q8_0, HYDRA_F32, true, false, 0},
           Case{240, 120, HYDRA_F32, HYDRA_Q8_0, true, false, 0}}) {
         const Data data(c);
         for (int rows : {1, 2, 5, 17, 64}) {
             SCOPED_TRACE(testing::Message() << c.inputs << " to " << c.outputs << ", types " << c.type << " and "
-                                            << c.skip_type << ", " << rows << " rows at " << c.first_row);
+                                            << c.skip_type << ", " << rows << " rows, group " << c.group);
             const Backend backend = open_backend(rows % 3 + 1);
             const Floats x = Random(rows).normal(rows * c.inputs);
             const hydra_type rounder = c.skipping && c.skip_type != HYDRA_F32 ? c.skip_type : c.type;
@@ -117,17 +118,17 @@ TEST(Block, RefusesWhatDoesNotFit) {
     const Buffer x = poisoned(backend, 80), small = poisoned(backend, 39), bias = floats(backend, Floats(40));
     const Buffer out = poisoned(backend, 40);
     const auto record = [&](const Buffer& in, const Matrix& linear, const Matrix& skip, const Buffer& skip_bias,
-                            int first_row, const Buffer& to) {
-        return hydra_program_block(pass.program, pass.rows, in, linear, nullptr, skip, skip_bias, first_row, to);
+                            int group, const Buffer& to) {
+        return hydra_program_block(pass.program, pass.rows, in, linear, nullptr, skip, skip_bias, group, to);
     };
     expect_refused(record(x, wide, {}, {}, 0, out), "linear is [40][80], must be square");
     expect_refused(record(x, wide, square, {}, 0, out), "skip is [40][40], must be [40][80]");
     expect_refused(record(x, square, {}, bias, 0, out), "skip_bias without skip");
     expect_refused(record(x, square, square, {}, 0, x), "out must not be x");
-    expect_refused(record(x, square, {}, {}, 2, x), "first_row is 2, must be 0 where out is x");
-    expect_refused(record(x, square, {}, {}, 1, out), "out has 10240 bytes, must have 65 x 40 floats");
-    expect_refused(record(x, square, {}, {}, -1, out), "first_row is -1");
-    expect_refused(record(x, square, {}, {}, 64, out), "first_row is 64");
+    expect_refused(record(x, square, {}, {}, 2, x), "group is 2, must be 0 where out is x");
+    expect_refused(record(x, square, {}, {}, 1, out), "out has 10240 bytes, must have 128 x 40 floats");
+    expect_refused(record(x, square, {}, {}, -1, out), "group is -1");
+    expect_refused(record(x, square, {}, {}, 64, out), "group is 64");
     expect_refused(record(small, square, {}, {}, 0, out), "x has 9984 bytes");
 }
 

@@ -75,23 +75,22 @@ hydra_status nothing(cuda::Stream* stream, const Arguments*) {
 // All rows become verified, the root is what `best` has.
 hydra_status advance(cuda::Stream* stream, const cuda::Advance* arguments) {
     return enqueue(stream, [a = *arguments] {
-        hydra_step_result& result = a.rows.sequence->result;
-        result.length += a.rows.rows->count;
+        hydra_step_result& result = a.rows.batch[0].result;
+        result.length += a.rows.active();
         result.root = a.best.ids == nullptr ? -1 : a.best.ids[0];
     });
 }
 
 hydra_status plant(cuda::Stream* stream, const cuda::Plant* arguments) {
     return enqueue(stream, [a = *arguments] {
-        a.rows.rows->count = a.tree->nodes;
-        a.rows.rows->first = a.rows.pages[0];
-        a.rows.rows->generation = a.rows.sequence->generation;
+        a.rows.set_count(0);
+        a.rows.add(0, a.rows.pages[0], a.tree->nodes);
     });
 }
 
 // Row 0's best becomes its token + 1.
 hydra_status lm_head(cuda::Stream* stream, const cuda::LmHead* arguments) {
-    return enqueue(stream, [a = *arguments] { a.top.ids[0] = a.rows.rows->tokens[0] + 1; });
+    return enqueue(stream, [a = *arguments] { a.top.ids[0] = a.rows.tokens[0] + 1; });
 }
 
 hydra_status mark(cuda::Stream* stream, const cuda::Mark* arguments) {
@@ -179,7 +178,7 @@ const cuda::DeviceApi& table() {
             return HYDRA_OK;
         };
         made.graph_destroy = [](cuda::Graph* graph) { delete graph; };
-        made.workspace_bytes = [](int64_t, int64_t, int32_t, int32_t, int32_t) { return workspace_bytes; };
+        made.workspace_bytes = [](int32_t, int64_t, int64_t, int32_t, int32_t, int32_t) { return workspace_bytes; };
         made.embed = nothing<cuda::Embed>;
         made.attention = [](cuda::Stream* stream, const cuda::Attention* arguments) {
             if (attention_fails) return refuse(HYDRA_INTERNAL, "the attention cannot be launched");
@@ -258,22 +257,25 @@ TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
     const Tree planted = tree(backend, Shape{});
     must(hydra_program_plant(pass.program, planted, pass.rows));
     pass.run();
-    EXPECT_EQ(counts.uploads, 3) << "the state, the pages and the tree";
-    pass.run();
-    EXPECT_EQ(counts.uploads, 3);
-    must(hydra_tree_set(planted, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
+    EXPECT_EQ(counts.uploads, 4) << "the state, the pages, the rows and the tree";
     pass.run();
     EXPECT_EQ(counts.uploads, 4);
+    must(hydra_tree_set(planted, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
+    pass.run();
+    EXPECT_EQ(counts.uploads, 5);
+    EXPECT_EQ(counts.fetches, 0);
     EXPECT_EQ(hydra_rows_count(pass.rows), 2);
+    EXPECT_EQ(counts.fetches, 1) << "the rows, as they were asked for";
     const int32_t pages[] = {5};
     must(hydra_batch_set_pages(pass.batch, 0, pages, 1));
     pass.run();
-    EXPECT_EQ(counts.uploads, 6) << "the table, and how long it is";
+    EXPECT_EQ(counts.uploads, 7) << "the table, and how long it is";
+    EXPECT_EQ(hydra_rows_count(pass.rows), 2);
     EXPECT_EQ(pass.rows->view.segments[0].first, 5);
     must(hydra_batch_rewind(pass.batch, 0, 0, 7));
     EXPECT_EQ(hydra_rows_count(pass.rows), 0);
     pass.run();
-    EXPECT_EQ(counts.uploads, 7);
+    EXPECT_EQ(counts.uploads, 8);
     EXPECT_EQ(hydra_rows_count(pass.rows), 2) << "the device knows of the rewind";
 }
 
@@ -322,7 +324,7 @@ TEST(CudaHost, TellsWhyAnOperationCannotBeLaunchedAndGoesOn) {
     const Pool kv = pool(backend, 1, 1, 8, PAGES);
     const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
     must(hydra_program_attention(pass.program, pass.rows, query, 1, kv, 0, out));
-    must(hydra_program_advance(other.program, other.rows, nullptr, nullptr, nullptr, nullptr));
+    must(hydra_program_advance(other.program, other.rows, nullptr, nullptr, 0, nullptr, nullptr));
     attention_fails = true;
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_INTERNAL);
     EXPECT_STREQ(hydra_error_message(), "hydra_program_run failed\nthe attention cannot be launched");
@@ -346,14 +348,14 @@ TEST(CudaHost, HasRoomForAnyNumberOfRows) {
     std::vector<Rows> many;
     for (int i = 0; i < 20; ++i) {
         many.push_back(rows(pass.batch));
-        must(hydra_rows_set_chain(many[i], std::vector<int32_t>(i + 1).data(), i + 1));
+        set_chain(many[i], 0, i + 1);
     }
     many.erase(many.begin() + 3, many.begin() + 12);
     for (int i = 0; i < 5; ++i) many.push_back(rows(pass.batch));
     EXPECT_EQ(hydra_rows_count(many[2]), 3);
     EXPECT_EQ(hydra_rows_count(many[3]), 13);
     EXPECT_EQ(hydra_rows_count(many[15]), 0);
-    must(hydra_program_advance(pass.program, many[10], nullptr, nullptr, nullptr, nullptr));
+    must(hydra_program_advance(pass.program, many[10], nullptr, nullptr, 0, nullptr, nullptr));
     must(hydra_program_run(pass.program));
     EXPECT_EQ(pass.result().length, 20);
 }
@@ -398,14 +400,17 @@ struct Interleaved {
 
     Interleaved() {
         record(head);
-        must(hydra_program_advance(advance, pass.rows, best, nullptr, nullptr, nullptr));
+        must(hydra_program_advance(advance, pass.rows, best, nullptr, 0, nullptr, nullptr));
         pass.chain({41});
     }
     void record(hydra_program* program) {
         must(hydra_program_lm_head(program, pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr));
     }
     int32_t best_on_device() const { return best->memory.on_device(best->ids)[0]; }
-    hydra_status set_chain(int32_t token) { return hydra_rows_set_chain(pass.rows, &token, 1); }
+    hydra_status set_chain(int32_t token) {
+        const int32_t sequence = 0, count = 1;
+        return hydra_rows_set_chains(pass.rows, &sequence, &count, 1, &token);
+    }
 };
 
 TEST(CudaHost, RunsEnqueuedProgramsInTheOrderOfTheCallersStream) {
@@ -418,14 +423,14 @@ TEST(CudaHost, RunsEnqueuedProgramsInTheOrderOfTheCallersStream) {
     must(hydra_program_enqueue(two.advance));
     EXPECT_EQ(counts.waits, 0);
     EXPECT_EQ(hydra_top_ids(two.best)[0], 0);
-    EXPECT_EQ(hydra_sequence_result(two.pass.sequence)->length, 0);
+    EXPECT_EQ(two.pass.result().length, 0);
     must(table().stream_wait(&two.theirs));
     EXPECT_EQ(seen, (std::vector<int32_t>{0, 42}));
     must(hydra_program_await(two.head));
     must(hydra_program_await(two.advance));
     EXPECT_EQ(hydra_top_ids(two.best)[0], 42) << "although they were asked for too early before";
-    EXPECT_EQ(hydra_sequence_result(two.pass.sequence)->length, 1);
-    EXPECT_EQ(hydra_sequence_result(two.pass.sequence)->root, 42);
+    EXPECT_EQ(two.pass.result().length, 1);
+    EXPECT_EQ(two.pass.result().root, 42);
     const int64_t* times = hydra_program_times(two.head);
     EXPECT_GT(times[0], 0);
     EXPECT_LE(times[0], times[1]);
@@ -439,10 +444,12 @@ TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
     must(hydra_program_plant(two.advance, two.planted, two.pass.rows));
     must(hydra_program_enqueue(two.advance));
     const int32_t page = 0, parent = -1, rank = 0;
-    hydra_rows* more = nullptr;
+    const int32_t page_count = 1;
+    const Rows more = rows(two.pass.batch);
     const std::string why = "a program that uses this state is enqueued: await it first";
-    expect_refused(two.set_chain(1), why);
-    expect_refused(hydra_rows_create(two.pass.sequence, &more), why);
+    expect_refused(two.set_chain(1), "a program that changes the batch is enqueued: await it first");
+    expect_refused(hydra_rows_set_chains(more, &page, &page_count, 1, &page),
+                   "a program that changes the batch is enqueued: await it first");
     expect_refused(hydra_batch_set_pages(two.pass.batch, 0, &page, 1), why);
     expect_refused(hydra_batch_rewind(two.pass.batch, 0, 0, -1), why);
     expect_refused(hydra_tree_set(two.planted, &parent, &rank, 1), why);
@@ -536,11 +543,11 @@ TEST(CudaHost, RunsProgramsOfDifferentStreamsAtTheSameTime) {
             hydra_stream* created = nullptr;
             must(hydra_stream_create(backend, &created));
             const test::Stream stream(created);
-            const Pass pass(backend);
+            Pass pass(backend);
             const Program program = program_of(backend, stream);
-            must(hydra_program_advance(program, pass.rows, nullptr, nullptr, nullptr, nullptr));
+            must(hydra_program_advance(program, pass.rows, nullptr, nullptr, 0, nullptr, nullptr));
             for (int run = 1; run <= 100; ++run) {
-                must(hydra_rows_set_chain(pass.rows, std::vector<int32_t>(s + 1).data(), s + 1));
+                pass.chain_of(s + 1);
                 must(hydra_program_run(program));
                 right += pass.result().length == run * (s + 1);
             }

@@ -38,11 +38,12 @@ TEST(Plant, RefusesASequenceWithoutRootOrRoom) {
     Pass pass(backend, 50);
     must(hydra_program_plant(pass.program, planted, pass.rows));
     must(hydra_batch_rewind(pass.batch, 0, 40, -1));
-    expect_refused(hydra_program_run(pass.program), "the sequence has no root token");
+    expect_refused(hydra_program_run(pass.program), "no sequence has a root token");
     must(hydra_batch_rewind(pass.batch, 0, 30, 5));
     const int32_t pages[] = {3, 1};
     must(hydra_batch_set_pages(pass.batch, 0, pages, 2));
-    expect_refused(hydra_program_run(pass.program), "the page table of 2 pages does not cover 70 positions");
+    expect_refused(hydra_program_run(pass.program),
+                   "the page table of sequence 0, 2 pages, does not cover 70 positions");
     must(hydra_batch_rewind(pass.batch, 0, 24, 5));
     pass.run();
     EXPECT_EQ(hydra_rows_count(pass.rows), 40);
@@ -57,7 +58,8 @@ TEST(Plant, RefusesARootOutsideTheVocabulary) {
     must(hydra_program_plant(pass.program, planted, pass.rows));
     must(hydra_program_embed(pass.program, pass.rows, embedding, out));
     must(hydra_batch_rewind(pass.batch, 0, 5, VOCABULARY));
-    expect_refused(hydra_program_run(pass.program), "the root token 100 is outside the vocabulary of 100");
+    expect_refused(hydra_program_run(pass.program),
+                   "the root token 100 of sequence 0 is outside the vocabulary of 100");
 }
 
 TEST(Plant, PlantsNothingWhereTheSameProgramHasUsedUpTheRoom) {
@@ -69,60 +71,137 @@ TEST(Plant, PlantsNothingWhereTheSameProgramHasUsedUpTheRoom) {
     const Rows nodes = rows(pass.batch);
     const Top best = top(backend, 1);
     pass.chain_of(HYDRA_PAGE_POSITIONS);
-    must(hydra_program_advance(pass.program, pass.rows, best, nullptr, nullptr, nullptr));
+    must(hydra_program_advance(pass.program, pass.rows, best, nullptr, 0, nullptr, nullptr));
     must(hydra_program_plant(pass.program, planted, nodes));
     pass.run();
     EXPECT_EQ(pass.result().length, HYDRA_PAGE_POSITIONS);
     EXPECT_EQ(hydra_rows_count(nodes), 0);
 }
 
-// A planted tree with tokens, hidden states of three pending rows, and an embedding.
+TEST(Plant, PlantsEverySequenceThatHasARoot) {
+    const Backend backend = open_backend(2);
+    Random random(2);
+    const Shape shape = random_shape(random, 17);
+    const Tree planted = tree(backend, shape);
+    Pass pass(backend, {33, 7, 0, 90}, 4 * 17);
+    must(hydra_batch_rewind(pass.batch, 1, 7, -1));
+    for (int s : {0, 2, 3}) must(hydra_batch_rewind(pass.batch, s, pass.result(s).length, 70 + s));
+    must(hydra_program_plant(pass.program, planted, pass.rows));
+    pass.run();
+    ASSERT_EQ(hydra_rows_count(pass.rows), 3 * 17);
+    const RowsView& view = pass.rows->view;
+    EXPECT_EQ(view.active_sequences(), 3);
+    for (int order = 0; order < 3; ++order) {
+        const int s = std::vector<int>{0, 2, 3}[order], first = pass.result(s).length;
+        const Segment& segment = view.segments[order];
+        EXPECT_EQ((std::vector<int>{segment.sequence, segment.order, segment.row, segment.count, segment.first}),
+                  (std::vector<int>{s, order, order * 17, 17, first}));
+        EXPECT_EQ(view.tokens[order * 17], 70 + s);
+        for (int i = 0; i < 17; ++i) {
+            EXPECT_EQ(view.positions[order * 17 + i], first + shape.depths[i]);
+            EXPECT_EQ(view.slot_of(order * 17 + i), first + i);
+            EXPECT_EQ(view.ancestors[order * 17 + i], planted->data->ancestors[i]);
+        }
+    }
+    const Tree larger = tree(backend, random_shape(random, 18));
+    must(hydra_program_plant(pass.program, larger, pass.rows));
+    expect_refused(hydra_program_run(pass.program), "18 rows for each of 4 sequences are more than the rows' max_rows");
+}
+
+TEST(DraftStates, AreTheLastRowsOfTheSequences) {
+    Random random(3);
+    const Floats x = random.normal(150 * WIDTH), weight = random.normal(WIDTH), old = random.normal(3 * WIDTH);
+    for (bool normed : {false, true}) {
+        expect_same_bits_everywhere([&](hydra_backend* backend) {
+            Pass pass(backend, {8, 5, 60}, 200);
+            pass.chains({std::vector<int32_t>(20), {}, std::vector<int32_t>(130)});
+            const Buffer in = padded_rows(backend, x, WIDTH, 200), norm = floats(backend, weight);
+            const Buffer states = floats(backend, old), expected = poisoned(backend, WIDTH, 200);
+            const hydra_buffer* weights = norm;
+            must(hydra_program_draft_states(pass.program, pass.rows, in, normed ? weights : nullptr, 1e-5f, states));
+            must(hydra_program_norm(pass.program, pass.rows, in, norm, 1e-5f, expected));
+            pass.run();
+            const Floats all = normed ? contents(expected, 150 * WIDTH) : x, found = contents(states, 3 * WIDTH);
+            EXPECT_TRUE(same_bits(row_of(found, 0, WIDTH), row_of(all, 19, WIDTH)));
+            EXPECT_TRUE(same_bits(row_of(found, 1, WIDTH), row_of(old, 1, WIDTH))) << "it has no rows";
+            EXPECT_TRUE(same_bits(row_of(found, 2, WIDTH), row_of(all, 149, WIDTH)));
+            return found;
+        });
+    }
+}
+
+TEST(DraftStates, RefuseWhatDoesNotFit) {
+    const Backend backend = open_backend();
+    const Pass pass(backend, {0, 0}, ROWS);
+    const Buffer x = poisoned(backend, WIDTH), states = poisoned(backend, WIDTH, 2),
+                 norm = floats(backend, Floats(WIDTH));
+    const auto record = [&](const Buffer& from, const hydra_buffer* norms, float epsilon, const Buffer& to) {
+        return hydra_program_draft_states(pass.program, pass.rows, from, norms, epsilon, to);
+    };
+    expect_refused(record(floats(backend, Floats(9)), norm, 1, states), "x has 36 bytes");
+    expect_refused(record(x, floats(backend, Floats(9)), 1, states), "norm has 36 bytes");
+    expect_refused(record(x, norm, 0, states), "epsilon is 0");
+    expect_refused(record(x, norm, 1, x), "states must not be x");
+    expect_refused(record(x, norm, 1, floats(backend, Floats(1))), "states is empty");
+    expect_refused(record(x, norm, 1, {}), "null");
+}
+
+// Planted trees with tokens, a hidden state for each sequence, and an embedding. The sequence before the last has no
+// root where there are more than two.
 struct Draft {
     Shape shape;
+    int sequences;
     std::vector<int32_t> tokens;
+    std::vector<int> planted_sequences;
     Pass pass;
     Tree planted;
-    Rows pending, level_rows;
+    Rows level_rows;
     Matrix embedding;
-    Floats embedding_values, hidden_values;
-    Buffer hidden;
+    Floats embedding_values, state_values;
+    Buffer states;
 
-    Draft(hydra_backend* opened, const Shape& made, Random& random)
-        : shape(made), tokens(random_tokens(random, made.nodes())), pass(opened, 40) {
+    Draft(hydra_backend* opened, const Shape& made, Random& random, int batch = 1)
+        : shape(made),
+          sequences(batch),
+          pass(opened, std::vector<int>(static_cast<size_t>(batch), 40), batch * made.nodes()) {
+        if (batch > 2) must(hydra_batch_rewind(pass.batch, batch - 2, 40, -1));
+        for (int s = 0; s < batch; ++s) {
+            if (pass.result(s).root >= 0) planted_sequences.push_back(s);
+        }
+        tokens = random_tokens(random, static_cast<int>(planted_sequences.size()) * made.nodes());
         planted = tree(opened, shape);
         plant(pass, planted, tokens);
-        pending = rows(pass.batch);
-        const int32_t three[3] = {};
-        must(XX_set_chain(pending, three, 3));
-        level_rows = rows(pass.batch);
+        level_rows = rows(pass.batch, batch * made.nodes());
         embedding = matrix(opened, HYDRA_F32, VOCABULARY, WIDTH, random.normal(VOCABULARY * WIDTH));
         embedding_values = values_of(embedding);
-        hidden_values = random.normal(3 * WIDTH);
-        hidden = padded_rows(opened, hidden_values, WIDTH);
+        state_values = random.normal(batch * WIDTH);
+        states = floats(opened, state_values);
     }
 
     void expect_inputs(int level, bool grounded) {
         const int64_t stride = grounded ? (level + 2) * WIDTH : WIDTH;
-        const Buffer out = poisoned(pass.backend, stride);
+        const Buffer out = poisoned(pass.backend, stride, sequences * shape.nodes());
         hydra_program* created = nullptr;
         must(hydra_program_create(pass.backend, nullptr, &created));
         const Program program(created);
         hydra_matrix* embeddings = grounded ? static_cast<hydra_matrix*>(embedding) : nullptr;
-        must(hydra_program_draft_inputs(program, planted, level, pass.rows, pending, hidden, embeddings, level_rows,
-                                        out));
+        must(hydra_program_draft_inputs(program, planted, level, pass.rows, states, embeddings, level_rows, out));
         must(hydra_program_run(program));
         Floats expected;
         std::vector<int32_t> inner = level <= shape.levels() ? shape.inner_nodes(level) : std::vector<int32_t>();
         if (!grounded && !inner.empty()) inner = {inner[0]};
-        for (int32_t node : inner) {
-            append(expected, row_of(hidden_values, 2, WIDTH));
-            if (!grounded) continue;
-            for (int32_t ancestor : shape.path(node)) {
-                const bool known = tokens[ancestor] >= 0 && tokens[ancestor] < VOCABULARY;
-                append(expected, known ? row_of(embedding_values, tokens[ancestor], WIDTH) : Floats(WIDTH));
+        for (size_t order = 0; order < planted_sequences.size(); ++order) {
+            for (int32_t node : inner) {
+                append(expected, row_of(state_values, planted_sequences[order], WIDTH));
+                if (!grounded) continue;
+                for (int32_t ancestor : shape.path(node)) {
+                    const int32_t token = tokens[order * shape.nodes() + ancestor];
+                    const bool known = token >= 0 && token < VOCABULARY;
+                    append(expected, known ? row_of(embedding_values, token, WIDTH) : Floats(WIDTH));
+                }
             }
         }
-        EXPECT_EQ(hydra_rows_count(level_rows), static_cast<int32_t>(inner.size()));
+        EXPECT_EQ(hydra_rows_count(level_rows), static_cast<int32_t>(inner.size() * planted_sequences.size()));
         EXPECT_TRUE(same_bits(contents(out, static_cast<int64_t>(expected.size())), expected));
         EXPECT_TRUE(untouched_behind(out, static_cast<int64_t>(expected.size())));
     }
@@ -134,7 +213,7 @@ TEST(DraftInputs, AreTheHiddenStateAndTheEmbeddingsOfThePath) {
         for (int threads : {1, 2, 3}) {
             const Backend backend = open_backend(threads);
             Draft draft(backend, random_shape(random, nodes), random);
-            for (int level = 0; level <= draft.shape.levels() + 1 && level < HYDRA_MAX_ROWS; ++level) {
+            for (int level = 0; level <= draft.shape.levels() + 1 && level < HYDRA_MAX_NODES; ++level) {
                 SCOPED_TRACE(testing::Message() << nodes << " nodes, level " << level);
                 draft.expect_inputs(level, true);
                 draft.expect_inputs(level, false);
@@ -145,7 +224,7 @@ TEST(DraftInputs, AreTheHiddenStateAndTheEmbeddingsOfThePath) {
 
 TEST(DraftInputs, ReachDownTheDeepestTree) {
     Shape chain;
-    for (int i = 0; i < HYDRA_MAX_ROWS - 1; ++i) chain.add(i, 0);
+    for (int i = 0; i < HYDRA_MAX_NODES - 1; ++i) chain.add(i, 0);
     const Backend backend = open_backend(2);
     Random random(4);
     Draft draft(backend, chain, random);
@@ -163,12 +242,24 @@ TEST(DraftInputs, ReadNothingForTokensThatTheEmbeddingDoesNotHave) {
     for (int level = 0; level < draft.shape.levels(); ++level) draft.expect_inputs(level, true);
 }
 
-TEST(DraftInputs, AreNoneWithoutPendingRows) {
+TEST(DraftInputs, AreThoseOfAllPlantedSequences) {
+    Random random(10);
+    for (int nodes : {1, 5, 33}) {
+        const Backend backend = open_backend(nodes % 3 + 1);
+        Draft draft(backend, random_shape(random, nodes), random, 4);
+        for (int level = 0; level <= draft.shape.levels(); ++level) {
+            draft.expect_inputs(level, true);
+            draft.expect_inputs(level, false);
+        }
+    }
+}
+
+TEST(DraftInputs, AreNoneAfterARewind) {
     const Backend backend = open_backend(2);
     Random random(7);
     Draft draft(backend, random_shape(random, 17), random);
     const Buffer out = poisoned(backend, 2 * WIDTH);
-    must(hydra_program_draft_inputs(draft.pass.program, draft.planted, 0, draft.pass.rows, draft.pending, draft.hidden,
+    must(hydra_program_draft_inputs(draft.pass.program, draft.planted, 0, draft.pass.rows, draft.states,
                                     draft.embedding, draft.level_rows, out));
     must(hydra_batch_rewind(draft.pass.batch, 0, 3, 1));
     draft.pass.run();
@@ -179,60 +270,75 @@ TEST(DraftInputs, AreNoneWithoutPendingRows) {
 TEST(DraftInputs, RefuseWhatDoesNotFit) {
     const Backend backend = open_backend();
     Random random(8);
-    Draft draft(backend, random_shape(random, 5), random);
+    Draft draft(backend, random_shape(random, 64), random);
     const Buffer small = poisoned(backend, 3 * WIDTH - 1), out = poisoned(backend, 3 * WIDTH);
-    const auto record = [&](int level, const Rows& pending, const Buffer& hidden, const Rows& level_rows,
-                            const Buffer& to) {
-        return hydra_program_draft_inputs(draft.pass.program, draft.planted, level, draft.pass.rows, pending, hidden,
-                                          draft.embedding, level_rows, to);
+    const Pass other(backend);
+    const auto record = [&](int level, const Buffer& states, const hydra_rows* level_rows, const Buffer& to) {
+        return hydra_program_draft_inputs(draft.pass.program, draft.planted, level, draft.pass.rows, states,
+                                          draft.embedding, const_cast<hydra_rows*>(level_rows), to);
     };
-    expect_refused(record(1, draft.pending, draft.hidden, draft.level_rows, small), "out has 18176 bytes");
-    expect_refused(record(2, draft.pending, draft.hidden, draft.level_rows, out), "out has 18432 bytes");
-    expect_refused(record(64, draft.pending, draft.hidden, draft.level_rows, out), "level is 64");
-    expect_refused(record(-1, draft.pending, draft.hidden, draft.level_rows, out), "level is -1");
-    expect_refused(record(1, draft.pending, floats(backend, Floats(9)), draft.level_rows, out), "hidden has 36 bytes");
-    expect_refused(record(1, draft.pending, draft.hidden, draft.pending, out), "level_rows must be neither");
-    expect_refused(record(1, draft.pending, draft.hidden, draft.pass.rows, out), "level_rows must be neither");
-    expect_refused(record(1, draft.pending, draft.hidden, {}, out), "null");
+    expect_refused(record(1, draft.states, draft.level_rows, small), "out has 18176 bytes");
+    expect_refused(record(2, draft.states, draft.level_rows, out), "out has 18432 bytes");
+    expect_refused(record(64, draft.states, draft.level_rows, out), "level is 64");
+    expect_refused(record(-1, draft.states, draft.level_rows, out), "level is -1");
+    expect_refused(record(1, floats(backend, Floats(9)), draft.level_rows, out), "states has 36 bytes");
+    expect_refused(record(1, draft.states, draft.pass.rows, out), "level_rows must not be nodes");
+    expect_refused(record(1, draft.states, other.rows, out), "level_rows belong to another batch");
+    expect_refused(record(1, draft.states, nullptr, out), "null");
+    int level = 0;
+    while (draft.planted->data->level_rows[level] < 2) ++level;
+    const int inner = draft.planted->data->level_rows[level];
+    const Rows few = rows(draft.pass.batch, inner - 1);
+    must(record(level, draft.states, few, poisoned(backend, (level + 2) * WIDTH)));
+    expect_refused(hydra_program_run(draft.pass.program), "more than the rows' max_rows of");
 }
 
-TEST(DraftLevels, AreAsManyAsTheTreeIsDeep) {
+TEST(DraftLevels, AreAsManyAsTheTreeIsDeepForEachSequence) {
     const Backend backend = open_backend(2);
     Random random(2);
     for (int nodes : {1, 2, 17, 64}) {
-        const Shape shape = random_shape(random, nodes);
-        const Tree made = tree(backend, shape);
-        Pass pass(backend);
-        must(hydra_program_draft_levels(pass.program, made, pass.rows));
-        pass.run();
-        EXPECT_EQ(hydra_rows_count(pass.rows), shape.levels());
+        Draft draft(backend, random_shape(random, nodes), random, 4);
+        must(hydra_program_draft_levels(draft.pass.program, draft.planted, draft.pass.rows, draft.level_rows));
+        draft.pass.run();
+        EXPECT_EQ(hydra_rows_count(draft.level_rows), 3 * draft.shape.levels());
     }
 }
 
-TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfOneRow) {
+TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfAGroup) {
     Random random(9);
     for (int nodes : {2, 5, 17, 64}) {
-        for (int row : {-1, 0, 5, 63}) {
-            const Backend backend = open_backend(2);
-            Draft draft(backend, random_shape(random, nodes), random);
-            const Shape& shape = draft.shape;
-            for (int level = 0; level < shape.levels(); ++level) {
-                const Top candidates = top(backend, 7);
-                const std::vector<int32_t> ids = random_tokens(random, HYDRA_MAX_ROWS * 7);
-                set_ids(candidates, ids);
-                Pass& pass = draft.pass;
-                hydra_program* created = nullptr;
-                must(hydra_program_create(backend, nullptr, &created));
-                const Program program(created);
-                must(hydra_program_draft_tokens(program, draft.planted, level, candidates, row, pass.rows));
-                must(hydra_program_run(program));
-                const std::vector<int32_t> inner = shape.inner_nodes(level);
-                for (int i = 0; i < nodes; ++i) {
-                    if (shape.depths[i] == level + 1) {
-                        const auto parent = std::find(inner.begin(), inner.end(), shape.parents[i]) - inner.begin();
-                        draft.tokens[i] = ids[(row < 0 ? parent : row) * 7 + shape.ranks[i]];
+        for (int group : {-1, 0, 5, 63}) {
+            for (int batch : {1, 4}) {
+                const Backend backend = open_backend(2);
+                Draft draft(backend, random_shape(random, nodes), random, batch);
+                const Shape& shape = draft.shape;
+                const int planted = static_cast<int>(draft.planted_sequences.size());
+                const int entries = batch * std::max(group + 1, nodes);
+                for (int level = 0; level < shape.levels(); ++level) {
+                    const Top candidates = top(backend, 7, entries);
+                    const std::vector<int32_t> ids = random_tokens(random, entries * 7);
+                    set_ids(candidates, ids);
+                    Pass& pass = draft.pass;
+                    hydra_program* created = nullptr;
+                    must(hydra_program_create(backend, nullptr, &created));
+                    const Program program(created);
+                    must(hydra_program_draft_tokens(program, draft.planted, level, candidates, group, pass.rows));
+                    must(hydra_program_run(program));
+                    const std::vector<int32_t> inner = shape.inner_nodes(level);
+                    const int own = static_cast<int>(inner.size());
+                    const int32_t* tokens = hydra_rows_tokens(pass.rows);
+                    for (int order = 0; order < planted; ++order) {
+                        for (int i = 0; i < nodes; ++i) {
+                            int32_t& expected = draft.tokens[order * nodes + i];
+                            if (shape.depths[i] == level + 1) {
+                                const auto parent =
+                                    std::find(inner.begin(), inner.end(), shape.parents[i]) - inner.begin();
+                                const auto row = group < 0 ? order * own + parent : group * planted + order;
+                                expected = ids[row * 7 + shape.ranks[i]];
+                            }
+                            EXPECT_EQ(tokens[order * nodes + i], expected) << "node " << i << ", level " << level;
+                        }
                     }
-                    EXPECT_EQ(hydra_rows_tokens(pass.rows)[i], draft.tokens[i]) << "node " << i << ", level " << level;
                 }
             }
         }
@@ -246,9 +352,13 @@ TEST(DraftTokens, RefuseTooFewCandidates) {
     Pass pass(backend);
     must(hydra_program_draft_tokens(pass.program, made, 0, four, -1, pass.rows));
     expect_refused(hydra_program_run(pass.program), "depth 1 of the tree needs 5 candidates, the draft keeps 4");
+    const Pass few(backend);
+    const Top two = top(backend, 5, 2);
+    must(hydra_program_draft_tokens(few.program, made, 0, two, 2, few.rows));
+    expect_refused(hydra_program_run(few.program), "top has room for 2 rows, must have it for 3");
     expect_refused(hydra_program_draft_tokens(pass.program, made, 63, four, -1, pass.rows), "level is 63");
-    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, four, 64, pass.rows), "row is 64");
-    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, four, -2, pass.rows), "row is -2");
+    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, four, 64, pass.rows), "group is 64");
+    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, four, -2, pass.rows), "group is -2");
     expect_refused(hydra_program_draft_tokens(pass.program, made, 0, nullptr, -1, pass.rows), "null");
 }
 

@@ -31,8 +31,8 @@ struct Result {
 };
 
 Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, const std::vector<int32_t>& ids = {},
-           bool last_row_only = false) {
-    const int rows = static_cast<int>(x.size()) / data.hidden, results = last_row_only ? 1 : rows;
+           bool last_rows_only = false) {
+    const int rows = static_cast<int>(x.size()) / data.hidden, results = last_rows_only ? 1 : rows;
     Pass pass(backend);
     pass.chain_of(rows);
     const Buffer in = padded_rows(backend, x, data.hidden), logits = poisoned(backend, data.vocabulary);
@@ -40,7 +40,7 @@ Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, con
     const Buffer bias = data.bias.empty() ? Buffer() : floats(backend, data.bias);
     const Buffer names = ids.empty() ? Buffer() : buffer(backend, ids.data(), static_cast<int64_t>(ids.size() * 4));
     const Top best = top(backend, k);
-    must(hydra_program_lm_head(pass.program, pass.rows, last_row_only, in, weight, bias, names, best, logits));
+    must(hydra_program_lm_head(pass.program, pass.rows, last_rows_only, in, weight, bias, names, best, logits));
     pass.run();
     EXPECT_TRUE(untouched_behind(logits, results * data.vocabulary));
     return {contents(logits, results * data.vocabulary),
@@ -115,6 +115,26 @@ TEST(LmHead, ComputesOnlyTheLastRowIfAskedTo) {
     EXPECT_EQ(last.ids, row_of(all.ids, 16, 3));
 }
 
+TEST(LmHead, ComputesTheLastRowOfEachSequence) {
+    const Backend backend = open_backend(2);
+    const Data data(72, 50, HYDRA_Q8_0, true);
+    const Floats x = Random(2).normal(170 * 72);
+    Pass pass(backend, {8, 5, 60, 0}, 170);
+    pass.chains({std::vector<int32_t>(1), {}, std::vector<int32_t>(130), std::vector<int32_t>(39)});
+    const Buffer in = padded_rows(backend, x, 72, 170), logits = poisoned(backend, 50, 4);
+    const Matrix weight = matrix(backend, data.type, 50, 72, data.weight);
+    const Buffer bias = floats(backend, data.bias);
+    const Top best = top(backend, 3, 4);
+    must(hydra_program_lm_head(pass.program, pass.rows, 1, in, weight, bias, nullptr, best, logits));
+    pass.run();
+    Floats last;
+    for (int row : {0, 130, 169}) append(last, row_of(x, row, 72));
+    const Result expected = run(backend, data, last, 3);
+    EXPECT_TRUE(same_bits(contents(logits, 3 * 50), expected.logits));
+    EXPECT_TRUE(untouched_behind(logits, 3 * 50));
+    EXPECT_EQ(std::vector<int32_t>(hydra_top_ids(best), hydra_top_ids(best) + 9), expected.ids);
+}
+
 TEST(LmHead, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         const Data data(120, 500, type, true);
@@ -155,8 +175,11 @@ TEST(LmHead, RefusesWhatDoesNotFit) {
     expect_refused(record(x, {}, {}, best, small), "logits has 4864 bytes");
     expect_refused(record(x, {}, {}, {}, {}), "null");
     hydra_top* out = nullptr;
-    expect_refused(hydra_top_create(backend, 33, &out), "k is 33, must be from 1 to 32");
-    expect_refused(hydra_top_create(backend, 0, &out), "k is 0");
+    expect_refused(hydra_top_create(backend, 33, 1, &out), "k is 33, must be from 1 to 32");
+    expect_refused(hydra_top_create(backend, 0, 1, &out), "k is 0");
+    expect_refused(hydra_top_create(backend, 1, 0, &out), "max_rows is 0, must be from 1 to 2048");
+    expect_refused(hydra_top_create(backend, 1, 2049, &out), "max_rows is 2049");
+    expect_refused(record(x, {}, {}, top(backend, 4, 63), {}), "top has room for 63 rows, must have it for 64");
 }
 
 }  // namespace

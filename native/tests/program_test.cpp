@@ -51,7 +51,7 @@ TEST(Program, DoesNothingOverNoRows) {
     must(hydra_program_norm(program, none, x, norm, 1e-5f, out));
     must(hydra_program_lm_head(program, none, 1, x, weight, nullptr, nullptr, best, out));
     must(hydra_program_block(program, none, x, weight, nullptr, nullptr, nullptr, 0, out));
-    must(hydra_program_advance(program, pass.rows, best, nullptr, nullptr, nullptr));
+    must(hydra_program_advance(program, pass.rows, best, nullptr, 0, nullptr, nullptr));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, 0));
     EXPECT_EQ(hydra_top_ids(best)[0], 7);
@@ -67,7 +67,8 @@ TEST(Program, RunsNothingWhereACheckFails) {
     must(hydra_program_embed(pass.program, pass.rows, embedding, out));
     must(hydra_program_attention(pass.program, pass.rows, out, 1, kv, 0, out));
     pass.chain_of(2);
-    expect_refused(hydra_program_run(pass.program), "hydra_program_run failed\npage 0 of the table is 7");
+    expect_refused(hydra_program_run(pass.program),
+                   "hydra_program_run failed\nthe page table of sequence 0 has page 11, the pool has");
     EXPECT_TRUE(untouched_behind(out, 0));
 }
 

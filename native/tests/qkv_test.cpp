@@ -121,7 +121,7 @@ Floats run_chain(hydra_backend* backend, const Layer& layer, const Floats& x, in
     layer.record(pass, in, out);
     pass.run();
     Floats all = contents(out, rows * width);
-    for (int r = 0; r < rows; ++r) append(all, KvSlot{layer.pool, pass.sequence}.all(first + r));
+    for (int r = 0; r < rows; ++r) append(all, KvSlot{layer.pool, pass.batch}.all(first + r));
     return all;
 }
 
@@ -227,14 +227,15 @@ TEST(Qkv, RefusesToRunWherePagesOrPositionsEnd) {
     const Layer layer(backend, {4, 2, 24, 72, HYDRA_F32, true}, 3);
     const Buffer x = poisoned(backend, 72), out = poisoned(backend, 96);
     layer.record(pass, x, out);
-    pass.chain_of(3);
     const int32_t one[1] = {PAGES - 1}, beyond[1] = {PAGES};
     must(hydra_batch_set_pages(pass.batch, 0, one, 1));
-    expect_refused(hydra_program_run(pass.program), "the page table of 1 pages does not cover 33 positions");
+    pass.chain_of(3);
+    expect_refused(hydra_program_run(pass.program),
+                   "the page table of sequence 0, 1 pages, does not cover 33 positions");
     pass.chain_of(2);
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_OK);
     must(hydra_batch_set_pages(pass.batch, 0, beyond, 1));
-    expect_refused(hydra_program_run(pass.program), "page 0 of the table is 12, the pool has 12");
+    expect_refused(hydra_program_run(pass.program), "the page table of sequence 0 has page 12, the pool has 12");
 
     Pass far(backend, 298);
     layer.record(far, x, out);

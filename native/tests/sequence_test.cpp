@@ -162,8 +162,8 @@ TEST(Rows, RefuseChainsThatDoNotFit) {
     Pass pass(backend, {7, 0}, 65);
     const std::vector<int32_t> tokens(200);
     const auto set = [&](const std::vector<int32_t>& sequences, const std::vector<int32_t>& counts) {
-        return hydra_rows_set_chains(pass.rows, sequences.data(), counts.data(),
-                                     static_cast<int32_t>(sequences.size()), tokens.data());
+        return hydra_rows_set_chains(pass.rows, sequences.data(), counts.data(), static_cast<int32_t>(sequences.size()),
+                                     tokens.data());
     };
     must(set({0, 1}, {64, 1}));
     expect_refused(set({0, 1}, {64, 2}), "the chains have 66 tokens, the rows have room for 65");

@@ -63,11 +63,18 @@ struct Layer {
 };
 
 struct Bench {
-    Bench(hydra_backend* opened, const Model& its_model, const Type& its_type, int its_context, int its_repeats)
-        : backend(opened), model(its_model), type(its_type), context(its_context), repeats(its_repeats) {
+    Bench(hydra_backend* opened, const Model& its_model, const Type& its_type, int its_context, int its_repeats,
+          int its_sequences)
+        : backend(opened),
+          model(its_model),
+          type(its_type),
+          context(its_context),
+          repeats(its_repeats),
+          sequences(its_sequences),
+          max_rows(its_sequences * HYDRA_MAX_NODES) {
         const bool cuda = std::strcmp(hydra_backend_kind(backend), "cuda") == 0;
         if (cuda && type.type != HYDRA_F32) kv_type = HYDRA_F16;
-        const int pages = (context + 8 * HYDRA_MAX_ROWS) / HYDRA_PAGE_POSITIONS + 1;
+        const int pages = (context + 8 * HYDRA_MAX_NODES) / HYDRA_PAGE_POSITIONS + 1;
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         for (int l = 0; l < model.layers + 1; ++l) {  // the last one is the prefix layer
             layers.push_back({matrix(queries, model.hidden), matrix(keys, model.hidden), matrix(keys, model.hidden),
@@ -83,19 +90,21 @@ struct Bench {
         }
         final_norm = vector();
         pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, kv_type, model.layers, model.kv_heads,
-                                   model.head_size, pages);
-        prefix_pool =
-            made<hydra_kv_pool>(hydra_kv_pool_create, backend, kv_type, 1, model.kv_heads, model.head_size, pages);
+                                   model.head_size, pages * sequences);
+        prefix_pool = made<hydra_kv_pool>(hydra_kv_pool_create, backend, kv_type, 1, model.kv_heads, model.head_size,
+                                          pages * sequences);
         std::vector<float> frequencies(static_cast<size_t>(model.head_size / 2));
         for (int i = 0; i < model.head_size / 2; ++i) frequencies[i] = std::pow(1e4f, -2.0f * i / model.head_size);
         rope = made<hydra_rope>(hydra_rope_create, backend, model.head_size, frequencies.data(),
                                 pages * HYDRA_PAGE_POSITIONS);
-        sequence = made<hydra_sequence>(hydra_sequence_create, backend, pages);
+        batch = made<hydra_batch>(hydra_batch_create, backend, sequences, pages);
         std::vector<int32_t> table(static_cast<size_t>(pages));
-        for (int i = 0; i < pages; ++i) table[i] = i;
-        must(hydra_sequence_set_pages(sequence, table.data(), pages));
+        for (int s = 0; s < sequences; ++s) {
+            for (int i = 0; i < pages; ++i) table[i] = s * pages + i;
+            must(hydra_batch_set_pages(batch, s, table.data(), pages));
+        }
         for (hydra_rows** each : {&rows, &pending_rows, &level_rows})
-            *each = made<hydra_rows>(hydra_rows_create, sequence);
+            *each = made<hydra_rows>(hydra_rows_create, batch, max_rows);
         tree = made<hydra_tree>(hydra_tree_create, backend);
         x = buffer(model.hidden);
         query = buffer(queries);
@@ -103,11 +112,11 @@ struct Bench {
         gated = buffer(model.inner);
         hidden = buffer(model.hidden);
         pending = buffer(model.hidden);
-        prefixed = buffer(model.hidden);
+        states = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{sequences} * model.hidden * 4);
         head_in = buffer(int64_t{HEADS + 1} * model.hidden);
         head_out = buffer(model.hidden);
-        best = made<hydra_top>(hydra_top_create, backend, 1);
-        guesses = made<hydra_top>(hydra_top_create, backend, CANDIDATES);
+        best = made<hydra_top>(hydra_top_create, backend, 1, max_rows);
+        guesses = made<hydra_top>(hydra_top_create, backend, CANDIDATES, max_rows);
         prefill();
     }
 
@@ -115,9 +124,9 @@ struct Bench {
         double rate = 0;
         must(hydra_backend_stream_rate(backend, std::min(int64_t{256} << 20, static_cast<int64_t>(pass_bytes())), 20,
                                        &rate));
-        std::printf("%s, %s %s, context %d; stream rate %.0f GB/s\n", hydra_backend_description(backend), model.name,
-                    type.name, context, rate * 1e-9);
-        std::printf("%-22s%10s", "us, rows:", "floor");
+        std::printf("%s, %s %s, %d sequences, context %d; stream rate %.0f GB/s\n", hydra_backend_description(backend),
+                    model.name, type.name, sequences, context, rate * 1e-9);
+        std::printf("%-22s%10s", "us, rows of each:", "floor");
         for (int count : ROWS) std::printf("%10d", count);
         std::printf("\n");
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
@@ -150,7 +159,7 @@ struct Bench {
     }
 
     double kv_bytes() const {
-        return 2.0 * model.kv_heads * model.head_size * context * (kv_type == HYDRA_F16 ? 2 : 4);
+        return 2.0 * model.kv_heads * model.head_size * context * sequences * (kv_type == HYDRA_F16 ? 2 : 4);
     }
     double pass_bytes() const {
         return (layer_bytes() + kv_bytes()) * model.layers + bytes(model.vocabulary, model.hidden);
@@ -164,7 +173,7 @@ struct Bench {
     }
 
     hydra_buffer* buffer(int64_t columns) {
-        return made<hydra_buffer>(hydra_buffer_create, backend, columns * HYDRA_MAX_ROWS * 4);
+        return made<hydra_buffer>(hydra_buffer_create, backend, columns * max_rows * 4);
     }
 
     hydra_buffer* vector() {
@@ -212,10 +221,9 @@ struct Bench {
         must(hydra_program_gate_up(program, pending_rows, pending, layer.feed_forward_norm, EPSILON, layer.gate,
                                    layer.up, gated));
         must(hydra_program_project(program, pending_rows, gated, layer.down, nullptr, pending));
-        must(hydra_program_norm(program, pending_rows, pending, final_norm, EPSILON, prefixed));
+        must(hydra_program_draft_states(program, pending_rows, pending, final_norm, EPSILON, states));
         for (int h = 0; h < HEADS; ++h) {
-            must(hydra_program_draft_inputs(program, tree, h, rows, pending_rows, prefixed, embedding, level_rows,
-                                            head_in));
+            must(hydra_program_draft_inputs(program, tree, h, rows, states, embedding, level_rows, head_in));
             must(hydra_program_block(program, level_rows, head_in, first_blocks[h].first, nullptr,
                                      first_blocks[h].second, nullptr, 0, head_out));
             must(hydra_program_lm_head(program, level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr));
@@ -254,10 +262,7 @@ struct Bench {
             for (int l = 0; l < count; ++l) operation(l);
         });
         begin_line(name, rate, its_bytes);
-        const std::vector<int32_t> tokens(HYDRA_MAX_ROWS, 1);
-        for (int its_rows : ROWS) {
-            std::printf("%10.1f", median([&] { must(hydra_rows_set_chain(rows, tokens.data(), its_rows)); }) / count);
-        }
+        for (int its_rows : ROWS) std::printf("%10.1f", median([&] { set_chains(its_rows); }) / count);
         std::printf("\n");
         std::fflush(stdout);
     }
@@ -268,14 +273,14 @@ struct Bench {
             must(hydra_program_plant(program, tree, rows));
             if (drafted) record_draft();
             record_pass(true);
-            must(hydra_program_accept(program, tree, rows, best, pool, drafted ? hidden : nullptr,
+            must(hydra_program_accept(program, tree, rows, best, pool, drafted ? hidden : nullptr, model.hidden,
                                       drafted ? pending_rows : nullptr, drafted ? pending : nullptr, 0));
         });
         begin_line(name, rate, its_bytes);
         for (int nodes : ROWS) {
             set_tree(nodes);
-            must(hydra_sequence_rewind(sequence, context,
-                                       1));  // the step behind it, a warm one, has nothing to draft from
+            // The step behind it, a warm one, has nothing to draft from.
+            for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
             std::printf("%10.1f", median([] {}));
         }
         std::printf("\n");
@@ -321,18 +326,25 @@ struct Bench {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
         must(hydra_program_lm_head(program, rows, 1, x, lm_head, nullptr, nullptr, best, nullptr));
-        must(hydra_program_advance(program, rows, best, x, pending_rows, pending));
-        const std::vector<int32_t> tokens(HYDRA_MAX_ROWS, 1);
-        for (int done = 0; done < context; done += HYDRA_MAX_ROWS) {
-            must(hydra_rows_set_chain(rows, tokens.data(), std::min(HYDRA_MAX_ROWS, context - done)));
+        must(hydra_program_advance(program, rows, best, x, model.hidden, pending_rows, pending));
+        for (int done = 0; done < context; done += HYDRA_MAX_NODES) {
+            set_chains(std::min(HYDRA_MAX_NODES, context - done));
             must(hydra_program_run(program));
         }
+    }
+
+    // Of every sequence so many tokens.
+    void set_chains(int its_rows) {
+        std::vector<int32_t> all(static_cast<size_t>(sequences));
+        const std::vector<int32_t> counts(all.size(), its_rows), tokens(all.size() * its_rows, 1);
+        for (int s = 0; s < sequences; ++s) all[s] = s;
+        must(hydra_rows_set_chains(rows, all.data(), counts.data(), sequences, tokens.data()));
     }
 
     hydra_backend* backend;
     const Model& model;
     const Type& type;
-    int context, repeats;
+    int context, repeats, sequences, max_rows;
     int64_t matrices = 0;
     std::vector<Layer> layers;
     std::vector<std::pair<hydra_matrix*, hydra_matrix*>> first_blocks;  // linear and skip
@@ -341,10 +353,10 @@ struct Bench {
     hydra_type kv_type = HYDRA_F32;
     hydra_kv_pool *pool, *prefix_pool;
     hydra_rope* rope;
-    hydra_sequence* sequence;
+    hydra_batch* batch;
     hydra_rows *rows, *pending_rows, *level_rows;
     hydra_tree* tree;
-    hydra_buffer *x, *query, *attended, *gated, *hidden, *pending, *prefixed, *head_in, *head_out;
+    hydra_buffer *x, *query, *attended, *gated, *hidden, *pending, *states, *head_in, *head_out;
     hydra_top *best, *guesses;
     hydra_program* program = nullptr;
 };
@@ -362,7 +374,8 @@ const Entry& find(const Entry (&entries)[N], const std::string& name) {
 
 int main(int count, char** arguments) {
     if (count < 4) {
-        std::fprintf(stderr, "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS]\n", arguments[0]);
+        std::fprintf(stderr, "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES]\n",
+                     arguments[0]);
         return 2;
     }
     const std::string device = arguments[1];
@@ -373,7 +386,9 @@ int main(int count, char** arguments) {
         must(hydra_backend_open_cuda(device.c_str(), 0, &backend));
     }
     const int context = count > 4 ? std::atoi(arguments[4]) : 512, repeats = count > 5 ? std::atoi(arguments[5]) : 21;
-    Bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context), std::max(1, repeats))
+    const int sequences = count > 6 ? std::atoi(arguments[6]) : 1;
+    Bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context), std::max(1, repeats),
+          std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES))
         .run();
     return 0;
 }

@@ -306,10 +306,10 @@ hydra_status hydra_program_draft_states(hydra_program* program, const hydra_rows
     return guarded("hydra_program_draft_states", [&] {
         HYDRA_REQUIRE(program && rows && states, "an argument is null");
         require_home(program, rows, x, norm, states);
+        HYDRA_REQUIRE(x != states, "states must not be x");
         const int64_t columns = states->bytes / 4 / rows->batch->sequences;
         HYDRA_REQUIRE(columns >= 1, "states is empty");
         require_floats(x, rows->max_rows, columns, "x");
-        HYDRA_REQUIRE(x != states, "states must not be x");
         if (norm) {
             require_floats(norm, 1, columns, "norm");
             require_epsilon(epsilon);

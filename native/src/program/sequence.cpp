@@ -277,6 +277,7 @@ hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, c
         }
         HYDRA_REQUIRE(all <= rows->max_rows, "the chains have %lld tokens, the rows have room for %d",
                       static_cast<long long>(all), rows->max_rows);
+        HYDRA_REQUIRE(!rows->batch->memory.changing, "a program that changes the batch is enqueued: await it first");
         const hydra::RowsView& view = rows->overwrite();
         view.set_count(0);
         for (int32_t i = 0; i < chains; ++i) {
