@@ -16,15 +16,73 @@ TEST(Invariance, ChunksOfAPromptDoNotMatter) {
         const Backend backend = open_backend(2);
         const ToyModel model(backend, type);
         Random random(1);
-        const std::vector<int32_t> prompt = random_tokens(random, emulated() ? 37 : 70);
+        const std::vector<int32_t> prompt = random_tokens(random, emulated() ? 37 : 170);
         ToySession expected(model);
         expected.feed(prompt, 1);
-        for (int chunk : emulated() ? std::vector<int>{7, 33} : std::vector<int>{2, 7, 16, 33, 64}) {
-            ToySession session(model);
+        for (int chunk : emulated() ? std::vector<int>{7, 33} : std::vector<int>{2, 7, 16, 33, 64, 65, 200}) {
+            ToySession session(model, 1, 200);
             session.feed(prompt, chunk);
             EXPECT_TRUE(same_bits(session.cache(), expected.cache())) << chunk;
             EXPECT_TRUE(same_bits(session.logits_of(0), expected.logits_of(0))) << chunk;
             EXPECT_EQ(session.result().root, expected.result().root);
+        }
+    }
+}
+
+// Sequences of unequal lengths side by side, one of them joining late, against the same alone.
+TEST(Invariance, TheOtherSequencesOfABatchDoNotMatter) {
+    const ToyShape halves{3, 1, 64, HYDRA_F16};
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        const Backend backend = open_backend(2);
+        const ToyModel model(backend, type, 2, cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{});
+        Random random(4);
+        const std::vector<int> lengths =
+            emulated() ? std::vector<int>{3, 70, 40, 11} : std::vector<int>{3, 150, 40, 70};
+        const int sequences = static_cast<int>(lengths.size()), late = 2;
+        std::vector<std::vector<int32_t>> prompts;
+        for (int length : lengths) prompts.push_back(random_tokens(random, length));
+        ToySession together(model, sequences, 300);
+        std::vector<ToySession> alone;
+        for (int s = 0; s < sequences; ++s) {
+            alone.emplace_back(model);
+            alone[s].feed(prompts[s], 64);
+        }
+        std::vector<std::vector<int32_t>> early = prompts;
+        early[late].clear();
+        together.feed_all(early, 100);
+        for (int step = 0; step < 4; ++step) {
+            if (step == 2) {
+                std::vector<std::vector<int32_t>> joins(static_cast<size_t>(sequences));
+                joins[late] = prompts[late];
+                together.feed_all(joins, 100);
+            }
+            const Shape shape = random_shape(random, emulated() ? 5 : 17);
+            std::vector<std::vector<int32_t>> tokens;
+            for (int s = 0; s < sequences; ++s) {
+                tokens.push_back(random_tokens(random, shape.nodes()));
+                if (s != late || step >= 2) alone[s].verify(shape, tokens[s]);
+            }
+            together.verify_all(shape, tokens);
+            for (int s = 0, order = 0; s < sequences; ++s) {
+                SCOPED_TRACE(testing::Message() << "type " << type << ", step " << step << ", sequence " << s);
+                const hydra_step_result &found = together.result(s), &expected = alone[s].result();
+                if (s == late && step < 2) {
+                    EXPECT_EQ(found.emitted, 0);
+                    EXPECT_EQ(found.length, 0);
+                    continue;
+                }
+                EXPECT_EQ(std::vector<int32_t>(found.tokens, found.tokens + found.emitted),
+                          std::vector<int32_t>(expected.tokens, expected.tokens + expected.emitted));
+                EXPECT_EQ(found.length, expected.length);
+                EXPECT_EQ(found.root, expected.root);
+                for (int node = 0; node < shape.nodes(); ++node) {
+                    const int row = order * shape.nodes() + node;
+                    ASSERT_TRUE(same_bits(together.row(row), alone[s].row(node))) << node;
+                    ASSERT_TRUE(same_bits(together.logits_of(row), alone[s].logits_of(node))) << node;
+                }
+                EXPECT_TRUE(same_bits(together.cache(s), alone[s].cache()));
+                ++order;
+            }
         }
     }
 }
