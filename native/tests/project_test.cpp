@@ -134,6 +134,35 @@ TEST(Project, GivesTheSameBitsForOneRowAndForMany) {
     }
 }
 
+TEST(Linear, IsWhatProjectAddsToNothing) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+        for (bool biased : {false, true}) {
+            const Backend backend = open_backend(2);
+            constexpr int INPUTS = 240, OUTPUTS = 120, COUNT = 70;
+            Random random(3);
+            Pass pass(backend, std::vector<int>{0}, COUNT + 1);
+            pass.chain_of(COUNT);
+            const Buffer x = padded_rows(backend, random.normal(COUNT * INPUTS), INPUTS, COUNT + 1);
+            const Matrix weight = matrix(backend, type, OUTPUTS, INPUTS, random.normal(OUTPUTS * INPUTS));
+            const Buffer bias = floats(backend, random.normal(OUTPUTS));
+            const hydra_buffer* biases = bias;
+            const Buffer sum = padded_rows(backend, Floats(COUNT * OUTPUTS), OUTPUTS, COUNT + 1);
+            const Buffer out = poisoned(backend, OUTPUTS, COUNT + 1);
+            must(hydra_program_project(pass.program, pass.rows, x, weight, biased ? biases : nullptr, sum));
+            must(hydra_program_linear(pass.program, pass.rows, x, weight, biased ? biases : nullptr, out));
+            pass.run();
+            EXPECT_TRUE(same_bits(contents(out, COUNT * OUTPUTS), contents(sum, COUNT * OUTPUTS)));
+            EXPECT_TRUE(untouched_behind(out, COUNT * OUTPUTS));
+            expect_refused(hydra_program_linear(pass.program, pass.rows, x, weight, x, x), "out must not be x");
+            expect_refused(hydra_program_linear(pass.program, pass.rows, bias, weight, nullptr, out),
+                           "x has 480 bytes");
+            expect_refused(hydra_program_linear(pass.program, pass.rows, x, weight, nullptr, bias),
+                           "out has 480 bytes");
+            expect_refused(hydra_program_linear(pass.program, pass.rows, x, nullptr, nullptr, out), "null");
+        }
+    }
+}
+
 TEST(Project, RefusesWhatDoesNotFit) {
     const Backend backend = open_backend();
     const Pass pass(backend);

@@ -85,6 +85,10 @@ HYDRA_API hydra_status hydra_program_project(hydra_program* program, const hydra
                                              const hydra_matrix* weight, const hydra_buffer* bias,
                                              hydra_buffer* residual);
 
+/* out float[rows][n] = weight [n][m] x + bias, x float[rows][m]. */
+HYDRA_API hydra_status hydra_program_linear(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                            const hydra_matrix* weight, const hydra_buffer* bias, hydra_buffer* out);
+
 /* n = RMSNorm(x) * norm; out float[rows][m] = silu(gate n) * (up n); gate and up [m][h]. */
 HYDRA_API hydra_status hydra_program_gate_up(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                              const hydra_buffer* norm, float epsilon, const hydra_matrix* gate,
@@ -129,6 +133,17 @@ HYDRA_API hydra_status hydra_program_draft_inputs(hydra_program* program, const 
                                                   const hydra_rows* nodes, const hydra_buffer* states,
                                                   const hydra_matrix* embedding, hydra_rows* level_rows,
                                                   hydra_buffer* out);
+
+/* hydra_program_draft_inputs and the first block of a grounded head, n wide, in one: the block is linear in the state
+ * and in each embedding, so that the state's part is computed once a sequence and an embedding's is a row of a table.
+ * level_rows as there; out float[rows][n] = s + silu(l), [l; s] = columns first ... first + 2n - 1 of parts
+ * float[sequences][width], whose rows are those of the sequences of nodes in their order, plus, for each depth d up to
+ * the node's, row `token` of tables[d]; tables F16[level + 1][vocabulary][2n]. Tokens beyond the vocabulary add
+ * nothing. n is a multiple of 16. */
+HYDRA_API hydra_status hydra_program_table_block(hydra_program* program, const hydra_tree* tree, int32_t level,
+                                                 const hydra_rows* nodes, const hydra_buffer* parts, int64_t width,
+                                                 int64_t first, const hydra_buffer* tables, int64_t vocabulary,
+                                                 int64_t n, hydra_rows* level_rows, hydra_buffer* out);
 
 /* rows become, for each level of the tree below the root, one a sequence of nodes: for heads that are evaluated
  * together, each in its group of rows (hydra_program_block). */

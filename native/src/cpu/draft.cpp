@@ -85,6 +85,49 @@ struct DraftInputsTask : Task {
     }
 };
 
+struct TableBlockTask : Task {
+    const TreeData* tree;
+    int level;
+    const hydra_rows* nodes;
+    const float* parts;
+    int64_t width, first;
+    const uint16_t* tables;
+    int64_t vocabulary, n;
+    hydra_rows* level_rows;
+    float* out;
+
+    bool changes_rows() const override { return true; }
+
+    // Each thread has its own columns of all rows.
+    void run(const Worker& worker) override {
+        const int each = tree->level_rows[level], count = nodes->view.active_segments() * each;
+        if (worker.thread == 0) level_rows->view.set_count(count);
+        const int64_t begin = worker.begin(n / TILE_ROWS) * TILE_ROWS;
+        const int64_t columns = worker.end(n / TILE_ROWS) * TILE_ROWS - begin;
+        float *linear = worker.own().normed.get(), *skip = linear + columns;
+        for (int r = 0; r < count; ++r) {
+            const Segment& segment = nodes->view.segments[r / each];
+            const float* part = parts + r / each * width + first + begin;
+            std::memcpy(linear, part, sizeof(float) * columns);
+            std::memcpy(skip, part + n, sizeof(float) * columns);
+            int32_t tokens[HYDRA_MAX_NODES];
+            int node = tree->level_nodes[level][r % each];
+            for (int depth = level; depth >= 0; --depth, node = tree->parents[node]) {
+                tokens[depth] = nodes->view.tokens[segment.row + node];
+            }
+            for (int depth = 0; depth <= level; ++depth) {
+                if (tokens[depth] < 0 || tokens[depth] >= vocabulary) continue;
+                const uint16_t* entry = tables + (depth * vocabulary + tokens[depth]) * 2 * n + begin;
+                worker.kernels().add_f16(entry, columns, linear);
+                worker.kernels().add_f16(entry + n, columns, skip);
+            }
+            worker.kernels().silu(linear, columns);
+            float* target = out + r * n + begin;
+            for (int64_t c = 0; c < columns; ++c) target[c] = skip[c] + linear[c];
+        }
+    }
+};
+
 struct DraftLevelsTask : Task {
     const TreeData* tree;
     const hydra_rows* nodes;
@@ -149,6 +192,23 @@ std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram&) {
     task->states = operation.states->floats();
     task->width = operation.width;
     task->embedding = operation.embedding != nullptr ? &packed_of(operation.embedding) : nullptr;
+    task->level_rows = operation.level_rows;
+    task->out = operation.out->floats();
+    return task;
+}
+
+std::unique_ptr<Task> task_of(const TableBlock& operation, CpuProgram& program) {
+    program.reserve(2 * operation.n, 0);
+    auto task = std::make_unique<TableBlockTask>();
+    task->tree = operation.tree->data;
+    task->level = operation.level;
+    task->nodes = operation.nodes;
+    task->parts = operation.parts->floats();
+    task->width = operation.width;
+    task->first = operation.first;
+    task->tables = operation.tables->halves();
+    task->vocabulary = operation.vocabulary;
+    task->n = operation.n;
     task->level_rows = operation.level_rows;
     task->out = operation.out->floats();
     return task;

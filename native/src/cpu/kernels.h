@@ -89,6 +89,9 @@ struct Kernels {
     // x[n] = silu(x), n a multiple of 16.
     void (*silu)(float* x, int64_t n);
 
+    // sum[n] += x, n a multiple of 16.
+    void (*add_f16)(const uint16_t* x, int64_t n, float* sum);
+
     // One KV head's attention for a group of query vectors; see attention.h.
     void (*attention)(const AttentionWork& work);
 

@@ -1,24 +1,25 @@
-// residual += weight x + bias.
+// residual += weight x + bias, and out = weight x + bias.
 #include "cpu/product.h"
 
 namespace hydra {
 
 namespace {
 
-struct ProjectTask : Task {
+template <bool add>
+struct ProductTask : Task {
     const hydra_rows* rows;
     RowSource source;
     const PackedMatrix* weight;
     const float* bias;
-    float* residual;
+    float* out;
 
     bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
-        for_slices(worker, rows->active(), [&](int first, int count) { add(worker, first, count); });
+        for_slices(worker, rows->active(), [&](int first, int count) { compute(worker, first, count); });
     }
 
-    void add(const Worker& worker, int first, int count) const {
+    void compute(const Worker& worker, int first, int count) const {
         const PackedMatrix& matrix = *weight;
         const Activations x = prepare_rows(worker, source, first, count, {weight}, Precision::BYTES_AND_REMAINDERS);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
@@ -26,27 +27,37 @@ struct ProjectTask : Task {
                       const int64_t n = tile * TILE_ROWS;
                       const int lanes = lanes_of(matrix, tile);
                       for (int r = 0; r < count; ++r) {
-                          float* target = residual + (first + r) * matrix.rows + n;
+                          float* target = out + (first + r) * matrix.rows + n;
                           for (int l = 0; l < lanes; ++l) {
-                              const float value = values[r * TILE_ROWS + l];
-                              target[l] += bias != nullptr ? value + bias[n + l] : value;
+                              float value = values[r * TILE_ROWS + l];
+                              if (bias != nullptr) value += bias[n + l];
+                              target[l] = add ? target[l] + value : value;
                           }
                       }
                   });
     }
 };
 
-}  // namespace
-
-std::unique_ptr<Task> task_of(const Project& operation, CpuProgram& program) {
+template <bool add, class Operation>
+std::unique_ptr<Task> product_of(const Operation& operation, hydra_buffer* out, CpuProgram& program) {
     program.reserve(operation.weight->columns, 0);
-    auto task = std::make_unique<ProjectTask>();
+    auto task = std::make_unique<ProductTask<add>>();
     task->rows = operation.rows;
     task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
     task->weight = &packed_of(operation.weight);
     task->bias = floats_of(operation.bias);
-    task->residual = operation.residual->floats();
+    task->out = out->floats();
     return task;
+}
+
+}  // namespace
+
+std::unique_ptr<Task> task_of(const Project& operation, CpuProgram& program) {
+    return product_of<true>(operation, operation.residual, program);
+}
+
+std::unique_ptr<Task> task_of(const Linear& operation, CpuProgram& program) {
+    return product_of<false>(operation, operation.out, program);
 }
 
 }  // namespace hydra

@@ -90,6 +90,15 @@ struct Project {
     void* workspace;
 };
 
+struct Linear {
+    RowsView rows;
+    const float* x;
+    MatrixView weight;
+    const float* bias;
+    float* out;
+    void* workspace;
+};
+
 struct GateUp {
     RowsView rows;
     const float* x;
@@ -152,6 +161,18 @@ struct DraftInputs {
     const float* states;
     int64_t width;
     MatrixView embedding;  // data null: heads that are not grounded
+    RowsView level_rows;
+    float* out;
+};
+
+struct TableBlock {
+    const TreeData* tree;
+    int32_t level;
+    RowsView nodes;
+    const float* parts;
+    int64_t width, first;
+    const uint16_t* tables;
+    int64_t vocabulary, n;
     RowsView level_rows;
     float* out;
 };
@@ -265,6 +286,7 @@ struct DeviceApi {
     hydra_status (*qkv)(Stream* stream, const Qkv* arguments);
     hydra_status (*attention)(Stream* stream, const Attention* arguments);
     hydra_status (*project)(Stream* stream, const Project* arguments);
+    hydra_status (*linear)(Stream* stream, const Linear* arguments);
     hydra_status (*gate_up)(Stream* stream, const GateUp* arguments);
     hydra_status (*norm)(Stream* stream, const Norm* arguments);
     hydra_status (*lm_head)(Stream* stream, const LmHead* arguments);
@@ -272,6 +294,7 @@ struct DeviceApi {
     hydra_status (*plant)(Stream* stream, const Plant* arguments);
     hydra_status (*draft_states)(Stream* stream, const DraftStates* arguments);
     hydra_status (*draft_inputs)(Stream* stream, const DraftInputs* arguments);
+    hydra_status (*table_block)(Stream* stream, const TableBlock* arguments);
     hydra_status (*draft_levels)(Stream* stream, const DraftLevels* arguments);
     hydra_status (*draft_tokens)(Stream* stream, const DraftTokens* arguments);
     hydra_status (*accept)(Stream* stream, const Accept* arguments);

@@ -100,6 +100,11 @@ struct Launch {
                                 floats_of(o.bias), floats_of(o.residual), workspace};
         must(api, api.project(stream, &arguments));
     }
+    void operator()(const hydra::Linear& o) const {
+        const Linear arguments{view_of(o.rows),   floats_of(o.x),   view_of(o.weight),
+                               floats_of(o.bias), floats_of(o.out), workspace};
+        must(api, api.linear(stream, &arguments));
+    }
     void operator()(const hydra::GateUp& o) const {
         const GateUp arguments{view_of(o.rows), floats_of(o.x), floats_of(o.norm), o.epsilon,
                                view_of(o.gate), view_of(o.up),  floats_of(o.out),  workspace};
@@ -136,6 +141,12 @@ struct Launch {
                                     floats_of(o.states),   o.width,         view_of(o.embedding),
                                     view_of(o.level_rows), floats_of(o.out)};
         must(api, api.draft_inputs(stream, &arguments));
+    }
+    void operator()(const hydra::TableBlock& o) const {
+        const TableBlock arguments{
+            view_of(o.tree), o.level, view_of(o.nodes),      floats_of(o.parts), o.width, o.first, o.tables->halves(),
+            o.vocabulary,    o.n,     view_of(o.level_rows), floats_of(o.out)};
+        must(api, api.table_block(stream, &arguments));
     }
     void operator()(const hydra::DraftLevels& o) const {
         const DraftLevels arguments{view_of(o.tree), view_of(o.nodes), view_of(o.rows)};

@@ -12,6 +12,7 @@ struct hydra_buffer {
     // For that device alone.
     float* floats() { return reinterpret_cast<float*>(data.get()); }
     const float* floats() const { return reinterpret_cast<const float*>(data.get()); }
+    const uint16_t* halves() const { return reinterpret_cast<const uint16_t*>(data.get()); }
     const int32_t* ints() const { return reinterpret_cast<const int32_t*>(data.get()); }
 };
 

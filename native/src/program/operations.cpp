@@ -120,6 +120,8 @@ void DraftInputs::check() const {
     level_rows->require_rows_of_all(embedding != nullptr ? tree->data->level_rows[level] : 1);
 }
 
+void TableBlock::check() const { level_rows->require_rows_of_all(tree->data->level_rows[level]); }
+
 void DraftLevels::check() const { rows->require_rows_of_all(tree->data->levels); }
 
 void DraftTokens::check() const {
@@ -214,6 +216,19 @@ hydra_status hydra_program_project(hydra_program* program, const hydra_rows* row
         HYDRA_REQUIRE(x != residual, "residual must not be x");
         if (bias) require_floats(bias, 1, weight->rows, "bias");
         program->record(hydra::Project{rows, x, weight, bias, residual});
+    });
+}
+
+hydra_status hydra_program_linear(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                                  const hydra_matrix* weight, const hydra_buffer* bias, hydra_buffer* out) {
+    return guarded("hydra_program_linear", [&] {
+        HYDRA_REQUIRE(program && rows && weight, "an argument is null");
+        require_home(program, rows, x, weight, bias, out);
+        require_floats(x, rows->max_rows, weight->columns, "x");
+        require_floats(out, rows->max_rows, weight->rows, "out");
+        HYDRA_REQUIRE(x != out, "out must not be x");
+        if (bias) require_floats(bias, 1, weight->rows, "bias");
+        program->record(hydra::Linear{rows, x, weight, bias, out});
     });
 }
 
@@ -335,6 +350,34 @@ hydra_status hydra_program_draft_inputs(hydra_program* program, const hydra_tree
         require_floats(out, level_rows->max_rows, embedding ? (level + 2) * width : width, "out");
         program->record(hydra::DraftInputs{tree, level, nodes, states, width, embedding, level_rows, out});
         if (embedding) nodes->limit_tokens(embedding->rows);
+    });
+}
+
+hydra_status hydra_program_table_block(hydra_program* program, const hydra_tree* tree, int32_t level,
+                                       const hydra_rows* nodes, const hydra_buffer* parts, int64_t width, int64_t first,
+                                       const hydra_buffer* tables, int64_t vocabulary, int64_t n,
+                                       hydra_rows* level_rows, hydra_buffer* out) {
+    return guarded("hydra_program_table_block", [&] {
+        HYDRA_REQUIRE(program && tree && nodes && parts && tables && level_rows && out, "an argument is null");
+        require_home(program, tree, nodes, parts, tables, level_rows, out);
+        HYDRA_REQUIRE(level >= 0 && level < HYDRA_MAX_NODES, "level is %d, must be from 0 to %d", level,
+                      HYDRA_MAX_NODES - 1);
+        HYDRA_REQUIRE(level_rows != nodes, "level_rows must not be nodes");
+        HYDRA_REQUIRE(level_rows->batch == nodes->batch, "level_rows belong to another batch");
+        HYDRA_REQUIRE(out != parts && out != tables, "out must be neither parts nor tables");
+        HYDRA_REQUIRE(n >= 16 && n <= (1 << 24) && n % 16 == 0, "n is %lld, must be a multiple of 16 from 16 to 2^24",
+                      wide(n));
+        HYDRA_REQUIRE(vocabulary >= 1 && vocabulary <= INT32_MAX, "vocabulary is %lld, must be from 1 to 2^31 - 1",
+                      wide(vocabulary));
+        HYDRA_REQUIRE(first >= 0 && width <= INT32_MAX && first + 2 * n <= width,
+                      "columns %lld to %lld are not all in a width of %lld", wide(first), wide(first + 2 * n - 1),
+                      wide(width));
+        require_floats(parts, nodes->batch->sequences, width, "parts");
+        // Two halves take the place of a float. Fewer than 2^62 bytes: 6 bits, 31 and 24.
+        require_floats(tables, (level + 1) * vocabulary, n, "tables");
+        require_floats(out, level_rows->max_rows, n, "out");
+        program->record(
+            hydra::TableBlock{tree, level, nodes, parts, width, first, tables, vocabulary, n, level_rows, out});
     });
 }
 

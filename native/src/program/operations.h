@@ -49,6 +49,14 @@ struct Project {
     hydra_buffer* residual;
 };
 
+struct Linear {
+    const hydra_rows* rows;
+    const hydra_buffer* x;
+    const hydra_matrix* weight;
+    const hydra_buffer* bias;  // or null
+    hydra_buffer* out;
+};
+
 struct GateUp {
     const hydra_rows* rows;
     const hydra_buffer *x, *norm;
@@ -111,6 +119,19 @@ struct DraftInputs {
     void check() const;
 };
 
+struct TableBlock {
+    const hydra_tree* tree;
+    int32_t level;
+    const hydra_rows* nodes;
+    const hydra_buffer* parts;
+    int64_t width, first;
+    const hydra_buffer* tables;
+    int64_t vocabulary, n;
+    hydra_rows* level_rows;
+    hydra_buffer* out;
+    void check() const;
+};
+
 struct DraftLevels {
     const hydra_tree* tree;
     const hydra_rows* nodes;
@@ -154,7 +175,7 @@ struct Mark {
     int32_t index;  // of the program's times
 };
 
-using Operation = std::variant<Embed, Qkv, Attention, Project, GateUp, Norm, LmHead, Block, Plant, DraftStates,
-                               DraftInputs, DraftLevels, DraftTokens, Accept, Advance, Mark>;
+using Operation = std::variant<Embed, Qkv, Attention, Project, Linear, GateUp, Norm, LmHead, Block, Plant, DraftStates,
+                               DraftInputs, TableBlock, DraftLevels, DraftTokens, Accept, Advance, Mark>;
 
 }  // namespace hydra

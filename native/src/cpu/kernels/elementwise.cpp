@@ -108,6 +108,10 @@ void silu(float* x, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) store(x + i, silu_of(load(x + i)));
 }
 
+void add_f16(const uint16_t* x, int64_t n, float* sum) {
+    for (int64_t i = 0; i < n; i += LANES) store(sum + i, add(load(sum + i), load_f16(x + i)));
+}
+
 uint32_t above(const float* values, float threshold) { return greater(load(values), broadcast(threshold)); }
 
 uint64_t read(const void* data, int64_t bytes) {

@@ -18,6 +18,7 @@ const Kernels kernels = {
     rotate,
     silu_mul,
     silu,
+    add_f16,
     attention,
     above,
     read,
