@@ -254,6 +254,32 @@ TEST(DraftInputs, AreThoseOfAllPlantedSequences) {
     }
 }
 
+TEST(DraftInputs, ReadNothingForNodesThatWereNotPlanted) {
+    const Backend backend = open_backend(2);
+    Random random(11);
+    Draft draft(backend, Shape{}, random);
+    const Shape larger = random_shape(random, 33);
+    must(hydra_tree_set(draft.planted, larger.parents.data(), larger.ranks.data(), 33));
+    const Rows level_rows = rows(draft.pass.batch, ROWS);
+    for (int level = 0; level < larger.levels(); ++level) {
+        const int64_t stride = (level + 2) * WIDTH;
+        const Buffer out = poisoned(backend, stride);
+        hydra_program* created = nullptr;
+        must(hydra_program_create(backend, nullptr, &created));
+        const Program program(created);
+        must(hydra_program_draft_inputs(program, draft.planted, level, draft.pass.rows, draft.states, draft.embedding,
+                                        level_rows, out));
+        must(hydra_program_run(program));
+        const auto inner = static_cast<int64_t>(larger.inner_nodes(level).size());
+        Floats row = row_of(draft.state_values, 0, WIDTH);
+        append(row, row_of(draft.embedding_values, draft.tokens[0], WIDTH));
+        row.resize(static_cast<size_t>(stride));
+        Floats expected;
+        for (int64_t r = 0; r < inner; ++r) append(expected, row);
+        EXPECT_TRUE(same_bits(contents(out, inner * stride), expected));
+    }
+}
+
 TEST(DraftInputs, AreNoneAfterARewind) {
     const Backend backend = open_backend(2);
     Random random(7);

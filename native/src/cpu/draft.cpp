@@ -55,6 +55,11 @@ struct DraftStatesTask : Task {
     }
 };
 
+// The token of a node; none where the tree has been set again since its nodes were planted and has more of them.
+int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
+    return node < segment.count ? nodes.tokens[segment.row + node] : -1;
+}
+
 struct DraftInputsTask : Task {
     const TreeData* tree;
     int level;
@@ -79,7 +84,7 @@ struct DraftInputsTask : Task {
             if (embedding == nullptr) continue;
             int node = tree->level_nodes[level][r % each];
             for (int depth = level; depth >= 0; --depth, node = tree->parents[node]) {
-                read_token(*embedding, nodes->view.tokens[segment.row + node], row + (depth + 1) * width);
+                read_token(*embedding, token_of(nodes->view, segment, node), row + (depth + 1) * width);
             }
         }
     }
@@ -113,7 +118,7 @@ struct TableBlockTask : Task {
             int32_t tokens[HYDRA_MAX_NODES];
             int node = tree->level_nodes[level][r % each];
             for (int depth = level; depth >= 0; --depth, node = tree->parents[node]) {
-                tokens[depth] = nodes->view.tokens[segment.row + node];
+                tokens[depth] = token_of(nodes->view, segment, node);
             }
             for (int depth = 0; depth <= level; ++depth) {
                 if (tokens[depth] < 0 || tokens[depth] >= vocabulary) continue;

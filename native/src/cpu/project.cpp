@@ -29,9 +29,9 @@ struct ProductTask : Task {
                       for (int r = 0; r < count; ++r) {
                           float* target = out + (first + r) * matrix.rows + n;
                           for (int l = 0; l < lanes; ++l) {
-                              float value = values[r * TILE_ROWS + l];
-                              if (bias != nullptr) value += bias[n + l];
-                              target[l] = add ? target[l] + value : value;
+                              const float value = values[r * TILE_ROWS + l];
+                              const float biased = bias != nullptr ? value + bias[n + l] : value;
+                              target[l] = add ? target[l] + biased : biased;
                           }
                       }
                   });
