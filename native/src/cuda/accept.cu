@@ -1,7 +1,7 @@
 // Acceptance: the longest path of the tree that the base model agrees with, and the end of a prompt chunk.
 //
-// One launch: every block finds the path for itself, from what no block changes. The first one then writes the
-// sequence's result and the pending rows and copies their hidden states; the others move keys and values.
+// One launch: every block finds the paths for itself, from what no block changes. The first one then writes the
+// sequences' results and the pending rows; the others move keys and values and copy hidden states.
 #include <algorithm>
 
 #include "cuda/kv.cuh"
@@ -15,130 +15,216 @@ namespace {
 constexpr int THREADS = 512, WARPS = THREADS / WARP;
 constexpr int64_t MOST_BLOCKS = 256;
 
-struct Path {
-    int32_t nodes[HYDRA_MAX_ROWS];
-    unsigned right[2];  // bit of each node whose token is its parent's best
-    int32_t count;
+// Of each segment the node that the longest accepted path ends at, and the number of accepted nodes before it.
+struct Paths {
+    int32_t last[HYDRA_MAX_SEQUENCES];
+    int32_t begins[HYDRA_MAX_SEQUENCES + 1];
 };
 
-// The longest path of right nodes, the first in node order among equals. All threads of the block take part.
-__device__ void find_path(const Accept& work, int nodes, Path& path) {
+__device__ __forceinline__ int warp_max(int value) {
+    for (int mask = WARP / 2; mask > 0; mask /= 2) value = max(value, __shfl_xor_sync(ALL_LANES, value, mask));
+    return value;
+}
+
+// The trees among the segments: a chain that is several of them is none.
+__device__ __forceinline__ int planted_trees(const RowsView& nodes) {
+    const int segments = nodes.active_segments();
+    return segments == nodes.active_sequences() ? segments : 0;
+}
+
+// The longest path of right nodes of each tree, the first in node order among equals. A warp takes a tree, a lane two
+// of its nodes. All threads of the block take part.
+__device__ void find_paths(const Accept& work, int trees, Paths& paths) {
     const TreeData& tree = *work.tree;
-    const int32_t* tokens = work.nodes.rows->tokens;
-    const int i = static_cast<int>(threadIdx.x);
-    if (i < HYDRA_MAX_ROWS) {
-        const bool right = i == 0 || (i < nodes && tokens[i] == work.best.ids[int64_t{tree.parents[i]} * work.best.k]);
-        const unsigned bits = __ballot_sync(ALL_LANES, right);
-        if (lane_index() == 0) path.right[warp_index()] = bits;
+    const int lane = lane_index();
+    for (int s = warp_index(); s < trees; s += WARPS) {
+        const Segment segment = work.nodes.segments[s];
+        // The tree may have been set again since its nodes were planted.
+        const int nodes = min(tree.nodes, segment.count);
+        unsigned right[2];  // bit of each node whose token is its parent's best
+        for (int half = 0; half < 2; ++half) {
+            const int i = half * WARP + lane;
+            const bool is_right =
+                i == 0 || (i < nodes && work.nodes.tokens[segment.row + i] ==
+                                            work.best.ids[(segment.row + tree.parents[i]) * work.best.k]);
+            right[half] = __ballot_sync(ALL_LANES, is_right);
+        }
+        const uint64_t wrong = ~(uint64_t{right[1]} << 32 | right[0]);
+        int found = 0;  // depth and node, so that the deepest one is the largest, and the first of equals
+        for (int i = lane; i < nodes; i += WARP) {
+            if ((tree.ancestors[i] & wrong) == 0) {
+                found = max(found, tree.depths[i] * HYDRA_MAX_NODES + HYDRA_MAX_NODES - 1 - i);
+            }
+        }
+        found = warp_max(found);
+        if (lane == 0) paths.last[s] = HYDRA_MAX_NODES - 1 - found % HYDRA_MAX_NODES;
     }
     __syncthreads();
-    if (i == 0) {
-        const uint64_t right = uint64_t{path.right[1]} << 32 | path.right[0];
-        int deepest = 0;
-        for (int node = 1; node < nodes; ++node) {
-            if ((tree.ancestors[node] & ~right) == 0 && tree.depths[node] > tree.depths[deepest]) deepest = node;
-        }
-        path.count = tree.depths[deepest] + 1;
-        for (int place = path.count - 1, node = deepest; place >= 0; --place, node = tree.parents[node]) {
-            path.nodes[place] = node;
-        }
+    if (threadIdx.x == 0) {
+        paths.begins[0] = 0;
+        for (int s = 0; s < trees; ++s) paths.begins[s + 1] = paths.begins[s] + tree.depths[paths.last[s]] + 1;
     }
     __syncthreads();
 }
 
-// Makes `count` rows behind position `first` wait, behind `begin` rows that wait already. One thread.
-__device__ void set_pending(const RowsView& view, int32_t first, int32_t begin, int32_t count) {
-    RowsState& pending = *view.rows;
-    pending.count = begin + count;
-    pending.first = first - begin;
-    pending.generation = view.sequence->generation;
-    for (int i = 0; i < begin + count; ++i) {
-        pending.positions[i] = pending.first + i;
-        pending.ancestors[i] = chain_ancestors(i);
+// Calls take(row, segment, i, place) for those rows of the pass from `first` on, `step` apart, that are accepted: node
+// i of the segment comes to that place of its path.
+template <class Take>
+__device__ __forceinline__ void each_accepted(const Accept& work, const Paths& paths, int first, int step,
+                                              Take&& take) {
+    for (int row = first; row < work.nodes.active(); row += step) {
+        const int s = work.nodes.segment_of[row], i = row - work.nodes.segments[s].row;
+        // In node order a path goes from the root to its end.
+        const uint64_t path = work.tree->ancestors[paths.last[s]];
+        if ((path >> i & 1) != 0) take(row, s, i, __popcll(path & ((uint64_t{1} << i) - 1)));
     }
+}
+
+// Copies hidden states to the pending rows, behind `waiting` of them; a block takes rows worker, worker + workers, ...
+__device__ void copy_hidden(const Accept& work, const Paths& paths, int waiting, int worker, int workers) {
+    each_accepted(work, paths, worker, workers, [&](int row, int s, int, int place) {
+        const float* source = work.hidden + row * work.width;
+        float* target = work.pending + (waiting + paths.begins[s] + place) * work.width;
+        for (int64_t c = threadIdx.x; c < work.width; c += THREADS) target[c] = source[c];
+    });
+}
+
+// Of the pending rows those that wait and that the accepted ones of a batch's only sequence continue.
+__device__ int rows_to_continue(const Accept& work, const Paths& paths) {
+    const RowsView& pending = work.pending_rows;
+    const int waiting = pending.active();
+    const bool behind = pending.active_segments() == 1 &&
+                        pending.segments[0].first + waiting == work.nodes.segments[0].first &&
+                        waiting + paths.begins[1] <= min(HYDRA_MAX_NODES, pending.max_rows);
+    return behind ? waiting : 0;
+}
+
+// Makes the accepted rows chains that wait, behind `waiting` rows that wait already and are the first chain's.
+__device__ void set_pending(const Accept& work, int trees, const Paths& paths, int waiting) {
+    const RowsView& pending = work.pending_rows;
+    for (int s = static_cast<int>(threadIdx.x); s < trees; s += THREADS) {
+        const Segment& segment = work.nodes.segments[s];
+        const int32_t begin = paths.begins[s], end = paths.begins[s + 1] + waiting;
+        pending.segments[s] = {segment.sequence, s, begin, end - begin, segment.first - waiting};
+        pending.last_rows[s] = end - 1;
+    }
+    if (threadIdx.x == 0) {
+        pending.set_count(paths.begins[trees] + waiting);
+        pending.state->segments = pending.state->sequences = trees;
+    }
+    __syncthreads();
+    for (int i = static_cast<int>(threadIdx.x); i < waiting; i += THREADS) pending.set_chain_row(0, i);
+    each_accepted(work, paths, static_cast<int>(threadIdx.x), THREADS,
+                  [&](int, int s, int, int place) { pending.set_chain_row(s, waiting + place); });
 }
 
 // By the first block alone.
-__device__ void finish_step(const Accept& work, int nodes, const Path& path) {
-    const RowsState& rows = *work.nodes.rows;
-    const int count = path.count;
-    int begin = 0;
-    if (work.pending_rows.rows != nullptr) {
-        const int waiting = work.append ? active_rows(work.pending_rows) : 0;
-        const bool behind =
-            waiting > 0 && work.pending_rows.rows->first + waiting == rows.first && waiting + count <= HYDRA_MAX_ROWS;
-        begin = behind ? waiting : 0;
-        __syncthreads();  // all have read the pending rows
-        for (int64_t i = threadIdx.x; i < count * work.width; i += THREADS) {
-            work.pending[begin * work.width + i] =
-                work.hidden[path.nodes[i / work.width] * work.width + i % work.width];
-        }
+__device__ void finish_step(const Accept& work, int trees, const Paths& paths) {
+    const RowsView& nodes = work.nodes;
+    for (int s = static_cast<int>(threadIdx.x); s < nodes.batch_size; s += THREADS) {
+        nodes.batch[s].result.nodes = 0;
+        nodes.batch[s].result.emitted = 0;
     }
-    hydra_step_result& result = work.nodes.sequence->result;
-    for (int i = static_cast<int>(threadIdx.x); i < count; i += THREADS) {
-        result.path[i] = path.nodes[i];
-        result.tokens[i] = rows.tokens[path.nodes[i]];
+    if (trees == 0) return;
+    const bool pending = work.pending_rows.state != nullptr;
+    const int waiting = pending && work.append ? rows_to_continue(work, paths) : 0;
+    __syncthreads();  // all have read the pending rows, and no result is cleared any more
+    for (int s = static_cast<int>(threadIdx.x); s < trees; s += THREADS) {
+        const Segment& segment = nodes.segments[s];
+        hydra_step_result& result = nodes.batch[segment.sequence].result;
+        result.nodes = min(work.tree->nodes, segment.count);
+        result.emitted = paths.begins[s + 1] - paths.begins[s];
+        result.length = segment.first + result.emitted;
+        result.root = work.best.ids[(segment.row + paths.last[s]) * work.best.k];
     }
-    if (threadIdx.x != 0) return;
-    if (work.pending_rows.rows != nullptr) set_pending(work.pending_rows, rows.first, begin, count);
-    result.nodes = nodes;
-    result.emitted = count;
-    result.length = rows.first + count;
-    result.root = work.best.ids[int64_t{path.nodes[count - 1]} * work.best.k];
+    each_accepted(work, paths, static_cast<int>(threadIdx.x), THREADS, [&](int row, int s, int i, int place) {
+        hydra_step_result& result = nodes.batch[nodes.segments[s].sequence].result;
+        result.path[place] = i;
+        result.tokens[place] = nodes.tokens[row];
+    });
+    if (pending) set_pending(work, trees, paths, waiting);
+    if (pending && work.append) copy_hidden(work, paths, waiting, 0, 1);
 }
 
-// A warp takes one side of one head and layer along the whole path, a lane its words: in ascending order none is
+// A warp takes one side of one head and layer along a whole path, a lane its words: in ascending order none is
 // overwritten before it is read, as a node never stands before its place on the path.
-__device__ void move_kv(const Accept& work, const Path& path) {
+__device__ void move_kv(const Accept& work, int trees, const Paths& paths) {
     const KvView& kv = work.kv;
-    const int32_t first = work.nodes.rows->first, parts = 2 * kv.layers * kv.kv_heads;
+    const int64_t parts = int64_t{2} * kv.layers * kv.kv_heads, movers = static_cast<int64_t>(gridDim.x - 1) * WARPS;
     const int words = kv.head_size * kv_value_bytes(kv.type) / 4;
-    const auto movers = static_cast<int32_t>(gridDim.x - 1) * WARPS;
-    for (int32_t part = static_cast<int32_t>(blockIdx.x - 1) * WARPS + warp_index(); part < parts; part += movers) {
+    for (int64_t i = static_cast<int64_t>(blockIdx.x - 1) * WARPS + warp_index(); i < trees * parts; i += movers) {
+        const auto s = static_cast<int>(i / parts), part = static_cast<int>(i % parts);
         const int32_t head = part / 2 % kv.kv_heads, layer = part / 2 / kv.kv_heads;
-        for (int place = 1; place < path.count; ++place) {
-            if (path.nodes[place] == place) continue;
-            const auto row = [&](int32_t node) {
-                return reinterpret_cast<uint32_t*>(kv_row(kv, work.nodes.pages, layer, head, part % 2, first + node));
+        const Segment& segment = work.nodes.segments[s];
+        const int32_t* pages = work.nodes.pages_of(segment.sequence);
+        uint64_t rest = work.tree->ancestors[paths.last[s]];
+        for (int place = 0; rest != 0; ++place, rest &= rest - 1) {
+            const int node = __ffsll(static_cast<long long>(rest)) - 1;
+            if (node == place) continue;
+            const auto row = [&](int32_t at) {
+                return reinterpret_cast<uint32_t*>(kv_row(kv, pages, layer, head, part % 2, segment.first + at));
             };
-            const uint32_t* source = row(path.nodes[place]);
+            const uint32_t* source = row(node);
             uint32_t* target = row(place);
-            for (int i = lane_index(); i < words; i += WARP) target[i] = source[i];
+            for (int word = lane_index(); word < words; word += WARP) target[word] = source[word];
         }
     }
 }
 
 __global__ void __launch_bounds__(THREADS, 1) accept_kernel(Accept work) {
-    // The tree may have been set again since its nodes were planted.
-    const int nodes = min(work.tree->nodes, active_rows(work.nodes));
-    if (nodes == 0) return;
-    Path& path = shared_memory<Path>();
-    find_path(work, nodes, path);
-    if (blockIdx.x == 0) {
-        finish_step(work, nodes, path);
-    } else {
-        move_kv(work, path);
+    const int trees = planted_trees(work.nodes);
+    Paths& paths = shared_memory<Paths>();
+    find_paths(work, trees, paths);
+    if (blockIdx.x == 0) return finish_step(work, trees, paths);
+    if (trees == 0) return;
+    move_kv(work, trees, paths);
+    // Where they are appended the first block does it, as it alone knows behind which rows.
+    if (work.pending_rows.state != nullptr && !work.append) {
+        copy_hidden(work, paths, 0, static_cast<int>(blockIdx.x) - 1, static_cast<int>(gridDim.x) - 1);
+    }
+}
+
+// By the first block alone.
+__device__ void finish_pass(const Advance& work) {
+    const RowsView &rows = work.rows, &pending = work.pending_rows;
+    const int count = rows.active(), segments = rows.active_segments();
+    const auto first = static_cast<int>(threadIdx.x);
+    for (int s = first; s < segments; s += THREADS) {
+        const Segment& segment = rows.segments[s];
+        if (pending.state != nullptr) pending.segments[s] = segment;
+        if (!rows.ends_sequence(s)) continue;
+        const int32_t last = rows.last_rows[segment.order];
+        if (pending.state != nullptr) pending.last_rows[segment.order] = last;
+        hydra_step_result& result = rows.batch[segment.sequence].result;
+        result.nodes = last - (segment.order > 0 ? rows.last_rows[segment.order - 1] : -1);
+        result.emitted = 0;
+        result.length = segment.first + segment.count;
+        result.root = work.best.ids != nullptr ? work.best.ids[segment.order * work.best.k] : -1;
+    }
+    if (pending.state == nullptr) return;
+    if (first == 0) {
+        pending.set_count(count);
+        pending.state->segments = segments;
+        pending.state->sequences = rows.active_sequences();
+    }
+    __syncthreads();
+    for (int row = first; row < count; row += THREADS) {
+        const int s = rows.segment_of[row];
+        pending.set_chain_row(s, row - rows.segments[s].row);
     }
 }
 
 // The first block sets the state, all of them copy the hidden states.
 __global__ void __launch_bounds__(THREADS) advance_kernel(Advance work) {
-    const int count = active_rows(work.rows);
+    const int count = work.rows.placed();
     if (count == 0) return;
-    if (work.pending_rows.rows != nullptr) {
+    if (work.pending_rows.state != nullptr) {
         const int64_t stride = int64_t{gridDim.x} * THREADS;
         for (int64_t i = int64_t{blockIdx.x} * THREADS + threadIdx.x; i < count * work.width; i += stride) {
             work.pending[i] = work.hidden[i];
         }
     }
-    if (blockIdx.x != 0 || threadIdx.x != 0) return;
-    const RowsState& rows = *work.rows.rows;
-    if (work.pending_rows.rows != nullptr) set_pending(work.pending_rows, rows.first, 0, count);
-    hydra_step_result& result = work.rows.sequence->result;
-    result.nodes = count;
-    result.emitted = 0;
-    result.length = rows.first + count;
-    result.root = work.best.ids != nullptr ? work.best.ids[0] : -1;
+    if (blockIdx.x == 0) finish_pass(work);
 }
 
 // Blocks for `items` items, `each` a block.
@@ -150,13 +236,15 @@ unsigned blocks_for(int64_t items, int64_t each) {
 
 hydra_status accept(Stream* stream, const Accept* arguments) {
     const KvView& kv = arguments->kv;
-    const unsigned movers = blocks_for(int64_t{2} * kv.layers * kv.kv_heads, WARPS);
-    return launch(stream, "accept_kernel", accept_kernel, movers + 1, THREADS, sizeof(Path), *arguments);
+    const RowsView& nodes = arguments->nodes;
+    const int64_t trees = std::min(nodes.batch_size, nodes.max_rows);
+    const unsigned movers = blocks_for(trees * 2 * kv.layers * kv.kv_heads, WARPS);
+    return launch(stream, "accept_kernel", accept_kernel, movers + 1, THREADS, sizeof(Paths), *arguments);
 }
 
 hydra_status advance(Stream* stream, const Advance* arguments) {
-    return launch(stream, "advance_kernel", advance_kernel, blocks_for(HYDRA_MAX_ROWS * arguments->width, THREADS),
-                  THREADS, 0, *arguments);
+    return launch(stream, "advance_kernel", advance_kernel,
+                  blocks_for(arguments->rows.max_rows * arguments->width, THREADS), THREADS, 0, *arguments);
 }
 
 }  // namespace hydra::cuda

@@ -44,16 +44,18 @@ __device__ void put_pair(uint8_t* block, int lane, int slot, float value) {
 }
 
 // One block a row, those that only fill up the last group included; a warp takes a block of 32 columns at a time. The
-// first block also clears the counters of the product that follows.
+// first ones of each part also clear the counters of the product that follows.
 __global__ void __launch_bounds__(THREADS)
     prepare_rows_kernel(RowSource source, Form form, Prepared out, int32_t* counters) {
     const int rows = product_rows(source), row = static_cast<int>(blockIdx.x);
-    if (row == 0) {
-        for (int i = static_cast<int>(threadIdx.x); i < MOST_SPLIT_BLOCKS; i += THREADS) counters[i] = 0;
+    if (row % BLOCK_ROWS == 0) {
+        int32_t* own = counters + row / BLOCK_ROWS * MOST_SPLIT_BLOCKS;
+        for (int i = static_cast<int>(threadIdx.x); i < MOST_SPLIT_BLOCKS; i += THREADS) own[i] = 0;
     }
     if (row >= (rows + ROW_GROUP - 1) / ROW_GROUP * ROW_GROUP) return;
     const bool real = row < rows;
-    const int from = source.last_row_only ? active_rows(source.rows) - 1 : row;
+    int from = source.first + row;
+    if (real && source.taken == Taken::LAST) from = source.rows.last_rows[from];
     const float* x = source.x + from * source.columns;
     float* warps = shared_memory<Warps>().values;
     float norm_scale = 1;
@@ -89,7 +91,10 @@ __global__ void __launch_bounds__(THREADS)
 
 }  // namespace
 
-int64_t product_workspace_bytes(int64_t max_columns) { return FORMS * prepared_bytes(max_columns) + SPLIT_AREA_BYTES; }
+int64_t product_workspace_bytes(int32_t max_rows, int64_t max_columns) {
+    const int parts = (std::min(max_rows, WAVE_ROWS) + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    return FORMS * prepared_bytes(parts, max_columns) + parts * SPLIT_AREA_BYTES;
+}
 
 hydra_status prepare_rows(Stream* stream, const RowSource& source, void* workspace,
                           std::initializer_list<hydra_type> types) {
@@ -98,9 +103,10 @@ hydra_status prepare_rows(Stream* stream, const RowSource& source, void* workspa
         const Form form = form_of(type);
         if (done[static_cast<int>(form)]) continue;
         done[static_cast<int>(form)] = true;
-        const hydra_status status = launch(stream, "prepare_rows_kernel", prepare_rows_kernel, HYDRA_MAX_ROWS, THREADS,
-                                           sizeof(Warps), source, form, prepared_of(workspace, source.columns, form),
-                                           split_area_of(workspace, source.columns).counters);
+        const int rows = (source.wave_rows + ROW_GROUP - 1) / ROW_GROUP * ROW_GROUP;
+        const hydra_status status = launch(
+            stream, "prepare_rows_kernel", prepare_rows_kernel, static_cast<unsigned>(rows), THREADS, sizeof(Warps),
+            source, form, prepared_of(workspace, source, form), split_area_of(workspace, source).counters);
         if (status != HYDRA_OK) return status;
     }
     return HYDRA_OK;

@@ -8,9 +8,10 @@
 //   BFLOATS   bf16 [upper, rest][lane][slot]: x = upper + rest          for BF16 weights; keeps 16 bits of x
 //   HALVES    f16 [upper, rest][lane][slot]: scale x = upper + rest     for all others; keeps 22 bits of x
 // A row's scale is the power of two that brings its largest value to 2^14 ... 2^15; what it scales is scaled back
-// exactly. Behind the blocks: float inverse_scales [64], float sums [group][block][row % 8]: of scale x.
+// exactly. Behind the blocks: float inverse_scales [row], float sums [group][block][row % 8]: of scale x.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "cuda/rows.cuh"
@@ -21,20 +22,48 @@ namespace hydra::cuda {
 
 constexpr int ROW_GROUP = 8;
 
-// How the activation rows of an operation come about: x[64][columns], normalised first where norm is not null. With
-// last_row_only the last row alone, as row 0.
+// A block of a product computes up to so many rows. A pass of more is computed in waves: what lies in the workspace is
+// of one wave, and its parts of 64 rows read the same weights at the same time.
+constexpr int BLOCK_ROWS = 64, WAVE_ROWS = 4 * BLOCK_ROWS;
+
+enum class Taken {
+    ALL,     // the pass's rows
+    PLACED,  // where they have slots
+    LAST     // the last one of each sequence, in order
+};
+
+// How the activation rows of an operation come about: x[rows][columns], normalised first where norm is not null. Of
+// them, those of a wave: from `first` on, as far as `wave_rows` rows.
 struct RowSource {
     RowsView rows;
-    bool last_row_only;
+    Taken taken;
     const float* x;
     const float* norm;
     float epsilon;
     int64_t columns;
+    int32_t first = 0, wave_rows = 0;
+
+    // Parts of BLOCK_ROWS rows.
+    __host__ __device__ int parts() const { return (wave_rows + BLOCK_ROWS - 1) / BLOCK_ROWS; }
 };
 
+// Rows of the wave that are there.
 __device__ __forceinline__ int product_rows(const RowSource& source) {
-    const int active = active_rows(source.rows);
-    return source.last_row_only && active > 1 ? 1 : active;
+    const int all = source.taken == Taken::ALL      ? source.rows.active()
+                    : source.taken == Taken::PLACED ? source.rows.placed()
+                                                    : source.rows.active_sequences();
+    return max(0, min(all - source.first, source.wave_rows));
+}
+
+// Calls run(the source of a wave) for `rows` rows of an operation, `most` at a time, until one fails.
+template <class Run>
+hydra_status each_wave(RowSource source, int32_t rows, int32_t most, Run&& run) {
+    hydra_status status = HYDRA_OK;
+    for (source.first = 0; source.first < rows && status == HYDRA_OK; source.first += most) {
+        source.wave_rows = std::min(most, rows - source.first);
+        status = run(source);
+    }
+    return status;
 }
 
 enum class Form { FLOATS, BFLOATS, HALVES };
@@ -46,7 +75,7 @@ __host__ __device__ constexpr Form form_of(hydra_type type) {
 
 struct Prepared {
     int64_t blocks;
-    uint8_t* data;  // [8][blocks][1024]
+    uint8_t* data;  // [group][blocks][1024]
     float *inverse_scales, *sums;
 
     // The 16 bytes of `lane` in half 0 or 1 of a block.
@@ -56,34 +85,36 @@ struct Prepared {
     }
 };
 
-// Bytes of one form of rows of this many columns.
-__host__ __device__ constexpr int64_t prepared_bytes(int64_t columns) {
-    const int64_t bytes = HYDRA_MAX_ROWS * (blocks_of(columns) * (BLOCK_COLUMNS * 4 + 4) + 4);
+// Bytes of one form of so many parts of BLOCK_ROWS rows of this many columns.
+__host__ __device__ constexpr int64_t prepared_bytes(int parts, int64_t columns) {
+    const int64_t bytes = int64_t{parts} * BLOCK_ROWS * (blocks_of(columns) * (BLOCK_COLUMNS * 4 + 4) + 4);
     return (bytes + 255) / 256 * 256;
 }
 
-// Where a form lies in the workspace.
-__host__ __device__ inline Prepared prepared_of(void* workspace, int64_t columns, Form form) {
-    const int64_t blocks = blocks_of(columns);
-    uint8_t* data = static_cast<uint8_t*>(workspace) + static_cast<int>(form) * prepared_bytes(columns);
-    float* scales = reinterpret_cast<float*>(data + HYDRA_MAX_ROWS * blocks * BLOCK_COLUMNS * 4);
-    return {blocks, data, scales, scales + HYDRA_MAX_ROWS};
+// Where a form of the wave's rows lies in the workspace, from those of part `part` on.
+__host__ __device__ inline Prepared prepared_of(void* workspace, const RowSource& source, Form form, int part = 0) {
+    const int64_t blocks = blocks_of(source.columns), rows = int64_t{source.parts()} * BLOCK_ROWS;
+    uint8_t* data =
+        static_cast<uint8_t*>(workspace) + static_cast<int>(form) * prepared_bytes(source.parts(), source.columns);
+    float* scales = reinterpret_cast<float*>(data + rows * blocks * BLOCK_COLUMNS * 4);
+    const int64_t before = int64_t{part} * BLOCK_ROWS;
+    return {blocks, data + before * blocks * BLOCK_COLUMNS * 4, scales + before, scales + rows + before * blocks};
 }
 
 // Where products whose columns are split over blocks meet (product.cuh): behind the forms of the prepared rows.
-constexpr int MOST_SPLIT_BLOCKS = 512;
+constexpr int MOST_SPLIT_BLOCKS = 512;  // for each part of the rows
 struct SplitArea {
-    int32_t* counters;  // [MOST_SPLIT_BLOCKS]: zero but while a product runs
-    float* partials;    // [MOST_SPLIT_BLOCKS][64][128]
+    int32_t* counters;  // [parts * MOST_SPLIT_BLOCKS]: zero but while a product runs
+    float* partials;    // [parts * MOST_SPLIT_BLOCKS][BLOCK_ROWS][128]
 };
-constexpr int64_t SPLIT_AREA_BYTES = int64_t{MOST_SPLIT_BLOCKS} * 4 * (1 + HYDRA_MAX_ROWS * 128);
+constexpr int64_t SPLIT_AREA_BYTES = int64_t{MOST_SPLIT_BLOCKS} * 4 * (1 + BLOCK_ROWS * 128);  // of each part
 
-__host__ __device__ inline SplitArea split_area_of(void* workspace, int64_t columns) {
-    uint8_t* area = static_cast<uint8_t*>(workspace) + FORMS * prepared_bytes(columns);
-    return {reinterpret_cast<int32_t*>(area), reinterpret_cast<float*>(area) + MOST_SPLIT_BLOCKS};
+__host__ __device__ inline SplitArea split_area_of(void* workspace, const RowSource& source) {
+    uint8_t* area = static_cast<uint8_t*>(workspace) + FORMS * prepared_bytes(source.parts(), source.columns);
+    return {reinterpret_cast<int32_t*>(area), reinterpret_cast<float*>(area) + source.parts() * MOST_SPLIT_BLOCKS};
 }
 
-// Enqueues the preparation of the rows for weights of these types.
+// Enqueues the preparation of a wave's rows for weights of these types.
 hydra_status prepare_rows(Stream* stream, const RowSource& source, void* workspace,
                           std::initializer_list<hydra_type> types);
 

@@ -1,4 +1,5 @@
-// Tree attention: every row sees the verified positions before the pass and those rows of it that are its ancestors.
+// Tree attention: every row sees the slots before its segment and those rows of the segment that are its ancestors. So
+// a long chunk of a prompt is several segments, whose later ones find the earlier ones in the cache.
 //
 // Floor: the bytes of the keys and values, read once. Version 1, here: the plain form in float32. Query heads of one KV
 // head and rows make up that head's vectors. A block takes up to 64 of them through one split of the positions after
@@ -25,18 +26,6 @@ namespace {
 constexpr int WARPS = 8, THREADS = WARPS * WARP;
 constexpr int BLOCK_VECTORS = 64, MOST_VECTORS = BLOCK_VECTORS / WARPS;  // of a block, of a warp
 constexpr int STAGED_COLUMNS = 4;  // head size / 32 to which keys and values are staged
-
-// What the splits leave in the workspace, for vector v = row * heads + head of 64 * heads.
-struct Partials {
-    int64_t vectors;
-    int32_t head_size;
-    float* base;
-
-    // float [head_size]: values by weight, not yet divided.
-    __device__ float* values(int32_t split, int64_t v) const { return base + (split * vectors + v) * (head_size + 2); }
-    // The largest score and the sum of weights.
-    __device__ float* facts(int32_t split, int64_t v) const { return values(split, v) + head_size; }
-};
 
 __device__ __forceinline__ float float_of(float value) { return value; }
 __device__ __forceinline__ float float_of(uint16_t half) { return float_of_half(half); }
@@ -94,6 +83,7 @@ struct SharedLayout {
 template <class Element, int COLUMNS, int VECTORS, bool STAGED>
 struct Walk {
     const Attention& work;
+    const int32_t* pages;
     const int32_t kv_head, head_size, first, rows;
     const float scale;
     float* shared;
@@ -110,7 +100,7 @@ struct Walk {
         return shared + layout().rows() + row * layout().stride();
     }
     __device__ __forceinline__ const Element* cached(int which, int32_t slot) const {
-        return reinterpret_cast<const Element*>(kv_row(work.kv, work.rows.pages, work.layer, kv_head, which, slot));
+        return reinterpret_cast<const Element*>(kv_row(work.kv, pages, work.layer, kv_head, which, slot));
     }
     __device__ __forceinline__ int32_t slot_of_key(const Vector<COLUMNS>& vector, int32_t key) const {
         return key < first ? key : first + nth_bit(vector.ancestors, key - first);
@@ -252,21 +242,22 @@ struct Walk {
     }
 };
 
-// The part of a block for vectors begin_vector ... begin_vector + WARPS * VECTORS - 1, as far as they exist.
+// The part of a block for vectors begin_vector ... begin_vector + WARPS * VECTORS - 1 of the segment and KV head, as
+// far as they exist.
 template <class Element, int COLUMNS, int VECTORS, bool STAGED>
-__device__ __forceinline__ void attend(const Attention& work, const Partials& partials, int rows, int begin_vector) {
-    const int kv_head = static_cast<int>(blockIdx.y), lane = lane_index();
-    const int group = work.heads / work.kv.kv_heads, head_size = work.kv.head_size;
-    const int32_t first = work.rows.rows->first;
+__device__ __forceinline__ void attend(const Attention& work, const AttentionWave& wave, const Segment& segment,
+                                       int kv_head, int begin_vector) {
+    const int lane = lane_index(), group = work.heads / work.kv.kv_heads, head_size = work.kv.head_size;
+    const int32_t first = segment.first, rows = segment.count;
     float* shared = &shared_memory<float>();
     Vector<COLUMNS> vectors[VECTORS];
 #pragma unroll
     for (int v = 0; v < VECTORS; ++v) {
         const int place = warp_index() * VECTORS + v, number = begin_vector + place;
         const bool real = number < rows * group;
-        vectors[v].row = real ? number / group : 0;
+        vectors[v].row = segment.row + (real ? number / group : 0);
         vectors[v].head = kv_head * group + number % group;
-        vectors[v].ancestors = work.rows.rows->ancestors[vectors[v].row];
+        vectors[v].ancestors = work.rows.ancestors[vectors[v].row];
         vectors[v].length = real ? first + __popcll(vectors[v].ancestors) : 0;
         for (int d = lane; d < head_size; d += WARP) {
             const int64_t from = int64_t{vectors[v].row} * work.heads + vectors[v].head;
@@ -275,7 +266,8 @@ __device__ __forceinline__ void attend(const Attention& work, const Partials& pa
     }
     __syncthreads();
     const float scale = 1.0f / sqrtf(static_cast<float>(head_size));
-    const Walk<Element, COLUMNS, VECTORS, STAGED> walk{work, kv_head, head_size, first, rows, scale, shared, vectors};
+    const Walk<Element, COLUMNS, VECTORS, STAGED> walk{
+        work, work.rows.pages_of(segment.sequence), kv_head, head_size, first, rows, scale, shared, vectors};
     const int32_t longest = first + rows;
     const Splits splits = splits_of(work.kv);
     for (auto s = static_cast<int32_t>(blockIdx.x); splits.begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
@@ -283,97 +275,103 @@ __device__ __forceinline__ void attend(const Attention& work, const Partials& pa
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
             if (vectors[v].length <= splits.begin(s)) continue;
-            const int64_t number = int64_t{vectors[v].row} * work.heads + vectors[v].head;
-            float* target = partials.values(s, number);
+            const int64_t number = int64_t{vectors[v].row - wave.begin} * work.heads + vectors[v].head;
+            float* target = wave.values(s, number);
 #pragma unroll
             for (int c = 0; c < COLUMNS; ++c) {
                 if (c * WARP + lane < head_size) target[c * WARP + lane] = vectors[v].out[c];
             }
             if (lane == 0) {
-                partials.facts(s, number)[0] = vectors[v].best;
-                partials.facts(s, number)[1] = vectors[v].total;
+                wave.facts(s, number)[0] = vectors[v].best;
+                wave.facts(s, number)[1] = vectors[v].total;
             }
         }
     }
 }
 
-// Grid: workers on splits, KV heads, groups of vectors; vector v of a KV head is query head v % group of row v / group.
-// One block a multiprocessor is asked for, or ptxas spills registers to make room for more.
+// Grid: workers on splits, KV heads times blocks of vectors, segments; vector v of a KV head is query head v % group of
+// row v / group of the segment. One block a multiprocessor is asked for, or ptxas spills registers to make room for
+// more.
 template <class Element, int COLUMNS>
-__global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, Partials partials) {
-    const int rows = active_rows(work.rows), begin = static_cast<int>(blockIdx.z) * BLOCK_VECTORS;
-    const int count = rows * (work.heads / work.kv.kv_heads) - begin;
+__global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, AttentionWave wave) {
+    const Segment* found = wave.segment(work.rows, blockIdx.z);
+    if (found == nullptr) return;
+    const Segment segment = *found;
+    const int kv_head = static_cast<int>(blockIdx.y) % work.kv.kv_heads;
+    const int begin = static_cast<int>(blockIdx.y) / work.kv.kv_heads * BLOCK_VECTORS;
+    const int count = segment.count * (work.heads / work.kv.kv_heads) - begin;
     if (count <= 0) return;
     constexpr bool STAGED = COLUMNS <= STAGED_COLUMNS;
     if constexpr (!STAGED) {
         for (int done = 0; done < min(count, BLOCK_VECTORS); done += WARPS) {
-            attend<Element, COLUMNS, 1, STAGED>(work, partials, rows, begin + done);
+            attend<Element, COLUMNS, 1, STAGED>(work, wave, segment, kv_head, begin + done);
             __syncthreads();
         }
     } else if (count <= WARPS) {
-        attend<Element, COLUMNS, 1, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 1, STAGED>(work, wave, segment, kv_head, begin);
     } else if (count <= 2 * WARPS) {
-        attend<Element, COLUMNS, 2, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 2, STAGED>(work, wave, segment, kv_head, begin);
     } else if (count <= 4 * WARPS) {
-        attend<Element, COLUMNS, 4, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 4, STAGED>(work, wave, segment, kv_head, begin);
     } else {
-        attend<Element, COLUMNS, 8, STAGED>(work, partials, rows, begin);
+        attend<Element, COLUMNS, 8, STAGED>(work, wave, segment, kv_head, begin);
     }
 }
 
 // One block for each row and head.
-__global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work, Partials partials) {
-    const int row = static_cast<int>(blockIdx.x), head_size = work.kv.head_size;
-    if (row >= active_rows(work.rows)) return;
-    const int64_t v = int64_t{row} * work.heads + blockIdx.y;
-    const int32_t length = work.rows.rows->first + __popcll(work.rows.rows->ancestors[row]);
+__global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work, AttentionWave wave) {
+    const int row = wave.begin + static_cast<int>(blockIdx.x), head_size = work.kv.head_size;
+    if (!wave.has(work.rows, row)) return;
+    const int64_t v = int64_t{blockIdx.x} * work.heads + blockIdx.y;
+    const int32_t length = work.rows.segment_of_row(row).first + __popcll(work.rows.ancestors[row]);
     const int32_t splits = splits_of(work.kv).count(length);
+    float* out = work.out + (int64_t{row} * work.heads + blockIdx.y) * head_size;
     float best = -INFINITY, total = 0;
-    for (int32_t s = 0; s < splits; ++s) best = fmaxf(best, partials.facts(s, v)[0]);
+    for (int32_t s = 0; s < splits; ++s) best = fmaxf(best, wave.facts(s, v)[0]);
     for (int32_t s = 0; s < splits; ++s) {
-        total = fmaf(partials.facts(s, v)[1], expf(partials.facts(s, v)[0] - best), total);
+        total = fmaf(wave.facts(s, v)[1], expf(wave.facts(s, v)[0] - best), total);
     }
     for (int d = static_cast<int>(threadIdx.x); d < head_size; d += THREADS) {
         float sum = 0;
         for (int32_t s = 0; s < splits; ++s) {
-            sum = fmaf(partials.values(s, v)[d], expf(partials.facts(s, v)[0] - best), sum);
+            sum = fmaf(wave.values(s, v)[d], expf(wave.facts(s, v)[0] - best), sum);
         }
-        work.out[v * head_size + d] = sum / total;
+        out[d] = sum / total;
     }
 }
 
 template <class Element, int COLUMNS>
-hydra_status launch_attention(Stream* stream, const Attention& work, const Partials& partials) {
-    const int vectors = HYDRA_MAX_ROWS * (work.heads / work.kv.kv_heads);
-    const int64_t workers = std::min<int64_t>(MOST_WORKERS, splits_of(work.kv).count(work.max_positions));
-    const dim3 grid(static_cast<unsigned>(workers), static_cast<unsigned>(work.kv.kv_heads),
-                    static_cast<unsigned>(vectors / BLOCK_VECTORS));
+hydra_status launch_attention(Stream* stream, const Attention& work) {
+    const int32_t blocks = (most_vectors(work) + BLOCK_VECTORS - 1) / BLOCK_VECTORS;
+    const dim3 grid(static_cast<unsigned>(workers_of(work)), static_cast<unsigned>(work.kv.kv_heads * blocks),
+                    static_cast<unsigned>(most_segments(work.rows)));
+    const dim3 merge_grid(static_cast<unsigned>(std::min(work.rows.max_rows, WAVE_REACH)),
+                          static_cast<unsigned>(work.heads));
     const int floats = SharedLayout{work.kv.head_size, COLUMNS <= STAGED_COLUMNS}.floats();
-    const hydra_status status = launch(stream, "attention_kernel", attention_kernel<Element, COLUMNS>, grid, THREADS,
-                                       sizeof(float) * static_cast<size_t>(floats), work, partials);
-    if (status != HYDRA_OK) return status;
-    return launch(stream, "merge_attention_kernel", merge_attention_kernel,
-                  dim3(HYDRA_MAX_ROWS, static_cast<unsigned>(work.heads)), THREADS, 0, work, partials);
+    return each_wave(work, [&](const AttentionWave& wave) {
+        const hydra_status status = launch(stream, "attention_kernel", attention_kernel<Element, COLUMNS>, grid,
+                                           THREADS, sizeof(float) * static_cast<size_t>(floats), work, wave);
+        if (status != HYDRA_OK) return status;
+        return launch(stream, "merge_attention_kernel", merge_attention_kernel, merge_grid, THREADS, 0, work, wave);
+    });
 }
 
 template <class Element>
 hydra_status plain_attention(Stream* stream, const Attention& work) {
-    const Partials partials{int64_t{HYDRA_MAX_ROWS} * work.heads, work.kv.head_size,
-                            static_cast<float*>(work.workspace)};
     const int columns = (work.kv.head_size + WARP - 1) / WARP;
-    if (columns <= 1) return launch_attention<Element, 1>(stream, work, partials);
-    if (columns <= 2) return launch_attention<Element, 2>(stream, work, partials);
-    if (columns <= 3) return launch_attention<Element, 3>(stream, work, partials);
-    if (columns <= 4) return launch_attention<Element, 4>(stream, work, partials);
-    if (columns <= 8) return launch_attention<Element, 8>(stream, work, partials);
-    return launch_attention<Element, 32>(stream, work, partials);
+    if (columns <= 1) return launch_attention<Element, 1>(stream, work);
+    if (columns <= 2) return launch_attention<Element, 2>(stream, work);
+    if (columns <= 3) return launch_attention<Element, 3>(stream, work);
+    if (columns <= 4) return launch_attention<Element, 4>(stream, work);
+    if (columns <= 8) return launch_attention<Element, 8>(stream, work);
+    return launch_attention<Element, 32>(stream, work);
 }
 
 }  // namespace
 
-int64_t attention_workspace_bytes(int32_t heads, int32_t head_size, int32_t max_positions) {
+int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_size, int32_t max_positions) {
     const int64_t parts = SHORTEST_SPLITS.count(max_positions) + TAIL_TILES;
-    return parts * HYDRA_MAX_ROWS * heads * (head_size + 2) * 4;
+    return parts * std::min(max_rows, WAVE_REACH) * heads * (head_size + 2) * 4;
 }
 
 hydra_status attention(Stream* stream, const Attention* arguments) {

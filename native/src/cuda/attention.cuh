@@ -1,5 +1,7 @@
-// What the two kernels of tree attention have in common: the tiles and splits of a vector's keys.
+// What the two kernels of tree attention have in common: the tiles and splits of a vector's keys, the waves of a pass.
 #pragma once
+
+#include <algorithm>
 
 #include "cuda/kv.cuh"
 #include "cuda/runtime.cuh"
@@ -8,10 +10,11 @@ namespace hydra::cuda {
 
 constexpr int KEY_TILE = 32;
 constexpr int TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * KEY_TILE;  // behind the last whole tile of the prefix
-constexpr int64_t MOST_WORKERS = 64;                              // blocks that share out the splits of some vectors
+// Blocks that share out the splits of some vectors: so many of a single segment, fewer of each of many.
+constexpr int32_t MOST_WORKERS = 64, LEAST_WORKERS = 8;
 
 static_assert(KEY_TILE == HYDRA_PAGE_POSITIONS, "a tile of the prefix lies in one page");
-static_assert(TAIL_ROWS >= KEY_TILE - 1 + HYDRA_MAX_ROWS);
+static_assert(TAIL_ROWS >= KEY_TILE - 1 + HYDRA_MAX_NODES);
 
 // Splits are short where the context is, so that many blocks share the work, and four times as long after every
 // fourfold of it, so that few partial results are kept: 16 of a unit, 12 of 4, 12 of 16, 12 of 64, then of 256 units.
@@ -56,6 +59,79 @@ __device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
     if ((mask & (mask + 1)) == 0) return n;  // a chain
     for (; n > 0; --n) mask &= mask - 1;
     return __ffsll(static_cast<long long>(mask)) - 1;
+}
+
+// Partial results are kept for the segments of one wave: those that begin in so many rows of the pass. So they reach
+// into at most WAVE_REACH rows.
+constexpr int32_t ATTENTION_WAVE = 256, WAVE_REACH = ATTENTION_WAVE + HYDRA_MAX_NODES - 1;
+
+struct AttentionWave {
+    int32_t begin;  // the first of its rows
+    int64_t
+        vectors;  // (row, query head) pairs that there is room for: vector v is head v % heads of row begin + v / heads
+    int32_t head_size;
+    float* base;  // of the workspace
+
+    AttentionWave(const Attention& work, int32_t begin_row)
+        : begin(begin_row),
+          vectors(int64_t{std::min(work.rows.max_rows, WAVE_REACH)} * work.heads),
+          head_size(work.kv.head_size),
+          base(static_cast<float*>(work.workspace)) {}
+
+    // What a part of its keys leaves of a vector. float [head_size]: values by weight, not yet divided.
+    __device__ __forceinline__ float* values(int32_t part, int64_t v) const {
+        return base + (part * vectors + v) * (head_size + 2);
+    }
+    // The largest score and the sum of weights.
+    __device__ __forceinline__ float* facts(int32_t part, int64_t v) const { return values(part, v) + head_size; }
+
+    // The wave's i-th segment, or null where it has less.
+    __device__ __forceinline__ const Segment* segment(const RowsView& rows, unsigned i) const {
+        const int32_t count = rows.placed();
+        if (begin >= count) return nullptr;
+        const unsigned index = first_from(rows, begin) + i;
+        const bool is_there = index < first_from(rows, min(begin + ATTENTION_WAVE, count));
+        return is_there ? rows.segments + index : nullptr;
+    }
+    // Whether a row belongs to one of its segments.
+    __device__ __forceinline__ bool has(const RowsView& rows, int32_t row) const {
+        if (row >= rows.placed()) return false;
+        const int32_t first = rows.segment_of_row(row).row;
+        return first >= begin && first < begin + ATTENTION_WAVE;
+    }
+
+  private:
+    // The first segment that begins at this row or behind it.
+    static __device__ __forceinline__ unsigned first_from(const RowsView& rows, int32_t row) {
+        return row == 0 ? 0 : static_cast<unsigned>(rows.segment_of[row - 1]) + 1;
+    }
+};
+
+// The most segments of a wave: all but the last of a sequence have HYDRA_MAX_NODES rows.
+inline int32_t most_segments(const RowsView& rows) {
+    const int32_t sequences = std::min(rows.batch_size, rows.max_rows);
+    if (rows.max_rows <= ATTENTION_WAVE) return sequences + (rows.max_rows - sequences) / HYDRA_MAX_NODES;
+    return std::min(ATTENTION_WAVE, sequences + ATTENTION_WAVE / HYDRA_MAX_NODES);
+}
+
+inline int32_t workers_of(const Attention& work) {
+    const int32_t most = std::max(MOST_WORKERS / most_segments(work.rows), LEAST_WORKERS);
+    return std::min(most, splits_of(work.kv).count(work.max_positions));
+}
+
+// The most vectors of a KV head in a segment.
+inline int32_t most_vectors(const Attention& work) {
+    return std::min(work.rows.max_rows, HYDRA_MAX_NODES) * (work.heads / work.kv.kv_heads);
+}
+
+// Calls run(wave) for each wave of the pass until one fails.
+template <class Run>
+hydra_status each_wave(const Attention& work, Run&& run) {
+    hydra_status status = HYDRA_OK;
+    for (int32_t begin = 0; begin < work.rows.max_rows && status == HYDRA_OK; begin += ATTENTION_WAVE) {
+        status = run(AttentionWave(work, begin));
+    }
+    return status;
 }
 
 // Whether the matrix instruction computes the attention over this cache.

@@ -3,9 +3,9 @@
 // Floor: the bytes of the keys and values, read once, or the instruction's rate: 64 nodes of 4 query heads a KV head
 // need 128 multiply-adds for every byte. Not measured on any card yet.
 //
-// Vectors are (node, query head) pairs of a KV head, eight of them a group: vector v is query head v % heads of node
-// v / heads. Keys stand on the M side of the instruction and vectors on N, as a group of eight fits few heads better
-// than sixteen would:
+// Vectors are (node, query head) pairs of a segment and KV head, eight of them a group: vector v is query head v %
+// heads of node v / heads. Keys stand on the M side of the instruction and vectors on N, as a group of eight fits few
+// heads better than sixteen would:
 //   scores [32 keys][8 vectors]   = keys [32][d] queries^T [d][8]
 //   values [d][8 vectors]         = values^T [d][32 keys] weights^T [32 keys][8]
 // so that the scores become the weights' fragment by transposing 8 x 8 matrices within the warp.
@@ -48,53 +48,42 @@ namespace {
 constexpr int WARPS = 8, THREADS = WARPS * WARP;
 constexpr int GROUP = 8;               // vectors of a fragment
 constexpr int TAIL_NODES = 2 * WARPS;  // of a block
-constexpr int TAIL_BLOCKS = HYDRA_MAX_ROWS / TAIL_NODES;
+constexpr int TAIL_BLOCKS = HYDRA_MAX_NODES / TAIL_NODES;
 constexpr int NO_ROW = TAIL_ROWS - 1;  // a staged row of zeros: the tail has one less
-static_assert(NO_ROW >= KEY_TILE - 1 + HYDRA_MAX_ROWS);
+static_assert(NO_ROW >= KEY_TILE - 1 + HYDRA_MAX_NODES);
 
 constexpr float LOG2_E = 1.44269504f;
 constexpr float PEAK = 15;  // the exponent of a tile's largest weight: small ones keep their bits in f16
 
 __host__ __device__ constexpr int groups_of(int vectors) { return (vectors + GROUP - 1) / GROUP; }
 
-// The pass as one KV head's blocks see it.
+// A segment as one KV head's blocks see it.
 struct Pass {
     const Attention& work;
-    int kv_head, heads, rows, vectors;  // heads: query heads of the KV head
-    int32_t first, tail;                // tail: the first position behind the whole tiles of the prefix
+    const int32_t* pages;
+    int kv_head, heads, begin, rows, vectors;  // heads: query heads of the KV head; begin: the segment's first row
+    int32_t first, tail;                       // tail: the first position behind the whole tiles of the prefix
 
-    __device__ Pass(const Attention& attention, int head)
+    __device__ Pass(const Attention& attention, const Segment& segment, int head)
         : work(attention),
+          pages(attention.rows.pages_of(segment.sequence)),
           kv_head(head),
           heads(attention.heads / attention.kv.kv_heads),
-          rows(active_rows(attention.rows)),
+          begin(segment.row),
+          rows(segment.count),
           vectors(rows * heads),
-          first(attention.rows.rows->first),
+          first(segment.first),
           tail(first / KEY_TILE * KEY_TILE) {}
 
-    __device__ __forceinline__ uint64_t ancestors(int row) const { return work.rows.rows->ancestors[row]; }
+    __device__ __forceinline__ uint64_t ancestors(int row) const { return work.rows.ancestors[begin + row]; }
     // Keys that a row sees.
     __device__ __forceinline__ int32_t length(int row) const { return first + __popcll(ancestors(row)); }
     __device__ __forceinline__ const uint16_t* cached(int which, int32_t slot) const {
-        return reinterpret_cast<const uint16_t*>(kv_row(work.kv, work.rows.pages, work.layer, kv_head, which, slot));
+        return reinterpret_cast<const uint16_t*>(kv_row(work.kv, pages, work.layer, kv_head, which, slot));
     }
-    // A vector's place in queries and outputs.
-    __device__ __forceinline__ int64_t place(int v) const {
-        return (int64_t{v / heads} * work.heads + kv_head * heads + v % heads) * work.kv.head_size;
-    }
-};
-
-// What a part of the keys leaves in the workspace for a group of vectors. Parts: the tail's tiles, then the splits.
-template <int D>
-struct Partial {
-    float4 values[D / 16][WARP];  // values by weight: lanes' elements of the accumulators of 16 columns
-    float best[GROUP];            // the largest score
-    float total[GROUP];           // the sum of weights
-
-    static __device__ __forceinline__ Partial& of(const Pass& pass, int part, int group) {
-        const int groups = HYDRA_MAX_ROWS / GROUP * pass.heads;
-        const int64_t place = (int64_t{part} * pass.work.kv.kv_heads + pass.kv_head) * groups + group;
-        return static_cast<Partial*>(pass.work.workspace)[place];
+    // Where a vector stands among those of rows from `row` on, all query heads of each.
+    __device__ __forceinline__ int64_t place(int v, int row) const {
+        return int64_t{begin - row + v / heads} * work.heads + kv_head * heads + v % heads;
     }
 };
 
@@ -147,7 +136,7 @@ template <int D>
 __device__ __forceinline__ void stage_queries(const Pass& pass, int group, uint4* target) {
     const int v = group * GROUP + lane_index() / 4, t = lane_index() % 4;
     const float scale = LOG2_E / sqrtf(static_cast<float>(D));
-    const float* query = pass.work.query + (v < pass.vectors ? pass.place(v) : 0);
+    const float* query = pass.work.query + (v < pass.vectors ? pass.place(v, 0) * D : 0);
 #pragma unroll
     for (int i = 0; i < D / 32; ++i) {
         uint32_t pairs[4] = {};
@@ -319,20 +308,21 @@ struct Walk {
         });
     }
 
-    // As part `part` of groups [group, end).
-    __device__ __forceinline__ void store(const Pass& pass, int part, int group, int end) const {
+    // As part `part` of the vectors of groups from `group` on.
+    __device__ __forceinline__ void store(const Pass& pass, const AttentionWave& wave, int part, int group) const {
 #pragma unroll
-        for (int n = 0; n < GROUPS; ++n) {
-            if (group + n >= end) break;
-            auto& partial = Partial<D>::of(pass, part, group + n);
+        for (int i = 0; i < 2 * GROUPS; ++i) {
+            const int n = i / 2, v = i % 2, vector = (group + n) * GROUP + lane_index() % 4 * 2 + v;
+            if (vector >= pass.vectors) break;
+            float* values = wave.values(part, pass.place(vector, wave.begin));
 #pragma unroll
             for (int step = 0; step < D / 16; ++step) {
-                const float(&four)[4] = out[step][n];
-                partial.values[step][lane_index()] = {four[0], four[1], four[2], four[3]};
+                values[16 * step + lane_index() / 4] = out[step][n][v];
+                values[16 * step + lane_index() / 4 + 8] = out[step][n][v + 2];
             }
             if (lane_index() < 4) {
-                reinterpret_cast<float2*>(partial.best)[lane_index()] = {best[n][0], best[n][1]};
-                reinterpret_cast<float2*>(partial.total)[lane_index()] = {total[n][0], total[n][1]};
+                values[D] = best[n][v];
+                values[D + 1] = total[n][v];
             }
         }
     }
@@ -359,7 +349,8 @@ __device__ __forceinline__ void load_tile(const Pass& pass, const Shared<D>& sha
 
 // Splits worker, worker + workers, ... from the last one on, for groups [begin, end) of vectors: GROUPS a warp.
 template <int D, int GROUPS>
-__device__ __forceinline__ void walk_splits(const Pass& pass, int begin, int end, int worker, int workers) {
+__device__ __forceinline__ void walk_splits(const Pass& pass, const AttentionWave& wave, int begin, int end, int worker,
+                                            int workers) {
     constexpr int STAGED = STAGES<D, GROUPS>;
     const Shared<D> shared(WARPS * GROUPS);
     const int own = warp_index() * GROUPS;
@@ -384,13 +375,13 @@ __device__ __forceinline__ void walk_splits(const Pass& pass, int begin, int end
             const TileRows rows([&](int which, int key) { return shared.row(stage, which, key); });
             walk.add(rows, shared.queries(own));
         }
-        walk.store(pass, TAIL_TILES + split, begin + own, end);
+        walk.store(pass, wave, TAIL_TILES + split, begin + own);
     }
 }
 
 // The tail of nodes [begin, end).
 template <int D>
-__device__ __forceinline__ void walk_tails(const Pass& pass, int begin, int end) {
+__device__ __forceinline__ void walk_tails(const Pass& pass, const AttentionWave& wave, int begin, int end) {
     const Shared<D> shared(WARPS);
     for_pieces<D>(pass.first + pass.rows - pass.tail, [&](int place, int column) {
         for (int which = 0; which < 2; ++which) {
@@ -410,11 +401,7 @@ __device__ __forceinline__ void walk_tails(const Pass& pass, int begin, int end)
             __syncwarp();
             stage_queries<D>(pass, group, queries);
             __syncwarp();
-            bool own[2];
-            for (int v = 0; v < 2; ++v) {
-                const int vector = group * GROUP + lane_index() % 4 * 2 + v;
-                own[v] = vector >= from && vector < to;
-            }
+            const int vector = group * GROUP + lane_index() % 4 * 2;  // the lane's first
             for (int32_t tile = pass.tail; tile < length; tile += KEY_TILE) {
                 const TileRows rows([&](int which, int key) {
                     const int32_t number = tile + key;
@@ -426,18 +413,24 @@ __device__ __forceinline__ void walk_tails(const Pass& pass, int begin, int end)
                 });
                 TileWeights<D, 1> weights;
                 weights.template compute<false>(rows, queries, length - tile);
-                auto& partial = Partial<D>::of(pass, (tile - pass.tail) / KEY_TILE, group);
+                // Where the lane's vectors of this node are kept, null for others.
+                float* targets[2];
+                for (int v = 0; v < 2; ++v) {
+                    const bool own = vector + v >= from && vector + v < to;
+                    const int part = (tile - pass.tail) / KEY_TILE;
+                    targets[v] = own ? wave.values(part, pass.place(vector + v, wave.begin)) : nullptr;
+                }
                 weights.weighted_values(rows, [&](int step, const float(&sums)[1][4]) {
-                    auto* target = reinterpret_cast<float*>(&partial.values[step][lane_index()]);
 #pragma unroll
                     for (int i = 0; i < 4; ++i) {
-                        if (own[i % 2]) target[i] = sums[0][i];
+                        float* target = targets[i % 2];
+                        if (target != nullptr) target[16 * step + lane_index() / 4 + i / 2 * 8] = sums[0][i];
                     }
                 });
                 for (int v = 0; v < 2; ++v) {
-                    if (!own[v] || lane_index() >= 4) continue;
-                    partial.best[lane_index() * 2 + v] = weights.best[0][v];
-                    partial.total[lane_index() * 2 + v] = weights.total[0][v];
+                    if (targets[v] == nullptr || lane_index() >= 4) continue;
+                    targets[v][D] = weights.best[0][v];
+                    targets[v][D + 1] = weights.total[0][v];
                 }
             }
         }
@@ -445,16 +438,19 @@ __device__ __forceinline__ void walk_tails(const Pass& pass, int begin, int end)
 }
 
 // Grid: KV heads; first TAIL_BLOCKS blocks for tails, then `workers` on splits for each 8 WARP_GROUPS groups of
-// vectors, the long splits first. WARP_GROUPS: the most groups of a warp; with two, two blocks fit a multiprocessor.
-// Registers are full either way: at 128 columns ptxas puts up to 16 words, mostly addresses, on the stack.
+// vectors, the long splits first; segments. WARP_GROUPS: the most groups of a warp; with two, two blocks fit a
+// multiprocessor. Registers are full either way: at 128 columns ptxas puts up to 16 words, mostly addresses, on the
+// stack.
 template <int D, int WARP_GROUPS>
-__global__ void __launch_bounds__(THREADS, WARP_GROUPS == 2 ? 2 : 1) mma_attention_kernel(Attention work, int workers) {
-    const Pass pass(work, static_cast<int>(blockIdx.x));
-    if (pass.rows == 0) return;
+__global__ void __launch_bounds__(THREADS, WARP_GROUPS == 2 ? 2 : 1)
+    mma_attention_kernel(Attention work, AttentionWave wave, int workers) {
+    const Segment* segment = wave.segment(work.rows, blockIdx.z);
+    if (segment == nullptr) return;
+    const Pass pass(work, *segment, static_cast<int>(blockIdx.x));
     const int block = static_cast<int>(blockIdx.y);
     if (block < TAIL_BLOCKS) {
         const int begin = block * TAIL_NODES;
-        if (begin < pass.rows) walk_tails<D>(pass, begin, min(begin + TAIL_NODES, pass.rows));
+        if (begin < pass.rows) walk_tails<D>(pass, wave, begin, min(begin + TAIL_NODES, pass.rows));
         return;
     }
     const int worker = (block - TAIL_BLOCKS) % workers;
@@ -462,95 +458,79 @@ __global__ void __launch_bounds__(THREADS, WARP_GROUPS == 2 ? 2 : 1) mma_attenti
     if (begin >= end) return;
     // More groups a warp mean fewer reads of the staged rows; fewer, that more warps share the work.
     if (end - begin <= WARPS / 2) {
-        walk_splits<D, 1>(pass, begin, end, worker, workers);
+        walk_splits<D, 1>(pass, wave, begin, end, worker, workers);
     } else if (WARP_GROUPS == 2 || end - begin <= 2 * WARPS) {
-        walk_splits<D, 2>(pass, begin, end, worker, workers);
+        walk_splits<D, 2>(pass, wave, begin, end, worker, workers);
     } else {
-        walk_splits<D, WARP_GROUPS>(pass, begin, end, worker, workers);
+        walk_splits<D, WARP_GROUPS>(pass, wave, begin, end, worker, workers);
     }
 }
 
-// The sums of a lane's two vectors over some of their keys, 16 columns of them.
+// A vector's sums over some of its keys; a lane's columns are c * 32 + lane.
+template <int D>
 struct Merged {
-    float best[2] = {-INFINITY, -INFINITY}, total[2] = {}, out[4] = {};
+    float best = -INFINITY, total = 0, out[D / WARP] = {};
 
-    __device__ __forceinline__ Merged() {}
-    template <int D>
-    __device__ __forceinline__ Merged(const Partial<D>& partial, int step) {
-        const float4 four = partial.values[step][lane_index()];
-        for (int v = 0; v < 2; ++v) {
-            best[v] = partial.best[lane_index() % 4 * 2 + v];
-            total[v] = partial.total[lane_index() % 4 * 2 + v];
-        }
-        out[0] = four.x, out[1] = four.y, out[2] = four.z, out[3] = four.w;
-    }
-
-    __device__ __forceinline__ void add(const Merged& other, int v) {
-        const Fold fold(best[v], other.best[v]);
-        best[v] = fold.best;
-        total[v] = fold(total[v], other.total[v]);
-        out[v] = fold(out[v], other.out[v]);
-        out[v + 2] = fold(out[v + 2], other.out[v + 2]);
+    __device__ __forceinline__ void add(const Merged& other) {
+        const Fold fold(best, other.best);
+        best = fold.best;
+        total = fold(total, other.total);
+#pragma unroll
+        for (int c = 0; c < D / WARP; ++c) out[c] = fold(out[c], other.out[c]);
     }
 };
 
-// Grid: groups of vectors, KV heads; a warp has 16 columns.
+// Grid: vectors of a KV head, a warp each, KV heads.
 template <int D>
-__global__ void __launch_bounds__(D / 16 * WARP) merge_mma_attention_kernel(Attention work) {
-    const Pass pass(work, static_cast<int>(blockIdx.y));
-    const int group = static_cast<int>(blockIdx.x), step = warp_index(), t = lane_index() % 4;
-    if (group >= groups_of(pass.vectors)) return;
-    const auto load = [&](int part) { return Merged(Partial<D>::of(pass, part, group), step); };
-    int vectors[2];
-    int32_t lengths[2];  // 0 where there is no vector
-    for (int v = 0; v < 2; ++v) {
-        vectors[v] = group * GROUP + 2 * t + v;
-        lengths[v] = vectors[v] < pass.vectors ? pass.length(vectors[v] / pass.heads) : 0;
-    }
+__global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention work, AttentionWave wave) {
+    const int heads = work.heads / work.kv.kv_heads, number = static_cast<int>(blockIdx.x) * WARPS + warp_index();
+    const int row = wave.begin + number / heads, head = static_cast<int>(blockIdx.y) * heads + number % heads;
+    if (!wave.has(work.rows, row)) return;
+    const int64_t v = int64_t{row - wave.begin} * work.heads + head;
+    const auto load = [&](int part) {
+        Merged<D> merged;
+        const float* values = wave.values(part, v);
+        merged.best = values[D];
+        merged.total = values[D + 1];
+#pragma unroll
+        for (int c = 0; c < D / WARP; ++c) merged.out[c] = values[c * WARP + lane_index()];
+        return merged;
+    };
+    const int32_t first = work.rows.segment_of_row(row).first, tail = first / KEY_TILE * KEY_TILE;
+    const int32_t length = first + __popcll(work.rows.ancestors[row]);
     const Splits splits = splits_of(work.kv);
-    const int32_t whole = splits.count(pass.tail), longest = pass.first + pass.rows;
+    const int32_t whole = splits.count(tail);
     // The last split of whole tiles goes on with the tail if that does not begin with another one.
-    const int32_t open = splits.begin(whole) == pass.tail ? whole : whole - 1;
-    Merged all;
+    const int32_t open = splits.begin(whole) == tail ? whole : whole - 1;
+    Merged<D> all;
 #pragma unroll 4
-    for (int32_t split = 0; split < open; ++split) {
-        const Merged other = load(TAIL_TILES + split);
-        for (int v = 0; v < 2; ++v) all.add(other, v);
+    for (int32_t split = 0; split < open; ++split) all.add(load(TAIL_TILES + split));
+    int32_t tile = tail;
+    for (int32_t split = open; splits.begin(split) < length; ++split) {
+        Merged<D> other = split < whole ? load(TAIL_TILES + split) : Merged<D>();
+        for (; tile < min(length, splits.begin(split + 1)); tile += KEY_TILE) other.add(load((tile - tail) / KEY_TILE));
+        all.add(other);
     }
-    int32_t tile = pass.tail;
-    for (int32_t split = open; splits.begin(split) < longest; ++split) {
-        Merged other = split < whole ? load(TAIL_TILES + split) : Merged();
-        for (; tile < min(longest, splits.begin(split + 1)); tile += KEY_TILE) {
-            const Merged more = load((tile - pass.tail) / KEY_TILE);
-            for (int v = 0; v < 2; ++v) {
-                if (tile < lengths[v]) other.add(more, v);
-            }
-        }
-        for (int v = 0; v < 2; ++v) {
-            if (splits.begin(split) < lengths[v]) all.add(other, v);
-        }
-    }
-    for (int v = 0; v < 2; ++v) {
-        if (lengths[v] == 0) continue;
-        float* out = work.out + pass.place(vectors[v]) + step * 16 + lane_index() / 4;
-        out[0] = all.out[v] / all.total[v];
-        out[8] = all.out[v + 2] / all.total[v];
-    }
+    float* out = work.out + (int64_t{row} * work.heads + head) * D;
+#pragma unroll
+    for (int c = 0; c < D / WARP; ++c) out[c * WARP + lane_index()] = all.out[c] / all.total;
 }
 
 template <int D, int WARP_GROUPS>
 hydra_status launch_attention(Stream* stream, const Attention& work) {
-    const int groups = groups_of(HYDRA_MAX_ROWS * (work.heads / work.kv.kv_heads)), most = WARPS * WARP_GROUPS;
+    const int groups = groups_of(most_vectors(work)), most = WARPS * WARP_GROUPS, workers = workers_of(work);
     const auto heads = static_cast<unsigned>(work.kv.kv_heads);
-    const auto workers =
-        static_cast<int>(std::min<int64_t>(MOST_WORKERS, splits_of(work.kv).count(work.max_positions)));
-    const int blocks = TAIL_BLOCKS + (groups + most - 1) / most * workers;
-    const hydra_status status =
-        launch(stream, "mma_attention_kernel", mma_attention_kernel<D, WARP_GROUPS>,
-               dim3(heads, static_cast<unsigned>(blocks)), THREADS, shared_bytes<D, WARP_GROUPS>(), work, workers);
-    if (status != HYDRA_OK) return status;
-    return launch(stream, "merge_mma_attention_kernel", merge_mma_attention_kernel<D>,
-                  dim3(static_cast<unsigned>(groups), heads), D / 16 * WARP, 0, work);
+    const dim3 grid(heads, static_cast<unsigned>(TAIL_BLOCKS + (groups + most - 1) / most * workers),
+                    static_cast<unsigned>(most_segments(work.rows)));
+    const int reach = std::min(work.rows.max_rows, WAVE_REACH) * (work.heads / work.kv.kv_heads);
+    const dim3 merge_grid(static_cast<unsigned>((reach + WARPS - 1) / WARPS), heads);
+    return each_wave(work, [&](const AttentionWave& wave) {
+        const hydra_status status = launch(stream, "mma_attention_kernel", mma_attention_kernel<D, WARP_GROUPS>, grid,
+                                           THREADS, shared_bytes<D, WARP_GROUPS>(), work, wave, workers);
+        if (status != HYDRA_OK) return status;
+        return launch(stream, "merge_mma_attention_kernel", merge_mma_attention_kernel<D>, merge_grid, THREADS, 0, work,
+                      wave);
+    });
 }
 
 // Few query heads a KV head make fewer vectors than the large blocks are for.

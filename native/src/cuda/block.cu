@@ -6,9 +6,14 @@ namespace hydra::cuda {
 namespace {
 
 struct Residual {
+    RowsView rows;
+    int32_t group;
     const float *x, *linear_bias, *skip_bias;  // biases may be null
-    float* out;                                // row 0 of the result
+    float* out;
     int64_t columns;
+
+    // Row r's first value in out.
+    __device__ int64_t target(int r) const { return (int64_t{group} * rows.active() + r) * columns; }
 
     __device__ float linear(float value, int64_t n) const {
         return silu(linear_bias != nullptr ? value + linear_bias[n] : value);
@@ -19,7 +24,7 @@ struct Residual {
 struct AddSkip : Residual {
     __device__ void operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
         for (int i = 0; i < 2 && n + i < columns; ++i) {
-            out[r * columns + n + i] = skip(values[1][i], n + i) + linear(values[0][i], n + i);
+            out[target(r) + n + i] = skip(values[1][i], n + i) + linear(values[0][i], n + i);
         }
     }
 };
@@ -30,12 +35,12 @@ constexpr int WITH_X = 0, LINEAR = 1, SKIP = 2;
 struct AddOne : Residual {
     __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
         for (int i = 0; i < 2 && n + i < columns; ++i) {
-            const int64_t at = r * columns + n + i;
+            const int64_t at = target(r) + n + i;
             if (part == SKIP) {
                 out[at] = skip(values[0][i], n + i) + out[at];
             } else {
                 const float gained = linear(values[0][i], n + i);
-                out[at] = part == WITH_X ? x[at] + gained : gained;
+                out[at] = part == WITH_X ? x[r * columns + n + i] + gained : gained;
             }
         }
     }
@@ -45,21 +50,23 @@ struct AddOne : Residual {
 
 hydra_status block(Stream* stream, const Block* arguments) {
     const MatrixView &linear = arguments->linear, &skip = arguments->skip;
-    const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, linear.columns};
+    const RowSource all{arguments->rows, Taken::ALL, arguments->x, nullptr, 0, linear.columns};
     const hydra_type skip_type = skip.data != nullptr ? skip.type : linear.type;
-    hydra_status status = prepare_rows(stream, source, arguments->workspace, {linear.type, skip_type});
-    if (status != HYDRA_OK) return status;
-    const Residual residual{arguments->x, arguments->linear_bias, arguments->skip_bias,
-                            arguments->out + arguments->first_row * linear.rows, linear.rows};
-    if (skip.data != nullptr && skip.type == linear.type) {
-        const Products<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
-        return launch_products(stream, "block_kernel", work, AddSkip{residual});
-    }
-    const Products<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
-    status = launch_products(stream, "block_linear_kernel", work, AddOne{residual});
-    if (skip.data == nullptr || status != HYDRA_OK) return status;
-    const Products<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
-    return launch_products(stream, "block_skip_kernel", second, AddOne{residual});
+    const Residual residual{arguments->rows,      arguments->group, arguments->x, arguments->linear_bias,
+                            arguments->skip_bias, arguments->out,   linear.rows};
+    return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
+        hydra_status status = prepare_rows(stream, source, arguments->workspace, {linear.type, skip_type});
+        if (status != HYDRA_OK) return status;
+        if (skip.data != nullptr && skip.type == linear.type) {
+            const Products<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
+            return launch_products(stream, "block_kernel", work, AddSkip{residual});
+        }
+        const Products<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
+        status = launch_products(stream, "block_linear_kernel", work, AddOne{residual});
+        if (skip.data == nullptr || status != HYDRA_OK) return status;
+        const Products<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
+        return launch_products(stream, "block_skip_kernel", second, AddOne{residual});
+    });
 }
 
 }  // namespace hydra::cuda

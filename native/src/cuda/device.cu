@@ -221,10 +221,10 @@ void graph_destroy(Graph* graph) {
     delete graph;
 }
 
-int64_t workspace_bytes(int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads, int32_t head_size,
-                        int32_t max_positions) {
-    const int64_t products = product_workspace_bytes(max_columns) + top_workspace_bytes(max_rows_of_a_matrix);
-    return std::max(products, attention_workspace_bytes(heads, head_size, max_positions));
+int64_t workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
+                        int32_t head_size, int32_t max_positions) {
+    const int64_t products = product_workspace_bytes(max_rows, max_columns) + top_workspace_bytes(max_rows_of_a_matrix);
+    return std::max(products, attention_workspace_bytes(max_rows, heads, head_size, max_positions));
 }
 
 __global__ void mark_kernel(int64_t* time) {
@@ -310,6 +310,7 @@ constexpr DeviceApi API = {
     .lm_head = lm_head,
     .block = block,
     .plant = plant,
+    .draft_states = draft_states,
     .draft_inputs = draft_inputs,
     .draft_levels = draft_levels,
     .draft_tokens = draft_tokens,

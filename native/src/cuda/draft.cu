@@ -1,4 +1,6 @@
 // The draft's side of the tree: planting it, gathering the inputs of a level's head, handing out a level's tokens.
+#include <algorithm>
+
 #include "cuda/embedding.cuh"
 #include "cuda/rows.cuh"
 #include "cuda/runtime.cuh"
@@ -9,76 +11,125 @@ namespace {
 
 constexpr int THREADS = 256;
 
-// One block, a thread a node. Where no room is left, no node is planted.
-__global__ void __launch_bounds__(HYDRA_MAX_ROWS) plant_kernel(Plant work) {
+struct Warps {
+    float sums[THREADS / WARP];
+};
+
+struct Rooms {
+    int32_t counts[HYDRA_MAX_SEQUENCES / WARP];  // sequences of a warp that have room
+};
+
+// One block, a thread a sequence, then a thread a row.
+__global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) plant_kernel(Plant work) {
     const TreeData& tree = *work.tree;
-    RowsState& rows = *work.rows.rows;
-    const SequenceState& sequence = *work.rows.sequence;
-    const int32_t first = sequence.result.length;
-    const bool fits = has_pages(work.rows, first, tree.nodes) && has_positions(work.rows, first, tree.levels);
-    const int32_t count = fits ? tree.nodes : 0;
-    const int i = static_cast<int>(threadIdx.x);
-    if (i < count) {
-        rows.positions[i] = first + tree.depths[i];
-        rows.ancestors[i] = tree.ancestors[i];
+    const RowsView& rows = work.rows;
+    Rooms& rooms = shared_memory<Rooms>();
+    const int sequence = static_cast<int>(threadIdx.x), nodes = tree.nodes;
+    const bool fits = sequence < rows.batch_size && rows.has_room(sequence, nodes, tree.levels);
+    const unsigned fitting = __ballot_sync(ALL_LANES, fits);
+    if (lane_index() == 0) rooms.counts[warp_index()] = __popc(fitting);
+    __syncthreads();
+    int order = __popc(fitting & ((1u << lane_index()) - 1)), planted = 0;
+    for (int w = 0; w < HYDRA_MAX_SEQUENCES / WARP; ++w) {
+        if (w < warp_index()) order += rooms.counts[w];
+        planted += rooms.counts[w];
     }
-    if (i == 0) {
-        rows.count = count;
-        rows.first = first;
-        rows.generation = sequence.generation;
-        rows.tokens[0] = sequence.result.root;
+    if (fits) {
+        const hydra_step_result& result = rows.batch[sequence].result;
+        rows.segments[order] = {sequence, order, order * nodes, nodes, result.length};
+        rows.last_rows[order] = (order + 1) * nodes - 1;
+        rows.tokens[order * nodes] = result.root;
     }
+    if (threadIdx.x == 0) {
+        rows.set_count(planted * nodes);
+        rows.state->segments = rows.state->sequences = planted;
+    }
+    __syncthreads();
+    for (int row = static_cast<int>(threadIdx.x); row < planted * nodes; row += HYDRA_MAX_SEQUENCES) {
+        const int segment = row / nodes, i = row % nodes;
+        rows.set_row(segment, i, rows.segments[segment].first + tree.depths[i], tree.ancestors[i]);
+    }
+}
+
+// One block a sequence that has rows.
+__global__ void __launch_bounds__(THREADS) draft_states_kernel(DraftStates work) {
+    const int order = static_cast<int>(blockIdx.x);
+    if (order >= work.rows.active_sequences()) return;
+    const int32_t row = work.rows.last_rows[order];
+    const float* x = work.x + row * work.columns;
+    float* state = work.states + work.rows.segment_of_row(row).sequence * work.columns;
+    if (work.norm == nullptr) {
+        for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) state[c] = x[c];
+        return;
+    }
+    const float scale = rms_scale(x, work.columns, work.epsilon, shared_memory<Warps>().sums);
+    for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) state[c] = x[c] * scale * work.norm[c];
 }
 
 // Grid: rows of the level, parts of such a row (the hidden state, then a token for each depth).
 __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work) {
     const TreeData& tree = *work.tree;
     const bool grounded = work.embedding.data != nullptr;
-    const int inputs = grounded ? tree.level_rows[work.level] : tree.levels > work.level ? 1 : 0;
-    const int states = active_rows(work.hidden_rows), count = states > 0 ? inputs : 0;
+    const int each = grounded ? tree.level_rows[work.level] : tree.levels > work.level ? 1 : 0;
+    const int count = work.nodes.active_segments() * each;
     const int row = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
-    if (row == 0 && part == 0 && threadIdx.x == 0) {
-        work.level_rows.rows->count = count;
-        work.level_rows.rows->generation = work.level_rows.sequence->generation;
-    }
+    if (row == 0 && part == 0 && threadIdx.x == 0) work.level_rows.set_count(count);
     if (row >= count) return;
+    const Segment segment = work.nodes.segments[row / each];
     const int64_t stride = grounded ? (work.level + 2) * work.width : work.width;
     float* out = work.out + row * stride + part * work.width;
     if (part == 0) {
-        const float* state = work.hidden + (states - 1) * work.width;
+        const float* state = work.states + segment.sequence * work.width;
         for (int64_t c = threadIdx.x; c < work.width; c += THREADS) out[c] = state[c];
         return;
     }
-    int node = tree.level_nodes[work.level][row];
+    int node = tree.level_nodes[work.level][row % each];
     for (int depth = work.level; depth > part - 1; --depth) node = tree.parents[node];
-    read_token(work.embedding, work.nodes.rows->tokens[node], out);
+    // The tree may have been set again since its nodes were planted.
+    read_token(work.embedding, node < segment.count ? work.nodes.tokens[segment.row + node] : -1, out);
 }
 
 __global__ void draft_levels_kernel(DraftLevels work) {
-    if (threadIdx.x != 0) return;
-    work.rows.rows->count = work.tree->levels;
-    work.rows.rows->generation = work.rows.sequence->generation;
+    if (threadIdx.x == 0) work.rows.set_count(work.tree->levels * work.nodes.active_segments());
 }
 
-// One block, a thread a node.
-__global__ void __launch_bounds__(HYDRA_MAX_ROWS) draft_tokens_kernel(DraftTokens work) {
+// One block a segment, a thread a node.
+__global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftTokens work) {
     const TreeData& tree = *work.tree;
+    const int segments = work.nodes.active_segments(), s = static_cast<int>(blockIdx.x);
+    if (s >= segments) return;
+    const Segment segment = work.nodes.segments[s];
     const int i = static_cast<int>(threadIdx.x);
-    if (i == 0 || i >= tree.nodes || tree.depths[i] != work.level + 1) return;
-    const int from = work.row >= 0 ? work.row : tree.row_of[tree.parents[i]];
-    work.nodes.rows->tokens[i] = work.top.ids[from * work.top.k + tree.ranks[i]];
+    // The tree may have been set again since its nodes were planted.
+    if (i == 0 || i >= min(tree.nodes, segment.count) || tree.depths[i] != work.level + 1) return;
+    const int from =
+        work.group >= 0 ? work.group * segments + s : s * tree.level_rows[work.level] + tree.row_of[tree.parents[i]];
+    work.nodes.tokens[segment.row + i] = work.top.ids[from * work.top.k + tree.ranks[i]];
+}
+
+// Sequences that can have rows.
+unsigned most_sequences(const RowsView& rows) {
+    return static_cast<unsigned>(std::min(rows.batch_size, rows.max_rows));
 }
 
 }  // namespace
 
 hydra_status plant(Stream* stream, const Plant* arguments) {
-    return launch(stream, "plant_kernel", plant_kernel, 1, HYDRA_MAX_ROWS, 0, *arguments);
+    return launch(stream, "plant_kernel", plant_kernel, 1, HYDRA_MAX_SEQUENCES, sizeof(Rooms), *arguments);
+}
+
+hydra_status draft_states(Stream* stream, const DraftStates* arguments) {
+    return launch(stream, "draft_states_kernel", draft_states_kernel, most_sequences(arguments->rows), THREADS,
+                  sizeof(Warps), *arguments);
 }
 
 hydra_status draft_inputs(Stream* stream, const DraftInputs* arguments) {
-    const int parts = arguments->embedding.data != nullptr ? arguments->level + 2 : 1;
+    const bool grounded = arguments->embedding.data != nullptr;
+    const int32_t rows =
+        std::min(arguments->level_rows.max_rows, arguments->nodes.batch_size * (grounded ? HYDRA_MAX_NODES : 1));
     return launch(stream, "draft_inputs_kernel", draft_inputs_kernel,
-                  dim3(HYDRA_MAX_ROWS, static_cast<unsigned>(parts)), THREADS, 0, *arguments);
+                  dim3(static_cast<unsigned>(rows), static_cast<unsigned>(grounded ? arguments->level + 2 : 1)),
+                  THREADS, 0, *arguments);
 }
 
 hydra_status draft_levels(Stream* stream, const DraftLevels* arguments) {
@@ -86,7 +137,8 @@ hydra_status draft_levels(Stream* stream, const DraftLevels* arguments) {
 }
 
 hydra_status draft_tokens(Stream* stream, const DraftTokens* arguments) {
-    return launch(stream, "draft_tokens_kernel", draft_tokens_kernel, 1, HYDRA_MAX_ROWS, 0, *arguments);
+    return launch(stream, "draft_tokens_kernel", draft_tokens_kernel, most_sequences(arguments->nodes), HYDRA_MAX_NODES,
+                  0, *arguments);
 }
 
 }  // namespace hydra::cuda

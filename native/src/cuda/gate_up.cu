@@ -33,19 +33,21 @@ struct SiluOrMul {
 
 hydra_status gate_up(Stream* stream, const GateUp* arguments) {
     const MatrixView &gate = arguments->gate, &up = arguments->up;
-    const RowSource source{arguments->rows, false, arguments->x, arguments->norm, arguments->epsilon, gate.columns};
-    hydra_status status = prepare_rows(stream, source, arguments->workspace, {gate.type, up.type});
-    if (status != HYDRA_OK) return status;
-    if (gate.type == up.type) {
-        const Products<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
-        return launch_products(stream, "gate_up_kernel", work, SiluMul{arguments->out, gate.rows});
-    }
-    for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
-        const Products<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
-        status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
-                                 SiluOrMul{arguments->out, gate.rows});
-    }
-    return status;
+    const RowSource all{arguments->rows, Taken::ALL, arguments->x, arguments->norm, arguments->epsilon, gate.columns};
+    return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
+        hydra_status status = prepare_rows(stream, source, arguments->workspace, {gate.type, up.type});
+        if (status != HYDRA_OK) return status;
+        if (gate.type == up.type) {
+            const Products<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
+            return launch_products(stream, "gate_up_kernel", work, SiluMul{arguments->out, gate.rows});
+        }
+        for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
+            const Products<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
+            status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
+                                     SiluOrMul{arguments->out, gate.rows});
+        }
+        return status;
+    });
 }
 
 }  // namespace hydra::cuda

@@ -1,7 +1,8 @@
 // LM head product + the best entries of each row, without storing logits unless asked to.
 //
 // Each block of the grid computes a range of tiles and keeps the k best of every row in shared memory; a second small
-// kernel merges the blocks' lists in order, so that of equal values the one of the smaller index stays first.
+// kernel merges the blocks' lists in order, so that of equal values the one of the smaller index stays first. More than
+// 64 rows are computed one part of 64 after the other.
 #include <algorithm>
 
 #include "cuda/product.cuh"
@@ -25,16 +26,16 @@ struct Work {
     TopView top;
     float* logits;  // or null
     int64_t blocks;
-    float* values;     // [blocks][HYDRA_MAX_ROWS][k]: each block's best
+    float* values;     // [blocks][BLOCK_ROWS][k]: each block's best
     int32_t* indices;  // the same
 };
 
 template <class Shape>
 struct LmHeadShared {
     ProductShared<1, Shape> product;
-    float logits[HYDRA_MAX_ROWS][Shape::OUTPUTS];
-    float values[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
-    int32_t indices[HYDRA_MAX_ROWS][HYDRA_MAX_TOP];
+    float logits[BLOCK_ROWS][Shape::OUTPUTS];
+    float values[BLOCK_ROWS][HYDRA_MAX_TOP];
+    int32_t indices[BLOCK_ROWS][HYDRA_MAX_TOP];
 };
 
 // Warp w keeps the lists of rows w, w + 8, ...
@@ -48,7 +49,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
         shared.indices[r][lane] = 0;
     }
     const MatrixView matrices[1] = {work.weight};
-    const Prepared x = prepared_of(work.workspace, work.source.columns, form_of(type));
+    const Prepared x = prepared_of(work.workspace, work.source, form_of(type));
     const int64_t parts = blocks_of_tiles(work.weight, Shape::BLOCK_TILES), vocabulary = work.weight.rows;
     const int64_t end = parts * (blockIdx.x + 1) / work.blocks;
     for (int64_t part = parts * blockIdx.x / work.blocks; part < end; ++part) {
@@ -58,7 +59,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
                 float value = values[0][i] * row_scale<type>(x, r);
                 if (work.bias != nullptr) value += work.bias[first + n + i];
                 shared.logits[r][n + i] = value;
-                if (work.logits != nullptr) work.logits[r * vocabulary + first + n + i] = value;
+                if (work.logits != nullptr) work.logits[(work.source.first + r) * vocabulary + first + n + i] = value;
             }
         };
         compute_part<type, 1, Shape>(matrices, {part * Shape::BLOCK_TILES, tiles_of(vocabulary), 0, x.blocks, rows}, x,
@@ -76,7 +77,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
     }
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         if (lane >= k) continue;
-        const int64_t at = (int64_t{blockIdx.x} * HYDRA_MAX_ROWS + r) * k + lane;
+        const int64_t at = (int64_t{blockIdx.x} * BLOCK_ROWS + r) * k + lane;
         work.values[at] = shared.values[r][lane];
         work.indices[at] = shared.indices[r][lane];
     }
@@ -97,7 +98,7 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work)
     for (int64_t begin = first; begin < end; begin += WARP) {
         const int64_t entry = begin + lane;
         const bool offers = entry < end;
-        const int64_t at = offers ? (entry / k * HYDRA_MAX_ROWS + row) * k + entry % k : 0;
+        const int64_t at = offers ? (entry / k * BLOCK_ROWS + row) * k + entry % k : 0;
         best.offer(k, offers ? work.values[at] : 0.0f, offers ? work.indices[at] : 0, offers);
     }
     if (lane < k) {
@@ -113,45 +114,45 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work)
         merged.offer(k, offers ? shared.values[entry] : 0.0f, offers ? shared.indices[entry] : 0, offers);
     }
     if (lane >= k) return;
-    work.top.ids[row * k + lane] = work.ids != nullptr ? work.ids[merged.index] : merged.index;
-    work.top.values[row * k + lane] = merged.value;
+    const int target = (work.source.first + row) * k + lane;
+    work.top.ids[target] = work.ids != nullptr ? work.ids[merged.index] : merged.index;
+    work.top.values[target] = merged.value;
 }
 
 }  // namespace
 
 int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix) {
-    return std::min(MOST_BLOCKS, tiles_of(max_rows_of_a_matrix)) * HYDRA_MAX_ROWS * HYDRA_MAX_TOP * 8;
+    return std::min(MOST_BLOCKS, tiles_of(max_rows_of_a_matrix)) * BLOCK_ROWS * HYDRA_MAX_TOP * 8;
 }
 
 hydra_status lm_head(Stream* stream, const LmHead* arguments) {
     const MatrixView& weight = arguments->weight;
-    const RowSource source{arguments->rows, arguments->last_row_only, arguments->x, nullptr, 0, weight.columns};
-    hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
-    if (status != HYDRA_OK) return status;
-    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(weight.columns) / 4;
+    const RowsView& view = arguments->rows;
+    const RowSource all{view,          arguments->last_rows_only ? Taken::LAST : Taken::ALL, arguments->x, nullptr, 0,
+                        weight.columns};
+    const int32_t rows = arguments->last_rows_only ? std::min(view.batch_size, view.max_rows) : view.max_rows;
     const bool many = weight.rows * weight.columns >= LARGE_VALUES;
     const int64_t parts = blocks_of_tiles(weight, many ? ManyOutputs::BLOCK_TILES : FewOutputs::BLOCK_TILES);
     const int64_t blocks = std::min(MOST_BLOCKS, parts);
-    const Work work{source,
-                    arguments->workspace,
-                    weight,
-                    arguments->bias,
-                    arguments->ids,
-                    arguments->top,
-                    arguments->logits,
-                    blocks,
-                    values,
-                    reinterpret_cast<int32_t*>(values + blocks * HYDRA_MAX_ROWS * arguments->top.k)};
-    status = with_type(weight.type, [&](auto tag) {
-        constexpr hydra_type type = decltype(tag)::type;
-        return many ? launch(stream, "lm_head_kernel", lm_head_kernel<type, ManyOutputs>, static_cast<unsigned>(blocks),
-                             PRODUCT_THREADS, sizeof(LmHeadShared<ManyOutputs>), work)
-                    : launch(stream, "lm_head_kernel", lm_head_kernel<type, FewOutputs>, static_cast<unsigned>(blocks),
-                             PRODUCT_THREADS, sizeof(LmHeadShared<FewOutputs>), work);
+    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(BLOCK_ROWS, weight.columns) / 4;
+    auto* indices = reinterpret_cast<int32_t*>(values + blocks * BLOCK_ROWS * arguments->top.k);
+    return each_wave(all, rows, BLOCK_ROWS, [&](const RowSource& source) {
+        hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
+        if (status != HYDRA_OK) return status;
+        const Work work{source,         arguments->workspace, weight, arguments->bias, arguments->ids,
+                        arguments->top, arguments->logits,    blocks, values,          indices};
+        status = with_type(weight.type, [&](auto tag) {
+            constexpr hydra_type type = decltype(tag)::type;
+            const auto grid = static_cast<unsigned>(blocks);
+            return many ? launch(stream, "lm_head_kernel", lm_head_kernel<type, ManyOutputs>, grid, PRODUCT_THREADS,
+                                 sizeof(LmHeadShared<ManyOutputs>), work)
+                        : launch(stream, "lm_head_kernel", lm_head_kernel<type, FewOutputs>, grid, PRODUCT_THREADS,
+                                 sizeof(LmHeadShared<FewOutputs>), work);
+        });
+        if (status != HYDRA_OK) return status;
+        return launch(stream, "merge_top_kernel", merge_top_kernel, static_cast<unsigned>(source.wave_rows),
+                      MERGE_WARPS * WARP, sizeof(MergeShared), work);
     });
-    if (status != HYDRA_OK) return status;
-    return launch(stream, "merge_top_kernel", merge_top_kernel, HYDRA_MAX_ROWS, MERGE_WARPS * WARP, sizeof(MergeShared),
-                  work);
 }
 
 }  // namespace hydra::cuda

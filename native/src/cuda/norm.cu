@@ -16,13 +16,13 @@ struct Warps {
 // One block a row.
 __global__ void __launch_bounds__(THREADS) embed_kernel(Embed work) {
     const int row = static_cast<int>(blockIdx.x);
-    if (row >= active_rows(work.rows)) return;
-    read_token(work.embedding, work.rows.rows->tokens[row], work.out + row * work.embedding.columns);
+    if (row >= work.rows.placed()) return;
+    read_token(work.embedding, work.rows.tokens[row], work.out + row * work.embedding.columns);
 }
 
 __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
     const int row = static_cast<int>(blockIdx.x);
-    if (row >= active_rows(work.rows)) return;
+    if (row >= work.rows.active()) return;
     const float* x = work.x + row * work.columns;
     float* out = work.out + row * work.columns;
     const float scale = rms_scale(x, work.columns, work.epsilon, shared_memory<Warps>().sums);
@@ -32,11 +32,13 @@ __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
 }  // namespace
 
 hydra_status embed(Stream* stream, const Embed* arguments) {
-    return launch(stream, "embed_kernel", embed_kernel, HYDRA_MAX_ROWS, THREADS, 0, *arguments);
+    return launch(stream, "embed_kernel", embed_kernel, static_cast<unsigned>(arguments->rows.max_rows), THREADS, 0,
+                  *arguments);
 }
 
 hydra_status norm(Stream* stream, const Norm* arguments) {
-    return launch(stream, "norm_kernel", norm_kernel, HYDRA_MAX_ROWS, THREADS, sizeof(Warps), *arguments);
+    return launch(stream, "norm_kernel", norm_kernel, static_cast<unsigned>(arguments->rows.max_rows), THREADS,
+                  sizeof(Warps), *arguments);
 }
 
 }  // namespace hydra::cuda

@@ -1,4 +1,6 @@
-// Matrix products of up to 64 activation rows: out[r][n] = sum over c of weight[n][c] x[r][c].
+// Matrix products: out[r][n] = sum over c of weight[n][c] x[r][c]. A block computes up to 64 activation rows r; of a
+// pass with more of them, those of a wave (activations.cuh) have blocks of their own, side by side in the grid, so that
+// the weights come from memory once for a wave.
 //
 // Floor: the bytes of the weights, read once.
 // Version 1: the plain form in float32; a block of 8 warps computes a tile of 16 output rows, the warps share out the
@@ -236,7 +238,8 @@ __device__ __forceinline__ float row_scale(const Prepared& x, int row) {
     return form_of(type) == Form::HALVES ? x.inverse_scales[row] : 1.0f;
 }
 
-// What one launch computes: up to three matrices (or pairs of them), whose blocks follow one another in the grid.
+// What one launch computes: up to three matrices (or pairs of them), whose blocks follow one another in the grid. The
+// parts of the wave's rows come in turn: block i belongs to part i % parts.
 template <int MATRICES>
 struct Products {
     RowSource source;
@@ -264,13 +267,16 @@ __device__ __forceinline__ bool is_last_split(int32_t* counters, bool& shared_an
     return shared_answer;
 }
 
-// Grid: parts of all matrices, splits of the columns. finish(id, r, n, values) is called once for each row r and even
-// n; values[m][i] belongs to output row n + i of matrix m, which may lie behind the last.
+// Grid: parts of all matrices times those of the rows, splits of the columns. finish(id, r, n, values) is called once
+// for each row r of the pass and even n; values[m][i] belongs to output row n + i of matrix m, which may lie behind the
+// last.
 template <hydra_type type, int MATRICES, class Shape, class Finish>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 1) product_kernel(Products<MATRICES> work, Finish finish) {
-    const int rows = product_rows(work.source);
-    if (rows == 0) return;
-    int64_t index = blockIdx.x;
+    const auto row_parts = static_cast<unsigned>(work.source.parts());
+    const auto row_part = static_cast<int>(blockIdx.x % row_parts), first_row = row_part * BLOCK_ROWS;
+    const int rows = min(product_rows(work.source) - first_row, BLOCK_ROWS);
+    if (rows <= 0) return;
+    int64_t index = blockIdx.x / row_parts;
     int which = 0;
     while (which + 1 < work.count && index >= blocks_of_tiles(work.matrices[which][0], Shape::BLOCK_TILES)) {
         index -= blocks_of_tiles(work.matrices[which][0], Shape::BLOCK_TILES);
@@ -279,7 +285,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) product_kernel(Products<MA
     MatrixView matrices[MATRICES];
     for (int m = 0; m < MATRICES; ++m) matrices[m] = work.matrices[which][m];
     const int id = work.ids[which];
-    const Prepared x = prepared_of(work.workspace, work.source.columns, form_of(type));
+    const Prepared x = prepared_of(work.workspace, work.source, form_of(type), row_part);
     const int64_t first_tile = index * Shape::BLOCK_TILES;
     const Part part{first_tile, tiles_of(matrices[0].rows), x.blocks * blockIdx.y / gridDim.y,
                     x.blocks * (blockIdx.y + 1) / gridDim.y, rows};
@@ -288,13 +294,13 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) product_kernel(Products<MA
             values[m][0] *= row_scale<type>(x, r);
             values[m][1] *= row_scale<type>(x, r);
         }
-        finish(id, r, first_tile * TILE_ROWS + n, values);
+        finish(id, work.source.first + first_row + r, first_tile * TILE_ROWS + n, values);
     };
-    const SplitArea area = split_area_of(work.workspace, work.source.columns);
+    const SplitArea area = split_area_of(work.workspace, work.source);
     const auto partial = [&](unsigned split, int r, int m, int n) {
         const int64_t block = int64_t{split} * gridDim.x + blockIdx.x;
-        return reinterpret_cast<float2*>(area.partials +
-                                         ((block * HYDRA_MAX_ROWS + r) * MATRICES + m) * Shape::OUTPUTS + n);
+        return reinterpret_cast<float2*>(area.partials + ((block * BLOCK_ROWS + r) * MATRICES + m) * Shape::OUTPUTS +
+                                         n);
     };
     auto& shared = shared_memory<ProductShared<MATRICES, Shape>>();
     compute_part<type, MATRICES, Shape>(matrices, part, x, shared, [&](int r, int n, float(&values)[MATRICES][2]) {
@@ -355,8 +361,8 @@ hydra_status launch_shape(Stream* stream, const char* name, const Products<MATRI
         splits = std::clamp<int64_t>((BLOCKS_WANTED + parts / 2) / parts, 1, std::max<int64_t>(most, 1));
     }
     return launch(stream, name, product_kernel<type, MATRICES, Shape, Finish>,
-                  dim3(static_cast<unsigned>(parts), static_cast<unsigned>(splits)), PRODUCT_THREADS,
-                  sizeof(ProductShared<MATRICES, Shape>), work, finish);
+                  dim3(static_cast<unsigned>(parts * work.source.parts()), static_cast<unsigned>(splits)),
+                  PRODUCT_THREADS, sizeof(ProductShared<MATRICES, Shape>), work, finish);
 }
 
 // Enqueues the products of matrices of one type.

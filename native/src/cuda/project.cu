@@ -21,12 +21,14 @@ struct AddToResidual {
 }  // namespace
 
 hydra_status project(Stream* stream, const Project* arguments) {
-    const RowSource source{arguments->rows, false, arguments->x, nullptr, 0, arguments->weight.columns};
-    const hydra_status status = prepare_rows(stream, source, arguments->workspace, {arguments->weight.type});
-    if (status != HYDRA_OK) return status;
-    const Products<1> work{source, arguments->workspace, 1, {}, {{arguments->weight}}};
-    return launch_products(stream, "project_kernel", work,
-                           AddToResidual{arguments->bias, arguments->residual, arguments->weight.rows});
+    const RowSource all{arguments->rows, Taken::ALL, arguments->x, nullptr, 0, arguments->weight.columns};
+    return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
+        const hydra_status status = prepare_rows(stream, source, arguments->workspace, {arguments->weight.type});
+        if (status != HYDRA_OK) return status;
+        const Products<1> work{source, arguments->workspace, 1, {}, {{arguments->weight}}};
+        return launch_products(stream, "project_kernel", work,
+                               AddToResidual{arguments->bias, arguments->residual, arguments->weight.rows});
+    });
 }
 
 }  // namespace hydra::cuda

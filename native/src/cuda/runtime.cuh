@@ -52,6 +52,7 @@ hydra_status norm(Stream* stream, const Norm* arguments);
 hydra_status lm_head(Stream* stream, const LmHead* arguments);
 hydra_status block(Stream* stream, const Block* arguments);
 hydra_status plant(Stream* stream, const Plant* arguments);
+hydra_status draft_states(Stream* stream, const DraftStates* arguments);
 hydra_status draft_inputs(Stream* stream, const DraftInputs* arguments);
 hydra_status draft_levels(Stream* stream, const DraftLevels* arguments);
 hydra_status draft_tokens(Stream* stream, const DraftTokens* arguments);
@@ -70,10 +71,10 @@ int64_t kv_page_bytes(hydra_type type, int32_t layers, int32_t kv_heads, int32_t
 hydra_status kv_read(Device* device, const KvView* kv, int32_t page, int32_t slot, float* values);
 hydra_status kv_write(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 
-// What each kind of operation needs of the workspace.
-int64_t product_workspace_bytes(int64_t max_columns);
+// What each kind of operation needs of the workspace. max_rows: of a pass.
+int64_t product_workspace_bytes(int32_t max_rows, int64_t max_columns);
 int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix);
-int64_t attention_workspace_bytes(int32_t heads, int32_t head_size, int32_t max_positions);
+int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_size, int32_t max_positions);
 
 // device.cu
 hydra_status allocate(Device* device, int64_t bytes, void** out);
