@@ -66,6 +66,18 @@ __global__ void __launch_bounds__(THREADS) draft_states_kernel(DraftStates work)
     for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) state[c] = x[c] * scale * work.norm[c];
 }
 
+// The token of a node; none where the tree has been set again since its nodes were planted and has more of them.
+__device__ int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
+    return node < segment.count ? nodes.tokens[segment.row + node] : -1;
+}
+
+// The ancestor at `depth` of the i-th node of a level that has children.
+__device__ int ancestor_of(const TreeData& tree, int level, int i, int depth) {
+    int node = tree.level_nodes[level][i];
+    for (; level > depth; --level) node = tree.parents[node];
+    return node;
+}
+
 // Grid: rows of the level, parts of such a row (the hidden state, then a token for each depth).
 __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work) {
     const TreeData& tree = *work.tree;
@@ -83,10 +95,30 @@ __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work)
         for (int64_t c = threadIdx.x; c < work.width; c += THREADS) out[c] = state[c];
         return;
     }
-    int node = tree.level_nodes[work.level][row % each];
-    for (int depth = work.level; depth > part - 1; --depth) node = tree.parents[node];
-    // The tree may have been set again since its nodes were planted.
-    read_token(work.embedding, node < segment.count ? work.nodes.tokens[segment.row + node] : -1, out);
+    const int node = ancestor_of(tree, work.level, row % each, part - 1);
+    read_token(work.embedding, token_of(work.nodes, segment, node), out);
+}
+
+// Grid: rows of the level, runs of THREADS columns.
+__global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
+    const TreeData& tree = *work.tree;
+    const int each = tree.level_rows[work.level], count = work.nodes.active_segments() * each;
+    const int row = static_cast<int>(blockIdx.x);
+    if (row == 0 && blockIdx.y == 0 && threadIdx.x == 0) work.level_rows.set_count(count);
+    const int64_t column = int64_t{blockIdx.y} * THREADS + threadIdx.x;
+    if (row >= count || column >= work.n) return;
+    const int order = row / each;
+    const Segment segment = work.nodes.segments[order];
+    const float* part = work.parts + order * work.width + work.first + column;
+    float linear = part[0], skip = part[work.n];
+    for (int depth = 0; depth <= work.level; ++depth) {
+        const int32_t token = token_of(work.nodes, segment, ancestor_of(tree, work.level, row % each, depth));
+        if (token < 0 || token >= work.vocabulary) continue;
+        const uint16_t* entry = work.tables + (depth * work.vocabulary + token) * 2 * work.n + column;
+        linear += float_of_half(entry[0]);
+        skip += float_of_half(entry[work.n]);
+    }
+    work.out[row * work.n + column] = skip + silu(linear);
 }
 
 __global__ void draft_levels_kernel(DraftLevels work) {
@@ -130,6 +162,13 @@ hydra_status draft_inputs(Stream* stream, const DraftInputs* arguments) {
     return launch(stream, "draft_inputs_kernel", draft_inputs_kernel,
                   dim3(static_cast<unsigned>(rows), static_cast<unsigned>(grounded ? arguments->level + 2 : 1)),
                   THREADS, 0, *arguments);
+}
+
+hydra_status table_block(Stream* stream, const TableBlock* arguments) {
+    const int32_t rows = std::min(arguments->level_rows.max_rows, arguments->nodes.batch_size * HYDRA_MAX_NODES);
+    const auto runs = static_cast<unsigned>((arguments->n + THREADS - 1) / THREADS);
+    return launch(stream, "table_block_kernel", table_block_kernel, dim3(static_cast<unsigned>(rows), runs), THREADS, 0,
+                  *arguments);
 }
 
 hydra_status draft_levels(Stream* stream, const DraftLevels* arguments) {
