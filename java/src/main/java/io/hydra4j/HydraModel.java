@@ -69,7 +69,8 @@ public final class HydraModel implements AutoCloseable {
      * @param path a GGUF file or a Hugging Face folder
      * @throws io.hydra4j.format.FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
      * @throws io.hydra4j.model.InsufficientMemoryException if CUDA was asked for and the GPU has not the memory
-     * @throws HydraException if the backend cannot run or memory is short; nothing stays open then
+     * @throws HydraException if the backend cannot run or cannot keep keys and values as asked, or memory is short; nothing stays
+     *     open then
      */
     public static HydraModel open(Path path, OpenOptions options) {
         ModelFiles files = ModelFiles.open(path);
@@ -82,8 +83,9 @@ public final class HydraModel implements AutoCloseable {
             Backend backend = opened.own(backend(options, files, headTensors));
             double share = headTensors == null ? 1.0 : 0.8;
             long reserve = need(backend, options, files, headTensors).headsBytes();
-            LlamaModel base = LlamaModel.load(backend, files, options.weights(), reserve, fraction -> options.progress()
-                    .accept(fraction * share));
+            LlamaModel base = LlamaModel.load(
+                    backend, files, options.weights(), options.kv(), reserve, fraction -> options.progress()
+                            .accept(fraction * share));
             opened.own(base);
             DraftHeads heads = null;
             if (headTensors != null) {
@@ -118,7 +120,7 @@ public final class HydraModel implements AutoCloseable {
     }
 
     private static MemoryNeed need(Backend backend, OpenOptions options, ModelFiles files, HeadsTensors heads) {
-        MemoryNeed need = MemoryNeed.of(backend, files, options.weights());
+        MemoryNeed need = MemoryNeed.of(backend, files, options.weights(), options.kv());
         return heads == null ? need : need.addHeads(heads.all(), options.headWeights(), files.config());
     }
 

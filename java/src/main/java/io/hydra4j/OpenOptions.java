@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.util.function.DoubleConsumer;
  * @param threads threads that compute on the CPU; 0 for one per processor
  * @param weights type of all matrices of the base; null to keep the file's
  * @param headWeights type of all matrices of the heads; null to keep the file's
+ * @param kv how keys and values are kept
  * @param progress gets the loaded fraction, 0 to 1
  */
 public record OpenOptions(
@@ -21,31 +23,37 @@ public record OpenOptions(
         int threads,
         WeightType weights,
         WeightType headWeights,
+        KvType kv,
         DoubleConsumer progress) {
     /** No heads, all processors, the file's types. */
-    public static final OpenOptions DEFAULT = new OpenOptions(null, BackendKind.AUTO, 0, null, null, fraction -> {});
+    public static final OpenOptions DEFAULT =
+            new OpenOptions(null, BackendKind.AUTO, 0, null, null, KvType.AUTO, fraction -> {});
 
     public OpenOptions withHeads(Path heads) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, progress);
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
     }
 
     public OpenOptions withBackend(BackendKind backend) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, progress);
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
     }
 
     public OpenOptions withThreads(int threads) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, progress);
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
     }
 
     public OpenOptions withWeights(WeightType weights) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, progress);
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
     }
 
     public OpenOptions withHeadWeights(WeightType headWeights) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, progress);
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
+    }
+
+    public OpenOptions withKv(KvType kv) {
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
     }
 
     public OpenOptions withProgress(DoubleConsumer progress) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, progress);
+        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, progress);
     }
 }

@@ -1,7 +1,6 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.decode.Tree;
-import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
@@ -50,7 +49,7 @@ public class AttentionBenchmark extends ProgramBenchmark {
         int kvHeads = Integer.parseInt(heads.substring(heads.indexOf('/') + 1));
         int pages = (prefix + MAX_ROWS) / KvPool.PAGE_POSITIONS + 1;
         openSequence(pages);
-        WeightType kvType = backend.kind() == BackendKind.CUDA ? WeightType.F16 : WeightType.F32;
+        WeightType kvType = Settings.kv().on(backend, false);
         KvPool pool = resources.own(KvPool.create(backend, kvType, LAYERS, kvHeads, headSize, pages));
         Buffer query = resources.own(Buffer.floats(backend, (long) MAX_ROWS * queryHeads * headSize));
         Buffer out = resources.own(Buffer.floats(backend, (long) MAX_ROWS * queryHeads * headSize));

@@ -2,6 +2,7 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.Method;
+import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -165,8 +166,14 @@ public final class Main implements Callable<Integer> {
     @Option(names = "--head-weights", paramLabel = "TYPE", description = "convert the heads on load")
     private String headWeights;
 
+    @Option(
+            names = "--kv",
+            paramLabel = "TYPE",
+            description = "how keys and values are kept: auto, f32, or with CUDA f16; auto if left out")
+    private KvType kv;
+
     public static void main(String[] args) {
-        CommandLine line = new CommandLine(new Main());
+        CommandLine line = new CommandLine(new Main()).setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((exception, command, result) -> {
             if (!(exception instanceof HydraException)) {
                 throw exception;
@@ -187,6 +194,7 @@ public final class Main implements Callable<Integer> {
         set(Settings.THREADS, threads);
         set(Settings.WEIGHTS, weights);
         set(Settings.HEAD_WEIGHTS, headWeights);
+        set(Settings.KV, kv);
         set(Acceptance.PROPERTY, acceptance);
         Map<String, Object> machine = Machine.describe();
         System.out.println(Machine.line(machine));

@@ -2,6 +2,7 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.OpenOptions;
+import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Backends;
@@ -23,6 +24,9 @@ final class Settings {
 
     /** Type of the heads' matrices; absent to keep the file's. */
     static final String HEAD_WEIGHTS = "hydra4j.benchmark.head-weights";
+
+    /** How keys and values are kept: auto, f32 or f16; auto if absent. */
+    static final String KV = "hydra4j.benchmark.kv";
 
     /** Folder with the embedded default model and its heads; {@code models} if absent. */
     static final String MODELS = "hydra4j.models";
@@ -51,7 +55,8 @@ final class Settings {
                 .withBackend(backendKind())
                 .withThreads(threads())
                 .withWeights(weights())
-                .withHeadWeights(headWeights());
+                .withHeadWeights(headWeights())
+                .withKv(kv());
     }
 
     /** Type of the base's matrices; null if none was asked for. */
@@ -67,6 +72,11 @@ final class Settings {
     /** Type of the heads' matrices beside those: the same if none was asked for. */
     static WeightType syntheticHeadWeights() {
         return headWeights() == null ? syntheticWeights() : headWeights();
+    }
+
+    /** How keys and values are kept. */
+    static KvType kv() {
+        return KvType.valueOf(System.getProperty(KV, "auto").toUpperCase(Locale.ROOT));
     }
 
     private static WeightType headWeights() {

@@ -29,7 +29,7 @@ final class SyntheticModel implements AutoCloseable {
     private SyntheticModel(Shape shape, WeightType type, Method method, LmHead lmHead, int positions) {
         try {
             Backend backend = resources.own(Settings.openBackend());
-            base = resources.own(LlamaModel.random(backend, shape.config(positions), type, SEED));
+            base = resources.own(LlamaModel.random(backend, shape.config(positions), type, Settings.kv(), SEED));
             heads = method == Method.PLAIN ? null : resources.own(heads(method, lmHead));
         } catch (RuntimeException | Error e) {
             resources.close();

@@ -7,6 +7,7 @@ import io.hydra4j.HydraModel;
 import io.hydra4j.Method;
 import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
@@ -97,6 +98,15 @@ final class GenerateCommand implements Callable<Integer> {
     private BackendKind backend;
 
     @Option(
+            names = "--kv",
+            paramLabel = "TYPE",
+            converter = KvName.class,
+            defaultValue = "auto",
+            description = "How keys and values are kept: f32, f16 (CUDA alone), or auto: f16 on CUDA unless the weights"
+                    + " are f32, else f32. Default: auto.")
+    private KvType kv;
+
+    @Option(
             names = "--threads",
             paramLabel = "N",
             description = "Threads that compute on the CPU. Default: one per processor.")
@@ -156,7 +166,8 @@ final class GenerateCommand implements Callable<Integer> {
         try (LoadProgress progress = new LoadProgress(console)) {
             return HydraModel.open(
                     base,
-                    new OpenOptions(drafts, backend, threads == null ? 0 : threads, weights, headWeights, progress));
+                    new OpenOptions(
+                            drafts, backend, threads == null ? 0 : threads, weights, headWeights, kv, progress));
         }
     }
 

@@ -37,7 +37,8 @@ public final class LlamaModel implements AutoCloseable {
     private final KvPool pool;
     private final KvPages pages;
 
-    private LlamaModel(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
+    private LlamaModel(
+            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, KvType kv, long reserve) {
         this.backend = backend;
         this.config = config;
         this.loader = loader;
@@ -49,7 +50,7 @@ public final class LlamaModel implements AutoCloseable {
         }
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
-        WeightType kvType = kvType(backend, tensors, loader.convertTo());
+        WeightType kvType = kvType(kv, backend, tensors, loader.convertTo());
         pages = new KvPages(sessions(kvType, reserve) * pagesFor(config.context()));
         pool = loader.own(
                 KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
@@ -64,22 +65,25 @@ public final class LlamaModel implements AutoCloseable {
      * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
      */
     public static LlamaModel load(Backend backend, ModelFiles files, WeightType convertTo, DoubleConsumer progress) {
-        return load(backend, files, convertTo, 0, progress);
+        return load(backend, files, convertTo, KvType.AUTO, 0, progress);
     }
 
     /**
      * Loads the weights; as {@link #load(Backend, ModelFiles, WeightType, DoubleConsumer)}.
      *
+     * @param kv how keys and values are kept
      * @param reserve bytes of a GPU's memory to leave for what is loaded next
+     * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
      */
     public static LlamaModel load(
-            Backend backend, ModelFiles files, WeightType convertTo, long reserve, DoubleConsumer progress) {
+            Backend backend, ModelFiles files, WeightType convertTo, KvType kv, long reserve, DoubleConsumer progress) {
         long bytes = files.tensors().all().stream().mapToLong(Tensor::bytes).sum();
         return load(
                 backend,
                 files.config(),
                 files.tensors(),
                 new WeightLoader(backend, convertTo, bytes, progress),
+                kv,
                 reserve);
     }
 
@@ -92,15 +96,25 @@ public final class LlamaModel implements AutoCloseable {
      * @throws io.hydra4j.HydraException if the type has no kernel, or memory is short
      */
     public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
+        return random(backend, config, type, KvType.AUTO, seed);
+    }
+
+    /**
+     * A model with pseudo-random weights; as {@link #random(Backend, LlamaConfig, WeightType, long)}.
+     *
+     * @param kv how keys and values are kept
+     * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
+     */
+    public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, KvType kv, long seed) {
         LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
-        MemoryNeed.of(backend, config, tensors, null).require();
-        return load(backend, config, tensors, WeightLoader.random(backend, seed), 0);
+        MemoryNeed.of(backend, config, tensors, null, kv).require();
+        return load(backend, config, tensors, WeightLoader.random(backend, seed), kv, 0);
     }
 
     private static LlamaModel load(
-            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, long reserve) {
+            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, KvType kv, long reserve) {
         try {
-            return new LlamaModel(backend, config, tensors, loader, reserve);
+            return new LlamaModel(backend, config, tensors, loader, kv, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;
@@ -116,11 +130,11 @@ public final class LlamaModel implements AutoCloseable {
         return (int) Math.max(1, Math.min(SESSIONS, left / 2 / MemoryNeed.sessionBytes(config, kvType)));
     }
 
-    /** On CUDA keys and values are halves, as half the bytes are read; a model of 32-bit floats is computed in these alone. */
-    static WeightType kvType(Backend backend, LlamaTensors tensors, WeightType convertTo) {
+    /** The type that keys and values of a model with these matrices have. */
+    static WeightType kvType(KvType kv, Backend backend, LlamaTensors tensors, WeightType convertTo) {
         boolean floats = tensors.layers().stream()
                 .allMatch(layer -> WeightLoader.typeOf(backend, layer.q(), convertTo) == WeightType.F32);
-        return floats || backend.kind() == BackendKind.CPU ? WeightType.F32 : WeightType.F16;
+        return kv.on(backend, floats);
     }
 
     /** Pages for a full context and one whole tree behind it. */

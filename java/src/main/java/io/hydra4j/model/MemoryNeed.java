@@ -26,11 +26,13 @@ public final class MemoryNeed {
     private final Backend backend;
     private final Map<String, Long> parts = new LinkedHashMap<>();
 
+    private final WeightType kvType;
     private final long sessionBytes;
 
-    private MemoryNeed(Backend backend, long sessionBytes) {
+    private MemoryNeed(Backend backend, LlamaConfig config, WeightType kvType) {
         this.backend = backend;
-        this.sessionBytes = sessionBytes;
+        this.kvType = kvType;
+        sessionBytes = sessionBytes(config, kvType);
     }
 
     /**
@@ -38,14 +40,15 @@ public final class MemoryNeed {
      *
      * @param backend what it is to be loaded on
      * @param convertTo the type of all matrices, or null to keep the file's
+     * @param kv how keys and values are to be kept
+     * @throws io.hydra4j.HydraException if the backend cannot keep them so
      */
-    public static MemoryNeed of(Backend backend, ModelFiles files, WeightType convertTo) {
-        return of(backend, files.config(), files.tensors(), convertTo);
+    public static MemoryNeed of(Backend backend, ModelFiles files, WeightType convertTo, KvType kv) {
+        return of(backend, files.config(), files.tensors(), convertTo, kv);
     }
 
-    static MemoryNeed of(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightType convertTo) {
-        WeightType kvType = LlamaModel.kvType(backend, tensors, convertTo);
-        MemoryNeed need = new MemoryNeed(backend, sessionBytes(config, kvType));
+    static MemoryNeed of(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightType convertTo, KvType kv) {
+        MemoryNeed need = new MemoryNeed(backend, config, LlamaModel.kvType(kv, backend, tensors, convertTo));
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put("keys and values of one session", need.sessionBytes);
         need.parts.put("workspace", RESERVE);
@@ -55,7 +58,7 @@ public final class MemoryNeed {
     /** What draft heads need whose base is loaded. */
     public static MemoryNeed ofHeads(Collection<Tensor> tensors, LlamaModel base) {
         LlamaConfig config = base.config();
-        return new MemoryNeed(base.backend(), sessionBytes(config, base.pool().type())).addHeads(tensors, null, config);
+        return new MemoryNeed(base.backend(), config, base.pool().type()).addHeads(tensors, null, config);
     }
 
     /** Adds draft heads, their own layer's keys and values included. */
@@ -127,11 +130,12 @@ public final class MemoryNeed {
                 free);
     }
 
-    private static String remedy(String part) {
+    private String remedy(String part) {
         return switch (part) {
             case WEIGHTS, HEADS -> "convert them to Q8_0 or Q4_0 on load";
             case "workspace" -> "end other programs that use the GPU";
-            default -> "take a model with a shorter context";
+            default -> "take a model with a shorter context"
+                    + (kvType == WeightType.F32 ? ", keep them in f16 (kv)" : "");
         };
     }
 }

@@ -69,6 +69,20 @@ class FailuresTest {
     }
 
     @Test
+    void halvesForKeysAndValuesOnTheCpuAreOneLineWithTheRemedy() {
+        failing(
+                "(kv) is f16, and the CPU keeps them as f32 alone: take auto or f32, or compute with CUDA",
+                "generate",
+                "--backend",
+                "cpu",
+                "--kv",
+                "f16",
+                "--model",
+                TestData.committed("golden/families/odd"),
+                "x");
+    }
+
+    @Test
     void aTruncatedModelIsOneLine() {
         byte[] whole = TinyModel.gguf().build();
         Path file = GgufBytes.write(folder.resolve("short.gguf"), Arrays.copyOf(whole, whole.length / 2));

@@ -28,6 +28,8 @@ class UsageTest {
                 "generate x --method eagle             | must be one of plain, medusa, hydra, hydra++, auto",
                 "generate x --weights q6_k             | must be one of f32, f16, bf16, q8_0, q4_0, q4_1",
                 "generate x --heads-weights int4       | must be one of f32, f16, bf16, q8_0, q4_0, q4_1",
+                "generate x --kv q8_0                  | must be one of auto, f32, f16",
+                "generate x --backend gpu              | must be one of auto, cpu, cuda",
                 "generate x --tree chain:64            | 'chain:64' is no chain",
                 "generate x --tree chain:              | 'chain:' is no chain",
                 "generate x --tree default --method plain | --tree with --method plain",

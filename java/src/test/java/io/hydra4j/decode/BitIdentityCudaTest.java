@@ -1,12 +1,15 @@
 package io.hydra4j.decode;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
+import io.hydra4j.model.KvType;
 import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import io.hydra4j.text.Tokenizer;
 import java.nio.file.Path;
@@ -18,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -43,6 +47,18 @@ class BitIdentityCudaTest {
         try (Loaded alone = Cuda.open(Original.base(), null, type);
                 Loaded drafting = Cuda.open(Original.base(), Original.heads(heads), type)) {
             BitIdentity.assertSpeculationEqualsPlain(alone, drafting, prompts(), 8, sizes);
+        }
+    }
+
+    /** What the option can ask for beside what is chosen: halves with matrices of floats, floats with all others. */
+    @ParameterizedTest
+    @CsvSource({"F32, F16", "F16, F32", "Q8_0, F32"})
+    void speculationEqualsPlainDecodingToTheBitHoweverKeysAndValuesAreKept(WeightType type, KvType kv) {
+        try (Loaded alone = Loaded.open(Backend.openCuda(0), Original.base(), null, type, kv);
+                Loaded drafting = Loaded.open(
+                        Backend.openCuda(0), Original.base(), Original.heads("hydra-plus-plus"), type, kv)) {
+            assertEquals(WeightType.valueOf(kv.name()), alone.base().pool().type());
+            BitIdentity.assertSpeculationEqualsPlain(alone, drafting, prompts(), 8, new int[] {1, 7, 64});
         }
     }
 

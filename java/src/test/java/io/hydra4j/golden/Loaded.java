@@ -5,6 +5,7 @@ import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.KvType;
 import io.hydra4j.model.LlamaModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
@@ -29,8 +30,13 @@ public record Loaded(Backend backend, LlamaModel base, DraftHeads heads) impleme
 
     /** On a backend, which is closed with the model. */
     public static Loaded open(Backend backend, Path model, Path heads, WeightType type) {
+        return open(backend, model, heads, type, KvType.AUTO);
+    }
+
+    /** On a backend, which is closed with the model. */
+    public static Loaded open(Backend backend, Path model, Path heads, WeightType type, KvType kv) {
         ModelFiles files = ModelFiles.open(model);
-        LlamaModel base = LlamaModel.load(backend, files, type, fraction -> {});
+        LlamaModel base = LlamaModel.load(backend, files, type, kv, 0, fraction -> {});
         DraftHeads loaded = heads == null
                 ? null
                 : DraftHeads.load(base, HeadsFiles.open(heads, files.config()), type, 0, fraction -> {});

@@ -19,7 +19,7 @@ class MemoryNeedCudaTest {
     void whatTheDeviceHasNotFreeIsRefusedBeforeItIsLoaded() {
         ModelFiles files = ModelFiles.open(Original.base());
         try (Backend backend = Backend.openCuda(0)) {
-            MemoryNeed need = MemoryNeed.of(backend, files, null);
+            MemoryNeed need = MemoryNeed.of(backend, files, null, KvType.AUTO);
             need.require();
             Tensor tensor = files.tensors().embedding();
             int copies = (int) (backend.memory().totalBytes() / tensor.bytes()) + 1;
@@ -36,8 +36,8 @@ class MemoryNeedCudaTest {
         ModelFiles files = ModelFiles.open(Original.base());
         LlamaConfig config = files.config();
         try (Backend backend = Backend.openCuda(0)) {
-            assertEquals(WeightType.F16, LlamaModel.kvType(backend, files.tensors(), WeightType.Q8_0));
-            assertEquals(WeightType.F32, LlamaModel.kvType(backend, files.tensors(), WeightType.F32));
+            assertEquals(WeightType.F16, LlamaModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.Q8_0));
+            assertEquals(WeightType.F32, LlamaModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.F32));
             long halves = MemoryNeed.sessionBytes(config, WeightType.F16);
             // 2 layers of 2 heads of 16 keys and values are 256 bytes a position; a whole tree lies behind the context.
             assertEquals((config.context() + 64) * 256L, halves);
@@ -49,11 +49,12 @@ class MemoryNeedCudaTest {
                     .sum();
             assertEquals(
                     2 * matrices + halves,
-                    MemoryNeed.of(backend, files, WeightType.F32).bytes()
-                            - MemoryNeed.of(backend, files, WeightType.F16).bytes());
+                    MemoryNeed.of(backend, files, WeightType.F32, KvType.AUTO).bytes()
+                            - MemoryNeed.of(backend, files, WeightType.F16, KvType.AUTO)
+                                    .bytes());
         }
         try (Backend cpu = Backend.openCpu(1)) {
-            assertEquals(WeightType.F32, LlamaModel.kvType(cpu, files.tensors(), WeightType.Q8_0));
+            assertEquals(WeightType.F32, LlamaModel.kvType(KvType.AUTO, cpu, files.tensors(), WeightType.Q8_0));
         }
     }
 }

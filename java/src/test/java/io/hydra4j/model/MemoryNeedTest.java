@@ -25,7 +25,7 @@ class MemoryNeedTest {
 
     private MemoryNeed need(Path folder, int context) {
         ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), context));
-        return MemoryNeed.of(backend, files, WeightType.F32);
+        return MemoryNeed.of(backend, files, WeightType.F32, KvType.AUTO);
     }
 
     @Test
@@ -49,7 +49,8 @@ class MemoryNeedTest {
                 refused.getMessage());
         assertTrue(
                 refused.getMessage()
-                        .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context"),
+                        .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context,"
+                                + " keep them in f16 (kv), or use the CPU"),
                 refused.getMessage());
     }
 

@@ -61,8 +61,9 @@ class Q4KCudaTest {
                         .sum()
                 / 256;
         try (Backend backend = Backend.openCuda(0)) {
-            long kept = MemoryNeed.of(backend, files, null).bytes();
-            long converted = MemoryNeed.of(backend, files, WeightType.F16).bytes();
+            long kept = MemoryNeed.of(backend, files, null, KvType.AUTO).bytes();
+            long converted =
+                    MemoryNeed.of(backend, files, WeightType.F16, KvType.AUTO).bytes();
             assertEquals(blocks * (256 * 2 - 148), converted - kept);
         }
     }

@@ -1,0 +1,10 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.model.KvType;
+
+/** The names that types of keys and values have on the command line. */
+final class KvName extends ConstantName<KvType> {
+    KvName() {
+        super(KvType.class);
+    }
+}
