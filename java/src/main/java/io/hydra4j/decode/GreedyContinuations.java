@@ -91,7 +91,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
             List<TeacherForcing> forced = new ArrayList<>();
             try {
                 for (DraftHeads each : heads) {
-                    forced.add(new TeacherForcing(each, session.drafter()));
+                    forced.add(new TeacherForcing(each, session.promptRows(), session.hidden()));
                     samples.add(new RankSamples());
                 }
                 for (int i = 0; i < texts.size(); i++) {

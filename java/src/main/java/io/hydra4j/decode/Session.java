@@ -5,16 +5,16 @@ import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.LlamaBuffers;
 import io.hydra4j.model.LlamaModel;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
-import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.Stream;
 import io.hydra4j.runtime.Top;
 import io.hydra4j.runtime.TreeState;
-import java.util.Arrays;
 
 /**
  * One sequence being decoded, step by step: the level at which loops with their own scheduling work.
@@ -34,10 +34,14 @@ public final class Session implements AutoCloseable {
     private final int candidates;
     private final Resources owned = new Resources();
     private final Stream stream;
+    private final Batch batch;
     private final Sequence sequence;
-    private final Rows rows;
+    private final Rows promptRows;
+    private final Rows nodes;
     private final TreeState treeState;
+    private final LlamaBuffers buffers;
     private final Buffer logits;
+    private final Top best;
     private final Program chunk;
     private final Program lastChunk;
     private final Program absorb;
@@ -46,11 +50,10 @@ public final class Session implements AutoCloseable {
     private final Program draftStep;
     private final Recorder recorder = new Recorder();
 
-    private int[] pages = {};
-    private int[] tokens = new int[256];
     private Tree tree;
     private Tree planted;
-    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows.
+    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows. A step leaves
+    // them there for the next one with a draft, as several plain steps are taken in at the price of one.
     private int absorbed;
     private boolean closed;
 
@@ -86,21 +89,24 @@ public final class Session implements AutoCloseable {
         candidates = options.candidates();
         try {
             stream = owned.own(Stream.create(model.backend()));
-            sequence = owned.own(Sequence.create(model.backend(), model.pagesPerSession()));
-            rows = owned.own(Rows.create(sequence));
+            batch = owned.own(Batch.create(model.backend(), 1, model.pagesPerSession()));
+            sequence = new Sequence(model.pages(), batch, 0);
+            int most = options.keepLogits() ? Tree.MAX_NODES : chunk(model.backend(), maxPositions);
+            promptRows = owned.own(Rows.create(batch, most));
+            nodes = owned.own(Rows.create(batch, Tree.MAX_NODES));
             treeState = owned.own(TreeState.create(model.backend()));
-            drafter = heads == null ? null : owned.own(new Drafter(heads, sequence, candidates));
-            LlamaBuffers buffers = owned.own(LlamaBuffers.create(model.backend(), model.config()));
+            drafter = heads == null ? null : owned.own(new Drafter(heads, batch, candidates, Tree.MAX_NODES, most));
+            buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), most));
+            long vocabulary = model.config().vocabulary();
             logits = options.keepLogits()
-                    ? owned.own(
-                            LlamaBuffers.rows(model.backend(), model.config().vocabulary()))
+                    ? owned.own(Buffer.floats(model.backend(), Tree.MAX_NODES * vocabulary))
                     : null;
-            Top best = owned.own(Top.create(model.backend(), 1));
-            chunk = recordChunk(buffers, best, false);
-            lastChunk = recordChunk(buffers, best, true);
-            plainStep = recordStep(buffers, best, false, false);
-            appendStep = drafter == null ? plainStep : recordStep(buffers, best, false, true);
-            draftStep = drafter == null ? plainStep : recordStep(buffers, best, true, false);
+            best = owned.own(Top.create(model.backend(), 1, Tree.MAX_NODES));
+            chunk = recordChunk(false);
+            lastChunk = recordChunk(true);
+            plainStep = recordStep(false, false);
+            appendStep = drafter == null ? plainStep : recordStep(false, true);
+            draftStep = drafter == null ? plainStep : recordStep(true, false);
             absorb = drafter == null || !drafter.keepsState() ? null : owned.own(Program.create(stream));
             if (absorb != null) {
                 drafter.recordAbsorb(absorb);
@@ -112,42 +118,48 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private Program recordChunk(LlamaBuffers buffers, Top best, boolean last) {
+    /** Rows of a pass over a prompt, at least those of a tree: a GPU reads its weights once for many. */
+    static int chunk(Backend backend, int maxPositions) {
+        int most = backend.kind() == BackendKind.CUDA ? 512 : Tree.MAX_NODES;
+        return Math.max(Tree.MAX_NODES, Math.min(most, maxPositions));
+    }
+
+    private Program recordChunk(boolean last) {
         Program program = owned.own(Program.create(stream));
-        model.recordForward(program, rows, buffers);
-        if (last || logits != null) {
-            model.recordLmHead(program, rows, logits == null, buffers, best, logits);
+        model.recordForward(program, promptRows, buffers);
+        if (logits != null) {
+            model.recordLmHead(program, promptRows, false, buffers, best, logits);
         }
         // With logits for all rows the last row's arg-max is not row 0: ask for it again.
-        if (last && logits != null) {
-            model.recordLmHead(program, rows, true, buffers, best, null);
+        if (last) {
+            model.recordLmHead(program, promptRows, true, buffers, best, null);
         }
-        program.advance(
-                rows,
-                last ? best : null,
-                buffers.hidden(),
-                drafter == null ? null : drafter.pendingRows(),
-                drafter == null ? null : drafter.pending());
+        if (drafter == null) {
+            program.advance(promptRows, last ? best : null, null, 0, null, null);
+        } else {
+            drafter.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
+        }
         return program;
     }
 
-    private Program recordStep(LlamaBuffers buffers, Top best, boolean draft, boolean append) {
+    private Program recordStep(boolean draft, boolean append) {
         Program program = owned.own(Program.create(stream));
-        program.plant(treeState, rows);
+        program.plant(treeState, nodes);
         if (draft) {
             drafter.recordAbsorb(program);
-            drafter.recordDraft(program, treeState, rows);
+            drafter.recordDraft(program, treeState, nodes);
         }
         program.mark();
-        model.recordForward(program, rows, buffers);
-        model.recordLmHead(program, rows, false, buffers, best, logits);
+        model.recordForward(program, nodes, buffers);
+        model.recordLmHead(program, nodes, false, buffers, best, logits);
         program.mark();
         program.accept(
                 treeState,
-                rows,
+                nodes,
                 best,
                 model.pool(),
                 buffers.hidden(),
+                model.config().hidden(),
                 drafter == null ? null : drafter.pendingRows(),
                 drafter == null ? null : drafter.pending(),
                 append);
@@ -215,25 +227,30 @@ public final class Session implements AutoCloseable {
         if (ids.length > maxPositions - length()) {
             throw new ContextFullException(length(), ids.length, maxPositions);
         }
-        for (int from = 0; from < ids.length; from += Rows.MAX_ROWS) {
-            int count = Math.min(Rows.MAX_ROWS, ids.length - from);
-            int[] part = Arrays.copyOfRange(ids, from, from + count);
-            reserve(length() + count);
-            absorb();
-            remember(part, length());
-            rows.setChain(part);
+        sequence.reserve(length() + ids.length);
+        absorb();
+        int most = promptRows.maxRows();
+        for (int from = 0; from < ids.length; from += most) {
+            int count = Math.min(most, ids.length - from);
+            sequence.remember(ids, from, count, length());
+            promptRows.setChain(0, ids, from, count);
             Program program = from + count == ids.length ? lastChunk : chunk;
             program.run();
             recorder.prefilled(count, program);
+            absorbed = length();
             if (each != null) {
                 each.chunk(from, count);
             }
+        }
+        if (drafter != null) {
+            // The rows that were pending before: what the next step takes in begins behind the prompt.
+            batch.rewind(0, length(), root());
         }
     }
 
     /** Takes the waiting hidden states into the prefix layer before others overwrite them. */
     private void absorb() {
-        if (absorb != null) {
+        if (absorb != null && absorbed < length()) {
             absorb.run();
         }
         absorbed = length();
@@ -255,7 +272,7 @@ public final class Session implements AutoCloseable {
      */
     public Step step() {
         requireOpen();
-        if (sequence.root() < 0) {
+        if (root() < 0) {
             throw new HydraException("a step before any prompt: call prefill first");
         }
         int room = maxPositions - length();
@@ -263,7 +280,7 @@ public final class Session implements AutoCloseable {
             throw new ContextFullException(length(), 1, maxPositions);
         }
         Tree now = tree.truncated(room - 1);
-        reserve(length() + now.nodes());
+        sequence.reserve(length() + now.nodes());
         if (now != planted) {
             treeState.set(now.parents(), now.ranks());
             planted = now;
@@ -271,24 +288,18 @@ public final class Session implements AutoCloseable {
         Program program = now.nodes() > 1 ? draftStep : plainStep();
         int before = length();
         program.run();
-        int emitted = sequence.emitted();
-        int[] ids = new int[emitted];
-        int[] path = new int[emitted];
-        for (int i = 0; i < emitted; i++) {
-            ids[i] = sequence.token(i);
-            path[i] = sequence.pathNode(i);
-        }
-        remember(ids, before);
+        Step step = sequence.step();
         if (now.nodes() > 1) {
             absorbed = before;
         }
-        recorder.stepped(now, emitted, program);
-        return new Step(ids, path, now.nodes());
+        recorder.stepped(now, step.tokens().length);
+        recorder.passed(program);
+        return step;
     }
 
     /** A step without a draft lets its hidden state wait behind the others, until so many wait that they are taken in together. */
     private Program plainStep() {
-        if (absorb == null || length() - absorbed < Rows.MAX_ROWS) {
+        if (absorb == null || length() - absorbed < Tree.MAX_NODES) {
             return appendStep;
         }
         absorb();
@@ -310,19 +321,19 @@ public final class Session implements AutoCloseable {
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
         int kept = absorb == null ? length : Math.min(length, absorbed);
-        sequence.rewind(kept, -1);
+        batch.rewind(0, kept, -1);
         absorbed = kept;
         return kept;
     }
 
     /** Verified positions: tokens of the prompt and emitted ones. */
     public int length() {
-        return sequence.length();
+        return batch.length(0);
     }
 
     /** The base model's next token, which the next step will emit first; -1 before any prompt. */
     public int root() {
-        return sequence.root();
+        return batch.root(0);
     }
 
     /** Positions that still fit. */
@@ -332,12 +343,22 @@ public final class Session implements AutoCloseable {
 
     /** The verified tokens, {@code [length]}. A copy. */
     public int[] tokens() {
-        return Arrays.copyOf(tokens, length());
+        return sequence.tokens();
     }
 
     /** Tokens of all nodes of the last step's tree, {@code [nodes]}. */
     public int[] nodeTokens() {
-        return rows.tokens();
+        return nodes.tokens();
+    }
+
+    /** The rows of the last chunk of a prompt. */
+    Rows promptRows() {
+        return promptRows;
+    }
+
+    /** {@code float[rows][hidden]}: the hidden states of the last pass. */
+    Buffer hidden() {
+        return buffers.hidden();
     }
 
     /** The drafter of this session, or null: for tests and tools that look at candidates. */
@@ -369,27 +390,6 @@ public final class Session implements AutoCloseable {
         recorder.reset();
     }
 
-    private void reserve(int positions) {
-        int needed = (positions + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
-        if (needed <= pages.length) {
-            return;
-        }
-        int have = pages.length;
-        int[] grown = Arrays.copyOf(pages, needed);
-        for (int i = have; i < needed; i++) {
-            grown[i] = model.pages().take();
-            pages = Arrays.copyOf(grown, i + 1);
-        }
-        sequence.setPages(pages);
-    }
-
-    private void remember(int[] ids, int at) {
-        if (at + ids.length > tokens.length) {
-            tokens = Arrays.copyOf(tokens, Math.max(at + ids.length, tokens.length * 2));
-        }
-        System.arraycopy(ids, 0, tokens, at, ids.length);
-    }
-
     private void requireOpen() {
         if (closed) {
             throw new IllegalStateException("the session is closed");
@@ -404,70 +404,8 @@ public final class Session implements AutoCloseable {
         }
         closed = true;
         owned.close();
-        model.pages().giveBack(pages);
-    }
-
-    /** Adds up statistics. */
-    private static final class Recorder {
-        private long promptTokens;
-        private long tokens;
-        private long steps;
-        private long nodes;
-        private final long[] accepted = new long[Tree.MAX_NODES];
-        private final long[] drafted = new long[Tree.MAX_NODES];
-        private long prefillNanos;
-        private long draftNanos;
-        private long verifyNanos;
-        private long acceptNanos;
-        private int depth;
-
-        void prefilled(int count, Program program) {
-            promptTokens += count;
-            prefillNanos += program.nanos(0, program.marks() - 1);
-        }
-
-        void stepped(Tree tree, int emitted, Program program) {
-            tokens += emitted;
-            steps++;
-            nodes += tree.nodes();
-            for (int d = 0; d < emitted; d++) {
-                accepted[d]++;
-            }
-            for (int d = 0; d <= tree.depth(); d++) {
-                drafted[d]++;
-            }
-            depth = Math.max(depth, tree.depth());
-            draftNanos += program.nanos(0, 1);
-            verifyNanos += program.nanos(1, 2);
-            acceptNanos += program.nanos(2, 3);
-        }
-
-        SessionStatistics statistics() {
-            return new SessionStatistics(
-                    promptTokens,
-                    tokens,
-                    steps,
-                    nodes,
-                    Arrays.copyOf(accepted, depth + 1),
-                    Arrays.copyOf(drafted, depth + 1),
-                    prefillNanos,
-                    draftNanos,
-                    verifyNanos,
-                    acceptNanos);
-        }
-
-        void reset() {
-            promptTokens = 0;
-            tokens = 0;
-            steps = 0;
-            nodes = 0;
-            Arrays.fill(accepted, 0);
-            Arrays.fill(drafted, 0);
-            prefillNanos = 0;
-            draftNanos = 0;
-            verifyNanos = 0;
-            acceptNanos = 0;
-            depth = 0;
+        if (sequence != null) {
+            sequence.giveBack();
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.runtime.TreeState;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -18,7 +19,7 @@ import java.util.TreeSet;
  */
 public final class Tree {
     /** Most nodes, the root included. */
-    public static final int MAX_NODES = 64;
+    public static final int MAX_NODES = TreeState.MAX_NODES;
 
     /** Ranks are below this. */
     public static final int MAX_RANKS = 32;

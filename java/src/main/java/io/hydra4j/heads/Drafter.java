@@ -3,21 +3,23 @@ package io.hydra4j.heads;
 import io.hydra4j.model.LlamaBuffers;
 import io.hydra4j.model.LlamaConfig;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.Top;
 import io.hydra4j.runtime.TreeState;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The draft of one session, recorded into its programs. {@link #pendingRows()} and {@link #pending()} are where the loop
- * leaves the hidden states of newly verified tokens, in order; {@link #recordAbsorb} takes them into the drafter's own state
- * (the prefix layer's KV; nothing for heads without one), {@link #recordDraft} guesses the tokens of a planted tree.
+ * The draft of all sequences of a batch, recorded into the programs of their loop. A step leaves the hidden states of newly
+ * verified tokens, in order, in {@link #pendingRows()} and {@link #pending()}; {@link #recordAbsorb} takes them into the
+ * drafter's own state: the prefix layer's KV, where there is one, and the hidden state of each sequence that its next draft
+ * starts from. {@link #recordPrompt} does the same for chunks of prompts at once. {@link #recordDraft} guesses the tokens of
+ * planted trees.
  *
  * <p>Heads that are not grounded are evaluated side by side, with one pass through a shared LM head; grounded heads level by
  * level, all parents of a level in one pass. Not thread-safe.
@@ -25,8 +27,11 @@ import java.util.List;
 public final class Drafter implements AutoCloseable {
     private final DraftHeads heads;
     private final LlamaConfig config;
+    private final int levels;
     private final Rows pendingRows;
+    private final Rows promptRows;
     private final Buffer pending;
+    private final Buffer states;
     private final LlamaBuffers prefix;
     private final Rows levelRows;
     private final Rows headRows;
@@ -34,33 +39,55 @@ public final class Drafter implements AutoCloseable {
     private final Resources owned = new Resources();
 
     /**
-     * @param sequence the session's sequence
+     * @param batch the sequences that the loop decodes
      * @param candidates most candidates of one parent that a tree may ask for, 1 to 32
+     * @param nodes most nodes of a tree, 1 to {@link TreeState#MAX_NODES}; for all sequences together no more than
+     *     {@link Rows#MAX_ROWS}
+     * @param chunk most rows of a pass over prompts
      */
-    public Drafter(DraftHeads heads, Sequence sequence, int candidates) {
+    public Drafter(DraftHeads heads, Batch batch, int candidates, int nodes, int chunk) {
         this.heads = heads;
         config = heads.base().config();
+        levels = Math.min(heads.heads().size(), nodes - 1);
         Backend backend = heads.base().backend();
-        pendingRows = owned.own(Rows.create(sequence));
-        prefix = heads.prefixLayer() == null ? null : owned.own(LlamaBuffers.create(backend, config));
-        // The prefix layer works in place on the states that the loop leaves.
-        pending = prefix == null ? owned.own(LlamaBuffers.rows(backend, config.hidden())) : prefix.x();
-        levelRows = owned.own(Rows.create(sequence));
-        headRows = owned.own(Rows.create(sequence));
-        int count = sharesLmHead() ? 1 : heads.heads().size();
-        for (int i = 0; i < count; i++) {
+        int sequences = batch.sequences();
+        // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
+        pendingRows =
+                owned.own(Rows.create(batch, sequences == 1 ? TreeState.MAX_NODES : sequences * (levels + 1)));
+        if (heads.prefixLayer() == null) {
+            prefix = null;
+            promptRows = null;
+            pending = rows(pendingRows.maxRows(), config.hidden());
+        } else {
+            int most = Math.max(pendingRows.maxRows(), chunk);
+            prefix = owned.own(LlamaBuffers.create(backend, config, most));
+            promptRows = owned.own(Rows.create(batch, chunk));
+            // The prefix layer works in place on the states that the loop leaves.
+            pending = prefix.x();
+        }
+        states = rows(sequences, config.hidden());
+        // At most half of a tree's nodes stand on one level and have children.
+        boolean grounded = heads.config().kind().isGrounded();
+        levelRows = owned.own(Rows.create(batch, sequences * (grounded ? Math.max(1, nodes / 2) : 1)));
+        headRows = owned.own(Rows.create(batch, sequences * Math.max(1, levels)));
+        for (int i = 0; i < (sharesLmHead() ? 1 : levels); i++) {
             int vocabulary = (int)
                     Math.min(Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
-            tops.add(owned.own(Top.create(backend, Math.min(candidates, vocabulary))));
+            int rows = sharesLmHead() ? headRows.maxRows() : levelRows.maxRows();
+            tops.add(owned.own(Top.create(backend, Math.min(candidates, vocabulary), rows)));
         }
     }
 
-    /** Rows of the hidden states that the loop left last. */
+    private Buffer rows(long count, long columns) {
+        return owned.own(Buffer.floats(heads.base().backend(), count * columns));
+    }
+
+    /** Rows of the hidden states that a step has left and {@link #recordAbsorb} has not taken in yet. */
     public Rows pendingRows() {
         return pendingRows;
     }
 
-    /** {@code float[64][hidden]}: those states; {@link #recordAbsorb} may overwrite them. */
+    /** {@code float[rows][hidden]}: those states; {@link #recordAbsorb} and {@link #recordPrompt} may overwrite them. */
     public Buffer pending() {
         return pending;
     }
@@ -80,38 +107,61 @@ public final class Drafter implements AutoCloseable {
         return tops.get(sharesLmHead() ? 0 : head);
     }
 
-    /** Whether all heads' candidates come from one pass: {@link #top} then has a row for each head. */
+    /**
+     * Whether all heads' candidates come from one pass: {@link #top} then has a row for each head and sequence, those of the
+     * first head first.
+     */
     public boolean sharesLmHead() {
         return !heads.config().kind().isGrounded() && heads.config().baseLmHead();
     }
 
-    /** Records the prefix layer over the pending states, where there is one. */
+    /**
+     * Records the end of a pass over chunks of prompts, and what the drafter takes in of it. What {@link #pendingRows} held
+     * before must have been taken in, and must be made void before the next {@link #recordAbsorb} runs.
+     *
+     * @param rows the rows of the pass
+     * @param best as in {@link Program#advance}
+     * @param hidden {@code float[rows][hidden]} of the rows
+     */
+    public void recordPrompt(Program program, Rows rows, Top best, Buffer hidden) {
+        program.advance(rows, best, hidden, config.hidden(), promptRows, prefix == null ? null : pending);
+        if (prefix == null) {
+            program.draftStates(rows, hidden, null, 0, states);
+        } else {
+            recordPrefix(program, promptRows);
+        }
+    }
+
+    /** Records that the drafter takes in what a step has left. */
     public void recordAbsorb(Program program) {
         if (prefix == null) {
-            return;
-        }
-        heads.prefixLayer().record(program, pendingRows, prefix, heads.base().rope(), heads.prefixPool(), 0);
-        program.norm(pendingRows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
-    }
-
-    /** Records the guesses for all nodes of a tree but the root, whose token stands in {@code nodes}. */
-    public void recordDraft(Program program, TreeState tree, Rows nodes) {
-        Buffer hidden = prefix == null ? pending : prefix.hidden();
-        if (heads.config().kind().isGrounded()) {
-            recordGrounded(program, tree, nodes, hidden);
+            program.draftStates(pendingRows, pending, null, 0, states);
         } else {
-            recordIndependent(program, tree, nodes, hidden);
+            recordPrefix(program, pendingRows);
         }
     }
 
-    private void recordGrounded(Program program, TreeState tree, Rows nodes, Buffer hidden) {
-        Backend backend = heads.base().backend();
+    private void recordPrefix(Program program, Rows rows) {
+        heads.prefixLayer().record(program, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
+        program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), states);
+    }
+
+    /** Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}. */
+    public void recordDraft(Program program, TreeState tree, Rows nodes) {
+        if (heads.config().kind().isGrounded()) {
+            recordGrounded(program, tree, nodes);
+        } else {
+            recordIndependent(program, tree, nodes);
+        }
+    }
+
+    private void recordGrounded(Program program, TreeState tree, Rows nodes) {
         Matrix embedding = heads.base().embedding();
-        Buffer inputs = owned.own(LlamaBuffers.rows(backend, (heads.heads().size() + 1L) * config.hidden()));
-        Buffer state = owned.own(LlamaBuffers.rows(backend, config.hidden()));
-        for (int level = 0; level < heads.heads().size(); level++) {
+        Buffer inputs = rows(levelRows.maxRows(), (levels + 1L) * config.hidden());
+        Buffer state = rows(levelRows.maxRows(), config.hidden());
+        for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
-            program.draftInputs(tree, level, nodes, pendingRows, hidden, embedding, levelRows, inputs);
+            program.draftInputs(tree, level, nodes, states, embedding, levelRows, inputs);
             recordBlocks(program, head, inputs, state, state, 0);
             program.lmHead(
                     levelRows, false, state, head.lmHead(), head.lmHeadBias(), heads.draftIds(), tops.get(level), null);
@@ -119,24 +169,22 @@ public final class Drafter implements AutoCloseable {
         }
     }
 
-    private void recordIndependent(Program program, TreeState tree, Rows nodes, Buffer hidden) {
-        Backend backend = heads.base().backend();
-        int count = heads.heads().size();
-        Buffer inputs = owned.own(LlamaBuffers.rows(backend, config.hidden()));
-        Buffer between = owned.own(LlamaBuffers.rows(backend, config.hidden()));
-        Buffer states = owned.own(Buffer.floats(backend, (Rows.MAX_ROWS + (long) count) * config.hidden()));
-        for (int level = 0; level < count; level++) {
+    private void recordIndependent(Program program, TreeState tree, Rows nodes) {
+        Buffer inputs = rows(levelRows.maxRows(), config.hidden());
+        Buffer between = rows(levelRows.maxRows(), config.hidden());
+        Buffer vectors = rows(headRows.maxRows(), config.hidden());
+        for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
-            program.draftInputs(tree, level, nodes, pendingRows, hidden, null, levelRows, inputs);
+            program.draftInputs(tree, level, nodes, states, null, levelRows, inputs);
             if (sharesLmHead()) {
-                recordBlocks(program, head, inputs, between, states, level);
+                recordBlocks(program, head, inputs, between, vectors, level);
                 continue;
             }
-            recordBlocks(program, head, inputs, between, states, 0);
+            recordBlocks(program, head, inputs, between, vectors, 0);
             program.lmHead(
                     levelRows,
                     false,
-                    states,
+                    vectors,
                     head.lmHead(),
                     head.lmHeadBias(),
                     heads.draftIds(),
@@ -146,17 +194,17 @@ public final class Drafter implements AutoCloseable {
         }
         if (sharesLmHead()) {
             DraftHeads.Head first = heads.heads().get(0);
-            program.draftLevels(tree, headRows);
-            program.lmHead(headRows, false, states, first.lmHead(), null, heads.draftIds(), tops.get(0), null);
-            for (int level = 0; level < count; level++) {
+            program.draftLevels(tree, nodes, headRows);
+            program.lmHead(headRows, false, vectors, first.lmHead(), null, heads.draftIds(), tops.get(0), null);
+            for (int level = 0; level < levels; level++) {
                 program.draftTokens(tree, level, tops.get(0), level, nodes);
             }
         }
     }
 
-    /** The blocks of a head from {@code inputs}, through {@code between}, into row {@code firstRow} of {@code out} on. */
+    /** The blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */
     private void recordBlocks(
-            Program program, DraftHeads.Head head, Buffer inputs, Buffer between, Buffer out, int firstRow) {
+            Program program, DraftHeads.Head head, Buffer inputs, Buffer between, Buffer out, int group) {
         Buffer x = inputs;
         for (int i = 0; i < head.blocks().size(); i++) {
             DraftHeads.Block block = head.blocks().get(i);
@@ -169,7 +217,7 @@ public final class Drafter implements AutoCloseable {
                     block.linearBias(),
                     block.skip(),
                     block.skipBias(),
-                    last ? firstRow : 0,
+                    last ? group : 0,
                     target);
             x = target;
         }

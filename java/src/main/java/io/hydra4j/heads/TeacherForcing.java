@@ -16,21 +16,22 @@ import java.util.Map;
 /**
  * Draft heads evaluated along a text that is known: at every position each head is given the tokens that really follow, and
  * tells the rank of the next one among its candidates. A step that began at a position accepts a path exactly as long as its
- * nodes have these ranks, whatever the tree, for candidates are the same to the bit as in a step. 64 positions are
- * computed at a time.
+ * nodes have these ranks, whatever the tree, for candidates are the same to the bit as in a step. The positions of
+ * a chunk are computed at a time.
  *
- * <p>It follows a session that takes the text in: it reads the hidden states that wait in the session's drafter, and leaves
- * them as they are. Not thread-safe.
+ * <p>It follows a session that takes the text in: it reads the hidden states of the chunk, and leaves them as they are. Not
+ * thread-safe.
  */
 public final class TeacherForcing implements AutoCloseable {
     /** Stands for a rank where the token is not among the candidates. */
     public static final int MISSED = TreeOrder.MAX_RANKS;
 
-    /** One head: from {@code inputs}, {@code float[64][width]}, to candidates. */
+    /** One head: from {@code inputs}, {@code float[rows][width]}, to candidates. */
     private record Level(Program program, Buffer inputs, Top top) {}
 
     private final DraftHeads heads;
-    private final Drafter positions;
+    private final Rows rows;
+    private final Buffer chunk;
     private final int hidden;
     private final Resources owned = new Resources();
     private final LlamaBuffers prefix;
@@ -40,30 +41,24 @@ public final class TeacherForcing implements AutoCloseable {
 
     /**
      * @param heads heads to evaluate
-     * @param positions the drafter of the session that takes the text in, made with heads (these or others) of the same base
+     * @param rows the positions of a chunk of the text that a session takes in
+     * @param chunk {@code float[rows][hidden]}: their hidden states in the base
      */
-    public TeacherForcing(DraftHeads heads, Drafter positions) {
+    public TeacherForcing(DraftHeads heads, Rows rows, Buffer chunk) {
         this.heads = heads;
-        this.positions = positions;
+        this.rows = rows;
+        this.chunk = chunk;
         LlamaConfig config = heads.base().config();
         Backend backend = heads.base().backend();
         hidden = config.hidden();
         try {
-            prefix = heads.prefixLayer() == null ? null : owned.own(LlamaBuffers.create(backend, config));
+            prefix = heads.prefixLayer() == null ? null : owned.own(LlamaBuffers.create(backend, config, rows.maxRows()));
             prefixProgram = prefix == null ? null : owned.own(Program.create(backend));
             if (prefix != null) {
-                heads.prefixLayer()
-                        .record(
-                                prefixProgram,
-                                positions.pendingRows(),
-                                prefix,
-                                heads.base().rope(),
-                                heads.prefixPool(),
-                                0);
-                prefixProgram.norm(
-                        positions.pendingRows(), prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
+                heads.prefixLayer().record(prefixProgram, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
+                prefixProgram.norm(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
             }
-            Buffer state = owned.own(LlamaBuffers.rows(backend, hidden));
+            Buffer state = owned.own(Buffer.floats(backend, (long) rows.maxRows() * hidden));
             for (int i = 0; i < heads.heads().size(); i++) {
                 levels.add(record(heads.heads().get(i), inputWidth(i), state));
             }
@@ -76,10 +71,11 @@ public final class TeacherForcing implements AutoCloseable {
     private Level record(DraftHeads.Head head, int width, Buffer state) {
         Backend backend = heads.base().backend();
         Program program = owned.own(Program.create(backend));
-        Buffer inputs = owned.own(LlamaBuffers.rows(backend, width));
+        Buffer inputs = owned.own(Buffer.floats(backend, (long) rows.maxRows() * width));
         Top top = owned.own(Top.create(
-                backend, (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows())));
-        Rows rows = positions.pendingRows();
+                backend,
+                (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows()),
+                rows.maxRows()));
         Buffer x = inputs;
         for (DraftHeads.Block block : head.blocks()) {
             program.block(rows, x, block.linear(), block.linearBias(), block.skip(), block.skipBias(), 0, state);
@@ -107,7 +103,7 @@ public final class TeacherForcing implements AutoCloseable {
      */
     public int[][] ranks(int[] tokens, int first, int count, int wanted) {
         int[][] ranks = new int[count][];
-        float[] states = positions.pending().readFloats(0, count * hidden);
+        float[] states = chunk.readFloats(0, count * hidden);
         if (prefix != null) {
             prefix.x().write(0, states);
             prefixProgram.run();

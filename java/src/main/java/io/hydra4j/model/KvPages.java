@@ -35,18 +35,24 @@ public final class KvPages {
     }
 
     /**
-     * Takes a page that nobody uses.
+     * Takes pages that nobody uses: all of them, or none.
      *
-     * @throws ExhaustedException if there is none
+     * @return {@code [count]} page numbers
+     * @throws ExhaustedException if there are not so many
      */
-    public synchronized int take() {
-        int page = used.nextClearBit(0);
-        if (page >= pages) {
-            throw new ExhaustedException(
-                    "all " + pages + " KV pages are in use: close sessions, or make fewer at a time");
+    public synchronized int[] take(int count) {
+        int free = pages - used.cardinality();
+        if (count > free) {
+            throw new ExhaustedException(count + " more KV pages are needed, " + free + " of " + pages
+                    + " are free: close sessions, or make fewer at a time");
         }
-        used.set(page);
-        return page;
+        int[] taken = new int[count];
+        for (int i = 0, page = -1; i < count; i++) {
+            page = used.nextClearBit(page + 1);
+            taken[i] = page;
+            used.set(page);
+        }
+        return taken;
     }
 
     /** Gives pages back, and their memory to the system. */
@@ -59,7 +65,7 @@ public final class KvPages {
         }
     }
 
-    /** No KV page is free. */
+    /** Fewer KV pages are free than are needed. */
     public static final class ExhaustedException extends HydraException {
         private static final long serialVersionUID = 1L;
 

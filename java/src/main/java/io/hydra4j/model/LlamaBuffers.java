@@ -2,10 +2,9 @@ package io.hydra4j.model;
 
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
-import io.hydra4j.runtime.Rows;
 
 /**
- * The activations of one pass, each {@code float[64][n]}: a row for each of {@link Rows#MAX_ROWS} rows.
+ * The activations of one pass, each {@code float[rows][n]}.
  *
  * @param x residual stream, n = hidden
  * @param query queries, n = heads × head size
@@ -15,20 +14,15 @@ import io.hydra4j.runtime.Rows;
  */
 public record LlamaBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedForward, Buffer hidden)
         implements AutoCloseable {
-    /** Buffers for a model of this configuration. */
-    public static LlamaBuffers create(Backend backend, LlamaConfig config) {
+    /** Zeroed buffers for passes of at most so many rows of a model of this configuration. */
+    public static LlamaBuffers create(Backend backend, LlamaConfig config, long rows) {
         long attention = (long) config.heads() * config.headSize();
         return new LlamaBuffers(
-                rows(backend, config.hidden()),
-                rows(backend, attention),
-                rows(backend, attention),
-                rows(backend, config.feedForward()),
-                rows(backend, config.hidden()));
-    }
-
-    /** A zeroed {@code float[64][columns]}. */
-    public static Buffer rows(Backend backend, long columns) {
-        return Buffer.floats(backend, Rows.MAX_ROWS * columns);
+                Buffer.floats(backend, rows * config.hidden()),
+                Buffer.floats(backend, rows * attention),
+                Buffer.floats(backend, rows * attention),
+                Buffer.floats(backend, rows * config.feedForward()),
+                Buffer.floats(backend, rows * config.hidden()));
     }
 
     @Override

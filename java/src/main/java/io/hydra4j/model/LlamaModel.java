@@ -10,6 +10,7 @@ import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Rope;
 import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TreeState;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
@@ -139,7 +140,7 @@ public final class LlamaModel implements AutoCloseable {
 
     /** Pages for a full context and one whole tree behind it. */
     static int pagesFor(int context) {
-        return (context + Rows.MAX_ROWS + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
+        return (context + TreeState.MAX_NODES + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
     }
 
     private static float[] frequencies(LlamaConfig config) {
@@ -160,13 +161,13 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     /**
-     * Records: {@code buffers.hidden()} → the best entries of each row, or of the last row alone.
+     * Records: {@code buffers.hidden()} → the best entries of each row, or of the last row of each sequence alone.
      *
-     * @param logits receives all logits, {@code float[64][vocabulary]}; null to leave them out
+     * @param logits receives all logits, {@code float[rows][vocabulary]}; null to leave them out
      */
     public void recordLmHead(
-            Program program, Rows rows, boolean lastRowOnly, LlamaBuffers buffers, Top top, Buffer logits) {
-        program.lmHead(rows, lastRowOnly, buffers.hidden(), lmHead, null, null, top, logits);
+            Program program, Rows rows, boolean lastRowsOnly, LlamaBuffers buffers, Top top, Buffer logits) {
+        program.lmHead(rows, lastRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
     }
 
     /** Pages that a session's table needs for a full context and one whole tree. */

@@ -16,11 +16,11 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * A list of operations that one native call runs. Recording an operation checks every shape against every other one; what
- * changes from run to run is read from the rows, sequences and topologies that were recorded.
+ * changes from run to run is read from the rows, batches and topologies that were recorded.
  *
- * <p>Shapes: a buffer {@code float[64][n]} holds one row of n values for each of {@link Rows#MAX} rows, of which only the
- * first {@link Rows#count()} are read and written. An operation over zero rows does nothing. {@code h} is the hidden size,
- * {@code d} the head size. Every recording method throws {@link NativeException} with status {@code INVALID_ARGUMENT} if the
+ * <p>Shapes: a buffer {@code float[rows][n]} holds at least one row of n values for each of the rows' {@link Rows#maxRows},
+ * of which only the first {@link Rows#count()} are read and written. An operation over zero rows does nothing. No row's
+ * result depends on the rows beside it, to the bit. {@code h} is the hidden size, {@code d} the head size. Every recording method throws {@link NativeException} with status {@code INVALID_ARGUMENT} if the
  * shapes do not fit, and {@link IllegalStateException} if the program or an operand is closed.
  */
 public final class Program implements AutoCloseable {
@@ -67,7 +67,7 @@ public final class Program implements AutoCloseable {
     }
 
     /**
-     * Runs all operations and returns when they are done. The sequences' page tables must cover every row.
+     * Runs all operations and returns when they are done. The page tables must cover every row.
      *
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the state of a sequence does not allow the run: a
      *     position without a page, a token outside the vocabulary
@@ -83,8 +83,8 @@ public final class Program implements AutoCloseable {
      *
      * <ul>
      *   <li>what is enqueued to the stream behind the program finds its results in buffers;
-     *   <li>results of sequences, rows and tops, and times, are not to be read: they may be old, new, or half of each;
-     *   <li>the program's sequences, their rows, and its trees cannot be set, and it records nothing more;
+     *   <li>results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
+     *   <li>the program's batches, their rows, and its trees cannot be set, and it records nothing more;
      *   <li>programs of other streams cannot use these, and if the program changes them (by plant, draft, accept or advance),
      *       none can. A program that does not may be enqueued again and again, and others behind it.
      * </ul>
@@ -152,7 +152,7 @@ public final class Program implements AutoCloseable {
      * Embedding: the rows of the embedding matrix at the rows' tokens.
      *
      * @param embedding [vocabulary][h]
-     * @param out {@code float[64][h]}
+     * @param out {@code float[rows][h]}
      */
     public void embed(Rows rows, Matrix embedding, Buffer out) {
         record(program ->
@@ -163,7 +163,7 @@ public final class Program implements AutoCloseable {
      * One layer's queries, keys and values: n = RMSNorm(x) * norm, out = rope(query n + queryBias); keys and values are stored
      * in the rows' slots of a layer of the pool.
      *
-     * @param x {@code float[64][h]}
+     * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
      * @param query [heads * d][h], its rows interleaved as {@link Rope} says
      * @param key [kvHeads * d][h], its rows interleaved likewise
@@ -171,7 +171,7 @@ public final class Program implements AutoCloseable {
      * @param queryBias {@code float[heads * d]}, or null
      * @param keyBias {@code float[kvHeads * d]}, or null
      * @param valueBias {@code float[kvHeads * d]}, or null
-     * @param out {@code float[64][heads * d]}
+     * @param out {@code float[rows][heads * d]}
      */
     public void qkv(
             Rows rows,
@@ -210,8 +210,8 @@ public final class Program implements AutoCloseable {
      * Tree attention: a row sees all verified positions before the pass, and those rows of the pass that are its ancestors,
      * itself included. Scores are scaled by 1 / sqrt(d).
      *
-     * @param query {@code float[64][heads * d]}
-     * @param out {@code float[64][heads * d]}
+     * @param query {@code float[rows][heads * d]}
+     * @param out {@code float[rows][heads * d]}
      */
     public void attention(Rows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
         record(program -> Native.hydra_program_attention(
@@ -221,10 +221,10 @@ public final class Program implements AutoCloseable {
     /**
      * Adds a product to a residual: residual += weight x + bias.
      *
-     * @param x {@code float[64][m]}
+     * @param x {@code float[rows][m]}
      * @param weight [n][m]
      * @param bias {@code float[n]}, or null
-     * @param residual {@code float[64][n]}
+     * @param residual {@code float[rows][n]}
      */
     public void project(Rows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual) {
         record(program -> Native.hydra_program_project(
@@ -239,11 +239,11 @@ public final class Program implements AutoCloseable {
     /**
      * The first half of a gated MLP: n = RMSNorm(x) * norm, out = silu(gate n) * (up n).
      *
-     * @param x {@code float[64][h]}
+     * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
      * @param gate [m][h]
      * @param up [m][h]
-     * @param out {@code float[64][m]}
+     * @param out {@code float[rows][m]}
      */
     public void gateUp(Rows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
         record(program -> Native.hydra_program_gate_up(
@@ -260,9 +260,9 @@ public final class Program implements AutoCloseable {
     /**
      * RMSNorm: out = RMSNorm(x) * norm.
      *
-     * @param x {@code float[64][h]}
+     * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
-     * @param out {@code float[64][h]}
+     * @param out {@code float[rows][h]}
      */
     public void norm(Rows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
         record(program -> Native.hydra_program_norm(
@@ -272,20 +272,21 @@ public final class Program implements AutoCloseable {
     /**
      * LM head: the k best of weight x + bias for each row.
      *
-     * @param lastRowOnly compute only the last row, which becomes row 0 of the result
-     * @param x {@code float[64][h]}
+     * @param lastRowsOnly compute only the last row of each sequence, in the order in which the sequences have their rows:
+     *     then these are the rows of top and logits
+     * @param x {@code float[rows][h]}
      * @param weight [v][h]
      * @param bias {@code float[v]}, or null
      * @param ids {@code int32[v]} token id of each row of the weight, or null if they are the same
      * @param top receives the best of each row
-     * @param logits {@code float[64][v]} receives all logits, or null
+     * @param logits {@code float[rows][v]}, or {@code float[sequences][v]} with lastRowsOnly, receives all logits; or null
      */
     public void lmHead(
-            Rows rows, boolean lastRowOnly, Buffer x, Matrix weight, Buffer bias, Buffer ids, Top top, Buffer logits) {
+            Rows rows, boolean lastRowsOnly, Buffer x, Matrix weight, Buffer bias, Buffer ids, Top top, Buffer logits) {
         record(program -> Native.hydra_program_lm_head(
                 program,
                 use(rows.handle()),
-                lastRowOnly ? 1 : 0,
+                lastRowsOnly ? 1 : 0,
                 use(x.handle()),
                 use(weight.handle()),
                 optional(bias),
@@ -295,16 +296,16 @@ public final class Program implements AutoCloseable {
     }
 
     /**
-     * A residual block of a draft head: out row (firstRow + r) = s + silu(linear x + linearBias), where s = skip x + skipBias,
-     * or x without a skip.
+     * A residual block of a draft head: out row (group * number of rows + r) = s + silu(linear x + linearBias), where
+     * s = skip x + skipBias, or x without a skip.
      *
-     * @param x {@code float[64][m]}
+     * @param x {@code float[rows][m]}
      * @param linear [n][m]
      * @param linearBias {@code float[n]}, or null
      * @param skip [n][m], or null where n = m
      * @param skipBias {@code float[n]}, or null
-     * @param firstRow row of out that row 0 of x becomes
-     * @param out {@code float[64][n]}; x itself is allowed without a skip
+     * @param group which group of as many rows as there are
+     * @param out {@code float[(group + 1) rows][n]}; x itself is allowed without a skip in group 0
      */
     public void block(
             Rows rows,
@@ -313,7 +314,7 @@ public final class Program implements AutoCloseable {
             Buffer linearBias,
             Matrix skip,
             Buffer skipBias,
-            int firstRow,
+            int group,
             Buffer out) {
         record(program -> Native.hydra_program_block(
                 program,
@@ -323,52 +324,66 @@ public final class Program implements AutoCloseable {
                 optional(linearBias),
                 skip == null ? null : use(skip.handle()),
                 optional(skipBias),
-                firstRow,
+                group,
                 use(out.handle())));
     }
 
-    /** Begins a step: the rows become the tree's nodes behind the verified positions, node 0 gets the root token. */
+    /**
+     * Begins a step: the rows become the tree's nodes behind the verified positions of every sequence that has a root token,
+     * in the batch's order; node 0 of each gets the root token.
+     *
+     * @param rows must suffice for trees of all sequences when the program runs
+     */
     public void plant(TreeState tree, Rows rows) {
         record(program -> Native.hydra_program_plant(program, use(tree.handle()), use(rows.handle())));
     }
 
     /**
-     * Inputs of a draft head. The last row of hidden is the draft's hidden state. With an embedding (Hydra) there is one row for
-     * each node of depth {@code level} that has children: [hidden; E(root); ...; E(node)]. Without one (Medusa) there is one
-     * row, [hidden], if the tree is deeper than the level.
+     * Keeps the hidden states that drafts start from: that of each sequence among the rows is its last row of x, as
+     * RMSNorm(x) * norm where a norm is given. Other sequences keep theirs.
+     *
+     * @param x {@code float[rows][h]}
+     * @param norm {@code float[h]}, or null
+     * @param epsilon of the norm; without one it means nothing
+     * @param states {@code float[sequences][h]}
+     */
+    public void draftStates(Rows rows, Buffer x, Buffer norm, float epsilon, Buffer states) {
+        record(program -> Native.hydra_program_draft_states(
+                program, use(rows.handle()), use(x.handle()), optional(norm), epsilon, use(states.handle())));
+    }
+
+    /**
+     * Inputs of a draft head for the sequences of the nodes. With an embedding (Hydra) there is, sequence by sequence, one row
+     * for each node of depth {@code level} that has children: [state; E(root); ...; E(node)]. Without one (Medusa) there is
+     * one row a sequence, [state], if the tree is deeper than the level.
      *
      * @param level the draft head: head 0 drafts the root's children
-     * @param nodes the tree's nodes
-     * @param hiddenRows count the rows of hidden
-     * @param hidden {@code float[64][h]}
+     * @param nodes the nodes of the sequences' trees
+     * @param states {@code float[sequences][h]}, as {@link #draftStates} keeps them
      * @param embedding [vocabulary][h], or null
-     * @param levelRows become the rows of out
-     * @param out {@code float[64][(level + 2) * h]}, or {@code float[64][h]} without an embedding
+     * @param levelRows become the rows of out; must suffice for all sequences when the program runs
+     * @param out {@code float[rows][(level + 2) * h]}, or {@code float[rows][h]} without an embedding
      */
     public void draftInputs(
-            TreeState tree,
-            int level,
-            Rows nodes,
-            Rows hiddenRows,
-            Buffer hidden,
-            Matrix embedding,
-            Rows levelRows,
-            Buffer out) {
+            TreeState tree, int level, Rows nodes, Buffer states, Matrix embedding, Rows levelRows, Buffer out) {
         record(program -> Native.hydra_program_draft_inputs(
                 program,
                 use(tree.handle()),
                 level,
                 use(nodes.handle()),
-                use(hiddenRows.handle()),
-                use(hidden.handle()),
+                use(states.handle()),
                 embedding == null ? null : use(embedding.handle()),
                 use(levelRows.handle()),
                 use(out.handle())));
     }
 
-    /** The rows become as many as the tree has levels below the root: for heads that are evaluated together. */
-    public void draftLevels(TreeState tree, Rows rows) {
-        record(program -> Native.hydra_program_draft_levels(program, use(tree.handle()), use(rows.handle())));
+    /**
+     * The rows become, for each level of the tree below the root, one for each sequence of the nodes: for heads that are
+     * evaluated together, each in its group of rows.
+     */
+    public void draftLevels(TreeState tree, Rows nodes, Rows rows) {
+        record(program -> Native.hydra_program_draft_levels(
+                program, use(tree.handle()), use(nodes.handle()), use(rows.handle())));
     }
 
     /**
@@ -376,24 +391,28 @@ public final class Program implements AutoCloseable {
      * to its parent.
      *
      * @param top its k must exceed every rank of that depth when the program runs
-     * @param row the row of top that holds the candidates of all parents, as with Medusa; or -1, and each parent has the row
-     *     that it has in {@link #draftInputs}, as with Hydra
+     * @param group -1, and each parent has the row that it has in {@link #draftInputs}, as with Hydra; else the group of one
+     *     row for each sequence that holds the candidates of all its parents, as with Medusa
      */
-    public void draftTokens(TreeState tree, int level, Top top, int row, Rows nodes) {
+    public void draftTokens(TreeState tree, int level, Top top, int group, Rows nodes) {
         record(program -> Native.hydra_program_draft_tokens(
-                program, use(tree.handle()), level, use(top.handle()), row, use(nodes.handle())));
+                program, use(tree.handle()), level, use(top.handle()), group, use(nodes.handle())));
     }
 
     /**
-     * Ends a step. A node is accepted if its parent is and its token is its parent's best. The longest accepted path, the first
-     * in node order among equals, is kept: its keys and values move behind the verified positions, the sequence's length grows,
-     * its root becomes the best of the last accepted node, and its result is filled.
+     * Ends a step. A node is accepted if its parent is and its token is its parent's best. Of each sequence the longest
+     * accepted path, the first in node order among equals, is kept: its keys and values move behind the verified positions,
+     * the sequence's length grows, its root becomes the best of the last accepted node, and its result is filled. A sequence
+     * without nodes emits nothing.
      *
      * @param best the base model's arg-max of every node
-     * @param hidden {@code float[64][h]} of the nodes, or null
-     * @param pendingRows become the accepted positions as a chain; null where no drafter needs them
-     * @param pending {@code float[64][h]} gets the rows of hidden of the accepted nodes in order; null with pendingRows
-     * @param append put them behind the pending rows that are there, where these end at the verified positions and have room
+     * @param hidden {@code float[rows][h]} of the nodes, or null
+     * @param h the hidden size; without pendingRows it means nothing
+     * @param pendingRows become the accepted positions as chains; null where no drafter needs them
+     * @param pending {@code float[rows of pendingRows][h]} gets the rows of hidden of the accepted nodes in order; null with
+     *     pendingRows
+     * @param append for a batch of one sequence: put them behind the pending rows that are there, where these end at the
+     *     verified positions and have room, {@link TreeState#MAX_NODES}
      */
     public void accept(
             TreeState tree,
@@ -401,6 +420,7 @@ public final class Program implements AutoCloseable {
             Top best,
             KvPool pool,
             Buffer hidden,
+            long h,
             Rows pendingRows,
             Buffer pending,
             boolean append) {
@@ -411,25 +431,29 @@ public final class Program implements AutoCloseable {
                 use(best.handle()),
                 use(pool.handle()),
                 optional(hidden),
+                h,
                 pendingRows == null ? null : use(pendingRows.handle()),
                 optional(pending),
                 append ? 1 : 0));
     }
 
     /**
-     * Ends the pass over a chunk of the prompt: all rows count as accepted.
+     * Ends the pass over chunks of prompts: all rows count as accepted.
      *
-     * @param best its row 0 gives the root; null where more of the prompt follows
-     * @param hidden {@code float[64][h]} of the rows, or null
+     * @param best its rows, one a sequence as {@link #lmHead} leaves them, give the roots; null where more of the prompts
+     *     follows
+     * @param hidden {@code float[rows][h]} of the rows, or null
+     * @param h as in {@link #accept}
      * @param pendingRows as in {@link #accept}
      * @param pending as in {@link #accept}
      */
-    public void advance(Rows rows, Top best, Buffer hidden, Rows pendingRows, Buffer pending) {
+    public void advance(Rows rows, Top best, Buffer hidden, long h, Rows pendingRows, Buffer pending) {
         record(program -> Native.hydra_program_advance(
                 program,
                 use(rows.handle()),
                 best == null ? null : use(best.handle()),
                 optional(hidden),
+                h,
                 pendingRows == null ? null : use(pendingRows.handle()),
                 optional(pending)));
     }

@@ -2,54 +2,85 @@ package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_rows;
-import java.nio.IntBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /**
- * The rows that a pass over a sequence computes: prompt tokens of a chunk, or nodes of a tree. For each a token, a position,
- * a KV slot, and the set of rows of this pass that it sees.
+ * The rows that a pass over a batch computes: prompt tokens of chunks, or nodes of the sequences' trees. For each a token, a
+ * position, a KV slot, and the set of rows of this pass that it sees.
  */
 public final class Rows implements AutoCloseable {
     /** Most rows of a pass. */
     public static final int MAX_ROWS = Native.HYDRA_MAX_ROWS;
 
     private final Handle<hydra_rows> handle;
+    private final int maxRows;
 
-    private Rows(Handle<hydra_rows> handle) {
+    private Rows(Handle<hydra_rows> handle, int maxRows) {
         this.handle = handle;
+        this.maxRows = maxRows;
     }
 
     /**
-     * Creates no rows.
+     * Creates no rows, and room for some.
      *
+     * @param maxRows 1 to {@link #MAX_ROWS}
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the number is out of range
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
-    public static Rows create(Sequence sequence) {
-        return new Rows(Handle.create(
-                "set of rows",
-                new hydra_rows(),
-                out -> Native.hydra_rows_create(sequence.handle().pointer(), out),
-                Native::hydra_rows_destroy,
-                List.of(sequence.handle())));
+    public static Rows create(Batch batch, int maxRows) {
+        return new Rows(
+                Handle.create(
+                        "set of rows",
+                        new hydra_rows(),
+                        out -> Native.hydra_rows_create(batch.handle().pointer(), maxRows, out),
+                        Native::hydra_rows_destroy,
+                        List.of(batch.handle())),
+                maxRows);
     }
 
-    /** Makes the rows a chain of these tokens; as {@link #setChain(int[], int, int)}. */
-    public void setChain(int[] tokens) {
-        setChain(tokens, 0, tokens.length);
+    /** @return the most rows that there can be */
+    public int maxRows() {
+        return maxRows;
     }
 
     /**
-     * Makes the rows a chain of tokens behind the verified positions of the sequence.
+     * Makes the rows chains of tokens, one behind the verified positions of each of some sequences.
+     *
+     * @param sequences [chains] different sequences of the batch
+     * @param counts [chains] tokens of each chain, at least 1
+     * @param tokens those of all chains, one after the other
+     * @throws IllegalArgumentException if the counts are not those of the sequences and tokens
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if a sequence or count is out of range, or there are more
+     *     than {@link #maxRows} tokens
+     */
+    public void setChains(int[] sequences, int[] counts, int[] tokens) {
+        long all = IntStream.of(counts).asLongStream().sum();
+        if (counts.length != sequences.length || all != tokens.length) {
+            throw new IllegalArgumentException(sequences.length + " sequences and " + tokens.length + " tokens, but "
+                    + counts.length + " counts of " + all + " tokens in all");
+        }
+        handle.check(rows -> Native.hydra_rows_set_chains(rows, sequences, counts, sequences.length, tokens));
+    }
+
+    /** Makes the rows one chain of these tokens; as {@link #setChain(int, int[], int, int)}. */
+    public void setChain(int sequence, int[] tokens) {
+        setChain(sequence, tokens, 0, tokens.length);
+    }
+
+    /**
+     * Makes the rows one chain of tokens behind the verified positions of a sequence.
      *
      * @param from first token of the chain
-     * @param count tokens of the chain, 1 to {@link #MAX_ROWS}
+     * @param count tokens of the chain, 1 to {@link #maxRows}
      * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the tokens
-     * @throws NativeException with status {@code INVALID_ARGUMENT} if the count is out of range
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the sequence or the count is out of range
      */
-    public void setChain(int[] tokens, int from, int count) {
+    public void setChain(int sequence, int[] tokens, int from, int count) {
         Objects.checkFromIndexSize(from, count, tokens.length);
-        handle.check(rows -> Native.hydra_rows_set_chain(rows, IntBuffer.wrap(tokens, from, count), count));
+        setChains(new int[] {sequence}, new int[] {count}, Arrays.copyOfRange(tokens, from, from + count));
     }
 
     /** @return the number of rows */

@@ -8,7 +8,7 @@ import org.bytedeco.javacpp.Pointer;
 /**
  * A stream of the device: programs of one stream run one after the other, those of different streams at the same time. That
  * is so on CUDA; on the CPU the programs of a backend run one at a time whatever their stream, which can be created there so
- * that the same code serves both. Thread-safe. What programs change or the host sets (sequences, rows, trees, tops) is used on
+ * that the same code serves both. Thread-safe. What programs change or the host sets (batches, rows, trees, tops) is used on
  * one stream at a time; weights, rotation angles and KV pools serve all streams.
  */
 public final class Stream implements AutoCloseable {

@@ -17,15 +17,17 @@ public final class Top implements AutoCloseable {
 
     private final Handle<hydra_top> handle;
     private final int k;
+    private final int maxRows;
     private final boolean remote;
     private final IntBuffer ids;
     private final FloatBuffer values;
 
-    private Top(Handle<hydra_top> handle, int k, boolean remote) {
+    private Top(Handle<hydra_top> handle, int k, int maxRows, boolean remote) {
         this.handle = handle;
         this.k = k;
+        this.maxRows = maxRows;
         this.remote = remote;
-        long bytes = (long) Rows.MAX_ROWS * k * Integer.BYTES;
+        long bytes = (long) maxRows * k * Integer.BYTES;
         this.ids = handle.get(top -> new Memory(Native.hydra_top_ids(top).address(), bytes)
                 .asByteBuffer()
                 .asIntBuffer()
@@ -40,17 +42,19 @@ public final class Top implements AutoCloseable {
      * Creates room for k entries of every row.
      *
      * @param k 1 to {@link #MAX_K}
-     * @throws NativeException with status {@code INVALID_ARGUMENT} if k is out of range
+     * @param maxRows 1 to {@link Rows#MAX_ROWS}
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if a number is out of range
      */
-    public static Top create(Backend backend, int k) {
+    public static Top create(Backend backend, int k, int maxRows) {
         return new Top(
                 Handle.create(
                         "top " + k,
                         new hydra_top(),
-                        out -> Native.hydra_top_create(backend.handle().pointer(), k, out),
+                        out -> Native.hydra_top_create(backend.handle().pointer(), k, maxRows, out),
                         Native::hydra_top_destroy,
                         List.of(backend.handle())),
                 k,
+                maxRows,
                 backend.kind() != BackendKind.CPU);
     }
 
@@ -59,10 +63,15 @@ public final class Top implements AutoCloseable {
         return k;
     }
 
+    /** @return the most rows that there can be */
+    public int maxRows() {
+        return maxRows;
+    }
+
     /**
      * The token id of an entry of the last run.
      *
-     * @param row 0 to {@link Rows#MAX} - 1; rows that the run did not compute hold what was there before
+     * @param row 0 to {@link #maxRows} - 1; rows that the run did not compute hold what was there before
      * @param rank 0 to k - 1, 0 being the best
      * @throws IndexOutOfBoundsException if there is no such entry
      */
@@ -84,7 +93,7 @@ public final class Top implements AutoCloseable {
         if (remote) {
             bring();
         }
-        return Objects.checkIndex(row, Rows.MAX_ROWS) * k + Objects.checkIndex(rank, k);
+        return Objects.checkIndex(row, maxRows) * k + Objects.checkIndex(rank, k);
     }
 
     /** Has the last run's entries brought to where the buffers look, unless they are there. */

@@ -6,6 +6,9 @@ import java.util.List;
 
 /** The topology of the draft tree on the backend. It is data: another tree needs no other program. */
 public final class TreeState implements AutoCloseable {
+    /** Most nodes of a tree, the root included. */
+    public static final int MAX_NODES = Native.HYDRA_MAX_NODES;
+
     private final Handle<hydra_tree> handle;
 
     private TreeState(Handle<hydra_tree> handle) {
@@ -30,10 +33,10 @@ public final class TreeState implements AutoCloseable {
      * Sets the topology. Node 0 is the root; nodes stand in order of depth, parents before children.
      *
      * @param parents [nodes] node number of each node's parent; that of the root is -1
-     * @param ranks [nodes] which of its parent's candidates a node is, best first: 0 to {@link Top#MAX} - 1, distinct among
+     * @param ranks [nodes] which of its parent's candidates a node is, best first: 0 to {@link Top#MAX_K} - 1, distinct among
      *     siblings; that of the root is 0
      * @throws IllegalArgumentException if the arrays differ in length
-     * @throws NativeException with status {@code INVALID_ARGUMENT} if they are no such tree, or of more than {@link Rows#MAX}
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if they are no such tree, or of more than {@link #MAX_NODES}
      *     nodes
      */
     public void set(int[] parents, int[] ranks) {

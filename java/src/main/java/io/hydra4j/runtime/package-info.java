@@ -1,6 +1,6 @@
 /**
  * Level 3: the native runtime. A {@link io.hydra4j.runtime.Backend} owns {@link io.hydra4j.runtime.Matrix matrices},
- * {@link io.hydra4j.runtime.Buffer buffers} and the state of sequences; a {@link io.hydra4j.runtime.Program} is a list of
+ * {@link io.hydra4j.runtime.Buffer buffers} and the state of batches of sequences; a {@link io.hydra4j.runtime.Program} is a list of
  * operations on them, recorded once and run by one native call, on a {@link io.hydra4j.runtime.Stream} where it matters.
  * Streams and memory of the caller's own (a {@code cudaStream_t}, device pointers) can be wrapped, so that kernels of both
  * sides follow each other without the host between them.

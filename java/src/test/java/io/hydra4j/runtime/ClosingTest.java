@@ -33,16 +33,16 @@ class ClosingTest {
     void usingAClosedObjectIsAnIllegalState() {
         try (Backend backend = Backend.openCpu(1)) {
             Buffer buffer = Buffer.create(backend, 8);
-            Sequence sequence = Sequence.create(backend, 1);
+            Batch batch = Batch.create(backend, 1, 1);
             Program program = Program.create(backend);
             buffer.close();
-            sequence.close();
+            batch.close();
             program.close();
             IllegalStateException exception =
                     assertThrows(IllegalStateException.class, () -> buffer.write(0, new float[] {1}));
             assertEquals("the buffer of 8 bytes is closed", exception.getMessage());
-            assertThrows(IllegalStateException.class, sequence::length);
-            assertThrows(IllegalStateException.class, () -> Rows.create(sequence));
+            assertThrows(IllegalStateException.class, () -> batch.length(0));
+            assertThrows(IllegalStateException.class, () -> Rows.create(batch, 1));
             assertThrows(IllegalStateException.class, program::run);
             assertThrows(IllegalStateException.class, () -> program.time(0));
         }
@@ -69,16 +69,16 @@ class ClosingTest {
     @Test
     void aProgramKeepsWhatItRecorded() {
         try (Backend backend = Backend.openCpu(1);
-                Sequence sequence = Sequence.create(backend, 1);
-                Rows rows = Rows.create(sequence);
+                Batch batch = Batch.create(backend, 1, 1);
+                Rows rows = Rows.create(batch, 1);
                 Program program = Program.create(backend);
-                Buffer out = Buffer.floats(backend, 64 * 8)) {
-            sequence.setPages(new int[] {0});
+                Buffer out = Buffer.floats(backend, 8)) {
+            batch.setPages(0, new int[] {0});
             try (Matrix embedding = Matrix.create(backend, WeightType.F32, 3, 8)) {
                 embedding.write(1, new float[] {1, 2, 3, 4, 5, 6, 7, 8});
                 program.embed(rows, embedding, out);
             }
-            rows.setChain(new int[] {1});
+            rows.setChain(0, new int[] {1});
             program.run();
             assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, out.readFloats(0, 8));
         }
@@ -87,10 +87,10 @@ class ClosingTest {
     @Test
     void anOperandThatIsClosedCannotBeRecorded() {
         try (Backend backend = Backend.openCpu(1);
-                Sequence sequence = Sequence.create(backend, 1);
-                Rows rows = Rows.create(sequence);
+                Batch batch = Batch.create(backend, 1, 1);
+                Rows rows = Rows.create(batch, 1);
                 Program program = Program.create(backend);
-                Buffer out = Buffer.floats(backend, 64 * 8)) {
+                Buffer out = Buffer.floats(backend, 8)) {
             Matrix embedding = Matrix.create(backend, WeightType.F32, 3, 8);
             embedding.close();
             assertThrows(IllegalStateException.class, () -> program.embed(rows, embedding, out));

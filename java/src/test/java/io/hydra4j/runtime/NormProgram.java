@@ -4,7 +4,7 @@ package io.hydra4j.runtime;
 final class NormProgram implements AutoCloseable {
     private static final int COLUMNS = 4;
     static final int COUNT = 2 * COLUMNS;
-    static final long BYTES = (long) Rows.MAX_ROWS * COLUMNS * Float.BYTES;
+    static final long BYTES = (long) COUNT * Float.BYTES;
 
     private final Resources owned = new Resources();
     private final Program program;
@@ -24,8 +24,8 @@ final class NormProgram implements AutoCloseable {
     NormProgram(Backend backend, Program recorded, Buffer x, Buffer out) {
         this.program = owned.own(recorded);
         this.out = owned.own(out);
-        rows = owned.own(Rows.create(owned.own(Sequence.create(backend, 1))));
-        rows.setChain(new int[2]);
+        rows = owned.own(Rows.create(owned.own(Batch.create(backend, 1, 1)), 2));
+        rows.setChain(0, new int[2]);
         owned.own(x);
         Buffer weight = owned.own(Buffer.floats(backend, COLUMNS));
         weight.write(0, new float[] {1, 2, 3, 4});

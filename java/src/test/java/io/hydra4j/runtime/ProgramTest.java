@@ -11,16 +11,18 @@ import org.junit.jupiter.api.Test;
 /** A model that is an embedding and an LM head: after token t comes token t + 1, and its draft head knows it too. */
 class ProgramTest {
     private static final int VOCABULARY = 8;
+    private static final int MAX_ROWS = 64;
 
     private final Backend backend = Backend.openCpu(2);
-    private final Sequence sequence = Sequence.create(backend, 4);
-    private final Rows rows = Rows.create(sequence);
-    private final Buffer hidden = Buffer.floats(backend, Rows.MAX_ROWS * VOCABULARY);
-    private final Rows pendingRows = Rows.create(sequence);
-    private final Buffer pending = Buffer.floats(backend, Rows.MAX_ROWS * VOCABULARY);
+    private final Batch batch = Batch.create(backend, 1, 4);
+    private final Rows rows = Rows.create(batch, MAX_ROWS);
+    private final Buffer hidden = Buffer.floats(backend, MAX_ROWS * VOCABULARY);
+    private final Rows pendingRows = Rows.create(batch, MAX_ROWS);
+    private final Buffer pending = Buffer.floats(backend, MAX_ROWS * VOCABULARY);
+    private final Buffer states = Buffer.floats(backend, VOCABULARY);
     private final Matrix embedding = matrix(0, 1);
     private final Matrix lmHead = matrix(1, 1);
-    private final Top best = Top.create(backend, 2);
+    private final Top best = Top.create(backend, 2, MAX_ROWS);
     private final KvPool pool = KvPool.create(backend, WeightType.F32, 1, 1, 8, 4);
 
     @AfterEach
@@ -30,11 +32,12 @@ class ProgramTest {
         best.close();
         lmHead.close();
         embedding.close();
+        states.close();
         pending.close();
         pendingRows.close();
         hidden.close();
         rows.close();
-        sequence.close();
+        batch.close();
     }
 
     /**
@@ -57,27 +60,27 @@ class ProgramTest {
         try (Program program = Program.create(backend)) {
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, true, hidden, lmHead, null, null, best, null);
-            program.advance(rows, best, hidden, pendingRows, pending);
-            sequence.setPages(new int[] {3, 1});
-            rows.setChain(tokens);
+            program.advance(rows, best, hidden, VOCABULARY, pendingRows, pending);
+            batch.setPages(0, new int[] {3, 1});
+            rows.setChain(0, tokens);
             program.run();
         }
     }
 
     @Test
     void aPrefillLeavesTheRootBehind() {
-        assertEquals(0, sequence.length());
-        assertEquals(-1, sequence.root());
+        assertEquals(0, batch.length(0));
+        assertEquals(-1, batch.root(0));
         prefill(2, 3, 4);
-        assertEquals(3, sequence.length());
-        assertEquals(5, sequence.root());
-        assertEquals(3, sequence.nodes());
-        assertEquals(0, sequence.emitted());
+        assertEquals(3, batch.length(0));
+        assertEquals(5, batch.root(0));
+        assertEquals(3, batch.nodes(0));
+        assertEquals(0, batch.emitted(0));
         assertEquals(5, best.id(0, 0));
         assertEquals(6, best.id(0, 1));
         assertEquals(4f, best.value(0, 0));
         assertEquals(2f, best.value(0, 1));
-        assertThrows(IndexOutOfBoundsException.class, () -> sequence.token(0));
+        assertThrows(IndexOutOfBoundsException.class, () -> batch.token(0, 0));
         assertThrows(IndexOutOfBoundsException.class, () -> best.id(0, 2));
         assertThrows(IndexOutOfBoundsException.class, () -> best.id(64, 0));
     }
@@ -86,16 +89,17 @@ class ProgramTest {
     void aStepKeepsTheLongestPathThatTheBaseAgreesWith() {
         prefill(0);
         try (TreeState tree = TreeState.create(backend);
-                Rows levelRows = Rows.create(sequence);
-                Top candidates = Top.create(backend, 2);
+                Rows levelRows = Rows.create(batch, MAX_ROWS);
+                Top candidates = Top.create(backend, 2, MAX_ROWS);
                 Program program = Program.create(backend)) {
             tree.set(new int[] {-1, 0, 0, 2}, new int[] {0, 1, 0, 0});
             program.plant(tree, rows);
+            program.draftStates(pendingRows, pending, null, 0, states);
             for (int level = 0; level < 2; level++) {
                 // The program keeps what is closed here.
-                try (Buffer inputs = Buffer.floats(backend, Rows.MAX_ROWS * (level + 2L) * VOCABULARY);
+                try (Buffer inputs = Buffer.floats(backend, MAX_ROWS * (level + 2L) * VOCABULARY);
                         Matrix head = matrix(1, level + 2)) {
-                    program.draftInputs(tree, level, rows, pendingRows, pending, embedding, levelRows, inputs);
+                    program.draftInputs(tree, level, rows, states, embedding, levelRows, inputs);
                     program.lmHead(levelRows, false, inputs, head, null, null, candidates, null);
                     program.draftTokens(tree, level, candidates, -1, rows);
                 }
@@ -103,17 +107,17 @@ class ProgramTest {
             program.mark();
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, false, hidden, lmHead, null, null, best, null);
-            program.accept(tree, rows, best, pool, hidden, pendingRows, pending, false);
+            program.accept(tree, rows, best, pool, hidden, VOCABULARY, pendingRows, pending, false);
             program.run();
 
             assertArrayEquals(new int[] {1, 3, 2, 3}, rows.tokens());
-            assertEquals(4, sequence.nodes());
-            assertEquals(3, sequence.emitted());
-            assertArrayEquals(new int[] {1, 2, 3}, new int[] {sequence.token(0), sequence.token(1), sequence.token(2)});
+            assertEquals(4, batch.nodes(0));
+            assertEquals(3, batch.emitted(0));
+            assertArrayEquals(new int[] {1, 2, 3}, new int[] {batch.token(0, 0), batch.token(0, 1), batch.token(0, 2)});
             assertArrayEquals(
-                    new int[] {0, 2, 3}, new int[] {sequence.pathNode(0), sequence.pathNode(1), sequence.pathNode(2)});
-            assertEquals(4, sequence.length());
-            assertEquals(4, sequence.root());
+                    new int[] {0, 2, 3}, new int[] {batch.pathNode(0, 0), batch.pathNode(0, 1), batch.pathNode(0, 2)});
+            assertEquals(4, batch.length(0));
+            assertEquals(4, batch.root(0));
             assertEquals(3, pendingRows.count());
         }
     }
@@ -135,10 +139,10 @@ class ProgramTest {
     @Test
     void goesBackToFewerPositions() {
         prefill(2, 3, 4);
-        sequence.rewind(1, 7);
-        assertEquals(1, sequence.length());
-        assertEquals(7, sequence.root());
-        assertThrows(NativeException.class, () -> sequence.rewind(2, 7));
+        batch.rewind(0, 1, 7);
+        assertEquals(1, batch.length(0));
+        assertEquals(7, batch.root(0));
+        assertThrows(NativeException.class, () -> batch.rewind(0, 2, 7));
     }
 
     @Test
@@ -149,14 +153,14 @@ class ProgramTest {
                     assertThrows(NativeException.class, () -> program.embed(rows, embedding, small));
             assertEquals(NativeException.Status.INVALID_ARGUMENT, exception.status());
             program.embed(rows, embedding, hidden);
-            rows.setChain(new int[] {VOCABULARY});
-            sequence.setPages(new int[] {0});
+            rows.setChain(0, new int[] {VOCABULARY});
+            batch.setPages(0, new int[] {0});
             assertThrows(NativeException.class, program::run);
         }
-        assertThrows(NativeException.class, () -> rows.setChain(new int[0]));
-        assertThrows(NativeException.class, () -> rows.setChain(new int[Rows.MAX_ROWS + 1]));
-        assertThrows(NativeException.class, () -> sequence.setPages(new int[5]));
-        assertThrows(NativeException.class, () -> Top.create(backend, Top.MAX_K + 1));
+        assertThrows(NativeException.class, () -> rows.setChain(0, new int[0]));
+        assertThrows(NativeException.class, () -> rows.setChain(0, new int[MAX_ROWS + 1]));
+        assertThrows(NativeException.class, () -> batch.setPages(0, new int[5]));
+        assertThrows(NativeException.class, () -> Top.create(backend, Top.MAX_K + 1, 1));
         assertThrows(IllegalArgumentException.class, () -> Rope.create(backend, 8, new float[3], 16));
         try (TreeState tree = TreeState.create(backend)) {
             assertThrows(IllegalArgumentException.class, () -> tree.set(new int[] {-1, 0}, new int[] {0}));

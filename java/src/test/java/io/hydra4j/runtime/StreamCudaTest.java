@@ -97,10 +97,10 @@ class StreamCudaTest {
                 NormProgram norm = norm(stream)) {
             norm.program().enqueue();
             norm.program().enqueue();
-            refused("is enqueued: await it first", () -> norm.rows().setChain(new int[1]));
+            refused("is enqueued: await it first", () -> norm.rows().setChain(0, new int[1]));
             refused("await it before it records more", norm.program()::mark);
             norm.program().await();
-            norm.rows().setChain(new int[1]);
+            norm.rows().setChain(0, new int[1]);
             assertEquals(2, norm.program().marks());
         }
     }

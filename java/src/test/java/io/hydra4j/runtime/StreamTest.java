@@ -18,7 +18,7 @@ class StreamTest {
             plain.program().run();
             streamed.program().enqueue();
             assertArrayEquals(plain.result(), streamed.result());
-            streamed.rows().setChain(new int[] {1});
+            streamed.rows().setChain(0, new int[] {1});
             streamed.program().await();
             assertEquals(0, stream.address());
         }

@@ -1,0 +1,156 @@
+package io.hydra4j.runtime;
+
+import io.hydra4j.runtime.bindings.Native;
+import io.hydra4j.runtime.bindings.hydra_batch;
+import java.nio.IntBuffer;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Sequences of tokens that programs compute side by side, numbered from 0: for each its verified positions, its page table,
+ * and what the last step left behind. A sequence's results do not depend on the others, to the bit. Results are read from
+ * memory that the backend writes at the end of a run, without a native call; do not read them while a program runs.
+ */
+public final class Batch implements AutoCloseable {
+    /** Most sequences of a batch. */
+    public static final int MAX_SEQUENCES = Native.HYDRA_MAX_SEQUENCES;
+
+    private static final int LENGTH = 0;
+    private static final int ROOT = 1;
+    private static final int NODES = 2;
+    private static final int EMITTED = 3;
+    private static final int TOKENS = 4;
+    private static final int PATH = TOKENS + TreeState.MAX_NODES;
+    private static final int RESULT = PATH + TreeState.MAX_NODES;
+
+    private final Handle<hydra_batch> handle;
+    private final List<IntBuffer> results;
+
+    private Batch(Handle<hydra_batch> handle, int sequences) {
+        this.handle = handle;
+        this.results =
+                IntStream.range(0, sequences).mapToObj(this::resultOf).toList();
+    }
+
+    private IntBuffer resultOf(int sequence) {
+        return handle.get(batch -> {
+            Pointer address = Native.hydra_batch_result(batch, sequence);
+            return new Memory(address.address(), RESULT * (long) Integer.BYTES)
+                    .asByteBuffer()
+                    .asIntBuffer()
+                    .asReadOnlyBuffer();
+        });
+    }
+
+    /**
+     * Creates empty sequences.
+     *
+     * @param sequences 1 to {@link #MAX_SEQUENCES}
+     * @param maxPages most pages of one sequence's page table
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if a number is out of range
+     */
+    public static Batch create(Backend backend, int sequences, int maxPages) {
+        return new Batch(
+                Handle.create(
+                        "batch of " + sequences + " sequences",
+                        new hydra_batch(),
+                        out -> Native.hydra_batch_create(backend.handle().pointer(), sequences, maxPages, out),
+                        Native::hydra_batch_destroy,
+                        List.of(backend.handle())),
+                sequences);
+    }
+
+    /** @return the number of sequences */
+    public int sequences() {
+        return results.size();
+    }
+
+    /**
+     * Sets a sequence's page table: position p lives in page {@code pages[p / KvPool.PAGE_POSITIONS]} of every pool that is
+     * used with this batch. Where the table gets shorter, all rows of the batch become none.
+     *
+     * @param pages at least {@code count} page numbers
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if there are too many, or there is no such sequence
+     */
+    public void setPages(int sequence, int[] pages, int count) {
+        Objects.checkFromIndexSize(0, count, pages.length);
+        handle.check(batch -> Native.hydra_batch_set_pages(batch, sequence, pages, count));
+    }
+
+    /** Sets the page table to these pages; as {@link #setPages(int, int[], int)}. */
+    public void setPages(int sequence, int[] pages) {
+        setPages(sequence, pages, pages.length);
+    }
+
+    /**
+     * Takes a sequence back to fewer verified positions, or as many. All rows of the batch become none, also those of other
+     * sequences, and those that a drafter has still to see.
+     *
+     * @param length verified positions that stay, 0 to {@link #length}
+     * @param root the token that follows them, or -1 if none is known: then the sequence takes no part in steps
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if the length is out of range, or there is no such sequence
+     */
+    public void rewind(int sequence, int length, int root) {
+        handle.check(batch -> Native.hydra_batch_rewind(batch, sequence, length, root));
+    }
+
+    /** @return verified positions of a sequence, all of them in the KV cache */
+    public int length(int sequence) {
+        return field(sequence, LENGTH);
+    }
+
+    /**
+     * @return the base model's next token of a sequence, its arg-max at the last verified position; -1 before the prefill has
+     *     ended
+     */
+    public int root(int sequence) {
+        return field(sequence, ROOT);
+    }
+
+    /** @return tree nodes, or prompt tokens, that the last pass computed of a sequence */
+    public int nodes(int sequence) {
+        return field(sequence, NODES);
+    }
+
+    /** @return tokens of a sequence that the last step emitted, the root included; 0 after a prefill */
+    public int emitted(int sequence) {
+        return field(sequence, EMITTED);
+    }
+
+    /**
+     * A token of a sequence that the last step emitted.
+     *
+     * @param i 0 to {@link #emitted} - 1
+     * @throws IndexOutOfBoundsException if there is no such token
+     */
+    public int token(int sequence, int i) {
+        return field(sequence, TOKENS + Objects.checkIndex(i, emitted(sequence)));
+    }
+
+    /**
+     * The tree node that a token of the last step came from; that of token 0 is 0, the root.
+     *
+     * @param i 0 to {@link #emitted} - 1
+     * @throws IndexOutOfBoundsException if there is no such token
+     */
+    public int pathNode(int sequence, int i) {
+        return field(sequence, PATH + Objects.checkIndex(i, emitted(sequence)));
+    }
+
+    /** @throws IndexOutOfBoundsException if there is no such sequence */
+    private int field(int sequence, int index) {
+        handle.requireOpen();
+        return results.get(sequence).get(index);
+    }
+
+    @Override
+    public void close() {
+        handle.close();
+    }
+
+    Handle<hydra_batch> handle() {
+        return handle;
+    }
+}
