@@ -66,6 +66,13 @@ final class Sequence {
         return Arrays.copyOf(tokens, batch.length(number));
     }
 
+    /** Makes it empty. */
+    void clear() {
+        batch.rewind(number, 0, -1);
+        batch.setPages(number, new int[0]);
+        giveBack();
+    }
+
     /** Gives its pages back; the batch must not use them any more. */
     void giveBack() {
         pool.giveBack(pages);

@@ -30,8 +30,7 @@ import io.hydra4j.runtime.TreeState;
 public final class Session implements AutoCloseable {
     private final LlamaModel model;
     private final Drafter drafter;
-    private final int maxPositions;
-    private final int candidates;
+    private final SessionLimits limits;
     private final Resources owned = new Resources();
     private final Stream stream;
     private final Batch batch;
@@ -52,7 +51,8 @@ public final class Session implements AutoCloseable {
 
     private Tree tree;
     private Tree planted;
-    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows. A step leaves
+    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows. A step
+    // leaves
     // them there for the next one with a draft, as several plain steps are taken in at the price of one.
     private int absorbed;
     private boolean closed;
@@ -74,32 +74,21 @@ public final class Session implements AutoCloseable {
      */
     public Session(LlamaModel model, DraftHeads heads, SessionOptions options) {
         this.model = model;
-        int context = model.config().context();
-        if (options.maxPositions() < 0 || options.maxPositions() > context) {
-            throw new HydraException("maxPositions is " + options.maxPositions()
-                    + ", must be from 0 (all) to the model's " + "context of " + context);
-        }
-        if (options.candidates() < 1 || options.candidates() > Tree.MAX_RANKS) {
-            throw new HydraException("candidates is " + options.candidates() + ", must be from 1 to " + Tree.MAX_RANKS);
-        }
-        if (heads != null && heads.base() != model) {
-            throw new HydraException("the heads were loaded for another model: load them for this one");
-        }
-        maxPositions = options.maxPositions() == 0 ? context : options.maxPositions();
-        candidates = options.candidates();
+        limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         try {
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), 1, model.pagesPerSession()));
             sequence = new Sequence(model.pages(), batch, 0);
-            int most = options.keepLogits() ? Tree.MAX_NODES : chunk(model.backend(), maxPositions);
+            int most = options.keepLogits() ? Tree.MAX_NODES : chunk(model.backend(), limits.maxPositions());
             promptRows = owned.own(Rows.create(batch, most));
             nodes = owned.own(Rows.create(batch, Tree.MAX_NODES));
             treeState = owned.own(TreeState.create(model.backend()));
-            drafter = heads == null ? null : owned.own(new Drafter(heads, batch, candidates, Tree.MAX_NODES, most));
+            drafter = heads == null
+                    ? null
+                    : owned.own(new Drafter(heads, batch, limits.candidates(), Tree.MAX_NODES, most));
             buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), most));
-            long vocabulary = model.config().vocabulary();
             logits = options.keepLogits()
-                    ? owned.own(Buffer.floats(model.backend(), Tree.MAX_NODES * vocabulary))
+                    ? owned.own(Buffer.floats(model.backend(), (long) Tree.MAX_NODES * limits.vocabulary()))
                     : null;
             best = owned.own(Top.create(model.backend(), 1, Tree.MAX_NODES));
             chunk = recordChunk(false);
@@ -119,9 +108,9 @@ public final class Session implements AutoCloseable {
     }
 
     /** Rows of a pass over a prompt, at least those of a tree: a GPU reads its weights once for many. */
-    static int chunk(Backend backend, int maxPositions) {
+    static int chunk(Backend backend, long positions) {
         int most = backend.kind() == BackendKind.CUDA ? 512 : Tree.MAX_NODES;
-        return Math.max(Tree.MAX_NODES, Math.min(most, maxPositions));
+        return (int) Math.max(Tree.MAX_NODES, Math.min(most, positions));
     }
 
     private Program recordChunk(boolean last) {
@@ -173,20 +162,7 @@ public final class Session implements AutoCloseable {
      *     more candidates than {@link SessionOptions#candidates}
      */
     public void setTree(Tree tree) {
-        if (tree.nodes() > 1) {
-            if (drafter == null) {
-                throw new HydraException("a tree of " + tree.nodes()
-                        + " nodes without draft heads: open heads, or use the " + "root alone");
-            }
-            if (tree.depth() > drafter.maxDepth()) {
-                throw new HydraException("the tree is " + tree.depth() + " deep, there are only " + drafter.maxDepth()
-                        + " draft heads: cut it to that depth");
-            }
-            if (tree.candidates() > candidates) {
-                throw new HydraException("the tree asks for " + tree.candidates()
-                        + " candidates, the session was made for " + candidates + ": raise that option");
-            }
-        }
+        limits.require(tree);
         this.tree = tree;
     }
 
@@ -215,17 +191,9 @@ public final class Session implements AutoCloseable {
      */
     public void prefill(int[] ids, ChunkListener each) {
         requireOpen();
-        if (ids.length == 0) {
-            throw new HydraException("an empty prompt: give at least one token");
-        }
-        for (int i = 0; i < ids.length; i++) {
-            if (ids[i] < 0 || ids[i] >= model.config().vocabulary()) {
-                throw new HydraException("token " + ids[i] + " at index " + i + " is outside the vocabulary of "
-                        + model.config().vocabulary());
-            }
-        }
-        if (ids.length > maxPositions - length()) {
-            throw new ContextFullException(length(), ids.length, maxPositions);
+        limits.require(ids);
+        if (ids.length > room()) {
+            throw new ContextFullException(length(), ids.length, limits.maxPositions());
         }
         sequence.reserve(length() + ids.length);
         absorb();
@@ -275,9 +243,9 @@ public final class Session implements AutoCloseable {
         if (root() < 0) {
             throw new HydraException("a step before any prompt: call prefill first");
         }
-        int room = maxPositions - length();
+        int room = room();
         if (room < 1) {
-            throw new ContextFullException(length(), 1, maxPositions);
+            throw new ContextFullException(length(), 1, limits.maxPositions());
         }
         Tree now = tree.truncated(room - 1);
         sequence.reserve(length() + now.nodes());
@@ -338,7 +306,7 @@ public final class Session implements AutoCloseable {
 
     /** Positions that still fit. */
     public int room() {
-        return maxPositions - length();
+        return limits.maxPositions() - length();
     }
 
     /** The verified tokens, {@code [length]}. A copy. */
@@ -376,7 +344,7 @@ public final class Session implements AutoCloseable {
         if (logits == null) {
             throw new HydraException("this session does not keep logits: make it with SessionOptions.withLogits()");
         }
-        int vocabulary = model.config().vocabulary();
+        int vocabulary = limits.vocabulary();
         return logits.readFloats((long) row * vocabulary, vocabulary);
     }
 

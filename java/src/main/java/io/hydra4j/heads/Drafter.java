@@ -52,8 +52,7 @@ public final class Drafter implements AutoCloseable {
         Backend backend = heads.base().backend();
         int sequences = batch.sequences();
         // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
-        pendingRows =
-                owned.own(Rows.create(batch, sequences == 1 ? TreeState.MAX_NODES : sequences * (levels + 1)));
+        pendingRows = owned.own(Rows.create(batch, sequences == 1 ? TreeState.MAX_NODES : sequences * (levels + 1)));
         if (heads.prefixLayer() == null) {
             prefix = null;
             promptRows = null;

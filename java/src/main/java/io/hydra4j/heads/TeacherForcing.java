@@ -52,10 +52,13 @@ public final class TeacherForcing implements AutoCloseable {
         Backend backend = heads.base().backend();
         hidden = config.hidden();
         try {
-            prefix = heads.prefixLayer() == null ? null : owned.own(LlamaBuffers.create(backend, config, rows.maxRows()));
+            prefix = heads.prefixLayer() == null
+                    ? null
+                    : owned.own(LlamaBuffers.create(backend, config, rows.maxRows()));
             prefixProgram = prefix == null ? null : owned.own(Program.create(backend));
             if (prefix != null) {
-                heads.prefixLayer().record(prefixProgram, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
+                heads.prefixLayer()
+                        .record(prefixProgram, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
                 prefixProgram.norm(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
             }
             Buffer state = owned.own(Buffer.floats(backend, (long) rows.maxRows() * hidden));
@@ -73,9 +76,7 @@ public final class TeacherForcing implements AutoCloseable {
         Program program = owned.own(Program.create(backend));
         Buffer inputs = owned.own(Buffer.floats(backend, (long) rows.maxRows() * width));
         Top top = owned.own(Top.create(
-                backend,
-                (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows()),
-                rows.maxRows()));
+                backend, (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows()), rows.maxRows()));
         Buffer x = inputs;
         for (DraftHeads.Block block : head.blocks()) {
             program.block(rows, x, block.linear(), block.linearBias(), block.skip(), block.skipBias(), 0, state);

@@ -30,8 +30,7 @@ public final class Batch implements AutoCloseable {
 
     private Batch(Handle<hydra_batch> handle, int sequences) {
         this.handle = handle;
-        this.results =
-                IntStream.range(0, sequences).mapToObj(this::resultOf).toList();
+        this.results = IntStream.range(0, sequences).mapToObj(this::resultOf).toList();
     }
 
     private IntBuffer resultOf(int sequence) {

@@ -65,7 +65,7 @@ class BackendTest {
     @Test
     void describesItself() {
         String text = Backends.describe();
-        assertTrue(text.contains("native library: ABI version 3\n"), text);
+        assertTrue(text.contains("native library: ABI version 4\n"), text);
         assertTrue(text.contains("\ncpu: "), text);
         assertTrue(text.contains("\ncuda: "), text);
     }

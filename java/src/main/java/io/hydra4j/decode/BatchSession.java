@@ -1,0 +1,442 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Drafter;
+import io.hydra4j.model.LlamaBuffers;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.runtime.Batch;
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
+import io.hydra4j.runtime.Rows;
+import io.hydra4j.runtime.Stream;
+import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TreeState;
+import java.util.Arrays;
+import java.util.Map;
+
+/**
+ * Several sequences of one model decoded side by side, for servers: a pass reads the weights once for all of them. Sequences are
+ * numbered from 0 and join and leave as they like: {@link #prefill} gives one a prompt, from then on it takes part in every
+ * {@link #step}, until it is paused or cleared.
+ *
+ * <p>Each sequence's tokens, paths and logits are those of a {@link Session} of its own, to the bit, whatever is decoded beside
+ * it, except that the tree of a step is cut to the depth for which all sequences that take part have room.
+ *
+ * <p>A call that is refused changes nothing. Not thread-safe: use it from one thread at a time. Sessions of one model may run in
+ * several threads, on CUDA at the same time.
+ */
+public final class BatchSession implements AutoCloseable {
+    private static final int NONE = -1;
+
+    private final LlamaModel model;
+    private final Drafter drafter;
+    private final SessionLimits limits;
+    private final Resources owned = new Resources();
+    private final Stream stream;
+    private final Batch batch;
+    private final Sequence[] sequences;
+    private final int[] pausedRoots;
+    private final int[] logitRows;
+    private final Rows promptRows;
+    private final Rows nodes;
+    private final TreeState treeState;
+    private final LlamaBuffers buffers;
+    private final Buffer logits;
+    private final Top best;
+    private final Program chunk;
+    private final Program lastChunk;
+    private final Program plainStep;
+    private final Program draftStep;
+    private final Recorder recorder = new Recorder();
+
+    private Tree tree;
+    private Tree planted;
+    private boolean closed;
+
+    /**
+     * Empty sequences for plain decoding.
+     *
+     * @throws HydraException if options do not fit the model or memory is short
+     */
+    public BatchSession(LlamaModel model, BatchOptions options) {
+        this(model, null, options);
+    }
+
+    /**
+     * Empty sequences that draft with heads.
+     *
+     * @param heads heads loaded for this model, or null for plain decoding
+     * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
+     */
+    public BatchSession(LlamaModel model, DraftHeads heads, BatchOptions options) {
+        this.model = model;
+        limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), options.nodes());
+        int size = options.size();
+        sequences = new Sequence[size];
+        pausedRoots = new int[size];
+        logitRows = new int[size];
+        Arrays.fill(pausedRoots, NONE);
+        Arrays.fill(logitRows, NONE);
+        try {
+            setTree(options.tree());
+            stream = owned.own(Stream.create(model.backend()));
+            batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
+            for (int s = 0; s < size; s++) {
+                sequences[s] = new Sequence(model.pages(), batch, s);
+            }
+            int rows = options.chunk() == 0
+                    ? Session.chunk(model.backend(), (long) size * limits.maxPositions())
+                    : options.chunk();
+            promptRows = owned.own(Rows.create(batch, rows));
+            nodes = owned.own(Rows.create(batch, size * limits.nodes()));
+            treeState = owned.own(TreeState.create(model.backend()));
+            drafter = heads == null
+                    ? null
+                    : owned.own(new Drafter(heads, batch, limits.candidates(), limits.nodes(), rows));
+            buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), Math.max(rows, nodes.maxRows())));
+            logits = options.keepLogits()
+                    ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * limits.vocabulary()))
+                    : null;
+            best = owned.own(Top.create(model.backend(), 1, nodes.maxRows()));
+            chunk = recordChunk(false);
+            lastChunk = recordChunk(true);
+            plainStep = recordStep(false);
+            draftStep = drafter == null ? plainStep : recordStep(true);
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    private Program recordChunk(boolean last) {
+        Program program = owned.own(Program.create(stream));
+        model.recordForward(program, promptRows, buffers);
+        if (last) {
+            model.recordLmHead(program, promptRows, true, buffers, best, null);
+        }
+        if (drafter == null) {
+            program.advance(promptRows, last ? best : null, null, 0, null, null);
+        } else {
+            drafter.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
+        }
+        return program;
+    }
+
+    /**
+     * Unlike in a {@link Session} the drafter takes in what a step leaves as the step ends: pausing, clearing or giving a prompt
+     * to one sequence voids all rows of the batch, and none may be waiting then.
+     */
+    private Program recordStep(boolean draft) {
+        Program program = owned.own(Program.create(stream));
+        program.plant(treeState, nodes);
+        if (draft) {
+            drafter.recordDraft(program, treeState, nodes);
+        }
+        program.mark();
+        model.recordForward(program, nodes, buffers);
+        model.recordLmHead(program, nodes, false, buffers, best, logits);
+        program.mark();
+        program.accept(
+                treeState,
+                nodes,
+                best,
+                model.pool(),
+                buffers.hidden(),
+                model.config().hidden(),
+                drafter == null ? null : drafter.pendingRows(),
+                drafter == null ? null : drafter.pending(),
+                false);
+        program.mark();
+        if (drafter != null) {
+            drafter.recordAbsorb(program);
+        }
+        return program;
+    }
+
+    /**
+     * Sets the tree of the steps that follow.
+     *
+     * @throws HydraException if it has more than the root and there are no heads, is deeper than there are heads, or asks for
+     *     more candidates or nodes than the session was made for
+     */
+    public void setTree(Tree tree) {
+        limits.require(tree);
+        this.tree = tree;
+    }
+
+    /** The tree of the steps that follow. */
+    public Tree tree() {
+        return tree;
+    }
+
+    /** Number of sequences. */
+    public int size() {
+        return sequences.length;
+    }
+
+    /** Takes tokens in behind what is there of one sequence; as {@link #prefill(Map)}. */
+    public void prefill(int sequence, int... ids) {
+        prefill(Map.of(sequence, ids));
+    }
+
+    /**
+     * Takes tokens in behind what is there of some sequences: prompts, or more of conversations. They share passes of at most
+     * {@link BatchOptions#chunk} tokens, in the order of the map. A root that was waiting is dropped for the first of them.
+     * Afterwards {@link #root} is the base model's next token of each, and they take part in steps, also those that were paused.
+     *
+     * @param prompts token ids by sequence, at least one for each
+     * @throws ContextFullException if those of a sequence do not fit
+     * @throws io.hydra4j.model.KvPages.ExhaustedException if there are not enough KV pages for all of them
+     * @throws HydraException if there is no prompt, no such sequence, or an id is outside the vocabulary
+     */
+    public void prefill(Map<Integer, int[]> prompts) {
+        requireOpen();
+        if (prompts.isEmpty()) {
+            throw new HydraException("no prompts: give one at least");
+        }
+        int[] lengths = new int[size()];
+        prompts.forEach((sequence, ids) -> {
+            int length = length(sequence);
+            limits.require(ids);
+            if (ids.length > limits.maxPositions() - length) {
+                throw new ContextFullException(sequence, length, ids.length, limits.maxPositions());
+            }
+            lengths[sequence] = length + ids.length;
+        });
+        reserve(lengths);
+        prompts.keySet().forEach(sequence -> pausedRoots[sequence] = NONE);
+        int[] order = prompts.keySet().stream().mapToInt(Integer::intValue).toArray();
+        int[][] ids = prompts.values().toArray(int[][]::new);
+        int[] done = new int[order.length];
+        for (int first = 0; first < order.length; ) {
+            first = pass(order, ids, done, first);
+        }
+    }
+
+    /**
+     * One pass over the next tokens of prompts.
+     *
+     * @param done how many tokens of each were taken in before; becomes how many are now
+     * @param first the first prompt of which some are left
+     * @return the same behind the pass
+     */
+    private int pass(int[] order, int[][] ids, int[] done, int first) {
+        int[] counts = new int[order.length - first];
+        int[] tokens = new int[promptRows.maxRows()];
+        int rows = 0;
+        int end = first;
+        while (end < order.length && rows < tokens.length) {
+            int count = Math.min(ids[end].length - done[end], tokens.length - rows);
+            System.arraycopy(ids[end], done[end], tokens, rows, count);
+            sequences[order[end]].remember(ids[end], done[end], count, batch.length(order[end]));
+            done[end] += count;
+            counts[end - first] = count;
+            rows += count;
+            end++;
+        }
+        promptRows.setChains(
+                Arrays.copyOfRange(order, first, end), Arrays.copyOf(counts, end - first), Arrays.copyOf(tokens, rows));
+        // The last of them may go on in the next pass; its root is no matter until then.
+        Program program = done[first] == ids[first].length ? lastChunk : chunk;
+        program.run();
+        recorder.prefilled(rows, program);
+        return done[end - 1] == ids[end - 1].length ? end : end - 1;
+    }
+
+    /**
+     * One step of all sequences that take part: draft, verify, accept.
+     *
+     * @return {@code [size]} the emitted tokens and the path taken of each sequence; null where one took no part, as it has no
+     *     prompt or is paused
+     * @throws ContextFullException if not even the root of a sequence fits
+     * @throws io.hydra4j.model.KvPages.ExhaustedException if there are not enough KV pages for all of them
+     * @throws HydraException if no sequence would take part
+     */
+    public Step[] step() {
+        requireOpen();
+        int room = Integer.MAX_VALUE;
+        for (int s = 0; s < size(); s++) {
+            if (takesPart(s)) {
+                room = Math.min(room, room(s));
+                if (room < 1) {
+                    throw new ContextFullException(s, length(s), 1, limits.maxPositions());
+                }
+            }
+        }
+        if (room == Integer.MAX_VALUE) {
+            throw new HydraException("a step without a sequence: call prefill or resume first");
+        }
+        Tree now = tree.truncated(room - 1);
+        int[] lengths = new int[size()];
+        for (int s = 0; s < size(); s++) {
+            lengths[s] = takesPart(s) ? length(s) + now.nodes() : 0;
+        }
+        reserve(lengths);
+        if (now != planted) {
+            treeState.set(now.parents(), now.ranks());
+            planted = now;
+        }
+        Program program = now.nodes() > 1 ? draftStep : plainStep;
+        program.run();
+        recorder.passed(program);
+        Step[] steps = new Step[size()];
+        int row = 0;
+        for (int s = 0; s < size(); s++) {
+            logitRows[s] = NONE;
+            if (lengths[s] > 0) {
+                steps[s] = sequences[s].step();
+                recorder.stepped(now, steps[s].tokens().length);
+                logitRows[s] = row;
+                row += now.nodes();
+            }
+        }
+        return steps;
+    }
+
+    /** Takes pages for so many positions of each sequence, all that are missing or none. */
+    private void reserve(int[] lengths) {
+        int missing = 0;
+        for (int s = 0; s < size(); s++) {
+            missing += sequences[s].missingPages(lengths[s]);
+        }
+        int[] taken = model.pages().take(missing);
+        int used = 0;
+        for (int s = 0; s < size(); s++) {
+            int count = sequences[s].missingPages(lengths[s]);
+            sequences[s].addPages(taken, used, count);
+            used += count;
+        }
+    }
+
+    /**
+     * Leaves a sequence out of the steps that follow, until it is resumed or gets more of a prompt; it keeps all it has. One that
+     * is paused stays so.
+     *
+     * @throws HydraException if there is no such sequence, or it has no prompt yet
+     */
+    public void pause(int sequence) {
+        requireOpen();
+        int root = root(sequence);
+        if (root < 0) {
+            throw new HydraException("sequence " + sequence + " has no prompt yet: call prefill first");
+        }
+        if (pausedRoots[sequence] == NONE) {
+            batch.rewind(sequence, length(sequence), NONE);
+            pausedRoots[sequence] = root;
+        }
+    }
+
+    /**
+     * Lets a paused sequence take part in steps again; another one stays as it is.
+     *
+     * @throws HydraException if there is no such sequence
+     */
+    public void resume(int sequence) {
+        requireOpen();
+        int root = root(sequence);
+        if (pausedRoots[sequence] != NONE) {
+            batch.rewind(sequence, length(sequence), root);
+            pausedRoots[sequence] = NONE;
+        }
+    }
+
+    /**
+     * Makes a sequence empty and gives its pages back, so that it can serve another text.
+     *
+     * @throws HydraException if there is no such sequence
+     */
+    public void clear(int sequence) {
+        requireOpen();
+        requireSequence(sequence);
+        sequences[sequence].clear();
+        pausedRoots[sequence] = NONE;
+    }
+
+    /** Whether a sequence takes part in the next step: it has a prompt and is not paused. */
+    public boolean takesPart(int sequence) {
+        requireSequence(sequence);
+        return batch.root(sequence) >= 0;
+    }
+
+    /** Verified positions of a sequence: tokens of the prompt and emitted ones. */
+    public int length(int sequence) {
+        requireSequence(sequence);
+        return batch.length(sequence);
+    }
+
+    /** The base model's next token of a sequence, which its next step will emit first; -1 before any prompt. */
+    public int root(int sequence) {
+        requireSequence(sequence);
+        return pausedRoots[sequence] == NONE ? batch.root(sequence) : pausedRoots[sequence];
+    }
+
+    /** Positions that still fit into a sequence. */
+    public int room(int sequence) {
+        return limits.maxPositions() - length(sequence);
+    }
+
+    /** The verified tokens of a sequence, {@code [length]}. A copy. */
+    public int[] tokens(int sequence) {
+        requireSequence(sequence);
+        return sequences[sequence].tokens();
+    }
+
+    /**
+     * Logits of a tree node of the last step.
+     *
+     * @param node 0 to {@link Step#nodes} - 1 of the sequence's step
+     * @return {@code [vocabulary]}
+     * @throws HydraException without {@link BatchOptions#keepLogits}, or if the sequence took no part in the last step, or there
+     *     is no such node
+     */
+    public float[] logits(int sequence, int node) {
+        requireSequence(sequence);
+        if (logits == null) {
+            throw new HydraException("this session does not keep logits: make it with BatchOptions.withLogits()");
+        }
+        if (logitRows[sequence] == NONE || node < 0 || node >= planted.nodes()) {
+            throw new HydraException("the last step has no node " + node + " of sequence " + sequence);
+        }
+        int vocabulary = limits.vocabulary();
+        return logits.readFloats((long) (logitRows[sequence] + node) * vocabulary, vocabulary);
+    }
+
+    /** What this session did for all sequences since it was made or {@link #resetStatistics} was called. */
+    public SessionStatistics statistics() {
+        return recorder.statistics();
+    }
+
+    /** Begins the statistics anew. */
+    public void resetStatistics() {
+        recorder.reset();
+    }
+
+    private void requireSequence(int sequence) {
+        if (sequence < 0 || sequence >= size()) {
+            throw new HydraException("sequence is " + sequence + ", must be from 0 to " + (size() - 1));
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the session is closed");
+        }
+    }
+
+    /** Frees the session's memory and pages. Idempotent. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        owned.close();
+        for (Sequence sequence : sequences) {
+            if (sequence != null) {
+                sequence.giveBack();
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.model.LlamaModel;
+
+/**
+ * What a session's tokens, lengths and trees must keep to. Immutable.
+ *
+ * @param vocabulary token ids are below it
+ * @param maxPositions most positions of a sequence
+ * @param candidates most candidates of one parent
+ * @param nodes most nodes of a tree
+ * @param heads draft heads, 0 if there are none
+ */
+record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes, int heads) {
+    /**
+     * Reads the limits off options.
+     *
+     * @param maxPositions 0 for the model's context
+     * @throws HydraException if an option does not fit the model
+     */
+    static SessionLimits of(LlamaModel model, DraftHeads heads, int maxPositions, int candidates, int nodes) {
+        int context = model.config().context();
+        if (maxPositions < 0 || maxPositions > context) {
+            throw new HydraException(
+                    "maxPositions is " + maxPositions + ", must be from 0 (all) to the model's context of " + context);
+        }
+        if (candidates < 1 || candidates > Tree.MAX_RANKS) {
+            throw new HydraException("candidates is " + candidates + ", must be from 1 to " + Tree.MAX_RANKS);
+        }
+        if (heads != null && heads.base() != model) {
+            throw new HydraException("the heads were loaded for another model: load them for this one");
+        }
+        return new SessionLimits(
+                model.config().vocabulary(),
+                maxPositions == 0 ? context : maxPositions,
+                candidates,
+                nodes,
+                heads == null ? 0 : heads.config().heads());
+    }
+
+    /** @throws HydraException if the tree is none for this session */
+    void require(Tree tree) {
+        if (tree.nodes() == 1) {
+            return;
+        }
+        if (heads == 0) {
+            throw new HydraException(
+                    "a tree of " + tree.nodes() + " nodes without draft heads: open heads, or use the root alone");
+        }
+        if (tree.depth() > heads) {
+            throw new HydraException("the tree is " + tree.depth() + " deep, there are only " + heads
+                    + " draft heads: cut it to that depth");
+        }
+        if (tree.candidates() > candidates) {
+            throw new HydraException("the tree asks for " + tree.candidates() + " candidates, the session was made for "
+                    + candidates + ": raise that option");
+        }
+        if (tree.nodes() > nodes) {
+            throw new HydraException("the tree has " + tree.nodes() + " nodes, the session was made for " + nodes
+                    + ": raise that option");
+        }
+    }
+
+    /** @throws HydraException if there are no tokens, or one is outside the vocabulary */
+    void require(int[] ids) {
+        if (ids.length == 0) {
+            throw new HydraException("an empty prompt: give at least one token");
+        }
+        for (int i = 0; i < ids.length; i++) {
+            if (ids[i] < 0 || ids[i] >= vocabulary) {
+                throw new HydraException(
+                        "token " + ids[i] + " at index " + i + " is outside the vocabulary of " + vocabulary);
+            }
+        }
+    }
+}

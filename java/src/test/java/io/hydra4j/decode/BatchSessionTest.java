@@ -1,0 +1,372 @@
+package io.hydra4j.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.golden.Loaded;
+import io.hydra4j.golden.Original;
+import io.hydra4j.model.KvPages;
+import io.hydra4j.runtime.InstructionSet;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class BatchSessionTest {
+    private static final Map<String, Loaded> LOADED = new TreeMap<>();
+    private static final int[] LENGTHS = {3, 70, 130, 33, 64};
+
+    @BeforeAll
+    static void load() {
+        for (String heads : Original.HEADS) {
+            int threads = heads.equals("hydra") ? 2 : 1;
+            LOADED.put(heads, Loaded.open(Original.base(), Original.heads(heads), null, threads, InstructionSet.AUTO));
+        }
+        LOADED.put("none", Loaded.open(Original.base(), null, null));
+    }
+
+    @AfterAll
+    static void close() {
+        LOADED.values().forEach(Loaded::close);
+    }
+
+    private static int[] prompt(int number, int length) {
+        return Arrays.copyOf(BitIdentity.bytePrompts().get(number), length);
+    }
+
+    private static Map<Integer, int[]> prompts(int count) {
+        Map<Integer, int[]> prompts = new LinkedHashMap<>();
+        for (int s = 0; s < count; s++) {
+            prompts.put(s, prompt(s, LENGTHS[s % LENGTHS.length]));
+        }
+        return prompts;
+    }
+
+    private static Stream<Arguments> headsAndNodes() {
+        return Original.HEADS.stream()
+                .flatMap(heads -> Stream.of(1, 2, 7, 16, 64).map(n -> Arguments.of(heads, n)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("headsAndNodes")
+    void sequencesOfAllLengthsAreThoseOfSessionsOfTheirOwn(String heads, int nodes) {
+        try (Twins twins = new Twins(LOADED.get(heads), BatchOptions.of(5, BitIdentity.tree(nodes)))) {
+            prompts(5).forEach(twins::prefill);
+            twins.steps(12);
+            if (nodes >= 7) {
+                twins.assertThatGuessesWereAccepted();
+            }
+        }
+    }
+
+    @Test
+    void sequencesWithoutHeadsAreThoseOfSessionsOfTheirOwn() {
+        try (Twins twins = new Twins(LOADED.get("none"), BatchOptions.of(5, Tree.ROOT))) {
+            twins.prefill(prompts(5));
+            twins.steps(40);
+        }
+    }
+
+    private static Stream<Arguments> headsAndChunks() {
+        return Original.HEADS.stream()
+                .flatMap(heads -> Stream.of(0, 1, 7, 64, 65, 2048).map(chunk -> Arguments.of(heads, chunk)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("headsAndChunks")
+    void promptsThatSharePassesOfAnySizeAreThoseOfSessionsOfTheirOwn(String heads, int chunk) {
+        BatchOptions options = BatchOptions.of(5, BitIdentity.tree(16)).withChunk(chunk);
+        try (Twins twins = new Twins(LOADED.get(heads), options)) {
+            twins.prefill(prompts(5));
+            twins.steps(4);
+            // More of two conversations, while the others wait.
+            twins.prefill(Map.of(3, prompt(7, 150), 1, prompt(8, 5)));
+            twins.steps(4);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void sequencesJoinAndLeaveWithoutDisturbingTheOthers(String heads) {
+        try (Twins twins = new Twins(LOADED.get(heads), BatchOptions.of(4, Tree.DEFAULT))) {
+            twins.prefill(2, prompt(0, 50));
+            twins.steps(3);
+            twins.prefill(Map.of(0, prompt(1, 20), 3, prompt(2, 90)));
+            twins.steps(3);
+            twins.batch().pause(2);
+            twins.batch().pause(2);
+            assertFalse(twins.batch().takesPart(2));
+            twins.steps(2);
+            twins.clear(3);
+            assertEquals(0, twins.batch().length(3));
+            assertEquals(-1, twins.batch().root(3));
+            twins.steps(1);
+            twins.batch().resume(2);
+            twins.batch().resume(2);
+            assertTrue(twins.batch().takesPart(2));
+            twins.steps(3);
+            twins.prefill(3, prompt(3, 64));
+            twins.prefill(1, prompt(4, 7));
+            twins.steps(6);
+            twins.batch().pause(0);
+            twins.batch().pause(1);
+            twins.batch().pause(2);
+            twins.steps(2);
+            // A prompt lets one go on that was paused.
+            twins.prefill(1, prompt(5, 3));
+            twins.steps(2);
+            twins.clear(0);
+            twins.batch().resume(0);
+            assertFalse(twins.batch().takesPart(0));
+            twins.steps(2);
+            twins.assertThatGuessesWereAccepted();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void theTreeMayChangeAtEveryStep(String heads) {
+        BatchOptions options = BatchOptions.of(3, Tree.ROOT).withNodes(64);
+        try (Twins twins = new Twins(LOADED.get(heads), options)) {
+            twins.prefill(prompts(3));
+            for (int i = 0; i < 20; i++) {
+                twins.setTree(BitIdentity.tree(i * 17 % 64 + 1));
+                twins.step();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"32, 64", "256, 8"})
+    void aStepMayHaveAsManyRowsAsAPassCan(int size, int nodes) {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        int[] prompt = prompt(0, 12);
+        try (Session alone = loaded.session(BitIdentity.tree(nodes));
+                BatchSession batch =
+                        new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(size, alone.tree()))) {
+            alone.prefill(prompt);
+            Map<Integer, int[]> prompts = new HashMap<>();
+            for (int s = 0; s < size; s++) {
+                prompts.put(s, prompt);
+            }
+            batch.prefill(prompts);
+            for (int i = 0; i < 3; i++) {
+                Step expected = alone.step();
+                for (Step step : batch.step()) {
+                    assertEquals(expected, step);
+                }
+            }
+        }
+    }
+
+    /** Trees are cut for the one with the least room, which changes no token. */
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void aSequenceIsFilledToItsLastPositionAndThenRefusedByName(String heads) {
+        Loaded loaded = LOADED.get(heads);
+        BatchOptions options = new BatchOptions(3, 100, 64, Tree.DEFAULT, 10, 0, false);
+        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
+                Session plain = loaded.session(Tree.ROOT)) {
+            batch.prefill(Map.of(0, prompt(0, 70), 1, prompt(1, 91), 2, prompt(2, 40)));
+            for (int full = 0; full < 3; full++) {
+                ContextFullException refused = null;
+                while (refused == null) {
+                    try {
+                        batch.step();
+                    } catch (ContextFullException e) {
+                        refused = e;
+                    }
+                }
+                int sequence = refused.sequence();
+                assertTrue(refused.getMessage().contains("sequence " + sequence), refused.getMessage());
+                assertEquals(0, batch.room(sequence));
+                assertThrows(ContextFullException.class, () -> batch.prefill(sequence, 1));
+                batch.pause(sequence);
+            }
+            assertThrows(HydraException.class, batch::step);
+            int[] lengths = {70, 91, 40};
+            for (int s = 0; s < 3; s++) {
+                plain.rewind(0);
+                plain.prefill(prompt(s, lengths[s]));
+                while (plain.length() < 100) {
+                    plain.step();
+                }
+                assertArrayEquals(plain.tokens(), batch.tokens(s));
+                assertEquals(plain.root(), batch.root(s));
+            }
+        }
+    }
+
+    @Test
+    void withoutPagesNothingIsTakenInAndNothingIsLost() {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        KvPages pages = loaded.base().pages();
+        try (Twins twins = new Twins(loaded, BatchOptions.of(2, Tree.DEFAULT))) {
+            twins.prefill(0, prompt(0, 60));
+            // The session of its own has as many.
+            int[] taken = pages.take(pages.count() - 4);
+            assertThrows(KvPages.ExhaustedException.class, () -> twins.batch().prefill(1, prompt(1, 20)));
+            assertThrows(KvPages.ExhaustedException.class, () -> twins.batch().step());
+            assertEquals(60, twins.batch().length(0));
+            assertEquals(0, twins.batch().length(1));
+            pages.giveBack(taken);
+            twins.steps(3);
+            twins.prefill(1, prompt(1, 20));
+            twins.steps(3);
+            taken = pages.take(pages.count() - 16);
+            pages.giveBack(taken);
+        }
+        pages.giveBack(pages.take(pages.count()));
+    }
+
+    @Test
+    void clearedSequencesGiveTheirPagesBack() {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        KvPages pages = loaded.base().pages();
+        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
+            batch.prefill(0, prompt(0, 90));
+            batch.prefill(1, prompt(1, 90));
+            batch.step();
+            batch.clear(0);
+            batch.clear(1);
+            pages.giveBack(pages.take(pages.count()));
+            assertThrows(HydraException.class, batch::step);
+        }
+    }
+
+    @Test
+    void whatIsNotForASequenceIsRefusedAndChangesNothing() {
+        Loaded loaded = LOADED.get("hydra");
+        try (Twins twins = new Twins(loaded, BatchOptions.of(2, Tree.chain(4)))) {
+            BatchSession batch = twins.batch();
+            assertThrows(HydraException.class, batch::step);
+            assertThrows(HydraException.class, () -> batch.pause(0));
+            batch.resume(0);
+            twins.prefill(0, prompt(0, 30));
+            for (int sequence : new int[] {-1, 2, Integer.MAX_VALUE}) {
+                HydraException refused = assertThrows(
+                        HydraException.class, () -> batch.prefill(Map.of(0, new int[] {1}, sequence, new int[] {1})));
+                assertTrue(refused.getMessage().contains("sequence is " + sequence), refused.getMessage());
+                assertThrows(HydraException.class, () -> batch.pause(sequence));
+                assertThrows(HydraException.class, () -> batch.resume(sequence));
+                assertThrows(HydraException.class, () -> batch.clear(sequence));
+                assertThrows(HydraException.class, () -> batch.length(sequence));
+                assertThrows(HydraException.class, () -> batch.root(sequence));
+                assertThrows(HydraException.class, () -> batch.tokens(sequence));
+                assertThrows(HydraException.class, () -> batch.takesPart(sequence));
+                assertThrows(HydraException.class, () -> batch.logits(sequence, 0));
+            }
+            assertThrows(HydraException.class, () -> batch.prefill(Map.of()));
+            assertThrows(HydraException.class, () -> batch.prefill(0));
+            assertThrows(HydraException.class, () -> batch.prefill(Map.of(1, new int[] {1}, 0, new int[] {260})));
+            assertThrows(HydraException.class, () -> batch.prefill(1, -1));
+            assertThrows(ContextFullException.class, () -> batch.prefill(0, new int[1000]));
+            assertThrows(HydraException.class, () -> batch.logits(0, 0), "before any step");
+            twins.step();
+            assertThrows(HydraException.class, () -> batch.logits(1, 0), "took no part");
+            assertThrows(HydraException.class, () -> batch.logits(0, 5));
+            assertThrows(HydraException.class, () -> batch.logits(0, -1));
+            assertNull(batch.step()[1]);
+        }
+    }
+
+    @Test
+    void treesThatTheSessionWasNotMadeForAreRefused() {
+        Loaded loaded = LOADED.get("hydra");
+        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
+            HydraException refused = assertThrows(HydraException.class, () -> batch.setTree(Tree.chain(4)));
+            assertTrue(refused.getMessage().contains("5 nodes, the session was made for 4"), refused.getMessage());
+            assertThrows(HydraException.class, () -> batch.setTree(Tree.of(List.of(List.of(10)))));
+            assertEquals(Tree.chain(3), batch.tree());
+            assertThrows(HydraException.class, () -> batch.logits(0, 0), "logits are not kept");
+        }
+        for (BatchOptions options : List.of(
+                BatchOptions.of(2, Tree.chain(5)),
+                new BatchOptions(2, 1025, 4, Tree.ROOT, 10, 0, false),
+                new BatchOptions(2, -1, 4, Tree.ROOT, 10, 0, false),
+                new BatchOptions(2, 0, 4, Tree.ROOT, 33, 0, false),
+                new BatchOptions(2, 0, 4, Tree.chain(4), 10, 0, false))) {
+            assertThrows(HydraException.class, () -> new BatchSession(loaded.base(), loaded.heads(), options).close());
+        }
+        assertThrows(
+                HydraException.class, () -> new BatchSession(loaded.base(), BatchOptions.of(2, Tree.chain(1))).close());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 1, 0, size is 0",
+        "257, 1, 0, size is 257",
+        "1, 0, 0, nodes is 0",
+        "1, 65, 0, nodes is 65",
+        "1, 1, -1, chunk is -1",
+        "1, 1, 2049, chunk is 2049",
+        "33, 64, 0, at most 62 nodes",
+        "256, 9, 0, at most 8 nodes"
+    })
+    void optionsBeyondTheLimitsOfAPassAreRefused(int size, int nodes, int chunk, String reason) {
+        HydraException refused =
+                assertThrows(HydraException.class, () -> new BatchOptions(size, 0, nodes, Tree.ROOT, 10, chunk, false));
+        assertTrue(refused.getMessage().contains(reason), refused.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void theStatisticsAddUp(String heads) {
+        Loaded loaded = LOADED.get(heads);
+        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(3, Tree.DEFAULT))) {
+            batch.prefill(Map.of(0, prompt(0, 70), 1, prompt(1, 30)));
+            long emitted = 0;
+            for (int i = 0; i < 10; i++) {
+                Step[] steps = batch.step();
+                emitted += steps[0].tokens().length + steps[1].tokens().length;
+            }
+            SessionStatistics statistics = batch.statistics();
+            assertEquals(100, statistics.promptTokens());
+            assertEquals(20, statistics.steps());
+            assertEquals(10, statistics.passes());
+            assertEquals(20 * 64, statistics.nodes());
+            assertEquals(emitted, statistics.tokens());
+            assertEquals(emitted, LongStream.of(statistics.acceptedByDepth()).sum());
+            assertEquals(20, statistics.acceptedByDepth()[0]);
+            assertEquals(emitted / 20.0, statistics.acceptanceLength(), 1e-12);
+            assertEquals(statistics.stepNanos() / 10.0, statistics.nanosPerStep(), 1e-6);
+            assertTrue(statistics.prefillNanos() > 0 && statistics.draftNanos() > 0 && statistics.verifyNanos() > 0);
+            batch.resetStatistics();
+            assertEquals(0, batch.statistics().passes() + batch.statistics().steps());
+        }
+    }
+
+    @Test
+    void aClosedSessionRefusesToWorkAndMayBeClosedAgain() {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)));
+        batch.prefill(0, 1, 2, 3);
+        batch.close();
+        batch.close();
+        assertThrows(IllegalStateException.class, batch::step);
+        assertThrows(IllegalStateException.class, () -> batch.prefill(0, 1));
+        assertThrows(IllegalStateException.class, () -> batch.pause(0));
+        assertThrows(IllegalStateException.class, () -> batch.resume(0));
+        assertThrows(IllegalStateException.class, () -> batch.clear(0));
+        assertThrows(IllegalStateException.class, () -> batch.length(0));
+        KvPages pages = loaded.base().pages();
+        pages.giveBack(pages.take(pages.count()));
+    }
+}

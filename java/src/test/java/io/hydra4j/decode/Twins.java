@@ -1,0 +1,106 @@
+package io.hydra4j.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.golden.Loaded;
+import io.hydra4j.runtime.Resources;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Sequences decoded side by side, and beside each a session of its own that does the same: both must emit the same, along the same
+ * paths, with the same logits at every node of every tree to the bit.
+ */
+final class Twins implements AutoCloseable {
+    private final Resources owned = new Resources();
+    private final BatchSession batch;
+    private final Session[] alone;
+    private long emitted;
+    private long steps;
+
+    Twins(Loaded loaded, BatchOptions options) {
+        batch = owned.own(new BatchSession(loaded.base(), loaded.heads(), options.withLogits()));
+        alone = new Session[options.size()];
+        SessionOptions lone = new SessionOptions(options.maxPositions(), options.tree(), options.candidates(), true);
+        for (int s = 0; s < alone.length; s++) {
+            alone[s] = owned.own(new Session(loaded.base(), loaded.heads(), lone));
+        }
+    }
+
+    BatchSession batch() {
+        return batch;
+    }
+
+    void prefill(int sequence, int... ids) {
+        prefill(Map.of(sequence, ids));
+    }
+
+    void prefill(Map<Integer, int[]> prompts) {
+        batch.prefill(new LinkedHashMap<>(prompts));
+        prompts.forEach((sequence, ids) -> alone[sequence].prefill(ids));
+        check();
+    }
+
+    void clear(int sequence) {
+        batch.clear(sequence);
+        alone[sequence].rewind(0);
+        check();
+    }
+
+    void setTree(Tree tree) {
+        batch.setTree(tree);
+        for (Session session : alone) {
+            session.setTree(tree);
+        }
+    }
+
+    void steps(int count) {
+        for (int i = 0; i < count; i++) {
+            step();
+        }
+    }
+
+    void step() {
+        boolean[] part = new boolean[alone.length];
+        for (int s = 0; s < part.length; s++) {
+            part[s] = batch.takesPart(s);
+        }
+        Step[] found = batch.step();
+        assertEquals(alone.length, found.length);
+        for (int s = 0; s < part.length; s++) {
+            if (!part[s]) {
+                assertNull(found[s]);
+                continue;
+            }
+            assertEquals(alone[s].step(), found[s], "sequence " + s);
+            for (int node = 0; node < found[s].nodes(); node++) {
+                assertArrayEquals(alone[s].logits(node), batch.logits(s, node));
+            }
+            emitted += found[s].tokens().length;
+            steps++;
+        }
+        check();
+    }
+
+    private void check() {
+        for (int s = 0; s < alone.length; s++) {
+            assertEquals(alone[s].length(), batch.length(s));
+            assertEquals(alone[s].root(), batch.root(s));
+            assertEquals(alone[s].room(), batch.room(s));
+            assertArrayEquals(alone[s].tokens(), batch.tokens(s));
+        }
+    }
+
+    /** Without accepted guesses little of the above means anything. */
+    void assertThatGuessesWereAccepted() {
+        assertTrue(emitted > 1.2 * steps, emitted + " tokens in " + steps + " steps");
+    }
+
+    @Override
+    public void close() {
+        owned.close();
+    }
+}
