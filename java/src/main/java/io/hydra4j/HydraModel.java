@@ -92,6 +92,9 @@ public final class HydraModel implements AutoCloseable {
                 heads = DraftHeads.load(base, headTensors, options.headWeights(), 0, fraction -> options.progress()
                         .accept(share + fraction * (1 - share)));
                 opened.own(heads);
+                if (options.draftTables()) {
+                    heads.makeTables();
+                }
             }
             return new HydraModel(files, backend, base, heads, await(tokenizer));
         } catch (RuntimeException | Error e) {
@@ -121,7 +124,11 @@ public final class HydraModel implements AutoCloseable {
 
     private static MemoryNeed need(Backend backend, OpenOptions options, ModelFiles files, HeadsTensors heads) {
         MemoryNeed need = MemoryNeed.of(backend, files, options.weights(), options.kv());
-        return heads == null ? need : need.addHeads(heads.all(), options.headWeights(), files.config());
+        if (heads == null) {
+            return need;
+        }
+        long tables = options.draftTables() ? DraftHeads.tableBytes(heads.config(), files.config()) : 0;
+        return need.addHeads(heads.all(), options.headWeights(), files.config()).addDraftTables(tables);
     }
 
     private static Tokenizer await(CompletableFuture<Tokenizer> tokenizer) {

@@ -107,6 +107,12 @@ final class GenerateCommand implements Callable<Integer> {
     private KvType kv;
 
     @Option(
+            names = "--draft-tables",
+            description = "Tables in the place of the heads' products with the embedding: more memory for less reading"
+                    + " (Hydra, Hydra++). The output stays the same.")
+    private boolean draftTables;
+
+    @Option(
             names = "--threads",
             paramLabel = "N",
             description = "Threads that compute on the CPU. Default: one per processor.")
@@ -167,7 +173,7 @@ final class GenerateCommand implements Callable<Integer> {
             return HydraModel.open(
                     base,
                     new OpenOptions(
-                            drafts, backend, threads == null ? 0 : threads, weights, headWeights, kv, progress));
+                            drafts, backend, threads == null ? 0 : threads, weights, headWeights, kv, draftTables, progress));
         }
     }
 

@@ -2,6 +2,7 @@ package io.hydra4j.heads;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.format.Tensor;
+import io.hydra4j.model.LlamaConfig;
 import io.hydra4j.model.LlamaLayer;
 import io.hydra4j.model.LlamaModel;
 import io.hydra4j.model.MemoryNeed;
@@ -41,6 +42,7 @@ public final class DraftHeads implements AutoCloseable {
     private final LlamaLayer prefixLayer;
     private final Buffer prefixNorm;
     private final KvPool prefixPool;
+    private DraftTables tables;
 
     private DraftHeads(LlamaModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
         this.base = base;
@@ -155,6 +157,29 @@ public final class DraftHeads implements AutoCloseable {
         return load(base, tensors, ids, WeightLoader.random(base.backend(), seed));
     }
 
+    /**
+     * Replaces the products of grounded heads' first blocks with the embedding by tables: a step reads less, and memory holds
+     * {@link #tableBytes} more. What the heads guess may change by rounding, what is emitted cannot. Does nothing for heads that
+     * are not grounded. Before any drafter is made; not thread-safe.
+     *
+     * @throws HydraException if memory is short, or the hidden size is no multiple of 16
+     */
+    public void makeTables() {
+        if (!config.kind().isGrounded() || tables != null) {
+            return;
+        }
+        tables = loader.own(new DraftTables(base, heads));
+        for (Head head : heads) {
+            head.blocks().get(0).linear().close();
+            head.blocks().get(0).skip().close();
+        }
+    }
+
+    /** Bytes of the tables that {@link #makeTables} makes for such heads. */
+    public static long tableBytes(HeadsConfig config, LlamaConfig base) {
+        return config.kind().isGrounded() ? DraftTables.bytes(config.heads(), base) : 0;
+    }
+
     private static DraftHeads load(LlamaModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
         try {
             return new DraftHeads(base, tensors, vocabulary, loader);
@@ -198,8 +223,9 @@ public final class DraftHeads implements AutoCloseable {
     /** Bytes of weights that drafting one step reads, LM heads included once for each head that is evaluated by itself. */
     public long bytesPerStep() {
         long bytes = prefixLayer == null ? 0 : prefixLayer.bytes();
+        bytes += tables == null ? 0 : tables.states().bytes();
         for (Head head : heads) {
-            for (Block block : head.blocks()) {
+            for (Block block : head.blocks().subList(tables == null ? 0 : 1, head.blocks().size())) {
                 bytes += block.linear().bytes()
                         + (block.skip() == null ? 0 : block.skip().bytes());
             }
@@ -219,6 +245,11 @@ public final class DraftHeads implements AutoCloseable {
 
     Buffer draftIds() {
         return draftIds;
+    }
+
+    /** Null where there are none. */
+    DraftTables tables() {
+        return tables;
     }
 
     LlamaLayer prefixLayer() {

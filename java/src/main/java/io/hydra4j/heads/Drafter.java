@@ -27,6 +27,7 @@ import java.util.List;
 public final class Drafter implements AutoCloseable {
     private final DraftHeads heads;
     private final LlamaConfig config;
+    private final Batch batch;
     private final int levels;
     private final Rows pendingRows;
     private final Rows promptRows;
@@ -48,6 +49,7 @@ public final class Drafter implements AutoCloseable {
     public Drafter(DraftHeads heads, Batch batch, int candidates, int nodes, int chunk) {
         this.heads = heads;
         config = heads.base().config();
+        this.batch = batch;
         levels = Math.min(heads.heads().size(), nodes - 1);
         Backend backend = heads.base().backend();
         int sequences = batch.sequences();
@@ -155,17 +157,47 @@ public final class Drafter implements AutoCloseable {
     }
 
     private void recordGrounded(Program program, TreeState tree, Rows nodes) {
+        DraftTables tables = heads.tables();
         Matrix embedding = heads.base().embedding();
-        Buffer inputs = rows(levelRows.maxRows(), (levels + 1L) * config.hidden());
+        Buffer inputs = tables != null ? null : rows(levelRows.maxRows(), (levels + 1L) * config.hidden());
+        Buffer parts = tables == null ? null : recordParts(program, tree, nodes, tables);
         Buffer state = rows(levelRows.maxRows(), config.hidden());
         for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
-            program.draftInputs(tree, level, nodes, states, embedding, levelRows, inputs);
-            recordBlocks(program, head, inputs, state, state, 0);
+            if (tables == null) {
+                program.draftInputs(tree, level, nodes, states, embedding, levelRows, inputs);
+                recordBlocks(program, head.blocks(), inputs, state, state, 0);
+            } else {
+                int hidden = config.hidden();
+                program.tableBlock(
+                        tree,
+                        level,
+                        nodes,
+                        parts,
+                        tables.states().rows(),
+                        2L * level * hidden,
+                        tables.table(level),
+                        config.vocabulary(),
+                        hidden,
+                        levelRows,
+                        state);
+                recordBlocks(program, head.blocks().subList(1, head.blocks().size()), state, state, state, 0);
+            }
             program.lmHead(
                     levelRows, false, state, head.lmHead(), head.lmHeadBias(), heads.draftIds(), tops.get(level), null);
             program.draftTokens(tree, level, tops.get(level), -1, nodes);
         }
+    }
+
+    /** The states' parts of all heads' first blocks: {@code float[sequences][heads * 2h]}. */
+    private Buffer recordParts(Program program, TreeState tree, Rows nodes, DraftTables tables) {
+        int sequences = batch.sequences();
+        Rows planted = owned.own(Rows.create(batch, sequences));
+        Buffer inputs = rows(sequences, config.hidden());
+        Buffer parts = rows(sequences, tables.states().rows());
+        program.draftInputs(tree, 0, nodes, states, null, planted, inputs);
+        program.linear(planted, inputs, tables.states(), tables.biases(), parts);
+        return parts;
     }
 
     private void recordIndependent(Program program, TreeState tree, Rows nodes) {
@@ -176,10 +208,10 @@ public final class Drafter implements AutoCloseable {
             DraftHeads.Head head = heads.heads().get(level);
             program.draftInputs(tree, level, nodes, states, null, levelRows, inputs);
             if (sharesLmHead()) {
-                recordBlocks(program, head, inputs, between, vectors, level);
+                recordBlocks(program, head.blocks(), inputs, between, vectors, level);
                 continue;
             }
-            recordBlocks(program, head, inputs, between, vectors, 0);
+            recordBlocks(program, head.blocks(), inputs, between, vectors, 0);
             program.lmHead(
                     levelRows,
                     false,
@@ -201,13 +233,13 @@ public final class Drafter implements AutoCloseable {
         }
     }
 
-    /** The blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */
+    /** Blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */
     private void recordBlocks(
-            Program program, DraftHeads.Head head, Buffer inputs, Buffer between, Buffer out, int group) {
+            Program program, List<DraftHeads.Block> blocks, Buffer inputs, Buffer between, Buffer out, int group) {
         Buffer x = inputs;
-        for (int i = 0; i < head.blocks().size(); i++) {
-            DraftHeads.Block block = head.blocks().get(i);
-            boolean last = i == head.blocks().size() - 1;
+        for (int i = 0; i < blocks.size(); i++) {
+            DraftHeads.Block block = blocks.get(i);
+            boolean last = i == blocks.size() - 1;
             Buffer target = last ? out : between;
             program.block(
                     levelRows,

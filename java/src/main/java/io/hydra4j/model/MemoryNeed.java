@@ -22,6 +22,7 @@ public final class MemoryNeed {
 
     private static final String WEIGHTS = "weights";
     private static final String HEADS = "draft heads";
+    private static final String TABLES = "draft tables";
 
     private final Backend backend;
     private final Map<String, Long> parts = new LinkedHashMap<>();
@@ -67,6 +68,12 @@ public final class MemoryNeed {
         return this;
     }
 
+    /** Adds tables for the heads. */
+    public MemoryNeed addDraftTables(long bytes) {
+        parts.put(TABLES, bytes);
+        return this;
+    }
+
     /** Bytes of the KV pages of one session of full length. */
     static long sessionBytes(LlamaConfig config, WeightType kvType) {
         long values = 2L * config.layers() * config.kvHeads() * config.headSize() * KvPool.PAGE_POSITIONS;
@@ -93,9 +100,9 @@ public final class MemoryNeed {
         return parts.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** Bytes of the draft heads; 0 where there are none. */
+    /** Bytes of the draft heads and their tables; 0 where there are none. */
     public long headsBytes() {
-        return parts.getOrDefault(HEADS, 0L);
+        return parts.getOrDefault(HEADS, 0L) + parts.getOrDefault(TABLES, 0L);
     }
 
     /**
@@ -133,6 +140,7 @@ public final class MemoryNeed {
     private String remedy(String part) {
         return switch (part) {
             case WEIGHTS, HEADS -> "convert them to Q8_0 or Q4_0 on load";
+            case TABLES -> "do without them";
             case "workspace" -> "end other programs that use the GPU";
             default -> "take a model with a shorter context"
                     + (kvType == WeightType.F32 ? ", keep them in f16 (kv)" : "");

@@ -237,6 +237,24 @@ public final class Program implements AutoCloseable {
     }
 
     /**
+     * A product: out = weight x + bias.
+     *
+     * @param x {@code float[rows][m]}
+     * @param weight [n][m]
+     * @param bias {@code float[n]}, or null
+     * @param out {@code float[rows][n]}
+     */
+    public void linear(Rows rows, Buffer x, Matrix weight, Buffer bias, Buffer out) {
+        record(program -> Native.hydra_program_linear(
+                program,
+                use(rows.handle()),
+                use(x.handle()),
+                use(weight.handle()),
+                optional(bias),
+                use(out.handle())));
+    }
+
+    /**
      * The first half of a gated MLP: n = RMSNorm(x) * norm, out = silu(gate n) * (up n).
      *
      * @param x {@code float[rows][h]}
@@ -373,6 +391,44 @@ public final class Program implements AutoCloseable {
                 use(nodes.handle()),
                 use(states.handle()),
                 embedding == null ? null : use(embedding.handle()),
+                use(levelRows.handle()),
+                use(out.handle())));
+    }
+
+    /**
+     * The inputs of a grounded head and its first block in one, where the block's products with the embedding are tables.
+     *
+     * @param parts {@code float[sequences][width]}: in columns first to first + 2n - 1 of the rows of the sequences of nodes, in
+     *     their order, the state's part of the block, linear and then skip, biases included
+     * @param tables {@code F16[level + 1][vocabulary][2n]}: what a token adds to that at each depth; tokens beyond the vocabulary
+     *     add nothing
+     * @param n width of the block, a multiple of 16
+     * @param levelRows become those of {@link #draftInputs}
+     * @param out {@code float[rows][n]}: skip + silu(linear)
+     */
+    public void tableBlock(
+            TreeState tree,
+            int level,
+            Rows nodes,
+            Buffer parts,
+            long width,
+            long first,
+            Buffer tables,
+            long vocabulary,
+            long n,
+            Rows levelRows,
+            Buffer out) {
+        record(program -> Native.hydra_program_table_block(
+                program,
+                use(tree.handle()),
+                level,
+                use(nodes.handle()),
+                use(parts.handle()),
+                width,
+                first,
+                use(tables.handle()),
+                vocabulary,
+                n,
                 use(levelRows.handle()),
                 use(out.handle())));
     }
