@@ -64,14 +64,15 @@ struct Layer {
 
 struct Bench {
     Bench(hydra_backend* opened, const Model& its_model, const Type& its_type, int its_context, int its_repeats,
-          int its_sequences)
+          int its_sequences, bool with_tables)
         : backend(opened),
           model(its_model),
           type(its_type),
           context(its_context),
           repeats(its_repeats),
           sequences(its_sequences),
-          max_rows(its_sequences * HYDRA_MAX_NODES) {
+          max_rows(its_sequences * HYDRA_MAX_NODES),
+          tables(with_tables) {
         const bool cuda = std::strcmp(hydra_backend_kind(backend), "cuda") == 0;
         if (cuda && type.type != HYDRA_F32) kv_type = HYDRA_F16;
         const int pages = (context + 8 * HYDRA_MAX_NODES) / HYDRA_PAGE_POSITIONS + 1;
@@ -147,6 +148,11 @@ struct Bench {
             draft += 2 * bytes(model.hidden, (h + 2) * model.hidden) + bytes(model.vocabulary, model.hidden);
         }
         whole("Hydra++ step", rate, pass_bytes() + draft, true);
+        if (!tables) return;
+        record_blocks = &Bench::record_table_block;
+        prepare_tables();
+        for (int h = 0; h < HEADS; ++h) draft -= 2 * bytes(model.hidden, (h + 1) * model.hidden);
+        whole("the same, with tables", rate, pass_bytes() + draft, true);
     }
 
   private:
@@ -223,11 +229,36 @@ struct Bench {
         must(hydra_program_project(program, pending_rows, gated, layer.down, nullptr, pending));
         must(hydra_program_draft_states(program, pending_rows, pending, final_norm, EPSILON, states));
         for (int h = 0; h < HEADS; ++h) {
-            must(hydra_program_draft_inputs(program, tree, h, rows, states, embedding, level_rows, head_in));
-            must(hydra_program_block(program, level_rows, head_in, first_blocks[h].first, nullptr,
-                                     first_blocks[h].second, nullptr, 0, head_out));
+            (this->*record_blocks)(h);
             must(hydra_program_lm_head(program, level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr));
             must(hydra_program_draft_tokens(program, tree, h, guesses, -1, rows));
+        }
+    }
+
+    void record_block(int h) {
+        must(hydra_program_draft_inputs(program, tree, h, rows, states, embedding, level_rows, head_in));
+        must(hydra_program_block(program, level_rows, head_in, first_blocks[h].first, nullptr, first_blocks[h].second,
+                                 nullptr, 0, head_out));
+    }
+
+    // The block without products with the embedding; what stands in the tables does not matter.
+    void record_table_block(int h) {
+        const int64_t n = model.hidden;
+        if (h == 0) {
+            must(hydra_program_draft_inputs(program, tree, 0, rows, states, nullptr, state_rows, head_in));
+            must(hydra_program_linear(program, state_rows, head_in, state_parts, nullptr, parts));
+        }
+        must(hydra_program_table_block(program, tree, h, rows, parts, 2 * n * HEADS, 2 * n * h, embedding_tables[h],
+                                       model.vocabulary, n, level_rows, head_out));
+    }
+    void prepare_tables() {
+        const int64_t n = model.hidden;
+        state_rows = made<hydra_rows>(hydra_rows_create, batch, sequences);
+        state_parts = matrix(static_cast<int>(2 * n * HEADS), model.hidden);
+        parts = made<hydra_buffer>(hydra_buffer_create, backend, sequences * 2 * n * HEADS * 4);
+        for (int64_t h = 0; h < HEADS; ++h) {
+            embedding_tables[h] =
+                made<hydra_buffer>(hydra_buffer_create, backend, (h + 1) * model.vocabulary * 2 * n * 2);
         }
     }
 
@@ -345,6 +376,11 @@ struct Bench {
     const Model& model;
     const Type& type;
     int context, repeats, sequences, max_rows;
+    bool tables;
+    void (Bench::*record_blocks)(int) = &Bench::record_block;
+    hydra_rows* state_rows;
+    hydra_matrix* state_parts;
+    hydra_buffer *parts, *embedding_tables[HEADS];
     int64_t matrices = 0;
     std::vector<Layer> layers;
     std::vector<std::pair<hydra_matrix*, hydra_matrix*>> first_blocks;  // linear and skip
@@ -374,7 +410,7 @@ const Entry& find(const Entry (&entries)[N], const std::string& name) {
 
 int main(int count, char** arguments) {
     if (count < 4) {
-        std::fprintf(stderr, "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES]\n",
+        std::fprintf(stderr, "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]\n",
                      arguments[0]);
         return 2;
     }
@@ -388,7 +424,7 @@ int main(int count, char** arguments) {
     const int context = count > 4 ? std::atoi(arguments[4]) : 512, repeats = count > 5 ? std::atoi(arguments[5]) : 21;
     const int sequences = count > 6 ? std::atoi(arguments[6]) : 1;
     Bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context), std::max(1, repeats),
-          std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES))
+          std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES), count > 7)
         .run();
     return 0;
 }

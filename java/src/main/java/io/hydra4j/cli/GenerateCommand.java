@@ -173,7 +173,14 @@ final class GenerateCommand implements Callable<Integer> {
             return HydraModel.open(
                     base,
                     new OpenOptions(
-                            drafts, backend, threads == null ? 0 : threads, weights, headWeights, kv, draftTables, progress));
+                            drafts,
+                            backend,
+                            threads == null ? 0 : threads,
+                            weights,
+                            headWeights,
+                            kv,
+                            draftTables,
+                            progress));
         }
     }
 

@@ -225,7 +225,8 @@ public final class DraftHeads implements AutoCloseable {
         long bytes = prefixLayer == null ? 0 : prefixLayer.bytes();
         bytes += tables == null ? 0 : tables.states().bytes();
         for (Head head : heads) {
-            for (Block block : head.blocks().subList(tables == null ? 0 : 1, head.blocks().size())) {
+            for (Block block :
+                    head.blocks().subList(tables == null ? 0 : 1, head.blocks().size())) {
                 bytes += block.linear().bytes()
                         + (block.skip() == null ? 0 : block.skip().bytes());
             }

@@ -40,8 +40,8 @@ final class DraftTables implements AutoCloseable {
         try (Work work = new Work(base)) {
             WeightType type = heads.get(0).blocks().get(0).linear().type();
             boolean whole = type.hasKernel() && hidden % type.blockValues() == 0;
-            states = owned.own(Matrix.create(
-                    base.backend(), whole ? type : WeightType.F16, heads.size() * 2L * hidden, hidden));
+            states = owned.own(
+                    Matrix.create(base.backend(), whole ? type : WeightType.F16, heads.size() * 2L * hidden, hidden));
             biases = owned.own(Buffer.floats(base.backend(), heads.size() * 2L * hidden));
             for (int i = 0; i < heads.size(); i++) {
                 DraftHeads.Block block = heads.get(i).blocks().get(0);
@@ -133,7 +133,7 @@ final class DraftTables implements AutoCloseable {
             int width = Math.toIntExact(slice.rows());
             for (int token = 0; token < vocabulary; token += CHUNK) {
                 int count = Math.min(CHUNK, vocabulary - token);
-                rows.setChain(IntStream.range(token, token + count).toArray());
+                rows.setChain(0, IntStream.range(token, token + count).toArray());
                 program.run();
                 byte[] halves = WeightType.F16.encode(products.readFloats(0, count * width));
                 table.write(WeightType.F16.bytes(first + (long) token * width), ByteBuffer.wrap(halves));

@@ -246,12 +246,7 @@ public final class Program implements AutoCloseable {
      */
     public void linear(Rows rows, Buffer x, Matrix weight, Buffer bias, Buffer out) {
         record(program -> Native.hydra_program_linear(
-                program,
-                use(rows.handle()),
-                use(x.handle()),
-                use(weight.handle()),
-                optional(bias),
-                use(out.handle())));
+                program, use(rows.handle()), use(x.handle()), use(weight.handle()), optional(bias), use(out.handle())));
     }
 
     /**

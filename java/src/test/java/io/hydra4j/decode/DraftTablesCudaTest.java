@@ -13,7 +13,8 @@ class DraftTablesCudaTest {
     @Test
     void headsGuessTheSame() {
         try (Backend backend = Backend.openCuda(0)) {
-            DraftTablesTest.expectTheSameDrafts(backend, Kind.HYDRA_PLUS_PLUS, 2, WeightType.F32, Cuda.emulated() ? 2 : 12);
+            DraftTablesTest.expectTheSameDrafts(
+                    backend, Kind.HYDRA_PLUS_PLUS, 2, WeightType.F32, Cuda.emulated() ? 2 : 12);
         }
     }
 }

@@ -70,12 +70,19 @@ class DraftTablesTest {
             double least = type == WeightType.F32 ? 0.98 : 0.6;
             assertTrue(same >= least * expected.size(), same + " of " + expected.size() + " nodes have the same token");
             assertTrue(
-                    tabled.bytesPerStep() < before, tabled.bytesPerStep() + " bytes a step, " + before + " without tables");
+                    tabled.bytesPerStep() < before,
+                    tabled.bytesPerStep() + " bytes a step, " + before + " without tables");
         }
     }
 
     @ParameterizedTest
-    @CsvSource({"HYDRA, 1, F32", "HYDRA, 3, F32", "HYDRA_PLUS_PLUS, 2, F32", "HYDRA, 2, Q8_0", "HYDRA_PLUS_PLUS, 4, Q4_0"})
+    @CsvSource({
+        "HYDRA, 1, F32",
+        "HYDRA, 3, F32",
+        "HYDRA_PLUS_PLUS, 2, F32",
+        "HYDRA, 2, Q8_0",
+        "HYDRA_PLUS_PLUS, 4, Q4_0"
+    })
     void headsGuessTheSame(Kind kind, int layers, WeightType type) {
         try (Backend backend = Backend.openCpu(2)) {
             expectTheSameDrafts(backend, kind, layers, type, STEPS);
@@ -129,7 +136,10 @@ class DraftTablesTest {
                 DraftHeads heads = heads(model, Kind.HYDRA, 2, WeightType.F32)) {
             var refused = assertThrows(HydraException.class, heads::makeTables);
             assertTrue(refused.getMessage().contains("multiple of 16, not 72"), refused.getMessage());
-            assertEquals(STEPS, drafted(model, heads, STEPS, new ArrayList<>()).size() / Tree.DEFAULT.truncated(3).nodes());
+            assertEquals(
+                    STEPS,
+                    drafted(model, heads, STEPS, new ArrayList<>()).size()
+                            / Tree.DEFAULT.truncated(3).nodes());
         }
     }
 }
