@@ -58,7 +58,7 @@ Floats run_tree(const Data& data) {
         kv.fill(pass, static_cast<int>(i), both);
     }
     const auto query = padded_rows(data.queries, data.width()), out = poisoned(data.width());
-    const Memory<uint8_t> work = workspace(16, 32, c.heads, c.head_size, capacity);
+    const Memory<uint8_t> work = attention_workspace(c.heads, c.head_size, capacity);
     run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 1, capacity, out, work});
     EXPECT_TRUE(untouched_behind(out, nodes * data.width()));
     return out.read(nodes * data.width());
@@ -201,14 +201,140 @@ TEST(Attention, DoesNotSeeInWhichSlotsAPathLies) {
     }
 }
 
+// A sequence of `slots` slots, whose rows from `prefix` on are a chain, and what passes of some of them find.
+struct LongChain {
+    Case made;
+    Floats queries;
+    std::vector<Floats> slots;
+    std::shared_ptr<Batch> batch = std::make_shared<Batch>(std::vector<int>{0}, 20);
+    Kv kv;
+
+    LongChain(const Case& c, int rows, Random& random)
+        : made(c), queries(random.normal(rows * c.heads * c.head_size)), kv(c.type, 1, c.kv_heads, c.head_size, 20) {
+        const Pass any(batch);
+        for (int i = 0; i < c.prefix + rows; ++i) {
+            slots.push_back(kept(c.type, random.normal(c.kv_heads * 2 * c.head_size)));
+            kv.fill(any, i, slots[i]);
+        }
+    }
+
+    int64_t width() const { return int64_t{made.heads} * made.head_size; }
+
+    Floats run_rows(int first, int count) const {
+        batch->result(0).length = made.prefix + first;
+        Pass pass(batch, count <= HYDRA_MAX_NODES ? HYDRA_MAX_NODES : count + 30);
+        pass.chain(count);
+        const auto query =
+            padded_rows(Floats(queries.begin() + first * width(), queries.begin() + (first + count) * width()), width(),
+                        pass.max_rows);
+        const auto out = poisoned(width(), pass.max_rows);
+        const int capacity = 20 * HYDRA_PAGE_POSITIONS;
+        const Memory<uint8_t> work = attention_workspace(made.heads, made.head_size, capacity, pass.max_rows);
+        run(api().attention, Attention{pass.view(), query, made.heads, kv.view, 0, capacity, out, work});
+        EXPECT_TRUE(untouched_behind(out, count * width()));
+        return out.read(count * width());
+    }
+};
+
+// Segments of other beginnings, of other waves, alone or many together: the same bits.
+TEST(Attention, GivesALongChunkTheBitsOfItsRowsAlone) {
+    Random random(6);
+    const Case cases[] = {{2, 1, 32, 45, {}, HYDRA_F32}, {1, 1, 200, 3, {}, HYDRA_F32},
+                          {2, 2, 24, 0, {}, HYDRA_F16},  {4, 1, 64, 100, {}, HYDRA_F16},
+                          {2, 2, 96, 31, {}, HYDRA_F16}, {3, 1, 128, 64, {}, HYDRA_F16}};
+    for (const Case& c : cases) {
+        SCOPED_TRACE(describe(c));
+        const int rows = c.head_size == 200 ? 130 : 340;
+        const LongChain chain(c, rows, random);
+        const Floats together = chain.run_rows(0, rows);
+        for (int first = 0; first < rows; first += 50) {
+            const int count = std::min(50, rows - first);
+            const Floats expected(together.begin() + first * chain.width(),
+                                  together.begin() + (first + count) * chain.width());
+            EXPECT_TRUE(same_bits(chain.run_rows(first, count), expected)) << first;
+        }
+        const Floats both = chain.run_rows(20, 100);
+        EXPECT_TRUE(same_bits(row_of(both, 79, chain.width()), row_of(together, 99, chain.width())));
+        Doubles expected;
+        for (int head = 0; head < c.heads; ++head) {
+            const int kv_head = head / (c.heads / c.kv_heads);
+            std::vector<Floats> keys, values;
+            for (const Floats& slot : chain.slots) {
+                keys.push_back(row_of(slot, kv_head * 2, c.head_size));
+                values.push_back(row_of(slot, kv_head * 2 + 1, c.head_size));
+            }
+            append(expected, attention(row_of(chain.queries, (rows - 1) * c.heads + head, c.head_size), keys, values));
+        }
+        EXPECT_LT(relative_error(row_of(together, rows - 1, chain.width()), expected), tolerance(c));
+        for (int row : {0, 64, rows - 1}) {
+            EXPECT_TRUE(same_bits(chain.run_rows(row, 1), row_of(together, row, chain.width()))) << row;
+        }
+    }
+}
+
+// Trees of several sequences in one pass, in another order than the batch, over a wave's end.
+TEST(Attention, GivesASequenceOfABatchTheBitsOfItAlone) {
+    Random random(7);
+    const Case cases[] = {{2, 1, 16, 0, {}, HYDRA_F32}, {3, 1, 64, 0, {}, HYDRA_F16}, {2, 2, 64, 0, {}, HYDRA_F16}};
+    for (const Case& c : cases) {
+        SCOPED_TRACE(describe(c));
+        constexpr int SEQUENCES = 24, PAGES_EACH = 13;
+        std::vector<Data> all;
+        std::vector<int> lengths, order;
+        int rows = 0;
+        for (int s = 0; s < SEQUENCES; ++s) {
+            Case own = c;
+            own.prefix = s == 3 ? 300 : random.below(100);
+            own.shape = random_shape(random, s == 10 ? 64 : 1 + random.below(s % 4 == 0 ? 40 : 9));
+            all.emplace_back(own, random);
+            lengths.push_back(own.prefix);
+            order.push_back(s);
+            rows += own.shape.nodes();
+        }
+        ASSERT_GT(rows, 200);
+        random.shuffle(order);
+        order.resize(SEQUENCES - 2);  // two have no rows
+        const auto batch = std::make_shared<Batch>(lengths, PAGES_EACH);
+        const Kv kv(c.type, 1, c.kv_heads, c.head_size, SEQUENCES * PAGES_EACH);
+        Pass pass(batch, 320);
+        ASSERT_LE(rows, pass.max_rows);
+        const RowsView host = pass.on_host();
+        Floats queries;
+        for (int s : order) {
+            const Data& data = all[s];
+            const TreeData tree = data.made.shape.data();
+            const int segment = host.state->segments;
+            host.add(s, data.made.prefix, data.made.shape.nodes());
+            for (int i = 0; i < data.made.shape.nodes(); ++i) {
+                host.set_row(segment, i, data.made.prefix + tree.depths[i], tree.ancestors[i]);
+            }
+            for (size_t i = 0; i < data.slots.size(); ++i) kv.fill(pass, static_cast<int>(i), data.slots[i], s);
+            append(queries, data.queries);
+        }
+        pass.upload();
+        const int64_t width = all[0].width();
+        const auto query = padded_rows(queries, width, pass.max_rows), out = poisoned(width, pass.max_rows);
+        const int capacity = PAGES_EACH * HYDRA_PAGE_POSITIONS;
+        const Memory<uint8_t> work = attention_workspace(c.heads, c.head_size, capacity, pass.max_rows);
+        run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 0, capacity, out, work});
+        EXPECT_TRUE(untouched_behind(out, pass.count() * width));
+        const Floats together = out.read(pass.count() * width);
+        for (int segment = 0; segment < host.state->segments; ++segment) {
+            const int s = order[segment], row = pass.segments[segment].row, nodes = all[s].made.shape.nodes();
+            const Floats own(together.begin() + row * width, together.begin() + (row + nodes) * width);
+            EXPECT_TRUE(same_bits(own, run_tree(all[s]))) << s;
+        }
+    }
+}
+
 TEST(Attention, DoesNothingAfterARewind) {
     Pass pass(3);
     pass.chain(2);
-    ++pass.state.generation;
+    ++pass.batch->generation;
     pass.upload();
     const Kv kv(HYDRA_F32, 1, 1, 8);
     const auto query = poisoned(8), out = poisoned(8);
-    const Memory<uint8_t> work = workspace(16, 32, 1, 8, 64);
+    const Memory<uint8_t> work = attention_workspace(1, 8, 64);
     run(api().attention, Attention{pass.view(), query, 1, kv.view, 0, 64, out, work});
     EXPECT_TRUE(untouched_behind(out, 0));
 }

@@ -84,14 +84,16 @@ class Memory {
     std::unique_ptr<T, Release> memory_;
 };
 
-// `values` followed by NaN up to HYDRA_MAX_ROWS rows: what lies behind the rows of a pass must not matter.
-inline Memory<float> padded_rows(Floats values, int64_t columns) {
-    values.resize(static_cast<size_t>(HYDRA_MAX_ROWS * columns), NAN);
+// `values` followed by NaN up to max_rows rows: what lies behind the rows of a pass must not matter.
+inline Memory<float> padded_rows(Floats values, int64_t columns, int max_rows = HYDRA_MAX_NODES) {
+    values.resize(static_cast<size_t>(max_rows * columns), NAN);
     return Memory<float>(values);
 }
 
 // NaN, for results.
-inline Memory<float> poisoned(int64_t columns) { return padded_rows({}, columns); }
+inline Memory<float> poisoned(int64_t columns, int max_rows = HYDRA_MAX_NODES) {
+    return padded_rows({}, columns, max_rows);
+}
 
 // Whether everything behind the first `count` floats is still NaN.
 inline bool untouched_behind(const Memory<float>& memory, int64_t count) {
@@ -99,10 +101,18 @@ inline bool untouched_behind(const Memory<float>& memory, int64_t count) {
     return std::all_of(all.begin() + count, all.end(), [](float value) { return std::isnan(value); });
 }
 
-// Workspace full of NaN.
-inline Memory<uint8_t> workspace(int64_t rows, int64_t columns, int heads = 1, int head_size = 8, int positions = 1) {
-    const int64_t bytes = api().workspace_bytes(rows, columns, heads, head_size, positions);
+inline Memory<uint8_t> all_ones(int64_t bytes) {
     return Memory<uint8_t>(std::vector<uint8_t>(static_cast<size_t>(bytes), 0xff));
+}
+
+// Workspace full of NaN, for products with matrices of so many rows and columns.
+inline Memory<uint8_t> workspace(int64_t rows, int64_t columns, int max_rows = HYDRA_MAX_NODES) {
+    return all_ones(api().workspace_bytes(max_rows, rows, columns, 1, 8, 1));
+}
+
+// The same for attention.
+inline Memory<uint8_t> attention_workspace(int heads, int head_size, int positions, int max_rows = HYDRA_MAX_NODES) {
+    return all_ones(api().workspace_bytes(max_rows, 1, 1, heads, head_size, positions));
 }
 
 struct StreamOwner {
@@ -244,48 +254,140 @@ struct Matrix {
     }
 };
 
-// The rows of a pass over a sequence with pages in mixed order.
-struct Pass {
-    static constexpr int PAGES = 90;
-    SequenceState state{};
-    RowsState rows_state{};
-    Memory<SequenceState> sequence{1};
-    Memory<RowsState> rows{1};
-    std::vector<int32_t> table;
+// Sequences with pages in mixed order, of which each has page_count, no multiple of 7.
+struct Batch {
+    std::vector<SequenceState> states;
+    int64_t generation = 5;
+    int max_pages;
+    std::vector<int32_t> table;  // [sequences][max_pages]
+    Memory<SequenceState> states_memory;
+    Memory<int64_t> generation_memory{1};
     Memory<int32_t> pages;
 
-    explicit Pass(int length = 0, int page_count = PAGES) {
-        for (int i = 0; i < page_count; ++i) table.push_back((i * 7 + 3) % page_count);
+    Batch(const std::vector<int>& lengths, int page_count)
+        : states(lengths.size()), max_pages(page_count), states_memory(sequences()) {
+        for (int s = 0; s < sequences(); ++s) {
+            for (int i = 0; i < page_count; ++i) table.push_back((i * 7 + 3) % page_count * sequences() + s);
+            states[s].result.length = lengths[s];
+            states[s].page_count = page_count;
+        }
         pages = Memory<int32_t>(table);
-        state.result.length = length;
-        state.result.root = 0;
-        state.page_count = page_count;
-        state.generation = 5;
-        rows_state.position_limit = 1 << 20;
+        upload();
+    }
+
+    int sequences() const { return static_cast<int>(states.size()); }
+    hydra_step_result& result(int sequence) { return states[sequence].result; }
+    int32_t page_of(int sequence, int slot) const { return table[sequence * max_pages + slot / HYDRA_PAGE_POSITIONS]; }
+
+    void upload() {
+        states_memory.write(states);
+        generation_memory.write({generation});
+    }
+    void download() { states = states_memory.read(); }
+};
+
+// The rows of a pass over a batch, on the host until upload() and after download().
+struct Pass {
+    static constexpr int PAGES = 90;
+    std::shared_ptr<Batch> batch;
+    int max_rows;
+    std::vector<RowsState> state;
+    std::vector<Segment> segments;
+    std::vector<int32_t> last_rows, tokens, positions, segment_of;
+    std::vector<uint64_t> ancestors;
+
+    // Over a batch of one sequence.
+    explicit Pass(int length = 0, int page_count = PAGES)
+        : Pass(std::make_shared<Batch>(std::vector<int>{length}, page_count)) {}
+    explicit Pass(std::shared_ptr<Batch> its_batch, int most_rows = HYDRA_MAX_NODES)
+        : batch(std::move(its_batch)),
+          max_rows(most_rows),
+          state(1),
+          segments(std::min(most_rows, batch->sequences() + most_rows / HYDRA_MAX_NODES)),
+          last_rows(batch->sequences()),
+          tokens(most_rows),
+          positions(most_rows),
+          segment_of(most_rows),
+          ancestors(most_rows),
+          state_memory_(state),
+          segments_memory_(segments),
+          last_rows_memory_(last_rows),
+          tokens_memory_(tokens),
+          positions_memory_(positions),
+          segment_of_memory_(segment_of),
+          ancestors_memory_(ancestors) {
+        state[0].position_limit = 1 << 20;
         chain(0);
     }
 
-    RowsView view() const { return {rows, sequence, pages}; }
+    hydra_step_result& result(int sequence = 0) { return batch->result(sequence); }
+    int count() const { return state[0].count; }
 
-    // Rows first ... first + count - 1 behind the verified positions.
-    void chain(int count) {
-        rows_state.count = count;
-        rows_state.first = state.result.length;
-        rows_state.generation = state.generation;
-        for (int i = 0; i < count; ++i) {
-            rows_state.positions[i] = rows_state.first + i;
-            rows_state.ancestors[i] = ~uint64_t{0} >> (63 - i);
+    RowsView view() const {
+        return {state_memory_,     segments_memory_,         last_rows_memory_,
+                tokens_memory_,    positions_memory_,        segment_of_memory_,
+                ancestors_memory_, batch->generation_memory, batch->states_memory,
+                batch->pages,      batch->sequences(),       batch->max_pages,
+                max_rows};
+    }
+    // The same of what is on the host.
+    RowsView on_host() {
+        RowsView host = view();
+        host.state = state.data();
+        host.segments = segments.data();
+        host.last_rows = last_rows.data();
+        host.tokens = tokens.data();
+        host.positions = positions.data();
+        host.segment_of = segment_of.data();
+        host.ancestors = ancestors.data();
+        host.generation = &batch->generation;
+        host.batch = batch->states.data();
+        host.pages = batch->table.data();
+        return host;
+    }
+
+    // Chains of so many rows behind the verified positions of the sequences, in this order.
+    void chains(const std::vector<std::pair<int, int>>& sequences_and_counts) {
+        const RowsView host = on_host();
+        host.set_count(0);
+        for (const auto& [sequence, count] : sequences_and_counts) host.add(sequence, result(sequence).length, count);
+        for (int s = 0; s < host.state->segments; ++s) {
+            for (int i = 0; i < segments[s].count; ++i) host.set_chain_row(s, i);
         }
         upload();
     }
+    // The same of the first sequence, or no rows.
+    void chain(int count) {
+        if (count > 0) return chains({{0, count}});
+        on_host().set_count(0);
+        upload();
+    }
     void upload() {
-        sequence.write({state});
-        rows.write({rows_state});
+        batch->upload();
+        state_memory_.write(state);
+        segments_memory_.write(segments);
+        last_rows_memory_.write(last_rows);
+        tokens_memory_.write(tokens);
+        positions_memory_.write(positions);
+        segment_of_memory_.write(segment_of);
+        ancestors_memory_.write(ancestors);
     }
     void download() {
-        state = sequence.read()[0];
-        rows_state = rows.read()[0];
+        batch->download();
+        state = state_memory_.read();
+        segments = segments_memory_.read();
+        last_rows = last_rows_memory_.read();
+        tokens = tokens_memory_.read();
+        positions = positions_memory_.read();
+        segment_of = segment_of_memory_.read();
+        ancestors = ancestors_memory_.read();
     }
+
+  private:
+    Memory<RowsState> state_memory_;
+    Memory<Segment> segments_memory_;
+    Memory<int32_t> last_rows_memory_, tokens_memory_, positions_memory_, segment_of_memory_;
+    Memory<uint64_t> ancestors_memory_;
 };
 
 // Trees as tests know them.
@@ -313,7 +415,7 @@ struct Shape {
         TreeData tree{};
         tree.nodes = nodes();
         tree.levels = levels();
-        std::fill_n(tree.row_of, HYDRA_MAX_ROWS, -1);
+        std::fill_n(tree.row_of, HYDRA_MAX_NODES, -1);
         for (int i = 0; i < nodes(); ++i) {
             tree.parents[i] = parents[i];
             tree.ranks[i] = ranks[i];
@@ -348,13 +450,15 @@ inline Shape random_shape(Random& random, int nodes) {
     return shape;
 }
 
-// Makes the rows of the pass the nodes of a tree.
-inline void plant_shape(Pass& pass, const Shape& shape) {
+// Makes the rows of the pass the nodes of a tree behind the verified positions of these sequences.
+inline void plant_shape(Pass& pass, const Shape& shape, const std::vector<int>& sequences = {0}) {
     const TreeData tree = shape.data();
-    pass.chain(shape.nodes());
-    for (int i = 0; i < shape.nodes(); ++i) {
-        pass.rows_state.positions[i] = pass.rows_state.first + shape.depths[i];
-        pass.rows_state.ancestors[i] = tree.ancestors[i];
+    const RowsView host = pass.on_host();
+    host.set_count(0);
+    for (int sequence : sequences) {
+        const int segment = host.state->segments, first = pass.result(sequence).length;
+        host.add(sequence, first, shape.nodes());
+        for (int i = 0; i < shape.nodes(); ++i) host.set_row(segment, i, first + shape.depths[i], tree.ancestors[i]);
     }
     pass.upload();
 }
@@ -373,22 +477,21 @@ struct Kv {
 
     Kv(hydra_type type, int layers, int kv_heads, int head_size, int pages = Pass::PAGES)
         : view{type, layers, kv_heads, head_size, pages, nullptr},
-          memory(std::vector<uint8_t>(
-              static_cast<size_t>(pages * api().kv_page_bytes(type, layers, kv_heads, head_size)), 0xff)) {
+          memory(all_ones(pages * api().kv_page_bytes(type, layers, kv_heads, head_size))) {
         view.data = memory;
     }
 
     int64_t width() const { return int64_t{2} * view.layers * view.kv_heads * view.head_size; }
 
-    // [layers][kv_heads][2][head_size] of a slot of the sequence.
-    Floats slot(const Pass& pass, int slot) const {
+    // [layers][kv_heads][2][head_size] of a slot of a sequence.
+    Floats slot(const Pass& pass, int slot, int sequence = 0) const {
         Floats values(static_cast<size_t>(width()));
-        must(api().kv_read(device(), &view, pass.table[slot / HYDRA_PAGE_POSITIONS], slot % HYDRA_PAGE_POSITIONS,
+        must(api().kv_read(device(), &view, pass.batch->page_of(sequence, slot), slot % HYDRA_PAGE_POSITIONS,
                            values.data()));
         return values;
     }
-    void fill(const Pass& pass, int slot, const Floats& values) const {
-        must(api().kv_write(device(), &view, pass.table[slot / HYDRA_PAGE_POSITIONS], slot % HYDRA_PAGE_POSITIONS,
+    void fill(const Pass& pass, int slot, const Floats& values, int sequence = 0) const {
+        must(api().kv_write(device(), &view, pass.batch->page_of(sequence, slot), slot % HYDRA_PAGE_POSITIONS,
                             values.data()));
     }
 };

@@ -18,7 +18,7 @@ struct Head {
     int k;
 
     Head(hydra_type type, int vocabulary, int hidden, int top, Random& random)
-        : x(random.normal(HYDRA_MAX_ROWS * hidden)), weight(type, vocabulary, hidden, random), k(top) {}
+        : x(random.normal(HYDRA_MAX_NODES * hidden)), weight(type, vocabulary, hidden, random), k(top) {}
 
     Found run_rows(int from, int rows, bool last_row_only = false) const {
         const auto vocabulary = weight.view.rows, hidden = weight.view.columns;
@@ -27,8 +27,8 @@ struct Head {
         pass.chain(rows);
         const auto in = padded_rows(Floats(x.begin() + from * hidden, x.begin() + (from + rows) * hidden), hidden);
         const auto logits = poisoned(vocabulary);
-        const Memory<float> biases(bias), best(HYDRA_MAX_ROWS * k);
-        const Memory<int32_t> names(ids), found(std::vector<int32_t>(HYDRA_MAX_ROWS * k, -7));
+        const Memory<float> biases(bias), best(HYDRA_MAX_NODES * k);
+        const Memory<int32_t> names(ids), found(std::vector<int32_t>(HYDRA_MAX_NODES * k, -7));
         const Memory<uint8_t> work = workspace(vocabulary, hidden);
         run(api().lm_head, LmHead{pass.view(), last_row_only, in, weight.view, bias.empty() ? nullptr : biases.get(),
                                   ids.empty() ? nullptr : names.get(), TopView{k, found, best}, logits, work});

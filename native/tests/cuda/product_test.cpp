@@ -49,8 +49,8 @@ struct Data {
     Matrix first, second;
 
     Data(const Case& c, Random& random)
-        : x(random.normal(HYDRA_MAX_ROWS * c.inputs)),
-          residual(random.normal(HYDRA_MAX_ROWS * c.outputs)),
+        : x(random.normal(HYDRA_MAX_NODES * c.inputs)),
+          residual(random.normal(HYDRA_MAX_NODES * c.outputs)),
           norm(random.normal(c.inputs)),
           bias(random.normal(c.outputs)),
           other_bias(random.normal(c.outputs)),
@@ -128,7 +128,7 @@ TEST(GateUp, MultipliesTheGatedProducts) {
 
 TEST(Block, AddsTheSkip) {
     Random random(3);
-    constexpr int FIRST_ROW = 5;
+    constexpr int GROUP = 2;
     for (const Case& c : cases()) {
         const Data data(c, random);
         const Memory<float> bias(data.bias), other_bias(data.other_bias);
@@ -137,13 +137,13 @@ TEST(Block, AddsTheSkip) {
             Pass pass;
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
-            const Memory<float> out(Floats(static_cast<size_t>((FIRST_ROW + HYDRA_MAX_ROWS) * c.outputs), NAN));
+            const auto out = poisoned(c.outputs, (GROUP + 1) * HYDRA_MAX_NODES);
             run(api().block, Block{pass.view(), x, data.first.view, data.second.view, bias,
-                                   c.rows == 8 ? nullptr : other_bias.get(), FIRST_ROW, out, work});
-            EXPECT_TRUE(untouched_behind(out, (FIRST_ROW + rows) * c.outputs));
-            const Floats all = out.read((FIRST_ROW + rows) * c.outputs);
-            EXPECT_TRUE(std::isnan(all[FIRST_ROW * c.outputs - 1]));
-            return Floats(all.begin() + FIRST_ROW * c.outputs, all.end());
+                                   c.rows == 8 ? nullptr : other_bias.get(), GROUP, out, work});
+            EXPECT_TRUE(untouched_behind(out, (GROUP + 1) * rows * c.outputs));
+            const Floats all = out.read((GROUP + 1) * rows * c.outputs);
+            EXPECT_TRUE(std::isnan(all[GROUP * rows * c.outputs - 1]));
+            return Floats(all.begin() + GROUP * rows * c.outputs, all.end());
         };
         expect_right_and_invariant(c, run_rows, [&](int r) {
             const Doubles x = doubles(row_of(data.x, r, c.inputs));
@@ -257,7 +257,7 @@ TEST(Product, DoesNothingAfterARewind) {
     const auto x = padded_rows(data.x, c.inputs), residual = padded_rows(data.residual, c.outputs);
     Pass pass;
     pass.chain(3);
-    ++pass.state.generation;
+    ++pass.batch->generation;
     pass.upload();
     run(api().project, Project{pass.view(), x, data.first.view, nullptr, residual, work});
     EXPECT_TRUE(same_bits(residual.read(), data.residual));
@@ -364,7 +364,7 @@ TEST(Embed, ReadsTheTokensRows) {
         Pass pass;
         pass.chain(5);
         const int tokens[] = {36, 0, 37, -1, 17};
-        std::copy_n(tokens, 5, pass.rows_state.tokens);
+        std::copy_n(tokens, 5, pass.tokens.begin());
         pass.upload();
         run(api().embed, Embed{pass.view(), embedding.view, out});
         EXPECT_TRUE(untouched_behind(out, 5 * columns));

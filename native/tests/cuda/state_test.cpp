@@ -1,4 +1,6 @@
 // What moves the state from step to step, exact against the same done on the host.
+#include <functional>
+
 #include "fixture.h"
 
 namespace hydra::cuda::test {
@@ -17,323 +19,513 @@ std::vector<int32_t> random_tokens(Random& random, int count, int kinds) {
     return tokens;
 }
 
+// The rows that a host finds on the device, as far as they are there.
+void expect_same_rows(const Pass& found, const Pass& expected) {
+    EXPECT_EQ(found.state[0].generation, expected.state[0].generation);
+    ASSERT_EQ(found.count(), expected.count());
+    ASSERT_EQ(found.state[0].segments, expected.state[0].segments);
+    ASSERT_EQ(found.state[0].sequences, expected.state[0].sequences);
+    for (int s = 0; s < expected.state[0].segments; ++s) {
+        const Segment &a = found.segments[s], &b = expected.segments[s];
+        EXPECT_EQ(a.sequence, b.sequence) << s;
+        EXPECT_EQ(a.order, b.order) << s;
+        EXPECT_EQ(a.row, b.row) << s;
+        EXPECT_EQ(a.count, b.count) << s;
+        EXPECT_EQ(a.first, b.first) << s;
+    }
+    for (int i = 0; i < expected.state[0].sequences; ++i) EXPECT_EQ(found.last_rows[i], expected.last_rows[i]) << i;
+    for (int r = 0; r < (expected.state[0].segments > 0 ? expected.count() : 0); ++r) {
+        EXPECT_EQ(found.positions[r], expected.positions[r]) << r;
+        EXPECT_EQ(found.segment_of[r], expected.segment_of[r]) << r;
+        EXPECT_EQ(found.ancestors[r], expected.ancestors[r]) << r;
+    }
+}
+
+Memory<TreeData> tree_of(const Shape& shape) { return Memory<TreeData>(std::vector<TreeData>{shape.data()}); }
+
 TEST(Plant, MakesTheRowsTheTreesNodes) {
     Random random(1);
     for (int nodes : {1, 5, 64}) {
         const Shape shape = random_shape(random, nodes);
-        const Memory<TreeData> tree(std::vector<TreeData>{shape.data()});
-        Pass pass(LENGTH);
-        pass.state.result.root = 77;
+        const Memory<TreeData> tree = tree_of(shape);
+        Pass pass(LENGTH), expected(pass.batch);
+        pass.result().root = 77;
         pass.chain(3);
+        plant_shape(expected, shape);
         run(api().plant, Plant{tree, pass.view()});
         pass.download();
-        const RowsState& rows = pass.rows_state;
-        EXPECT_EQ(rows.count, nodes);
-        EXPECT_EQ(rows.first, LENGTH);
-        EXPECT_EQ(rows.generation, pass.state.generation);
-        EXPECT_EQ(rows.tokens[0], 77);
-        for (int i = 0; i < nodes; ++i) {
-            EXPECT_EQ(rows.positions[i], LENGTH + shape.depths[i]);
-            EXPECT_EQ(rows.ancestors[i], shape.data().ancestors[i]);
-        }
+        expect_same_rows(pass, expected);
+        EXPECT_EQ(pass.tokens[0], 77);
     }
 }
 
 TEST(Plant, PlantsNothingWhereThereIsNoRoom) {
     Random random(2);
     const Shape shape = random_shape(random, 9);
-    const Memory<TreeData> tree(std::vector<TreeData>{shape.data()});
+    const Memory<TreeData> tree = tree_of(shape);
     const int full = 2 * HYDRA_PAGE_POSITIONS - 9, limit = LENGTH + shape.levels();
     struct {
-        int length, limit, count;
-    } cases[] = {{full, 1000, 9}, {full + 1, 1000, 0}, {LENGTH, limit + 1, 9}, {LENGTH, limit, 0}};
+        int length, limit, root, count;
+    } cases[] = {{full, 1000, 0, 9},
+                 {full + 1, 1000, 0, 0},
+                 {LENGTH, limit + 1, 0, 9},
+                 {LENGTH, limit, 0, 0},
+                 {LENGTH, 1000, -1, 0}};
     for (const auto& c : cases) {
         Pass pass(c.length, 2);
-        pass.rows_state.position_limit = c.limit;
+        pass.state[0].position_limit = c.limit;
+        pass.result().root = c.root;
         pass.chain(3);
         run(api().plant, Plant{tree, pass.view()});
         pass.download();
-        EXPECT_EQ(pass.rows_state.count, c.count) << c.length << ", " << c.limit;
+        EXPECT_EQ(pass.count(), c.count) << c.length << ", " << c.limit;
+        EXPECT_EQ(pass.state[0].segments, c.count > 0);
+        EXPECT_EQ(pass.state[0].position_limit, c.limit);
     }
 }
 
-TEST(DraftInputs, GathersHiddenStateAndTokens) {
+TEST(Plant, PlantsTheSequencesThatHaveRoomAndARoot) {
     Random random(3);
-    const Matrix embedding(HYDRA_F16, 37, WIDTH, random);
-    for (int states : {0, 1, 3}) {
-        const Shape shape = random_shape(random, 40);
-        const TreeData data = shape.data();
-        const Memory<TreeData> tree(std::vector<TreeData>{data});
-        const Floats hidden_values = random.normal(HYDRA_MAX_ROWS * WIDTH);
-        const Memory<float> hidden(hidden_values);
-        Pass nodes(LENGTH), hidden_rows(LENGTH), level_rows(LENGTH);
-        plant_shape(nodes, shape);
-        const std::vector<int32_t> tokens = random_tokens(random, 40, 38);
-        std::copy(tokens.begin(), tokens.end(), nodes.rows_state.tokens);
-        nodes.upload();
-        hidden_rows.chain(states);
-        for (int level = 0; level <= shape.levels(); ++level) {
-            const auto out = poisoned((level + 2) * WIDTH), plain = poisoned(WIDTH);
-            const int rows = states > 0 ? data.level_rows[level] : 0;
-            level_rows.rows_state.generation = 0;
-            level_rows.rows_state.count = 55;
-            level_rows.upload();
-            run(api().draft_inputs, DraftInputs{tree, level, nodes.view(), hidden_rows.view(), hidden, WIDTH,
-                                                embedding.view, level_rows.view(), out});
-            level_rows.download();
-            EXPECT_EQ(level_rows.rows_state.count, rows);
-            EXPECT_EQ(level_rows.rows_state.generation, level_rows.state.generation);
-            EXPECT_TRUE(untouched_behind(out, rows * (level + 2) * WIDTH));
-            const Floats found = out.read(rows * (level + 2) * WIDTH);
-            for (int r = 0; r < rows; ++r) {
-                Floats expected = row_of(hidden_values, states - 1, WIDTH);
-                for (int32_t node : shape.path(data.level_nodes[level][r])) {
-                    append(expected, tokens[node] < 37 ? row_of(embedding.values, tokens[node], WIDTH) : Floats(WIDTH));
-                }
-                EXPECT_TRUE(same_bits(row_of(found, r, (level + 2) * WIDTH), expected)) << level << ", " << r;
-            }
-            run(api().draft_inputs,
-                DraftInputs{
-                    tree, level, nodes.view(), hidden_rows.view(), hidden, WIDTH, {}, level_rows.view(), plain});
-            level_rows.download();
-            const int single = states > 0 && shape.levels() > level ? 1 : 0;
-            EXPECT_EQ(level_rows.rows_state.count, single);
-            EXPECT_TRUE(untouched_behind(plain, single * WIDTH));
-            if (single > 0) {
-                EXPECT_TRUE(same_bits(plain.read(WIDTH), row_of(hidden_values, states - 1, WIDTH)));
+    for (int nodes : {1, 3, 11}) {
+        const Shape shape = random_shape(random, nodes);
+        const Memory<TreeData> tree = tree_of(shape);
+        std::vector<int> lengths, planted;
+        for (int s = 0; s < 150; ++s) lengths.push_back(s % 7 == 3 ? 64 : random.below(40));
+        Pass pass(std::make_shared<Batch>(lengths, 2), 150 * nodes), expected(pass.batch, 150 * nodes);
+        for (int s = 0; s < 150; ++s) {
+            pass.result(s).root = s % 5 == 1 ? -1 : 1000 + s;
+            if (s % 7 != 3 && s % 5 != 1) planted.push_back(s);
+        }
+        pass.chain(3);
+        plant_shape(expected, shape, planted);
+        run(api().plant, Plant{tree, pass.view()});
+        pass.download();
+        expect_same_rows(pass, expected);
+        for (size_t i = 0; i < planted.size(); ++i) EXPECT_EQ(pass.tokens[i * nodes], 1000 + planted[i]);
+    }
+}
+
+TEST(DraftStates, TakesTheLastRowOfEachSequence) {
+    Random random(4);
+    const Floats values = random.normal(100 * WIDTH);
+    const auto x = padded_rows(values, WIDTH, 100);
+    const Memory<float> norm(random.normal(WIDTH));
+    // Sequence 3 has two segments, sequences 0 and 4 have none.
+    Pass pass(std::make_shared<Batch>(std::vector<int>{5, 40, 0, 9, 31}, 8), 100);
+    pass.chains({{2, 1}, {3, 80}, {1, 17}});
+    const int rows[] = {-1, 97, 0, 80, -1};
+    const auto normed_rows = poisoned(WIDTH, 100);
+    run(api().norm, Norm{pass.view(), x, norm, 1e-5f, WIDTH, normed_rows});
+    const Floats normed = normed_rows.read();
+    for (bool with_norm : {false, true}) {
+        const auto states = poisoned(WIDTH, 5);
+        run(api().draft_states, DraftStates{pass.view(), x, with_norm ? norm.get() : nullptr, 1e-5f, WIDTH, states});
+        for (int s = 0; s < 5; ++s) {
+            const Floats state = row_of(states.read(), s, WIDTH);
+            if (rows[s] < 0) {
+                EXPECT_TRUE(std::isnan(state[0])) << s;
+            } else {
+                EXPECT_TRUE(same_bits(state, row_of(with_norm ? normed : values, rows[s], WIDTH))) << s;
             }
         }
     }
 }
 
-TEST(DraftLevels, CountsTheTreesLevels) {
-    Random random(4);
-    const Shape shape = random_shape(random, 20);
-    const Memory<TreeData> tree(std::vector<TreeData>{shape.data()});
-    Pass pass;
-    pass.rows_state.generation = 0;
-    pass.upload();
-    run(api().draft_levels, DraftLevels{tree, pass.view()});
-    pass.download();
-    EXPECT_EQ(pass.rows_state.count, shape.levels());
-    EXPECT_EQ(pass.rows_state.generation, pass.state.generation);
+// A batch of which some sequences, in this order, have a tree's nodes.
+struct Planted {
+    std::vector<int> sequences;
+    Shape shape;
+    TreeData data;
+    Memory<TreeData> tree;
+    Pass nodes;
+
+    Planted(Random& random, int tree_nodes, int batch_size, const std::vector<int>& planted)
+        : sequences(planted),
+          shape(random_shape(random, tree_nodes)),
+          data(shape.data()),
+          tree(tree_of(shape)),
+          nodes(std::make_shared<Batch>(std::vector<int>(batch_size, LENGTH), 6), batch_size * tree_nodes) {
+        if (!planted.empty()) plant_shape(nodes, shape, planted);
+    }
+
+    int trees() const { return static_cast<int>(sequences.size()); }
+};
+
+TEST(DraftInputs, GathersHiddenStatesAndTokens) {
+    Random random(5);
+    const Matrix embedding(HYDRA_F16, 37, WIDTH, random);
+    const std::pair<int, std::vector<int>> batches[] = {{1, {}}, {1, {0}}, {4, {3, 0, 2}}};
+    for (const auto& [batch_size, planted] : batches) {
+        Planted made(random, 40, batch_size, planted);
+        const Floats states_values = random.normal(batch_size * WIDTH);
+        const Memory<float> states(states_values);
+        made.nodes.tokens = random_tokens(random, batch_size * 40, 38);
+        made.nodes.upload();
+        for (int level = 0; level <= made.shape.levels(); ++level) {
+            const int each = made.data.level_rows[level], rows = made.trees() * each;
+            const int64_t width = (level + 2) * WIDTH;
+            Pass level_rows(made.nodes.batch, std::max(batch_size * each, batch_size));
+            const auto out = poisoned(width, level_rows.max_rows), plain = poisoned(WIDTH, level_rows.max_rows);
+            level_rows.chain(1);
+            run(api().draft_inputs, DraftInputs{made.tree, level, made.nodes.view(), states, WIDTH, embedding.view,
+                                                level_rows.view(), out});
+            level_rows.download();
+            EXPECT_EQ(level_rows.count(), rows);
+            EXPECT_EQ(level_rows.state[0].segments, 0);
+            EXPECT_EQ(level_rows.state[0].sequences, 0);
+            EXPECT_EQ(level_rows.state[0].generation, made.nodes.batch->generation);
+            EXPECT_TRUE(untouched_behind(out, rows * width));
+            const Floats found = out.read(rows * width);
+            for (int r = 0; r < rows; ++r) {
+                const int g = r / each;
+                Floats expected = row_of(states_values, planted[g], WIDTH);
+                for (int32_t node : made.shape.path(made.data.level_nodes[level][r % each])) {
+                    const int32_t token = made.nodes.tokens[g * 40 + node];
+                    append(expected, token < 37 ? row_of(embedding.values, token, WIDTH) : Floats(WIDTH));
+                }
+                EXPECT_TRUE(same_bits(row_of(found, r, width), expected)) << level << ", " << r;
+            }
+            run(api().draft_inputs,
+                DraftInputs{made.tree, level, made.nodes.view(), states, WIDTH, {}, level_rows.view(), plain});
+            level_rows.download();
+            const int singles = made.shape.levels() > level ? made.trees() : 0;
+            EXPECT_EQ(level_rows.count(), singles);
+            EXPECT_TRUE(untouched_behind(plain, singles * WIDTH));
+            for (int g = 0; g < singles; ++g) {
+                EXPECT_TRUE(same_bits(row_of(plain.read(), g, WIDTH), row_of(states_values, planted[g], WIDTH)));
+            }
+        }
+    }
+}
+
+TEST(DraftInputs, StaysWithinTheNodesThatWerePlanted) {
+    Random random(6);
+    const Matrix embedding(HYDRA_F32, 9, WIDTH, random);
+    Planted made(random, 3, 2, {0, 1});
+    Shape shape;
+    for (int i = 0; i < 63; ++i) shape.add(i, 0);
+    made.tree.write({shape.data()});
+    const Memory<float> states(random.normal(2 * WIDTH));
+    const auto out = poisoned(62 * WIDTH, 2);
+    const Pass level_rows(made.nodes.batch, 2);
+    run(api().draft_inputs,
+        DraftInputs{made.tree, 60, made.nodes.view(), states, WIDTH, embedding.view, level_rows.view(), out});
+    EXPECT_TRUE(same_bits(row_of(out.read(), 123, WIDTH), Floats(WIDTH)));
+    const Memory<int32_t> ids(std::vector<int32_t>(2, 8));
+    run(api().draft_tokens, DraftTokens{made.tree, 60, TopView{1, ids, nullptr}, -1, made.nodes.view()});
+    made.nodes.download();
+    EXPECT_EQ(made.nodes.tokens, std::vector<int32_t>(6));
+}
+
+TEST(DraftLevels, CountsTheLevelsOfAllTrees) {
+    Random random(7);
+    const std::pair<int, std::vector<int>> batches[] = {{1, {}}, {1, {0}}, {4, {3, 1, 2}}};
+    for (const auto& [batch_size, planted] : batches) {
+        const Planted made(random, 20, batch_size, planted);
+        Pass rows(made.nodes.batch, batch_size * 20);
+        rows.chain(1);
+        run(api().draft_levels, DraftLevels{made.tree, made.nodes.view(), rows.view()});
+        rows.download();
+        EXPECT_EQ(rows.count(), made.shape.levels() * made.trees());
+        EXPECT_EQ(rows.state[0].segments, 0);
+        EXPECT_EQ(rows.state[0].generation, made.nodes.batch->generation);
+    }
 }
 
 TEST(DraftTokens, HandsOutARowsEntriesByRank) {
-    Random random(5);
+    Random random(8);
     constexpr int K = 32;
-    const Shape shape = random_shape(random, 50);
-    const TreeData data = shape.data();
-    const Memory<TreeData> tree(std::vector<TreeData>{data});
-    const std::vector<int32_t> entries = random_tokens(random, HYDRA_MAX_ROWS * K, 1000);
-    const Memory<int32_t> ids(entries);
-    for (int row : {-1, 0, 7}) {
-        for (int level = 0; level < shape.levels(); ++level) {
-            Pass pass;
-            plant_shape(pass, shape);
-            std::fill_n(pass.rows_state.tokens, HYDRA_MAX_ROWS, -5);
-            pass.upload();
-            run(api().draft_tokens, DraftTokens{tree, level, TopView{K, ids, nullptr}, row, pass.view()});
-            pass.download();
-            for (int i = 0; i < HYDRA_MAX_ROWS; ++i) {
-                int32_t expected = -5;
-                if (i < 50 && shape.depths[i] == level + 1) {
-                    const int from = row >= 0 ? row : data.row_of[shape.parents[i]];
-                    expected = entries[from * K + shape.ranks[i]];
+    const std::pair<int, std::vector<int>> batches[] = {{1, {0}}, {5, {4, 0, 2}}};
+    for (const auto& [batch_size, planted] : batches) {
+        Planted made(random, 50, batch_size, planted);
+        const int trees = made.trees();
+        const std::vector<int32_t> entries = random_tokens(random, 8 * 50 * trees * K, 1000);
+        const Memory<int32_t> ids(entries);
+        for (int group : {-1, 0, 7}) {
+            for (int level = 0; level < made.shape.levels(); ++level) {
+                std::fill(made.nodes.tokens.begin(), made.nodes.tokens.end(), -5);
+                made.nodes.upload();
+                run(api().draft_tokens,
+                    DraftTokens{made.tree, level, TopView{K, ids, nullptr}, group, made.nodes.view()});
+                made.nodes.download();
+                for (int r = 0; r < made.nodes.max_rows; ++r) {
+                    const int g = r / 50, i = r % 50;
+                    int32_t expected = -5;
+                    if (g < trees && made.shape.depths[i] == level + 1) {
+                        const int from =
+                            group >= 0 ? group * trees + g
+                                       : g * made.data.level_rows[level] + made.data.row_of[made.shape.parents[i]];
+                        expected = entries[from * K + made.shape.ranks[i]];
+                    }
+                    EXPECT_EQ(made.nodes.tokens[r], expected) << r;
                 }
-                EXPECT_EQ(pass.rows_state.tokens[i], expected) << i;
             }
         }
     }
 }
 
-// A planted tree of few different tokens, the base's answers, a filled cache and hidden states.
+// Planted trees of few different tokens, the base's answers, a filled cache and hidden states.
 struct Step {
     static constexpr int K = 2;
     Shape shape;
-    std::vector<int32_t> tokens, answers;
-    Pass pass{LENGTH}, pending_pass{LENGTH};
+    std::vector<int> sequences;            // that have a tree
+    std::vector<int32_t> tokens, answers;  // by row
+    Pass pass, pending_pass;
     Memory<TreeData> tree;
     Memory<int32_t> ids;
     Kv kv;
-    std::vector<Floats> cache;
+    std::vector<std::vector<Floats>> cache;  // by sequence and slot
     Floats hidden_values;
     Memory<float> hidden, pending;
 
-    Step(Random& random, const Shape& made, int kinds, hydra_type type = HYDRA_F32)
+    Step(Random& random, const Shape& made, int kinds, hydra_type type = HYDRA_F32,
+         const std::vector<int>& lengths = {LENGTH}, const std::vector<int>& planted = {0})
         : shape(made),
-          tokens(random_tokens(random, made.nodes(), kinds)),
-          answers(random_tokens(random, made.nodes(), kinds)),
-          tree(std::vector<TreeData>{made.data()}),
-          kv(type, 2, 2, 24),
-          hidden_values(random.normal(made.nodes() * WIDTH)),
-          hidden(padded_rows(hidden_values, WIDTH)),
-          pending(poisoned(WIDTH)) {
-        std::vector<int32_t> best(HYDRA_MAX_ROWS * K, -9);
-        for (int i = 0; i < shape.nodes(); ++i) best[K * i] = answers[i];
+          sequences(planted),
+          tokens(random_tokens(random, made.nodes() * static_cast<int>(planted.size()), kinds)),
+          answers(random_tokens(random, made.nodes() * static_cast<int>(planted.size()), kinds)),
+          pass(std::make_shared<Batch>(lengths, 4), made.nodes() * static_cast<int>(lengths.size())),
+          pending_pass(pass.batch, lengths.size() == 1 ? HYDRA_MAX_NODES : pass.max_rows),
+          tree(tree_of(made)),
+          kv(type, 2, 2, 24, 4 * static_cast<int>(lengths.size())),
+          cache(lengths.size()),
+          hidden_values(random.normal(pass.max_rows * WIDTH)),
+          hidden(hidden_values),
+          pending(poisoned(WIDTH, pending_pass.max_rows)) {
+        std::vector<int32_t> best(pass.max_rows * K, -9);
+        for (size_t i = 0; i < answers.size(); ++i) best[K * i] = answers[i];
         ids = Memory<int32_t>(best);
-        plant_shape(pass, shape);
-        std::copy(tokens.begin(), tokens.end(), pass.rows_state.tokens);
+        plant_shape(pass, shape, planted);
+        std::copy(tokens.begin(), tokens.end(), pass.tokens.begin());
+        for (hydra_step_result& result : results()) result.emitted = result.nodes = 3;
         pass.upload();
-        for (int slot = 0; slot < LENGTH + shape.nodes(); ++slot) {
-            cache.push_back(kept(type, random.normal(kv.width())));
-            kv.fill(pass, slot, cache[slot]);
+        for (size_t s = 0; s < lengths.size(); ++s) {
+            for (int slot = 0; slot < lengths[s] + shape.nodes(); ++slot) {
+                cache[s].push_back(kept(type, random.normal(kv.width())));
+                kv.fill(pass, slot, cache[s][slot], static_cast<int>(s));
+            }
         }
     }
 
-    RowsView pending_view() const { return {pending_pass.rows, pass.sequence, pass.pages}; }
-
-    void accept(bool append = false, bool with_pending = true) {
-        pending_pass.rows.write({pending_pass.rows_state});
-        run(api().accept,
-            Accept{tree, pass.view(), TopView{K, ids, nullptr}, kv.view, with_pending ? hidden.get() : nullptr, WIDTH,
-                   with_pending ? pending_view() : RowsView{}, with_pending ? pending.get() : nullptr, append});
-        pass.download();
-        pending_pass.rows_state = pending_pass.rows.read()[0];
+    std::vector<std::reference_wrapper<hydra_step_result>> results() {
+        std::vector<std::reference_wrapper<hydra_step_result>> all;
+        for (SequenceState& state : pass.batch->states) all.emplace_back(state.result);
+        return all;
     }
 
-    // All paths one by one: the longest whose tokens the base would have chosen, the first among equals.
-    std::vector<int32_t> longest() const {
+    void accept(bool append = false, bool with_pending = true) {
+        pending_pass.upload();
+        run(api().accept,
+            Accept{tree, pass.view(), TopView{K, ids, nullptr}, kv.view, with_pending ? hidden.get() : nullptr, WIDTH,
+                   with_pending ? pending_pass.view() : RowsView{}, with_pending ? pending.get() : nullptr, append});
+        pass.download();
+        pending_pass.download();
+    }
+
+    // All paths of tree g one by one: the longest whose tokens the base would have chosen, the first among equals.
+    std::vector<int32_t> longest(int g = 0) const {
         std::vector<int32_t> found{0};
+        const int row = g * shape.nodes();
         for (int node = 1; node < shape.nodes(); ++node) {
             const std::vector<int32_t> path = shape.path(node);
             bool right = true;
-            for (size_t i = 1; i < path.size(); ++i) right = right && tokens[path[i]] == answers[path[i - 1]];
+            for (size_t i = 1; i < path.size(); ++i) {
+                right = right && tokens[row + path[i]] == answers[row + path[i - 1]];
+            }
             if (right && path.size() > found.size()) found = path;
         }
         return found;
     }
+
+    // That result, cache and pending rows are those of the longest paths.
+    void expect_longest(const std::vector<int>& lengths, bool with_pending) {
+        std::vector<std::pair<int, int>> chains;
+        Floats states;
+        for (size_t g = 0; g < sequences.size(); ++g) {
+            const int s = sequences[g], row = static_cast<int>(g) * shape.nodes();
+            const std::vector<int32_t> path = longest(static_cast<int>(g));
+            const int count = static_cast<int>(path.size());
+            const hydra_step_result& result = pass.result(s);
+            ASSERT_EQ(first_of(result.path, result.emitted), path);
+            for (int i = 0; i < count; ++i) EXPECT_EQ(result.tokens[i], tokens[row + path[i]]);
+            EXPECT_EQ(result.length, lengths[s] + count);
+            EXPECT_EQ(result.root, answers[row + path.back()]);
+            EXPECT_EQ(result.nodes, shape.nodes());
+            for (int slot = 0; slot < lengths[s]; ++slot) {
+                ASSERT_TRUE(same_bits(kv.slot(pass, slot, s), cache[s][slot]));
+            }
+            for (int i = 0; i < count; ++i) {
+                ASSERT_TRUE(same_bits(kv.slot(pass, lengths[s] + i, s), cache[s][lengths[s] + path[i]])) << i;
+                append(states, row_of(hidden_values, row + path[i], WIDTH));
+            }
+            chains.emplace_back(s, count);
+        }
+        if (!with_pending) return;
+        Pass expected(std::make_shared<Batch>(lengths, 4), pending_pass.max_rows);
+        expected.chains(chains);
+        expect_same_rows(pending_pass, expected);
+        const auto values = static_cast<int64_t>(states.size());
+        EXPECT_TRUE(same_bits(pending.read(values), states));
+        EXPECT_TRUE(untouched_behind(pending, values));
+    }
 };
 
 TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
-    Random random(6);
+    Random random(9);
     int longer = 0, ties = 0;
     for (int round = 0; round < 48; ++round) {
         const int sizes[] = {1, 2, 5, 17, 33, 64};
         Step step(random, random_shape(random, sizes[round % 6]), 1 + round % 4,
                   round / 6 % 2 == 0 ? HYDRA_F32 : HYDRA_F16);
-        const std::vector<int32_t> path = step.longest();
-        const int count = static_cast<int>(path.size());
+        const auto count = static_cast<int>(step.longest().size());
         step.accept(false, round % 5 != 4);
-        const hydra_step_result& result = step.pass.state.result;
-        ASSERT_EQ(first_of(result.path, result.emitted), path);
-        for (int i = 0; i < count; ++i) EXPECT_EQ(result.tokens[i], step.tokens[path[i]]);
-        EXPECT_EQ(result.length, LENGTH + count);
-        EXPECT_EQ(result.root, step.answers[path.back()]);
-        EXPECT_EQ(result.nodes, step.shape.nodes());
-        for (int slot = 0; slot < LENGTH; ++slot) {
-            ASSERT_TRUE(same_bits(step.kv.slot(step.pass, slot), step.cache[slot]));
-        }
-        for (int i = 0; i < count; ++i) {
-            ASSERT_TRUE(same_bits(step.kv.slot(step.pass, LENGTH + i), step.cache[LENGTH + path[i]])) << i;
-        }
+        step.expect_longest({LENGTH}, round % 5 != 4);
         longer += count > 2;
         ties += count > 1 && std::count(step.shape.depths.begin(), step.shape.depths.end(), count - 1) > 1;
-        if (round % 5 == 4) continue;
-        const RowsState& waiting = step.pending_pass.rows_state;
-        EXPECT_EQ(waiting.count, count);
-        EXPECT_EQ(waiting.first, LENGTH);
-        EXPECT_EQ(waiting.generation, step.pass.state.generation);
-        Floats states;
-        for (int i = 0; i < count; ++i) {
-            append(states, row_of(step.hidden_values, path[i], WIDTH));
-            EXPECT_EQ(waiting.positions[i], LENGTH + i);
-            EXPECT_EQ(waiting.ancestors[i], ~uint64_t{0} >> (63 - i));
-        }
-        EXPECT_TRUE(same_bits(step.pending.read(count * WIDTH), states));
-        EXPECT_TRUE(untouched_behind(step.pending, count * WIDTH));
     }
     EXPECT_GT(longer, 8);
     EXPECT_GT(ties, 8);
 }
 
-TEST(Accept, AppendsToThePendingRowsThatEndThere) {
-    Random random(7);
+TEST(Accept, KeepsAPathOfEachSequenceOfABatch) {
+    Random random(10);
+    for (int round = 0; round < 8; ++round) {
+        const int size = round == 0 ? 2 : 20, nodes = round == 0 ? 1 : 3 + 5 * round;
+        std::vector<int> lengths, planted;
+        for (int s = 0; s < size; ++s) {
+            lengths.push_back(random.below(40));
+            if (s % 3 != round % 3) planted.push_back(s);
+        }
+        random.shuffle(planted);
+        Step step(random, random_shape(random, nodes), 1 + round % 3, round % 2 == 0 ? HYDRA_F32 : HYDRA_F16, lengths,
+                  planted);
+        step.accept(false, round != 5);
+        step.expect_longest(lengths, round != 5);
+        for (int s = 0; s < size; ++s) {
+            if (std::count(planted.begin(), planted.end(), s) > 0) continue;
+            EXPECT_EQ(step.pass.result(s).emitted, 0);
+            EXPECT_EQ(step.pass.result(s).nodes, 0);
+            EXPECT_EQ(step.pass.result(s).length, lengths[s]);
+            EXPECT_EQ(step.pass.result(s).root, 0);
+        }
+    }
+}
+
+Shape chain_of(int nodes) {
     Shape chain;
-    for (int i = 0; i < 3; ++i) chain.add(i, 0);
-    Step step(random, chain, 1);
+    for (int i = 1; i < nodes; ++i) chain.add(i - 1, 0);
+    return chain;
+}
+
+// Rows of a sequence that wait, before its verified positions.
+void set_waiting(Pass& pass, int first, int count) {
+    const RowsView host = pass.on_host();
+    host.set_count(0);
+    if (count > 0) host.add(0, first, count);
+    for (int s = 0; s < host.state->segments; ++s) {
+        for (int i = 0; i < pass.segments[s].count; ++i) host.set_chain_row(s, i);
+    }
+}
+
+TEST(Accept, AppendsToThePendingRowsThatEndThere) {
+    Random random(11);
+    Step step(random, chain_of(4), 1);
     const Floats waiting = random.normal(5 * WIDTH);
     step.pending.write(waiting);
-    RowsState& rows = step.pending_pass.rows_state;
-    rows.first = LENGTH - 5;
-    rows.count = 5;
+    set_waiting(step.pending_pass, LENGTH - 5, 5);
     step.accept(true);
-    EXPECT_EQ(rows.count, 9);
-    EXPECT_EQ(rows.first, LENGTH - 5);
-    EXPECT_EQ(rows.positions[8], LENGTH + 3);
-    Floats expected = waiting;
-    append(expected, step.hidden_values);
-    EXPECT_TRUE(same_bits(step.pending.read(9 * WIDTH), expected));
+    Pass expected(step.pass.batch);
+    set_waiting(expected, LENGTH - 5, 9);
+    expect_same_rows(step.pending_pass, expected);
+    Floats all = waiting;
+    append(all, step.hidden_values);
+    EXPECT_TRUE(same_bits(step.pending.read(9 * WIDTH), all));
+    EXPECT_TRUE(untouched_behind(step.pending, 9 * WIDTH));
 }
 
 TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
-    Random random(8);
-    Shape chain;
-    for (int i = 0; i < 39; ++i) chain.add(i, 0);
+    Random random(12);
     const std::pair<int, int> waiting[] = {{LENGTH - 6, 5}, {LENGTH - 25, 25}, {LENGTH, 0}, {LENGTH - 5, 5}};
     for (const auto& [first, count] : waiting) {
-        Step step(random, chain, 1);
-        RowsState& rows = step.pending_pass.rows_state;
-        rows.first = first;
-        rows.count = count;
-        if (first == LENGTH - 5) --rows.generation;
+        Step step(random, chain_of(40), 1);
+        set_waiting(step.pending_pass, first, count);
+        if (first == LENGTH - 5) --step.pending_pass.state[0].generation;
         step.accept(true);
-        EXPECT_EQ(rows.count, 40);
-        EXPECT_EQ(rows.first, LENGTH);
+        Pass expected(step.pass.batch);
+        set_waiting(expected, LENGTH, 40);
+        expect_same_rows(step.pending_pass, expected);
         EXPECT_TRUE(same_bits(step.pending.read(40 * WIDTH), step.hidden_values));
     }
 }
 
-TEST(Accept, DoesNothingAfterARewind) {
-    Random random(9);
+TEST(Accept, EmitsNothingAfterARewind) {
+    Random random(13);
     Step step(random, random_shape(random, 9), 1);
-    step.pass.state.result.length = 11;
-    step.pass.state.result.root = 4;
-    ++step.pass.state.generation;
-    step.pass.upload();
+    step.pass.result().length = 11;
+    step.pass.result().root = 4;
+    ++step.pass.batch->generation;
     step.accept();
-    EXPECT_EQ(step.pass.state.result.length, 11);
-    EXPECT_EQ(step.pass.state.result.root, 4);
-    EXPECT_EQ(step.pending_pass.rows_state.count, 0);
+    EXPECT_EQ(step.pass.result().length, 11);
+    EXPECT_EQ(step.pass.result().root, 4);
+    EXPECT_EQ(step.pass.result().emitted, 0);
+    EXPECT_EQ(step.pass.result().nodes, 0);
+    EXPECT_EQ(step.pending_pass.count(), 0);
     EXPECT_TRUE(untouched_behind(step.pending, 0));
 }
 
 TEST(Accept, StaysWithinTheNodesThatWerePlanted) {
-    Random random(10);
+    Random random(14);
     Step step(random, random_shape(random, 3), 1);
     step.tree.write({random_shape(random, 64).data()});
     step.accept();
-    EXPECT_EQ(step.pass.state.result.nodes, 3);
-    EXPECT_LE(step.pass.state.result.length, LENGTH + 3);
+    EXPECT_EQ(step.pass.result().nodes, 3);
+    EXPECT_LE(step.pass.result().length, LENGTH + 3);
+}
+
+TEST(Accept, TakesAChainOfSeveralSegmentsForNoTree) {
+    Random random(15);
+    Step step(random, chain_of(2), 1);
+    Pass pass(step.pass.batch, 70);
+    pass.chain(70);
+    const Memory<int32_t> ids(std::vector<int32_t>(70 * Step::K));
+    run(api().accept, Accept{step.tree, pass.view(), TopView{Step::K, ids, nullptr}, step.kv.view, step.hidden, WIDTH,
+                             step.pending_pass.view(), step.pending, false});
+    pass.download();
+    EXPECT_EQ(pass.result().length, LENGTH);
+    EXPECT_EQ(pass.result().emitted, 0);
+    EXPECT_TRUE(untouched_behind(step.pending, 0));
 }
 
 TEST(Advance, CountsAllRowsAsVerified) {
-    Random random(11);
-    const Floats values = random.normal(17 * WIDTH);
-    const auto hidden = padded_rows(values, WIDTH);
-    const Memory<int32_t> ids(std::vector<int32_t>{42, 1, 2});
-    for (bool last : {false, true}) {
-        for (bool with_pending : {false, true}) {
-            const auto pending = poisoned(WIDTH);
-            Pass pass(8);
-            const Pass pending_pass(8);
-            pass.chain(17);
-            const RowsView waiting = with_pending ? RowsView{pending_pass.rows, pass.sequence, pass.pages} : RowsView{};
-            run(api().advance,
-                Advance{pass.view(), TopView{3, last ? ids.get() : nullptr, nullptr}, hidden, WIDTH, waiting, pending});
-            pass.download();
-            const hydra_step_result& result = pass.state.result;
-            EXPECT_EQ(result.length, 25);
-            EXPECT_EQ(result.root, last ? 42 : -1);
-            EXPECT_EQ(result.nodes, 17);
-            EXPECT_EQ(result.emitted, 0);
-            const int count = with_pending ? 17 : 0;
-            const RowsState rows = pending_pass.rows.read()[0];
-            EXPECT_EQ(rows.count, count);
-            EXPECT_EQ(rows.first, 8);
-            EXPECT_TRUE(same_bits(pending.read(count * WIDTH), Floats(values.begin(), values.begin() + count * WIDTH)));
-            EXPECT_TRUE(untouched_behind(pending, count * WIDTH));
+    Random random(16);
+    const std::vector<int> lengths{8, 0, 33, 12};
+    const std::vector<std::vector<std::pair<int, int>>> passes{{{0, 17}}, {{2, 3}, {0, 150}, {3, 64}}, {{1, 65}}};
+    const Memory<int32_t> ids(std::vector<int32_t>{42, 1, 2, 43, 4, 5, 44, 7, 8});
+    for (int round = 0; round < 12; ++round) {
+        const auto& chains = passes[round / 4];
+        const bool last = round % 2 != 0, with_pending = round / 2 % 2 != 0;
+        Pass pass(std::make_shared<Batch>(lengths, 8), 220), pending_pass(pass.batch, 230), expected(pass.batch, 230);
+        pass.chains(chains);
+        if (with_pending) expected.chains(chains);
+        const int count = pass.count();
+        const Floats values = random.normal(count * WIDTH);
+        const auto hidden = padded_rows(values, WIDTH, 220), pending = poisoned(WIDTH, 230);
+        run(api().advance, Advance{pass.view(), TopView{3, last ? ids.get() : nullptr, nullptr}, hidden, WIDTH,
+                                   with_pending ? pending_pass.view() : RowsView{}, pending});
+        pass.download();
+        pending_pass.download();
+        for (int s = 0; s < 4; ++s) EXPECT_EQ(pass.result(s).emitted, 0);
+        for (size_t i = 0; i < chains.size(); ++i) {
+            const auto& [s, rows] = chains[i];
+            EXPECT_EQ(pass.result(s).length, lengths[s] + rows);
+            EXPECT_EQ(pass.result(s).nodes, rows);
+            EXPECT_EQ(pass.result(s).root, last ? 42 + static_cast<int>(i) : -1);
         }
+        EXPECT_EQ(pass.result(round / 4 == 2 ? 0 : 1).length, lengths[round / 4 == 2 ? 0 : 1]);
+        expect_same_rows(pending_pass, expected);
+        const int64_t kept_values = with_pending ? count * WIDTH : 0;
+        EXPECT_TRUE(same_bits(pending.read(kept_values), Floats(values.begin(), values.begin() + kept_values)));
+        EXPECT_TRUE(untouched_behind(pending, kept_values));
     }
 }
 
