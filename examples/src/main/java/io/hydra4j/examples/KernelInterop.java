@@ -2,11 +2,11 @@ package io.hydra4j.examples;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Sequence;
 import io.hydra4j.runtime.Stream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,7 +21,7 @@ import jcuda.Pointer;
  * of it and waits once. Needs an NVIDIA GPU with its driver; without one it says so and ends with code 1.
  */
 public final class KernelInterop {
-    private static final int ROWS = Rows.MAX_ROWS;
+    private static final int ROWS = 64;
     private static final int COLUMNS = 4096;
     private static final int COUNT = ROWS * COLUMNS;
     private static final float EPSILON = 1e-5f;
@@ -74,9 +74,9 @@ public final class KernelInterop {
 
     /** A program on the caller's stream: RMSNorm of all rows of x into result. */
     private static Program recordNorm(Backend backend, Resources owned, long stream, long x, long result) {
-        Sequence sequence = owned.own(Sequence.create(backend, 1));
-        Rows rows = owned.own(Rows.create(sequence));
-        rows.setChain(new int[ROWS]);
+        Batch batch = owned.own(Batch.create(backend, 1, 1));
+        Rows rows = owned.own(Rows.create(batch, ROWS));
+        rows.setChain(0, new int[ROWS]);
         Buffer weight = owned.own(Buffer.floats(backend, COLUMNS));
         float[] ones = new float[COLUMNS];
         Arrays.fill(ones, 1);

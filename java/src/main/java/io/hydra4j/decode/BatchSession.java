@@ -343,6 +343,23 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
+     * Goes back to a shorter length of a sequence; it keeps its pages and takes part in steps again after a {@link #prefill} with
+     * the tokens behind that length.
+     *
+     * @param length 0 to {@link #length}
+     * @throws HydraException if there is no such sequence, or the length is out of range
+     */
+    public void rewind(int sequence, int length) {
+        requireOpen();
+        if (length < 0 || length > length(sequence)) {
+            throw new HydraException("sequence " + sequence + " cannot go back to a length of " + length
+                    + ": must be from 0 to the present " + length(sequence));
+        }
+        batch.rewind(sequence, length, NONE);
+        pausedRoots[sequence] = NONE;
+    }
+
+    /**
      * Makes a sequence empty and gives its pages back, so that it can serve another text.
      *
      * @throws HydraException if there is no such sequence

@@ -154,6 +154,30 @@ class BatchSessionTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void goingBackAndTakingOtherTokensInDisturbsNoOther(String heads) {
+        try (Twins twins = new Twins(LOADED.get(heads), BatchOptions.of(3, Tree.DEFAULT))) {
+            twins.prefill(prompts(3));
+            twins.steps(5);
+            int kept = twins.rewind(2, 64);
+            assertEquals(64, kept);
+            assertFalse(twins.batch().takesPart(2));
+            twins.steps(2);
+            twins.prefill(2, prompt(7, 30));
+            twins.batch().pause(1);
+            twins.rewind(1, twins.batch().length(1));
+            twins.batch().resume(1);
+            assertFalse(twins.batch().takesPart(1));
+            twins.prefill(1, prompt(8, 1));
+            twins.steps(5);
+            assertThrows(HydraException.class, () -> twins.batch().rewind(0, twins.batch().length(0) + 1));
+            assertThrows(HydraException.class, () -> twins.batch().rewind(0, -1));
+            assertThrows(HydraException.class, () -> twins.batch().rewind(3, 0));
+            twins.step();
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource({"32, 64", "256, 8"})
     void aStepMayHaveAsManyRowsAsAPassCan(int size, int nodes) {
         Loaded loaded = LOADED.get("hydra-plus-plus");

@@ -50,6 +50,14 @@ final class Twins implements AutoCloseable {
         check();
     }
 
+    /** Back to at most so many positions; how many are left. */
+    int rewind(int sequence, int length) {
+        int kept = alone[sequence].rewind(length);
+        batch.rewind(sequence, kept);
+        check();
+        return kept;
+    }
+
     void setTree(Tree tree) {
         batch.setTree(tree);
         for (Session session : alone) {
