@@ -21,7 +21,7 @@ import org.openjdk.jmh.annotations.Setup;
  */
 public class DraftLevelBenchmark extends ProgramBenchmark {
     private static final int LAYERS = 4;
-    private static final int MAX_ROWS = Rows.MAX_ROWS;
+    private static final int MAX_ROWS = Tree.MAX_NODES;
     private static final int PAGES = MAX_ROWS / KvPool.PAGE_POSITIONS + 1;
     private static final Tree TREE = Tree.DEFAULT;
 
@@ -45,9 +45,8 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
     private Matrix embedding;
     private Matrix lmHead;
     private TreeState tree;
-    private Rows pendingRows;
     private Rows levelRows;
-    private Buffer pending;
+    private Buffer states;
     private Buffer inputs;
     private Buffer state;
     private Top top;
@@ -56,21 +55,19 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
     public void open() {
         Shape model = Shape.named(shape);
         hidden = model.hidden();
-        openSequence(PAGES);
+        openBatch(1, PAGES, MAX_ROWS);
         int vocabulary = draftVocabulary == 0 ? model.vocabulary() : draftVocabulary;
         embedding = resources.own(Fill.matrix(backend, type, model.vocabulary(), hidden));
         lmHead = vocabulary == model.vocabulary()
                 ? embedding
                 : resources.own(Fill.matrix(backend, type, vocabulary, hidden));
-        pendingRows = resources.own(Rows.create(sequence));
-        levelRows = resources.own(Rows.create(sequence));
+        levelRows = resources.own(Rows.create(sequences, MAX_ROWS));
         tree = resources.own(TreeState.create(backend));
-        pending = resources.own(Fill.buffer(backend, MAX_ROWS * hidden));
+        states = resources.own(Fill.buffer(backend, hidden));
         inputs = resources.own(Buffer.floats(backend, (long) MAX_ROWS * (TREE.depth() + 1) * hidden));
         state = resources.own(Buffer.floats(backend, (long) MAX_ROWS * hidden));
-        top = resources.own(Top.create(backend, TREE.candidates()));
-        sequence.rewind(0, 0);
-        pendingRows.setChain(new int[1]);
+        top = resources.own(Top.create(backend, TREE.candidates(), MAX_ROWS));
+        sequences.rewind(0, 0, 0);
         tree.set(TREE.parents(), TREE.ranks());
 
         // The levels above give this one's inputs their tokens.
@@ -95,7 +92,7 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
     }
 
     private void record(Program into, int head, List<Matrix> blocks) {
-        into.draftInputs(tree, head, pass, pendingRows, pending, embedding, levelRows, inputs);
+        into.draftInputs(tree, head, pass, states, embedding, levelRows, inputs);
         into.block(levelRows, inputs, blocks.get(0), null, blocks.get(1), null, 0, state);
         for (Matrix block : blocks.subList(2, blocks.size())) {
             into.block(levelRows, state, block, null, null, null, 0, state);

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.IterationResult;
@@ -18,6 +19,8 @@ import org.openjdk.jmh.results.RunResult;
  */
 final class JmhReport {
     private static final String ROWS = "rows";
+    private static final String BATCH = "batch";
+    private static final String VARIANT = "variant";
 
     private final List<Map<String, Object>> results = new ArrayList<>();
     private int failed;
@@ -57,62 +60,84 @@ final class JmhReport {
         return failed;
     }
 
-    /** The results and {@code rows_ratio} and {@code ratio_to_plain}. */
+    /** The results and {@code rows_ratio}, {@code batch_ratio} and {@code ratio_to_plain}. */
     Map<String, Object> json() {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("failed", failed);
         json.put("results", results);
         json.put("rows_ratio", rowsRatio());
+        json.put("batch_ratio", batchRatio());
         json.put("ratio_to_plain", ratioToPlain());
         return json;
     }
 
     /** Time of a product of so many rows ÷ that of one row, for each set of the other parameters. */
     private List<Map<String, Object>> rowsRatio() {
-        Map<Map<String, Object>, Map<String, Object>> tables = new LinkedHashMap<>();
-        Map<Map<String, Object>, Double> ones = new LinkedHashMap<>();
-        for (Map<String, Object> result : of("ProductBenchmark")) {
-            Map<String, Object> others = new LinkedHashMap<>(map(result.get("parameters")));
-            String rows = String.valueOf(others.remove(ROWS));
-            double time = (Double) result.get("score");
-            if (rows.equals("1")) {
-                ones.put(others, time);
-            }
-            double one = ones.getOrDefault(others, Double.NaN);
-            tables.computeIfAbsent(others, key -> new LinkedHashMap<>()).put(rows, time / one);
-        }
-        return tables.entrySet().stream()
-                .map(entry -> table(entry.getKey(), entry.getValue()))
-                .toList();
+        return ratios(of("ProductBenchmark"), ROWS, "ratio_by_rows", result -> (Double) result.get("score"));
     }
 
-    private static Map<String, Object> table(Map<String, Object> parameters, Map<String, Object> ratios) {
-        Map<String, Object> table = new LinkedHashMap<>(parameters);
-        table.put("ratio_by_rows", ratios);
-        return table;
-    }
-
-    /** Tokens a second of each way of decoding ÷ those of plain decoding, for each model. */
-    private List<Map<String, Object>> ratioToPlain() {
-        Map<Object, Double> plain = new LinkedHashMap<>();
+    /** Tokens a second of so many sequences together ÷ those of one, for each set of the other parameters. */
+    private List<Map<String, Object>> batchRatio() {
         List<Map<String, Object>> ratios = new ArrayList<>();
-        for (Map<String, Object> result : of("DecodeBenchmark")) {
-            Map<String, Object> ratio = new LinkedHashMap<>(map(result.get("parameters")));
-            Object rate =
-                    map(map(result.get("counters")).get("tokensPerSecond")).get("score");
-            if (ratio.get("variant").equals("plain")) {
-                plain.put(ratio.get("model"), (Double) rate);
-            }
-            ratio.put("tokens_per_second", rate);
-            ratio.put("ratio", (Double) rate / plain.getOrDefault(ratio.get("model"), Double.NaN));
-            ratios.add(ratio);
+        for (String benchmark : List.of("BatchDecodeBenchmark", "SyntheticDecodeBenchmark")) {
+            ratios.addAll(ratios(of(benchmark), BATCH, "ratio_by_batch", JmhReport::tokensPerSecond));
         }
         return ratios;
     }
 
+    /** A figure by the value of a parameter ÷ that where it is 1. */
+    private static List<Map<String, Object>> ratios(
+            List<Map<String, Object>> results,
+            String parameter,
+            String name,
+            ToDoubleFunction<Map<String, Object>> figure) {
+        Map<Map<String, Object>, Map<String, Object>> tables = new LinkedHashMap<>();
+        Map<Map<String, Object>, Double> ones = new LinkedHashMap<>();
+        for (Map<String, Object> result : results) {
+            Map<String, Object> others = new LinkedHashMap<>(map(result.get("parameters")));
+            String value = String.valueOf(others.remove(parameter));
+            if (value.equals("1")) {
+                ones.put(others, figure.applyAsDouble(result));
+            }
+            double one = ones.getOrDefault(others, Double.NaN);
+            tables.computeIfAbsent(others, key -> new LinkedHashMap<>()).put(value, figure.applyAsDouble(result) / one);
+        }
+        List<Map<String, Object>> list = new ArrayList<>();
+        tables.forEach((others, table) -> {
+            Map<String, Object> json = new LinkedHashMap<>(others);
+            json.put(name, table);
+            list.add(json);
+        });
+        return list;
+    }
+
+    /** Tokens a second of each way of decoding ÷ those of plain decoding, for each model and size of the batch. */
+    private List<Map<String, Object>> ratioToPlain() {
+        List<Map<String, Object>> ratios = new ArrayList<>();
+        for (String benchmark : List.of("DecodeBenchmark", "BatchDecodeBenchmark")) {
+            Map<Map<String, Object>, Double> plain = new LinkedHashMap<>();
+            for (Map<String, Object> result : of(benchmark)) {
+                Map<String, Object> ratio = new LinkedHashMap<>(map(result.get("parameters")));
+                Map<String, Object> others = new LinkedHashMap<>(ratio);
+                double rate = tokensPerSecond(result);
+                if (others.remove(VARIANT).equals("plain")) {
+                    plain.put(others, rate);
+                }
+                ratio.put("tokens_per_second", rate);
+                ratio.put("ratio", rate / plain.getOrDefault(others, Double.NaN));
+                ratios.add(ratio);
+            }
+        }
+        return ratios;
+    }
+
+    private static double tokensPerSecond(Map<String, Object> result) {
+        return (Double) map(map(result.get("counters")).get("tokensPerSecond")).get("score");
+    }
+
     private List<Map<String, Object>> of(String benchmark) {
         return results.stream()
-                .filter(result -> result.get("benchmark").toString().startsWith(benchmark))
+                .filter(result -> result.get("benchmark").toString().startsWith(benchmark + '.'))
                 .toList();
     }
 

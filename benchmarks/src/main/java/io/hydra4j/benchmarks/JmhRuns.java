@@ -21,21 +21,29 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 final class JmhRuns {
     private static final List<String> WITHOUT_MODEL =
             List.of("StreamRateBenchmark", "ProductBenchmark", "AttentionBenchmark");
-    private static final List<String> SINGLE_SHOTS = List.of("DecodeBenchmark", "PrefillBenchmark");
+    private static final String[] QUICK_BATCHES = {"1", "8"};
+    private static final List<String> SINGLE_SHOTS =
+            List.of("DecodeBenchmark", "BatchDecodeBenchmark", "PrefillBenchmark");
+    /** Of all sequences of a batch. */
+    private static final List<String> FIXED_TREES = List.of("default", "nodes:8");
+
     private static final List<String> TREES = List.of("default", Trees.TUNED, Variant.AUTO);
 
     private final String regex;
     private final List<String> models;
+    private final List<String> batches;
     private final boolean quick;
 
     /**
      * @param regex which benchmarks to run
      * @param models names that {@link ModelSpec#named} knows
+     * @param batches sequences to decode side by side; empty for those of the benchmark, or two of them if quick
      * @param quick fewer parameters and shorter iterations: to see that everything runs, and roughly how fast
      */
-    JmhRuns(String regex, List<String> models, boolean quick) {
+    JmhRuns(String regex, List<String> models, List<Integer> batches, boolean quick) {
         this.regex = regex;
         this.models = models;
+        this.batches = batches.stream().map(String::valueOf).toList();
         this.quick = quick;
     }
 
@@ -55,19 +63,24 @@ final class JmhRuns {
                                 .param("model", model)
                                 .param("method", methods.toArray(String[]::new)));
             }
-            run(report, options("DecodeBenchmark").param("model", model).param("variant", variants(methods)));
+            run(report, options("DecodeBenchmark").param("model", model).param("variant", variants(methods, TREES)));
+            run(
+                    report,
+                    options("BatchDecodeBenchmark")
+                            .param("model", model)
+                            .param("variant", variants(methods, FIXED_TREES)));
         }
         if (report.isEmpty()) {
             throw new HydraException("no benchmark matches '" + regex
-                    + "': choose of StreamRate, Product, Attention, StepParts, Decode");
+                    + "': choose of StreamRate, Product, Attention, StepParts, Decode, BatchDecode");
         }
         return report;
     }
 
-    private static String[] variants(List<String> methods) {
+    private static String[] variants(List<String> methods, List<String> trees) {
         List<String> variants = new ArrayList<>(List.of(Variant.PLAIN.toString()));
         for (String method : methods) {
-            TREES.forEach(tree -> variants.add(method + "/" + tree));
+            trees.forEach(tree -> variants.add(method + "/" + tree));
         }
         return variants.toArray(String[]::new);
     }
@@ -94,6 +107,9 @@ final class JmhRuns {
 
     private ChainedOptionsBuilder options(String benchmark) {
         ChainedOptionsBuilder options = options(regex, benchmark, quick);
+        if (benchmark.equals("BatchDecodeBenchmark") && (quick || !batches.isEmpty())) {
+            options.param("batch", batches.isEmpty() ? QUICK_BATCHES : batches.toArray(String[]::new));
+        }
         if (!quick) {
             return options;
         }

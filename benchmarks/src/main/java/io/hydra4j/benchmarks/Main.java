@@ -59,6 +59,13 @@ public final class Main implements Callable<Integer> {
     private List<Integer> contexts = new ArrayList<>();
 
     @Option(
+            names = "--batches",
+            paramLabel = "N,..",
+            split = ",",
+            description = "sequences that are decoded side by side; 1 to 32, with --shape 1, if left out (JMH)")
+    private List<Integer> batches = new ArrayList<>();
+
+    @Option(
             names = "--lm-heads",
             paramLabel = "HEAD,..",
             split = ",",
@@ -227,11 +234,12 @@ public final class Main implements Callable<Integer> {
 
     private JmhReport runJmh(Map<String, Object> json) throws RunnerException {
         if (shapes.isEmpty()) {
-            return new JmhRuns(regex, models, quick).run();
+            return new JmhRuns(regex, models, batches, quick).run();
         }
         json.put("acceptance", Acceptance.json());
         json.put("head_weights", Settings.syntheticHeadWeights());
-        return new SyntheticRuns(regex, shapes, contexts, lmHeads, quick).run();
+        List<Integer> sizes = batches.isEmpty() ? List.of(1) : batches;
+        return new SyntheticRuns(regex, shapes, contexts, sizes, lmHeads, quick).run();
     }
 
     private CompareOptions compareOptions(String model) {

@@ -1,8 +1,6 @@
 package io.hydra4j.benchmarks;
 
-import io.hydra4j.decode.Session;
-import io.hydra4j.decode.Tree;
-import io.hydra4j.runtime.Rows;
+import io.hydra4j.decode.BatchSession;
 import io.hydra4j.runtime.WeightType;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -39,35 +37,39 @@ public class PrefillBenchmark {
     public WeightType type;
 
     /** Tokens of the prompt. */
-    @Param({"512", "4096", "16384"})
+    @Param({"512", "2048", "16384"})
     public int context;
 
+    /** Most tokens of one pass. */
+    @Param({"64", "512", "2048"})
+    public int chunk;
+
     private SyntheticModel model;
-    private Session session;
+    private BatchSession session;
     private int[] prompt;
 
     @Setup
     public void open() {
-        model = SyntheticModel.open(Shape.named(shape), type, "plain", context);
+        model = SyntheticModel.open(Shape.named(shape), type, "plain", context, 1);
         prompt = model.prompt(context);
-        session = model.session(Tree.ROOT);
+        session = model.session(1, chunk);
     }
 
     /** Measures the yardstick. */
     @Setup(Level.Iteration)
     public void measureStream() {
         Counters.measureStream(model.base().backend(), model.base().bytesPerPass());
-        session.rewind(0);
+        session.rewind(0, 0);
     }
 
     @Benchmark
     public int prefill() {
         long start = System.nanoTime();
-        session.prefill(prompt);
+        session.prefill(0, prompt);
         long nanos = System.nanoTime() - start;
-        Counters.read(model.bytesOfPrefill(context, Rows.MAX_ROWS), nanos);
+        Counters.read(model.bytesOfPrefill(context, chunk), nanos);
         Counters.put("tokensPerSecond", "tokens/s", context * 1e9 / nanos);
-        return session.root();
+        return session.root(0);
     }
 
     @TearDown

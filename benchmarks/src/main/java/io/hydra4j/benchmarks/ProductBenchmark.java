@@ -2,7 +2,6 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
-import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.WeightType;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
@@ -14,8 +13,6 @@ import org.openjdk.jmh.annotations.Setup;
  * model's weights come from.
  */
 public class ProductBenchmark extends ProgramBenchmark {
-    private static final int MAX_ROWS = Rows.MAX_ROWS;
-
     /**
      * Outputs x inputs: the first half of the embedded model's feed-forward, and the second half of SmolLM2-135M's;
      * {@link Shape#products} has those of others.
@@ -39,10 +36,10 @@ public class ProductBenchmark extends ProgramBenchmark {
     public void open() {
         int outputs = Integer.parseInt(shape.substring(0, shape.indexOf('x')));
         int inputs = Integer.parseInt(shape.substring(shape.indexOf('x') + 1));
-        openSequence(1);
-        pass.setChain(new int[rows]);
-        Buffer x = resources.own(Fill.buffer(backend, MAX_ROWS * inputs));
-        Buffer residual = resources.own(Buffer.floats(backend, (long) MAX_ROWS * outputs));
+        openBatch(1, 1, rows);
+        pass.setChain(0, new int[rows]);
+        Buffer x = resources.own(Fill.buffer(backend, rows * inputs));
+        Buffer residual = resources.own(Buffer.floats(backend, (long) rows * outputs));
         while (bytes < megabytes * 1_000_000L) {
             Matrix weight = resources.own(Fill.matrix(backend, type, outputs, inputs));
             program.project(pass, x, weight, null, residual);

@@ -1,10 +1,10 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Sequence;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -19,7 +19,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A program of some operations over one sequence, timed; its benchmarks record it and say how many bytes it reads. */
+/** A program of some operations over a batch, timed; its benchmarks record it and say how many bytes it reads. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -29,19 +29,26 @@ import org.openjdk.jmh.annotations.Warmup;
 public abstract class ProgramBenchmark {
     final Resources resources = new Resources();
     Backend backend;
-    Sequence sequence;
+    Batch sequences;
     /** The rows of a pass over it. */
     Rows pass;
 
     Program program;
     long bytes;
 
-    /** Opens the backend, a sequence that has the first pages of a pool, and an empty program. */
-    final void openSequence(int pages) {
+    /**
+     * Opens the backend, sequences that have the first pages of a pool one after the other, and an empty program.
+     *
+     * @param pages of each sequence
+     * @param rows most rows of a pass
+     */
+    final void openBatch(int size, int pages, int rows) {
         backend = resources.own(Settings.openBackend());
-        sequence = resources.own(Sequence.create(backend, pages));
-        sequence.setPages(IntStream.range(0, pages).toArray());
-        pass = resources.own(Rows.create(sequence));
+        sequences = resources.own(Batch.create(backend, size, pages));
+        for (int s = 0; s < size; s++) {
+            sequences.setPages(s, IntStream.range(s * pages, (s + 1) * pages).toArray());
+        }
+        pass = resources.own(Rows.create(sequences, rows));
         program = resources.own(Program.create(backend));
     }
 

@@ -1,8 +1,8 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.Method;
-import io.hydra4j.decode.Session;
-import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.BatchOptions;
+import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
@@ -25,11 +25,15 @@ final class SyntheticModel implements AutoCloseable {
     private final Resources resources = new Resources();
     private final LlamaModel base;
     private final DraftHeads heads;
+    private final int positions;
 
-    private SyntheticModel(Shape shape, WeightType type, Method method, LmHead lmHead, int positions) {
+    private SyntheticModel(Shape shape, WeightType type, Method method, LmHead lmHead, int positions, int batch) {
         try {
+            this.positions = positions;
             Backend backend = resources.own(Settings.openBackend());
-            base = resources.own(LlamaModel.random(backend, shape.config(positions), type, Settings.kv(), SEED));
+            // The model has KV pages for so many sequences of its whole context; more of them share these.
+            int context = positions * ((batch + LlamaModel.SESSIONS - 1) / LlamaModel.SESSIONS);
+            base = resources.own(LlamaModel.random(backend, shape.config(context), type, Settings.kv(), SEED));
             heads = method == Method.PLAIN ? null : resources.own(heads(method, lmHead));
         } catch (RuntimeException | Error e) {
             resources.close();
@@ -42,14 +46,15 @@ final class SyntheticModel implements AutoCloseable {
      *
      * @param type the type of the base's matrices
      * @param variant {@code plain}, or {@code METHOD/HEAD} with an LM head as {@link LmHead#parse} reads it
-     * @param positions room of a session
+     * @param positions room of a sequence
+     * @param batch sequences at a time
      * @throws io.hydra4j.HydraException if the variant means nothing, or memory is short
      */
-    static SyntheticModel open(Shape shape, WeightType type, String variant, int positions) {
+    static SyntheticModel open(Shape shape, WeightType type, String variant, int positions, int batch) {
         int slash = variant.indexOf('/');
         Method method = Variant.method(slash < 0 ? variant : variant.substring(0, slash));
         LmHead lmHead = slash < 0 ? LmHead.BASE : LmHead.parse(variant.substring(slash + 1));
-        return new SyntheticModel(shape, type, method, lmHead, positions);
+        return new SyntheticModel(shape, type, method, lmHead, positions, batch);
     }
 
     private DraftHeads heads(Method method, LmHead lmHead) {
@@ -66,8 +71,11 @@ final class SyntheticModel implements AutoCloseable {
         return base;
     }
 
-    Session session(Tree tree) {
-        return new Session(base, heads, SessionOptions.of(tree));
+    /** @param chunk as {@link BatchOptions#chunk} */
+    BatchSession session(int batch, int chunk) {
+        int candidates = BatchOptions.of(batch, tree()).candidates();
+        return new BatchSession(
+                base, heads, new BatchOptions(batch, positions, tree().nodes(), tree(), candidates, chunk, false));
     }
 
     /** The published tree; the root alone without heads. */
@@ -86,9 +94,9 @@ final class SyntheticModel implements AutoCloseable {
         return base.pool().pageBytes() / KvPool.PAGE_POSITIONS;
     }
 
-    /** Bytes that a step behind so many positions reads: weights, keys and values. */
-    long bytesPerStep(int length) {
-        long cache = bytesPerPosition() * length;
+    /** Bytes that a step of sequences of so many positions reads: weights once, keys and values of each. */
+    long bytesPerStep(int length, int batch) {
+        long cache = bytesPerPosition() * length * batch;
         long bytes = base.bytesPerPass() + cache;
         if (heads != null) {
             bytes += heads.bytesPerStep();

@@ -10,12 +10,14 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 /** Runs JMH's benchmarks for models of given shapes, whose weights come from a seed. */
 final class SyntheticRuns {
     private static final String[] CONTEXTS = {"512", "4096", "16384"};
+    private static final String[] PROMPTS = {"512", "2048", "16384"};
     private static final String[] PREFIXES = {"512", "2048", "8192", "32768"};
     private static final String QUICK_CONTEXT = "512";
 
     private final String regex;
     private final List<Shape> shapes;
     private final List<String> contexts;
+    private final List<String> batches;
     private final List<String> lmHeads;
     private final boolean quick;
 
@@ -24,10 +26,17 @@ final class SyntheticRuns {
      * @param shapes names that {@link Shape#named} knows
      * @param contexts verified positions to measure behind; empty for the parameters of each benchmark, or 512 if
      *     quick
+     * @param batches sequences to decode side by side
      * @param lmHeads LM heads of draft heads, as {@link LmHead#parse} reads them
      * @param quick fewer parameters and shorter iterations: to see that everything runs
      */
-    SyntheticRuns(String regex, List<String> shapes, List<Integer> contexts, List<String> lmHeads, boolean quick) {
+    SyntheticRuns(
+            String regex,
+            List<String> shapes,
+            List<Integer> contexts,
+            List<Integer> batches,
+            List<String> lmHeads,
+            boolean quick) {
         // Not for the forks to find out.
         lmHeads.forEach(LmHead::parse);
         for (int context : contexts) {
@@ -38,6 +47,7 @@ final class SyntheticRuns {
         this.regex = regex;
         this.shapes = shapes.stream().map(Shape::named).toList();
         this.contexts = contexts.stream().map(String::valueOf).toList();
+        this.batches = batches.stream().map(String::valueOf).toList();
         this.lmHeads = lmHeads;
         this.quick = quick;
     }
@@ -50,8 +60,9 @@ final class SyntheticRuns {
                     report,
                     model("SyntheticDecodeBenchmark", shape)
                             .param("variant", variants())
-                            .param("context", contexts(CONTEXTS)));
-            JmhRuns.run(report, model("PrefillBenchmark", shape).param("context", contexts(CONTEXTS)));
+                            .param("context", contexts(CONTEXTS))
+                            .param("batch", batches.toArray(String[]::new)));
+            JmhRuns.run(report, prefill(shape));
             JmhRuns.run(report, draftLevel(shape));
             JmhRuns.run(report, product(shape));
             JmhRuns.run(report, attention(shape));
@@ -71,6 +82,11 @@ final class SyntheticRuns {
         return options(benchmark)
                 .param("shape", shape.name())
                 .param("type", Settings.syntheticWeights().name());
+    }
+
+    private ChainedOptionsBuilder prefill(Shape shape) {
+        ChainedOptionsBuilder options = model("PrefillBenchmark", shape).param("context", contexts(PROMPTS));
+        return quick ? options.param("chunk", "64", "512") : options;
     }
 
     private ChainedOptionsBuilder draftLevel(Shape shape) {
@@ -93,6 +109,7 @@ final class SyntheticRuns {
                 .param("heads", shape.heads() + "/" + shape.kvHeads())
                 .param("headSize", Integer.toString(shape.headSize()))
                 .param("prefix", contexts(PREFIXES))
+                .param("batch", batches.toArray(String[]::new))
                 .param("nodes", quick ? new String[] {"1", "64"} : new String[] {"1", "16", "64"});
     }
 

@@ -59,11 +59,12 @@ record Variant(Method method, String tree) {
                 : options.withMethod(method).withTree(resolved);
     }
 
-    /** Bytes of weights that these steps read: those of the base in each step, those of the heads in each that drafted. */
+    /** Bytes of weights that these steps read: those of the base in each pass, those of the heads in each that drafted. */
     static long bytesRead(HydraModel model, SessionStatistics statistics) {
         long[] drafted = statistics.draftedByDepth();
         long heads = drafted.length > 1 ? model.heads().orElseThrow().bytesPerStep() : 0;
-        return model.base().bytesPerPass() * statistics.steps() + (heads > 0 ? heads * drafted[1] : 0);
+        long drafts = heads > 0 ? drafted[1] * statistics.passes() / statistics.steps() : 0;
+        return model.base().bytesPerPass() * statistics.passes() + heads * drafts;
     }
 
     @Override

@@ -87,7 +87,7 @@ public final class BatchSession implements AutoCloseable {
                 sequences[s] = new Sequence(model.pages(), batch, s);
             }
             int rows = options.chunk() == 0
-                    ? Session.chunk(model.backend(), (long) size * limits.maxPositions())
+                    ? LlamaBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
                     : options.chunk();
             promptRows = owned.own(Rows.create(batch, rows));
             nodes = owned.own(Rows.create(batch, size * limits.nodes()));

@@ -5,8 +5,6 @@ import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.LlamaBuffers;
 import io.hydra4j.model.LlamaModel;
-import io.hydra4j.runtime.Backend;
-import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
@@ -79,7 +77,9 @@ public final class Session implements AutoCloseable {
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), 1, model.pagesPerSession()));
             sequence = new Sequence(model.pages(), batch, 0);
-            int most = options.keepLogits() ? Tree.MAX_NODES : chunk(model.backend(), limits.maxPositions());
+            int most = options.keepLogits()
+                    ? Tree.MAX_NODES
+                    : LlamaBuffers.promptRows(model.backend(), limits.maxPositions());
             promptRows = owned.own(Rows.create(batch, most));
             nodes = owned.own(Rows.create(batch, Tree.MAX_NODES));
             treeState = owned.own(TreeState.create(model.backend()));
@@ -105,12 +105,6 @@ public final class Session implements AutoCloseable {
             close();
             throw e;
         }
-    }
-
-    /** Rows of a pass over a prompt, at least those of a tree: a GPU reads its weights once for many. */
-    static int chunk(Backend backend, long positions) {
-        int most = backend.kind() == BackendKind.CUDA ? 512 : Tree.MAX_NODES;
-        return (int) Math.max(Tree.MAX_NODES, Math.min(most, positions));
     }
 
     private Program recordChunk(boolean last) {

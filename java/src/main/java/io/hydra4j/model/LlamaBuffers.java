@@ -1,7 +1,9 @@
 package io.hydra4j.model;
 
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.TreeState;
 
 /**
  * The activations of one pass, each {@code float[rows][n]}.
@@ -23,6 +25,22 @@ public record LlamaBuffers(Buffer x, Buffer query, Buffer attention, Buffer feed
                 Buffer.floats(backend, rows * attention),
                 Buffer.floats(backend, rows * config.feedForward()),
                 Buffer.floats(backend, rows * config.hidden()));
+    }
+
+    /** Bytes of such buffers. */
+    static long bytes(LlamaConfig config, long rows) {
+        return rows * (2L * config.hidden() + 2L * config.queryRows() + config.feedForward()) * Float.BYTES;
+    }
+
+    /**
+     * Rows of a pass over prompts, at least those of a tree: a GPU reads its weights once for many, the processor is busy with
+     * fewer.
+     *
+     * @param positions that there can be at most
+     */
+    public static int promptRows(Backend backend, long positions) {
+        int most = backend.kind() == BackendKind.CUDA ? 512 : TreeState.MAX_NODES;
+        return (int) Math.max(TreeState.MAX_NODES, Math.min(most, positions));
     }
 
     @Override

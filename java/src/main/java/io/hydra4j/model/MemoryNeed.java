@@ -15,7 +15,7 @@ import java.util.Map;
  * takes its memory as it is used and is not asked. Not thread-safe.
  */
 public final class MemoryNeed {
-    /** Set aside for activations, workspace and what the driver keeps. */
+    /** Set aside for workspace and what the driver keeps. */
     static final long RESERVE = 256L << 20;
 
     private static final double GIB = 1L << 30;
@@ -29,11 +29,13 @@ public final class MemoryNeed {
 
     private final WeightType kvType;
     private final long sessionBytes;
+    private final long activationBytes;
 
     private MemoryNeed(Backend backend, LlamaConfig config, WeightType kvType) {
         this.backend = backend;
         this.kvType = kvType;
         sessionBytes = sessionBytes(config, kvType);
+        activationBytes = LlamaBuffers.bytes(config, LlamaBuffers.promptRows(backend, config.context()));
     }
 
     /**
@@ -52,6 +54,7 @@ public final class MemoryNeed {
         MemoryNeed need = new MemoryNeed(backend, config, LlamaModel.kvType(kv, backend, tensors, convertTo));
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put("keys and values of one session", need.sessionBytes);
+        need.parts.put("activations of one session", need.activationBytes);
         need.parts.put("workspace", RESERVE);
         return need;
     }
@@ -62,9 +65,9 @@ public final class MemoryNeed {
         return new MemoryNeed(base.backend(), config, base.pool().type()).addHeads(tensors, null, config);
     }
 
-    /** Adds draft heads, their own layer's keys and values included. */
+    /** Adds draft heads, keys, values and activations of their own layer included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, LlamaConfig base) {
-        parts.put(HEADS, weights(tensors, convertTo) + sessionBytes / base.layers());
+        parts.put(HEADS, weights(tensors, convertTo) + sessionBytes / base.layers() + activationBytes);
         return this;
     }
 

@@ -170,7 +170,8 @@ class BatchSessionTest {
             assertFalse(twins.batch().takesPart(1));
             twins.prefill(1, prompt(8, 1));
             twins.steps(5);
-            assertThrows(HydraException.class, () -> twins.batch().rewind(0, twins.batch().length(0) + 1));
+            assertThrows(HydraException.class, () -> twins.batch()
+                    .rewind(0, twins.batch().length(0) + 1));
             assertThrows(HydraException.class, () -> twins.batch().rewind(0, -1));
             assertThrows(HydraException.class, () -> twins.batch().rewind(3, 0));
             twins.step();
