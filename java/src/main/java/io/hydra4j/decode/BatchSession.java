@@ -103,7 +103,7 @@ public final class BatchSession implements AutoCloseable {
             chunk = recordChunk(false);
             lastChunk = recordChunk(true);
             plainStep = recordStep(false);
-            draftStep = drafter == null ? plainStep : recordStep(true);
+            draftStep = drafter == null || limits.nodes() == 1 ? plainStep : recordStep(true);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
