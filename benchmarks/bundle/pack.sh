@@ -19,34 +19,38 @@ done
 [ -z "$golden" ] || [ -d "$golden/hydra-original" ] || { echo "$golden has no folder hydra-original" >&2; exit 1; }
 
 rm -rf bundle
-mkdir -p "$out/native" "$out/junit" "$out/shared/golden"
+mkdir -p "$out/native" "$out/shared/golden"
 
-# Uncompressed, as xz sees more in it than jlink does.
-jlink --add-modules java.base,java.logging,java.management,java.naming,java.sql,java.xml,jdk.management,jdk.unsupported \
+# Nothing is compressed by itself, as xz then sees more in the whole: neither the JRE's modules nor jars nor golden files.
+jlink --add-modules java.base,java.logging,java.management,jdk.management,jdk.unsupported \
+    --exclude-resources '**/uniName.dat' \
     --strip-debug --no-man-pages --no-header-files --output "$out/jre"
+rm "$out/jre/lib/jrt-fs.jar" # with which other JREs read this one
 
 unzip -q -d "$out/classes" benchmarks/target/hydra4j-benchmarks.jar
 rm -r "$out/classes/META-INF/native" # those of $out/native are used
+# What no step reaches: archives, the mathematics that JMH's statistics leave alone, terminals of other systems.
+rm -r "$out/classes/org/apache/commons"/{codec,compress,io} \
+    "$out/classes/org/jline/nativ"/{FreeBSD,Mac,Windows,Linux/arm*,Linux/ppc64,Linux/x86} \
+    "$out/classes/org/apache/commons/math3"/{dfp,filter,fitting,genetics,geometry,ml,ode,optim,optimization,primes,transform}
 cp -r java/target/test-classes "$out/tests"
+find "$out/tests/golden" -name '*.xz' -exec xz -d {} +
 version=$(sed -n 's|.*<junit.version>5\.\(.*\)</junit.version>.*|1.\1|p' pom.xml)
-for artifact in "org.junit.platform:junit-platform-console-standalone:$version" \
-    "org.tukaani:xz:$(sed -n 's|.*<xz.version>\(.*\)</xz.version>.*|\1|p' pom.xml)"; do
-    mvn -q -B -ntp dependency:copy "-Dartifact=$artifact" "-DoutputDirectory=$PWD/$out/junit"
-done
+mvn -q -B -ntp dependency:copy "-Dartifact=org.junit.platform:junit-platform-console-standalone:$version" \
+    "-DoutputDirectory=$PWD/bundle"
+unzip -q -d "$out/junit" "bundle/junit-platform-console-standalone-$version.jar"
 
-# The tests that ctest runs on the CUDA backend; those of the emulation and of the processor's code say nothing of a card.
-tests=$(ctest --test-dir $build -N | sed -n 's/.*: \(.*_test\)_cuda$/\1/p')
+# The tests that say something of a card.
 kernel_tests=$(ctest --test-dir $build -N | sed -n 's/.*: \(cuda_.*_test\)_reversed$/\1/p' | grep -v '^cuda_emulation_')
-for name in $tests $kernel_tests step_benchmark libhydra4j.so libhydra4j_cuda.so libhydra4j_cuda_emulated.so; do
+for name in operations_test $kernel_tests step_benchmark libhydra4j.so libhydra4j_cuda.so; do
     strip --strip-unneeded -o "$out/native/$name" "$(find $build -type f -name "$name")"
 done
 cp java/target/classes/META-INF/native/linux-x86_64/libjnihydra4j.so "$out/native/"
+find "$out/jre" "$out/classes" -name '*.so' -exec strip --strip-unneeded {} +
 cp benchmarks/bundle/run.sh "$out/"
 git rev-parse HEAD >"$out/commit" 2>/dev/null || echo unknown >"$out/commit"
 
 # For the tiny model, with which run.sh is tried where there is no GPU.
-cp -r java/src/test/resources/golden/hydra-original "$out/shared/golden/"
-find "$out/shared" -name '*.xz' -exec xz -d {} +
 for first in 10 20 30; do
     echo "[256, $(seq -s ', ' $first $((first + 20)))]"
 done >"$out/tiny-prompts.jsonl"
@@ -56,8 +60,11 @@ if [ -n "$golden" ]; then
         mkdir -p "$out/shared/golden/families/$family"
         cp --no-preserve=mode "$golden/families/$family"/*.json "$golden/families/$family"/*.safetensors "$out/shared/golden/families/$family/"
     done
+    find "$out/shared" -name '*.pt' -delete # beside each there is the same as safetensors
 fi
 
-XZ_OPT="-9e -T1" tar -C bundle -cJf bundle/hydra4j-bundle.tar.xz hydra4j
-rm -rf "$out"
+# One block, with a dictionary that holds all of it, and machine code's calls as addresses.
+tar -C bundle --sort=name --owner=0 --group=0 --mtime=@0 -cf - hydra4j |
+    xz -T1 --x86 --lzma2=preset=9e,dict=192MiB >bundle/hydra4j-bundle.tar.xz
+rm -r "$out" bundle/*.jar
 ls -l bundle/hydra4j-bundle.tar.xz

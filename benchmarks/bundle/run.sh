@@ -13,8 +13,8 @@
 #
 # OUT: folder for the logs, ./results if not set: a file for each step, compare.json and summary.txt.
 # HYDRA4J_SHARED: folder with more models and golden files than the bundle has.
-# HYDRA4J_CUDA_LIBRARY: another library, to try this script itself: of the emulation the bundle has a copy, with which
-# steps and bench take tiny models, and everything may take longer.
+# HYDRA4J_CUDA_LIBRARY: another library, to try this script itself: with libhydra4j_cuda_emulated.so, which the native build
+# leaves, steps and bench take tiny models, and everything may take longer.
 #
 # What runs out of time has failed. Every step runs to its end whatever the others found; the last lines say which
 # failed, and so does the exit status.
@@ -34,7 +34,7 @@ if [[ $HYDRA4J_CUDA_LIBRARY == *emulated* ]]; then
     slowness=10
     models=(tiny)
     repeats=1
-    base=$bundle/shared/golden/hydra-original
+    base=$bundle/tests/golden/hydra-original
     comparison=(--model "$base/base" --heads "$base/hydra-plus-plus" --prompts-file "$bundle/tiny-prompts.jsonl"
         --trees chain:2 --prompts 1 --max-tokens 16)
 fi
@@ -77,10 +77,15 @@ describe() {
 
 native() {
     begin native 75
-    local test
+    local test suite suites
     for test in "$bundle"/native/*_test; do
-        within 40 "$test" --gtest_brief=1
-        note "native $(basename "$test")" $?
+        # A process for each suite, as a kernel that fails takes with it what its process does on the card from then on.
+        suites=$("$test" --gtest_list_tests 2>>"$log" | sed -n 's/^\([^ ]*\.\).*/\1/p')
+        [ -n "$suites" ] || note "native $(basename "$test")" 1
+        for suite in $suites; do
+            within 40 "$test" --gtest_brief=1 --gtest_filter="$suite*"
+            note "native $(basename "$test") ${suite%.}" $?
+        done
     done
     grep -E '\[  FAILED  \]|Failure$' "$log" | sort -u | head -20
 }
@@ -88,7 +93,7 @@ native() {
 java() {
     begin java 80
     within 80 "${java[@]}" -Dhydra4j.test.cuda="$HYDRA4J_CUDA_LIBRARY" \
-        -cp "$bundle/tests:$bundle/classes:$bundle/junit/*" org.junit.platform.console.ConsoleLauncher execute \
+        -cp "$bundle/tests:$bundle/classes:$bundle/junit" org.junit.platform.console.ConsoleLauncher execute \
         --include-classname '.*Cuda.*Test' --scan-class-path "$bundle/tests" --fail-if-no-tests --details=tree \
         --disable-banner --disable-ansi-colors
     note java $?
