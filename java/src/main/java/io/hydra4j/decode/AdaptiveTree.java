@@ -2,65 +2,57 @@ package io.hydra4j.decode;
 
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * Chooses the tree of the next step by measured cost and acceptance, and plain decoding where guessing does not pay.
  *
  * <p>The candidates are the trees of {@link StepCosts}. How often each node is accepted starts from what the heads promise and
- * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent. The
- * rate, expected tokens ÷ cost, decides every {@link #PERIOD} steps. Now and then a tree of nearly the best rate that has other
- * nodes, or plain decoding, is probed for one period: costs count only in relation to each other, and times before and after
- * a change correct the relation that was measured at first. Decoding begins with one plain period for the same reason.
+ * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent.
+ * What steps cost beside each other starts from what was measured and follows the times before and after each change of the
+ * tree ({@link CostBelief}). The best rate, expected tokens ÷ cost, is chosen every {@link #PERIOD} steps; costs that are not
+ * sure count as a little less, so that what may be better is tried. Decoding begins with a few plain steps, and guessing that is
+ * not far ahead is interrupted by some now and then, so that there is something to compare it with.
  *
- * <p>What guessing loses against plain decoding is kept as a <em>debt</em>, in plain steps: each guessing step adds its cost
- * and takes off its tokens. Its cost is its own time beside that of the last plain steps, so that what was measured in a bad
- * moment cannot hide a loss. At {@link #MAX_DEBT} guessing ends for a stretch of plain steps, long enough to make the debt less
- * than 1 % of the whole; then a trial begins, which may lose as much again. Where the last plain steps are long ago, a plain
- * period comes first: the whole machine may have become slower. So heads that are useless for a text cost 1 %, and of a
- * short text no more than those few steps, while the credit that good heads earn lets them survive a run of bad luck, and a
- * part of what they gained pays for earlier trials where the text changes.
+ * <p>Whether to guess at all is a matter of a <em>budget</em>, in plain steps: a guessing step adds its tokens and takes off its
+ * cost, a plain step adds a small allowance. Guessing ends where nothing is left, and begins again when there is enough for
+ * a trial; the allowance is halved with each trial that fails. So heads that are useless for a text cost 1 %, and of a short text
+ * no more than the first trial, while what good heads have gained lets them survive a run of bad luck. A part of every
+ * gain is saved and makes trials more frequent where the text changes.
  *
  * <p>Short texts go on with what the one before has learned ({@link #next}), or each would pay for it anew. Not thread-safe.
  */
 public final class AdaptiveTree {
     /** Steps between choices. */
     static final int PERIOD = 8;
-    /** Guessing steps for which the time of a plain step is taken to be what it was. */
-    static final int FRESH = 64;
+    /** Plain steps that tell what one takes. */
+    static final int PLAIN_PERIOD = PERIOD / 2 + 1;
     /** Steps after which an observation counts a third. */
     static final int MEMORY = 64;
     /** What a trial may lose, in plain steps. */
-    static final double MAX_DEBT = 3;
+    static final double TRIAL = 3;
     /** What guessing may lose after it has gained as much, in plain steps. */
-    static final double MAX_CREDIT = 9;
+    static final double MAX_BUDGET = 9;
 
+    /** The part of a plain step that may go into trials, at first and after many that failed. */
+    private static final double ALLOWANCE = 0.02;
+
+    private static final double LEAST_ALLOWANCE = ALLOWANCE / 8;
+    /** The part of what guessing gains that is saved, the most that is, in plain steps, and the part of it that a plain step frees. */
+    private static final double SAVED_SHARE = 0.1;
+
+    private static final double MAX_SAVED = 40;
+    private static final double FREED = 1.0 / 2000;
     /** Steps that the heads' promise is worth beside what is observed. */
-    private static final int PROMISE_STEPS = 16;
-    /** Steps, the promise included, after which an estimate may end guessing by itself. */
-    private static final int SURE_STEPS = 40;
+    private static final int PROMISE_STEPS = 10;
 
-    private static final double HYSTERESIS = 1.01;
-    /** Plain steps between trials: while earlier gains pay for trials, at first, and after many failures. */
-    private static final int PAID_STRETCH = 96;
-
-    private static final int FIRST_STRETCH = 384;
-    private static final int LONGEST_STRETCH = 3072;
-    /** The part of what guessing gains that may go into trials, and the most that is kept for them, in plain steps. */
-    private static final double TRIAL_SHARE = 0.1;
-
-    private static final double MAX_PURSE = 40;
-    /** Guessing steps between probes, at first and later. */
+    /** Guessing steps between plain ones, at first and later. */
     private static final int FIRST_PROBE = 16;
 
     private static final int LONGEST_PROBE = 512;
-    /** Parts of the best rate from which on a larger tree, and plain decoding, are probed. */
-    private static final double WORTH_PROBING = 0.85;
-
-    private static final double WORTH_PROBING_PLAIN = 0.72;
+    /** The rate of guessing above which nobody asks whether plain decoding is faster. */
+    private static final double CLEAR = 1.4;
     /** Shares of parents that are accepted less often than this mean nothing. */
     private static final double RARE = 0.02;
     /** The most that is expected of a node that was never in use, where its parent is accepted. */
@@ -79,32 +71,28 @@ public final class AdaptiveTree {
     private final double[] shares;
     /** {@code [place]}: whether the node was ever in use. */
     private final boolean[] isKnown;
-    /** {@code [tree]}: time of a step, in the unit of what was measured last. */
-    private final double[] costs;
     /** {@code [tree]}: tokens that a step is expected to emit. */
     private final double[] expected;
 
+    private final CostBelief costs;
     private final PeriodTimes times = new PeriodTimes();
-    /** Time of a plain step, in nanoseconds: of the last ones, 0 before there were any. */
-    private double plainNanos;
-    /** Guessing steps since. */
-    private int sincePlain;
 
     private int current;
-    private int periodLeft = PERIOD;
+    private int periodLeft = PLAIN_PERIOD;
     private double steps = PROMISE_STEPS;
     /** Square root of what was accepted ÷ what was promised of the nodes in use. */
     private double reliability = 1;
 
-    private double debt;
-    /** What guessing has gained since the trial began, and what is kept of that for trials. */
-    private double gain;
+    private double budget = TRIAL;
+    private double allowance = ALLOWANCE;
+    private double saved;
+    /** Whether guessing has ended until there is budget for a trial. */
+    private boolean isResting;
+    /** Whether a plain step was timed here. */
+    private boolean isMeasured;
 
-    private double purse;
-    private int stretch = FIRST_STRETCH;
     private int untilProbe = FIRST_PROBE;
     private int probeEvery = FIRST_PROBE;
-    private boolean probePlainNext;
 
     /** A choice that starts from what was measured and what the heads promise. */
     public AdaptiveTree(StepCosts measured) {
@@ -125,12 +113,9 @@ public final class AdaptiveTree {
         for (int i = 0; i < shares.length; i++) {
             shares[i] = promised[i] / Math.max(promised[parents[i]], RARE);
         }
-        costs = measured.nanos();
+        costs = new CostBelief(trees, measured.nanos());
         expected = new double[trees.size()];
         expect();
-        if (best(0) == 0) {
-            beginStretch();
-        }
     }
 
     private static int[] places(Tree tree, Map<List<Integer>, Integer> placeOf) {
@@ -150,20 +135,17 @@ public final class AdaptiveTree {
         shares = before.shares.clone();
         isKnown = before.isKnown.clone();
         reliability = before.reliability;
-        costs = before.costs.clone();
+        costs = new CostBelief(before.costs);
         expected = before.expected.clone();
         current = before.current;
-        periodLeft = before.periodLeft;
-        steps = Math.min(before.steps, SURE_STEPS);
-        debt = before.debt;
-        gain = before.gain;
-        purse = before.purse;
-        stretch = before.stretch;
-        plainNanos = before.plainNanos;
-        sincePlain = before.sincePlain;
+        steps = before.steps;
+        budget = before.budget;
+        allowance = before.allowance;
+        saved = before.saved;
+        isResting = before.isResting;
+        isMeasured = before.isMeasured;
         untilProbe = before.untilProbe;
         probeEvery = before.probeEvery;
-        probePlainNext = before.probePlainNext;
     }
 
     /** A choice for another text, which goes on from where this one is. Later steps of either do not concern the other. */
@@ -186,37 +168,28 @@ public final class AdaptiveTree {
             return; // cut short by the end of the context, or nothing to choose from
         }
         times.add(nanos);
+        if (times.isComparison()) {
+            costs.compare(current, times.before(), times.ratio());
+            periodLeft = 1;
+        }
         if (current == 0) {
-            plainNanos = times.isKnown() ? times.median() : plainNanos;
-            sincePlain = 0;
+            double freed = FREED * saved;
+            saved -= freed;
+            budget = Math.min(MAX_BUDGET, budget + allowance + freed);
         } else {
             follow(step);
-            double loss = plainSteps() - step.tokens().length;
-            debt = Math.max(-MAX_CREDIT, debt + loss);
-            gain -= loss;
             untilProbe--;
-            sincePlain++;
-            stretch = debt == -MAX_CREDIT ? FIRST_STRETCH : stretch;
-            if (debt >= MAX_DEBT) {
-                times.correct(costs, current);
-                if (sincePlain > FRESH) {
-                    debt = MAX_DEBT - 1;
-                    use(0);
-                } else {
-                    beginStretch();
-                }
-                return;
-            }
+            double gain = step.tokens().length - costs.of(current);
+            budget = Math.min(MAX_BUDGET, budget + gain);
+            allowance = budget == MAX_BUDGET ? ALLOWANCE : allowance;
+            saved = Math.min(MAX_SAVED, Math.max(0, saved + SAVED_SHARE * gain));
         }
-        if (--periodLeft == 0) {
-            times.correct(costs, current);
+        if (current != 0 && budget <= 0) {
+            allowance = Math.max(LEAST_ALLOWANCE, allowance / 2);
+            rest();
+        } else if (isResting ? budget >= TRIAL && times.isKnown() : --periodLeft <= 0) {
             choose();
         }
-    }
-
-    /** What a step with the current tree costs, in plain steps. */
-    private double plainSteps() {
-        return plainNanos > 0 && times.isKnown() ? times.median() / plainNanos : costs[current] / costs[0];
     }
 
     /** Follows how often each node of the tree is accepted. */
@@ -263,63 +236,36 @@ public final class AdaptiveTree {
     }
 
     private void choose() {
-        periodLeft = PERIOD;
-        if (current == 0 && debt >= MAX_DEBT) {
-            beginTrial();
-            return;
+        if (!isMeasured) {
+            costs.observePlain(times.usual());
+            isMeasured = true;
         }
-        expect();
-        int best = best(1);
-        if (rate(best) < rate(0) && steps >= SURE_STEPS) {
-            beginStretch();
-        } else if (rate(best) > HYSTERESIS * rate(current) || current == 0) {
+        if (isResting) {
+            expectAnew();
+            isResting = false;
+        } else {
+            expect();
+        }
+        int best = best();
+        if (rate(best) == 0) {
+            rest(); // no tree can pay
+        } else if (best == current && untilProbe <= 0) {
+            probeEvery = Math.min(LONGEST_PROBE, 2 * probeEvery);
+            untilProbe = probeEvery;
+            use(rate(best) < CLEAR ? 0 : best);
+        } else {
             use(best);
-        } else if (untilProbe <= 0) {
-            probe();
         }
     }
 
-    /** Uses for one period what the last choice was not sure about. */
-    private void probe() {
-        probePlainNext = !probePlainNext;
-        int probed = probePlainNext ? 0 : bestWithOtherNodes();
-        double worth = probed == 0 ? WORTH_PROBING_PLAIN : WORTH_PROBING;
-        if (rate(probed) >= worth * rate(current)) {
-            use(probed);
-        }
-        probeEvery = Math.min(LONGEST_PROBE, 2 * probeEvery);
-        untilProbe = probeEvery;
-    }
-
-    /** The tree of the best rate that has a node which the current one does not have; this one itself if there is none. */
-    private int bestWithOtherNodes() {
-        int best = current;
-        double bestRate = 0;
-        Set<Integer> seen = new HashSet<>();
-        Arrays.stream(places[current]).forEach(seen::add);
-        for (int t = 1; t < trees.size(); t++) {
-            if (rate(t) > bestRate && !Arrays.stream(places[t]).allMatch(seen::contains)) {
-                best = t;
-                bestRate = rate(t);
-            }
-        }
-        return best;
-    }
-
-    /** Decodes plainly for a while. */
-    private void beginStretch() {
-        purse = Math.min(MAX_PURSE, purse + (gain > 0 ? TRIAL_SHARE * gain : gain));
-        gain = 0;
-        boolean isPaid = purse >= MAX_DEBT;
-        purse = Math.max(0, purse);
-        debt = MAX_DEBT;
+    private void rest() {
+        isResting = true;
+        budget = 0;
         use(0);
-        periodLeft = isPaid ? PAID_STRETCH : stretch;
-        stretch = isPaid ? stretch : Math.min(LONGEST_STRETCH, 2 * stretch);
     }
 
-    /** Gives guessing another chance. Past failures count half, the promise counts half. */
-    private void beginTrial() {
+    /** Expects something between what was observed last and the promise. */
+    private void expectAnew() {
         steps = PROMISE_STEPS;
         untilProbe = FIRST_PROBE;
         probeEvery = FIRST_PROBE;
@@ -328,30 +274,24 @@ public final class AdaptiveTree {
             shares[i] = accepted[i] / Math.max(accepted[parents[i]], RARE);
         }
         expect();
-        int best = best(1);
-        if (rate(best) == 0) {
-            periodLeft = LONGEST_STRETCH; // no tree can pay
-        } else {
-            debt = 0;
-            use(best);
-        }
     }
 
     private void use(int tree) {
         if (tree != current) {
+            times.change(current);
             current = tree;
-            times.begin();
         }
-        periodLeft = PERIOD;
+        periodLeft = tree == 0 ? PLAIN_PERIOD : PERIOD;
     }
 
     private double rate(int t) {
-        return expected[t] / costs[t];
+        return expected[t] / costs.atLeast(t);
     }
 
-    private int best(int from) {
-        int best = from;
-        for (int t = from + 1; t < trees.size(); t++) {
+    /** The tree of the best rate that guesses. */
+    private int best() {
+        int best = 1;
+        for (int t = 2; t < trees.size(); t++) {
             best = rate(t) > rate(best) ? t : best;
         }
         return best;
@@ -359,16 +299,16 @@ public final class AdaptiveTree {
 
     /** Times of the steps before and after a change of the tree. */
     private static final class PeriodTimes {
-        /** How much of a difference is believed, as an exponent. */
-        private static final double CORRECTION = 0.75;
-
         private final double[] last = new double[PERIOD];
         private int count;
-        /** What the tree before took ÷ what it was expected to take; 0 where that is not known. */
-        private double before;
+        private int before;
+        /** What a step with the tree before took, in nanoseconds; 0 where that is not known. */
+        private double nanosBefore;
 
         /** A change. The first step behind it is left aside: it pays for the change. */
-        void begin() {
+        void change(int tree) {
+            nanosBefore = isKnown() ? usual() : 0;
+            before = tree;
             count = -1;
         }
 
@@ -384,25 +324,26 @@ public final class AdaptiveTree {
             return count >= PERIOD / 2;
         }
 
-        /** What a step takes, in nanoseconds. */
-        double median() {
-            double[] sorted = Arrays.copyOf(last, Math.min(count, PERIOD));
-            Arrays.sort(sorted);
-            return sorted[sorted.length / 2];
+        /** Whether there are just times enough since the change to compare them with those before it. */
+        boolean isComparison() {
+            return count == PERIOD / 2 && nanosBefore > 0;
         }
 
-        /** Moves the cost of a tree most of the way to its relation to the tree before, once there are times enough. */
-        void correct(double[] costs, int tree) {
-            if (!isKnown()) {
-                return;
-            }
-            double now = median() / costs[tree];
-            if (before > 0 && count < PERIOD) {
-                double factor = Math.pow(Math.min(2, Math.max(0.5, now / before)), CORRECTION);
-                costs[tree] *= factor;
-                now /= factor;
-            }
-            before = now;
+        /** The tree before the change. */
+        int before() {
+            return before;
+        }
+
+        /** What a step takes ÷ what one took before the change. */
+        double ratio() {
+            return usual() / nanosBefore;
+        }
+
+        /** What a step takes: the lower quartile, as caches are cold behind a change and others use the processor too. */
+        private double usual() {
+            double[] sorted = Arrays.copyOf(last, Math.min(count, PERIOD));
+            Arrays.sort(sorted);
+            return sorted[sorted.length / 4];
         }
     }
 }

@@ -24,6 +24,10 @@ final class SimulatedText {
     private final Map<Tree, Map<List<Integer>, Integer>> nodesOf = new IdentityHashMap<>();
     private int position;
     private double ease;
+    private double restlessness;
+    private double speed = 1;
+    private Tree before;
+    private int sinceChange;
 
     /**
      * @param measured what was measured of the costs, with the heads' promise
@@ -37,6 +41,27 @@ final class SimulatedText {
         this.topOne = topOne;
         this.jitter = jitter;
         this.random = new Random(seed);
+    }
+
+    /**
+     * Makes the machine one that others use too: now and then all steps take longer, by up to so much, or as long as before, and a
+     * change of the tree finds caches cold.
+     */
+    SimulatedText onSharedMachine(double most) {
+        restlessness = most;
+        return this;
+    }
+
+    private double nanos(int index) {
+        Tree tree = measured.trees().get(index);
+        sinceChange = tree == before ? sinceChange + 1 : 0;
+        before = tree;
+        double nanos = costs[index] * Math.max(0.7, 1 + jitter * random.nextGaussian());
+        if (restlessness > 0) {
+            speed = random.nextInt(40) == 0 ? 1 + restlessness * random.nextDouble() : speed;
+            nanos *= speed * (1 + Math.pow(0.5, 1 + sinceChange));
+        }
+        return nanos * (random.nextInt(200) == 0 ? 3 : 1); // the operating system now and then takes the processor
     }
 
     /** The order of trees for heads that are right so often, with what its nodes add. */
@@ -84,8 +109,7 @@ final class SimulatedText {
             Tree tree = trees.tree();
             int index = measured.trees().indexOf(tree);
             Step step = step(tree);
-            double nanos = costs[index] * Math.max(0.7, 1 + jitter * random.nextGaussian());
-            nanos *= random.nextInt(200) == 0 ? 3 : 1; // the operating system now and then takes the processor
+            double nanos = nanos(index);
             trees.observe(step, (long) nanos);
             time += nanos;
         }
@@ -97,8 +121,7 @@ final class SimulatedText {
         double time = 0;
         while (position < tokens) {
             step(measured.trees().get(index));
-            double nanos = costs[index] * Math.max(0.7, 1 + jitter * random.nextGaussian());
-            time += nanos * (random.nextInt(200) == 0 ? 3 : 1);
+            time += nanos(index);
         }
         return time;
     }
