@@ -27,12 +27,13 @@ java=("$bundle/jre/bin/java" -Dhydra4j.library.path="$bundle/native" -Dhydra4j.c
     -Dhydra4j.models="$PWD/models" -Dhydra4j.shared="$shared")
 results=()
 slowness=1
-models=(135m 1b 7b)
+# Models, their sequences, and whether their draft heads have tables too.
+models=("135m 1 tables" "1b 1" "1b 32" "7b 1 tables")
 repeats=21
 comparison=(--trees default,nodes:16,tuned,auto --prompts 12 --seconds 30)
 if [[ $HYDRA4J_CUDA_LIBRARY == *emulated* ]]; then
     slowness=10
-    models=(tiny)
+    models=("tiny 2 tables")
     repeats=1
     base=$bundle/tests/golden/hydra-original
     comparison=(--model "$base/base" --heads "$base/hydra-plus-plus" --prompts-file "$bundle/tiny-prompts.jsonl"
@@ -126,11 +127,13 @@ sanitizer() {
 }
 
 steps() {
-    begin steps 60
-    local model
+    begin steps 75
+    local model options
     for model in "${models[@]}"; do
-        within 40 "$bundle/native/step_benchmark" "$HYDRA4J_CUDA_LIBRARY" "$model" bf16 512 $repeats
-        note "steps $model" $?
+        read -r model options <<<"$model"
+        # shellcheck disable=SC2086
+        within 40 "$bundle/native/step_benchmark" "$HYDRA4J_CUDA_LIBRARY" "$model" bf16 512 $repeats $options
+        note "steps $model $options" $?
     done
 }
 
