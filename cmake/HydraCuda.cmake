@@ -49,13 +49,14 @@ function(hydra_find_nvcc)
 endfunction()
 
 # -fmad=false: a multiplication and an addition are fused where the source says fmaf and nowhere else.
+# --no-compress: nvcc would compress the PTX, in which xz (the bundle for GPU machines) sees more when it is plain text.
 function(hydra_cuda_library)
   find_package(Threads REQUIRED)
   get_filename_component(toolkit ${HYDRA_NVCC} REALPATH)
   get_filename_component(toolkit ${toolkit}/../.. ABSOLUTE)
   find_library(runtime cudart_static PATHS ${toolkit} PATH_SUFFIXES lib64 lib targets/x86_64-linux/lib targets/sbsa-linux/lib
                NO_DEFAULT_PATH NO_CACHE REQUIRED)
-  set(flags -std=c++20 -O3 -fmad=false -cudart static --Werror all-warnings -ccbin ${CMAKE_CXX_COMPILER}
+  set(flags -std=c++20 -O3 -fmad=false --no-compress -cudart static --Werror all-warnings -ccbin ${CMAKE_CXX_COMPILER}
       -Xcompiler -fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden,-Wall,-Wextra,-Werror,-ffp-contract=off
       -I ${HYDRA_NATIVE}/include -I ${HYDRA_NATIVE}/src)
   if(HYDRA_CUDA_VERBOSE)
