@@ -275,15 +275,15 @@ __device__ __forceinline__ void attend(const Attention& work, const AttentionWav
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
             if (vectors[v].length <= splits.begin(s)) continue;
-            const int64_t number = int64_t{vectors[v].row - wave.begin} * work.heads + vectors[v].head;
-            float* target = wave.values(s, number);
+            const int32_t number = (vectors[v].row - wave.begin) * work.heads + vectors[v].head;
+            float* target = wave.partial(s, number, head_size);
 #pragma unroll
             for (int c = 0; c < COLUMNS; ++c) {
                 if (c * WARP + lane < head_size) target[c * WARP + lane] = vectors[v].out[c];
             }
             if (lane == 0) {
-                wave.facts(s, number)[0] = vectors[v].best;
-                wave.facts(s, number)[1] = vectors[v].total;
+                target[head_size] = vectors[v].best;
+                target[head_size + 1] = vectors[v].total;
             }
         }
     }
@@ -322,20 +322,19 @@ __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, A
 __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work, AttentionWave wave) {
     const int row = wave.begin + static_cast<int>(blockIdx.x), head_size = work.kv.head_size;
     if (!wave.has(work.rows, row)) return;
-    const int64_t v = int64_t{blockIdx.x} * work.heads + blockIdx.y;
+    const auto v = static_cast<int32_t>(blockIdx.x * work.heads + blockIdx.y);
     const int32_t length = work.rows.segment_of_row(row).first + __popcll(work.rows.ancestors[row]);
     const int32_t splits = splits_of(work.kv).count(length);
     float* out = work.out + (int64_t{row} * work.heads + blockIdx.y) * head_size;
+    const auto values = [&](int32_t split) { return wave.partial(split, v, head_size); };
     float best = -INFINITY, total = 0;
-    for (int32_t s = 0; s < splits; ++s) best = fmaxf(best, wave.facts(s, v)[0]);
+    for (int32_t s = 0; s < splits; ++s) best = fmaxf(best, values(s)[head_size]);
     for (int32_t s = 0; s < splits; ++s) {
-        total = fmaf(wave.facts(s, v)[1], expf(wave.facts(s, v)[0] - best), total);
+        total = fmaf(values(s)[head_size + 1], expf(values(s)[head_size] - best), total);
     }
     for (int d = static_cast<int>(threadIdx.x); d < head_size; d += THREADS) {
         float sum = 0;
-        for (int32_t s = 0; s < splits; ++s) {
-            sum = fmaf(wave.values(s, v)[d], expf(wave.facts(s, v)[0] - best), sum);
-        }
+        for (int32_t s = 0; s < splits; ++s) sum = fmaf(values(s)[d], expf(values(s)[head_size] - best), sum);
         out[d] = sum / total;
     }
 }

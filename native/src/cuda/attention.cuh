@@ -66,24 +66,22 @@ __device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
 constexpr int32_t ATTENTION_WAVE = 256, WAVE_REACH = ATTENTION_WAVE + HYDRA_MAX_NODES - 1;
 
 struct AttentionWave {
-    int32_t begin;  // the first of its rows
-    int64_t
-        vectors;  // (row, query head) pairs that there is room for: vector v is head v % heads of row begin + v / heads
-    int32_t head_size;
-    float* base;  // of the workspace
+    int32_t begin;    // the first of its rows
+    int32_t rows;     // that there is room for
+    int32_t vectors;  // the same times query heads; which one is the v-th is up to the kernel
+    float* base;      // of the workspace
 
     AttentionWave(const Attention& work, int32_t begin_row)
         : begin(begin_row),
-          vectors(int64_t{std::min(work.rows.max_rows, WAVE_REACH)} * work.heads),
-          head_size(work.kv.head_size),
+          rows(std::min(work.rows.max_rows, WAVE_REACH)),
+          vectors(rows * work.heads),
           base(static_cast<float*>(work.workspace)) {}
 
-    // What a part of its keys leaves of a vector. float [head_size]: values by weight, not yet divided.
-    __device__ __forceinline__ float* values(int32_t part, int64_t v) const {
-        return base + (part * vectors + v) * (head_size + 2);
+    // What a part of its keys leaves of a vector: float [head_size], values by weight, not yet divided, then the
+    // largest score and the sum of weights.
+    __device__ __forceinline__ float* partial(int32_t part, int32_t v, int head_size) const {
+        return base + (int64_t{part} * vectors + v) * (head_size + 2);
     }
-    // The largest score and the sum of weights.
-    __device__ __forceinline__ float* facts(int32_t part, int64_t v) const { return values(part, v) + head_size; }
 
     // The wave's i-th segment, or null where it has less.
     __device__ __forceinline__ const Segment* segment(const RowsView& rows, unsigned i) const {

@@ -60,13 +60,13 @@ __host__ __device__ constexpr int groups_of(int vectors) { return (vectors + GRO
 // A segment as one KV head's blocks see it.
 struct Pass {
     const Attention& work;
-    const int32_t* pages;
+    int32_t table;                             // where the sequence's page table begins
     int kv_head, heads, begin, rows, vectors;  // heads: query heads of the KV head; begin: the segment's first row
     int32_t first, tail;                       // tail: the first position behind the whole tiles of the prefix
 
     __device__ Pass(const Attention& attention, const Segment& segment, int head)
         : work(attention),
-          pages(attention.rows.pages_of(segment.sequence)),
+          table(segment.sequence * attention.rows.max_pages),
           kv_head(head),
           heads(attention.heads / attention.kv.kv_heads),
           begin(segment.row),
@@ -79,11 +79,17 @@ struct Pass {
     // Keys that a row sees.
     __device__ __forceinline__ int32_t length(int row) const { return first + __popcll(ancestors(row)); }
     __device__ __forceinline__ const uint16_t* cached(int which, int32_t slot) const {
-        return reinterpret_cast<const uint16_t*>(kv_row(work.kv, pages, work.layer, kv_head, which, slot));
+        return reinterpret_cast<const uint16_t*>(
+            kv_row(work.kv, work.rows.pages + table, work.layer, kv_head, which, slot));
     }
-    // Where a vector stands among those of rows from `row` on, all query heads of each.
-    __device__ __forceinline__ int64_t place(int v, int row) const {
-        return int64_t{begin - row + v / heads} * work.heads + kv_head * heads + v % heads;
+    // A vector's place in queries and outputs.
+    __device__ __forceinline__ int64_t place(int v) const {
+        return (int64_t{begin + v / heads} * work.heads + kv_head * heads + v % heads) * work.kv.head_size;
+    }
+
+    // Its number in the wave, where the vectors of a KV head stand together, by row.
+    __device__ __forceinline__ int32_t number(const AttentionWave& wave, int v) const {
+        return (kv_head * wave.rows + begin - wave.begin) * heads + v;
     }
 };
 
@@ -136,7 +142,7 @@ template <int D>
 __device__ __forceinline__ void stage_queries(const Pass& pass, int group, uint4* target) {
     const int v = group * GROUP + lane_index() / 4, t = lane_index() % 4;
     const float scale = LOG2_E / sqrtf(static_cast<float>(D));
-    const float* query = pass.work.query + (v < pass.vectors ? pass.place(v, 0) * D : 0);
+    const float* query = pass.work.query + (v < pass.vectors ? pass.place(v) : 0);
 #pragma unroll
     for (int i = 0; i < D / 32; ++i) {
         uint32_t pairs[4] = {};
@@ -310,15 +316,17 @@ struct Walk {
 
     // As part `part` of the vectors of groups from `group` on.
     __device__ __forceinline__ void store(const Pass& pass, const AttentionWave& wave, int part, int group) const {
+        const int first = group * GROUP + lane_index() % 4 * 2;  // the lane's first vector
+        float* target = wave.partial(part, pass.number(wave, first), D) + lane_index() / 4;
 #pragma unroll
         for (int i = 0; i < 2 * GROUPS; ++i) {
-            const int n = i / 2, v = i % 2, vector = (group + n) * GROUP + lane_index() % 4 * 2 + v;
-            if (vector >= pass.vectors) break;
-            float* values = wave.values(part, pass.place(vector, wave.begin));
+            const int n = i / 2, v = i % 2, vector = n * GROUP + v;  // behind the first
+            if (first + vector >= pass.vectors) break;
+            float* values = target + vector * (D + 2);
 #pragma unroll
             for (int step = 0; step < D / 16; ++step) {
-                values[16 * step + lane_index() / 4] = out[step][n][v];
-                values[16 * step + lane_index() / 4 + 8] = out[step][n][v + 2];
+                values[16 * step] = out[step][n][v];
+                values[16 * step + 8] = out[step][n][v + 2];
             }
             if (lane_index() < 4) {
                 values[D] = best[n][v];
@@ -418,7 +426,7 @@ __device__ __forceinline__ void walk_tails(const Pass& pass, const AttentionWave
                 for (int v = 0; v < 2; ++v) {
                     const bool own = vector + v >= from && vector + v < to;
                     const int part = (tile - pass.tail) / KEY_TILE;
-                    targets[v] = own ? wave.values(part, pass.place(vector + v, wave.begin)) : nullptr;
+                    targets[v] = own ? wave.partial(part, pass.number(wave, vector + v), D) : nullptr;
                 }
                 weights.weighted_values(rows, [&](int step, const float(&sums)[1][4]) {
 #pragma unroll
@@ -486,10 +494,10 @@ __global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention 
     const int heads = work.heads / work.kv.kv_heads, number = static_cast<int>(blockIdx.x) * WARPS + warp_index();
     const int row = wave.begin + number / heads, head = static_cast<int>(blockIdx.y) * heads + number % heads;
     if (!wave.has(work.rows, row)) return;
-    const int64_t v = int64_t{row - wave.begin} * work.heads + head;
+    const int32_t v = static_cast<int32_t>(blockIdx.y) * wave.rows * heads + number;
     const auto load = [&](int part) {
         Merged<D> merged;
-        const float* values = wave.values(part, v);
+        const float* values = wave.partial(part, v, D);
         merged.best = values[D];
         merged.total = values[D + 1];
 #pragma unroll

@@ -49,14 +49,16 @@ TEST(LongPass, GivesTheProductsOfShortOnes) {
             const Memory<uint8_t> work = workspace(inputs, inputs, pass.max_rows);
             const auto x = padded_rows(rows_of(values, inputs, first, count), inputs, pass.max_rows);
             const auto residual = padded_rows(rows_of(residuals, outputs, first, count), outputs, pass.max_rows);
-            const auto gated = poisoned(outputs, pass.max_rows), mixed_gated = poisoned(outputs, pass.max_rows),
-                       drafted = poisoned(outputs, 2 * pass.max_rows);
+            const auto multiplied = poisoned(outputs, pass.max_rows), gated = poisoned(outputs, pass.max_rows),
+                       mixed_gated = poisoned(outputs, pass.max_rows), drafted = poisoned(outputs, 2 * pass.max_rows);
             run(api().project, Project{pass.view(), x, weight.view, bias, residual, work});
+            run(api().linear, Linear{pass.view(), x, weight.view, bias, multiplied, work});
             run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, other.view, gated, work});
             run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, mixed.view, mixed_gated, work});
             run(api().block, Block{pass.view(), x, weight.view, other.view, bias, nullptr, 1, drafted, work});
             run(api().block, Block{pass.view(), x, square.view, {}, bias, nullptr, 0, x, work});
             EXPECT_TRUE(untouched_behind(residual, count * outputs));
+            EXPECT_TRUE(untouched_behind(multiplied, count * outputs));
             EXPECT_TRUE(untouched_behind(gated, count * outputs));
             EXPECT_TRUE(untouched_behind(mixed_gated, count * outputs));
             EXPECT_TRUE(untouched_behind(drafted, 2 * count * outputs));
@@ -64,7 +66,7 @@ TEST(LongPass, GivesTheProductsOfShortOnes) {
             Floats found;
             const Floats block = drafted.read(2 * count * outputs);
             for (int r = 0; r < count; ++r) {
-                for (const auto* part : {&residual, &gated, &mixed_gated}) {
+                for (const auto* part : {&residual, &multiplied, &gated, &mixed_gated}) {
                     append(found, row_of(part->read(count * outputs), r, outputs));
                 }
                 append(found, row_of(block, count + r, outputs));
