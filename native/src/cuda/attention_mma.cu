@@ -87,7 +87,8 @@ struct Pass {
         return (int64_t{begin + v / heads} * work.heads + kv_head * heads + v % heads) * work.kv.head_size;
     }
 
-    // Its number in the wave, where the vectors of a KV head stand together, by row.
+    // Its number in the wave, where the vectors of a KV head stand together, by row. The parts of a vector's keys are
+    // the tail's tiles, then the splits.
     __device__ __forceinline__ int32_t number(const AttentionWave& wave, int v) const {
         return (kv_head * wave.rows + begin - wave.begin) * heads + v;
     }
