@@ -1,6 +1,8 @@
 package io.hydra4j;
 
 import io.hydra4j.decode.AdaptiveTree;
+import io.hydra4j.decode.BatchOptions;
+import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.StepCosts;
@@ -185,6 +187,11 @@ public final class HydraModel implements AutoCloseable {
     /** A session for a loop of one's own, with the heads if there are any. */
     public Session session(SessionOptions options) {
         return new Session(base, heads, options);
+    }
+
+    /** Several sequences decoded side by side, with the heads if there are any. */
+    public BatchSession batch(BatchOptions options) {
+        return new BatchSession(base, heads, options);
     }
 
     /** What steps cost here, measured at the first call. */

@@ -49,9 +49,9 @@ public final class Session implements AutoCloseable {
 
     private Tree tree;
     private Tree planted;
-    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows. A step
-    // leaves
-    // them there for the next one with a draft, as several plain steps are taken in at the price of one.
+    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows for the
+    // next
+    // step with a draft: what several plain steps leave is taken in at the price of one.
     private int absorbed;
     private boolean closed;
 
@@ -191,6 +191,10 @@ public final class Session implements AutoCloseable {
         }
         sequence.reserve(length() + ids.length);
         absorb();
+        if (drafter != null) {
+            // Voids the rows that waited: the next step must not take them in again.
+            batch.rewind(0, length(), -1);
+        }
         int most = promptRows.maxRows();
         for (int from = 0; from < ids.length; from += most) {
             int count = Math.min(most, ids.length - from);
@@ -203,10 +207,6 @@ public final class Session implements AutoCloseable {
             if (each != null) {
                 each.chunk(from, count);
             }
-        }
-        if (drafter != null) {
-            // The rows that were pending before: what the next step takes in begins behind the prompt.
-            batch.rewind(0, length(), root());
         }
     }
 

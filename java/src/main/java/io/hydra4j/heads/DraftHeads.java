@@ -22,8 +22,8 @@ import java.util.stream.IntStream;
  * Loaded draft heads of a base model: Medusa, Hydra or Hydra++ (arXiv 2402.05109). Immutable after loading and safe to share
  * between threads; drafters made from it must be closed before it, and it before its base.
  *
- * <p>The loop knows of heads only what it needs: {@link #drafter} gives a session's recorded draft, which reads the hidden
- * states of newly verified tokens and fills in a tree's tokens. Another kind of drafter fits in beside without a change to
+ * <p>The loop knows of heads only what it needs: a {@link Drafter} is its recorded draft, which reads the hidden states of
+ * newly verified tokens and fills in the trees' tokens. Another kind of drafter fits in beside without a change to
  * verification and acceptance.
  */
 public final class DraftHeads implements AutoCloseable {

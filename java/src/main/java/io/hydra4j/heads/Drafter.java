@@ -118,7 +118,7 @@ public final class Drafter implements AutoCloseable {
 
     /**
      * Records the end of a pass over chunks of prompts, and what the drafter takes in of it. What {@link #pendingRows} held
-     * before must have been taken in, and must be made void before the next {@link #recordAbsorb} runs.
+     * before must have been taken in and made void.
      *
      * @param rows the rows of the pass
      * @param best as in {@link Program#advance}

@@ -280,6 +280,30 @@ class SessionTest {
         }
     }
 
+    /** What waited for the drafter before a prompt must not be taken in again behind it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void aListenerThatFailsLeavesTheTokensThatItWasShown(String heads) {
+        try (Session fresh = session(heads, Tree.DEFAULT);
+                Session failed = session(heads, Tree.DEFAULT)) {
+            failed.prefill(Arrays.copyOf(prompt, 40));
+            failed.step();
+            int[] before = failed.tokens();
+            assertThrows(
+                    IllegalStateException.class,
+                    () -> failed.prefill(Arrays.copyOfRange(prompt, 40, 60), (first, count) -> {
+                        throw new IllegalStateException();
+                    }));
+            fresh.prefill(before);
+            fresh.prefill(Arrays.copyOfRange(prompt, 40, 60));
+            assertArrayEquals(fresh.tokens(), failed.tokens());
+            for (int i = 0; i < 8; i++) {
+                assertEquals(fresh.step(), failed.step());
+                assertArrayEquals(fresh.nodeTokens(), failed.nodeTokens());
+            }
+        }
+    }
+
     @Test
     void tokensOutsideTheVocabularyAreRefusedAndLeaveTheSessionAsItWas() {
         try (Session session = session("hydra", CHAIN)) {
