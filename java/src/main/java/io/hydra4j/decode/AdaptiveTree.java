@@ -33,7 +33,7 @@ public final class AdaptiveTree {
     /** What a trial may lose, in plain steps. */
     static final double TRIAL = 3;
     /** What guessing may lose after it has gained as much, in plain steps. */
-    static final double MAX_BUDGET = 9;
+    static final double MAX_BUDGET = 16;
 
     /** The part of a plain step that may go into trials, at first and after many that failed. */
     private static final double ALLOWANCE = 0.02;
@@ -52,7 +52,7 @@ public final class AdaptiveTree {
 
     private static final int LONGEST_PROBE = 512;
     /** The rate of guessing above which nobody asks whether plain decoding is faster. */
-    private static final double CLEAR = 1.4;
+    private static final double CLEAR = 1.6;
     /** Shares of parents that are accepted less often than this mean nothing. */
     private static final double RARE = 0.02;
     /** The most that is expected of a node that was never in use, where its parent is accepted. */

@@ -54,9 +54,9 @@ final class CostBelief {
         drift = before.drift;
     }
 
-    /** Cost of a step with a tree, in plain steps; infinite where it cannot pay. */
+    /** Cost of a step with a tree, in plain steps: at least 1, as it does all that a plain step does; infinite where it cannot pay. */
     double of(int tree) {
-        return Math.exp(mean[tree] - mean[0]);
+        return Math.max(1, Math.exp(mean[tree] - mean[0]));
     }
 
     /** The least that a step with a tree may be expected to cost, in plain steps: {@value #OPTIMISM} standard deviations less than {@link #of}. */
@@ -65,16 +65,16 @@ final class CostBelief {
         return of(tree) * Math.exp(-OPTIMISM * Math.sqrt(Math.max(0, variance)));
     }
 
-    /** Takes in what a plain step takes now. Costs that were measured when it took much more or less tell so much less. */
+    /**
+     * Takes in what a plain step takes. Where that is less than was measured, all costs were measured in a bad moment, and tell so
+     * much less; where it is more, this is the bad moment.
+     */
     void observePlain(double nanos) {
-        double change = Math.log(nanos) - mean[0];
+        double change = Math.min(0, Math.log(nanos) - mean[0]);
         for (double[] row : covariance) {
             for (int j = 0; j < row.length; j++) {
                 row[j] *= 1 + change * change / TOGETHER;
             }
-        }
-        for (int i = 0; i < mean.length; i++) {
-            mean[i] += change;
         }
     }
 
