@@ -296,6 +296,23 @@ TEST(Accept, TakesEverySequenceByItself) {
     }
 }
 
+TEST(Accept, DoesNothingWithChainsThatAreLongerThanATree) {
+    const Backend backend = open_backend();
+    Pass pass(backend, {LENGTH, 7}, 200);
+    pass.chains({std::vector<int32_t>(130), std::vector<int32_t>(3)});
+    const Tree planted = tree(backend, Shape{});
+    const Pool kv = pool(backend, 1, 1, 8, PAGES * 2);
+    const Top best = top(backend, 1, 200);
+    const Buffer hidden = poisoned(backend, WIDTH, 200), pending = poisoned(backend, WIDTH, 2);
+    const Rows pending_rows = rows(pass.batch, 2);
+    must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, WIDTH, pending_rows, pending, 0));
+    pass.run();
+    EXPECT_EQ(pass.result(0).length, LENGTH);
+    EXPECT_EQ(pass.result(1).length, 7);
+    EXPECT_EQ(pass.result(1).emitted, 0);
+    EXPECT_EQ(hydra_rows_count(pending_rows), 0);
+}
+
 TEST(Advance, CountsAllRowsAsVerified) {
     const Backend backend = open_backend(2);
     Random random(6);

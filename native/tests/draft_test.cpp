@@ -293,6 +293,29 @@ TEST(DraftInputs, AreNoneAfterARewind) {
     EXPECT_TRUE(untouched_behind(out, 0));
 }
 
+TEST(DraftInputs, AreNoneForChainsThatAreLongerThanATree) {
+    const Backend backend = open_backend(2);
+    Random random(12);
+    Draft draft(backend, random_shape(random, 5), random);
+    const Rows chain = rows(draft.pass.batch, 200);
+    set_chain(chain, 40, 130);
+    const Buffer out = poisoned(backend, 2 * WIDTH, 5), parts = poisoned(backend, 32);
+    const Buffer tables = poisoned(backend, VOCABULARY);
+    hydra_program* program = draft.pass.program;
+    must(hydra_program_draft_inputs(program, draft.planted, 0, chain, draft.states, draft.embedding, draft.level_rows,
+                                    out));
+    draft.pass.run();
+    EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
+    must(hydra_program_draft_levels(program, draft.planted, chain, draft.level_rows));
+    draft.pass.run();
+    EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
+    must(hydra_program_table_block(program, draft.planted, 0, chain, parts, 32, 0, tables, VOCABULARY / 16, 16,
+                                   draft.level_rows, out));
+    draft.pass.run();
+    EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
+    EXPECT_TRUE(untouched_behind(out, 0));
+}
+
 TEST(DraftInputs, RefuseWhatDoesNotFit) {
     const Backend backend = open_backend();
     Random random(8);

@@ -53,7 +53,7 @@ struct AcceptTask : Task {
         if (worker.thread != 0) return;
         const RowsView& view = nodes->view;
         for (int s = 0; s < view.batch_size; ++s) view.batch[s].result.nodes = view.batch[s].result.emitted = 0;
-        const int segments = view.active_segments();
+        const int segments = view.active_trees();
         if (segments == 0) return;
         if (pending_rows != nullptr && !append) pending_rows->view.set_count(0);
         for (int s = 0; s < segments; ++s) accept(view.segments[s]);

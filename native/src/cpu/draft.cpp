@@ -74,7 +74,7 @@ struct DraftInputsTask : Task {
 
     void run(const Worker& worker) override {
         const int each = embedding != nullptr ? tree->level_rows[level] : tree->levels > level ? 1 : 0;
-        const int count = nodes->view.active_segments() * each;
+        const int count = nodes->view.active_trees() * each;
         if (worker.thread == 0) level_rows->view.set_count(count);
         const int64_t stride = embedding != nullptr ? (level + 2) * width : width;
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
@@ -105,7 +105,7 @@ struct TableBlockTask : Task {
 
     // Each thread has its own columns of all rows.
     void run(const Worker& worker) override {
-        const int each = tree->level_rows[level], count = nodes->view.active_segments() * each;
+        const int each = tree->level_rows[level], count = nodes->view.active_trees() * each;
         if (worker.thread == 0) level_rows->view.set_count(count);
         const int64_t begin = worker.begin(n / TILE_ROWS) * TILE_ROWS;
         const int64_t columns = worker.end(n / TILE_ROWS) * TILE_ROWS - begin;
@@ -141,7 +141,7 @@ struct DraftLevelsTask : Task {
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
-        if (worker.thread == 0) rows->view.set_count(tree->levels * nodes->view.active_segments());
+        if (worker.thread == 0) rows->view.set_count(tree->levels * nodes->view.active_trees());
     }
 };
 
@@ -157,7 +157,7 @@ struct DraftTokensTask : Task {
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
         const RowsView& view = nodes->view;
-        const int segments = view.active_segments();
+        const int segments = view.active_trees();
         for (int s = 0; s < segments; ++s) {
             // The tree may have been set again since its nodes were planted.
             const int count = std::min(tree->nodes, view.segments[s].count);

@@ -26,12 +26,6 @@ __device__ __forceinline__ int warp_max(int value) {
     return value;
 }
 
-// The trees among the segments: a chain that is several of them is none.
-__device__ __forceinline__ int planted_trees(const RowsView& nodes) {
-    const int segments = nodes.active_segments();
-    return segments == nodes.active_sequences() ? segments : 0;
-}
-
 // The longest path of right nodes of each tree, the first in node order among equals. A warp takes a tree, a lane two
 // of its nodes. All threads of the block take part.
 __device__ void find_paths(const Accept& work, int trees, Paths& paths) {
@@ -172,7 +166,7 @@ __device__ void move_kv(const Accept& work, int trees, const Paths& paths) {
 }
 
 __global__ void __launch_bounds__(THREADS, 1) accept_kernel(Accept work) {
-    const int trees = planted_trees(work.nodes);
+    const int trees = work.nodes.active_trees();
     Paths& paths = shared_memory<Paths>();
     find_paths(work, trees, paths);
     if (blockIdx.x == 0) return finish_step(work, trees, paths);

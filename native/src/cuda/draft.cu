@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work)
     const TreeData& tree = *work.tree;
     const bool grounded = work.embedding.data != nullptr;
     const int each = grounded ? tree.level_rows[work.level] : tree.levels > work.level ? 1 : 0;
-    const int count = work.nodes.active_segments() * each;
+    const int count = work.nodes.active_trees() * each;
     const int row = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
     if (row == 0 && part == 0 && threadIdx.x == 0) work.level_rows.set_count(count);
     if (row >= count) return;
@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work)
 // Grid: rows of the level, runs of THREADS columns.
 __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
     const TreeData& tree = *work.tree;
-    const int each = tree.level_rows[work.level], count = work.nodes.active_segments() * each;
+    const int each = tree.level_rows[work.level], count = work.nodes.active_trees() * each;
     const int row = static_cast<int>(blockIdx.x);
     if (row == 0 && blockIdx.y == 0 && threadIdx.x == 0) work.level_rows.set_count(count);
     const int64_t column = int64_t{blockIdx.y} * THREADS + threadIdx.x;
@@ -122,13 +122,13 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
 }
 
 __global__ void draft_levels_kernel(DraftLevels work) {
-    if (threadIdx.x == 0) work.rows.set_count(work.tree->levels * work.nodes.active_segments());
+    if (threadIdx.x == 0) work.rows.set_count(work.tree->levels * work.nodes.active_trees());
 }
 
 // One block a segment, a thread a node.
 __global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftTokens work) {
     const TreeData& tree = *work.tree;
-    const int segments = work.nodes.active_segments(), s = static_cast<int>(blockIdx.x);
+    const int segments = work.nodes.active_trees(), s = static_cast<int>(blockIdx.x);
     if (s >= segments) return;
     const Segment segment = work.nodes.segments[s];
     const int i = static_cast<int>(threadIdx.x);

@@ -58,6 +58,10 @@ struct RowsView {
     // Rows that have tokens, positions and slots, unlike those of a draft level.
     HYDRA_BOTH int32_t placed() const { return is_valid() && state->segments > 0 ? state->count : 0; }
     HYDRA_BOTH int32_t active_segments() const { return is_valid() ? state->segments : 0; }
+    // Segments that may be trees, none where a sequence has several: it has a long chain then.
+    HYDRA_BOTH int32_t active_trees() const {
+        return is_valid() && state->segments == state->sequences ? state->segments : 0;
+    }
     HYDRA_BOTH int32_t active_sequences() const { return is_valid() ? state->sequences : 0; }
 
     HYDRA_BOTH const Segment& segment_of_row(int32_t row) const { return segments[segment_of[row]]; }
