@@ -229,9 +229,10 @@ public final class AdaptiveTree {
             }
         }
         for (int t = 0; t < expected.length; t++) {
-            expected[t] = Arrays.stream(places[t])
-                    .mapToDouble(place -> accepted[place])
-                    .sum();
+            expected[t] = 0;
+            for (int place : places[t]) {
+                expected[t] += accepted[place];
+            }
         }
     }
 
@@ -291,8 +292,13 @@ public final class AdaptiveTree {
     /** The tree of the best rate that guesses. */
     private int best() {
         int best = 1;
+        double most = rate(best);
         for (int t = 2; t < trees.size(); t++) {
-            best = rate(t) > rate(best) ? t : best;
+            double rate = rate(t);
+            if (rate > most) {
+                best = t;
+                most = rate;
+            }
         }
         return best;
     }
