@@ -4,11 +4,12 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * Chooses the tree of the next step by measured cost and acceptance, and plain decoding where guessing does not pay.
  *
- * <p>The candidates are the trees of {@link StepCosts}. How often each node is accepted starts from what the heads promise and
+ * <p>The candidates are the trees of {@link StepCosts} that may pay. How often each node is accepted starts from what the heads promise and
  * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent.
  * What steps cost beside each other starts from what was measured and follows the times before and after each change of the
  * tree ({@link CostBelief}). The best rate, expected tokens ÷ cost, is chosen every {@link #PERIOD} steps; costs that are not
@@ -96,7 +97,11 @@ public final class AdaptiveTree {
 
     /** A choice that starts from what was measured and what the heads promise. */
     public AdaptiveTree(StepCosts measured) {
-        trees = measured.trees();
+        double[] nanos = measured.nanos();
+        int[] kept = IntStream.range(0, nanos.length)
+                .filter(t -> nanos[t] < Double.POSITIVE_INFINITY)
+                .toArray();
+        trees = Arrays.stream(kept).mapToObj(measured.trees()::get).toList();
         Map<List<Integer>, Integer> placeOf = new HashMap<>();
         placeOf.put(List.of(), 0);
         measured.order().paths().forEach(path -> placeOf.put(path, placeOf.size()));
@@ -113,7 +118,8 @@ public final class AdaptiveTree {
         for (int i = 0; i < shares.length; i++) {
             shares[i] = promised[i] / Math.max(promised[parents[i]], RARE);
         }
-        costs = new CostBelief(trees, measured.nanos());
+        costs = new CostBelief(
+                trees, Arrays.stream(kept).mapToDouble(t -> nanos[t]).toArray());
         expected = new double[trees.size()];
         expect();
     }
@@ -186,7 +192,9 @@ public final class AdaptiveTree {
         }
         if (current != 0 && budget <= 0) {
             allowance = Math.max(LEAST_ALLOWANCE, allowance / 2);
-            rest();
+            isResting = true;
+            budget = 0;
+            use(0);
         } else if (isResting ? budget >= TRIAL && times.isKnown() : --periodLeft <= 0) {
             choose();
         }
@@ -248,21 +256,13 @@ public final class AdaptiveTree {
             expect();
         }
         int best = best();
-        if (rate(best) == 0) {
-            rest(); // no tree can pay
-        } else if (best == current && untilProbe <= 0) {
+        if (best == current && untilProbe <= 0) {
             probeEvery = Math.min(LONGEST_PROBE, 2 * probeEvery);
             untilProbe = probeEvery;
             use(rate(best) < CLEAR ? 0 : best);
         } else {
             use(best);
         }
-    }
-
-    private void rest() {
-        isResting = true;
-        budget = 0;
-        use(0);
     }
 
     /** Expects something between what was observed last and the promise. */

@@ -23,7 +23,7 @@ final class CostBelief {
     /** Standard deviations by which a cost may be less than is thought. */
     private static final double OPTIMISM = 0.5;
 
-    /** {@code [tree]}: the logarithm of the cost; infinite where a tree cannot pay. */
+    /** {@code [tree]}: the logarithm of the cost. */
     private final double[] mean;
     /** {@code [tree][tree]} */
     private final double[][] covariance;
@@ -32,7 +32,7 @@ final class CostBelief {
 
     /**
      * @param trees the root alone first
-     * @param nanos what was measured of each, infinite for trees that cannot pay
+     * @param nanos what was measured of each
      */
     CostBelief(List<Tree> trees, double[] nanos) {
         mean = Arrays.stream(nanos).map(Math::log).toArray();
@@ -54,7 +54,7 @@ final class CostBelief {
         drift = before.drift;
     }
 
-    /** Cost of a step with a tree, in plain steps: at least 1, as it does all that a plain step does; infinite where it cannot pay. */
+    /** Cost of a step with a tree, in plain steps: at least 1, as it does all that a plain step does. */
     double of(int tree) {
         return Math.max(1, Math.exp(mean[tree] - mean[0]));
     }
