@@ -44,7 +44,7 @@ public final class KvPages {
         int free = pages - used.cardinality();
         if (count > free) {
             throw new ExhaustedException(count + " more KV pages are needed, " + free + " of " + pages
-                    + " are free: close sessions, or make fewer at a time");
+                    + " are free: close sessions, clear sequences, or decode fewer at a time");
         }
         int[] taken = new int[count];
         for (int i = 0, page = -1; i < count; i++) {
