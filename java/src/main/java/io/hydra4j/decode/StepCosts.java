@@ -102,7 +102,7 @@ public final class StepCosts {
 
     /**
      * Time of a step with each of {@link #trees}, in nanoseconds; infinite for trees that cost more than their deepest path can
-     * bring. A copy.
+     * bring, but never for the smallest of a depth, which then counts as just paying. A copy.
      */
     public double[] nanos() {
         return nanos.clone();

@@ -45,9 +45,8 @@ final class StepTimer {
         this.trees = trees;
         int deepest = trees.stream().mapToInt(Tree::depth).max().orElse(0);
         for (Tree tree : trees) {
-            boolean isSmallest = timed.stream().noneMatch(other -> other.depth() == tree.depth());
             boolean isSize = tree.depth() == deepest ? SIZES.contains(tree.nodes()) : tree.nodes() == OTHER_SIZE;
-            if (tree.nodes() > 1 && (isSmallest || isSize)) {
+            if (tree.nodes() > 1 && (isSmallest(tree) || isSize)) {
                 timed.add(tree);
             }
         }
@@ -122,6 +121,11 @@ final class StepTimer {
         return session.statistics();
     }
 
+    /** Whether no smaller tree is as deep. */
+    private boolean isSmallest(Tree tree) {
+        return trees.stream().noneMatch(other -> other.depth() == tree.depth() && other.nodes() < tree.nodes());
+    }
+
     /** Makes times rise with the size. */
     private static void rise(TreeMap<Integer, Double> times) {
         double least = Double.MAX_VALUE;
@@ -131,9 +135,17 @@ final class StepTimer {
         }
     }
 
+    /**
+     * The smallest tree of each depth always may pay: where all steps with trees were timed in a bad moment, decoding would
+     * otherwise be plain for good. One that seems not to counts as just paying, which trying it corrects.
+     */
     private double nanos(Tree tree) {
         double nanos = at(draft.get(tree.depth()), tree.nodes()) + at(verify, tree.nodes());
-        return nanos <= plain * (tree.depth() + 1) ? Math.max(nanos, plain) : Double.POSITIVE_INFINITY;
+        double limit = plain * (tree.depth() + 1);
+        if (nanos > limit) {
+            return isSmallest(tree) ? limit : Double.POSITIVE_INFINITY;
+        }
+        return Math.max(nanos, plain);
     }
 
     /** The time at a size: on the straight line between its neighbours, or through the nearest two. */

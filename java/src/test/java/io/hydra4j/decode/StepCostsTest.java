@@ -11,6 +11,7 @@ import io.hydra4j.runtime.WeightType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +44,14 @@ class StepCostsTest {
             StepCosts costs = StepCosts.measure(loaded.base(), loaded.heads());
             assertGrows(costs);
             assertTrue(costs.trees().size() > 2);
+            for (int depth = 1; depth <= loaded.heads().config().heads(); depth++) {
+                int smallest = depth;
+                int t = IntStream.range(0, costs.trees().size())
+                        .filter(i -> costs.trees().get(i).depth() == smallest)
+                        .findFirst()
+                        .orElseThrow();
+                assertTrue(costs.nanos()[t] <= (depth + 1) * costs.plainNanos(), "depth " + depth);
+            }
         }
     }
 
