@@ -49,8 +49,8 @@ public final class Session implements AutoCloseable {
 
     private Tree tree;
     private Tree planted;
-    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows for the next
-    // step with a draft: what several plain steps leave is taken in at the price of one.
+    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows for
+    // the next step with a draft: what several plain steps leave is taken in at the price of one.
     private int absorbed;
     private boolean closed;
 

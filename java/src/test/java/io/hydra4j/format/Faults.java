@@ -22,7 +22,7 @@ public final class Faults {
      */
     public static void assertFault(
             Class<? extends FormatException> kind, Path file, String field, String found, Executable reading) {
-        var fault = assertTimeoutPreemptively(Duration.ofSeconds(2), () -> assertThrowsExactly(kind, reading));
+        var fault = assertTimeoutPreemptively(Duration.ofSeconds(20), () -> assertThrowsExactly(kind, reading));
         assertAll(
                 () -> assertEquals(file, fault.file()),
                 () -> assertTrue(fault.field().contains(field), () -> "field: " + fault.field()),
