@@ -2,17 +2,10 @@ package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.model.KvPages;
 import io.hydra4j.model.LlamaBuffers;
 import io.hydra4j.model.LlamaModel;
-import io.hydra4j.runtime.Batch;
-import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Stream;
-import io.hydra4j.runtime.Top;
-import io.hydra4j.runtime.TreeState;
 import java.util.Arrays;
 import java.util.Map;
 
@@ -30,21 +23,12 @@ import java.util.Map;
 public final class BatchSession implements AutoCloseable {
     private static final int NONE = -1;
 
-    private final LlamaModel model;
-    private final Drafter drafter;
+    private final KvPages pages;
     private final SessionLimits limits;
-    private final Resources owned = new Resources();
-    private final Stream stream;
-    private final Batch batch;
+    private final Passes passes;
     private final Sequence[] sequences;
     private final int[] pausedRoots;
     private final int[] logitRows;
-    private final Rows promptRows;
-    private final Rows nodes;
-    private final TreeState treeState;
-    private final LlamaBuffers buffers;
-    private final Buffer logits;
-    private final Top best;
     private final Program chunk;
     private final Program lastChunk;
     private final Program plainStep;
@@ -52,7 +36,6 @@ public final class BatchSession implements AutoCloseable {
     private final Recorder recorder = new Recorder();
 
     private Tree tree;
-    private Tree planted;
     private boolean closed;
 
     /**
@@ -71,57 +54,29 @@ public final class BatchSession implements AutoCloseable {
      * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
      */
     public BatchSession(LlamaModel model, DraftHeads heads, BatchOptions options) {
-        this.model = model;
+        pages = model.pages();
         limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), options.nodes());
+        setTree(options.tree());
         int size = options.size();
+        int rows = options.chunk() == 0
+                ? LlamaBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
+                : options.chunk();
+        passes = new Passes(model, heads, limits, size, rows, options.keepLogits());
         sequences = new Sequence[size];
+        Arrays.setAll(sequences, s -> new Sequence(pages, passes.batch(), s));
         pausedRoots = new int[size];
         logitRows = new int[size];
         Arrays.fill(pausedRoots, NONE);
         Arrays.fill(logitRows, NONE);
         try {
-            setTree(options.tree());
-            stream = owned.own(Stream.create(model.backend()));
-            batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
-            for (int s = 0; s < size; s++) {
-                sequences[s] = new Sequence(model.pages(), batch, s);
-            }
-            int rows = options.chunk() == 0
-                    ? LlamaBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
-                    : options.chunk();
-            promptRows = owned.own(Rows.create(batch, rows));
-            nodes = owned.own(Rows.create(batch, size * limits.nodes()));
-            treeState = owned.own(TreeState.create(model.backend()));
-            drafter = heads == null
-                    ? null
-                    : owned.own(new Drafter(heads, batch, limits.candidates(), limits.nodes(), rows));
-            buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), Math.max(rows, nodes.maxRows())));
-            logits = options.keepLogits()
-                    ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * limits.vocabulary()))
-                    : null;
-            best = owned.own(Top.create(model.backend(), 1, nodes.maxRows()));
-            chunk = recordChunk(false);
-            lastChunk = recordChunk(true);
+            chunk = passes.chunk(false, false);
+            lastChunk = passes.chunk(true, false);
             plainStep = recordStep(false);
-            draftStep = drafter == null || limits.nodes() == 1 ? plainStep : recordStep(true);
+            draftStep = heads == null || limits.nodes() == 1 ? plainStep : recordStep(true);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
         }
-    }
-
-    private Program recordChunk(boolean last) {
-        Program program = owned.own(Program.create(stream));
-        model.recordForward(program, promptRows, buffers);
-        if (last) {
-            model.recordLmHead(program, promptRows, true, buffers, best, null);
-        }
-        if (drafter == null) {
-            program.advance(promptRows, last ? best : null, null, 0, null, null);
-        } else {
-            drafter.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
-        }
-        return program;
     }
 
     /**
@@ -129,28 +84,14 @@ public final class BatchSession implements AutoCloseable {
      * to one sequence voids all rows of the batch, and none may be waiting then.
      */
     private Program recordStep(boolean draft) {
-        Program program = owned.own(Program.create(stream));
-        program.plant(treeState, nodes);
+        Program program = passes.step();
         if (draft) {
-            drafter.recordDraft(program, treeState, nodes);
+            passes.recordDraft(program);
         }
+        passes.recordVerify(program, false);
         program.mark();
-        model.recordForward(program, nodes, buffers);
-        model.recordLmHead(program, nodes, false, buffers, best, logits);
-        program.mark();
-        program.accept(
-                treeState,
-                nodes,
-                best,
-                model.pool(),
-                buffers.hidden(),
-                model.config().hidden(),
-                drafter == null ? null : drafter.pendingRows(),
-                drafter == null ? null : drafter.pending(),
-                false);
-        program.mark();
-        if (drafter != null) {
-            drafter.recordAbsorb(program);
+        if (passes.drafter() != null) {
+            passes.drafter().recordAbsorb(program);
         }
         return program;
     }
@@ -224,20 +165,24 @@ public final class BatchSession implements AutoCloseable {
      */
     private int pass(int[] order, int[][] ids, int[] done, int first) {
         int[] counts = new int[order.length - first];
-        int[] tokens = new int[promptRows.maxRows()];
+        int[] tokens = new int[passes.promptRows().maxRows()];
         int rows = 0;
         int end = first;
         while (end < order.length && rows < tokens.length) {
             int count = Math.min(ids[end].length - done[end], tokens.length - rows);
             System.arraycopy(ids[end], done[end], tokens, rows, count);
-            sequences[order[end]].remember(ids[end], done[end], count, batch.length(order[end]));
+            sequences[order[end]].remember(
+                    ids[end], done[end], count, passes.batch().length(order[end]));
             done[end] += count;
             counts[end - first] = count;
             rows += count;
             end++;
         }
-        promptRows.setChains(
-                Arrays.copyOfRange(order, first, end), Arrays.copyOf(counts, end - first), Arrays.copyOf(tokens, rows));
+        passes.promptRows()
+                .setChains(
+                        Arrays.copyOfRange(order, first, end),
+                        Arrays.copyOf(counts, end - first),
+                        Arrays.copyOf(tokens, rows));
         // The last of them may go on in the next pass; its root is no matter until then.
         Program program = done[first] == ids[first].length ? lastChunk : chunk;
         program.run();
@@ -274,10 +219,7 @@ public final class BatchSession implements AutoCloseable {
             lengths[s] = takesPart(s) ? length(s) + now.nodes() : 0;
         }
         reserve(lengths);
-        if (now != planted) {
-            treeState.set(now.parents(), now.ranks());
-            planted = now;
-        }
+        passes.use(now);
         Program program = now.nodes() > 1 ? draftStep : plainStep;
         program.run();
         recorder.passed(program);
@@ -301,7 +243,7 @@ public final class BatchSession implements AutoCloseable {
         for (int s = 0; s < size(); s++) {
             missing += sequences[s].missingPages(lengths[s]);
         }
-        int[] taken = model.pages().take(missing);
+        int[] taken = pages.take(missing);
         int used = 0;
         for (int s = 0; s < size(); s++) {
             int count = sequences[s].missingPages(lengths[s]);
@@ -323,7 +265,7 @@ public final class BatchSession implements AutoCloseable {
             throw new HydraException("sequence " + sequence + " has no prompt yet: call prefill first");
         }
         if (pausedRoots[sequence] == NONE) {
-            batch.rewind(sequence, length(sequence), NONE);
+            passes.batch().rewind(sequence, length(sequence), NONE);
             pausedRoots[sequence] = root;
         }
     }
@@ -337,7 +279,7 @@ public final class BatchSession implements AutoCloseable {
         requireOpen();
         int root = root(sequence);
         if (pausedRoots[sequence] != NONE) {
-            batch.rewind(sequence, length(sequence), root);
+            passes.batch().rewind(sequence, length(sequence), root);
             pausedRoots[sequence] = NONE;
         }
     }
@@ -355,7 +297,7 @@ public final class BatchSession implements AutoCloseable {
             throw new HydraException("sequence " + sequence + " cannot go back to a length of " + length
                     + ": must be from 0 to the present " + length(sequence));
         }
-        batch.rewind(sequence, length, NONE);
+        passes.batch().rewind(sequence, length, NONE);
         pausedRoots[sequence] = NONE;
     }
 
@@ -374,19 +316,19 @@ public final class BatchSession implements AutoCloseable {
     /** Whether a sequence takes part in the next step: it has a prompt and is not paused. */
     public boolean takesPart(int sequence) {
         requireSequence(sequence);
-        return batch.root(sequence) >= 0;
+        return passes.batch().root(sequence) >= 0;
     }
 
     /** Verified positions of a sequence: tokens of the prompt and emitted ones. */
     public int length(int sequence) {
         requireSequence(sequence);
-        return batch.length(sequence);
+        return passes.batch().length(sequence);
     }
 
     /** The base model's next token of a sequence, which its next step will emit first; -1 before any prompt. */
     public int root(int sequence) {
         requireSequence(sequence);
-        return pausedRoots[sequence] == NONE ? batch.root(sequence) : pausedRoots[sequence];
+        return pausedRoots[sequence] == NONE ? passes.batch().root(sequence) : pausedRoots[sequence];
     }
 
     /** Positions that still fit into a sequence. */
@@ -410,14 +352,11 @@ public final class BatchSession implements AutoCloseable {
      */
     public float[] logits(int sequence, int node) {
         requireSequence(sequence);
-        if (logits == null) {
-            throw new HydraException("this session does not keep logits: make it with BatchOptions.withLogits()");
-        }
-        if (logitRows[sequence] == NONE || node < 0 || node >= planted.nodes()) {
+        passes.requireLogits(BatchOptions.class);
+        if (logitRows[sequence] == NONE || node < 0 || node >= passes.planted().nodes()) {
             throw new HydraException("the last step has no node " + node + " of sequence " + sequence);
         }
-        int vocabulary = limits.vocabulary();
-        return logits.readFloats((long) (logitRows[sequence] + node) * vocabulary, vocabulary);
+        return passes.logits(logitRows[sequence] + node);
     }
 
     /** What this session did for all sequences since it was made or {@link #resetStatistics} was called. */
@@ -449,11 +388,9 @@ public final class BatchSession implements AutoCloseable {
             return;
         }
         closed = true;
-        owned.close();
+        passes.close();
         for (Sequence sequence : sequences) {
-            if (sequence != null) {
-                sequence.giveBack();
-            }
+            sequence.giveBack();
         }
     }
 }

@@ -5,14 +5,9 @@ import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.LlamaBuffers;
 import io.hydra4j.model.LlamaModel;
-import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Stream;
-import io.hydra4j.runtime.Top;
-import io.hydra4j.runtime.TreeState;
 
 /**
  * One sequence being decoded, step by step: the level at which loops with their own scheduling work.
@@ -26,19 +21,9 @@ import io.hydra4j.runtime.TreeState;
  * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
  */
 public final class Session implements AutoCloseable {
-    private final LlamaModel model;
-    private final Drafter drafter;
     private final SessionLimits limits;
-    private final Resources owned = new Resources();
-    private final Stream stream;
-    private final Batch batch;
+    private final Passes passes;
     private final Sequence sequence;
-    private final Rows promptRows;
-    private final Rows nodes;
-    private final TreeState treeState;
-    private final LlamaBuffers buffers;
-    private final Buffer logits;
-    private final Top best;
     private final Program chunk;
     private final Program lastChunk;
     private final Program absorb;
@@ -48,7 +33,6 @@ public final class Session implements AutoCloseable {
     private final Recorder recorder = new Recorder();
 
     private Tree tree;
-    private Tree planted;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows for
     // the next step with a draft: what several plain steps leave is taken in at the price of one.
     private int absorbed;
@@ -70,34 +54,20 @@ public final class Session implements AutoCloseable {
      * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
      */
     public Session(LlamaModel model, DraftHeads heads, SessionOptions options) {
-        this.model = model;
         limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
+        boolean keepLogits = options.keepLogits();
+        int most = keepLogits ? Tree.MAX_NODES : LlamaBuffers.promptRows(model.backend(), limits.maxPositions());
+        passes = new Passes(model, heads, limits, 1, most, keepLogits);
+        sequence = new Sequence(model.pages(), passes.batch(), 0);
         try {
-            stream = owned.own(Stream.create(model.backend()));
-            batch = owned.own(Batch.create(model.backend(), 1, model.pagesPerSession()));
-            sequence = new Sequence(model.pages(), batch, 0);
-            int most = options.keepLogits()
-                    ? Tree.MAX_NODES
-                    : LlamaBuffers.promptRows(model.backend(), limits.maxPositions());
-            promptRows = owned.own(Rows.create(batch, most));
-            nodes = owned.own(Rows.create(batch, Tree.MAX_NODES));
-            treeState = owned.own(TreeState.create(model.backend()));
-            drafter = heads == null
-                    ? null
-                    : owned.own(new Drafter(heads, batch, limits.candidates(), Tree.MAX_NODES, most));
-            buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), most));
-            logits = options.keepLogits()
-                    ? owned.own(Buffer.floats(model.backend(), (long) Tree.MAX_NODES * limits.vocabulary()))
-                    : null;
-            best = owned.own(Top.create(model.backend(), 1, Tree.MAX_NODES));
-            chunk = recordChunk(false);
-            lastChunk = recordChunk(true);
+            chunk = passes.chunk(false, keepLogits);
+            lastChunk = passes.chunk(true, keepLogits);
             plainStep = recordStep(false, false);
-            appendStep = drafter == null ? plainStep : recordStep(false, true);
-            draftStep = drafter == null ? plainStep : recordStep(true, false);
-            absorb = drafter == null || !drafter.keepsState() ? null : owned.own(Program.create(stream));
+            appendStep = heads == null ? plainStep : recordStep(false, true);
+            draftStep = heads == null ? plainStep : recordStep(true, false);
+            absorb = heads == null || !drafter().keepsState() ? null : passes.program();
             if (absorb != null) {
-                drafter.recordAbsorb(absorb);
+                drafter().recordAbsorb(absorb);
             }
             setTree(options.tree());
         } catch (RuntimeException | Error e) {
@@ -106,45 +76,13 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private Program recordChunk(boolean last) {
-        Program program = owned.own(Program.create(stream));
-        model.recordForward(program, promptRows, buffers);
-        if (logits != null) {
-            model.recordLmHead(program, promptRows, false, buffers, best, logits);
-        }
-        // With logits for all rows the last row's arg-max is not row 0: ask for it again.
-        if (last) {
-            model.recordLmHead(program, promptRows, true, buffers, best, null);
-        }
-        if (drafter == null) {
-            program.advance(promptRows, last ? best : null, null, 0, null, null);
-        } else {
-            drafter.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
-        }
-        return program;
-    }
-
     private Program recordStep(boolean draft, boolean append) {
-        Program program = owned.own(Program.create(stream));
-        program.plant(treeState, nodes);
+        Program program = passes.step();
         if (draft) {
-            drafter.recordAbsorb(program);
-            drafter.recordDraft(program, treeState, nodes);
+            drafter().recordAbsorb(program);
+            passes.recordDraft(program);
         }
-        program.mark();
-        model.recordForward(program, nodes, buffers);
-        model.recordLmHead(program, nodes, false, buffers, best, logits);
-        program.mark();
-        program.accept(
-                treeState,
-                nodes,
-                best,
-                model.pool(),
-                buffers.hidden(),
-                model.config().hidden(),
-                drafter == null ? null : drafter.pendingRows(),
-                drafter == null ? null : drafter.pending(),
-                append);
+        passes.recordVerify(program, append);
         return program;
     }
 
@@ -190,15 +128,15 @@ public final class Session implements AutoCloseable {
         }
         sequence.reserve(length() + ids.length);
         absorb();
-        if (drafter != null) {
+        if (drafter() != null) {
             // Voids the rows that waited: the next step must not take them in again.
-            batch.rewind(0, length(), -1);
+            passes.batch().rewind(0, length(), -1);
         }
-        int most = promptRows.maxRows();
+        int most = promptRows().maxRows();
         for (int from = 0; from < ids.length; from += most) {
             int count = Math.min(most, ids.length - from);
             sequence.remember(ids, from, count, length());
-            promptRows.setChain(0, ids, from, count);
+            promptRows().setChain(0, ids, from, count);
             Program program = from + count == ids.length ? lastChunk : chunk;
             program.run();
             recorder.prefilled(count, program);
@@ -242,10 +180,7 @@ public final class Session implements AutoCloseable {
         }
         Tree now = tree.truncated(room - 1);
         sequence.reserve(length() + now.nodes());
-        if (now != planted) {
-            treeState.set(now.parents(), now.ranks());
-            planted = now;
-        }
+        passes.use(now);
         Program program = now.nodes() > 1 ? draftStep : plainStep();
         int before = length();
         program.run();
@@ -282,19 +217,19 @@ public final class Session implements AutoCloseable {
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
         int kept = absorb == null ? length : Math.min(length, absorbed);
-        batch.rewind(0, kept, -1);
+        passes.batch().rewind(0, kept, -1);
         absorbed = kept;
         return kept;
     }
 
     /** Verified positions: tokens of the prompt and emitted ones. */
     public int length() {
-        return batch.length(0);
+        return passes.batch().length(0);
     }
 
     /** The base model's next token, which the next step will emit first; -1 before any prompt. */
     public int root() {
-        return batch.root(0);
+        return passes.batch().root(0);
     }
 
     /** Positions that still fit. */
@@ -309,22 +244,22 @@ public final class Session implements AutoCloseable {
 
     /** Tokens of all nodes of the last step's tree, {@code [nodes]}. */
     public int[] nodeTokens() {
-        return nodes.tokens();
+        return passes.nodes().tokens();
     }
 
     /** The rows of the last chunk of a prompt. */
     Rows promptRows() {
-        return promptRows;
+        return passes.promptRows();
     }
 
     /** {@code float[rows][hidden]}: the hidden states of the last pass. */
     Buffer hidden() {
-        return buffers.hidden();
+        return passes.hidden();
     }
 
     /** The drafter of this session, or null: for tests and tools that look at candidates. */
     public Drafter drafter() {
-        return drafter;
+        return passes.drafter();
     }
 
     /**
@@ -334,11 +269,8 @@ public final class Session implements AutoCloseable {
      * @throws HydraException without {@link SessionOptions#keepLogits}
      */
     public float[] logits(int row) {
-        if (logits == null) {
-            throw new HydraException("this session does not keep logits: make it with SessionOptions.withLogits()");
-        }
-        int vocabulary = limits.vocabulary();
-        return logits.readFloats((long) row * vocabulary, vocabulary);
+        passes.requireLogits(SessionOptions.class);
+        return passes.logits(row);
     }
 
     /** What this session did since it was made or {@link #resetStatistics} was called. */
@@ -364,9 +296,7 @@ public final class Session implements AutoCloseable {
             return;
         }
         closed = true;
-        owned.close();
-        if (sequence != null) {
-            sequence.giveBack();
-        }
+        passes.close();
+        sequence.giveBack();
     }
 }

@@ -1,0 +1,179 @@
+package io.hydra4j.decode;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Drafter;
+import io.hydra4j.model.LlamaBuffers;
+import io.hydra4j.model.LlamaModel;
+import io.hydra4j.runtime.Batch;
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
+import io.hydra4j.runtime.Rows;
+import io.hydra4j.runtime.Stream;
+import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TreeState;
+
+/**
+ * What the passes of a session work on, and the parts of which their programs are recorded. When the drafter takes in what a
+ * step leaves is up to the session. Not thread-safe.
+ */
+final class Passes implements AutoCloseable {
+    private final LlamaModel model;
+    private final int vocabulary;
+    private final Resources owned = new Resources();
+    private final Stream stream;
+    private final Batch batch;
+    private final Rows promptRows;
+    private final Rows nodes;
+    private final TreeState treeState;
+    private final Drafter drafter;
+    private final LlamaBuffers buffers;
+    private final Buffer logits;
+    private final Top best;
+    private Tree planted;
+
+    /**
+     * @param heads null for plain decoding
+     * @param size sequences
+     * @param chunk most rows of a pass over prompts
+     * @param keepLogits of the nodes of a step
+     */
+    Passes(LlamaModel model, DraftHeads heads, SessionLimits limits, int size, int chunk, boolean keepLogits) {
+        this.model = model;
+        vocabulary = limits.vocabulary();
+        try {
+            stream = owned.own(Stream.create(model.backend()));
+            batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
+            promptRows = owned.own(Rows.create(batch, chunk));
+            nodes = owned.own(Rows.create(batch, size * limits.nodes()));
+            treeState = owned.own(TreeState.create(model.backend()));
+            drafter = heads == null
+                    ? null
+                    : owned.own(new Drafter(heads, batch, limits.candidates(), limits.nodes(), chunk));
+            buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
+            logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
+            best = owned.own(Top.create(model.backend(), 1, nodes.maxRows()));
+        } catch (RuntimeException | Error e) {
+            owned.close();
+            throw e;
+        }
+    }
+
+    Batch batch() {
+        return batch;
+    }
+
+    /** The rows of a pass over prompts. */
+    Rows promptRows() {
+        return promptRows;
+    }
+
+    /** The nodes of a step's trees. */
+    Rows nodes() {
+        return nodes;
+    }
+
+    /** Null for plain decoding. */
+    Drafter drafter() {
+        return drafter;
+    }
+
+    /** {@code float[rows][hidden]}: the hidden states of the last pass. */
+    Buffer hidden() {
+        return buffers.hidden();
+    }
+
+    /** An empty program. */
+    Program program() {
+        return owned.own(Program.create(stream));
+    }
+
+    /**
+     * Records a pass over chunks of prompts, and that the drafter takes it in.
+     *
+     * @param last whether the sequences' roots are wanted
+     * @param keepLogits of all rows, of which there are no more than nodes then
+     */
+    Program chunk(boolean last, boolean keepLogits) {
+        Program program = program();
+        model.recordForward(program, promptRows, buffers);
+        if (keepLogits) {
+            model.recordLmHead(program, promptRows, false, buffers, best, logits);
+        }
+        // With logits for all rows the last rows' arg-max are not the first entries: ask for them again.
+        if (last) {
+            model.recordLmHead(program, promptRows, true, buffers, best, null);
+        }
+        if (drafter == null) {
+            program.advance(promptRows, last ? best : null, null, 0, null, null);
+        } else {
+            drafter.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
+        }
+        return program;
+    }
+
+    /** A program that begins a step: the trees are planted. */
+    Program step() {
+        Program program = program();
+        program.plant(treeState, nodes);
+        return program;
+    }
+
+    /** Records the guesses for planted trees. */
+    void recordDraft(Program program) {
+        drafter.recordDraft(program, treeState, nodes);
+    }
+
+    /** Records verification and acceptance, with a mark before each. What is accepted waits for the drafter. */
+    void recordVerify(Program program, boolean append) {
+        program.mark();
+        model.recordForward(program, nodes, buffers);
+        model.recordLmHead(program, nodes, false, buffers, best, logits);
+        program.mark();
+        program.accept(
+                treeState,
+                nodes,
+                best,
+                model.pool(),
+                buffers.hidden(),
+                model.config().hidden(),
+                drafter == null ? null : drafter.pendingRows(),
+                drafter == null ? null : drafter.pending(),
+                append);
+    }
+
+    /** Sets the tree that steps plant from now on. */
+    void use(Tree tree) {
+        if (tree != planted) {
+            treeState.set(tree.parents(), tree.ranks());
+            planted = tree;
+        }
+    }
+
+    /** The tree that steps plant, null at first. */
+    Tree planted() {
+        return planted;
+    }
+
+    /**
+     * @param options the class whose {@code withLogits} the user should call
+     * @throws HydraException where no logits are kept
+     */
+    void requireLogits(Class<?> options) {
+        if (logits == null) {
+            throw new HydraException(
+                    "this session does not keep logits: make it with " + options.getSimpleName() + ".withLogits()");
+        }
+    }
+
+    /** {@code [vocabulary]}: those of a row of the last pass, where they are kept. */
+    float[] logits(long row) {
+        return logits.readFloats(row * vocabulary, vocabulary);
+    }
+
+    @Override
+    public void close() {
+        owned.close();
+    }
+}
