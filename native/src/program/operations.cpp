@@ -60,6 +60,17 @@ void require_pending(const hydra_rows* rows, const hydra_buffer* hidden, int64_t
     HYDRA_REQUIRE(pending_rows->batch == rows->batch, "pending_rows belong to another batch");
 }
 
+// Checks the operands of a product of the rows with a matrix, whose result goes to `out`.
+void require_product(const hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
+                     const hydra_matrix* weight, const hydra_buffer* bias, const hydra_buffer* out, const char* name) {
+    HYDRA_REQUIRE(program && rows && weight, "an argument is null");
+    require_home(program, rows, x, weight, bias, out);
+    require_floats(x, rows->max_rows, weight->columns, "x");
+    require_floats(out, rows->max_rows, weight->rows, name);
+    HYDRA_REQUIRE(x != out, "%s must not be x", name);
+    if (bias) require_floats(bias, 1, weight->rows, "bias");
+}
+
 void require_top_rows(const hydra_top* top, int32_t rows, const char* name) {
     HYDRA_REQUIRE(top->max_rows >= rows, "%s has room for %d rows, must have it for %d", name, top->max_rows, rows);
 }
@@ -209,12 +220,7 @@ hydra_status hydra_program_attention(hydra_program* program, const hydra_rows* r
 hydra_status hydra_program_project(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                    const hydra_matrix* weight, const hydra_buffer* bias, hydra_buffer* residual) {
     return guarded("hydra_program_project", [&] {
-        HYDRA_REQUIRE(program && rows && weight, "an argument is null");
-        require_home(program, rows, x, weight, bias, residual);
-        require_floats(x, rows->max_rows, weight->columns, "x");
-        require_floats(residual, rows->max_rows, weight->rows, "residual");
-        HYDRA_REQUIRE(x != residual, "residual must not be x");
-        if (bias) require_floats(bias, 1, weight->rows, "bias");
+        hydra::require_product(program, rows, x, weight, bias, residual, "residual");
         program->record(hydra::Project{rows, x, weight, bias, residual});
     });
 }
@@ -222,12 +228,7 @@ hydra_status hydra_program_project(hydra_program* program, const hydra_rows* row
 hydra_status hydra_program_linear(hydra_program* program, const hydra_rows* rows, const hydra_buffer* x,
                                   const hydra_matrix* weight, const hydra_buffer* bias, hydra_buffer* out) {
     return guarded("hydra_program_linear", [&] {
-        HYDRA_REQUIRE(program && rows && weight, "an argument is null");
-        require_home(program, rows, x, weight, bias, out);
-        require_floats(x, rows->max_rows, weight->columns, "x");
-        require_floats(out, rows->max_rows, weight->rows, "out");
-        HYDRA_REQUIRE(x != out, "out must not be x");
-        if (bias) require_floats(bias, 1, weight->rows, "bias");
+        hydra::require_product(program, rows, x, weight, bias, out, "out");
         program->record(hydra::Linear{rows, x, weight, bias, out});
     });
 }
