@@ -11,7 +11,7 @@ golden=${1:-}
 build=native/build
 out=bundle/hydra4j
 
-for built in $build/libhydra4j_cuda.so java/target/test-classes benchmarks/target/hydra4j-benchmarks.jar; do
+for built in $build/libhydra4j_cuda.so java/core/target/test-classes java/cli/target/classes benchmarks/target/hydra4j-benchmarks.jar; do
     [ -e "$built" ] && continue
     echo "$built is not there: run cmake/cuda-toolchain.sh, then mvn package -DskipTests" >&2
     exit 1
@@ -29,11 +29,12 @@ rm "$out/jre/lib/jrt-fs.jar" # with which other JREs read this one
 
 unzip -q -d "$out/classes" benchmarks/target/hydra4j-benchmarks.jar
 rm -r "$out/classes/META-INF/native" # those of $out/native are used
-# What no step reaches: archives, the mathematics that JMH's statistics leave alone, terminals of other systems.
+# The command `devices`.
+cp -r java/cli/target/classes/io "$out/classes/"
+# What no step reaches: archives, and the mathematics that JMH's statistics leave alone.
 rm -r "$out/classes/org/apache/commons"/{codec,compress,io} \
-    "$out/classes/org/jline/nativ"/{FreeBSD,Mac,Windows,Linux/arm*,Linux/ppc64,Linux/x86} \
     "$out/classes/org/apache/commons/math3"/{dfp,filter,fitting,genetics,geometry,ml,ode,optim,optimization,primes,transform}
-cp -r java/target/test-classes "$out/tests"
+cp -r java/core/target/test-classes "$out/tests"
 find "$out/tests/golden" -name '*.xz' -exec xz -d {} +
 version=$(sed -n 's|.*<junit.version>5\.\(.*\)</junit.version>.*|1.\1|p' pom.xml)
 mvn -q -B -ntp dependency:copy "-Dartifact=org.junit.platform:junit-platform-console-standalone:$version" \
@@ -45,7 +46,7 @@ kernel_tests=$(ctest --test-dir $build -N | sed -n 's/.*: \(cuda_.*_test\)_rever
 for name in operations_test $kernel_tests step_benchmark libhydra4j.so libhydra4j_cuda.so; do
     strip --strip-unneeded -o "$out/native/$name" "$(find $build -type f -name "$name")"
 done
-cp java/target/classes/META-INF/native/linux-x86_64/libjnihydra4j.so "$out/native/"
+cp java/core/target/classes/META-INF/native/linux-x86_64/libjnihydra4j.so "$out/native/"
 find "$out/jre" "$out/classes" -name '*.so' -exec strip --strip-unneeded {} +
 cp benchmarks/bundle/run.sh "$out/"
 git rev-parse HEAD >"$out/commit" 2>/dev/null || echo unknown >"$out/commit"

@@ -1,22 +1,18 @@
-package io.hydra4j.cli;
+package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.format.StrictJson;
 import io.hydra4j.text.Tokenizer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * The text that heads are converted for, as tokens: one document, or one a line of a .jsonl file, whose objects have it in the
- * field {@code text}.
+ * The text that heads are converted for, as tokens.
  *
  * @param documents token ids of each document, the tokens that the tokenizer adds included; none is empty
  * @param added the tokens that the tokenizer puts before a text
  */
-record ConversionText(List<int[]> documents, int[] added) {
+public record ConversionText(List<int[]> documents, int[] added) {
     /** Documents up to this length are prompts as they are. */
     private static final int WHOLE = 512;
     /** Tokens of a prompt that is cut from a longer document. */
@@ -26,25 +22,19 @@ record ConversionText(List<int[]> documents, int[] added) {
     /** Moves the place in the document from prompt to prompt. */
     private static final long PLACE_STEP = 7919;
 
-    static ConversionText read(Path file, Console console, Tokenizer tokenizer) {
-        String text = TextSource.read(file, console);
+    /**
+     * Encodes documents.
+     *
+     * @param name where they are from, for the message
+     * @throws HydraException if all of them are empty
+     */
+    public static ConversionText of(String name, Iterable<String> texts, Tokenizer tokenizer) {
         int[] added = tokenizer.encode("");
         List<int[]> documents = new ArrayList<>();
-        if (file.toString().endsWith(".jsonl")) {
-            int number = 0;
-            for (String line : (Iterable<String>) text.lines()::iterator) {
-                number++;
-                if (!line.isBlank()) {
-                    var fields = StrictJson.parse(file, "line " + number, line.getBytes(StandardCharsets.UTF_8));
-                    encode(fields.string("text"), tokenizer, documents);
-                }
-            }
-        } else {
-            encode(text, tokenizer, documents);
-        }
+        texts.forEach(text -> encode(text, tokenizer, documents));
         documents.removeIf(document -> document.length <= added.length);
         if (documents.isEmpty()) {
-            throw new HydraException(file + ": has no text: give a text like what the model will write");
+            throw new HydraException(name + ": has no text: give a text like what the model will write");
         }
         return new ConversionText(documents, added);
     }
@@ -60,7 +50,7 @@ record ConversionText(List<int[]> documents, int[] added) {
     }
 
     /** Tokens in all. */
-    long tokens() {
+    public long tokens() {
         return documents.stream().mapToLong(document -> document.length).sum();
     }
 
@@ -70,7 +60,7 @@ record ConversionText(List<int[]> documents, int[] added) {
      * @param wanted their number; fewer come where documents are few and short, for none is taken twice as a whole
      * @param longest most tokens of one
      */
-    List<int[]> prompts(int wanted, int longest) {
+    public List<int[]> prompts(int wanted, int longest) {
         List<int[]> prompts = new ArrayList<>();
         if (documents.size() >= wanted) {
             for (int i = 0; i < wanted; i++) {

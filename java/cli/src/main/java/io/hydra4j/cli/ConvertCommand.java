@@ -1,7 +1,10 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.decode.ConversionText;
+import io.hydra4j.decode.HeadsConversion;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.format.StrictJson;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.LlamaModel;
@@ -10,8 +13,10 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import io.hydra4j.text.Tokenizer;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -106,7 +111,7 @@ final class ConvertCommand implements Callable<Integer> {
                 LoadProgress progress = new LoadProgress(console, "measuring");
                 Backend backend = Backend.openCpu(threads == null ? 0 : threads);
                 LlamaModel base = LlamaModel.load(backend, files, null, fraction -> {})) {
-            ConversionText sample = ConversionText.read(text, console, tokenizer);
+            ConversionText sample = ConversionText.of(String.valueOf(text), documents(), tokenizer);
             String name = tensors.config().baseModel().isEmpty()
                     ? String.valueOf(model.getFileName())
                     : tensors.config().baseModel();
@@ -116,6 +121,24 @@ final class ConvertCommand implements Callable<Integer> {
         }
         console.print(summary);
         return Main.OK;
+    }
+
+    /** One document, or one a line of a .jsonl file, whose objects have it in the field {@code text}. */
+    private List<String> documents() {
+        String whole = TextSource.read(text, console);
+        if (!text.toString().endsWith(".jsonl")) {
+            return List.of(whole);
+        }
+        List<String> documents = new ArrayList<>();
+        int number = 0;
+        for (String line : (Iterable<String>) whole.lines()::iterator) {
+            number++;
+            if (!line.isBlank()) {
+                documents.add(StrictJson.parse(text, "line " + number, line.getBytes(StandardCharsets.UTF_8))
+                        .string("text"));
+            }
+        }
+        return documents;
     }
 
     /** Soon, and not when all is measured. */

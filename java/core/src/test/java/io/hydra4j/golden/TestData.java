@@ -6,11 +6,15 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.tukaani.xz.XZInputStream;
 
@@ -35,7 +39,8 @@ public final class TestData {
 
     /** A file of the repository's folder {@code models}, or of the one that the system property hydra4j.models names. */
     public static Path embedded(String name) {
-        Path file = Path.of(System.getProperty("hydra4j.models", "../models")).resolve(name);
+        Path file =
+                Path.of(System.getProperty("hydra4j.models", "../../models")).resolve(name);
         assumeTrue(Files.exists(file), "no " + file.toAbsolutePath() + ": set -Dhydra4j.models=FOLDER");
         return file;
     }
@@ -69,26 +74,34 @@ public final class TestData {
 
     private static Path unpack() {
         try {
-            Path source = Path.of(
-                            TestData.class.getResource("/golden/README.md").toURI())
-                    .getParent();
             Path target = Files.createTempDirectory("hydra4j-test");
             Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(target)));
-            try (Stream<Path> files = Files.walk(source)) {
-                for (Path file : files.filter(Files::isRegularFile).toList()) {
-                    String name = source.getParent().relativize(file).toString().replaceAll("\\.xz$", "");
-                    Path copy = target.resolve(name);
-                    Files.createDirectories(copy.getParent());
-                    try (InputStream bytes = open(file)) {
-                        Files.copy(bytes, copy);
-                    }
+            URI readme = TestData.class.getResource("/golden/README.md").toURI();
+            if (readme.getScheme().equals("jar")) {
+                try (FileSystem jar = FileSystems.newFileSystem(readme, Map.of())) {
+                    unpack(jar.getPath("/golden"), target);
                 }
+            } else {
+                unpack(Path.of(readme).getParent(), target);
             }
             return target;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (URISyntaxException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    private static void unpack(Path source, Path target) throws IOException {
+        try (Stream<Path> files = Files.walk(source)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                String name = source.getParent().relativize(file).toString().replaceAll("\\.xz$", "");
+                Path copy = target.resolve(name);
+                Files.createDirectories(copy.getParent());
+                try (InputStream bytes = open(file)) {
+                    Files.copy(bytes, copy);
+                }
+            }
         }
     }
 

@@ -13,7 +13,7 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
 /**
- * Arrows run downwards only: cli, serve, train, the root, decode, heads, model, then text, which knows format, and the runtime,
+ * Arrows run downwards only: other modules, the root, decode, heads, model, then text, which knows format, and the runtime,
  * which knows neither.
  */
 @AnalyzeClasses(packages = "io.hydra4j", importOptions = DoNotIncludeTests.class)

@@ -1,11 +1,6 @@
-package io.hydra4j.cli;
+package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.decode.GreedyContinuations;
-import io.hydra4j.decode.RankSamples;
-import io.hydra4j.decode.StepCosts;
-import io.hydra4j.decode.Tree;
-import io.hydra4j.decode.TreeTuner;
 import io.hydra4j.heads.CompactHeads;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
@@ -28,9 +23,9 @@ import java.util.stream.IntStream;
  * Makes a compact heads file that suits a text. The base model continues prompts from the text. On three of four
  * continuations token frequencies are counted (together with the text's) and trees are grown; on the fourth, draft
  * vocabularies of several sizes are compared by what they would decode per second: measured acceptance ÷ measured step
- * time, with the best size of tree for each.
+ * time, with the best size of tree for each. Not thread-safe.
  */
-final class HeadsConversion {
+public final class HeadsConversion {
     /** Every so many-th continuation judges what the others chose. */
     private static final int HELD_OUT = 4;
 
@@ -58,9 +53,9 @@ final class HeadsConversion {
      * @param heldOut ranks on the continuations that neither trees nor vocabulary have seen
      * @param costs what steps cost
      */
-    record Candidate(List<Integer> vocabulary, int size, TreeOrder order, RankSamples heldOut, StepCosts costs) {
+    public record Candidate(List<Integer> vocabulary, int size, TreeOrder order, RankSamples heldOut, StepCosts costs) {
         /** Tokens per second with the best of the measured trees. */
-        double tokensPerSecond() {
+        public double tokensPerSecond() {
             double[] nanos = costs.nanos();
             return IntStream.range(0, nanos.length)
                     .mapToDouble(
@@ -70,7 +65,7 @@ final class HeadsConversion {
         }
 
         /** Acceptance length with the first nodes of the order. */
-        double acceptanceLength(int nodes) {
+        public double acceptanceLength(int nodes) {
             return heldOut.acceptanceLength(Tree.of(
                     order.paths().subList(0, Math.min(nodes - 1, order.paths().size()))));
         }
@@ -84,9 +79,18 @@ final class HeadsConversion {
      * @param chosen the one that was written
      * @param tokens tokens that the base wrote
      */
-    record Outcome(RankSamples original, List<Candidate> candidates, Candidate chosen, long tokens) {}
+    public record Outcome(RankSamples original, List<Candidate> candidates, Candidate chosen, long tokens) {}
 
-    HeadsConversion(LlamaModel base, HeadsTensors heads, ConversionText text, WeightType type, int nodes) {
+    /**
+     * A conversion that has measured nothing yet.
+     *
+     * @param base the model that the heads are for; it stays the caller's
+     * @param heads the heads as they are
+     * @param text what the model's texts will be like
+     * @param type the type of the matrices that are written
+     * @param nodes nodes of the largest tree, the root included; 2 to {@value Tree#MAX_NODES}
+     */
+    public HeadsConversion(LlamaModel base, HeadsTensors heads, ConversionText text, WeightType type, int nodes) {
         this.base = base;
         this.heads = heads;
         this.text = text;
@@ -100,9 +104,11 @@ final class HeadsConversion {
      * @param vocabulary ids of the draft vocabulary; 0 to choose by measurement
      * @param tokens about how many tokens the base writes
      * @param baseName the base's name, for the file
+     * @param output the file to write
      * @param progress gets the finished fraction, 0 to 1
+     * @throws HydraException if there is no temporary folder, or the file cannot be written
      */
-    Outcome run(int vocabulary, int tokens, String baseName, Path output, DoubleConsumer progress) {
+    public Outcome run(int vocabulary, int tokens, String baseName, Path output, DoubleConsumer progress) {
         Resources opened = new Resources();
         Path folder = temporaryFolder();
         try {
