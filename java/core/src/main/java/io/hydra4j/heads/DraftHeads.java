@@ -57,10 +57,9 @@ public final class DraftHeads implements AutoCloseable {
             draftIds = loader.own(Buffer.ints(base.backend(), vocabulary.length));
             draftIds.write(0, vocabulary);
             if (config.baseLmHead()) {
-                shared = loader.own(rowsOf(
-                        base,
+                shared = rowsOf(
                         vocabulary,
-                        loader.typeOf(tensors.heads().get(0).blocks().get(0).linear())));
+                        loader.typeOf(tensors.heads().get(0).blocks().get(0).linear()));
             }
         }
         for (HeadsTensors.Head head : tensors.heads()) {
@@ -92,18 +91,20 @@ public final class DraftHeads implements AutoCloseable {
                     base.config().kvHeads(),
                     base.config().headSize(),
                     base.pages().count()));
-            base.pages().add(prefixPool);
         }
         loader.finish();
+        if (prefixPool != null) {
+            base.pages().add(prefixPool); // last: a pool that a failure closes must not stay there
+        }
     }
 
     /** Rows of the base's LM head, converted to the heads' type if that can be and is smaller: only acceptance can suffer. */
-    private static Matrix rowsOf(LlamaModel base, int[] ids, WeightType type) {
+    private Matrix rowsOf(int[] ids, WeightType type) {
         Matrix lmHead = base.lmHead();
         if (!type.hasKernel() || type.bytes(lmHead.columns()) >= lmHead.type().bytes(lmHead.columns())) {
-            return lmHead.gather(ids);
+            return loader.own(lmHead.gather(ids));
         }
-        Matrix rows = Matrix.create(base.backend(), type, ids.length, lmHead.columns());
+        Matrix rows = loader.own(Matrix.create(base.backend(), type, ids.length, lmHead.columns()));
         for (int i = 0; i < ids.length; i++) {
             rows.write(i, lmHead.read(ids[i]));
         }

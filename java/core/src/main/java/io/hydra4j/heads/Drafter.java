@@ -51,31 +51,37 @@ public final class Drafter implements AutoCloseable {
         config = heads.base().config();
         this.batch = batch;
         levels = Math.min(heads.heads().size(), nodes - 1);
-        Backend backend = heads.base().backend();
-        int sequences = batch.sequences();
-        // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
-        pendingRows = owned.own(Rows.create(batch, sequences == 1 ? TreeState.MAX_NODES : sequences * (levels + 1)));
-        if (heads.prefixLayer() == null) {
-            prefix = null;
-            promptRows = null;
-            pending = rows(pendingRows.maxRows(), config.hidden());
-        } else {
-            int most = Math.max(pendingRows.maxRows(), chunk);
-            prefix = owned.own(LlamaBuffers.create(backend, config, most));
-            promptRows = owned.own(Rows.create(batch, chunk));
-            // The prefix layer works in place on the states that the loop leaves.
-            pending = prefix.x();
-        }
-        states = rows(sequences, config.hidden());
-        // At most half of a tree's nodes stand on one level and have children.
-        boolean grounded = heads.config().kind().isGrounded();
-        levelRows = owned.own(Rows.create(batch, sequences * (grounded ? Math.max(1, nodes / 2) : 1)));
-        headRows = owned.own(Rows.create(batch, sequences * Math.max(1, levels)));
-        for (int i = 0; i < (sharesLmHead() ? 1 : levels); i++) {
-            int vocabulary = (int)
-                    Math.min(Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
-            int rows = sharesLmHead() ? headRows.maxRows() : levelRows.maxRows();
-            tops.add(owned.own(Top.create(backend, Math.min(candidates, vocabulary), rows)));
+        try {
+            Backend backend = heads.base().backend();
+            int sequences = batch.sequences();
+            // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
+            pendingRows =
+                    owned.own(Rows.create(batch, sequences == 1 ? TreeState.MAX_NODES : sequences * (levels + 1)));
+            if (heads.prefixLayer() == null) {
+                prefix = null;
+                promptRows = null;
+                pending = rows(pendingRows.maxRows(), config.hidden());
+            } else {
+                int most = Math.max(pendingRows.maxRows(), chunk);
+                prefix = owned.own(LlamaBuffers.create(backend, config, most));
+                promptRows = owned.own(Rows.create(batch, chunk));
+                // The prefix layer works in place on the states that the loop leaves.
+                pending = prefix.x();
+            }
+            states = rows(sequences, config.hidden());
+            // At most half of a tree's nodes stand on one level and have children.
+            boolean grounded = heads.config().kind().isGrounded();
+            levelRows = owned.own(Rows.create(batch, sequences * (grounded ? Math.max(1, nodes / 2) : 1)));
+            headRows = owned.own(Rows.create(batch, sequences * Math.max(1, levels)));
+            for (int i = 0; i < (sharesLmHead() ? 1 : levels); i++) {
+                int vocabulary = (int) Math.min(
+                        Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
+                int rows = sharesLmHead() ? headRows.maxRows() : levelRows.maxRows();
+                tops.add(owned.own(Top.create(backend, Math.min(candidates, vocabulary), rows)));
+            }
+        } catch (RuntimeException | Error e) {
+            owned.close();
+            throw e;
         }
     }
 

@@ -3,6 +3,7 @@ package io.hydra4j.model;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.TreeState;
 
 /**
@@ -16,15 +17,24 @@ import io.hydra4j.runtime.TreeState;
  */
 public record LlamaBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedForward, Buffer hidden)
         implements AutoCloseable {
-    /** Zeroed buffers for passes of at most so many rows of a model of this configuration. */
+    /**
+     * Zeroed buffers for passes of at most so many rows of a model of this configuration.
+     *
+     * @throws io.hydra4j.HydraException if memory is short; nothing is kept then
+     */
     public static LlamaBuffers create(Backend backend, LlamaConfig config, long rows) {
-        long attention = (long) config.heads() * config.headSize();
-        return new LlamaBuffers(
-                Buffer.floats(backend, rows * config.hidden()),
-                Buffer.floats(backend, rows * attention),
-                Buffer.floats(backend, rows * attention),
-                Buffer.floats(backend, rows * config.feedForward()),
-                Buffer.floats(backend, rows * config.hidden()));
+        Resources made = new Resources();
+        try {
+            return new LlamaBuffers(
+                    made.own(Buffer.floats(backend, rows * config.hidden())),
+                    made.own(Buffer.floats(backend, rows * config.queryRows())),
+                    made.own(Buffer.floats(backend, rows * config.queryRows())),
+                    made.own(Buffer.floats(backend, rows * config.feedForward())),
+                    made.own(Buffer.floats(backend, rows * config.hidden())));
+        } catch (RuntimeException | Error e) {
+            made.close();
+            throw e;
+        }
     }
 
     /** Bytes of such buffers. */
