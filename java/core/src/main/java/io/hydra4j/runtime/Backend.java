@@ -6,13 +6,13 @@ import java.util.List;
 
 /**
  * The device that runs programs. Thread-safe; programs of one backend run one at a time, on CUDA those of one {@link Stream}.
- * What is made from a backend can be used with things of the same backend only.
+ * What is made from a backend can be used with things of the same backend only. The threads of a closed backend end when
+ * everything that was made from it is closed too.
  */
-public final class Backend implements AutoCloseable {
+public final class Backend extends NativeObject<hydra_backend> {
     /** Largest thread team. */
     public static final int MAX_THREADS = 256;
 
-    private final Handle<hydra_backend> handle;
     private final BackendKind kind;
     private final String description;
     private final String fallback;
@@ -20,7 +20,7 @@ public final class Backend implements AutoCloseable {
     private final int threads;
 
     private Backend(Handle<hydra_backend> handle, BackendKind kind, String fallback) {
-        this.handle = handle;
+        super(handle);
         this.kind = kind;
         this.fallback = fallback;
         this.description = handle.get(Native::hydra_backend_description);
@@ -149,15 +149,5 @@ public final class Backend implements AutoCloseable {
         double[] rate = new double[1];
         handle.check(pointer -> Native.hydra_backend_stream_rate(pointer, bytes, repeats, rate));
         return rate[0];
-    }
-
-    /** Closes the backend; its threads end when everything that was made from it is closed too. */
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_backend> handle() {
-        return handle;
     }
 }

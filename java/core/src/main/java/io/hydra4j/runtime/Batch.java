@@ -13,7 +13,7 @@ import org.bytedeco.javacpp.Pointer;
  * and what the last step left behind. A sequence's results do not depend on the others, to the bit. Results are read from
  * memory that the backend writes at the end of a run, without a native call; do not read them while a program runs.
  */
-public final class Batch implements AutoCloseable {
+public final class Batch extends NativeObject<hydra_batch> {
     /** Most sequences of a batch. */
     public static final int MAX_SEQUENCES = Native.HYDRA_MAX_SEQUENCES;
 
@@ -25,11 +25,10 @@ public final class Batch implements AutoCloseable {
     private static final int PATH = TOKENS + TreeState.MAX_NODES;
     private static final int RESULT = PATH + TreeState.MAX_NODES;
 
-    private final Handle<hydra_batch> handle;
     private final List<IntBuffer> results;
 
     private Batch(Handle<hydra_batch> handle, int sequences) {
-        this.handle = handle;
+        super(handle);
         this.results = IntStream.range(0, sequences).mapToObj(this::resultOf).toList();
     }
 
@@ -140,16 +139,11 @@ public final class Batch implements AutoCloseable {
 
     /** @throws IndexOutOfBoundsException if there is no such sequence */
     private int field(int sequence, int index) {
-        handle.requireOpen();
-        return results.get(sequence).get(index);
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_batch> handle() {
-        return handle;
+        handle.acquire();
+        try {
+            return results.get(sequence).get(index);
+        } finally {
+            handle.release();
+        }
     }
 }

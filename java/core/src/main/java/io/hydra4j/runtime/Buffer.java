@@ -12,12 +12,11 @@ import java.util.Objects;
  * Memory of a backend, 64-byte aligned unless it is the caller's, without a type of its own. It must not be read or written
  * while a program that uses it runs, nor between its being enqueued and awaited: reading and writing wait for no stream.
  */
-public final class Buffer implements AutoCloseable {
-    private final Handle<hydra_buffer> handle;
+public final class Buffer extends NativeObject<hydra_buffer> {
     private final long bytes;
 
     private Buffer(Handle<hydra_buffer> handle, long bytes) {
-        this.handle = handle;
+        super(handle);
         this.bytes = bytes;
     }
 
@@ -190,14 +189,5 @@ public final class Buffer implements AutoCloseable {
                     IntBuffer.wrap(target),
                     (long) target.length * Integer.BYTES));
         }
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_buffer> handle() {
-        return handle;
     }
 }

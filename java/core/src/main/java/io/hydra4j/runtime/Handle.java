@@ -9,7 +9,7 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * Owns one native object. It is destroyed when it has been closed and nobody uses it any more: a call in progress, a child,
- * or a program that recorded it. Thread-safe.
+ * or a program that recorded it. One that is lost without being closed is reported and destroyed likewise. Thread-safe.
  *
  * @param <P> the native type
  */
@@ -17,12 +17,11 @@ final class Handle<P extends Pointer> implements AutoCloseable {
     private static final Cleaner CLEANER = Cleaner.create();
 
     private final P pointer;
-    private final Consumer<P> destroy;
-    private final List<Handle<?>> parents;
-    private final Leak leak;
+    // Belongs to the native object and not to this owner of it, which may be lost while children and programs use the
+    // object.
+    private final UseCount uses;
+    private final Loss loss;
     private final Cleaner.Cleanable cleanable;
-    private volatile boolean closed;
-    private int users;
 
     /**
      * Creates the native object; it keeps its parents in use.
@@ -35,10 +34,12 @@ final class Handle<P extends Pointer> implements AutoCloseable {
      */
     static <P extends Pointer> Handle<P> create(
             String what, P empty, ToIntFunction<P> create, Consumer<P> destroy, List<Handle<?>> parents) {
+        List<UseCount> used =
+                parents.stream().<UseCount>map(parent -> parent.uses).toList();
         int acquired = 0;
         boolean created = false;
         try {
-            for (Handle<?> parent : parents) {
+            for (UseCount parent : used) {
                 parent.acquire();
                 acquired++;
             }
@@ -46,18 +47,21 @@ final class Handle<P extends Pointer> implements AutoCloseable {
             created = true;
         } finally {
             if (!created) {
-                parents.subList(0, acquired).forEach(Handle::release);
+                used.subList(0, acquired).forEach(UseCount::release);
             }
         }
-        return new Handle<>(what, empty, destroy, parents);
+        return new Handle<>(what, empty, () -> {
+            destroy.accept(empty);
+            empty.setNull();
+            used.forEach(UseCount::release);
+        });
     }
 
-    private Handle(String what, P pointer, Consumer<P> destroy, List<Handle<?>> parents) {
+    private Handle(String what, P pointer, Runnable destroy) {
         this.pointer = pointer;
-        this.destroy = destroy;
-        this.parents = parents;
-        this.leak = new Leak(what);
-        this.cleanable = CLEANER.register(this, leak);
+        this.uses = new UseCount(what, destroy);
+        this.loss = new Loss(uses);
+        this.cleanable = CLEANER.register(this, loss);
     }
 
     /**
@@ -66,10 +70,7 @@ final class Handle<P extends Pointer> implements AutoCloseable {
      * @throws IllegalStateException if it is closed
      */
     P acquire() {
-        synchronized (this) {
-            requireOpen();
-            users++;
-        }
+        uses.acquire();
         return pointer;
     }
 
@@ -79,25 +80,25 @@ final class Handle<P extends Pointer> implements AutoCloseable {
     }
 
     void release() {
-        boolean last;
-        synchronized (this) {
-            last = --users == 0 && closed;
-        }
-        if (last) {
-            destroy();
-        }
+        uses.release();
     }
 
-    /** @throws IllegalStateException if it is closed */
-    void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("the " + leak.what + " is closed");
-        }
+    /** Who uses the native object; using it by way of this needs no handle. */
+    UseCount uses() {
+        return uses;
     }
 
     /** Calls with the object in use, and throws what a failed status means. */
     void check(ToIntFunction<P> call) {
-        NativeException.check(get(call::applyAsInt));
+        P used = acquire();
+        try {
+            // Before the object is released: that may destroy it, or let a virtual thread go on elsewhere, and the
+            // message
+            // is kept for the thread that made the call.
+            NativeException.check(call.applyAsInt(used));
+        } finally {
+            release();
+        }
     }
 
     /** Calls with the object in use. */
@@ -111,47 +112,42 @@ final class Handle<P extends Pointer> implements AutoCloseable {
     }
 
     boolean isClosed() {
-        return closed;
+        return uses.isClosed();
+    }
+
+    /** Leaves it to a group that owns this object to report the loss of both. */
+    void reportedByOwner() {
+        loss.silent = true;
     }
 
     @Override
     public void close() {
-        boolean last;
-        synchronized (this) {
-            if (closed) {
-                return;
-            }
-            closed = true;
-            last = users == 0;
-        }
-        leak.reported = true;
-        cleanable.clean();
-        if (last) {
-            destroy();
+        if (uses.close()) {
+            cleanable.clean();
         }
     }
 
-    private void destroy() {
-        destroy.accept(pointer);
-        pointer.setNull();
-        parents.forEach(Handle::release);
-    }
+    /** Runs when the owner is closed or lost. */
+    private static final class Loss implements Runnable {
+        private final UseCount uses;
+        private volatile boolean silent;
 
-    /** Reports an object that was lost before it was closed; it does not free it, as others may still use its memory. */
-    private static final class Leak implements Runnable {
-        private final String what;
-        private volatile boolean reported;
-
-        Leak(String what) {
-            this.what = what;
+        Loss(UseCount uses) {
+            this.uses = uses;
         }
 
         @Override
         public void run() {
-            if (!reported) {
-                System.getLogger(Handle.class.getPackageName())
-                        .log(System.Logger.Level.WARNING, "a " + what + " was lost without close(): its memory leaks");
+            if (uses.isClosed()) {
+                return;
             }
+            if (!silent) {
+                System.getLogger(Handle.class.getPackageName())
+                        .log(
+                                System.Logger.Level.WARNING,
+                                "a " + uses.what() + " was lost without close(): its memory was kept until now");
+            }
+            uses.close();
         }
     }
 }

@@ -8,16 +8,15 @@ import java.util.List;
  * Paged keys and values for all layers of a model, in 32-bit floats or, on CUDA, 16-bit ones. On the CPU address space is
  * reserved for all pages, and memory is taken as pages are used; on CUDA the memory of all pages is taken at once.
  */
-public final class KvPool implements AutoCloseable {
+public final class KvPool extends NativeObject<hydra_kv_pool> {
     /** Positions of a page. */
     public static final int PAGE_POSITIONS = Native.HYDRA_PAGE_POSITIONS;
 
-    private final Handle<hydra_kv_pool> handle;
     private final WeightType type;
     private final int pages;
 
     private KvPool(Handle<hydra_kv_pool> handle, WeightType type, int pages) {
-        this.handle = handle;
+        super(handle);
         this.type = type;
         this.pages = pages;
     }
@@ -68,14 +67,5 @@ public final class KvPool implements AutoCloseable {
      */
     public void release(int page) {
         handle.check(pool -> Native.hydra_kv_pool_release(pool, page));
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_kv_pool> handle() {
-        return handle;
     }
 }

@@ -13,16 +13,16 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * A whole file mapped for reading, from which weights are taken without a copy in the heap. Thread-safe. A file that another
- * process cuts short while it is mapped cannot be guarded against.
+ * process cuts short while it is mapped cannot be guarded against. What was written from it to matrices and buffers stays
+ * when it is closed.
  */
-public final class MappedFile implements AutoCloseable {
-    private final Handle<hydra_file> handle;
+public final class MappedFile extends NativeObject<hydra_file> {
     private final Path path;
     private final long size;
     private final long address;
 
     private MappedFile(Path path, Handle<hydra_file> handle) {
-        this.handle = handle;
+        super(handle);
         this.path = path;
         this.size = handle.get(Native::hydra_file_bytes);
         this.address = handle.get(file -> {
@@ -76,7 +76,7 @@ public final class MappedFile implements AutoCloseable {
      */
     public float[] floats(int type, long offset, long bytes, long values) {
         float[] target = new float[Math.toIntExact(values)];
-        NativeException.check(read(
+        read(
                 offset,
                 bytes,
                 source -> Native.hydra_convert(
@@ -86,27 +86,22 @@ public final class MappedFile implements AutoCloseable {
                         WeightType.F32.id(),
                         FloatBuffer.wrap(target),
                         values * Float.BYTES,
-                        values)));
+                        values));
         return target;
-    }
-
-    /** Unmaps the file. What was written from it to matrices and buffers stays. */
-    @Override
-    public void close() {
-        handle.close();
     }
 
     /**
      * Hands a region to a native call.
      *
-     * @return the call's status
+     * @param call returns the call's status
      * @throws IllegalArgumentException if the region does not lie in the file
+     * @throws NativeException if the call fails
      */
-    int read(long offset, long bytes, ToIntFunction<Pointer> call) {
+    void read(long offset, long bytes, ToIntFunction<Pointer> call) {
         if (offset < 0 || bytes < 0 || bytes > size || offset > size - bytes) {
             throw new IllegalArgumentException(
                     "[" + offset + ", +" + bytes + ") does not lie in " + path + ", which has " + size + " bytes");
         }
-        return handle.get(file -> call.applyAsInt(new Memory(address + offset, bytes)));
+        handle.check(file -> call.applyAsInt(new Memory(address + offset, bytes)));
     }
 }

@@ -10,14 +10,13 @@ import java.util.List;
  * A weight matrix [rows][columns], output rows by input columns, packed for the products of its backend. It must not be
  * written while a program that uses it runs; reading it is safe from any thread.
  */
-public final class Matrix implements AutoCloseable {
-    private final Handle<hydra_matrix> handle;
+public final class Matrix extends NativeObject<hydra_matrix> {
     private final WeightType type;
     private final long rows;
     private final long columns;
 
     private Matrix(Handle<hydra_matrix> handle, WeightType type, long rows, long columns) {
-        this.handle = handle;
+        super(handle);
         this.type = type;
         this.rows = rows;
         this.columns = columns;
@@ -88,10 +87,16 @@ public final class Matrix implements AutoCloseable {
         if (targetRows != null && targetRows.length != count) {
             throw new IllegalArgumentException(targetRows.length + " target rows are given for " + count + " rows");
         }
-        handle.check(matrix -> file.read(
-                offset,
-                bytes,
-                source -> Native.hydra_matrix_write(matrix, firstRow, count, targetRows, sourceType, source, bytes)));
+        hydra_matrix matrix = handle.acquire();
+        try {
+            file.read(
+                    offset,
+                    bytes,
+                    source ->
+                            Native.hydra_matrix_write(matrix, firstRow, count, targetRows, sourceType, source, bytes));
+        } finally {
+            handle.release();
+        }
     }
 
     /**
@@ -178,14 +183,5 @@ public final class Matrix implements AutoCloseable {
                 type,
                 ids.length,
                 columns);
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_matrix> handle() {
-        return handle;
     }
 }

@@ -5,8 +5,7 @@ import io.hydra4j.runtime.bindings.hydra_buffer;
 import io.hydra4j.runtime.bindings.hydra_program;
 import io.hydra4j.runtime.bindings.hydra_stream;
 import java.nio.LongBuffer;
-import java.util.Collections;
-import java.util.IdentityHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -21,15 +20,15 @@ import org.bytedeco.javacpp.Pointer;
  * <p>Shapes: a buffer {@code float[rows][n]} holds at least one row of n values for each of the rows' {@link Rows#maxRows},
  * of which only the first {@link Rows#count()} are read and written. An operation over zero rows does nothing. No row's
  * result depends on the rows beside it, to the bit. {@code h} is the hidden size, {@code d} the head size. Every recording method throws {@link NativeException} with status {@code INVALID_ARGUMENT} if the
- * shapes do not fit, and {@link IllegalStateException} if the program or an operand is closed.
+ * shapes do not fit, and {@link IllegalStateException} if the program or an operand is closed. Closing a program waits for it
+ * where it was enqueued and not awaited.
  */
-public final class Program implements AutoCloseable {
-    private final Handle<hydra_program> handle;
-    private final Set<Handle<?>> operands;
+public final class Program extends NativeObject<hydra_program> {
+    private final Set<UseCount> operands;
     private LongBuffer times;
 
-    private Program(Handle<hydra_program> handle, Set<Handle<?>> operands) {
-        this.handle = handle;
+    private Program(Handle<hydra_program> handle, Set<UseCount> operands) {
+        super(handle);
         this.operands = operands;
     }
 
@@ -52,7 +51,7 @@ public final class Program implements AutoCloseable {
     }
 
     private static Program create(Backend backend, hydra_stream stream, List<Handle<?>> parents) {
-        Set<Handle<?>> operands = Collections.newSetFromMap(new IdentityHashMap<>());
+        Set<UseCount> operands = new HashSet<>();
         return new Program(
                 Handle.create(
                         "program",
@@ -60,7 +59,7 @@ public final class Program implements AutoCloseable {
                         out -> Native.hydra_program_create(backend.handle().pointer(), stream, out),
                         program -> {
                             Native.hydra_program_destroy(program);
-                            operands.forEach(Handle::release);
+                            operands.forEach(UseCount::release);
                         },
                         parents),
                 operands);
@@ -126,17 +125,19 @@ public final class Program implements AutoCloseable {
      * @throws IndexOutOfBoundsException if there is no such mark
      */
     public long time(int mark) {
-        handle.requireOpen();
-        if (times == null) {
-            times = handle.get(program -> {
+        hydra_program program = handle.acquire();
+        try {
+            if (times == null) {
                 LongPointer pointer = Native.hydra_program_times(program);
-                return new Memory(pointer.address(), Native.hydra_program_marks(program) * (long) Long.BYTES)
+                times = new Memory(pointer.address(), Native.hydra_program_marks(program) * (long) Long.BYTES)
                         .asByteBuffer()
                         .asLongBuffer()
                         .asReadOnlyBuffer();
-            });
+            }
+            return times.get(Objects.checkIndex(mark, times.capacity()));
+        } finally {
+            handle.release();
         }
-        return times.get(Objects.checkIndex(mark, times.capacity()));
     }
 
     /**
@@ -509,12 +510,6 @@ public final class Program implements AutoCloseable {
                 optional(pending)));
     }
 
-    /** Closes the program and lets go of what it recorded; waits for it where it was enqueued and not awaited. */
-    @Override
-    public void close() {
-        handle.close();
-    }
-
     private void record(ToIntFunction<hydra_program> operation) {
         times = null;
         handle.check(operation);
@@ -522,11 +517,11 @@ public final class Program implements AutoCloseable {
 
     /** Keeps an operand in use as long as this program lives. */
     private <P extends Pointer> P use(Handle<P> operand) {
-        operand.requireOpen();
-        if (operands.add(operand)) {
-            operand.acquire();
+        P pointer = operand.acquire();
+        if (!operands.add(operand.uses())) {
+            operand.release();
         }
-        return operand.pointer();
+        return pointer;
     }
 
     private hydra_buffer optional(Buffer buffer) {

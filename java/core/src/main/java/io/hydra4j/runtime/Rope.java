@@ -5,11 +5,10 @@ import io.hydra4j.runtime.bindings.hydra_rope;
 import java.util.List;
 
 /** The angles by which rotary embedding turns the pairs of a head. Immutable. */
-public final class Rope implements AutoCloseable {
-    private final Handle<hydra_rope> handle;
+public final class Rope extends NativeObject<hydra_rope> {
 
     private Rope(Handle<hydra_rope> handle) {
-        this.handle = handle;
+        super(handle);
     }
 
     /**
@@ -32,14 +31,5 @@ public final class Rope implements AutoCloseable {
                 out -> Native.hydra_rope_create(backend.handle().pointer(), headSize, frequencies, positions, out),
                 Native::hydra_rope_destroy,
                 List.of(backend.handle())));
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_rope> handle() {
-        return handle;
     }
 }

@@ -11,15 +11,14 @@ import java.util.stream.IntStream;
  * The rows that a pass over a batch computes: prompt tokens of chunks, or nodes of the sequences' trees. For each a token, a
  * position, a KV slot, and the set of rows of this pass that it sees.
  */
-public final class Rows implements AutoCloseable {
+public final class Rows extends NativeObject<hydra_rows> {
     /** Most rows of a pass. */
     public static final int MAX_ROWS = Native.HYDRA_MAX_ROWS;
 
-    private final Handle<hydra_rows> handle;
     private final int maxRows;
 
     private Rows(Handle<hydra_rows> handle, int maxRows) {
-        this.handle = handle;
+        super(handle);
         this.maxRows = maxRows;
     }
 
@@ -97,14 +96,5 @@ public final class Rows implements AutoCloseable {
             }
             return tokens;
         });
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_rows> handle() {
-        return handle;
     }
 }

@@ -11,13 +11,12 @@ import org.bytedeco.javacpp.Pointer;
  * that the same code serves both. Thread-safe. What programs change or the host sets (batches, rows, trees, tops) is used on
  * one stream at a time; weights, rotation angles and KV pools serve all streams.
  */
-public final class Stream implements AutoCloseable {
+public final class Stream extends NativeObject<hydra_stream> {
     private final Backend backend;
-    private final Handle<hydra_stream> handle;
 
     private Stream(Backend backend, Handle<hydra_stream> handle) {
+        super(handle);
         this.backend = backend;
-        this.handle = handle;
     }
 
     /**
@@ -64,17 +63,7 @@ public final class Stream implements AutoCloseable {
         });
     }
 
-    /** Closes the stream; it ends when all programs on it are closed too. */
-    @Override
-    public void close() {
-        handle.close();
-    }
-
     Backend backend() {
         return backend;
-    }
-
-    Handle<hydra_stream> handle() {
-        return handle;
     }
 }

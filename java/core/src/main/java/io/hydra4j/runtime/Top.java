@@ -11,11 +11,10 @@ import java.util.Objects;
  * The best entries of each row of an LM head: [rows][k] ids and values, best first, equal values by smaller index. On the
  * CPU they are read without a native call. Do not read them while a program that writes them runs.
  */
-public final class Top implements AutoCloseable {
+public final class Top extends NativeObject<hydra_top> {
     /** Most entries of a row. */
     public static final int MAX_K = Native.HYDRA_MAX_TOP;
 
-    private final Handle<hydra_top> handle;
     private final int k;
     private final int maxRows;
     private final boolean remote;
@@ -23,7 +22,7 @@ public final class Top implements AutoCloseable {
     private final FloatBuffer values;
 
     private Top(Handle<hydra_top> handle, int k, int maxRows, boolean remote) {
-        this.handle = handle;
+        super(handle);
         this.k = k;
         this.maxRows = maxRows;
         this.remote = remote;
@@ -76,7 +75,14 @@ public final class Top implements AutoCloseable {
      * @throws IndexOutOfBoundsException if there is no such entry
      */
     public int id(int row, int rank) {
-        return ids.get(index(row, rank));
+        int index = index(row, rank);
+        hydra_top top = handle.acquire();
+        try {
+            bring(top);
+            return ids.get(index);
+        } finally {
+            handle.release();
+        }
     }
 
     /**
@@ -85,30 +91,24 @@ public final class Top implements AutoCloseable {
      * @throws IndexOutOfBoundsException if there is no such entry
      */
     public float value(int row, int rank) {
-        return values.get(index(row, rank));
+        int index = index(row, rank);
+        hydra_top top = handle.acquire();
+        try {
+            bring(top);
+            return values.get(index);
+        } finally {
+            handle.release();
+        }
     }
 
     private int index(int row, int rank) {
-        handle.requireOpen();
-        if (remote) {
-            bring();
-        }
         return Objects.checkIndex(row, maxRows) * k + Objects.checkIndex(rank, k);
     }
 
     /** Has the last run's entries brought to where the buffers look, unless they are there. */
-    private void bring() {
-        if (handle.get(Native::hydra_top_ids) == null) {
+    private void bring(hydra_top top) {
+        if (remote && Native.hydra_top_ids(top) == null) {
             throw NativeException.of(Native.HYDRA_INTERNAL, Native.hydra_error_message());
         }
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_top> handle() {
-        return handle;
     }
 }

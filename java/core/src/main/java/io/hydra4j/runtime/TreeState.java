@@ -5,14 +5,12 @@ import io.hydra4j.runtime.bindings.hydra_tree;
 import java.util.List;
 
 /** The topology of the draft tree on the backend. It is data: another tree needs no other program. */
-public final class TreeState implements AutoCloseable {
+public final class TreeState extends NativeObject<hydra_tree> {
     /** Most nodes of a tree, the root included. */
     public static final int MAX_NODES = Native.HYDRA_MAX_NODES;
 
-    private final Handle<hydra_tree> handle;
-
     private TreeState(Handle<hydra_tree> handle) {
-        this.handle = handle;
+        super(handle);
     }
 
     /**
@@ -44,14 +42,5 @@ public final class TreeState implements AutoCloseable {
             throw new IllegalArgumentException(parents.length + " parents, but " + ranks.length + " ranks");
         }
         handle.check(tree -> Native.hydra_tree_set(tree, parents, ranks, parents.length));
-    }
-
-    @Override
-    public void close() {
-        handle.close();
-    }
-
-    Handle<hydra_tree> handle() {
-        return handle;
     }
 }
