@@ -8,7 +8,8 @@
  * <p>Everything here owns native memory and must be closed; closing twice is allowed, using a closed object is an
  * {@link java.lang.IllegalStateException}. An object that others still need (a buffer that a program recorded, a backend
  * with open buffers) keeps its memory until the last of them is closed, so the order of closing does not matter. An object
- * that is lost without being closed is reported once as a warning of the logger {@code io.hydra4j.runtime}.
+ * that is lost without being closed is reported once as a warning of the logger {@code io.hydra4j.runtime}, and its memory is
+ * freed when the garbage collector finds it.
  *
  * <p>Unless a class says otherwise its objects may be used by one thread at a time, except that {@code close} may be called
  * by any thread at any time. A native failure is a {@link io.hydra4j.runtime.NativeException}.
