@@ -1,7 +1,7 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -40,8 +40,8 @@ record Shape(
     }
 
     /** The configuration of a model of this shape with room for so many positions. */
-    LlamaConfig config(int context) {
-        return new LlamaConfig(
+    DecoderConfig config(int context) {
+        return new DecoderConfig(
                 layers,
                 hidden,
                 heads,

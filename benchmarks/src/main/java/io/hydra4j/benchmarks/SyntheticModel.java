@@ -6,7 +6,7 @@ import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Resources;
@@ -23,7 +23,7 @@ final class SyntheticModel implements AutoCloseable {
     private static final long SEED = 1;
 
     private final Resources resources = new Resources();
-    private final LlamaModel base;
+    private final DecoderModel base;
     private final DraftHeads heads;
     private final int positions;
 
@@ -32,8 +32,8 @@ final class SyntheticModel implements AutoCloseable {
             this.positions = positions;
             Backend backend = resources.own(Settings.openBackend());
             // The model has KV pages for so many sequences of its whole context; more of them share these.
-            int context = positions * ((batch + LlamaModel.SESSIONS - 1) / LlamaModel.SESSIONS);
-            base = resources.own(LlamaModel.random(backend, shape.config(context), type, Settings.kv(), SEED));
+            int context = positions * ((batch + DecoderModel.SESSIONS - 1) / DecoderModel.SESSIONS);
+            base = resources.own(DecoderModel.random(backend, shape.config(context), type, Settings.kv(), SEED));
             heads = method == Method.PLAIN ? null : resources.own(heads(method, lmHead));
         } catch (RuntimeException | Error e) {
             resources.close();
@@ -67,7 +67,7 @@ final class SyntheticModel implements AutoCloseable {
         return DraftHeads.random(base, config, Settings.syntheticHeadWeights(), lmHead.tokens(), SEED + 1);
     }
 
-    LlamaModel base() {
+    DecoderModel base() {
         return base;
     }
 

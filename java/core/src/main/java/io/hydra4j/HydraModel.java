@@ -10,8 +10,8 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.InsufficientMemoryException;
-import io.hydra4j.model.LlamaModel;
 import io.hydra4j.model.MemoryNeed;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
@@ -44,7 +44,7 @@ import java.util.function.Consumer;
 public final class HydraModel implements AutoCloseable {
     private final ModelFiles files;
     private final Backend backend;
-    private final LlamaModel base;
+    private final DecoderModel base;
     private final DraftHeads heads;
     private final Tokenizer tokenizer;
     private StepCosts costs;
@@ -52,7 +52,7 @@ public final class HydraModel implements AutoCloseable {
     private AdaptiveTree learned;
     private boolean closed;
 
-    private HydraModel(ModelFiles files, Backend backend, LlamaModel base, DraftHeads heads, Tokenizer tokenizer) {
+    private HydraModel(ModelFiles files, Backend backend, DecoderModel base, DraftHeads heads, Tokenizer tokenizer) {
         this.files = files;
         this.backend = backend;
         this.base = base;
@@ -85,7 +85,7 @@ public final class HydraModel implements AutoCloseable {
             Backend backend = opened.own(backend(options, files, headTensors));
             double share = headTensors == null ? 1.0 : 0.8;
             long reserve = need(backend, options, files, headTensors).headsBytes();
-            LlamaModel base = LlamaModel.load(
+            DecoderModel base = DecoderModel.load(
                     backend, files, options.weights(), options.kv(), reserve, fraction -> options.progress()
                             .accept(fraction * share));
             opened.own(base);
@@ -236,7 +236,7 @@ public final class HydraModel implements AutoCloseable {
     }
 
     /** The base model and its weights. */
-    public LlamaModel base() {
+    public DecoderModel base() {
         return base;
     }
 

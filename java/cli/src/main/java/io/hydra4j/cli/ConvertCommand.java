@@ -7,7 +7,7 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
@@ -110,7 +110,7 @@ final class ConvertCommand implements Callable<Integer> {
         try (Tokenizer tokenizer = Tokenizer.of(model, files::metadata).orElseThrow(this::noTokenizer);
                 LoadProgress progress = new LoadProgress(console, "measuring");
                 Backend backend = Backend.openCpu(threads == null ? 0 : threads);
-                LlamaModel base = LlamaModel.load(backend, files, null, fraction -> {})) {
+                DecoderModel base = DecoderModel.load(backend, files, null, fraction -> {})) {
             ConversionText sample = ConversionText.of(String.valueOf(text), documents(), tokenizer);
             String name = tensors.config().baseModel().isEmpty()
                     ? String.valueOf(model.getFileName())

@@ -9,7 +9,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsFiles;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.ModelFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,7 +85,7 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
 
     private static String modelUse(Path path) {
         try {
-            LlamaConfig config = ModelFiles.open(path).config();
+            DecoderConfig config = ModelFiles.open(path).config();
             return String.format(
                     Locale.ROOT,
                     "Llama model: %d layers, hidden %d, %d query and %d KV heads of %d, vocabulary %d, context %d",

@@ -2,9 +2,9 @@ package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.KvPages;
-import io.hydra4j.model.LlamaBuffers;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Program;
 import java.util.Arrays;
 import java.util.Map;
@@ -43,7 +43,7 @@ public final class BatchSession implements AutoCloseable {
      *
      * @throws HydraException if options do not fit the model or memory is short
      */
-    public BatchSession(LlamaModel model, BatchOptions options) {
+    public BatchSession(DecoderModel model, BatchOptions options) {
         this(model, null, options);
     }
 
@@ -53,13 +53,13 @@ public final class BatchSession implements AutoCloseable {
      * @param heads heads loaded for this model, or null for plain decoding
      * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
      */
-    public BatchSession(LlamaModel model, DraftHeads heads, BatchOptions options) {
+    public BatchSession(DecoderModel model, DraftHeads heads, BatchOptions options) {
         pages = model.pages();
         limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), options.nodes());
         setTree(options.tree());
         int size = options.size();
         int rows = options.chunk() == 0
-                ? LlamaBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
+                ? PassBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
                 : options.chunk();
         passes = new Passes(model, heads, limits, size, rows, options.keepLogits());
         sequences = new Sequence[size];

@@ -2,7 +2,7 @@ package io.hydra4j.decode;
 
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TeacherForcing;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,7 +25,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
      * @param progress gets the finished fraction, 0 to 1
      */
     public static GreedyContinuations of(
-            LlamaModel model, DraftHeads heads, List<int[]> prompts, int tokens, DoubleConsumer progress) {
+            DecoderModel model, DraftHeads heads, List<int[]> prompts, int tokens, DoubleConsumer progress) {
         List<int[]> texts = new ArrayList<>();
         StepCosts costs = StepCosts.measure(model, heads);
         SessionOptions options = new SessionOptions(0, Tree.ROOT, costs.candidates(), false);
@@ -61,7 +61,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
     }
 
     /** Behind the first end-of-sequence token, or the last that is wanted. */
-    private static int end(LlamaModel model, int[] all, int prompt, int tokens) {
+    private static int end(DecoderModel model, int[] all, int prompt, int tokens) {
         int limit = Math.min(all.length, prompt + tokens);
         for (int i = prompt; i < limit; i++) {
             if (model.config().eosIds().contains(all[i])) {

@@ -6,7 +6,7 @@ import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.heads.TreeOrder;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
 import java.io.IOException;
@@ -38,7 +38,7 @@ public final class HeadsConversion {
     /** The largest vocabulary is taken that decodes at least this part of the fastest's rate: times are not surer. */
     private static final double AS_GOOD = 0.995;
 
-    private final LlamaModel base;
+    private final DecoderModel base;
     private final HeadsTensors heads;
     private final ConversionText text;
     private final WeightType type;
@@ -90,7 +90,7 @@ public final class HeadsConversion {
      * @param type the type of the matrices that are written
      * @param nodes nodes of the largest tree, the root included; 2 to {@value Tree#MAX_NODES}
      */
-    public HeadsConversion(LlamaModel base, HeadsTensors heads, ConversionText text, WeightType type, int nodes) {
+    public HeadsConversion(DecoderModel base, HeadsTensors heads, ConversionText text, WeightType type, int nodes) {
         this.base = base;
         this.heads = heads;
         this.text = text;

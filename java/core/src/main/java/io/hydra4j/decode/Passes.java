@@ -3,8 +3,8 @@ package io.hydra4j.decode;
 import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.Drafter;
-import io.hydra4j.model.LlamaBuffers;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
+import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
@@ -19,7 +19,7 @@ import io.hydra4j.runtime.TreeState;
  * step leaves is up to the session. Not thread-safe.
  */
 final class Passes implements AutoCloseable {
-    private final LlamaModel model;
+    private final DecoderModel model;
     private final int vocabulary;
     private final Resources owned = new Resources();
     private final Stream stream;
@@ -28,7 +28,7 @@ final class Passes implements AutoCloseable {
     private final Rows nodes;
     private final TreeState treeState;
     private final Drafter drafter;
-    private final LlamaBuffers buffers;
+    private final PassBuffers buffers;
     private final Buffer logits;
     private final Top best;
     private Tree planted;
@@ -39,7 +39,7 @@ final class Passes implements AutoCloseable {
      * @param chunk most rows of a pass over prompts
      * @param keepLogits of the nodes of a step
      */
-    Passes(LlamaModel model, DraftHeads heads, SessionLimits limits, int size, int chunk, boolean keepLogits) {
+    Passes(DecoderModel model, DraftHeads heads, SessionLimits limits, int size, int chunk, boolean keepLogits) {
         this.model = model;
         vocabulary = limits.vocabulary();
         try {
@@ -51,7 +51,7 @@ final class Passes implements AutoCloseable {
             drafter = heads == null
                     ? null
                     : owned.own(new Drafter(heads, batch, limits.candidates(), limits.nodes(), chunk));
-            buffers = owned.own(LlamaBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
+            buffers = owned.own(PassBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
             best = owned.own(Top.create(model.backend(), 1, nodes.maxRows()));
         } catch (RuntimeException | Error e) {

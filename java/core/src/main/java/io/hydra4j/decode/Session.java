@@ -3,8 +3,8 @@ package io.hydra4j.decode;
 import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.Drafter;
-import io.hydra4j.model.LlamaBuffers;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
+import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Rows;
@@ -43,7 +43,7 @@ public final class Session implements AutoCloseable {
      *
      * @throws HydraException if options do not fit the model or memory is short
      */
-    public Session(LlamaModel model, SessionOptions options) {
+    public Session(DecoderModel model, SessionOptions options) {
         this(model, null, options);
     }
 
@@ -53,10 +53,10 @@ public final class Session implements AutoCloseable {
      * @param heads heads loaded for this model, or null for plain decoding
      * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
      */
-    public Session(LlamaModel model, DraftHeads heads, SessionOptions options) {
+    public Session(DecoderModel model, DraftHeads heads, SessionOptions options) {
         limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
-        int most = keepLogits ? Tree.MAX_NODES : LlamaBuffers.promptRows(model.backend(), limits.maxPositions());
+        int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
         passes = new Passes(model, heads, limits, 1, most, keepLogits);
         sequence = new Sequence(model.pages(), passes.batch(), 0);
         try {

@@ -2,7 +2,7 @@ package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 
 /**
  * What a session's tokens, lengths and trees must keep to. Immutable.
@@ -20,7 +20,7 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
      * @param maxPositions 0 for the model's context
      * @throws HydraException if an option does not fit the model
      */
-    static SessionLimits of(LlamaModel model, DraftHeads heads, int maxPositions, int candidates, int nodes) {
+    static SessionLimits of(DecoderModel model, DraftHeads heads, int maxPositions, int candidates, int nodes) {
         int context = model.config().context();
         if (maxPositions < 0 || maxPositions > context) {
             throw new HydraException(

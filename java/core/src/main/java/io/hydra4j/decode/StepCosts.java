@@ -2,7 +2,7 @@ package io.hydra4j.decode;
 
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TreeOrder;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -32,12 +32,12 @@ public final class StepCosts {
      *
      * @param heads the model's heads, or null
      */
-    public static StepCosts measure(LlamaModel model, DraftHeads heads) {
+    public static StepCosts measure(DecoderModel model, DraftHeads heads) {
         return measure(model, heads, heads == null ? new TreeOrder(List.of(), List.of(1.0)) : TreeGrowth.of(heads));
     }
 
-    /** As {@link #measure(LlamaModel, DraftHeads)}, with trees that grow in this order. */
-    public static StepCosts measure(LlamaModel model, DraftHeads heads, TreeOrder order) {
+    /** As {@link #measure(DecoderModel, DraftHeads)}, with trees that grow in this order. */
+    public static StepCosts measure(DecoderModel model, DraftHeads heads, TreeOrder order) {
         List<Tree> trees = trees(order);
         SessionOptions options = new SessionOptions(0, Tree.ROOT, candidates(trees), false);
         try (Session session = new Session(model, heads, options)) {

@@ -4,7 +4,7 @@ import io.hydra4j.format.GgufWriter;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.heads.HeadsConfig.Kind;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.runtime.MappedFile;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
@@ -47,7 +47,7 @@ public final class CompactHeads {
     public static void write(
             Path target,
             HeadsTensors heads,
-            LlamaConfig base,
+            DecoderConfig base,
             String baseName,
             WeightType type,
             List<Integer> vocabulary,
@@ -68,7 +68,7 @@ public final class CompactHeads {
         }
     }
 
-    private void putMetadata(LlamaConfig base, String baseName) {
+    private void putMetadata(DecoderConfig base, String baseName) {
         var config = heads.config();
         writer.put("general.architecture", "hydra")
                 .put("hydra.head_arch", config.kind() == Kind.HYDRA_PLUS_PLUS ? "prefix-mlp" : "mlp")

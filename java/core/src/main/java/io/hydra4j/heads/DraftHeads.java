@@ -2,9 +2,9 @@ package io.hydra4j.heads;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.format.Tensor;
-import io.hydra4j.model.LlamaConfig;
-import io.hydra4j.model.LlamaLayer;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderLayer;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.MemoryNeed;
 import io.hydra4j.model.RandomWeights;
 import io.hydra4j.model.WeightLoader;
@@ -33,18 +33,18 @@ public final class DraftHeads implements AutoCloseable {
     /** A loaded head; {@code lmHeadBias} may be null. */
     record Head(List<Block> blocks, Matrix lmHead, Buffer lmHeadBias) {}
 
-    private final LlamaModel base;
+    private final DecoderModel base;
     private final HeadsConfig config;
     private final WeightLoader loader;
     private final List<Head> heads = new ArrayList<>();
     private final TreeOrder treeOrder;
     private final Buffer draftIds;
-    private final LlamaLayer prefixLayer;
+    private final DecoderLayer prefixLayer;
     private final Buffer prefixNorm;
     private final KvPool prefixPool;
     private DraftTables tables;
 
-    private DraftHeads(LlamaModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
+    private DraftHeads(DecoderModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
         this.base = base;
         this.loader = loader;
         config = tensors.config();
@@ -82,7 +82,8 @@ public final class DraftHeads implements AutoCloseable {
             prefixNorm = null;
             prefixPool = null;
         } else {
-            prefixLayer = new LlamaLayer(loader, base.config(), tensors.prefix().layer(), false);
+            prefixLayer =
+                    new DecoderLayer(loader, base.config(), tensors.prefix().layer(), false);
             prefixNorm = loader.vector(tensors.prefix().norm());
             prefixPool = loader.own(KvPool.create(
                     base.backend(),
@@ -121,7 +122,11 @@ public final class DraftHeads implements AutoCloseable {
      * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
      */
     public static DraftHeads load(
-            LlamaModel base, HeadsTensors tensors, WeightType convertTo, int vocabularyLimit, DoubleConsumer progress) {
+            DecoderModel base,
+            HeadsTensors tensors,
+            WeightType convertTo,
+            int vocabularyLimit,
+            DoubleConsumer progress) {
         int[] vocabulary = null;
         if (tensors.draftVocabulary() != null) {
             vocabulary = tensors.draftVocabulary().stream()
@@ -142,7 +147,7 @@ public final class DraftHeads implements AutoCloseable {
      * @throws HydraException if there are more than the base has, or the type has no kernel, or memory is short
      */
     public static DraftHeads random(
-            LlamaModel base, HeadsConfig config, WeightType type, int draftVocabulary, long seed) {
+            DecoderModel base, HeadsConfig config, WeightType type, int draftVocabulary, long seed) {
         int all = base.config().vocabulary();
         if (draftVocabulary < 0 || draftVocabulary > all) {
             throw new HydraException(
@@ -177,11 +182,11 @@ public final class DraftHeads implements AutoCloseable {
     }
 
     /** Bytes of the tables that {@link #makeTables} makes for such heads. */
-    public static long tableBytes(HeadsConfig config, LlamaConfig base) {
+    public static long tableBytes(HeadsConfig config, DecoderConfig base) {
         return config.kind().isGrounded() ? DraftTables.bytes(config.heads(), base) : 0;
     }
 
-    private static DraftHeads load(LlamaModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
+    private static DraftHeads load(DecoderModel base, HeadsTensors tensors, int[] vocabulary, WeightLoader loader) {
         try {
             return new DraftHeads(base, tensors, vocabulary, loader);
         } catch (RuntimeException | Error e) {
@@ -212,7 +217,7 @@ public final class DraftHeads implements AutoCloseable {
     }
 
     /** The model whose tokens these heads guess. */
-    public LlamaModel base() {
+    public DecoderModel base() {
         return base;
     }
 
@@ -254,7 +259,7 @@ public final class DraftHeads implements AutoCloseable {
         return tables;
     }
 
-    LlamaLayer prefixLayer() {
+    DecoderLayer prefixLayer() {
         return prefixLayer;
     }
 

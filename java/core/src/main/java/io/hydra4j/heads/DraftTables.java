@@ -1,8 +1,8 @@
 package io.hydra4j.heads;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.model.LlamaConfig;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
@@ -31,7 +31,7 @@ final class DraftTables implements AutoCloseable {
     private final Resources owned = new Resources();
 
     /** Computes the tables of heads whose first blocks have skip matrices. */
-    DraftTables(LlamaModel base, List<DraftHeads.Head> heads) {
+    DraftTables(DecoderModel base, List<DraftHeads.Head> heads) {
         hidden = base.config().hidden();
         if (hidden % 16 != 0) {
             throw new HydraException(
@@ -64,7 +64,7 @@ final class DraftTables implements AutoCloseable {
     }
 
     /** Bytes of the tables of so many heads: two halves for each hidden unit, token, and head and depth. */
-    static long bytes(int heads, LlamaConfig base) {
+    static long bytes(int heads, DecoderConfig base) {
         return WeightType.F16.bytes(heads * (heads + 1L) / 2 * base.vocabulary() * 2 * base.hidden());
     }
 
@@ -110,7 +110,7 @@ final class DraftTables implements AutoCloseable {
         private final Buffer products;
         private final Program program;
 
-        Work(LlamaModel base) {
+        Work(DecoderModel base) {
             vocabulary = Math.toIntExact(base.embedding().rows());
             int hidden = base.config().hidden();
             try {

@@ -1,7 +1,7 @@
 package io.hydra4j.heads;
 
-import io.hydra4j.model.LlamaBuffers;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
@@ -26,14 +26,14 @@ import java.util.List;
  */
 public final class Drafter implements AutoCloseable {
     private final DraftHeads heads;
-    private final LlamaConfig config;
+    private final DecoderConfig config;
     private final Batch batch;
     private final int levels;
     private final Rows pendingRows;
     private final Rows promptRows;
     private final Buffer pending;
     private final Buffer states;
-    private final LlamaBuffers prefix;
+    private final PassBuffers prefix;
     private final Rows levelRows;
     private final Rows headRows;
     private final List<Top> tops = new ArrayList<>();
@@ -63,7 +63,7 @@ public final class Drafter implements AutoCloseable {
                 pending = rows(pendingRows.maxRows(), config.hidden());
             } else {
                 int most = Math.max(pendingRows.maxRows(), chunk);
-                prefix = owned.own(LlamaBuffers.create(backend, config, most));
+                prefix = owned.own(PassBuffers.create(backend, config, most));
                 promptRows = owned.own(Rows.create(batch, chunk));
                 // The prefix layer works in place on the states that the loop leaves.
                 pending = prefix.x();

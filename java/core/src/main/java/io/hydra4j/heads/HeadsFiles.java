@@ -5,7 +5,7 @@ import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.format.TensorTable;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -45,7 +45,7 @@ public final class HeadsFiles {
      * @throws FormatException.HeadsMismatch if they were made for a base of other sizes
      * @throws FormatException its other nested classes, one for each kind of fault
      */
-    public static HeadsTensors open(Path path, LlamaConfig base) {
+    public static HeadsTensors open(Path path, DecoderConfig base) {
         var opened = read(path);
         opened.sizes().requireFit(path, base);
         return opened.tensors();

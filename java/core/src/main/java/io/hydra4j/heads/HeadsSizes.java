@@ -2,8 +2,8 @@ package io.hydra4j.heads;
 
 import io.hydra4j.format.FormatException;
 import io.hydra4j.format.TensorTable;
-import io.hydra4j.model.LlamaConfig;
-import io.hydra4j.model.LlamaTensors;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderTensors;
 import java.nio.file.Path;
 
 /**
@@ -25,7 +25,7 @@ record HeadsSizes(long hidden, long vocabulary, long queryRows, long keyValueRow
     }
 
     /** The sizes of a base. */
-    static HeadsSizes of(LlamaConfig base) {
+    static HeadsSizes of(DecoderConfig base) {
         return new HeadsSizes(
                 base.hidden(), base.vocabulary(), base.queryRows(), base.keyValueRows(), base.feedForward());
     }
@@ -42,14 +42,14 @@ record HeadsSizes(long hidden, long vocabulary, long queryRows, long keyValueRow
 
     /** Binds the prefix layer; its tensors must have these sizes. */
     HeadsTensors.Prefix bindPrefix(TensorTable tensors) {
-        var sizes = new LlamaTensors.LayerSizes(hidden, queryRows, keyValueRows, feedForward);
+        var sizes = new DecoderTensors.LayerSizes(hidden, queryRows, keyValueRows, feedForward);
         return new HeadsTensors.Prefix(
-                LlamaTensors.Layer.huggingFace(tensors, PREFIX_LAYER, sizes),
+                DecoderTensors.Layer.huggingFace(tensors, PREFIX_LAYER, sizes),
                 tensors.requireVector(PREFIX_NORM, hidden));
     }
 
     /** @throws FormatException.HeadsMismatch if the base has another size than one that shows */
-    void requireFit(Path path, LlamaConfig base) {
+    void requireFit(Path path, DecoderConfig base) {
         requireEqual(path, "hidden size", hidden, base.hidden());
         requireEqual(path, "vocabulary", vocabulary, base.vocabulary());
         requireEqual(path, "query heads x head size of the prefix layer", queryRows, base.queryRows());

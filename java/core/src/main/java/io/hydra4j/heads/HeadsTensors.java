@@ -2,7 +2,7 @@ package io.hydra4j.heads;
 
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
-import io.hydra4j.model.LlamaTensors;
+import io.hydra4j.model.DecoderTensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -66,7 +66,7 @@ public record HeadsTensors(
      *     head apart), in every kind of file and whatever the order in the base is
      * @param norm the final norm behind it, {@code [h]}
      */
-    public record Prefix(LlamaTensors.Layer layer, Tensor norm) {}
+    public record Prefix(DecoderTensors.Layer layer, Tensor norm) {}
 
     /**
      * One draft head.

@@ -5,7 +5,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.heads.HeadsFiles.Opened;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,7 +27,7 @@ final class HydraHeads {
 
     /** Reads a folder as the Hydra code publishes it. */
     static Opened readFolder(Fields json, TensorTable tensors) {
-        if (json.integer("hidden_state_offset", 0, 0, LlamaConfig.MAX_LAYERS) != 0) {
+        if (json.integer("hidden_state_offset", 0, 0, DecoderConfig.MAX_LAYERS) != 0) {
             throw json.unsupported("hidden_state_offset", "0", "give heads that were trained with offset 0");
         }
         var config = new HeadsConfig(
@@ -56,9 +56,9 @@ final class HydraHeads {
                 metadata.integer("hydra.layer_count", 1, HeadsConfig.MAX_LAYERS),
                 usesBaseLmHead(metadata, "hydra.lm_head", null),
                 metadata.string("hydra.base_model", ""));
-        int vocabulary = metadata.integer("hydra.vocabulary_size", 1, LlamaConfig.MAX_VOCABULARY);
+        int vocabulary = metadata.integer("hydra.vocabulary_size", 1, DecoderConfig.MAX_VOCABULARY);
         var draft = draftVocabulary(metadata, vocabulary);
-        int hidden = metadata.integer("hydra.embedding_length", 1, LlamaConfig.MAX_HIDDEN);
+        int hidden = metadata.integer("hydra.embedding_length", 1, DecoderConfig.MAX_HIDDEN);
         var heads = new HydraHeads(tensors, config, false);
         return heads.bind(
                 heads.sizes(hidden, vocabulary),
@@ -73,7 +73,8 @@ final class HydraHeads {
      * @param any as {@link TensorTable#ofAny} makes it
      * @param draftVocabulary null for the whole vocabulary
      */
-    static HeadsTensors bindAny(TensorTable any, HeadsConfig config, LlamaConfig base, List<Integer> draftVocabulary) {
+    static HeadsTensors bindAny(
+            TensorTable any, HeadsConfig config, DecoderConfig base, List<Integer> draftVocabulary) {
         return new HydraHeads(any, config, false)
                 .bind(
                         HeadsSizes.of(base),

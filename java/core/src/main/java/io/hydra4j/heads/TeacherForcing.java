@@ -1,7 +1,7 @@
 package io.hydra4j.heads;
 
-import io.hydra4j.model.LlamaBuffers;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Program;
@@ -34,7 +34,7 @@ public final class TeacherForcing implements AutoCloseable {
     private final Buffer chunk;
     private final int hidden;
     private final Resources owned = new Resources();
-    private final LlamaBuffers prefix;
+    private final PassBuffers prefix;
     private final Program prefixProgram;
     private final List<Level> levels = new ArrayList<>();
     private final Map<Integer, float[]> embeddings = new HashMap<>();
@@ -48,13 +48,12 @@ public final class TeacherForcing implements AutoCloseable {
         this.heads = heads;
         this.rows = rows;
         this.chunk = chunk;
-        LlamaConfig config = heads.base().config();
+        DecoderConfig config = heads.base().config();
         Backend backend = heads.base().backend();
         hidden = config.hidden();
         try {
-            prefix = heads.prefixLayer() == null
-                    ? null
-                    : owned.own(LlamaBuffers.create(backend, config, rows.maxRows()));
+            prefix =
+                    heads.prefixLayer() == null ? null : owned.own(PassBuffers.create(backend, config, rows.maxRows()));
             prefixProgram = prefix == null ? null : owned.own(Program.create(backend));
             if (prefix != null) {
                 heads.prefixLayer()

@@ -31,11 +31,11 @@ public final class MemoryNeed {
     private final long sessionBytes;
     private final long activationBytes;
 
-    private MemoryNeed(Backend backend, LlamaConfig config, WeightType kvType) {
+    private MemoryNeed(Backend backend, DecoderConfig config, WeightType kvType) {
         this.backend = backend;
         this.kvType = kvType;
         sessionBytes = sessionBytes(config, kvType);
-        activationBytes = LlamaBuffers.bytes(config, LlamaBuffers.promptRows(backend, config.context()));
+        activationBytes = PassBuffers.bytes(config, PassBuffers.promptRows(backend, config.context()));
     }
 
     /**
@@ -50,8 +50,9 @@ public final class MemoryNeed {
         return of(backend, files.config(), files.tensors(), convertTo, kv);
     }
 
-    static MemoryNeed of(Backend backend, LlamaConfig config, LlamaTensors tensors, WeightType convertTo, KvType kv) {
-        MemoryNeed need = new MemoryNeed(backend, config, LlamaModel.kvType(kv, backend, tensors, convertTo));
+    static MemoryNeed of(
+            Backend backend, DecoderConfig config, DecoderTensors tensors, WeightType convertTo, KvType kv) {
+        MemoryNeed need = new MemoryNeed(backend, config, DecoderModel.kvType(kv, backend, tensors, convertTo));
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put("keys and values of one session", need.sessionBytes);
         need.parts.put("activations of one session", need.activationBytes);
@@ -60,13 +61,13 @@ public final class MemoryNeed {
     }
 
     /** What draft heads need whose base is loaded. */
-    public static MemoryNeed ofHeads(Collection<Tensor> tensors, LlamaModel base) {
-        LlamaConfig config = base.config();
+    public static MemoryNeed ofHeads(Collection<Tensor> tensors, DecoderModel base) {
+        DecoderConfig config = base.config();
         return new MemoryNeed(base.backend(), config, base.pool().type()).addHeads(tensors, null, config);
     }
 
     /** Adds draft heads, keys, values and activations of their own layer included. */
-    public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, LlamaConfig base) {
+    public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, DecoderConfig base) {
         parts.put(HEADS, weights(tensors, convertTo) + sessionBytes / base.layers() + activationBytes);
         return this;
     }
@@ -78,9 +79,9 @@ public final class MemoryNeed {
     }
 
     /** Bytes of the KV pages of one session of full length. */
-    static long sessionBytes(LlamaConfig config, WeightType kvType) {
+    static long sessionBytes(DecoderConfig config, WeightType kvType) {
         long values = 2L * config.layers() * config.kvHeads() * config.headSize() * KvPool.PAGE_POSITIONS;
-        return LlamaModel.pagesFor(config.context()) * kvType.bytes(values);
+        return DecoderModel.pagesFor(config.context()) * kvType.bytes(values);
     }
 
     private long weights(Collection<Tensor> tensors, WeightType convertTo) {

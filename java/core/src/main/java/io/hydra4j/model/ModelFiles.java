@@ -24,8 +24,8 @@ import java.util.Optional;
  */
 public record ModelFiles(
         Path path,
-        LlamaConfig config,
-        LlamaTensors tensors,
+        DecoderConfig config,
+        DecoderTensors tensors,
         Optional<Path> tokenizerJson,
         Map<String, Object> metadata) {
     /**
@@ -39,8 +39,8 @@ public record ModelFiles(
 
     private static ModelFiles openGguf(Path path) {
         var file = GgufFile.read(path);
-        var config = LlamaConfig.fromGguf(file.fields(), file.table());
-        var tensors = LlamaTensors.fromGguf(file.table(), config);
+        var config = DecoderConfig.fromGguf(file.fields(), file.table());
+        var tensors = DecoderTensors.fromGguf(file.table(), config);
         GgufVocabulary.check(file.fields(), config.vocabulary());
         return new ModelFiles(path, config, tensors, Optional.empty(), file.metadata());
     }
@@ -59,9 +59,9 @@ public record ModelFiles(
         var generationFile = folder.resolve("generation_config.json");
         var generation =
                 Files.exists(generationFile) ? StrictJson.read(generationFile) : new Fields(generationFile, Map.of());
-        var config = LlamaConfig.fromHuggingFace(json, generation);
+        var config = DecoderConfig.fromHuggingFace(json, generation);
         var table = Safetensors.readFolder(folder, "model.safetensors");
-        var tensors = LlamaTensors.fromHuggingFace(table, config, json.flag("attention_bias", false));
+        var tensors = DecoderTensors.fromHuggingFace(table, config, json.flag("attention_bias", false));
         var tokenizer = folder.resolve("tokenizer.json");
         return new ModelFiles(
                 folder,

@@ -6,7 +6,7 @@ import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
@@ -30,7 +30,7 @@ class ConcurrentSessionsCudaTest {
     private DraftHeads open() {
         Backend backend = owned.own(Backend.openCuda(0));
         ModelFiles files = ModelFiles.open(Original.base());
-        LlamaModel base = owned.own(LlamaModel.load(backend, files, null, fraction -> {}));
+        DecoderModel base = owned.own(DecoderModel.load(backend, files, null, fraction -> {}));
         var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), files.config());
         return owned.own(DraftHeads.load(base, heads, null, 0, fraction -> {}));
     }

@@ -9,8 +9,8 @@ import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsConfig.Kind;
-import io.hydra4j.model.LlamaConfig;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
@@ -26,16 +26,16 @@ class DraftTablesTest {
             IntStream.range(0, 30).map(i -> i * 37 % 500).toArray();
     private static final int STEPS = 12;
 
-    private static LlamaConfig config(int hidden) {
-        return new LlamaConfig(1, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, true, -1, List.of());
+    private static DecoderConfig config(int hidden) {
+        return new DecoderConfig(1, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, true, -1, List.of());
     }
 
-    private static DraftHeads heads(LlamaModel model, Kind kind, int layers, WeightType type) {
+    private static DraftHeads heads(DecoderModel model, Kind kind, int layers, WeightType type) {
         return DraftHeads.random(model, new HeadsConfig(kind, 3, layers, true, ""), type, 0, 2);
     }
 
     /** The tokens of all nodes of all steps. */
-    private static List<Integer> drafted(LlamaModel model, DraftHeads heads, int steps, List<Integer> emitted) {
+    private static List<Integer> drafted(DecoderModel model, DraftHeads heads, int steps, List<Integer> emitted) {
         var nodes = new ArrayList<Integer>();
         try (Session session = new Session(model, heads, SessionOptions.of(Tree.DEFAULT.truncated(3)))) {
             session.prefill(PROMPT);
@@ -52,7 +52,7 @@ class DraftTablesTest {
     }
 
     static void expectTheSameDrafts(Backend backend, Kind kind, int layers, WeightType type, int steps) {
-        try (LlamaModel model = LlamaModel.random(backend, config(64), type, 1);
+        try (DecoderModel model = DecoderModel.random(backend, config(64), type, 1);
                 DraftHeads plain = heads(model, kind, layers, type);
                 DraftHeads tabled = heads(model, kind, layers, type)) {
             long before = plain.bytesPerStep();
@@ -86,7 +86,7 @@ class DraftTablesTest {
     @Test
     void sequencesOfABatchDraftAsAlone() {
         try (Backend backend = Backend.openCpu(2);
-                LlamaModel model = LlamaModel.random(backend, config(64), WeightType.F32, 1);
+                DecoderModel model = DecoderModel.random(backend, config(64), WeightType.F32, 1);
                 DraftHeads heads = heads(model, Kind.HYDRA, 2, WeightType.F32)) {
             heads.makeTables();
             Tree tree = Tree.DEFAULT.truncated(3);
@@ -115,7 +115,7 @@ class DraftTablesTest {
     @Test
     void medusaHeadsHaveNone() {
         try (Backend backend = Backend.openCpu(1);
-                LlamaModel model = LlamaModel.random(backend, config(64), WeightType.F32, 1);
+                DecoderModel model = DecoderModel.random(backend, config(64), WeightType.F32, 1);
                 DraftHeads heads = heads(model, Kind.MEDUSA, 2, WeightType.F32)) {
             long before = heads.bytesPerStep();
             heads.makeTables();
@@ -126,7 +126,7 @@ class DraftTablesTest {
     @Test
     void aHiddenSizeThatTheyDoNotFitIsRefusedAndTheHeadsStay() {
         try (Backend backend = Backend.openCpu(1);
-                LlamaModel model = LlamaModel.random(backend, config(72), WeightType.F32, 1);
+                DecoderModel model = DecoderModel.random(backend, config(72), WeightType.F32, 1);
                 DraftHeads heads = heads(model, Kind.HYDRA, 2, WeightType.F32)) {
             var refused = assertThrows(HydraException.class, heads::makeTables);
             assertTrue(refused.getMessage().contains("multiple of 16, not 72"), refused.getMessage());

@@ -10,8 +10,8 @@ import io.hydra4j.HydraException;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsConfig.Kind;
-import io.hydra4j.model.LlamaConfig;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import java.util.Arrays;
@@ -37,18 +37,18 @@ class RandomModelTest {
         backend.close();
     }
 
-    private static LlamaConfig config(int layers, int hidden, boolean tied) {
-        return new LlamaConfig(layers, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, tied, -1, List.of());
+    private static DecoderConfig config(int layers, int hidden, boolean tied) {
+        return new DecoderConfig(layers, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, tied, -1, List.of());
     }
 
-    private static float[] logits(LlamaModel model) {
+    private static float[] logits(DecoderModel model) {
         try (Session session = new Session(model, SessionOptions.of(Tree.ROOT).withLogits())) {
             session.prefill(PROMPT);
             return session.logits(0);
         }
     }
 
-    private static int[] decoded(LlamaModel model, DraftHeads heads, Tree tree) {
+    private static int[] decoded(DecoderModel model, DraftHeads heads, Tree tree) {
         try (Session session = new Session(model, heads, SessionOptions.of(tree))) {
             session.prefill(PROMPT);
             while (session.length() < PROMPT.length + 40) {
@@ -60,9 +60,9 @@ class RandomModelTest {
 
     @Test
     void oneSeedIsOneModel() {
-        try (LlamaModel model = LlamaModel.random(backend, config(2, 64, true), WeightType.BF16, 1);
-                LlamaModel same = LlamaModel.random(backend, config(2, 64, true), WeightType.BF16, 1);
-                LlamaModel other = LlamaModel.random(backend, config(2, 64, true), WeightType.BF16, 2)) {
+        try (DecoderModel model = DecoderModel.random(backend, config(2, 64, true), WeightType.BF16, 1);
+                DecoderModel same = DecoderModel.random(backend, config(2, 64, true), WeightType.BF16, 1);
+                DecoderModel other = DecoderModel.random(backend, config(2, 64, true), WeightType.BF16, 2)) {
             assertArrayEquals(logits(model), logits(same));
             assertFalse(Arrays.equals(logits(model), logits(other)));
         }
@@ -70,10 +70,10 @@ class RandomModelTest {
 
     @Test
     void everyMatrixHasWeightsOfItsOwn() {
-        try (LlamaModel model = LlamaModel.random(backend, config(1, 64, false), WeightType.F32, 1)) {
+        try (DecoderModel model = DecoderModel.random(backend, config(1, 64, false), WeightType.F32, 1)) {
             assertFalse(Arrays.equals(model.embedding().read(0), model.lmHead().read(0)));
         }
-        try (LlamaModel model = LlamaModel.random(backend, config(1, 64, true), WeightType.F32, 1)) {
+        try (DecoderModel model = DecoderModel.random(backend, config(1, 64, true), WeightType.F32, 1)) {
             assertEquals(model.embedding(), model.lmHead());
         }
     }
@@ -81,7 +81,7 @@ class RandomModelTest {
     @ParameterizedTest
     @EnumSource(names = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"})
     void logitsAreOfOrdinarySizeBehindManyLayers(WeightType type) {
-        try (LlamaModel model = LlamaModel.random(backend, config(40, 96, false), type, 3)) {
+        try (DecoderModel model = DecoderModel.random(backend, config(40, 96, false), type, 3)) {
             float[] logits = logits(model);
             double square = 0;
             for (float logit : logits) {
@@ -93,7 +93,7 @@ class RandomModelTest {
 
     @Test
     void aModelHasTheBytesOfItsShape() {
-        try (LlamaModel model = LlamaModel.random(backend, config(2, 64, false), WeightType.BF16, 1)) {
+        try (DecoderModel model = DecoderModel.random(backend, config(2, 64, false), WeightType.BF16, 1)) {
             long layer = 64 * (64 + 32 + 32) + 64 * 64 + 3 * 64 * 128;
             // The CPU packs rows by 16.
             assertEquals(2 * (2 * layer + 512 * 64), model.bytesPerPass());
@@ -111,7 +111,7 @@ class RandomModelTest {
     void headsOfEveryKindDraftForARandomModel(Kind kind, boolean baseLmHead, int draftVocabulary) {
         HeadsConfig config = new HeadsConfig(kind, 3, 2, baseLmHead, "");
         Tree tree = Tree.DEFAULT.truncated(3);
-        try (LlamaModel model = LlamaModel.random(backend, config(2, 64, true), WeightType.Q8_0, 1);
+        try (DecoderModel model = DecoderModel.random(backend, config(2, 64, true), WeightType.Q8_0, 1);
                 DraftHeads heads = DraftHeads.random(model, config, WeightType.Q8_0, draftVocabulary, 2)) {
             assertEquals(config, heads.config());
             assertArrayEquals(decoded(model, null, Tree.ROOT), decoded(model, heads, tree));
@@ -129,10 +129,10 @@ class RandomModelTest {
     @Test
     void whatDoesNotFitIsRefused() {
         var unknown = assertThrows(
-                HydraException.class, () -> LlamaModel.random(backend, config(1, 64, true), WeightType.Q4_K, 1));
+                HydraException.class, () -> DecoderModel.random(backend, config(1, 64, true), WeightType.Q4_K, 1));
         assertTrue(unknown.getMessage().contains("Q4_K"), unknown.getMessage());
         HeadsConfig config = new HeadsConfig(Kind.MEDUSA, 3, 1, true, "");
-        try (LlamaModel model = LlamaModel.random(backend, config(1, 64, true), WeightType.BF16, 1)) {
+        try (DecoderModel model = DecoderModel.random(backend, config(1, 64, true), WeightType.BF16, 1)) {
             var tooMany =
                     assertThrows(HydraException.class, () -> DraftHeads.random(model, config, WeightType.BF16, 501, 1));
             assertTrue(tooMany.getMessage().contains("draftVocabulary is 501"), tooMany.getMessage());

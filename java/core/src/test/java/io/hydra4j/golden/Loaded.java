@@ -5,8 +5,8 @@ import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.KvType;
-import io.hydra4j.model.LlamaModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.InstructionSet;
@@ -14,7 +14,7 @@ import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 
 /** A model with or without heads on a backend of its own, for sessions that keep logits. */
-public record Loaded(Backend backend, LlamaModel base, DraftHeads heads) implements AutoCloseable {
+public record Loaded(Backend backend, DecoderModel base, DraftHeads heads) implements AutoCloseable {
     /** One thread and the best instruction set. */
     public static Loaded open(Path model, Path heads, WeightType type) {
         return open(model, heads, type, 1, InstructionSet.AUTO);
@@ -36,7 +36,7 @@ public record Loaded(Backend backend, LlamaModel base, DraftHeads heads) impleme
     /** On a backend, which is closed with the model. */
     public static Loaded open(Backend backend, Path model, Path heads, WeightType type, KvType kv) {
         ModelFiles files = ModelFiles.open(model);
-        LlamaModel base = LlamaModel.load(backend, files, type, kv, 0, fraction -> {});
+        DecoderModel base = DecoderModel.load(backend, files, type, kv, 0, fraction -> {});
         DraftHeads loaded = heads == null
                 ? null
                 : DraftHeads.load(base, HeadsFiles.open(heads, files.config()), type, 0, fraction -> {});

@@ -9,7 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.golden.Original;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.MappedFile;
 import io.hydra4j.runtime.WeightType;
@@ -28,7 +28,7 @@ class CompactHeadsTest {
     @TempDir
     private Path folder;
 
-    private final LlamaConfig base = ModelFiles.open(Original.base()).config();
+    private final DecoderConfig base = ModelFiles.open(Original.base()).config();
 
     private static float[] values(Tensor tensor) {
         try (var file = MappedFile.open(tensor.file())) {

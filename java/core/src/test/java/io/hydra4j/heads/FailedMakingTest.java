@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.golden.Original;
-import io.hydra4j.model.LlamaBuffers;
-import io.hydra4j.model.LlamaConfig;
-import io.hydra4j.model.LlamaModel;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
+import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Freed;
@@ -24,11 +24,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FailedMakingTest {
     private final Backend backend = Backend.openCpu(1);
 
-    private LlamaModel base() {
-        return LlamaModel.load(backend, ModelFiles.open(Original.base()), null, loaded -> {});
+    private DecoderModel base() {
+        return DecoderModel.load(backend, ModelFiles.open(Original.base()), null, loaded -> {});
     }
 
-    private DraftHeads heads(LlamaModel base, String name, DoubleConsumer progress) {
+    private DraftHeads heads(DecoderModel base, String name, DoubleConsumer progress) {
         return DraftHeads.load(base, HeadsFiles.open(Original.heads(name), base.config()), null, 0, progress);
     }
 
@@ -45,8 +45,8 @@ class FailedMakingTest {
     @Test
     void activationsOfWhichOneIsTooLarge() {
         // 2^20 rows of 2^20 gated values are 4 TiB; the buffers before them are 32 MiB.
-        LlamaConfig config = new LlamaConfig(1, 8, 1, 1, 8, 1 << 20, 8, 8, 10000, 1e-5f, true, -1, List.of());
-        assertThrows(HydraException.class, () -> LlamaBuffers.create(backend, config, 1 << 20));
+        DecoderConfig config = new DecoderConfig(1, 8, 1, 1, 8, 1 << 20, 8, 8, 10000, 1e-5f, true, -1, List.of());
+        assertThrows(HydraException.class, () -> PassBuffers.create(backend, config, 1 << 20));
         Freed.assertFreedWhenClosed(backend);
     }
 
@@ -57,7 +57,7 @@ class FailedMakingTest {
             DoubleConsumer failing = failing(n);
             assertThrows(
                     IllegalStateException.class,
-                    () -> LlamaModel.load(backend, ModelFiles.open(Original.base()), null, failing));
+                    () -> DecoderModel.load(backend, ModelFiles.open(Original.base()), null, failing));
         }
         Freed.assertFreedWhenClosed(backend);
     }
@@ -65,7 +65,7 @@ class FailedMakingTest {
     @ParameterizedTest
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
     void headsWhoseLoadingFailsAtAnyTensor(String name) {
-        try (LlamaModel base = base()) {
+        try (DecoderModel base = base()) {
             int tensors = HeadsFiles.open(Original.heads(name)).all().size();
             for (int n = 0; n < tensors; n++) {
                 DoubleConsumer failing = failing(n);
@@ -80,7 +80,7 @@ class FailedMakingTest {
     @ParameterizedTest
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
     void aDrafterWhoseLastPartCannotBeMade(String name) {
-        try (LlamaModel base = base();
+        try (DecoderModel base = base();
                 DraftHeads heads = heads(base, name, loaded -> {});
                 Batch batch = Batch.create(backend, 1, base.pagesPerSession())) {
             HydraException refused =

@@ -17,7 +17,7 @@ import io.hydra4j.format.FormatException.WrongShape;
 import io.hydra4j.format.GgufBytes;
 import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.heads.HeadsConfig.Kind;
-import io.hydra4j.model.LlamaConfig;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.TinyModel;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,7 +31,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 class HeadsFilesTest {
-    private static final LlamaConfig BASE = base(32, 4, 2, 64, 40);
+    private static final DecoderConfig BASE = base(32, 4, 2, 64, 40);
 
     @TempDir
     private Path folder;
@@ -47,8 +47,8 @@ class HeadsFilesTest {
         gguf = folder.resolve("heads.gguf");
     }
 
-    private static LlamaConfig base(int hidden, int heads, int kvHeads, int feedForward, int vocabulary) {
-        return new LlamaConfig(
+    private static DecoderConfig base(int hidden, int heads, int kvHeads, int feedForward, int vocabulary) {
+        return new DecoderConfig(
                 2, hidden, heads, kvHeads, 8, feedForward, vocabulary, 128, 10000, 1e-5f, false, -1, List.of());
     }
 
@@ -148,7 +148,7 @@ class HeadsFilesTest {
                 mismatch("feed-forward", "64", base(32, 4, 2, 96, 40)));
     }
 
-    private DynamicTest mismatch(String field, String found, LlamaConfig other) {
+    private DynamicTest mismatch(String field, String found, DecoderConfig other) {
         return dynamicTest(field, () -> {
             open(TinyHeads.config("prefix-mlp", true), TinyHeads.published("prefix-mlp", true));
             assertFault(HeadsMismatch.class, folder, field, found, () -> HeadsFiles.open(folder, other));

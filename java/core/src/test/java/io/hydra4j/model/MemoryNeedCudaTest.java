@@ -34,10 +34,10 @@ class MemoryNeedCudaTest {
     @Test
     void keysAndValuesAreHalvesUnlessTheMatricesAreFloats() {
         ModelFiles files = ModelFiles.open(Original.base());
-        LlamaConfig config = files.config();
+        DecoderConfig config = files.config();
         try (Backend backend = Backend.openCuda(0)) {
-            assertEquals(WeightType.F16, LlamaModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.Q8_0));
-            assertEquals(WeightType.F32, LlamaModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.F32));
+            assertEquals(WeightType.F16, DecoderModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.Q8_0));
+            assertEquals(WeightType.F32, DecoderModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.F32));
             long halves = MemoryNeed.sessionBytes(config, WeightType.F16);
             // 2 layers of 2 heads of 16 keys and values are 256 bytes a position; a whole tree lies behind the context.
             assertEquals((config.context() + 64) * 256L, halves);
@@ -54,7 +54,7 @@ class MemoryNeedCudaTest {
                                     .bytes());
         }
         try (Backend cpu = Backend.openCpu(1)) {
-            assertEquals(WeightType.F32, LlamaModel.kvType(KvType.AUTO, cpu, files.tensors(), WeightType.Q8_0));
+            assertEquals(WeightType.F32, DecoderModel.kvType(KvType.AUTO, cpu, files.tensors(), WeightType.Q8_0));
         }
     }
 }

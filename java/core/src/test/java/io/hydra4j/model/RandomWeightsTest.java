@@ -13,11 +13,11 @@ import org.junit.jupiter.api.Test;
 
 class RandomWeightsTest {
     // Columns that are no multiple of a block's 32.
-    private static final LlamaConfig CONFIG =
-            new LlamaConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, false, -1, List.of());
+    private static final DecoderConfig CONFIG =
+            new DecoderConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, false, -1, List.of());
 
-    private static LlamaTensors tensors(WeightType type) {
-        return LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, false);
+    private static DecoderTensors tensors(WeightType type) {
+        return DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, false);
     }
 
     @Test

@@ -19,18 +19,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RealModelsTest {
     private static final String PROPERTY = "hydra4j.shared";
 
-    private static final Map<String, LlamaConfig> FAMILIES = Map.of(
+    private static final Map<String, DecoderConfig> FAMILIES = Map.of(
             "llama",
-            new LlamaConfig(2, 64, 4, 4, 16, 172, 640, 256, 10000, 1e-5f, false, 1, List.of(2)),
+            new DecoderConfig(2, 64, 4, 4, 16, 172, 640, 256, 10000, 1e-5f, false, 1, List.of(2)),
             "smollm2",
-            new LlamaConfig(3, 72, 9, 3, 8, 192, 680, 256, 100000, 1e-5f, true, 1, List.of(2)),
+            new DecoderConfig(3, 72, 9, 3, 8, 192, 680, 256, 100000, 1e-5f, true, 1, List.of(2)),
             "vicuna",
-            new LlamaConfig(2, 64, 8, 4, 8, 192, 624, 256, 10000, 1e-5f, false, 1, List.of(2)),
+            new DecoderConfig(2, 64, 8, 4, 8, 192, 624, 256, 10000, 1e-5f, false, 1, List.of(2)),
             "odd",
-            new LlamaConfig(2, 120, 5, 1, 24, 200, 517, 160, 20000, 1e-5f, false, 0, List.of(0)));
+            new DecoderConfig(2, 120, 5, 1, 24, 200, 517, 160, 20000, 1e-5f, false, 0, List.of(0)));
 
-    private static final LlamaConfig JAVALM =
-            new LlamaConfig(10, 384, 6, 2, 64, 1024, 8192, 2048, 10000, 1e-5f, true, 0, List.of(0));
+    private static final DecoderConfig JAVALM =
+            new DecoderConfig(10, 384, 6, 2, 64, 1024, 8192, 2048, 10000, 1e-5f, true, 0, List.of(0));
 
     private static Path shared(String name) {
         var folder = System.getProperty(PROPERTY);
@@ -83,7 +83,7 @@ class RealModelsTest {
     void aChatModelOpens() {
         var model = ModelFiles.open(shared("models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"));
         assertEquals(
-                new LlamaConfig(30, 576, 9, 3, 64, 1536, 49152, 8192, 100000, 1e-5f, true, 1, List.of(2)),
+                new DecoderConfig(30, 576, 9, 3, 64, 1536, 49152, 8192, 100000, 1e-5f, true, 1, List.of(2)),
                 model.config());
         assertEquals(TensorType.Q8_0, model.tensors().lmHead().type());
         assertEquals(TensorType.Q4_1, model.tensors().layers().get(29).up().type());

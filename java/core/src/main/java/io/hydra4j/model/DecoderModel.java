@@ -20,7 +20,7 @@ import java.util.function.DoubleConsumer;
  * A loaded Llama-family model: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
  * and safe to share between threads; everything made from it must be closed before it.
  */
-public final class LlamaModel implements AutoCloseable {
+public final class DecoderModel implements AutoCloseable {
     /**
      * Sessions of full length that the KV pages suffice for: on the CPU, where their memory is taken as they grow. A GPU has
      * at most as many, and at least one.
@@ -28,26 +28,31 @@ public final class LlamaModel implements AutoCloseable {
     public static final int SESSIONS = 16;
 
     private final Backend backend;
-    private final LlamaConfig config;
+    private final DecoderConfig config;
     private final WeightLoader loader;
     private final Matrix embedding;
     private final Matrix lmHead;
     private final Buffer finalNorm;
-    private final List<LlamaLayer> layers = new ArrayList<>();
+    private final List<DecoderLayer> layers = new ArrayList<>();
     private final Rope rope;
     private final KvPool pool;
     private final KvPages pages;
 
-    private LlamaModel(
-            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, KvType kv, long reserve) {
+    private DecoderModel(
+            Backend backend,
+            DecoderConfig config,
+            DecoderTensors tensors,
+            WeightLoader loader,
+            KvType kv,
+            long reserve) {
         this.backend = backend;
         this.config = config;
         this.loader = loader;
         embedding = loader.matrix(tensors.embedding());
         lmHead = tensors.lmHead() == tensors.embedding() ? embedding : loader.matrix(tensors.lmHead());
         finalNorm = loader.vector(tensors.finalNorm());
-        for (LlamaTensors.Layer layer : tensors.layers()) {
-            layers.add(new LlamaLayer(loader, config, layer, tensors.interleavedRope()));
+        for (DecoderTensors.Layer layer : tensors.layers()) {
+            layers.add(new DecoderLayer(loader, config, layer, tensors.interleavedRope()));
         }
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
@@ -65,7 +70,7 @@ public final class LlamaModel implements AutoCloseable {
      * @param progress gets the loaded fraction, 0 to 1
      * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
      */
-    public static LlamaModel load(Backend backend, ModelFiles files, WeightType convertTo, DoubleConsumer progress) {
+    public static DecoderModel load(Backend backend, ModelFiles files, WeightType convertTo, DoubleConsumer progress) {
         return load(backend, files, convertTo, KvType.AUTO, 0, progress);
     }
 
@@ -76,7 +81,7 @@ public final class LlamaModel implements AutoCloseable {
      * @param reserve bytes of a GPU's memory to leave for what is loaded next
      * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
      */
-    public static LlamaModel load(
+    public static DecoderModel load(
             Backend backend, ModelFiles files, WeightType convertTo, KvType kv, long reserve, DoubleConsumer progress) {
         long bytes = files.tensors().all().stream().mapToLong(Tensor::bytes).sum();
         return load(
@@ -96,26 +101,31 @@ public final class LlamaModel implements AutoCloseable {
      * @throws InsufficientMemoryException if a GPU has not the memory; nothing was made then
      * @throws io.hydra4j.HydraException if the type has no kernel, or memory is short
      */
-    public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, long seed) {
+    public static DecoderModel random(Backend backend, DecoderConfig config, WeightType type, long seed) {
         return random(backend, config, type, KvType.AUTO, seed);
     }
 
     /**
-     * A model with pseudo-random weights; as {@link #random(Backend, LlamaConfig, WeightType, long)}.
+     * A model with pseudo-random weights; as {@link #random(Backend, DecoderConfig, WeightType, long)}.
      *
      * @param kv how keys and values are kept
      * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
      */
-    public static LlamaModel random(Backend backend, LlamaConfig config, WeightType type, KvType kv, long seed) {
-        LlamaTensors tensors = LlamaTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
+    public static DecoderModel random(Backend backend, DecoderConfig config, WeightType type, KvType kv, long seed) {
+        DecoderTensors tensors = DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
         MemoryNeed.of(backend, config, tensors, null, kv).require();
         return load(backend, config, tensors, WeightLoader.random(backend, seed), kv, 0);
     }
 
-    private static LlamaModel load(
-            Backend backend, LlamaConfig config, LlamaTensors tensors, WeightLoader loader, KvType kv, long reserve) {
+    private static DecoderModel load(
+            Backend backend,
+            DecoderConfig config,
+            DecoderTensors tensors,
+            WeightLoader loader,
+            KvType kv,
+            long reserve) {
         try {
-            return new LlamaModel(backend, config, tensors, loader, kv, reserve);
+            return new DecoderModel(backend, config, tensors, loader, kv, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;
@@ -132,7 +142,7 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     /** The type that keys and values of a model with these matrices have. */
-    static WeightType kvType(KvType kv, Backend backend, LlamaTensors tensors, WeightType convertTo) {
+    static WeightType kvType(KvType kv, Backend backend, DecoderTensors tensors, WeightType convertTo) {
         boolean floats = tensors.layers().stream()
                 .allMatch(layer -> WeightLoader.typeOf(backend, layer.q(), convertTo) == WeightType.F32);
         return kv.on(backend, floats);
@@ -143,7 +153,7 @@ public final class LlamaModel implements AutoCloseable {
         return (context + TreeState.MAX_NODES + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
     }
 
-    private static float[] frequencies(LlamaConfig config) {
+    private static float[] frequencies(DecoderConfig config) {
         float[] frequencies = new float[config.headSize() / 2];
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = (float) Math.pow(config.ropeBase(), -2.0 * i / config.headSize());
@@ -152,7 +162,7 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     /** Records: rows' tokens → {@code buffers.hidden()}, keys and values of all layers stored. */
-    public void recordForward(Program program, Rows rows, LlamaBuffers buffers) {
+    public void recordForward(Program program, Rows rows, PassBuffers buffers) {
         program.embed(rows, embedding, buffers.x());
         for (int i = 0; i < layers.size(); i++) {
             layers.get(i).record(program, rows, buffers, rope, pool, i);
@@ -166,7 +176,7 @@ public final class LlamaModel implements AutoCloseable {
      * @param logits receives all logits, {@code float[rows][vocabulary]}; null to leave them out
      */
     public void recordLmHead(
-            Program program, Rows rows, boolean lastRowsOnly, LlamaBuffers buffers, Top top, Buffer logits) {
+            Program program, Rows rows, boolean lastRowsOnly, PassBuffers buffers, Top top, Buffer logits) {
         program.lmHead(rows, lastRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
     }
 
@@ -177,14 +187,14 @@ public final class LlamaModel implements AutoCloseable {
 
     /** Bytes of weights that one pass over few rows reads. */
     public long bytesPerPass() {
-        return layers.stream().mapToLong(LlamaLayer::bytes).sum() + lmHead.bytes();
+        return layers.stream().mapToLong(DecoderLayer::bytes).sum() + lmHead.bytes();
     }
 
     public Backend backend() {
         return backend;
     }
 
-    public LlamaConfig config() {
+    public DecoderConfig config() {
         return config;
     }
 

@@ -15,17 +15,17 @@ import io.hydra4j.runtime.TreeState;
  * @param feedForward gated values, n = feed-forward size
  * @param hidden normed last hidden states, n = hidden
  */
-public record LlamaBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedForward, Buffer hidden)
+public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedForward, Buffer hidden)
         implements AutoCloseable {
     /**
      * Zeroed buffers for passes of at most so many rows of a model of this configuration.
      *
      * @throws io.hydra4j.HydraException if memory is short; nothing is kept then
      */
-    public static LlamaBuffers create(Backend backend, LlamaConfig config, long rows) {
+    public static PassBuffers create(Backend backend, DecoderConfig config, long rows) {
         Resources made = new Resources();
         try {
-            return new LlamaBuffers(
+            return new PassBuffers(
                     made.own(Buffer.floats(backend, rows * config.hidden())),
                     made.own(Buffer.floats(backend, rows * config.queryRows())),
                     made.own(Buffer.floats(backend, rows * config.queryRows())),
@@ -38,7 +38,7 @@ public record LlamaBuffers(Buffer x, Buffer query, Buffer attention, Buffer feed
     }
 
     /** Bytes of such buffers. */
-    static long bytes(LlamaConfig config, long rows) {
+    static long bytes(DecoderConfig config, long rows) {
         return rows * (2L * config.hidden() + 2L * config.queryRows() + config.feedForward()) * Float.BYTES;
     }
 

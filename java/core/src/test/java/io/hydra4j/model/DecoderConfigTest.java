@@ -23,7 +23,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Configurations with one value that makes no sense, or names a feature that is not there. */
-class LlamaConfigTest {
+class DecoderConfigTest {
     @TempDir
     private Path folder;
 
@@ -41,7 +41,7 @@ class LlamaConfigTest {
     void readsAGgufFile() {
         TinyModel.gguf().u32("tokenizer.ggml.eot_token_id", 5).write(gguf);
         var config = ModelFiles.open(gguf).config();
-        assertEquals(new LlamaConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, false, 1, List.of(2, 5)), config);
+        assertEquals(new DecoderConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, false, 1, List.of(2, 5)), config);
         assertEquals(32, config.queryRows());
         assertEquals(16, config.keyValueRows());
     }
@@ -50,7 +50,7 @@ class LlamaConfigTest {
     void readsAFolder() {
         TinyModel.writeJson(json, TinyModel.config());
         assertEquals(
-                new LlamaConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, false, 1, List.of(2)),
+                new DecoderConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, false, 1, List.of(2)),
                 ModelFiles.open(folder).config());
     }
 

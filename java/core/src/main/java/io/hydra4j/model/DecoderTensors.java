@@ -10,7 +10,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * The tensors of a Llama-family model, bound by name, with shapes that fit its {@link LlamaConfig}. A matrix of shape
+ * The tensors of a Llama-family model, bound by name, with shapes that fit its {@link DecoderConfig}. A matrix of shape
  * {@code [rows, columns]} maps a vector of {@code columns} values to one of {@code rows}. Immutable.
  *
  * @param embedding {@code [vocabulary, hidden]}
@@ -20,14 +20,14 @@ import java.util.stream.Stream;
  * @param interleavedRope how the rows of q and k are ordered within a head: true if the two values that RoPE rotates
  *     together lie side by side (GGUF), false if they lie half a head apart (Hugging Face)
  */
-public record LlamaTensors(
+public record DecoderTensors(
         Tensor embedding, Tensor finalNorm, Tensor lmHead, List<Layer> layers, boolean interleavedRope) {
     static final String GGUF_EMBEDDING = "token_embd.weight";
 
     private static final String LM_HEAD = "lm_head.weight";
 
     /** Makes the list of layers unmodifiable. */
-    public LlamaTensors {
+    public DecoderTensors {
         layers = List.copyOf(layers);
     }
 
@@ -41,7 +41,7 @@ public record LlamaTensors(
      */
     public record LayerSizes(long hidden, long queryRows, long keyValueRows, long feedForward) {
         /** The sizes of a model's layers. */
-        public static LayerSizes of(LlamaConfig config) {
+        public static LayerSizes of(DecoderConfig config) {
             return new LayerSizes(config.hidden(), config.queryRows(), config.keyValueRows(), config.feedForward());
         }
     }
@@ -155,7 +155,7 @@ public record LlamaTensors(
      * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a
      *     plain Llama model does not have
      */
-    public static LlamaTensors fromGguf(TensorTable tensors, LlamaConfig config) {
+    public static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config) {
         var layers = new ArrayList<Layer>();
         for (int i = 0; i < config.layers(); i++) {
             layers.add(Layer.bind(tensors, "blk." + i + ".", GGUF, LayerSizes.of(config)));
@@ -175,7 +175,7 @@ public record LlamaTensors(
      *     not have
      * @throws FormatException.InvalidValue if there is a bias that config.json does not announce
      */
-    public static LlamaTensors fromHuggingFace(TensorTable tensors, LlamaConfig config, boolean attentionBias) {
+    public static DecoderTensors fromHuggingFace(TensorTable tensors, DecoderConfig config, boolean attentionBias) {
         var layers = new ArrayList<Layer>();
         for (int i = 0; i < config.layers(); i++) {
             var prefix = "model.layers." + i + ".";
@@ -212,9 +212,9 @@ public record LlamaTensors(
                 "this version does not scale RoPE and has no further norms, biases or experts");
     }
 
-    private static LlamaTensors bindEnds(
+    private static DecoderTensors bindEnds(
             TensorTable tensors,
-            LlamaConfig config,
+            DecoderConfig config,
             List<Layer> layers,
             String embeddingName,
             String normName,
@@ -223,7 +223,7 @@ public record LlamaTensors(
         var embedding = tensors.require(embeddingName, config.vocabulary(), config.hidden());
         var lmHead =
                 config.tiedEmbedding() ? embedding : tensors.require(lmHeadName, config.vocabulary(), config.hidden());
-        return new LlamaTensors(
+        return new DecoderTensors(
                 embedding, tensors.requireVector(normName, config.hidden()), lmHead, layers, interleavedRope);
     }
 

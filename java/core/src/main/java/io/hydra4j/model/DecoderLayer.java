@@ -11,8 +11,8 @@ import io.hydra4j.runtime.Rows;
  * The loaded weights of one Llama layer, and the one place where its forward pass is spelled out. The base's layers and the
  * prefix layer of Hydra++ heads are both of this kind.
  */
-public final class LlamaLayer {
-    private final LlamaConfig config;
+public final class DecoderLayer {
+    private final DecoderConfig config;
     private final Buffer attentionNorm;
     private final Matrix query;
     private final Matrix key;
@@ -32,7 +32,7 @@ public final class LlamaLayer {
      *
      * @param interleaved whether the rows of q and k already stand in pairs as {@link Rope} wants them
      */
-    public LlamaLayer(WeightLoader loader, LlamaConfig config, LlamaTensors.Layer tensors, boolean interleaved) {
+    public DecoderLayer(WeightLoader loader, DecoderConfig config, DecoderTensors.Layer tensors, boolean interleaved) {
         this.config = config;
         int[] queryRows = interleaved ? null : interleave(config.heads(), config.headSize());
         int[] keyRows = interleaved ? null : interleave(config.kvHeads(), config.headSize());
@@ -52,7 +52,7 @@ public final class LlamaLayer {
     }
 
     /** Records {@code x += attention(norm(x)); x += feedForward(norm(x))} for the rows; {@code x} is {@code buffers.x()}. */
-    public void record(Program program, Rows rows, LlamaBuffers buffers, Rope rope, KvPool pool, int layer) {
+    public void record(Program program, Rows rows, PassBuffers buffers, Rope rope, KvPool pool, int layer) {
         program.qkv(
                 rows,
                 buffers.x(),

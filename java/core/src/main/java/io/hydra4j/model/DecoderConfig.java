@@ -24,7 +24,7 @@ import java.util.List;
  * @param bosId the token that begins a text, -1 if there is none
  * @param eosIds the tokens that end a text, any of them; may be empty
  */
-public record LlamaConfig(
+public record DecoderConfig(
         int layers,
         int hidden,
         int heads,
@@ -65,7 +65,7 @@ public record LlamaConfig(
     private static final float DEFAULT_ROPE_BASE = 10000;
 
     /** Makes the list of ids unmodifiable. */
-    public LlamaConfig {
+    public DecoderConfig {
         eosIds = List.copyOf(eosIds);
     }
 
@@ -90,7 +90,7 @@ public record LlamaConfig(
      * @throws FormatException.MissingField if a key is missing
      * @throws FormatException.InvalidValue if a value makes no sense
      */
-    public static LlamaConfig fromGguf(Fields metadata, TensorTable tensors) {
+    public static DecoderConfig fromGguf(Fields metadata, TensorTable tensors) {
         if (!metadata.string("general.architecture").equals(ARCHITECTURE)) {
             throw metadata.unknownArchitecture("general.architecture", ARCHITECTURE);
         }
@@ -108,7 +108,7 @@ public record LlamaConfig(
         for (String name : List.of("eos", "eot", "eom")) {
             eosIds.addAll(metadata.ids("tokenizer.ggml." + name + "_token_id", vocabulary, MAX_EOS_IDS));
         }
-        return new LlamaConfig(
+        return new DecoderConfig(
                 metadata.integer("llama.block_count", 1, MAX_LAYERS),
                 hidden,
                 heads,
@@ -135,7 +135,7 @@ public record LlamaConfig(
      * @throws FormatException.MissingField if a field is missing
      * @throws FormatException.InvalidValue if a value makes no sense
      */
-    public static LlamaConfig fromHuggingFace(Fields config, Fields generation) {
+    public static DecoderConfig fromHuggingFace(Fields config, Fields generation) {
         if (!config.string("model_type").equals(ARCHITECTURE)) {
             throw config.unknownArchitecture("model_type", ARCHITECTURE);
         }
@@ -147,7 +147,7 @@ public record LlamaConfig(
         float outerBase = config.number("rope_theta", DEFAULT_ROPE_BASE, 1, MAX_ROPE_BASE);
         var eosIds = new LinkedHashSet<>(generation.ids("eos_token_id", vocabulary, MAX_EOS_IDS));
         eosIds.addAll(config.ids("eos_token_id", vocabulary, MAX_EOS_IDS));
-        return new LlamaConfig(
+        return new DecoderConfig(
                 config.integer("num_hidden_layers", 1, MAX_LAYERS),
                 hidden,
                 heads,
@@ -253,7 +253,7 @@ public record LlamaConfig(
     }
 
     private static int embeddingRows(TensorTable tensors) {
-        var embedding = tensors.requireMatrix(LlamaTensors.GGUF_EMBEDDING);
+        var embedding = tensors.requireMatrix(DecoderTensors.GGUF_EMBEDDING);
         if (embedding.rows() > MAX_VOCABULARY) {
             throw new FormatException.TooLarge(
                     embedding.file(), embedding.name(), embedding.rows() + " rows", "at most " + MAX_VOCABULARY);
