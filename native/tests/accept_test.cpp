@@ -18,31 +18,31 @@ std::vector<int32_t> longest_path(const Shape& shape, const int32_t* tokens, con
     return found;
 }
 
-// A planted tree of few different tokens, the base's answers, a filled cache and hidden states.
+// A expanded tree of few different tokens, the base's answers, a filled cache and hidden states.
 struct Step {
     Shape shape;
     std::vector<int32_t> tokens, answers;
     Pass pass;
-    Tree planted;
+    Tree expanded;
     Top best;
     Pool kv;
     KvSlot slots;
     std::vector<Floats> cache;
     Floats hidden_values;
-    Buffer hidden, pending;
-    Rows pending_rows;
+    Buffer hidden, uncommitted;
+    Rows uncommitted_rows;
 
     Step(hydra_backend* backend, Random& random, const Shape& made, int kinds)
         : shape(made),
           pass(backend, LENGTH),
-          planted(tree(backend, made)),
+          expanded(tree(backend, made)),
           best(top(backend, 2)),
           kv(pool(backend, 2, 2, 24, PAGES)),
           slots{kv, pass.batch},
           hidden_values(random.normal(made.nodes() * WIDTH)),
           hidden(padded_rows(backend, hidden_values, WIDTH)),
-          pending(poisoned(backend, WIDTH)),
-          pending_rows(rows(pass.batch)) {
+          uncommitted(poisoned(backend, WIDTH)),
+          uncommitted_rows(rows(pass.batch)) {
         std::vector<int32_t> entries;
         for (int i = 0; i < shape.nodes(); ++i) {
             tokens.push_back(random.below(kinds));
@@ -51,7 +51,7 @@ struct Step {
             entries.push_back(-9);
         }
         set_ids(best, entries);
-        plant(pass, planted, tokens);
+        expand(pass, expanded, tokens);
         for (int slot = 0; slot < LENGTH + shape.nodes(); ++slot) {
             cache.push_back(random.normal(slots.width()));
             slots.fill(slot, cache[slot]);
@@ -59,8 +59,8 @@ struct Step {
     }
 
     void run(bool append = false) {
-        must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, WIDTH, pending_rows, pending,
-                                  append));
+        must(hydra_program_accept(pass.program, expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows,
+                                  uncommitted, append));
         pass.run();
     }
 
@@ -89,15 +89,15 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
             ASSERT_TRUE(same_bits(step.slots.all(LENGTH + i), step.cache[LENGTH + path[i]])) << i;
         }
         // The hidden states of the path wait for the drafter.
-        EXPECT_EQ(hydra_rows_count(step.pending_rows), count);
-        EXPECT_EQ(step.pending_rows->view.segments[0].first, LENGTH);
+        EXPECT_EQ(hydra_rows_count(step.uncommitted_rows), count);
+        EXPECT_EQ(step.uncommitted_rows->view.segments[0].first, LENGTH);
         Floats waiting;
         for (int32_t node : path) append(waiting, row_of(step.hidden_values, node, WIDTH));
-        EXPECT_TRUE(same_bits(contents(step.pending, count * WIDTH), waiting));
-        EXPECT_TRUE(untouched_behind(step.pending, count * WIDTH));
+        EXPECT_TRUE(same_bits(contents(step.uncommitted, count * WIDTH), waiting));
+        EXPECT_TRUE(untouched_behind(step.uncommitted, count * WIDTH));
         for (int i = 0; i < count; ++i) {
-            EXPECT_EQ(step.pending_rows->view.positions[i], LENGTH + i);
-            EXPECT_EQ(step.pending_rows->view.ancestors[i], ~uint64_t{0} >> (63 - i));
+            EXPECT_EQ(step.uncommitted_rows->view.positions[i], LENGTH + i);
+            EXPECT_EQ(step.uncommitted_rows->view.ancestors[i], ~uint64_t{0} >> (63 - i));
         }
         longer += count > 2;
         ties += count > 1 && std::count(step.shape.depths.begin(), step.shape.depths.end(), count - 1) > 1;
@@ -116,25 +116,25 @@ TEST(Accept, TakesTheFirstOfEquallyLongPaths) {
     EXPECT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), (std::vector<int32_t>{0, 2, 3}));
 }
 
-TEST(Accept, AppendsToThePendingRowsThatEndThere) {
+TEST(Accept, AppendsToTheUncommittedRowsThatEndThere) {
     const Backend backend = open_backend();
     Random random(3);
     Shape chain;
     for (int i = 0; i < 3; ++i) chain.add(i, 0);
     Step step(backend, random, chain, 1);
-    // Five rows wait, the last of them just before the planted root.
-    set_chain(step.pending_rows, LENGTH - 5, 5);
+    // Five rows wait, the last of them just before the expanded root.
+    set_chain(step.uncommitted_rows, LENGTH - 5, 5);
     const Floats waiting = random.normal(5 * WIDTH);
-    must(hydra_buffer_write(step.pending, 0, waiting.data(), 5 * WIDTH * 4));
+    must(hydra_buffer_write(step.uncommitted, 0, waiting.data(), 5 * WIDTH * 4));
     step.run(true);
-    EXPECT_EQ(hydra_rows_count(step.pending_rows), 9);
-    EXPECT_EQ(step.pending_rows->view.segments[0].first, LENGTH - 5);
+    EXPECT_EQ(hydra_rows_count(step.uncommitted_rows), 9);
+    EXPECT_EQ(step.uncommitted_rows->view.segments[0].first, LENGTH - 5);
     Floats expected = waiting;
     append(expected, step.hidden_values);
-    EXPECT_TRUE(same_bits(contents(step.pending, 9 * WIDTH), expected));
+    EXPECT_TRUE(same_bits(contents(step.uncommitted, 9 * WIDTH), expected));
 }
 
-TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
+TEST(Accept, DropsUncommittedRowsThatEndElsewhereOrHaveNoRoom) {
     const Backend backend = open_backend();
     Random random(3);
     Shape chain;
@@ -142,11 +142,11 @@ TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
     const std::pair<int, int> waiting[] = {{LENGTH - 6, 5}, {LENGTH - 25, 25}, {LENGTH, 0}};
     for (const auto& [first, count] : waiting) {
         Step step(backend, random, chain, 1);
-        set_chain(step.pending_rows, first, count);
+        set_chain(step.uncommitted_rows, first, count);
         step.run(true);
-        EXPECT_EQ(hydra_rows_count(step.pending_rows), 40);
-        EXPECT_EQ(step.pending_rows->view.segments[0].first, LENGTH);
-        EXPECT_TRUE(same_bits(contents(step.pending, 40 * WIDTH), step.hidden_values));
+        EXPECT_EQ(hydra_rows_count(step.uncommitted_rows), 40);
+        EXPECT_EQ(step.uncommitted_rows->view.segments[0].first, LENGTH);
+        EXPECT_TRUE(same_bits(contents(step.uncommitted, 40 * WIDTH), step.hidden_values));
     }
 }
 
@@ -158,15 +158,15 @@ TEST(Accept, DoesNothingAfterARewind) {
     step.run();
     EXPECT_EQ(step.pass.result().length, 11);
     EXPECT_EQ(step.pass.result().root, 4);
-    EXPECT_EQ(hydra_rows_count(step.pending_rows), 0);
+    EXPECT_EQ(hydra_rows_count(step.uncommitted_rows), 0);
 }
 
-TEST(Accept, StaysWithinTheNodesThatWerePlanted) {
+TEST(Accept, StaysWithinTheNodesThatWereExpanded) {
     const Backend backend = open_backend();
     Random random(4);
     Step step(backend, random, random_shape(random, 3), 1);
     const Shape larger = random_shape(random, 64);
-    must(hydra_tree_set(step.planted, larger.parents.data(), larger.ranks.data(), 64));
+    must(hydra_tree_set(step.expanded, larger.parents.data(), larger.ranks.data(), 64));
     step.run();
     EXPECT_EQ(step.pass.result().nodes, 3);
     EXPECT_LE(step.pass.result().length, LENGTH + 3);
@@ -178,33 +178,34 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     Step step(backend, random, random_shape(random, 5), 1);
     const Pass other(backend);
     int32_t append = 0;
-    const auto record = [&](const Buffer& hidden, hydra_rows* pending_rows, const Buffer& pending) {
-        return hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, hidden, WIDTH,
-                                    pending_rows, pending, append);
+    const auto record = [&](const Buffer& hidden, hydra_rows* uncommitted_rows, const Buffer& uncommitted) {
+        return hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, step.best, step.kv, hidden, WIDTH,
+                                    uncommitted_rows, uncommitted, append);
     };
-    expect_refused(record({}, step.pending_rows, step.pending), "hidden is null");
-    expect_refused(record(step.hidden, step.pending_rows, {}), "pending is null");
-    expect_refused(record(step.hidden, step.pending_rows, floats(backend, Floats(9))), "pending has 36 bytes");
-    expect_refused(record(step.hidden, step.pending_rows, step.hidden), "pending must not be hidden");
-    expect_refused(record(step.hidden, nullptr, step.pending), "pending without pending_rows");
-    expect_refused(record(step.hidden, step.pass.rows, step.pending), "pending_rows must not be the rows of the pass");
-    expect_refused(record(step.hidden, other.rows, step.pending), "pending_rows belong to another batch");
-    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, nullptr, step.kv, nullptr, 0,
+    expect_refused(record({}, step.uncommitted_rows, step.uncommitted), "hidden is null");
+    expect_refused(record(step.hidden, step.uncommitted_rows, {}), "uncommitted is null");
+    expect_refused(record(step.hidden, step.uncommitted_rows, floats(backend, Floats(9))), "uncommitted has 36 bytes");
+    expect_refused(record(step.hidden, step.uncommitted_rows, step.hidden), "uncommitted must not be hidden");
+    expect_refused(record(step.hidden, nullptr, step.uncommitted), "uncommitted without uncommitted_rows");
+    expect_refused(record(step.hidden, step.pass.rows, step.uncommitted),
+                   "uncommitted_rows must not be the rows of the pass");
+    expect_refused(record(step.hidden, other.rows, step.uncommitted), "uncommitted_rows belong to another batch");
+    expect_refused(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, nullptr, step.kv, nullptr, 0,
                                         nullptr, nullptr, 0),
                    "null");
-    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, top(backend, 1, 63), step.kv,
+    expect_refused(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, top(backend, 1, 63), step.kv,
                                         nullptr, 0, nullptr, nullptr, 0),
                    "best has room for 63 rows, must have it for 64");
-    expect_refused(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv,
-                                        step.hidden, 0, step.pending_rows, step.pending, 0),
+    expect_refused(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, step.best, step.kv,
+                                        step.hidden, 0, step.uncommitted_rows, step.uncommitted, 0),
                    "h is 0");
     // A path of the tree may be as long as the tree is deep.
     const Rows few = rows(step.pass.batch, step.shape.levels());
-    must(record(step.hidden, few, step.pending));
+    must(record(step.hidden, few, step.uncommitted));
     expect_refused(hydra_program_run(step.pass.program), "are more than the rows' max_rows of");
     const Pass two(backend, {LENGTH, LENGTH}, ROWS);
     expect_refused(
-        hydra_program_accept(two.program, step.planted, two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1),
+        hydra_program_accept(two.program, step.expanded, two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1),
         "append is for a batch of one sequence, not of 2");
 }
 
@@ -213,9 +214,9 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     Random random(5);
     Step step(backend, random, random_shape(random, 5), 1);
     step.pass.rows->change().state->position_limit = 100;
-    step.pending_rows->change().state->position_limit = 99;
-    must(hydra_program_accept(step.pass.program, step.planted, step.pass.rows, step.best, step.kv, step.hidden, WIDTH,
-                              step.pending_rows, step.pending, 0));
+    step.uncommitted_rows->change().state->position_limit = 99;
+    must(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, step.best, step.kv, step.hidden, WIDTH,
+                              step.uncommitted_rows, step.uncommitted, 0));
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
 }
 
@@ -229,14 +230,14 @@ TEST(Accept, TakesEverySequenceByItself) {
         Pass pass(backend, lengths, rows_of_all);
         must(hydra_batch_rewind(pass.batch, without, 0, -1));
         pass.batch->change(without).result.emitted = 5;
-        const Tree planted = tree(backend, shape);
+        const Tree expanded = tree(backend, shape);
         const Pool kv = pool(backend, 2, 2, 24, PAGES * sequences);
         std::vector<int32_t> tokens, answers;
         for (int i = 0; i < (sequences - 1) * nodes; ++i) {
             tokens.push_back(random.below(2));
             answers.push_back(random.below(2));
         }
-        plant(pass, planted, tokens);
+        expand(pass, expanded, tokens);
         const Top best = top(backend, 1, rows_of_all);
         set_ids(best, answers);
         std::vector<std::vector<Floats>> caches(sequences);
@@ -249,18 +250,19 @@ TEST(Accept, TakesEverySequenceByItself) {
         }
         const Floats values = random.normal((sequences - 1) * nodes * WIDTH);
         const Buffer hidden = padded_rows(backend, values, WIDTH, rows_of_all);
-        const Buffer pending = poisoned(backend, WIDTH, rows_of_all);
-        const Rows pending_rows = rows(pass.batch, rows_of_all);
-        must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, WIDTH, pending_rows, pending, 0));
+        const Buffer uncommitted = poisoned(backend, WIDTH, rows_of_all);
+        const Rows uncommitted_rows = rows(pass.batch, rows_of_all);
+        must(hydra_program_accept(pass.program, expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows,
+                                  uncommitted, 0));
         pass.run();
         EXPECT_EQ(pass.result(without).emitted, 0);
         EXPECT_EQ(pass.result(without).nodes, 0);
         EXPECT_EQ(pass.result(without).length, 0);
         EXPECT_EQ(pass.result(without).root, -1);
         Floats waiting;
-        int order = 0, pending_row = 0;
-        hydra_rows_count(pending_rows);
-        const RowsView& chains = pending_rows->view;
+        int order = 0, uncommitted_row = 0;
+        hydra_rows_count(uncommitted_rows);
+        const RowsView& chains = uncommitted_rows->view;
         for (int s = 0; s < sequences; ++s) {
             const KvSlot slots{kv, pass.batch, s};
             const int first = order * nodes;
@@ -278,21 +280,21 @@ TEST(Accept, TakesEverySequenceByItself) {
             EXPECT_EQ(result.root, answers[first + path.back()]);
             const Segment& chain = chains.segments[order];
             EXPECT_EQ((std::vector<int>{chain.sequence, chain.order, chain.row, chain.count, chain.first}),
-                      (std::vector<int>{s, order, pending_row, count, lengths[s]}));
-            EXPECT_EQ(chains.last_rows[order], pending_row + count - 1);
+                      (std::vector<int>{s, order, uncommitted_row, count, lengths[s]}));
+            EXPECT_EQ(chains.last_rows[order], uncommitted_row + count - 1);
             for (int i = 0; i < count; ++i) {
                 EXPECT_EQ(result.tokens[i], tokens[first + path[i]]);
-                EXPECT_EQ(chains.positions[pending_row + i], lengths[s] + i);
-                EXPECT_EQ(chains.slot_of(pending_row + i), lengths[s] + i);
+                EXPECT_EQ(chains.positions[uncommitted_row + i], lengths[s] + i);
+                EXPECT_EQ(chains.slot_of(uncommitted_row + i), lengths[s] + i);
                 append(waiting, row_of(values, first + path[i], WIDTH));
             }
-            pending_row += count;
+            uncommitted_row += count;
             ++order;
         }
-        EXPECT_EQ(hydra_rows_count(pending_rows), pending_row);
+        EXPECT_EQ(hydra_rows_count(uncommitted_rows), uncommitted_row);
         EXPECT_EQ(chains.active_segments(), order);
-        EXPECT_TRUE(same_bits(contents(pending, pending_row * WIDTH), waiting));
-        EXPECT_TRUE(untouched_behind(pending, pending_row * WIDTH));
+        EXPECT_TRUE(same_bits(contents(uncommitted, uncommitted_row * WIDTH), waiting));
+        EXPECT_TRUE(untouched_behind(uncommitted, uncommitted_row * WIDTH));
     }
 }
 
@@ -300,42 +302,43 @@ TEST(Accept, DoesNothingWithChainsThatAreLongerThanATree) {
     const Backend backend = open_backend();
     Pass pass(backend, {LENGTH, 7}, 200);
     pass.chains({std::vector<int32_t>(130), std::vector<int32_t>(3)});
-    const Tree planted = tree(backend, Shape{});
+    const Tree expanded = tree(backend, Shape{});
     const Pool kv = pool(backend, 1, 1, 8, PAGES * 2);
     const Top best = top(backend, 1, 200);
-    const Buffer hidden = poisoned(backend, WIDTH, 200), pending = poisoned(backend, WIDTH, 2);
-    const Rows pending_rows = rows(pass.batch, 2);
-    must(hydra_program_accept(pass.program, planted, pass.rows, best, kv, hidden, WIDTH, pending_rows, pending, 0));
+    const Buffer hidden = poisoned(backend, WIDTH, 200), uncommitted = poisoned(backend, WIDTH, 2);
+    const Rows uncommitted_rows = rows(pass.batch, 2);
+    must(hydra_program_accept(pass.program, expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted,
+                              0));
     pass.run();
     EXPECT_EQ(pass.result(0).length, LENGTH);
     EXPECT_EQ(pass.result(1).length, 7);
     EXPECT_EQ(pass.result(1).emitted, 0);
-    EXPECT_EQ(hydra_rows_count(pending_rows), 0);
+    EXPECT_EQ(hydra_rows_count(uncommitted_rows), 0);
 }
 
 TEST(Advance, CountsAllRowsAsVerified) {
     const Backend backend = open_backend(2);
     Random random(6);
     const Floats values = random.normal(17 * WIDTH);
-    const Buffer hidden = padded_rows(backend, values, WIDTH), pending = poisoned(backend, WIDTH);
+    const Buffer hidden = padded_rows(backend, values, WIDTH), uncommitted = poisoned(backend, WIDTH);
     const Top best = top(backend, 3);
     set_ids(best, {42});
     for (bool last : {false, true}) {
         Pass pass(backend, 8);
-        const Rows pending_rows = rows(pass.batch);
+        const Rows uncommitted_rows = rows(pass.batch);
         pass.chain_of(17);
         hydra_top* answer = last ? static_cast<hydra_top*>(best) : nullptr;
-        must(hydra_program_advance(pass.program, pass.rows, answer, hidden, WIDTH, pending_rows, pending));
+        must(hydra_program_advance(pass.program, pass.rows, answer, hidden, WIDTH, uncommitted_rows, uncommitted));
         pass.run();
         const hydra_step_result& result = pass.result();
         EXPECT_EQ(result.length, 25);
         EXPECT_EQ(result.root, last ? 42 : -1);
         EXPECT_EQ(result.nodes, 17);
         EXPECT_EQ(result.emitted, 0);
-        EXPECT_EQ(hydra_rows_count(pending_rows), 17);
-        EXPECT_EQ(pending_rows->view.segments[0].first, 8);
-        EXPECT_TRUE(same_bits(contents(pending, 17 * WIDTH), values));
-        EXPECT_TRUE(untouched_behind(pending, 17 * WIDTH));
+        EXPECT_EQ(hydra_rows_count(uncommitted_rows), 17);
+        EXPECT_EQ(uncommitted_rows->view.segments[0].first, 8);
+        EXPECT_TRUE(same_bits(contents(uncommitted, 17 * WIDTH), values));
+        EXPECT_TRUE(untouched_behind(uncommitted, 17 * WIDTH));
     }
 }
 
@@ -344,11 +347,11 @@ TEST(Advance, CountsTheChainsOfAllSequences) {
     Random random(8);
     Pass pass(backend, {8, 5, 60}, 200);
     const Floats values = random.normal(150 * WIDTH);
-    const Buffer hidden = padded_rows(backend, values, WIDTH, 200), pending = poisoned(backend, WIDTH, 200);
-    const Rows pending_rows = rows(pass.batch, 200);
+    const Buffer hidden = padded_rows(backend, values, WIDTH, 200), uncommitted = poisoned(backend, WIDTH, 200);
+    const Rows uncommitted_rows = rows(pass.batch, 200);
     const Top best = top(backend, 2, 3);
     set_ids(best, {42, 0, 43, 0});
-    must(hydra_program_advance(pass.program, pass.rows, best, hidden, WIDTH, pending_rows, pending));
+    must(hydra_program_advance(pass.program, pass.rows, best, hidden, WIDTH, uncommitted_rows, uncommitted));
     pass.chains({std::vector<int32_t>(20), {}, std::vector<int32_t>(130)});
     pass.run();
     const int expected[3][3] = {{28, 42, 20}, {5, 0, 0}, {190, 43, 130}};
@@ -358,8 +361,8 @@ TEST(Advance, CountsTheChainsOfAllSequences) {
                   std::vector<int>(expected[s], expected[s] + 3));
         EXPECT_EQ(result.emitted, 0);
     }
-    ASSERT_EQ(hydra_rows_count(pending_rows), 150);
-    const RowsView& chains = pending_rows->view;
+    ASSERT_EQ(hydra_rows_count(uncommitted_rows), 150);
+    const RowsView& chains = uncommitted_rows->view;
     EXPECT_EQ(chains.active_segments(), 4);
     EXPECT_EQ(chains.last_rows[0], 19);
     EXPECT_EQ(chains.last_rows[1], 149);
@@ -369,8 +372,8 @@ TEST(Advance, CountsTheChainsOfAllSequences) {
         EXPECT_EQ(chains.ancestors[row], pass.rows->view.ancestors[row]);
         EXPECT_EQ(chains.segment_of_row(row).sequence, pass.rows->view.segment_of_row(row).sequence);
     }
-    EXPECT_TRUE(same_bits(contents(pending, 150 * WIDTH), values));
-    EXPECT_TRUE(untouched_behind(pending, 150 * WIDTH));
+    EXPECT_TRUE(same_bits(contents(uncommitted, 150 * WIDTH), values));
+    EXPECT_TRUE(untouched_behind(uncommitted, 150 * WIDTH));
 }
 
 }  // namespace

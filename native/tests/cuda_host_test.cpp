@@ -81,7 +81,7 @@ hydra_status advance(cuda::Stream* stream, const cuda::Advance* arguments) {
     });
 }
 
-hydra_status plant(cuda::Stream* stream, const cuda::Plant* arguments) {
+hydra_status expand(cuda::Stream* stream, const cuda::Expand* arguments) {
     return enqueue(stream, [a = *arguments] {
         a.rows.set_count(0);
         a.rows.add(0, a.rows.pages[0], a.tree->nodes);
@@ -185,7 +185,7 @@ const cuda::DeviceApi& table() {
             return nothing(stream, arguments);
         };
         made.lm_head = lm_head;
-        made.plant = plant;
+        made.expand = expand;
         made.advance = advance;
         made.mark = mark;
         return made;
@@ -254,13 +254,13 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
 TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
     const Backend backend = open_fake();
     Pass pass(backend);
-    const Tree planted = tree(backend, Shape{});
-    must(hydra_program_plant(pass.program, planted, pass.rows));
+    const Tree expanded = tree(backend, Shape{});
+    must(hydra_program_expand(pass.program, expanded, pass.rows));
     pass.run();
     EXPECT_EQ(counts.uploads, 4) << "the state, the pages, the rows and the tree";
     pass.run();
     EXPECT_EQ(counts.uploads, 4);
-    must(hydra_tree_set(planted, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
+    must(hydra_tree_set(expanded, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
     pass.run();
     EXPECT_EQ(counts.uploads, 5);
     EXPECT_EQ(counts.fetches, 0);
@@ -300,10 +300,10 @@ TEST(CudaHost, FetchesATopWhenItIsAskedFor) {
 TEST(CudaHost, TellsTheTimesOfMarksByTheHostsClock) {
     const Backend backend = open_fake();
     Pass pass(backend);
-    const Tree planted = tree(backend, Shape{});
-    must(hydra_program_plant(pass.program, planted, pass.rows));
+    const Tree expanded = tree(backend, Shape{});
+    must(hydra_program_expand(pass.program, expanded, pass.rows));
     must(hydra_program_mark(pass.program));
-    must(hydra_program_plant(pass.program, planted, pass.rows));
+    must(hydra_program_expand(pass.program, expanded, pass.rows));
     must(hydra_program_mark(pass.program));
     for (int64_t clock : {int64_t{0}, int64_t{1} << 60}) {
         device_clock = clock;
@@ -395,7 +395,7 @@ struct Interleaved {
     Matrix weight = zeros(backend, 50, 24);
     Buffer x = poisoned(backend, 24);
     Top best = top(backend, 2);
-    Tree planted = tree(backend, Shape{});
+    Tree expanded = tree(backend, Shape{});
     Program head = program_of(backend, stream), advance = program_of(backend, stream);
 
     Interleaved() {
@@ -441,7 +441,7 @@ TEST(CudaHost, RunsEnqueuedProgramsInTheOrderOfTheCallersStream) {
 
 TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
     Interleaved two;
-    must(hydra_program_plant(two.advance, two.planted, two.pass.rows));
+    must(hydra_program_expand(two.advance, two.expanded, two.pass.rows));
     must(hydra_program_enqueue(two.advance));
     const int32_t page = 0, parent = -1, rank = 0;
     const int32_t page_count = 1;
@@ -452,11 +452,11 @@ TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
                    "a program that changes the batch is enqueued: await it first");
     expect_refused(hydra_batch_set_pages(two.pass.batch, 0, &page, 1), why);
     expect_refused(hydra_batch_rewind(two.pass.batch, 0, 0, -1), why);
-    expect_refused(hydra_tree_set(two.planted, &parent, &rank, 1), why);
+    expect_refused(hydra_tree_set(two.expanded, &parent, &rank, 1), why);
     expect_refused(hydra_program_mark(two.advance), "the program is enqueued: await it before it records more");
     EXPECT_EQ(hydra_program_marks(two.advance), 2);
     must(hydra_program_await(two.advance));
-    must(hydra_tree_set(two.planted, &parent, &rank, 1));
+    must(hydra_tree_set(two.expanded, &parent, &rank, 1));
     must(hydra_batch_rewind(two.pass.batch, 0, 0, -1));
     must(hydra_program_mark(two.advance));
     EXPECT_EQ(two.set_chain(1), HYDRA_OK);

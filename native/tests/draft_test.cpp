@@ -11,32 +11,32 @@ std::vector<int32_t> random_tokens(Random& random, int count) {
     return tokens;
 }
 
-TEST(Plant, MakesRowsOfTheNodes) {
+TEST(Expand, MakesRowsOfTheNodes) {
     const Backend backend = open_backend(2);
     Random random(1);
     for (int nodes : {1, 2, 17, 64}) {
         const Shape shape = random_shape(random, nodes);
-        const Tree planted = tree(backend, shape);
+        const Tree expanded = tree(backend, shape);
         Pass pass(backend, 33);
         must(hydra_batch_rewind(pass.batch, 0, 31, 77));
-        must(hydra_program_plant(pass.program, planted, pass.rows));
+        must(hydra_program_expand(pass.program, expanded, pass.rows));
         pass.run();
         EXPECT_EQ(hydra_rows_count(pass.rows), nodes);
         EXPECT_EQ(hydra_rows_tokens(pass.rows)[0], 77);
         EXPECT_EQ(pass.rows->view.segments[0].first, 31);
         for (int i = 0; i < nodes; ++i) {
             EXPECT_EQ(pass.rows->view.positions[i], 31 + shape.depths[i]);
-            EXPECT_EQ(pass.rows->view.ancestors[i], planted->data->ancestors[i]);
+            EXPECT_EQ(pass.rows->view.ancestors[i], expanded->data->ancestors[i]);
         }
     }
 }
 
-TEST(Plant, RefusesASequenceWithoutRootOrRoom) {
+TEST(Expand, RefusesASequenceWithoutRootOrRoom) {
     const Backend backend = open_backend();
     Random random(1);
-    const Tree planted = tree(backend, random_shape(random, 40));
+    const Tree expanded = tree(backend, random_shape(random, 40));
     Pass pass(backend, 50);
-    must(hydra_program_plant(pass.program, planted, pass.rows));
+    must(hydra_program_expand(pass.program, expanded, pass.rows));
     must(hydra_batch_rewind(pass.batch, 0, 40, -1));
     expect_refused(hydra_program_run(pass.program), "no sequence has a root token");
     must(hydra_batch_rewind(pass.batch, 0, 30, 5));
@@ -49,22 +49,22 @@ TEST(Plant, RefusesASequenceWithoutRootOrRoom) {
     EXPECT_EQ(hydra_rows_count(pass.rows), 40);
 }
 
-TEST(Plant, RefusesARootOutsideTheVocabulary) {
+TEST(Expand, RefusesARootOutsideTheVocabulary) {
     const Backend backend = open_backend();
-    const Tree planted = tree(backend, Shape{});
+    const Tree expanded = tree(backend, Shape{});
     const Matrix embedding = matrix(backend, HYDRA_F32, VOCABULARY, WIDTH, Floats(VOCABULARY * WIDTH));
     const Buffer out = poisoned(backend, WIDTH);
     Pass pass(backend, 5);
-    must(hydra_program_plant(pass.program, planted, pass.rows));
+    must(hydra_program_expand(pass.program, expanded, pass.rows));
     must(hydra_program_embed(pass.program, pass.rows, embedding, out));
     must(hydra_batch_rewind(pass.batch, 0, 5, VOCABULARY));
     expect_refused(hydra_program_run(pass.program),
                    "the root token 100 of sequence 0 is outside the vocabulary of 100");
 }
 
-TEST(Plant, PlantsNothingWhereTheSameProgramHasUsedUpTheRoom) {
+TEST(Expand, ExpandsNothingWhereTheSameProgramHasUsedUpTheRoom) {
     const Backend backend = open_backend();
-    const Tree planted = tree(backend, Shape{});
+    const Tree expanded = tree(backend, Shape{});
     Pass pass(backend, 0);
     const int32_t pages[] = {3};
     must(hydra_batch_set_pages(pass.batch, 0, pages, 1));
@@ -72,21 +72,21 @@ TEST(Plant, PlantsNothingWhereTheSameProgramHasUsedUpTheRoom) {
     const Top best = top(backend, 1);
     pass.chain_of(HYDRA_PAGE_POSITIONS);
     must(hydra_program_advance(pass.program, pass.rows, best, nullptr, 0, nullptr, nullptr));
-    must(hydra_program_plant(pass.program, planted, nodes));
+    must(hydra_program_expand(pass.program, expanded, nodes));
     pass.run();
     EXPECT_EQ(pass.result().length, HYDRA_PAGE_POSITIONS);
     EXPECT_EQ(hydra_rows_count(nodes), 0);
 }
 
-TEST(Plant, PlantsEverySequenceThatHasARoot) {
+TEST(Expand, ExpandsEverySequenceThatHasARoot) {
     const Backend backend = open_backend(2);
     Random random(2);
     const Shape shape = random_shape(random, 17);
-    const Tree planted = tree(backend, shape);
+    const Tree expanded = tree(backend, shape);
     Pass pass(backend, {33, 7, 0, 90}, 4 * 17);
     must(hydra_batch_rewind(pass.batch, 1, 7, -1));
     for (int s : {0, 2, 3}) must(hydra_batch_rewind(pass.batch, s, pass.result(s).length, 70 + s));
-    must(hydra_program_plant(pass.program, planted, pass.rows));
+    must(hydra_program_expand(pass.program, expanded, pass.rows));
     pass.run();
     ASSERT_EQ(hydra_rows_count(pass.rows), 3 * 17);
     const RowsView& view = pass.rows->view;
@@ -100,11 +100,11 @@ TEST(Plant, PlantsEverySequenceThatHasARoot) {
         for (int i = 0; i < 17; ++i) {
             EXPECT_EQ(view.positions[order * 17 + i], first + shape.depths[i]);
             EXPECT_EQ(view.slot_of(order * 17 + i), first + i);
-            EXPECT_EQ(view.ancestors[order * 17 + i], planted->data->ancestors[i]);
+            EXPECT_EQ(view.ancestors[order * 17 + i], expanded->data->ancestors[i]);
         }
     }
     const Tree larger = tree(backend, random_shape(random, 18));
-    must(hydra_program_plant(pass.program, larger, pass.rows));
+    must(hydra_program_expand(pass.program, larger, pass.rows));
     expect_refused(hydra_program_run(pass.program), "18 rows for each of 4 sequences are more than the rows' max_rows");
 }
 
@@ -146,15 +146,15 @@ TEST(DraftStates, RefuseWhatDoesNotFit) {
     expect_refused(record(x, norm, 1, {}), "null");
 }
 
-// Planted trees with tokens, a hidden state for each sequence, and an embedding. The sequence before the last has no
+// Expanded trees with tokens, a hidden state for each sequence, and an embedding. The sequence before the last has no
 // root where there are more than two.
 struct Draft {
     Shape shape;
     int sequences;
     std::vector<int32_t> tokens;
-    std::vector<int> planted_sequences;
+    std::vector<int> expanded_sequences;
     Pass pass;
-    Tree planted;
+    Tree expanded;
     Rows level_rows;
     Matrix embedding;
     Floats embedding_values, state_values;
@@ -166,11 +166,11 @@ struct Draft {
           pass(opened, std::vector<int>(static_cast<size_t>(batch), 40), batch * made.nodes()) {
         if (batch > 2) must(hydra_batch_rewind(pass.batch, batch - 2, 40, -1));
         for (int s = 0; s < batch; ++s) {
-            if (pass.result(s).root >= 0) planted_sequences.push_back(s);
+            if (pass.result(s).root >= 0) expanded_sequences.push_back(s);
         }
-        tokens = random_tokens(random, static_cast<int>(planted_sequences.size()) * made.nodes());
-        planted = tree(opened, shape);
-        plant(pass, planted, tokens);
+        tokens = random_tokens(random, static_cast<int>(expanded_sequences.size()) * made.nodes());
+        expanded = tree(opened, shape);
+        expand(pass, expanded, tokens);
         level_rows = rows(pass.batch, batch * made.nodes());
         embedding = matrix(opened, HYDRA_F32, VOCABULARY, WIDTH, random.normal(VOCABULARY * WIDTH));
         embedding_values = values_of(embedding);
@@ -185,14 +185,14 @@ struct Draft {
         must(hydra_program_create(pass.backend, nullptr, &created));
         const Program program(created);
         hydra_matrix* embeddings = grounded ? static_cast<hydra_matrix*>(embedding) : nullptr;
-        must(hydra_program_draft_inputs(program, planted, level, pass.rows, states, embeddings, level_rows, out));
+        must(hydra_program_draft_inputs(program, expanded, level, pass.rows, states, embeddings, level_rows, out));
         must(hydra_program_run(program));
         Floats expected;
         std::vector<int32_t> inner = level <= shape.levels() ? shape.inner_nodes(level) : std::vector<int32_t>();
         if (!grounded && !inner.empty()) inner = {inner[0]};
-        for (size_t order = 0; order < planted_sequences.size(); ++order) {
+        for (size_t order = 0; order < expanded_sequences.size(); ++order) {
             for (int32_t node : inner) {
-                append(expected, row_of(state_values, planted_sequences[order], WIDTH));
+                append(expected, row_of(state_values, expanded_sequences[order], WIDTH));
                 if (!grounded) continue;
                 for (int32_t ancestor : shape.path(node)) {
                     const int32_t token = tokens[order * shape.nodes() + ancestor];
@@ -201,7 +201,7 @@ struct Draft {
                 }
             }
         }
-        EXPECT_EQ(hydra_rows_count(level_rows), static_cast<int32_t>(inner.size() * planted_sequences.size()));
+        EXPECT_EQ(hydra_rows_count(level_rows), static_cast<int32_t>(inner.size() * expanded_sequences.size()));
         EXPECT_TRUE(same_bits(contents(out, static_cast<int64_t>(expected.size())), expected));
         EXPECT_TRUE(untouched_behind(out, static_cast<int64_t>(expected.size())));
     }
@@ -242,7 +242,7 @@ TEST(DraftInputs, ReadNothingForTokensThatTheEmbeddingDoesNotHave) {
     for (int level = 0; level < draft.shape.levels(); ++level) draft.expect_inputs(level, true);
 }
 
-TEST(DraftInputs, AreThoseOfAllPlantedSequences) {
+TEST(DraftInputs, AreThoseOfAllExpandedSequences) {
     Random random(10);
     for (int nodes : {1, 5, 33}) {
         const Backend backend = open_backend(nodes % 3 + 1);
@@ -254,12 +254,12 @@ TEST(DraftInputs, AreThoseOfAllPlantedSequences) {
     }
 }
 
-TEST(DraftInputs, ReadNothingForNodesThatWereNotPlanted) {
+TEST(DraftInputs, ReadNothingForNodesThatWereNotExpanded) {
     const Backend backend = open_backend(2);
     Random random(11);
     Draft draft(backend, Shape{}, random);
     const Shape larger = random_shape(random, 33);
-    must(hydra_tree_set(draft.planted, larger.parents.data(), larger.ranks.data(), 33));
+    must(hydra_tree_set(draft.expanded, larger.parents.data(), larger.ranks.data(), 33));
     const Rows level_rows = rows(draft.pass.batch, ROWS);
     for (int level = 0; level < larger.levels(); ++level) {
         const int64_t stride = (level + 2) * WIDTH;
@@ -267,7 +267,7 @@ TEST(DraftInputs, ReadNothingForNodesThatWereNotPlanted) {
         hydra_program* created = nullptr;
         must(hydra_program_create(backend, nullptr, &created));
         const Program program(created);
-        must(hydra_program_draft_inputs(program, draft.planted, level, draft.pass.rows, draft.states, draft.embedding,
+        must(hydra_program_draft_inputs(program, draft.expanded, level, draft.pass.rows, draft.states, draft.embedding,
                                         level_rows, out));
         must(hydra_program_run(program));
         const auto inner = static_cast<int64_t>(larger.inner_nodes(level).size());
@@ -285,7 +285,7 @@ TEST(DraftInputs, AreNoneAfterARewind) {
     Random random(7);
     Draft draft(backend, random_shape(random, 17), random);
     const Buffer out = poisoned(backend, 2 * WIDTH);
-    must(hydra_program_draft_inputs(draft.pass.program, draft.planted, 0, draft.pass.rows, draft.states,
+    must(hydra_program_draft_inputs(draft.pass.program, draft.expanded, 0, draft.pass.rows, draft.states,
                                     draft.embedding, draft.level_rows, out));
     must(hydra_batch_rewind(draft.pass.batch, 0, 3, 1));
     draft.pass.run();
@@ -302,14 +302,14 @@ TEST(DraftInputs, AreNoneForChainsThatAreLongerThanATree) {
     const Buffer out = poisoned(backend, 2 * WIDTH, 5), parts = poisoned(backend, 32);
     const Buffer tables = poisoned(backend, VOCABULARY);
     hydra_program* program = draft.pass.program;
-    must(hydra_program_draft_inputs(program, draft.planted, 0, chain, draft.states, draft.embedding, draft.level_rows,
+    must(hydra_program_draft_inputs(program, draft.expanded, 0, chain, draft.states, draft.embedding, draft.level_rows,
                                     out));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
-    must(hydra_program_draft_levels(program, draft.planted, chain, draft.level_rows));
+    must(hydra_program_draft_levels(program, draft.expanded, chain, draft.level_rows));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
-    must(hydra_program_table_block(program, draft.planted, 0, chain, parts, 32, 0, tables, VOCABULARY / 16, 16,
+    must(hydra_program_table_block(program, draft.expanded, 0, chain, parts, 32, 0, tables, VOCABULARY / 16, 16,
                                    draft.level_rows, out));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
@@ -323,7 +323,7 @@ TEST(DraftInputs, RefuseWhatDoesNotFit) {
     const Buffer small = poisoned(backend, 3 * WIDTH - 1), out = poisoned(backend, 3 * WIDTH);
     const Pass other(backend);
     const auto record = [&](int level, const Buffer& states, const hydra_rows* level_rows, const Buffer& to) {
-        return hydra_program_draft_inputs(draft.pass.program, draft.planted, level, draft.pass.rows, states,
+        return hydra_program_draft_inputs(draft.pass.program, draft.expanded, level, draft.pass.rows, states,
                                           draft.embedding, const_cast<hydra_rows*>(level_rows), to);
     };
     expect_refused(record(1, draft.states, draft.level_rows, small), "out has 18176 bytes");
@@ -335,8 +335,8 @@ TEST(DraftInputs, RefuseWhatDoesNotFit) {
     expect_refused(record(1, draft.states, other.rows, out), "level_rows belong to another batch");
     expect_refused(record(1, draft.states, nullptr, out), "null");
     int level = 0;
-    while (draft.planted->data->level_rows[level] < 2) ++level;
-    const int inner = draft.planted->data->level_rows[level];
+    while (draft.expanded->data->level_rows[level] < 2) ++level;
+    const int inner = draft.expanded->data->level_rows[level];
     const Rows few = rows(draft.pass.batch, inner - 1);
     must(record(level, draft.states, few, poisoned(backend, (level + 2) * WIDTH)));
     expect_refused(hydra_program_run(draft.pass.program), "more than the rows' max_rows of");
@@ -383,12 +383,12 @@ TEST(TableBlock, AddsTheTablesOfThePathToThePartsOfTheSequence) {
                     hydra_program* created = nullptr;
                     must(hydra_program_create(backend, nullptr, &created));
                     const Program program(created);
-                    must(hydra_program_table_block(program, draft.planted, level, draft.pass.rows, tables.parts,
+                    must(hydra_program_table_block(program, draft.expanded, level, draft.pass.rows, tables.parts,
                                                    Tables::COLUMNS, Tables::FIRST, tables.tables, VOCABULARY, N,
                                                    draft.level_rows, out));
                     must(hydra_program_run(program));
                     Doubles expected;
-                    for (size_t order = 0; order < draft.planted_sequences.size(); ++order) {
+                    for (size_t order = 0; order < draft.expanded_sequences.size(); ++order) {
                         for (int32_t node : draft.shape.inner_nodes(level)) {
                             const Floats part = row_of(tables.part_values, order, Tables::COLUMNS);
                             Doubles sums(part.begin() + Tables::FIRST, part.begin() + Tables::FIRST + 2 * N);
@@ -425,7 +425,7 @@ TEST(TableBlock, RefusesWhatDoesNotFit) {
     const Tables made(backend, random, 1, 1);
     const Buffer out = poisoned(backend, Tables::N), small = poisoned(backend, 1, 4);
     const auto record = [&](int level, int64_t first, int64_t n, const Buffer& tables, const Buffer& to) {
-        return hydra_program_table_block(draft.pass.program, draft.planted, level, draft.pass.rows, made.parts,
+        return hydra_program_table_block(draft.pass.program, draft.expanded, level, draft.pass.rows, made.parts,
                                          Tables::COLUMNS, first, tables, VOCABULARY, n, draft.level_rows, to);
     };
     must(record(1, 12, 32, made.tables, out));
@@ -444,7 +444,7 @@ TEST(DraftLevels, AreAsManyAsTheTreeIsDeepForEachSequence) {
     Random random(2);
     for (int nodes : {1, 2, 17, 64}) {
         Draft draft(backend, random_shape(random, nodes), random, 4);
-        must(hydra_program_draft_levels(draft.pass.program, draft.planted, draft.pass.rows, draft.level_rows));
+        must(hydra_program_draft_levels(draft.pass.program, draft.expanded, draft.pass.rows, draft.level_rows));
         draft.pass.run();
         EXPECT_EQ(hydra_rows_count(draft.level_rows), 3 * draft.shape.levels());
     }
@@ -458,7 +458,7 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfAGroup) {
                 const Backend backend = open_backend(2);
                 Draft draft(backend, random_shape(random, nodes), random, batch);
                 const Shape& shape = draft.shape;
-                const int planted = static_cast<int>(draft.planted_sequences.size());
+                const int expanded = static_cast<int>(draft.expanded_sequences.size());
                 const int entries = batch * std::max(group + 1, nodes);
                 for (int level = 0; level < shape.levels(); ++level) {
                     const Top candidates = top(backend, 7, entries);
@@ -468,18 +468,18 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfAGroup) {
                     hydra_program* created = nullptr;
                     must(hydra_program_create(backend, nullptr, &created));
                     const Program program(created);
-                    must(hydra_program_draft_tokens(program, draft.planted, level, candidates, group, pass.rows));
+                    must(hydra_program_draft_tokens(program, draft.expanded, level, candidates, group, pass.rows));
                     must(hydra_program_run(program));
                     const std::vector<int32_t> inner = shape.inner_nodes(level);
                     const int own = static_cast<int>(inner.size());
                     const int32_t* tokens = hydra_rows_tokens(pass.rows);
-                    for (int order = 0; order < planted; ++order) {
+                    for (int order = 0; order < expanded; ++order) {
                         for (int i = 0; i < nodes; ++i) {
                             int32_t& expected = draft.tokens[order * nodes + i];
                             if (shape.depths[i] == level + 1) {
                                 const auto parent =
                                     std::find(inner.begin(), inner.end(), shape.parents[i]) - inner.begin();
-                                const auto row = group < 0 ? order * own + parent : group * planted + order;
+                                const auto row = group < 0 ? order * own + parent : group * expanded + order;
                                 expected = ids[row * 7 + shape.ranks[i]];
                             }
                             EXPECT_EQ(tokens[order * nodes + i], expected) << "node " << i << ", level " << level;

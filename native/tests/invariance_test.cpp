@@ -101,7 +101,7 @@ void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefi
     together.feed(prompt, 64);
     tokens[0] = together.result().root;
     must(hydra_tree_set(together.nodes, shape.parents.data(), shape.ranks.data(), nodes));
-    plant(together.pass, together.nodes, tokens);
+    expand(together.pass, together.nodes, tokens);
     hydra_program* out = nullptr;
     must(hydra_program_create(backend, nullptr, &out));
     const Program forward(out);

@@ -59,7 +59,7 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int first,
     const Layer layer(backend, shape, 11);
     Pass pass(backend, first);
     const Tree nodes = tree(backend, random_shape(random, rows));
-    plant(pass, nodes, {});
+    expand(pass, nodes, {});
     const KvSlot slots{layer.pool, pass.batch};
     poison(slots);
     const int64_t width = shape.heads * shape.head_size;

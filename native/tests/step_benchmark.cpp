@@ -104,7 +104,7 @@ struct Bench {
             for (int i = 0; i < pages; ++i) table[i] = s * pages + i;
             must(hydra_batch_set_pages(batch, s, table.data(), pages));
         }
-        for (hydra_rows** each : {&rows, &pending_rows, &level_rows})
+        for (hydra_rows** each : {&rows, &uncommitted_rows, &level_rows})
             *each = made<hydra_rows>(hydra_rows_create, batch, max_rows);
         tree = made<hydra_tree>(hydra_tree_create, backend);
         x = buffer(model.hidden);
@@ -112,7 +112,7 @@ struct Bench {
         attended = buffer(queries);
         gated = buffer(model.inner);
         hidden = buffer(model.hidden);
-        pending = buffer(model.hidden);
+        uncommitted = buffer(model.hidden);
         states = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{sequences} * model.hidden * 4);
         head_in = buffer(int64_t{HEADS + 1} * model.hidden);
         head_out = buffer(model.hidden);
@@ -220,14 +220,14 @@ struct Bench {
     // The prefix layer over what was accepted last, then a head for each level.
     void record_draft() {
         const Layer& layer = layers[model.layers];
-        must(hydra_program_qkv(program, pending_rows, pending, layer.attention_norm, EPSILON, layer.query, layer.key,
-                               layer.value, nullptr, nullptr, nullptr, rope, prefix_pool, 0, query));
-        must(hydra_program_attention(program, pending_rows, query, model.heads, prefix_pool, 0, attended));
-        must(hydra_program_project(program, pending_rows, attended, layer.output, nullptr, pending));
-        must(hydra_program_gate_up(program, pending_rows, pending, layer.feed_forward_norm, EPSILON, layer.gate,
+        must(hydra_program_qkv(program, uncommitted_rows, uncommitted, layer.attention_norm, EPSILON, layer.query,
+                               layer.key, layer.value, nullptr, nullptr, nullptr, rope, prefix_pool, 0, query));
+        must(hydra_program_attention(program, uncommitted_rows, query, model.heads, prefix_pool, 0, attended));
+        must(hydra_program_project(program, uncommitted_rows, attended, layer.output, nullptr, uncommitted));
+        must(hydra_program_gate_up(program, uncommitted_rows, uncommitted, layer.feed_forward_norm, EPSILON, layer.gate,
                                    layer.up, gated));
-        must(hydra_program_project(program, pending_rows, gated, layer.down, nullptr, pending));
-        must(hydra_program_draft_states(program, pending_rows, pending, final_norm, EPSILON, states));
+        must(hydra_program_project(program, uncommitted_rows, gated, layer.down, nullptr, uncommitted));
+        must(hydra_program_draft_states(program, uncommitted_rows, uncommitted, final_norm, EPSILON, states));
         for (int h = 0; h < HEADS; ++h) {
             (this->*record_blocks)(h);
             must(hydra_program_lm_head(program, level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr));
@@ -298,14 +298,14 @@ struct Bench {
         std::fflush(stdout);
     }
 
-    // Whole steps: plant, draft, verify, accept and compact.
+    // Whole steps: expand, draft, verify, accept and compact.
     void whole(const char* name, double rate, double its_bytes, bool drafted) {
         record([&] {
-            must(hydra_program_plant(program, tree, rows));
+            must(hydra_program_expand(program, tree, rows));
             if (drafted) record_draft();
             record_pass(true);
             must(hydra_program_accept(program, tree, rows, best, pool, drafted ? hidden : nullptr, model.hidden,
-                                      drafted ? pending_rows : nullptr, drafted ? pending : nullptr, 0));
+                                      drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0));
         });
         begin_line(name, rate, its_bytes);
         for (int nodes : ROWS) {
@@ -357,7 +357,7 @@ struct Bench {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
         must(hydra_program_lm_head(program, rows, 1, x, lm_head, nullptr, nullptr, best, nullptr));
-        must(hydra_program_advance(program, rows, best, x, model.hidden, pending_rows, pending));
+        must(hydra_program_advance(program, rows, best, x, model.hidden, uncommitted_rows, uncommitted));
         for (int done = 0; done < context; done += HYDRA_MAX_NODES) {
             set_chains(std::min(HYDRA_MAX_NODES, context - done));
             must(hydra_program_run(program));
@@ -390,9 +390,9 @@ struct Bench {
     hydra_kv_pool *pool, *prefix_pool;
     hydra_rope* rope;
     hydra_batch* batch;
-    hydra_rows *rows, *pending_rows, *level_rows;
+    hydra_rows *rows, *uncommitted_rows, *level_rows;
     hydra_tree* tree;
-    hydra_buffer *x, *query, *attended, *gated, *hidden, *pending, *states, *head_in, *head_out;
+    hydra_buffer *x, *query, *attended, *gated, *hidden, *uncommitted, *states, *head_in, *head_out;
     hydra_top *best, *guesses;
     hydra_program* program = nullptr;
 };

@@ -148,7 +148,7 @@ struct ToySession {
             all.push_back(result(s).root);
             all.insert(all.end(), tokens[s].begin() + 1, tokens[s].end());
         }
-        plant(pass, nodes, all);
+        expand(pass, nodes, all);
         must(hydra_program_run(step));
     }
 

@@ -33,7 +33,7 @@ HYDRA_API hydra_status hydra_program_run(hydra_program* program);
  *  - what is enqueued to the stream behind the program finds its results in buffers;
  *  - results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
  *  - the program's batches, their rows, and its trees cannot be set, and it records nothing more;
- *  - programs of other streams cannot use these, and if the program changes them (by plant, draft, accept or advance),
+ *  - programs of other streams cannot use these, and if the program changes them (by expand, draft, accept or advance),
  *    none can. A program that does not may be enqueued again and again, and others behind it.
  * What cannot be done is HYDRA_INVALID_ARGUMENT; so is this call while the caller captures the stream. */
 HYDRA_API hydra_status hydra_program_enqueue(hydra_program* program);
@@ -116,7 +116,7 @@ HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_r
 
 /* Begins a step: rows become the tree's nodes behind the verified positions of every sequence that has a root token and
  * room for them, in the batch's order; node 0 of each gets the root. The rows must suffice for all sequences. */
-HYDRA_API hydra_status hydra_program_plant(hydra_program* program, const hydra_tree* tree, hydra_rows* rows);
+HYDRA_API hydra_status hydra_program_expand(hydra_program* program, const hydra_tree* tree, hydra_rows* rows);
 
 /* The hidden state that the draft of a sequence starts from: states float[sequences][h], row s = the last row of
  * sequence s among x float[rows][h], as RMSNorm(x) * norm where norm float[h] is given. Sequences without rows keep
@@ -160,20 +160,21 @@ HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const 
  * its parent's best. In each sequence the longest accepted path (the first in node order among equals) is kept: its
  * keys and values move to the positions behind the verified ones in `pool`, the sequence's length grows, its root
  * becomes the best of the last accepted node, its result is filled; a sequence without nodes emits nothing. hidden
- * float[rows][h] of the accepted nodes is copied in order to pending float[rows][h], and pending_rows become these
- * positions as chains (both null where no drafter needs them; h is not used then). With append, for a batch of one
- * sequence, they come behind the pending rows that are there, where these end at the verified positions and have room,
- * HYDRA_MAX_NODES. */
+ * float[rows][h] of the accepted nodes is copied in order to uncommitted float[rows][h], and uncommitted_rows become
+ * these positions as chains (both null where no drafter needs them; h is not used then). With append, for a batch of
+ * one sequence, they come behind the uncommitted rows that are there, where these end at the verified positions and
+ * have room, HYDRA_MAX_NODES. */
 HYDRA_API hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, const hydra_rows* nodes,
                                             const hydra_top* best, hydra_kv_pool* pool, const hydra_buffer* hidden,
-                                            int64_t h, hydra_rows* pending_rows, hydra_buffer* pending, int32_t append);
+                                            int64_t h, hydra_rows* uncommitted_rows, hydra_buffer* uncommitted,
+                                            int32_t append);
 
 /* Ends the pass over chunks of prompts: all rows count as accepted. best: null where more of the prompts follows, else
- * its rows, one a sequence as hydra_program_lm_head leaves them, give the roots. hidden, h, pending as in
+ * its rows, one a sequence as hydra_program_lm_head leaves them, give the roots. hidden, h, uncommitted as in
  * hydra_program_accept. */
 HYDRA_API hydra_status hydra_program_advance(hydra_program* program, const hydra_rows* rows, const hydra_top* best,
-                                             const hydra_buffer* hidden, int64_t h, hydra_rows* pending_rows,
-                                             hydra_buffer* pending);
+                                             const hydra_buffer* hidden, int64_t h, hydra_rows* uncommitted_rows,
+                                             hydra_buffer* uncommitted);
 
 #ifdef __cplusplus
 }

@@ -60,7 +60,7 @@ HYDRA_API void hydra_batch_destroy(hydra_batch* batch);
  * with this batch. Rows of the batch become none where the table gets shorter. */
 HYDRA_API hydra_status hydra_batch_set_pages(hydra_batch* batch, int32_t sequence, const int32_t* pages, int32_t count);
 /* A sequence goes back to `length` verified positions (0 <= length <= the present one); its root becomes `root`. A
- * sequence without a root (-1) takes no part in steps. All rows of the batch become none, pending ones too. */
+ * sequence without a root (-1) takes no part in steps. All rows of the batch become none, uncommitted ones too. */
 HYDRA_API hydra_status hydra_batch_rewind(hydra_batch* batch, int32_t sequence, int32_t length, int32_t root);
 /* The last result of a sequence; the pointer stays the same and valid until the batch is destroyed. Null where there
  * is no such sequence. */

@@ -11,22 +11,23 @@ namespace {
 // Makes `count` rows of a sequence behind position `first` wait, behind those that wait already, and copies the hidden
 // states of rows row + path[i] (row + i without path). With `append` only one chain waits: rows that continue it and
 // find room become part of it, others take its place.
-void leave_pending(const float* hidden, int64_t width, int row, const int32_t* path, int count, int32_t sequence,
-                   int32_t first, bool append, const RowsView& pending_rows, float* pending) {
-    int begin = pending_rows.state->count;
+void leave_uncommitted(const float* hidden, int64_t width, int row, const int32_t* path, int count, int32_t sequence,
+                       int32_t first, bool append, const RowsView& uncommitted_rows, float* uncommitted) {
+    int begin = uncommitted_rows.state->count;
     if (append) {
-        const int waiting = pending_rows.active(), all = waiting + count;
-        const bool behind = pending_rows.active_segments() == 1 && pending_rows.segments[0].first + waiting == first &&
-                            all <= std::min<int>(HYDRA_MAX_NODES, pending_rows.max_rows);
+        const int waiting = uncommitted_rows.active(), all = waiting + count;
+        const bool behind = uncommitted_rows.active_segments() == 1 &&
+                            uncommitted_rows.segments[0].first + waiting == first &&
+                            all <= std::min<int>(HYDRA_MAX_NODES, uncommitted_rows.max_rows);
         begin = behind ? waiting : 0;
-        pending_rows.set_count(0);
-        pending_rows.add(sequence, first - begin, begin + count);
+        uncommitted_rows.set_count(0);
+        uncommitted_rows.add(sequence, first - begin, begin + count);
     } else {
-        pending_rows.add(sequence, first, count);
+        uncommitted_rows.add(sequence, first, count);
     }
     for (int i = 0; i < count; ++i) {
         const int source = row + (path != nullptr ? path[i] : i);
-        std::memcpy(pending + (begin + i) * width, hidden + source * width, sizeof(float) * width);
+        std::memcpy(uncommitted + (begin + i) * width, hidden + source * width, sizeof(float) * width);
     }
 }
 
@@ -43,8 +44,8 @@ struct AcceptTask : Task {
     const CpuKvPool* pool;
     const float* hidden;
     int64_t width;
-    hydra_rows* pending_rows;
-    float* pending;
+    hydra_rows* uncommitted_rows;
+    float* uncommitted;
     bool append;
 
     bool changes_rows() const override { return true; }
@@ -55,16 +56,16 @@ struct AcceptTask : Task {
         for (int s = 0; s < view.batch_size; ++s) view.batch[s].result.nodes = view.batch[s].result.emitted = 0;
         const int segments = view.active_trees();
         if (segments == 0) return;
-        if (pending_rows != nullptr && !append) pending_rows->view.set_count(0);
+        if (uncommitted_rows != nullptr && !append) uncommitted_rows->view.set_count(0);
         for (int s = 0; s < segments; ++s) accept(view.segments[s]);
-        if (pending_rows != nullptr) set_chain_rows(pending_rows->view);
+        if (uncommitted_rows != nullptr) set_chain_rows(uncommitted_rows->view);
     }
 
     void accept(const Segment& segment) const {
         const int32_t* tokens = nodes->view.tokens + segment.row;
         const auto best_of = [&](int node) { return best->ids[(segment.row + node) * best->k]; };
         hydra_step_result& result = nodes->view.batch[segment.sequence].result;
-        // The tree may have been set again since its nodes were planted.
+        // The tree may have been set again since its nodes were expanded.
         const int count_of_nodes = std::min(tree->nodes, segment.count);
         int deepest = 0;
         bool accepted[HYDRA_MAX_NODES] = {true};
@@ -80,9 +81,9 @@ struct AcceptTask : Task {
         }
         const int32_t* pages = nodes->view.pages_of(segment.sequence);
         for (int i = 1; i < count; ++i) move(pages, segment.first + result.path[i], segment.first + i);
-        if (pending_rows != nullptr) {
-            leave_pending(hidden, width, segment.row, result.path, count, segment.sequence, segment.first, append,
-                          pending_rows->view, pending);
+        if (uncommitted_rows != nullptr) {
+            leave_uncommitted(hidden, width, segment.row, result.path, count, segment.sequence, segment.first, append,
+                              uncommitted_rows->view, uncommitted);
         }
         result.nodes = count_of_nodes;
         result.emitted = count;
@@ -112,8 +113,8 @@ struct AdvanceTask : Task {
     const hydra_top* best;
     const float* hidden;
     int64_t width;
-    hydra_rows* pending_rows;
-    float* pending;
+    hydra_rows* uncommitted_rows;
+    float* uncommitted;
 
     bool changes_rows() const override { return true; }
 
@@ -121,15 +122,15 @@ struct AdvanceTask : Task {
         const RowsView& view = rows->view;
         const int segments = view.active_segments();
         if (worker.thread != 0 || segments == 0) return;
-        if (pending_rows != nullptr) pending_rows->view.set_count(0);
+        if (uncommitted_rows != nullptr) uncommitted_rows->view.set_count(0);
         // All segments of a sequence at once: they are one chain.
         for (int begin = 0, s = 0; s < segments; ++s) {
             if (!view.ends_sequence(s)) continue;
             const Segment &first = view.segments[begin], &last = view.segments[s];
             const int count = last.row + last.count - first.row;
-            if (pending_rows != nullptr) {
-                leave_pending(hidden, width, first.row, nullptr, count, first.sequence, first.first, false,
-                              pending_rows->view, pending);
+            if (uncommitted_rows != nullptr) {
+                leave_uncommitted(hidden, width, first.row, nullptr, count, first.sequence, first.first, false,
+                                  uncommitted_rows->view, uncommitted);
             }
             hydra_step_result& result = view.batch[first.sequence].result;
             result.nodes = count;
@@ -138,7 +139,7 @@ struct AdvanceTask : Task {
             result.root = best != nullptr ? best->ids[first.order * best->k] : -1;
             begin = s + 1;
         }
-        if (pending_rows != nullptr) set_chain_rows(pending_rows->view);
+        if (uncommitted_rows != nullptr) set_chain_rows(uncommitted_rows->view);
     }
 };
 
@@ -152,8 +153,8 @@ std::unique_ptr<Task> task_of(const Accept& operation, CpuProgram&) {
     task->pool = static_cast<const CpuKvPool*>(operation.pool);
     task->hidden = floats_of(operation.hidden);
     task->width = operation.width;
-    task->pending_rows = operation.pending_rows;
-    task->pending = operation.pending != nullptr ? operation.pending->floats() : nullptr;
+    task->uncommitted_rows = operation.uncommitted_rows;
+    task->uncommitted = operation.uncommitted != nullptr ? operation.uncommitted->floats() : nullptr;
     task->append = operation.append;
     return task;
 }
@@ -164,8 +165,8 @@ std::unique_ptr<Task> task_of(const Advance& operation, CpuProgram&) {
     task->best = operation.best;
     task->hidden = floats_of(operation.hidden);
     task->width = operation.width;
-    task->pending_rows = operation.pending_rows;
-    task->pending = operation.pending != nullptr ? operation.pending->floats() : nullptr;
+    task->uncommitted_rows = operation.uncommitted_rows;
+    task->uncommitted = operation.uncommitted != nullptr ? operation.uncommitted->floats() : nullptr;
     return task;
 }
 

@@ -1,4 +1,4 @@
-// The draft's side of the tree: planting it, gathering the inputs of a level's head, handing out a level's tokens.
+// The draft's side of the tree: expanding it, gathering the inputs of a level's head, handing out a level's tokens.
 #include <cstring>
 
 #include "cpu/embedding.h"
@@ -8,7 +8,7 @@ namespace hydra {
 
 namespace {
 
-struct PlantTask : Task {
+struct ExpandTask : Task {
     const TreeData* tree;
     hydra_rows* rows;
 
@@ -20,7 +20,7 @@ struct PlantTask : Task {
         view.set_count(0);
         for (int s = 0; s < view.batch_size; ++s) {
             // Where an operation before this one has moved the length since check() and no room is left, no node is
-            // planted.
+            // expanded.
             if (!view.has_room(s, tree->nodes, tree->levels)) continue;
             const hydra_step_result& result = view.batch[s].result;
             const int segment = view.state->segments;
@@ -55,7 +55,7 @@ struct DraftStatesTask : Task {
     }
 };
 
-// The token of a node; none where the tree has been set again since its nodes were planted and has more of them.
+// The token of a node; none where the tree has been set again since its nodes were expanded and has more of them.
 int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
     return node < segment.count ? nodes.tokens[segment.row + node] : -1;
 }
@@ -159,7 +159,7 @@ struct DraftTokensTask : Task {
         const RowsView& view = nodes->view;
         const int segments = view.active_trees();
         for (int s = 0; s < segments; ++s) {
-            // The tree may have been set again since its nodes were planted.
+            // The tree may have been set again since its nodes were expanded.
             const int count = std::min(tree->nodes, view.segments[s].count);
             int32_t* tokens = view.tokens + view.segments[s].row;
             for (int i = 1; i < count; ++i) {
@@ -174,8 +174,8 @@ struct DraftTokensTask : Task {
 
 }  // namespace
 
-std::unique_ptr<Task> task_of(const Plant& operation, CpuProgram&) {
-    auto task = std::make_unique<PlantTask>();
+std::unique_ptr<Task> task_of(const Expand& operation, CpuProgram&) {
+    auto task = std::make_unique<ExpandTask>();
     task->tree = operation.tree->data;
     task->rows = operation.rows;
     return task;

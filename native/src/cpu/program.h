@@ -56,7 +56,7 @@ std::unique_ptr<Task> task_of(const GateUp& operation, CpuProgram& program);
 std::unique_ptr<Task> task_of(const Norm& operation, CpuProgram& program);
 std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program);
 std::unique_ptr<Task> task_of(const Block& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Plant& operation, CpuProgram& program);
+std::unique_ptr<Task> task_of(const Expand& operation, CpuProgram& program);
 std::unique_ptr<Task> task_of(const DraftStates& operation, CpuProgram& program);
 std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram& program);
 std::unique_ptr<Task> task_of(const TableBlock& operation, CpuProgram& program);

@@ -1,7 +1,7 @@
 // Acceptance: the longest path of the tree that the base model agrees with, and the end of a prompt chunk.
 //
 // One launch: every block finds the paths for itself, from what no block changes. The first one then writes the
-// sequences' results and the pending rows; the others move keys and values and copy hidden states.
+// sequences' results and the uncommitted rows; the others move keys and values and copy hidden states.
 #include <algorithm>
 
 #include "cuda/kv.cuh"
@@ -33,7 +33,7 @@ __device__ void find_paths(const Accept& work, int trees, Paths& paths) {
     const int lane = lane_index();
     for (int s = warp_index(); s < trees; s += WARPS) {
         const Segment segment = work.nodes.segments[s];
-        // The tree may have been set again since its nodes were planted.
+        // The tree may have been set again since its nodes were expanded.
         const int nodes = min(tree.nodes, segment.count);
         unsigned right[2];  // bit of each node whose token is its parent's best
         for (int half = 0; half < 2; ++half) {
@@ -74,42 +74,43 @@ __device__ __forceinline__ void each_accepted(const Accept& work, const Paths& p
     }
 }
 
-// Copies hidden states to the pending rows, behind `waiting` of them; a block takes rows worker, worker + workers, ...
+// Copies hidden states to the uncommitted rows, behind `waiting` of them; a block takes rows worker, worker + workers,
+// ...
 __device__ void copy_hidden(const Accept& work, const Paths& paths, int waiting, int worker, int workers) {
     each_accepted(work, paths, worker, workers, [&](int row, int s, int, int place) {
         const float* source = work.hidden + row * work.width;
-        float* target = work.pending + (waiting + paths.begins[s] + place) * work.width;
+        float* target = work.uncommitted + (waiting + paths.begins[s] + place) * work.width;
         for (int64_t c = threadIdx.x; c < work.width; c += THREADS) target[c] = source[c];
     });
 }
 
-// Of the pending rows those that wait and that the accepted ones of a batch's only sequence continue.
+// Of the uncommitted rows those that wait and that the accepted ones of a batch's only sequence continue.
 __device__ int rows_to_continue(const Accept& work, const Paths& paths) {
-    const RowsView& pending = work.pending_rows;
-    const int waiting = pending.active();
-    const bool behind = pending.active_segments() == 1 &&
-                        pending.segments[0].first + waiting == work.nodes.segments[0].first &&
-                        waiting + paths.begins[1] <= min(HYDRA_MAX_NODES, pending.max_rows);
+    const RowsView& uncommitted = work.uncommitted_rows;
+    const int waiting = uncommitted.active();
+    const bool behind = uncommitted.active_segments() == 1 &&
+                        uncommitted.segments[0].first + waiting == work.nodes.segments[0].first &&
+                        waiting + paths.begins[1] <= min(HYDRA_MAX_NODES, uncommitted.max_rows);
     return behind ? waiting : 0;
 }
 
 // Makes the accepted rows chains that wait, behind `waiting` rows that wait already and are the first chain's.
-__device__ void set_pending(const Accept& work, int trees, const Paths& paths, int waiting) {
-    const RowsView& pending = work.pending_rows;
+__device__ void set_uncommitted(const Accept& work, int trees, const Paths& paths, int waiting) {
+    const RowsView& uncommitted = work.uncommitted_rows;
     for (int s = static_cast<int>(threadIdx.x); s < trees; s += THREADS) {
         const Segment& segment = work.nodes.segments[s];
         const int32_t begin = paths.begins[s], end = paths.begins[s + 1] + waiting;
-        pending.segments[s] = {segment.sequence, s, begin, end - begin, segment.first - waiting};
-        pending.last_rows[s] = end - 1;
+        uncommitted.segments[s] = {segment.sequence, s, begin, end - begin, segment.first - waiting};
+        uncommitted.last_rows[s] = end - 1;
     }
     if (threadIdx.x == 0) {
-        pending.set_count(paths.begins[trees] + waiting);
-        pending.state->segments = pending.state->sequences = trees;
+        uncommitted.set_count(paths.begins[trees] + waiting);
+        uncommitted.state->segments = uncommitted.state->sequences = trees;
     }
     __syncthreads();
-    for (int i = static_cast<int>(threadIdx.x); i < waiting; i += THREADS) pending.set_chain_row(0, i);
+    for (int i = static_cast<int>(threadIdx.x); i < waiting; i += THREADS) uncommitted.set_chain_row(0, i);
     each_accepted(work, paths, static_cast<int>(threadIdx.x), THREADS,
-                  [&](int, int s, int, int place) { pending.set_chain_row(s, waiting + place); });
+                  [&](int, int s, int, int place) { uncommitted.set_chain_row(s, waiting + place); });
 }
 
 // By the first block alone.
@@ -120,9 +121,9 @@ __device__ void finish_step(const Accept& work, int trees, const Paths& paths) {
         nodes.batch[s].result.emitted = 0;
     }
     if (trees == 0) return;
-    const bool pending = work.pending_rows.state != nullptr;
-    const int waiting = pending && work.append ? rows_to_continue(work, paths) : 0;
-    __syncthreads();  // all have read the pending rows, and no result is cleared any more
+    const bool uncommitted = work.uncommitted_rows.state != nullptr;
+    const int waiting = uncommitted && work.append ? rows_to_continue(work, paths) : 0;
+    __syncthreads();  // all have read the uncommitted rows, and no result is cleared any more
     for (int s = static_cast<int>(threadIdx.x); s < trees; s += THREADS) {
         const Segment& segment = nodes.segments[s];
         hydra_step_result& result = nodes.batch[segment.sequence].result;
@@ -136,8 +137,8 @@ __device__ void finish_step(const Accept& work, int trees, const Paths& paths) {
         result.path[place] = i;
         result.tokens[place] = nodes.tokens[row];
     });
-    if (pending) set_pending(work, trees, paths, waiting);
-    if (pending && work.append) copy_hidden(work, paths, waiting, 0, 1);
+    if (uncommitted) set_uncommitted(work, trees, paths, waiting);
+    if (uncommitted && work.append) copy_hidden(work, paths, waiting, 0, 1);
 }
 
 // A warp takes one side of one head and layer along a whole path, a lane its words: in ascending order none is
@@ -173,38 +174,38 @@ __global__ void __launch_bounds__(THREADS, 1) accept_kernel(Accept work) {
     if (trees == 0) return;
     move_kv(work, trees, paths);
     // Where they are appended the first block does it, as it alone knows behind which rows.
-    if (work.pending_rows.state != nullptr && !work.append) {
+    if (work.uncommitted_rows.state != nullptr && !work.append) {
         copy_hidden(work, paths, 0, static_cast<int>(blockIdx.x) - 1, static_cast<int>(gridDim.x) - 1);
     }
 }
 
 // By the first block alone.
 __device__ void finish_pass(const Advance& work) {
-    const RowsView &rows = work.rows, &pending = work.pending_rows;
+    const RowsView &rows = work.rows, &uncommitted = work.uncommitted_rows;
     const int count = rows.active(), segments = rows.active_segments();
     const auto first = static_cast<int>(threadIdx.x);
     for (int s = first; s < segments; s += THREADS) {
         const Segment& segment = rows.segments[s];
-        if (pending.state != nullptr) pending.segments[s] = segment;
+        if (uncommitted.state != nullptr) uncommitted.segments[s] = segment;
         if (!rows.ends_sequence(s)) continue;
         const int32_t last = rows.last_rows[segment.order];
-        if (pending.state != nullptr) pending.last_rows[segment.order] = last;
+        if (uncommitted.state != nullptr) uncommitted.last_rows[segment.order] = last;
         hydra_step_result& result = rows.batch[segment.sequence].result;
         result.nodes = last - (segment.order > 0 ? rows.last_rows[segment.order - 1] : -1);
         result.emitted = 0;
         result.length = segment.first + segment.count;
         result.root = work.best.ids != nullptr ? work.best.ids[segment.order * work.best.k] : -1;
     }
-    if (pending.state == nullptr) return;
+    if (uncommitted.state == nullptr) return;
     if (first == 0) {
-        pending.set_count(count);
-        pending.state->segments = segments;
-        pending.state->sequences = rows.active_sequences();
+        uncommitted.set_count(count);
+        uncommitted.state->segments = segments;
+        uncommitted.state->sequences = rows.active_sequences();
     }
     __syncthreads();
     for (int row = first; row < count; row += THREADS) {
         const int s = rows.segment_of[row];
-        pending.set_chain_row(s, row - rows.segments[s].row);
+        uncommitted.set_chain_row(s, row - rows.segments[s].row);
     }
 }
 
@@ -212,10 +213,10 @@ __device__ void finish_pass(const Advance& work) {
 __global__ void __launch_bounds__(THREADS) advance_kernel(Advance work) {
     const int count = work.rows.placed();
     if (count == 0) return;
-    if (work.pending_rows.state != nullptr) {
+    if (work.uncommitted_rows.state != nullptr) {
         const int64_t stride = int64_t{gridDim.x} * THREADS;
         for (int64_t i = int64_t{blockIdx.x} * THREADS + threadIdx.x; i < count * work.width; i += stride) {
-            work.pending[i] = work.hidden[i];
+            work.uncommitted[i] = work.hidden[i];
         }
     }
     if (blockIdx.x == 0) finish_pass(work);

@@ -15,7 +15,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 3;
+constexpr int32_t DEVICE_API_VERSION = 4;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -140,7 +140,7 @@ struct Block {
     void* workspace;
 };
 
-struct Plant {
+struct Expand {
     const TreeData* tree;
     RowsView rows;
 };
@@ -197,8 +197,8 @@ struct Accept {
     KvView kv;
     const float* hidden;
     int64_t width;
-    RowsView pending_rows;  // state null: none
-    float* pending;
+    RowsView uncommitted_rows;  // state null: none
+    float* uncommitted;
     bool append;
 };
 
@@ -207,8 +207,8 @@ struct Advance {
     TopView best;  // ids null: more of the prompts follows
     const float* hidden;
     int64_t width;
-    RowsView pending_rows;
-    float* pending;
+    RowsView uncommitted_rows;
+    float* uncommitted;
 };
 
 struct Mark {
@@ -291,7 +291,7 @@ struct DeviceApi {
     hydra_status (*norm)(Stream* stream, const Norm* arguments);
     hydra_status (*lm_head)(Stream* stream, const LmHead* arguments);
     hydra_status (*block)(Stream* stream, const Block* arguments);
-    hydra_status (*plant)(Stream* stream, const Plant* arguments);
+    hydra_status (*expand)(Stream* stream, const Expand* arguments);
     hydra_status (*draft_states)(Stream* stream, const DraftStates* arguments);
     hydra_status (*draft_inputs)(Stream* stream, const DraftInputs* arguments);
     hydra_status (*table_block)(Stream* stream, const TableBlock* arguments);

@@ -1,4 +1,4 @@
-// The draft's side of the tree: planting it, gathering the inputs of a level's head, handing out a level's tokens.
+// The draft's side of the tree: expanding it, gathering the inputs of a level's head, handing out a level's tokens.
 #include <algorithm>
 
 #include "cuda/embedding.cuh"
@@ -20,7 +20,7 @@ struct Rooms {
 };
 
 // One block, a thread a sequence, then a thread a row.
-__global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) plant_kernel(Plant work) {
+__global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work) {
     const TreeData& tree = *work.tree;
     const RowsView& rows = work.rows;
     Rooms& rooms = shared_memory<Rooms>();
@@ -29,10 +29,10 @@ __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) plant_kernel(Plant work) 
     const unsigned fitting = __ballot_sync(ALL_LANES, fits);
     if (lane_index() == 0) rooms.counts[warp_index()] = __popc(fitting);
     __syncthreads();
-    int order = __popc(fitting & ((1u << lane_index()) - 1)), planted = 0;
+    int order = __popc(fitting & ((1u << lane_index()) - 1)), expanded = 0;
     for (int w = 0; w < HYDRA_MAX_SEQUENCES / WARP; ++w) {
         if (w < warp_index()) order += rooms.counts[w];
-        planted += rooms.counts[w];
+        expanded += rooms.counts[w];
     }
     if (fits) {
         const hydra_step_result& result = rows.batch[sequence].result;
@@ -41,11 +41,11 @@ __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) plant_kernel(Plant work) 
         rows.tokens[order * nodes] = result.root;
     }
     if (threadIdx.x == 0) {
-        rows.set_count(planted * nodes);
-        rows.state->segments = rows.state->sequences = planted;
+        rows.set_count(expanded * nodes);
+        rows.state->segments = rows.state->sequences = expanded;
     }
     __syncthreads();
-    for (int row = static_cast<int>(threadIdx.x); row < planted * nodes; row += HYDRA_MAX_SEQUENCES) {
+    for (int row = static_cast<int>(threadIdx.x); row < expanded * nodes; row += HYDRA_MAX_SEQUENCES) {
         const int segment = row / nodes, i = row % nodes;
         rows.set_row(segment, i, rows.segments[segment].first + tree.depths[i], tree.ancestors[i]);
     }
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(THREADS) draft_states_kernel(DraftStates work)
     for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) state[c] = x[c] * scale * work.norm[c];
 }
 
-// The token of a node; none where the tree has been set again since its nodes were planted and has more of them.
+// The token of a node; none where the tree has been set again since its nodes were expanded and has more of them.
 __device__ int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
     return node < segment.count ? nodes.tokens[segment.row + node] : -1;
 }
@@ -132,7 +132,7 @@ __global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftToke
     if (s >= segments) return;
     const Segment segment = work.nodes.segments[s];
     const int i = static_cast<int>(threadIdx.x);
-    // The tree may have been set again since its nodes were planted.
+    // The tree may have been set again since its nodes were expanded.
     if (i == 0 || i >= min(tree.nodes, segment.count) || tree.depths[i] != work.level + 1) return;
     const int from =
         work.group >= 0 ? work.group * segments + s : s * tree.level_rows[work.level] + tree.row_of[tree.parents[i]];
@@ -146,8 +146,8 @@ unsigned most_sequences(const RowsView& rows) {
 
 }  // namespace
 
-hydra_status plant(Stream* stream, const Plant* arguments) {
-    return launch(stream, "plant_kernel", plant_kernel, 1, HYDRA_MAX_SEQUENCES, sizeof(Rooms), *arguments);
+hydra_status expand(Stream* stream, const Expand* arguments) {
+    return launch(stream, "expand_kernel", expand_kernel, 1, HYDRA_MAX_SEQUENCES, sizeof(Rooms), *arguments);
 }
 
 hydra_status draft_states(Stream* stream, const DraftStates* arguments) {

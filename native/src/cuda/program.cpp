@@ -127,9 +127,9 @@ struct Launch {
                               o.group,         floats_of(o.out),         workspace};
         must(api, api.block(stream, &arguments));
     }
-    void operator()(const hydra::Plant& o) const {
-        const Plant arguments{view_of(o.tree), view_of(o.rows)};
-        must(api, api.plant(stream, &arguments));
+    void operator()(const hydra::Expand& o) const {
+        const Expand arguments{view_of(o.tree), view_of(o.rows)};
+        must(api, api.expand(stream, &arguments));
     }
     void operator()(const hydra::DraftStates& o) const {
         const DraftStates arguments{view_of(o.rows), floats_of(o.x), floats_of(o.norm),
@@ -157,14 +157,21 @@ struct Launch {
         must(api, api.draft_tokens(stream, &arguments));
     }
     void operator()(const hydra::Accept& o) const {
-        const Accept arguments{view_of(o.tree),         view_of(o.nodes),     view_of(o.best),
-                               view_of(o.pool),         floats_of(o.hidden),  o.width,
-                               view_of(o.pending_rows), floats_of(o.pending), o.append};
+        const Accept arguments{view_of(o.tree),
+                               view_of(o.nodes),
+                               view_of(o.best),
+                               view_of(o.pool),
+                               floats_of(o.hidden),
+                               o.width,
+                               view_of(o.uncommitted_rows),
+                               floats_of(o.uncommitted),
+                               o.append};
         must(api, api.accept(stream, &arguments));
     }
     void operator()(const hydra::Advance& o) const {
-        const Advance arguments{view_of(o.rows), view_of(o.best),         floats_of(o.hidden),
-                                o.width,         view_of(o.pending_rows), floats_of(o.pending)};
+        const Advance arguments{
+            view_of(o.rows),         view_of(o.best), floats_of(o.hidden), o.width, view_of(o.uncommitted_rows),
+            floats_of(o.uncommitted)};
         must(api, api.advance(stream, &arguments));
     }
     void operator()(const hydra::Mark& o) const {
@@ -226,7 +233,7 @@ void CudaProgram::add(const Operation& operation) {
             }
             if constexpr (requires { o.nodes; }) use(o.nodes);
             if constexpr (requires { o.level_rows; }) use(o.level_rows);
-            if constexpr (requires { o.pending_rows; }) use(o.pending_rows);
+            if constexpr (requires { o.uncommitted_rows; }) use(o.uncommitted_rows);
             if constexpr (requires { o.tree; }) use(o.tree);
             if constexpr (requires { o.top; }) use(o.top);
             if constexpr (requires { o.best; }) use(o.best);

@@ -52,7 +52,7 @@ hydra_status gate_up(Stream* stream, const GateUp* arguments);
 hydra_status norm(Stream* stream, const Norm* arguments);
 hydra_status lm_head(Stream* stream, const LmHead* arguments);
 hydra_status block(Stream* stream, const Block* arguments);
-hydra_status plant(Stream* stream, const Plant* arguments);
+hydra_status expand(Stream* stream, const Expand* arguments);
 hydra_status draft_states(Stream* stream, const DraftStates* arguments);
 hydra_status draft_inputs(Stream* stream, const DraftInputs* arguments);
 hydra_status table_block(Stream* stream, const TableBlock* arguments);

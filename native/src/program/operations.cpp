@@ -45,19 +45,19 @@ void require_layer(int32_t layer, const hydra_kv_pool* pool) {
     HYDRA_REQUIRE(layer >= 0 && layer < pool->layers, "layer is %d, must be from 0 to %d", layer, pool->layers - 1);
 }
 
-// Checks the pending rows and their buffers.
-void require_pending(const hydra_rows* rows, const hydra_buffer* hidden, int64_t width, const hydra_rows* pending_rows,
-                     const hydra_buffer* pending) {
-    if (pending_rows == nullptr) {
-        HYDRA_REQUIRE(pending == nullptr, "pending without pending_rows");
+// Checks the uncommitted rows and their buffers.
+void require_uncommitted(const hydra_rows* rows, const hydra_buffer* hidden, int64_t width,
+                         const hydra_rows* uncommitted_rows, const hydra_buffer* uncommitted) {
+    if (uncommitted_rows == nullptr) {
+        HYDRA_REQUIRE(uncommitted == nullptr, "uncommitted without uncommitted_rows");
         return;
     }
     HYDRA_REQUIRE(width >= 1, "h is %lld, must be positive", wide(width));
     require_floats(hidden, rows->max_rows, width, "hidden");
-    require_floats(pending, pending_rows->max_rows, width, "pending");
-    HYDRA_REQUIRE(pending != hidden, "pending must not be hidden");
-    HYDRA_REQUIRE(pending_rows != rows, "pending_rows must not be the rows of the pass");
-    HYDRA_REQUIRE(pending_rows->batch == rows->batch, "pending_rows belong to another batch");
+    require_floats(uncommitted, uncommitted_rows->max_rows, width, "uncommitted");
+    HYDRA_REQUIRE(uncommitted != hidden, "uncommitted must not be hidden");
+    HYDRA_REQUIRE(uncommitted_rows != rows, "uncommitted_rows must not be the rows of the pass");
+    HYDRA_REQUIRE(uncommitted_rows->batch == rows->batch, "uncommitted_rows belong to another batch");
 }
 
 // Checks the operands of a product of the rows with a matrix, whose result goes to `out`.
@@ -78,13 +78,13 @@ void require_top_rows(const hydra_top* top, int32_t rows, const char* name) {
 // Rows that an LM head leaves of the last row of each sequence.
 int32_t last_rows(const hydra_rows* rows) { return std::min(rows->batch->sequences, rows->max_rows); }
 
-// The program may use the pending rows before it is checked again, so they must reach as far as the rows they come
+// The program may use the uncommitted rows before it is checked again, so they must reach as far as the rows they come
 // from.
-void require_reach(const hydra_rows& rows, const hydra_rows* pending_rows) {
+void require_reach(const hydra_rows& rows, const hydra_rows* uncommitted_rows) {
     HYDRA_REQUIRE(
-        pending_rows == nullptr || pending_rows->view.state->position_limit >= rows.view.state->position_limit,
-        "the pending rows' context is %d positions, that of the pass %d", pending_rows->view.state->position_limit,
-        rows.view.state->position_limit);
+        uncommitted_rows == nullptr || uncommitted_rows->view.state->position_limit >= rows.view.state->position_limit,
+        "the uncommitted rows' context is %d positions, that of the pass %d",
+        uncommitted_rows->view.state->position_limit, rows.view.state->position_limit);
 }
 
 // Entries that are no token ids.
@@ -110,7 +110,7 @@ void Qkv::check() const { rows->require_pages(*pool); }
 
 void Attention::check() const { rows->require_pages(*pool); }
 
-void Plant::check() const {
+void Expand::check() const {
     rows->require_rows_of_all(tree->data->nodes);
     int32_t rooted = 0;
     for (int32_t s = 0; s < rows->batch->sequences; ++s) {
@@ -125,7 +125,7 @@ void Plant::check() const {
     HYDRA_REQUIRE(rooted > 0, "no sequence has a root token: no prefill has ended");
 }
 
-void Plant::begin() const { rows->given = false; }
+void Expand::begin() const { rows->given = false; }
 
 void DraftInputs::check() const {
     level_rows->require_rows_of_all(embedding != nullptr ? tree->data->level_rows[level] : 1);
@@ -145,12 +145,12 @@ void DraftTokens::check() const {
 
 void Accept::check() const {
     nodes->require_pages(*pool);
-    if (pending_rows == nullptr) return;
-    require_reach(*nodes, pending_rows);
-    pending_rows->require_rows_of_all(tree->data->levels + 1);
+    if (uncommitted_rows == nullptr) return;
+    require_reach(*nodes, uncommitted_rows);
+    uncommitted_rows->require_rows_of_all(tree->data->levels + 1);
 }
 
-void Advance::check() const { require_reach(*rows, pending_rows); }
+void Advance::check() const { require_reach(*rows, uncommitted_rows); }
 
 }  // namespace hydra
 
@@ -309,11 +309,11 @@ hydra_status hydra_program_block(hydra_program* program, const hydra_rows* rows,
     });
 }
 
-hydra_status hydra_program_plant(hydra_program* program, const hydra_tree* tree, hydra_rows* rows) {
-    return guarded("hydra_program_plant", [&] {
+hydra_status hydra_program_expand(hydra_program* program, const hydra_tree* tree, hydra_rows* rows) {
+    return guarded("hydra_program_expand", [&] {
         HYDRA_REQUIRE(program && tree && rows, "an argument is null");
         require_home(program, tree, rows);
-        program->record(hydra::Plant{tree, rows});
+        program->record(hydra::Expand{tree, rows});
     });
 }
 
@@ -408,30 +408,31 @@ hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_tree
 
 hydra_status hydra_program_accept(hydra_program* program, const hydra_tree* tree, const hydra_rows* nodes,
                                   const hydra_top* best, hydra_kv_pool* pool, const hydra_buffer* hidden, int64_t h,
-                                  hydra_rows* pending_rows, hydra_buffer* pending, int32_t append) {
+                                  hydra_rows* uncommitted_rows, hydra_buffer* uncommitted, int32_t append) {
     return guarded("hydra_program_accept", [&] {
         HYDRA_REQUIRE(program && tree && nodes && best && pool, "an argument is null");
-        require_home(program, tree, nodes, best, pool, hidden, pending_rows, pending);
-        hydra::require_pending(nodes, hidden, h, pending_rows, pending);
+        require_home(program, tree, nodes, best, pool, hidden, uncommitted_rows, uncommitted);
+        hydra::require_uncommitted(nodes, hidden, h, uncommitted_rows, uncommitted);
         hydra::require_top_rows(best, nodes->max_rows, "best");
         HYDRA_REQUIRE(append == 0 || nodes->batch->sequences == 1, "append is for a batch of one sequence, not of %d",
                       nodes->batch->sequences);
-        program->record(hydra::Accept{tree, nodes, best, pool, pending_rows ? hidden : nullptr, h, pending_rows,
-                                      pending, append != 0});
+        program->record(hydra::Accept{tree, nodes, best, pool, uncommitted_rows ? hidden : nullptr, h, uncommitted_rows,
+                                      uncommitted, append != 0});
     });
 }
 
 hydra_status hydra_program_advance(hydra_program* program, const hydra_rows* rows, const hydra_top* best,
-                                   const hydra_buffer* hidden, int64_t h, hydra_rows* pending_rows,
-                                   hydra_buffer* pending) {
+                                   const hydra_buffer* hidden, int64_t h, hydra_rows* uncommitted_rows,
+                                   hydra_buffer* uncommitted) {
     return guarded("hydra_program_advance", [&] {
         HYDRA_REQUIRE(program && rows, "an argument is null");
-        require_home(program, rows, best, hidden, pending_rows, pending);
-        hydra::require_pending(rows, hidden, h, pending_rows, pending);
-        HYDRA_REQUIRE(pending_rows == nullptr || pending_rows->max_rows >= rows->max_rows,
-                      "pending_rows have room for %d rows, must have it for %d", pending_rows->max_rows,
+        require_home(program, rows, best, hidden, uncommitted_rows, uncommitted);
+        hydra::require_uncommitted(rows, hidden, h, uncommitted_rows, uncommitted);
+        HYDRA_REQUIRE(uncommitted_rows == nullptr || uncommitted_rows->max_rows >= rows->max_rows,
+                      "uncommitted_rows have room for %d rows, must have it for %d", uncommitted_rows->max_rows,
                       rows->max_rows);
         if (best) hydra::require_top_rows(best, hydra::last_rows(rows), "best");
-        program->record(hydra::Advance{rows, best, pending_rows ? hidden : nullptr, h, pending_rows, pending});
+        program->record(
+            hydra::Advance{rows, best, uncommitted_rows ? hidden : nullptr, h, uncommitted_rows, uncommitted});
     });
 }

@@ -92,7 +92,7 @@ struct Block {
     hydra_buffer* out;
 };
 
-struct Plant {
+struct Expand {
     const hydra_tree* tree;
     hydra_rows* rows;
     void check() const;
@@ -153,10 +153,10 @@ struct Accept {
     const hydra_rows* nodes;
     const hydra_top* best;
     hydra_kv_pool* pool;
-    const hydra_buffer* hidden;  // null without pending rows, as pending
+    const hydra_buffer* hidden;  // null without uncommitted rows, as uncommitted
     int64_t width;
-    hydra_rows* pending_rows;
-    hydra_buffer* pending;
+    hydra_rows* uncommitted_rows;
+    hydra_buffer* uncommitted;
     bool append;
     void check() const;
 };
@@ -166,8 +166,8 @@ struct Advance {
     const hydra_top* best;  // null: more of the prompts follows
     const hydra_buffer* hidden;
     int64_t width;
-    hydra_rows* pending_rows;
-    hydra_buffer* pending;
+    hydra_rows* uncommitted_rows;
+    hydra_buffer* uncommitted;
     void check() const;
 };
 
@@ -175,7 +175,7 @@ struct Mark {
     int32_t index;  // of the program's times
 };
 
-using Operation = std::variant<Embed, Qkv, Attention, Project, Linear, GateUp, Norm, LmHead, Block, Plant, DraftStates,
+using Operation = std::variant<Embed, Qkv, Attention, Project, Linear, GateUp, Norm, LmHead, Block, Expand, DraftStates,
                                DraftInputs, TableBlock, DraftLevels, DraftTokens, Accept, Advance, Mark>;
 
 }  // namespace hydra

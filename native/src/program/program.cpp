@@ -34,7 +34,7 @@ void hydra_program::enqueue() {
                 operation);
         }
         for (const hydra::Operation& operation : operations) {
-            if (const auto* plant = std::get_if<hydra::Plant>(&operation)) plant->begin();
+            if (const auto* expand = std::get_if<hydra::Expand>(&operation)) expand->begin();
         }
         launch();
     } catch (...) {

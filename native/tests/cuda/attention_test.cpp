@@ -49,7 +49,7 @@ Floats run_tree(const Data& data) {
     const Case& c = data.made;
     const int nodes = c.shape.nodes(), capacity = Pass::PAGES * HYDRA_PAGE_POSITIONS;
     Pass pass(c.prefix);
-    plant_shape(pass, c.shape);
+    expand_shape(pass, c.shape);
     const Kv kv(c.type, 2, c.kv_heads, c.head_size);
     for (size_t i = 0; i < data.slots.size(); ++i) {
         // Only layer 1 is real.

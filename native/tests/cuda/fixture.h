@@ -451,7 +451,7 @@ inline Shape random_shape(Random& random, int nodes) {
 }
 
 // Makes the rows of the pass the nodes of a tree behind the verified positions of these sequences.
-inline void plant_shape(Pass& pass, const Shape& shape, const std::vector<int>& sequences = {0}) {
+inline void expand_shape(Pass& pass, const Shape& shape, const std::vector<int>& sequences = {0}) {
     const TreeData tree = shape.data();
     const RowsView host = pass.on_host();
     host.set_count(0);

@@ -43,7 +43,7 @@ void expect_same_rows(const Pass& found, const Pass& expected) {
 
 Memory<TreeData> tree_of(const Shape& shape) { return Memory<TreeData>(std::vector<TreeData>{shape.data()}); }
 
-TEST(Plant, MakesTheRowsTheTreesNodes) {
+TEST(Expand, MakesTheRowsTheTreesNodes) {
     Random random(1);
     for (int nodes : {1, 5, 64}) {
         const Shape shape = random_shape(random, nodes);
@@ -51,15 +51,15 @@ TEST(Plant, MakesTheRowsTheTreesNodes) {
         Pass pass(LENGTH), expected(pass.batch);
         pass.result().root = 77;
         pass.chain(3);
-        plant_shape(expected, shape);
-        run(api().plant, Plant{tree, pass.view()});
+        expand_shape(expected, shape);
+        run(api().expand, Expand{tree, pass.view()});
         pass.download();
         expect_same_rows(pass, expected);
         EXPECT_EQ(pass.tokens[0], 77);
     }
 }
 
-TEST(Plant, PlantsNothingWhereThereIsNoRoom) {
+TEST(Expand, ExpandsNothingWhereThereIsNoRoom) {
     Random random(2);
     const Shape shape = random_shape(random, 9);
     const Memory<TreeData> tree = tree_of(shape);
@@ -76,7 +76,7 @@ TEST(Plant, PlantsNothingWhereThereIsNoRoom) {
         pass.state[0].position_limit = c.limit;
         pass.result().root = c.root;
         pass.chain(3);
-        run(api().plant, Plant{tree, pass.view()});
+        run(api().expand, Expand{tree, pass.view()});
         pass.download();
         EXPECT_EQ(pass.count(), c.count) << c.length << ", " << c.limit;
         EXPECT_EQ(pass.state[0].segments, c.count > 0);
@@ -84,24 +84,24 @@ TEST(Plant, PlantsNothingWhereThereIsNoRoom) {
     }
 }
 
-TEST(Plant, PlantsTheSequencesThatHaveRoomAndARoot) {
+TEST(Expand, ExpandsTheSequencesThatHaveRoomAndARoot) {
     Random random(3);
     for (int nodes : {1, 3, 11}) {
         const Shape shape = random_shape(random, nodes);
         const Memory<TreeData> tree = tree_of(shape);
-        std::vector<int> lengths, planted;
+        std::vector<int> lengths, expanded;
         for (int s = 0; s < 150; ++s) lengths.push_back(s % 7 == 3 ? 64 : random.below(40));
         Pass pass(std::make_shared<Batch>(lengths, 2), 150 * nodes), expected(pass.batch, 150 * nodes);
         for (int s = 0; s < 150; ++s) {
             pass.result(s).root = s % 5 == 1 ? -1 : 1000 + s;
-            if (s % 7 != 3 && s % 5 != 1) planted.push_back(s);
+            if (s % 7 != 3 && s % 5 != 1) expanded.push_back(s);
         }
         pass.chain(3);
-        plant_shape(expected, shape, planted);
-        run(api().plant, Plant{tree, pass.view()});
+        expand_shape(expected, shape, expanded);
+        run(api().expand, Expand{tree, pass.view()});
         pass.download();
         expect_same_rows(pass, expected);
-        for (size_t i = 0; i < planted.size(); ++i) EXPECT_EQ(pass.tokens[i * nodes], 1000 + planted[i]);
+        for (size_t i = 0; i < expanded.size(); ++i) EXPECT_EQ(pass.tokens[i * nodes], 1000 + expanded[i]);
     }
 }
 
@@ -132,20 +132,20 @@ TEST(DraftStates, TakesTheLastRowOfEachSequence) {
 }
 
 // A batch of which some sequences, in this order, have a tree's nodes.
-struct Planted {
+struct Expanded {
     std::vector<int> sequences;
     Shape shape;
     TreeData data;
     Memory<TreeData> tree;
     Pass nodes;
 
-    Planted(Random& random, int tree_nodes, int batch_size, const std::vector<int>& planted)
-        : sequences(planted),
+    Expanded(Random& random, int tree_nodes, int batch_size, const std::vector<int>& expanded)
+        : sequences(expanded),
           shape(random_shape(random, tree_nodes)),
           data(shape.data()),
           tree(tree_of(shape)),
           nodes(std::make_shared<Batch>(std::vector<int>(batch_size, LENGTH), 6), batch_size * tree_nodes) {
-        if (!planted.empty()) plant_shape(nodes, shape, planted);
+        if (!expanded.empty()) expand_shape(nodes, shape, expanded);
     }
 
     int trees() const { return static_cast<int>(sequences.size()); }
@@ -155,8 +155,8 @@ TEST(DraftInputs, GathersHiddenStatesAndTokens) {
     Random random(5);
     const Matrix embedding(HYDRA_F16, 37, WIDTH, random);
     const std::pair<int, std::vector<int>> batches[] = {{1, {}}, {1, {0}}, {4, {3, 0, 2}}};
-    for (const auto& [batch_size, planted] : batches) {
-        Planted made(random, 40, batch_size, planted);
+    for (const auto& [batch_size, expanded] : batches) {
+        Expanded made(random, 40, batch_size, expanded);
         const Floats states_values = random.normal(batch_size * WIDTH);
         const Memory<float> states(states_values);
         made.nodes.tokens = random_tokens(random, batch_size * 40, 38);
@@ -178,7 +178,7 @@ TEST(DraftInputs, GathersHiddenStatesAndTokens) {
             const Floats found = out.read(rows * width);
             for (int r = 0; r < rows; ++r) {
                 const int g = r / each;
-                Floats expected = row_of(states_values, planted[g], WIDTH);
+                Floats expected = row_of(states_values, expanded[g], WIDTH);
                 for (int32_t node : made.shape.path(made.data.level_nodes[level][r % each])) {
                     const int32_t token = made.nodes.tokens[g * 40 + node];
                     append(expected, token < 37 ? row_of(embedding.values, token, WIDTH) : Floats(WIDTH));
@@ -192,16 +192,16 @@ TEST(DraftInputs, GathersHiddenStatesAndTokens) {
             EXPECT_EQ(level_rows.count(), singles);
             EXPECT_TRUE(untouched_behind(plain, singles * WIDTH));
             for (int g = 0; g < singles; ++g) {
-                EXPECT_TRUE(same_bits(row_of(plain.read(), g, WIDTH), row_of(states_values, planted[g], WIDTH)));
+                EXPECT_TRUE(same_bits(row_of(plain.read(), g, WIDTH), row_of(states_values, expanded[g], WIDTH)));
             }
         }
     }
 }
 
-TEST(DraftInputs, StaysWithinTheNodesThatWerePlanted) {
+TEST(DraftInputs, StaysWithinTheNodesThatWereExpanded) {
     Random random(6);
     const Matrix embedding(HYDRA_F32, 9, WIDTH, random);
-    Planted made(random, 3, 2, {0, 1});
+    Expanded made(random, 3, 2, {0, 1});
     Shape shape;
     for (int i = 0; i < 63; ++i) shape.add(i, 0);
     made.tree.write({shape.data()});
@@ -220,8 +220,8 @@ TEST(DraftInputs, StaysWithinTheNodesThatWerePlanted) {
 TEST(DraftLevels, CountsTheLevelsOfAllTrees) {
     Random random(7);
     const std::pair<int, std::vector<int>> batches[] = {{1, {}}, {1, {0}}, {4, {3, 1, 2}}};
-    for (const auto& [batch_size, planted] : batches) {
-        const Planted made(random, 20, batch_size, planted);
+    for (const auto& [batch_size, expanded] : batches) {
+        const Expanded made(random, 20, batch_size, expanded);
         Pass rows(made.nodes.batch, batch_size * 20);
         rows.chain(1);
         run(api().draft_levels, DraftLevels{made.tree, made.nodes.view(), rows.view()});
@@ -236,8 +236,8 @@ TEST(DraftTokens, HandsOutARowsEntriesByRank) {
     Random random(8);
     constexpr int K = 32;
     const std::pair<int, std::vector<int>> batches[] = {{1, {0}}, {5, {4, 0, 2}}};
-    for (const auto& [batch_size, planted] : batches) {
-        Planted made(random, 50, batch_size, planted);
+    for (const auto& [batch_size, expanded] : batches) {
+        Expanded made(random, 50, batch_size, expanded);
         const int trees = made.trees();
         const std::vector<int32_t> entries = random_tokens(random, 8 * 50 * trees * K, 1000);
         const Memory<int32_t> ids(entries);
@@ -264,38 +264,38 @@ TEST(DraftTokens, HandsOutARowsEntriesByRank) {
     }
 }
 
-// Planted trees of few different tokens, the base's answers, a filled cache and hidden states.
+// Expanded trees of few different tokens, the base's answers, a filled cache and hidden states.
 struct Step {
     static constexpr int K = 2;
     Shape shape;
     std::vector<int> sequences;            // that have a tree
     std::vector<int32_t> tokens, answers;  // by row
-    Pass pass, pending_pass;
+    Pass pass, uncommitted_pass;
     Memory<TreeData> tree;
     Memory<int32_t> ids;
     Kv kv;
     std::vector<std::vector<Floats>> cache;  // by sequence and slot
     Floats hidden_values;
-    Memory<float> hidden, pending;
+    Memory<float> hidden, uncommitted;
 
     Step(Random& random, const Shape& made, int kinds, hydra_type type = HYDRA_F32,
-         const std::vector<int>& lengths = {LENGTH}, const std::vector<int>& planted = {0})
+         const std::vector<int>& lengths = {LENGTH}, const std::vector<int>& expanded = {0})
         : shape(made),
-          sequences(planted),
-          tokens(random_tokens(random, made.nodes() * static_cast<int>(planted.size()), kinds)),
-          answers(random_tokens(random, made.nodes() * static_cast<int>(planted.size()), kinds)),
+          sequences(expanded),
+          tokens(random_tokens(random, made.nodes() * static_cast<int>(expanded.size()), kinds)),
+          answers(random_tokens(random, made.nodes() * static_cast<int>(expanded.size()), kinds)),
           pass(std::make_shared<Batch>(lengths, 4), made.nodes() * static_cast<int>(lengths.size())),
-          pending_pass(pass.batch, lengths.size() == 1 ? HYDRA_MAX_NODES : pass.max_rows),
+          uncommitted_pass(pass.batch, lengths.size() == 1 ? HYDRA_MAX_NODES : pass.max_rows),
           tree(tree_of(made)),
           kv(type, 2, 2, 24, 4 * static_cast<int>(lengths.size())),
           cache(lengths.size()),
           hidden_values(random.normal(pass.max_rows * WIDTH)),
           hidden(hidden_values),
-          pending(poisoned(WIDTH, pending_pass.max_rows)) {
+          uncommitted(poisoned(WIDTH, uncommitted_pass.max_rows)) {
         std::vector<int32_t> best(pass.max_rows * K, -9);
         for (size_t i = 0; i < answers.size(); ++i) best[K * i] = answers[i];
         ids = Memory<int32_t>(best);
-        plant_shape(pass, shape, planted);
+        expand_shape(pass, shape, expanded);
         std::copy(tokens.begin(), tokens.end(), pass.tokens.begin());
         for (hydra_step_result& result : results()) result.emitted = result.nodes = 3;
         pass.upload();
@@ -313,13 +313,14 @@ struct Step {
         return all;
     }
 
-    void accept(bool append = false, bool with_pending = true) {
-        pending_pass.upload();
+    void accept(bool append = false, bool with_uncommitted = true) {
+        uncommitted_pass.upload();
         run(api().accept,
-            Accept{tree, pass.view(), TopView{K, ids, nullptr}, kv.view, with_pending ? hidden.get() : nullptr, WIDTH,
-                   with_pending ? pending_pass.view() : RowsView{}, with_pending ? pending.get() : nullptr, append});
+            Accept{tree, pass.view(), TopView{K, ids, nullptr}, kv.view, with_uncommitted ? hidden.get() : nullptr,
+                   WIDTH, with_uncommitted ? uncommitted_pass.view() : RowsView{},
+                   with_uncommitted ? uncommitted.get() : nullptr, append});
         pass.download();
-        pending_pass.download();
+        uncommitted_pass.download();
     }
 
     // All paths of tree g one by one: the longest whose tokens the base would have chosen, the first among equals.
@@ -337,8 +338,8 @@ struct Step {
         return found;
     }
 
-    // That result, cache and pending rows are those of the longest paths.
-    void expect_longest(const std::vector<int>& lengths, bool with_pending) {
+    // That result, cache and uncommitted rows are those of the longest paths.
+    void expect_longest(const std::vector<int>& lengths, bool with_uncommitted) {
         std::vector<std::pair<int, int>> chains;
         Floats states;
         for (size_t g = 0; g < sequences.size(); ++g) {
@@ -360,13 +361,13 @@ struct Step {
             }
             chains.emplace_back(s, count);
         }
-        if (!with_pending) return;
-        Pass expected(std::make_shared<Batch>(lengths, 4), pending_pass.max_rows);
+        if (!with_uncommitted) return;
+        Pass expected(std::make_shared<Batch>(lengths, 4), uncommitted_pass.max_rows);
         expected.chains(chains);
-        expect_same_rows(pending_pass, expected);
+        expect_same_rows(uncommitted_pass, expected);
         const auto values = static_cast<int64_t>(states.size());
-        EXPECT_TRUE(same_bits(pending.read(values), states));
-        EXPECT_TRUE(untouched_behind(pending, values));
+        EXPECT_TRUE(same_bits(uncommitted.read(values), states));
+        EXPECT_TRUE(untouched_behind(uncommitted, values));
     }
 };
 
@@ -391,18 +392,18 @@ TEST(Accept, KeepsAPathOfEachSequenceOfABatch) {
     Random random(10);
     for (int round = 0; round < 8; ++round) {
         const int size = round == 0 ? 2 : 20, nodes = round == 0 ? 1 : 3 + 5 * round;
-        std::vector<int> lengths, planted;
+        std::vector<int> lengths, expanded;
         for (int s = 0; s < size; ++s) {
             lengths.push_back(random.below(40));
-            if (s % 3 != round % 3) planted.push_back(s);
+            if (s % 3 != round % 3) expanded.push_back(s);
         }
-        random.shuffle(planted);
+        random.shuffle(expanded);
         Step step(random, random_shape(random, nodes), 1 + round % 3, round % 2 == 0 ? HYDRA_F32 : HYDRA_F16, lengths,
-                  planted);
+                  expanded);
         step.accept(false, round != 5);
         step.expect_longest(lengths, round != 5);
         for (int s = 0; s < size; ++s) {
-            if (std::count(planted.begin(), planted.end(), s) > 0) continue;
+            if (std::count(expanded.begin(), expanded.end(), s) > 0) continue;
             EXPECT_EQ(step.pass.result(s).emitted, 0);
             EXPECT_EQ(step.pass.result(s).nodes, 0);
             EXPECT_EQ(step.pass.result(s).length, lengths[s]);
@@ -427,34 +428,34 @@ void set_waiting(Pass& pass, int first, int count) {
     }
 }
 
-TEST(Accept, AppendsToThePendingRowsThatEndThere) {
+TEST(Accept, AppendsToTheUncommittedRowsThatEndThere) {
     Random random(11);
     Step step(random, chain_of(4), 1);
     const Floats waiting = random.normal(5 * WIDTH);
-    step.pending.write(waiting);
-    set_waiting(step.pending_pass, LENGTH - 5, 5);
+    step.uncommitted.write(waiting);
+    set_waiting(step.uncommitted_pass, LENGTH - 5, 5);
     step.accept(true);
     Pass expected(step.pass.batch);
     set_waiting(expected, LENGTH - 5, 9);
-    expect_same_rows(step.pending_pass, expected);
+    expect_same_rows(step.uncommitted_pass, expected);
     Floats all = waiting;
     append(all, step.hidden_values);
-    EXPECT_TRUE(same_bits(step.pending.read(9 * WIDTH), all));
-    EXPECT_TRUE(untouched_behind(step.pending, 9 * WIDTH));
+    EXPECT_TRUE(same_bits(step.uncommitted.read(9 * WIDTH), all));
+    EXPECT_TRUE(untouched_behind(step.uncommitted, 9 * WIDTH));
 }
 
-TEST(Accept, DropsPendingRowsThatEndElsewhereOrHaveNoRoom) {
+TEST(Accept, DropsUncommittedRowsThatEndElsewhereOrHaveNoRoom) {
     Random random(12);
     const std::pair<int, int> waiting[] = {{LENGTH - 6, 5}, {LENGTH - 25, 25}, {LENGTH, 0}, {LENGTH - 5, 5}};
     for (const auto& [first, count] : waiting) {
         Step step(random, chain_of(40), 1);
-        set_waiting(step.pending_pass, first, count);
-        if (first == LENGTH - 5) --step.pending_pass.state[0].generation;
+        set_waiting(step.uncommitted_pass, first, count);
+        if (first == LENGTH - 5) --step.uncommitted_pass.state[0].generation;
         step.accept(true);
         Pass expected(step.pass.batch);
         set_waiting(expected, LENGTH, 40);
-        expect_same_rows(step.pending_pass, expected);
-        EXPECT_TRUE(same_bits(step.pending.read(40 * WIDTH), step.hidden_values));
+        expect_same_rows(step.uncommitted_pass, expected);
+        EXPECT_TRUE(same_bits(step.uncommitted.read(40 * WIDTH), step.hidden_values));
     }
 }
 
@@ -469,11 +470,11 @@ TEST(Accept, EmitsNothingAfterARewind) {
     EXPECT_EQ(step.pass.result().root, 4);
     EXPECT_EQ(step.pass.result().emitted, 0);
     EXPECT_EQ(step.pass.result().nodes, 0);
-    EXPECT_EQ(step.pending_pass.count(), 0);
-    EXPECT_TRUE(untouched_behind(step.pending, 0));
+    EXPECT_EQ(step.uncommitted_pass.count(), 0);
+    EXPECT_TRUE(untouched_behind(step.uncommitted, 0));
 }
 
-TEST(Accept, StaysWithinTheNodesThatWerePlanted) {
+TEST(Accept, StaysWithinTheNodesThatWereExpanded) {
     Random random(14);
     Step step(random, random_shape(random, 3), 1);
     step.tree.write({random_shape(random, 64).data()});
@@ -489,11 +490,11 @@ TEST(Accept, TakesAChainOfSeveralSegmentsForNoTree) {
     pass.chain(70);
     const Memory<int32_t> ids(std::vector<int32_t>(70 * Step::K));
     run(api().accept, Accept{step.tree, pass.view(), TopView{Step::K, ids, nullptr}, step.kv.view, step.hidden, WIDTH,
-                             step.pending_pass.view(), step.pending, false});
+                             step.uncommitted_pass.view(), step.uncommitted, false});
     pass.download();
     EXPECT_EQ(pass.result().length, LENGTH);
     EXPECT_EQ(pass.result().emitted, 0);
-    EXPECT_TRUE(untouched_behind(step.pending, 0));
+    EXPECT_TRUE(untouched_behind(step.uncommitted, 0));
 }
 
 TEST(Advance, CountsAllRowsAsVerified) {
@@ -503,17 +504,18 @@ TEST(Advance, CountsAllRowsAsVerified) {
     const Memory<int32_t> ids(std::vector<int32_t>{42, 1, 2, 43, 4, 5, 44, 7, 8});
     for (int round = 0; round < 12; ++round) {
         const auto& chains = passes[round / 4];
-        const bool last = round % 2 != 0, with_pending = round / 2 % 2 != 0;
-        Pass pass(std::make_shared<Batch>(lengths, 8), 220), pending_pass(pass.batch, 230), expected(pass.batch, 230);
+        const bool last = round % 2 != 0, with_uncommitted = round / 2 % 2 != 0;
+        Pass pass(std::make_shared<Batch>(lengths, 8), 220), uncommitted_pass(pass.batch, 230),
+            expected(pass.batch, 230);
         pass.chains(chains);
-        if (with_pending) expected.chains(chains);
+        if (with_uncommitted) expected.chains(chains);
         const int count = pass.count();
         const Floats values = random.normal(count * WIDTH);
-        const auto hidden = padded_rows(values, WIDTH, 220), pending = poisoned(WIDTH, 230);
+        const auto hidden = padded_rows(values, WIDTH, 220), uncommitted = poisoned(WIDTH, 230);
         run(api().advance, Advance{pass.view(), TopView{3, last ? ids.get() : nullptr, nullptr}, hidden, WIDTH,
-                                   with_pending ? pending_pass.view() : RowsView{}, pending});
+                                   with_uncommitted ? uncommitted_pass.view() : RowsView{}, uncommitted});
         pass.download();
-        pending_pass.download();
+        uncommitted_pass.download();
         for (int s = 0; s < 4; ++s) EXPECT_EQ(pass.result(s).emitted, 0);
         for (size_t i = 0; i < chains.size(); ++i) {
             const auto& [s, rows] = chains[i];
@@ -522,10 +524,10 @@ TEST(Advance, CountsAllRowsAsVerified) {
             EXPECT_EQ(pass.result(s).root, last ? 42 + static_cast<int>(i) : -1);
         }
         EXPECT_EQ(pass.result(round / 4 == 2 ? 0 : 1).length, lengths[round / 4 == 2 ? 0 : 1]);
-        expect_same_rows(pending_pass, expected);
-        const int64_t kept_values = with_pending ? count * WIDTH : 0;
-        EXPECT_TRUE(same_bits(pending.read(kept_values), Floats(values.begin(), values.begin() + kept_values)));
-        EXPECT_TRUE(untouched_behind(pending, kept_values));
+        expect_same_rows(uncommitted_pass, expected);
+        const int64_t kept_values = with_uncommitted ? count * WIDTH : 0;
+        EXPECT_TRUE(same_bits(uncommitted.read(kept_values), Floats(values.begin(), values.begin() + kept_values)));
+        EXPECT_TRUE(untouched_behind(uncommitted, kept_values));
     }
 }
 

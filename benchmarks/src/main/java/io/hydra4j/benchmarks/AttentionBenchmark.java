@@ -6,7 +6,7 @@ import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Rope;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -71,14 +71,14 @@ public class AttentionBenchmark extends ProgramBenchmark {
         }
 
         Tree tree = Tree.of(Tree.published().subList(0, nodes - 1));
-        TreeState state = resources.own(TreeState.create(backend));
+        TreeTopology state = resources.own(TreeTopology.create(backend));
         state.set(tree.parents(), tree.ranks());
         for (int s = 0; s < batch; s++) {
             sequences.rewind(s, prefix, 0);
         }
-        Program plant = resources.own(Program.create(backend));
-        plant.plant(state, pass);
-        plant.run();
+        Program expand = resources.own(Program.create(backend));
+        expand.expand(state, pass);
+        expand.run();
         fill.run();
 
         for (int layer = 0; layer < LAYERS; layer++) {

@@ -4,10 +4,10 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Top;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,12 +44,12 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
     private int hidden;
     private Matrix embedding;
     private Matrix lmHead;
-    private TreeState tree;
-    private Rows levelRows;
+    private TreeTopology tree;
+    private PassRows levelRows;
     private Buffer states;
     private Buffer inputs;
     private Buffer state;
-    private Top top;
+    private TopK top;
 
     @Setup
     public void open() {
@@ -61,18 +61,18 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
         lmHead = vocabulary == model.vocabulary()
                 ? embedding
                 : resources.own(Fill.matrix(backend, type, vocabulary, hidden));
-        levelRows = resources.own(Rows.create(sequences, MAX_ROWS));
-        tree = resources.own(TreeState.create(backend));
+        levelRows = resources.own(PassRows.create(sequences, MAX_ROWS));
+        tree = resources.own(TreeTopology.create(backend));
         states = resources.own(Fill.buffer(backend, hidden));
         inputs = resources.own(Buffer.floats(backend, (long) MAX_ROWS * (TREE.depth() + 1) * hidden));
         state = resources.own(Buffer.floats(backend, (long) MAX_ROWS * hidden));
-        top = resources.own(Top.create(backend, TREE.candidates(), MAX_ROWS));
+        top = resources.own(TopK.create(backend, TREE.candidates(), MAX_ROWS));
         sequences.rewind(0, 0, 0);
         tree.set(TREE.parents(), TREE.ranks());
 
         // The levels above give this one's inputs their tokens.
         Program draft = resources.own(Program.create(backend));
-        draft.plant(tree, pass);
+        draft.expand(tree, pass);
         for (int above = 0; above < level; above++) {
             record(draft, above, blocks(above));
         }

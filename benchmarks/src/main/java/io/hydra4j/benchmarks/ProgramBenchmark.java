@@ -2,9 +2,9 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -31,7 +31,7 @@ public abstract class ProgramBenchmark {
     Backend backend;
     Batch sequences;
     /** The rows of a pass over it. */
-    Rows pass;
+    PassRows pass;
 
     Program program;
     long bytes;
@@ -48,7 +48,7 @@ public abstract class ProgramBenchmark {
         for (int s = 0; s < size; s++) {
             sequences.setPages(s, IntStream.range(s * pages, (s + 1) * pages).toArray());
         }
-        pass = resources.own(Rows.create(sequences, rows));
+        pass = resources.own(PassRows.create(sequences, rows));
         program = resources.own(Program.create(backend));
     }
 

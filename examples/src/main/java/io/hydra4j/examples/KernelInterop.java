@@ -4,9 +4,9 @@ import io.hydra4j.HydraException;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Stream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -75,7 +75,7 @@ public final class KernelInterop {
     /** A program on the caller's stream: RMSNorm of all rows of x into result. */
     private static Program recordNorm(Backend backend, Resources owned, long stream, long x, long result) {
         Batch batch = owned.own(Batch.create(backend, 1, 1));
-        Rows rows = owned.own(Rows.create(batch, ROWS));
+        PassRows rows = owned.own(PassRows.create(batch, ROWS));
         rows.setChain(0, new int[ROWS]);
         Buffer weight = owned.own(Buffer.floats(backend, COLUMNS));
         float[] ones = new float[COLUMNS];

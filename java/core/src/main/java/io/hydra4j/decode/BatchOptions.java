@@ -2,7 +2,7 @@ package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.runtime.Batch;
-import io.hydra4j.runtime.Rows;
+import io.hydra4j.runtime.PassRows;
 
 /**
  * How a {@link BatchSession} decodes. Immutable.
@@ -10,10 +10,10 @@ import io.hydra4j.runtime.Rows;
  * @param size sequences, 1 to {@link Batch#MAX_SEQUENCES}
  * @param maxPositions most positions of each sequence, prompt and generated tokens together; 0 for the model's context
  * @param nodes most nodes of any tree of the session, 1 to {@link Tree#MAX_NODES}; memory is taken for {@code size} such trees,
- *     of at most {@link Rows#MAX_ROWS} nodes in all
+ *     of at most {@link PassRows#MAX_ROWS} nodes in all
  * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
  * @param candidates most candidates of one parent that any tree of the session asks for, at least those of {@code tree}
- * @param chunk most tokens of prompts that are computed in one pass, 1 to {@link Rows#MAX_ROWS}; 0 for what suits the backend
+ * @param chunk most tokens of prompts that are computed in one pass, 1 to {@link PassRows#MAX_ROWS}; 0 for what suits the backend
  * @param keepLogits whether {@link BatchSession#logits} works
  */
 public record BatchOptions(
@@ -22,10 +22,11 @@ public record BatchOptions(
     public BatchOptions {
         require("size", size, 1, Batch.MAX_SEQUENCES);
         require("nodes", nodes, 1, Tree.MAX_NODES);
-        require("chunk", chunk, 0, Rows.MAX_ROWS);
-        if (size * nodes > Rows.MAX_ROWS) {
+        require("chunk", chunk, 0, PassRows.MAX_ROWS);
+        if (size * nodes > PassRows.MAX_ROWS) {
             throw new HydraException(size + " sequences with trees of " + nodes + " nodes make " + size * nodes
-                    + " rows, a pass has at most " + Rows.MAX_ROWS + ": use trees of at most " + Rows.MAX_ROWS / size
+                    + " rows, a pass has at most " + PassRows.MAX_ROWS + ": use trees of at most "
+                    + PassRows.MAX_ROWS / size
                     + " nodes, or fewer sequences");
         }
     }

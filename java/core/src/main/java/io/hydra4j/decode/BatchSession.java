@@ -91,7 +91,7 @@ public final class BatchSession implements AutoCloseable {
         passes.recordVerify(program, false);
         program.mark();
         if (passes.drafter() != null) {
-            passes.drafter().recordAbsorb(program);
+            passes.drafter().recordCommit(program);
         }
         return program;
     }
@@ -171,7 +171,7 @@ public final class BatchSession implements AutoCloseable {
         while (end < order.length && rows < tokens.length) {
             int count = Math.min(ids[end].length - done[end], tokens.length - rows);
             System.arraycopy(ids[end], done[end], tokens, rows, count);
-            sequences[order[end]].remember(
+            sequences[order[end]].append(
                     ids[end], done[end], count, passes.batch().length(order[end]));
             done[end] += count;
             counts[end - first] = count;
@@ -353,7 +353,7 @@ public final class BatchSession implements AutoCloseable {
     public float[] logits(int sequence, int node) {
         requireSequence(sequence);
         passes.requireLogits(BatchOptions.class);
-        if (logitRows[sequence] == NONE || node < 0 || node >= passes.planted().nodes()) {
+        if (logitRows[sequence] == NONE || node < 0 || node >= passes.expanded().nodes()) {
             throw new HydraException("the last step has no node " + node + " of sequence " + sequence);
         }
         return passes.logits(logitRows[sequence] + node);
@@ -390,7 +390,7 @@ public final class BatchSession implements AutoCloseable {
         closed = true;
         passes.close();
         for (Sequence sequence : sequences) {
-            sequence.giveBack();
+            sequence.release();
         }
     }
 }

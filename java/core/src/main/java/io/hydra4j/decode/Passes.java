@@ -7,12 +7,12 @@ import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.Stream;
-import io.hydra4j.runtime.Top;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.TreeTopology;
 
 /**
  * What the passes of a session work on, and the parts of which their programs are recorded. When the drafter takes in what a
@@ -24,14 +24,14 @@ final class Passes implements AutoCloseable {
     private final Resources owned = new Resources();
     private final Stream stream;
     private final Batch batch;
-    private final Rows promptRows;
-    private final Rows nodes;
-    private final TreeState treeState;
+    private final PassRows promptRows;
+    private final PassRows nodes;
+    private final TreeTopology topology;
     private final Drafter drafter;
     private final PassBuffers buffers;
     private final Buffer logits;
-    private final Top best;
-    private Tree planted;
+    private final TopK best;
+    private Tree expanded;
 
     /**
      * @param heads null for plain decoding
@@ -45,15 +45,15 @@ final class Passes implements AutoCloseable {
         try {
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
-            promptRows = owned.own(Rows.create(batch, chunk));
-            nodes = owned.own(Rows.create(batch, size * limits.nodes()));
-            treeState = owned.own(TreeState.create(model.backend()));
+            promptRows = owned.own(PassRows.create(batch, chunk));
+            nodes = owned.own(PassRows.create(batch, size * limits.nodes()));
+            topology = owned.own(TreeTopology.create(model.backend()));
             drafter = heads == null
                     ? null
                     : owned.own(new Drafter(heads, batch, limits.candidates(), limits.nodes(), chunk));
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
-            best = owned.own(Top.create(model.backend(), 1, nodes.maxRows()));
+            best = owned.own(TopK.create(model.backend(), 1, nodes.maxRows()));
         } catch (RuntimeException | Error e) {
             owned.close();
             throw e;
@@ -65,12 +65,12 @@ final class Passes implements AutoCloseable {
     }
 
     /** The rows of a pass over prompts. */
-    Rows promptRows() {
+    PassRows promptRows() {
         return promptRows;
     }
 
     /** The nodes of a step's trees. */
-    Rows nodes() {
+    PassRows nodes() {
         return nodes;
     }
 
@@ -113,16 +113,16 @@ final class Passes implements AutoCloseable {
         return program;
     }
 
-    /** A program that begins a step: the trees are planted. */
+    /** A program that begins a step: the trees are expanded. */
     Program step() {
         Program program = program();
-        program.plant(treeState, nodes);
+        program.expand(topology, nodes);
         return program;
     }
 
-    /** Records the guesses for planted trees. */
+    /** Records the guesses for expanded trees. */
     void recordDraft(Program program) {
-        drafter.recordDraft(program, treeState, nodes);
+        drafter.recordDraft(program, topology, nodes);
     }
 
     /** Records verification and acceptance, with a mark before each. What is accepted waits for the drafter. */
@@ -132,28 +132,28 @@ final class Passes implements AutoCloseable {
         model.recordLmHead(program, nodes, false, buffers, best, logits);
         program.mark();
         program.accept(
-                treeState,
+                topology,
                 nodes,
                 best,
                 model.pool(),
                 buffers.hidden(),
                 model.config().hidden(),
-                drafter == null ? null : drafter.pendingRows(),
-                drafter == null ? null : drafter.pending(),
+                drafter == null ? null : drafter.uncommittedRows(),
+                drafter == null ? null : drafter.uncommitted(),
                 append);
     }
 
-    /** Sets the tree that steps plant from now on. */
+    /** Sets the tree that steps expand from now on. */
     void use(Tree tree) {
-        if (tree != planted) {
-            treeState.set(tree.parents(), tree.ranks());
-            planted = tree;
+        if (tree != expanded) {
+            topology.set(tree.parents(), tree.ranks());
+            expanded = tree;
         }
     }
 
-    /** The tree that steps plant, null at first. */
-    Tree planted() {
-        return planted;
+    /** The tree that steps expand, null at first. */
+    Tree expanded() {
+        return expanded;
     }
 
     /**

@@ -38,7 +38,7 @@ final class Recorder {
         depth = Math.max(depth, tree.depth());
     }
 
-    /** A pass whose marks stand behind draft and verification, and perhaps behind acceptance where the drafter absorbs. */
+    /** A pass whose marks stand behind draft and verification, and perhaps behind acceptance where the drafter commits. */
     void passed(Program program) {
         passes++;
         draftNanos += program.nanos(0, 1) + program.nanos(3, program.marks() - 1);

@@ -42,7 +42,7 @@ final class Sequence {
     }
 
     /** Notes the tokens of positions from {@code at} on. */
-    void remember(int[] ids, int from, int count, int at) {
+    void append(int[] ids, int from, int count, int at) {
         if (at + count > tokens.length) {
             tokens = Arrays.copyOf(tokens, Math.max(at + count, tokens.length * 2));
         }
@@ -57,7 +57,7 @@ final class Sequence {
             ids[i] = batch.token(number, i);
             path[i] = batch.pathNode(number, i);
         }
-        remember(ids, 0, ids.length, batch.length(number) - ids.length);
+        append(ids, 0, ids.length, batch.length(number) - ids.length);
         return new Step(ids, path, batch.nodes(number));
     }
 
@@ -70,12 +70,12 @@ final class Sequence {
     void clear() {
         batch.rewind(number, 0, -1);
         batch.setPages(number, new int[0]);
-        giveBack();
+        release();
     }
 
     /** Gives its pages back; the batch must not use them any more. */
-    void giveBack() {
-        pool.giveBack(pages);
+    void release() {
+        pool.release(pages);
         pages = new int[0];
     }
 }

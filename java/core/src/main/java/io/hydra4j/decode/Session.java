@@ -6,8 +6,8 @@ import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.Rows;
 
 /**
  * One sequence being decoded, step by step: the level at which loops with their own scheduling work.
@@ -26,16 +26,16 @@ public final class Session implements AutoCloseable {
     private final Sequence sequence;
     private final Program chunk;
     private final Program lastChunk;
-    private final Program absorb;
+    private final Program commit;
     private final Program plainStep;
     private final Program appendStep;
     private final Program draftStep;
     private final Recorder recorder = new Recorder();
 
     private Tree tree;
-    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's pending rows for
+    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's uncommitted rows for
     // the next step with a draft: what several plain steps leave is taken in at the price of one.
-    private int absorbed;
+    private int committed;
     private boolean closed;
 
     /**
@@ -65,9 +65,9 @@ public final class Session implements AutoCloseable {
             plainStep = recordStep(false, false);
             appendStep = heads == null ? plainStep : recordStep(false, true);
             draftStep = heads == null ? plainStep : recordStep(true, false);
-            absorb = heads == null || !drafter().keepsState() ? null : passes.program();
-            if (absorb != null) {
-                drafter().recordAbsorb(absorb);
+            commit = heads == null || !drafter().keepsState() ? null : passes.program();
+            if (commit != null) {
+                drafter().recordCommit(commit);
             }
             setTree(options.tree());
         } catch (RuntimeException | Error e) {
@@ -79,7 +79,7 @@ public final class Session implements AutoCloseable {
     private Program recordStep(boolean draft, boolean append) {
         Program program = passes.step();
         if (draft) {
-            drafter().recordAbsorb(program);
+            drafter().recordCommit(program);
             passes.recordDraft(program);
         }
         passes.recordVerify(program, append);
@@ -127,7 +127,7 @@ public final class Session implements AutoCloseable {
             throw new ContextFullException(length(), ids.length, limits.maxPositions());
         }
         sequence.reserve(length() + ids.length);
-        absorb();
+        commit();
         if (drafter() != null) {
             // Voids the rows that waited: the next step must not take them in again.
             passes.batch().rewind(0, length(), -1);
@@ -135,12 +135,12 @@ public final class Session implements AutoCloseable {
         int most = promptRows().maxRows();
         for (int from = 0; from < ids.length; from += most) {
             int count = Math.min(most, ids.length - from);
-            sequence.remember(ids, from, count, length());
+            sequence.append(ids, from, count, length());
             promptRows().setChain(0, ids, from, count);
             Program program = from + count == ids.length ? lastChunk : chunk;
             program.run();
             recorder.prefilled(count, program);
-            absorbed = length();
+            committed = length();
             if (each != null) {
                 each.chunk(from, count);
             }
@@ -148,11 +148,11 @@ public final class Session implements AutoCloseable {
     }
 
     /** Takes the waiting hidden states into the prefix layer before others overwrite them. */
-    private void absorb() {
-        if (absorb != null && absorbed < length()) {
-            absorb.run();
+    private void commit() {
+        if (commit != null && committed < length()) {
+            commit.run();
         }
-        absorbed = length();
+        committed = length();
     }
 
     /** Sees the logits of a prompt, chunk by chunk. */
@@ -186,7 +186,7 @@ public final class Session implements AutoCloseable {
         program.run();
         Step step = sequence.step();
         if (now.nodes() > 1) {
-            absorbed = before;
+            committed = before;
         }
         recorder.stepped(now, step.tokens().length);
         recorder.passed(program);
@@ -195,10 +195,10 @@ public final class Session implements AutoCloseable {
 
     /** A step without a draft lets its hidden state wait behind the others, until so many wait that they are taken in together. */
     private Program plainStep() {
-        if (absorb == null || length() - absorbed < Tree.MAX_NODES) {
+        if (commit == null || length() - committed < Tree.MAX_NODES) {
             return appendStep;
         }
-        absorb();
+        commit();
         return plainStep;
     }
 
@@ -216,9 +216,9 @@ public final class Session implements AutoCloseable {
             throw new HydraException(
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
-        int kept = absorb == null ? length : Math.min(length, absorbed);
+        int kept = commit == null ? length : Math.min(length, committed);
         passes.batch().rewind(0, kept, -1);
-        absorbed = kept;
+        committed = kept;
         return kept;
     }
 
@@ -248,7 +248,7 @@ public final class Session implements AutoCloseable {
     }
 
     /** The rows of the last chunk of a prompt. */
-    Rows promptRows() {
+    PassRows promptRows() {
         return passes.promptRows();
     }
 
@@ -297,6 +297,6 @@ public final class Session implements AutoCloseable {
         }
         closed = true;
         passes.close();
-        sequence.giveBack();
+        sequence.release();
     }
 }

@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -19,7 +19,7 @@ import java.util.TreeSet;
  */
 public final class Tree {
     /** Most nodes, the root included. */
-    public static final int MAX_NODES = TreeState.MAX_NODES;
+    public static final int MAX_NODES = TreeTopology.MAX_NODES;
 
     /** Ranks are below this. */
     public static final int MAX_RANKS = 32;

@@ -6,9 +6,9 @@ import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
 import io.hydra4j.runtime.WeightType;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -105,7 +105,7 @@ final class DraftTables implements AutoCloseable {
     private static final class Work implements AutoCloseable {
         private final int vocabulary;
         private final Resources owned = new Resources();
-        private final Rows rows;
+        private final PassRows rows;
         private final Matrix slice;
         private final Buffer products;
         private final Program program;
@@ -114,7 +114,7 @@ final class DraftTables implements AutoCloseable {
             vocabulary = Math.toIntExact(base.embedding().rows());
             int hidden = base.config().hidden();
             try {
-                rows = owned.own(Rows.create(owned.own(Batch.create(base.backend(), 1, 1)), CHUNK));
+                rows = owned.own(PassRows.create(owned.own(Batch.create(base.backend(), 1, 1)), CHUNK));
                 Buffer x = owned.own(Buffer.floats(base.backend(), (long) CHUNK * hidden));
                 products = owned.own(Buffer.floats(base.backend(), CHUNK * 2L * hidden));
                 slice = owned.own(Matrix.create(base.backend(), WeightType.F32, 2L * hidden, hidden));

@@ -6,20 +6,20 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Top;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * The draft of all sequences of a batch, recorded into the programs of their loop. A step leaves the hidden states of newly
- * verified tokens, in order, in {@link #pendingRows()} and {@link #pending()}; {@link #recordAbsorb} takes them into the
+ * verified tokens, in order, in {@link #uncommittedRows()} and {@link #uncommitted()}; {@link #recordCommit} takes them into the
  * drafter's own state: the prefix layer's KV, where there is one, and the hidden state of each sequence that its next draft
  * starts from. {@link #recordPrompt} does the same for chunks of prompts at once. {@link #recordDraft} guesses the tokens of
- * planted trees.
+ * expanded trees.
  *
  * <p>Heads that are not grounded are evaluated side by side, with one pass through a shared LM head; grounded heads level by
  * level, all parents of a level in one pass. Not thread-safe.
@@ -29,21 +29,21 @@ public final class Drafter implements AutoCloseable {
     private final DecoderConfig config;
     private final Batch batch;
     private final int levels;
-    private final Rows pendingRows;
-    private final Rows promptRows;
-    private final Buffer pending;
+    private final PassRows uncommittedRows;
+    private final PassRows promptRows;
+    private final Buffer uncommitted;
     private final Buffer states;
     private final PassBuffers prefix;
-    private final Rows levelRows;
-    private final Rows headRows;
-    private final List<Top> tops = new ArrayList<>();
+    private final PassRows levelRows;
+    private final PassRows headRows;
+    private final List<TopK> tops = new ArrayList<>();
     private final Resources owned = new Resources();
 
     /**
      * @param batch the sequences that the loop decodes
      * @param candidates most candidates of one parent that a tree may ask for, 1 to 32
-     * @param nodes most nodes of a tree, 1 to {@link TreeState#MAX_NODES}; for all sequences together no more than
-     *     {@link Rows#MAX_ROWS}
+     * @param nodes most nodes of a tree, 1 to {@link TreeTopology#MAX_NODES}; for all sequences together no more than
+     *     {@link PassRows#MAX_ROWS}
      * @param chunk most rows of a pass over prompts
      */
     public Drafter(DraftHeads heads, Batch batch, int candidates, int nodes, int chunk) {
@@ -55,29 +55,29 @@ public final class Drafter implements AutoCloseable {
             Backend backend = heads.base().backend();
             int sequences = batch.sequences();
             // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
-            pendingRows =
-                    owned.own(Rows.create(batch, sequences == 1 ? TreeState.MAX_NODES : sequences * (levels + 1)));
+            uncommittedRows = owned.own(
+                    PassRows.create(batch, sequences == 1 ? TreeTopology.MAX_NODES : sequences * (levels + 1)));
             if (heads.prefixLayer() == null) {
                 prefix = null;
                 promptRows = null;
-                pending = rows(pendingRows.maxRows(), config.hidden());
+                uncommitted = rows(uncommittedRows.maxRows(), config.hidden());
             } else {
-                int most = Math.max(pendingRows.maxRows(), chunk);
+                int most = Math.max(uncommittedRows.maxRows(), chunk);
                 prefix = owned.own(PassBuffers.create(backend, config, most));
-                promptRows = owned.own(Rows.create(batch, chunk));
+                promptRows = owned.own(PassRows.create(batch, chunk));
                 // The prefix layer works in place on the states that the loop leaves.
-                pending = prefix.x();
+                uncommitted = prefix.x();
             }
             states = rows(sequences, config.hidden());
             // At most half of a tree's nodes stand on one level and have children.
             boolean grounded = heads.config().kind().isGrounded();
-            levelRows = owned.own(Rows.create(batch, sequences * (grounded ? Math.max(1, nodes / 2) : 1)));
-            headRows = owned.own(Rows.create(batch, sequences * Math.max(1, levels)));
+            levelRows = owned.own(PassRows.create(batch, sequences * (grounded ? Math.max(1, nodes / 2) : 1)));
+            headRows = owned.own(PassRows.create(batch, sequences * Math.max(1, levels)));
             for (int i = 0; i < (sharesLmHead() ? 1 : levels); i++) {
                 int vocabulary = (int) Math.min(
                         Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
                 int rows = sharesLmHead() ? headRows.maxRows() : levelRows.maxRows();
-                tops.add(owned.own(Top.create(backend, Math.min(candidates, vocabulary), rows)));
+                tops.add(owned.own(TopK.create(backend, Math.min(candidates, vocabulary), rows)));
             }
         } catch (RuntimeException | Error e) {
             owned.close();
@@ -89,17 +89,17 @@ public final class Drafter implements AutoCloseable {
         return owned.own(Buffer.floats(heads.base().backend(), count * columns));
     }
 
-    /** Rows of the hidden states that a step has left and {@link #recordAbsorb} has not taken in yet. */
-    public Rows pendingRows() {
-        return pendingRows;
+    /** Rows of the hidden states that a step has left and {@link #recordCommit} has not taken in yet. */
+    public PassRows uncommittedRows() {
+        return uncommittedRows;
     }
 
-    /** {@code float[rows][hidden]}: those states; {@link #recordAbsorb} and {@link #recordPrompt} may overwrite them. */
-    public Buffer pending() {
-        return pending;
+    /** {@code float[rows][hidden]}: those states; {@link #recordCommit} and {@link #recordPrompt} may overwrite them. */
+    public Buffer uncommitted() {
+        return uncommitted;
     }
 
-    /** Whether skipping {@link #recordAbsorb} for some verified tokens would leave a hole in the drafter's state. */
+    /** Whether skipping {@link #recordCommit} for some verified tokens would leave a hole in the drafter's state. */
     public boolean keepsState() {
         return prefix != null;
     }
@@ -110,7 +110,7 @@ public final class Drafter implements AutoCloseable {
     }
 
     /** The best candidates of a head after a step: rows as drafted, for tests and tools. */
-    public Top top(int head) {
+    public TopK top(int head) {
         return tops.get(sharesLmHead() ? 0 : head);
     }
 
@@ -123,15 +123,15 @@ public final class Drafter implements AutoCloseable {
     }
 
     /**
-     * Records the end of a pass over chunks of prompts, and what the drafter takes in of it. What {@link #pendingRows} held
+     * Records the end of a pass over chunks of prompts, and what the drafter takes in of it. What {@link #uncommittedRows} held
      * before must have been taken in and made void.
      *
      * @param rows the rows of the pass
      * @param best as in {@link Program#advance}
      * @param hidden {@code float[rows][hidden]} of the rows
      */
-    public void recordPrompt(Program program, Rows rows, Top best, Buffer hidden) {
-        program.advance(rows, best, hidden, config.hidden(), promptRows, prefix == null ? null : pending);
+    public void recordPrompt(Program program, PassRows rows, TopK best, Buffer hidden) {
+        program.advance(rows, best, hidden, config.hidden(), promptRows, prefix == null ? null : uncommitted);
         if (prefix == null) {
             program.draftStates(rows, hidden, null, 0, states);
         } else {
@@ -140,21 +140,21 @@ public final class Drafter implements AutoCloseable {
     }
 
     /** Records that the drafter takes in what a step has left. */
-    public void recordAbsorb(Program program) {
+    public void recordCommit(Program program) {
         if (prefix == null) {
-            program.draftStates(pendingRows, pending, null, 0, states);
+            program.draftStates(uncommittedRows, uncommitted, null, 0, states);
         } else {
-            recordPrefix(program, pendingRows);
+            recordPrefix(program, uncommittedRows);
         }
     }
 
-    private void recordPrefix(Program program, Rows rows) {
+    private void recordPrefix(Program program, PassRows rows) {
         heads.prefixLayer().record(program, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
         program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), states);
     }
 
     /** Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}. */
-    public void recordDraft(Program program, TreeState tree, Rows nodes) {
+    public void recordDraft(Program program, TreeTopology tree, PassRows nodes) {
         if (heads.config().kind().isGrounded()) {
             recordGrounded(program, tree, nodes);
         } else {
@@ -162,7 +162,7 @@ public final class Drafter implements AutoCloseable {
         }
     }
 
-    private void recordGrounded(Program program, TreeState tree, Rows nodes) {
+    private void recordGrounded(Program program, TreeTopology tree, PassRows nodes) {
         DraftTables tables = heads.tables();
         Matrix embedding = heads.base().embedding();
         Buffer inputs = tables != null ? null : rows(levelRows.maxRows(), (levels + 1L) * config.hidden());
@@ -196,17 +196,17 @@ public final class Drafter implements AutoCloseable {
     }
 
     /** The states' parts of all heads' first blocks: {@code float[sequences][heads * 2h]}. */
-    private Buffer recordParts(Program program, TreeState tree, Rows nodes, DraftTables tables) {
+    private Buffer recordParts(Program program, TreeTopology tree, PassRows nodes, DraftTables tables) {
         int sequences = batch.sequences();
-        Rows planted = owned.own(Rows.create(batch, sequences));
+        PassRows expanded = owned.own(PassRows.create(batch, sequences));
         Buffer inputs = rows(sequences, config.hidden());
         Buffer parts = rows(sequences, tables.states().rows());
-        program.draftInputs(tree, 0, nodes, states, null, planted, inputs);
-        program.linear(planted, inputs, tables.states(), tables.biases(), parts);
+        program.draftInputs(tree, 0, nodes, states, null, expanded, inputs);
+        program.linear(expanded, inputs, tables.states(), tables.biases(), parts);
         return parts;
     }
 
-    private void recordIndependent(Program program, TreeState tree, Rows nodes) {
+    private void recordIndependent(Program program, TreeTopology tree, PassRows nodes) {
         Buffer inputs = rows(levelRows.maxRows(), config.hidden());
         Buffer between = rows(levelRows.maxRows(), config.hidden());
         Buffer vectors = rows(headRows.maxRows(), config.hidden());

@@ -4,10 +4,10 @@ import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TopK;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -27,10 +27,10 @@ public final class TeacherForcing implements AutoCloseable {
     public static final int MISSED = TreeOrder.MAX_RANKS;
 
     /** One head: from {@code inputs}, {@code float[rows][width]}, to candidates. */
-    private record Level(Program program, Buffer inputs, Top top) {}
+    private record Level(Program program, Buffer inputs, TopK top) {}
 
     private final DraftHeads heads;
-    private final Rows rows;
+    private final PassRows rows;
     private final Buffer chunk;
     private final int hidden;
     private final Resources owned = new Resources();
@@ -44,7 +44,7 @@ public final class TeacherForcing implements AutoCloseable {
      * @param rows the positions of a chunk of the text that a session takes in
      * @param chunk {@code float[rows][hidden]}: their hidden states in the base
      */
-    public TeacherForcing(DraftHeads heads, Rows rows, Buffer chunk) {
+    public TeacherForcing(DraftHeads heads, PassRows rows, Buffer chunk) {
         this.heads = heads;
         this.rows = rows;
         this.chunk = chunk;
@@ -74,7 +74,7 @@ public final class TeacherForcing implements AutoCloseable {
         Backend backend = heads.base().backend();
         Program program = owned.own(Program.create(backend));
         Buffer inputs = owned.own(Buffer.floats(backend, (long) rows.maxRows() * width));
-        Top top = owned.own(Top.create(
+        TopK top = owned.own(TopK.create(
                 backend, (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows()), rows.maxRows()));
         Buffer x = inputs;
         for (DraftHeads.Block block : head.blocks()) {
@@ -141,7 +141,7 @@ public final class TeacherForcing implements AutoCloseable {
         return inputs;
     }
 
-    private static int rank(Top top, int row, int token) {
+    private static int rank(TopK top, int row, int token) {
         for (int rank = 0; rank < top.k(); rank++) {
             if (top.id(row, rank) == token) {
                 return rank;

@@ -3,9 +3,9 @@ package io.hydra4j.model;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Rope;
-import io.hydra4j.runtime.Rows;
 
 /**
  * The loaded weights of one Llama layer, and the one place where its forward pass is spelled out. The base's layers and the
@@ -52,7 +52,7 @@ public final class DecoderLayer {
     }
 
     /** Records {@code x += attention(norm(x)); x += feedForward(norm(x))} for the rows; {@code x} is {@code buffers.x()}. */
-    public void record(Program program, Rows rows, PassBuffers buffers, Rope rope, KvPool pool, int layer) {
+    public void record(Program program, PassRows rows, PassBuffers buffers, Rope rope, KvPool pool, int layer) {
         program.qkv(
                 rows,
                 buffers.x(),

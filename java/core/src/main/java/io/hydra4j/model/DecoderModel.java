@@ -6,11 +6,11 @@ import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Rope;
-import io.hydra4j.runtime.Rows;
-import io.hydra4j.runtime.Top;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
@@ -150,7 +150,7 @@ public final class DecoderModel implements AutoCloseable {
 
     /** Pages for a full context and one whole tree behind it. */
     static int pagesFor(int context) {
-        return (context + TreeState.MAX_NODES + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
+        return (context + TreeTopology.MAX_NODES + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
     }
 
     private static float[] frequencies(DecoderConfig config) {
@@ -162,7 +162,7 @@ public final class DecoderModel implements AutoCloseable {
     }
 
     /** Records: rows' tokens → {@code buffers.hidden()}, keys and values of all layers stored. */
-    public void recordForward(Program program, Rows rows, PassBuffers buffers) {
+    public void recordForward(Program program, PassRows rows, PassBuffers buffers) {
         program.embed(rows, embedding, buffers.x());
         for (int i = 0; i < layers.size(); i++) {
             layers.get(i).record(program, rows, buffers, rope, pool, i);
@@ -176,7 +176,7 @@ public final class DecoderModel implements AutoCloseable {
      * @param logits receives all logits, {@code float[rows][vocabulary]}; null to leave them out
      */
     public void recordLmHead(
-            Program program, Rows rows, boolean lastRowsOnly, PassBuffers buffers, Top top, Buffer logits) {
+            Program program, PassRows rows, boolean lastRowsOnly, PassBuffers buffers, TopK top, Buffer logits) {
         program.lmHead(rows, lastRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
     }
 

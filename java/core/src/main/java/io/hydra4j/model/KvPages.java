@@ -56,7 +56,7 @@ public final class KvPages {
     }
 
     /** Gives pages back, and their memory to the system. */
-    public synchronized void giveBack(int[] taken) {
+    public synchronized void release(int[] taken) {
         for (int page : taken) {
             for (KvPool pool : pools) {
                 pool.release(page);

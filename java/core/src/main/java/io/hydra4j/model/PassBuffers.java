@@ -4,7 +4,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.TreeState;
+import io.hydra4j.runtime.TreeTopology;
 
 /**
  * The activations of one pass, each {@code float[rows][n]}.
@@ -49,8 +49,8 @@ public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedF
      * @param positions that there can be at most
      */
     public static int promptRows(Backend backend, long positions) {
-        int most = backend.kind() == BackendKind.CUDA ? 512 : TreeState.MAX_NODES;
-        return (int) Math.max(TreeState.MAX_NODES, Math.min(most, positions));
+        int most = backend.kind() == BackendKind.CUDA ? 512 : TreeTopology.MAX_NODES;
+        return (int) Math.max(TreeTopology.MAX_NODES, Math.min(most, positions));
     }
 
     @Override

@@ -22,8 +22,8 @@ public final class Batch extends NativeObject<hydra_batch> {
     private static final int NODES = 2;
     private static final int EMITTED = 3;
     private static final int TOKENS = 4;
-    private static final int PATH = TOKENS + TreeState.MAX_NODES;
-    private static final int RESULT = PATH + TreeState.MAX_NODES;
+    private static final int PATH = TOKENS + TreeTopology.MAX_NODES;
+    private static final int RESULT = PATH + TreeTopology.MAX_NODES;
 
     private final List<IntBuffer> results;
 

@@ -17,8 +17,8 @@ import org.bytedeco.javacpp.Pointer;
  * A list of operations that one native call runs. Recording an operation checks every shape against every other one; what
  * changes from run to run is read from the rows, batches and topologies that were recorded.
  *
- * <p>Shapes: a buffer {@code float[rows][n]} holds at least one row of n values for each of the rows' {@link Rows#maxRows},
- * of which only the first {@link Rows#count()} are read and written. An operation over zero rows does nothing. No row's
+ * <p>Shapes: a buffer {@code float[rows][n]} holds at least one row of n values for each of the rows' {@link PassRows#maxRows},
+ * of which only the first {@link PassRows#count()} are read and written. An operation over zero rows does nothing. No row's
  * result depends on the rows beside it, to the bit. {@code h} is the hidden size, {@code d} the head size. Every recording method throws {@link NativeException} with status {@code INVALID_ARGUMENT} if the
  * shapes do not fit, and {@link IllegalStateException} if the program or an operand is closed. Closing a program waits for it
  * where it was enqueued and not awaited.
@@ -84,7 +84,7 @@ public final class Program extends NativeObject<hydra_program> {
      *   <li>what is enqueued to the stream behind the program finds its results in buffers;
      *   <li>results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
      *   <li>the program's batches, their rows, and its trees cannot be set, and it records nothing more;
-     *   <li>programs of other streams cannot use these, and if the program changes them (by plant, draft, accept or advance),
+     *   <li>programs of other streams cannot use these, and if the program changes them (by expand, draft, accept or advance),
      *       none can. A program that does not may be enqueued again and again, and others behind it.
      * </ul>
      *
@@ -155,7 +155,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param embedding [vocabulary][h]
      * @param out {@code float[rows][h]}
      */
-    public void embed(Rows rows, Matrix embedding, Buffer out) {
+    public void embed(PassRows rows, Matrix embedding, Buffer out) {
         record(program ->
                 Native.hydra_program_embed(program, use(rows.handle()), use(embedding.handle()), use(out.handle())));
     }
@@ -175,7 +175,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][heads * d]}
      */
     public void qkv(
-            Rows rows,
+            PassRows rows,
             Buffer x,
             Buffer norm,
             float epsilon,
@@ -214,7 +214,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param query {@code float[rows][heads * d]}
      * @param out {@code float[rows][heads * d]}
      */
-    public void attention(Rows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
+    public void attention(PassRows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
         record(program -> Native.hydra_program_attention(
                 program, use(rows.handle()), use(query.handle()), heads, use(pool.handle()), layer, use(out.handle())));
     }
@@ -227,7 +227,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param bias {@code float[n]}, or null
      * @param residual {@code float[rows][n]}
      */
-    public void project(Rows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual) {
+    public void project(PassRows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual) {
         record(program -> Native.hydra_program_project(
                 program,
                 use(rows.handle()),
@@ -245,7 +245,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param bias {@code float[n]}, or null
      * @param out {@code float[rows][n]}
      */
-    public void linear(Rows rows, Buffer x, Matrix weight, Buffer bias, Buffer out) {
+    public void linear(PassRows rows, Buffer x, Matrix weight, Buffer bias, Buffer out) {
         record(program -> Native.hydra_program_linear(
                 program, use(rows.handle()), use(x.handle()), use(weight.handle()), optional(bias), use(out.handle())));
     }
@@ -259,7 +259,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param up [m][h]
      * @param out {@code float[rows][m]}
      */
-    public void gateUp(Rows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
+    public void gateUp(PassRows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
         record(program -> Native.hydra_program_gate_up(
                 program,
                 use(rows.handle()),
@@ -278,7 +278,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param norm {@code float[h]}
      * @param out {@code float[rows][h]}
      */
-    public void norm(Rows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
+    public void norm(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
         record(program -> Native.hydra_program_norm(
                 program, use(rows.handle()), use(x.handle()), use(norm.handle()), epsilon, use(out.handle())));
     }
@@ -296,7 +296,14 @@ public final class Program extends NativeObject<hydra_program> {
      * @param logits {@code float[rows][v]}, or {@code float[sequences][v]} with lastRowsOnly, receives all logits; or null
      */
     public void lmHead(
-            Rows rows, boolean lastRowsOnly, Buffer x, Matrix weight, Buffer bias, Buffer ids, Top top, Buffer logits) {
+            PassRows rows,
+            boolean lastRowsOnly,
+            Buffer x,
+            Matrix weight,
+            Buffer bias,
+            Buffer ids,
+            TopK top,
+            Buffer logits) {
         record(program -> Native.hydra_program_lm_head(
                 program,
                 use(rows.handle()),
@@ -322,7 +329,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[(group + 1) rows][n]}; x itself is allowed without a skip in group 0
      */
     public void block(
-            Rows rows,
+            PassRows rows,
             Buffer x,
             Matrix linear,
             Buffer linearBias,
@@ -348,8 +355,8 @@ public final class Program extends NativeObject<hydra_program> {
      *
      * @param rows must suffice for trees of all sequences when the program runs
      */
-    public void plant(TreeState tree, Rows rows) {
-        record(program -> Native.hydra_program_plant(program, use(tree.handle()), use(rows.handle())));
+    public void expand(TreeTopology tree, PassRows rows) {
+        record(program -> Native.hydra_program_expand(program, use(tree.handle()), use(rows.handle())));
     }
 
     /**
@@ -361,7 +368,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param epsilon of the norm; without one it means nothing
      * @param states {@code float[sequences][h]}
      */
-    public void draftStates(Rows rows, Buffer x, Buffer norm, float epsilon, Buffer states) {
+    public void draftStates(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer states) {
         record(program -> Native.hydra_program_draft_states(
                 program, use(rows.handle()), use(x.handle()), optional(norm), epsilon, use(states.handle())));
     }
@@ -379,7 +386,13 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][(level + 2) * h]}, or {@code float[rows][h]} without an embedding
      */
     public void draftInputs(
-            TreeState tree, int level, Rows nodes, Buffer states, Matrix embedding, Rows levelRows, Buffer out) {
+            TreeTopology tree,
+            int level,
+            PassRows nodes,
+            Buffer states,
+            Matrix embedding,
+            PassRows levelRows,
+            Buffer out) {
         record(program -> Native.hydra_program_draft_inputs(
                 program,
                 use(tree.handle()),
@@ -403,16 +416,16 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][n]}: skip + silu(linear)
      */
     public void tableBlock(
-            TreeState tree,
+            TreeTopology tree,
             int level,
-            Rows nodes,
+            PassRows nodes,
             Buffer parts,
             long width,
             long first,
             Buffer tables,
             long vocabulary,
             long n,
-            Rows levelRows,
+            PassRows levelRows,
             Buffer out) {
         record(program -> Native.hydra_program_table_block(
                 program,
@@ -433,7 +446,7 @@ public final class Program extends NativeObject<hydra_program> {
      * The rows become, for each level of the tree below the root, one for each sequence of the nodes: for heads that are
      * evaluated together, each in its group of rows.
      */
-    public void draftLevels(TreeState tree, Rows nodes, Rows rows) {
+    public void draftLevels(TreeTopology tree, PassRows nodes, PassRows rows) {
         record(program -> Native.hydra_program_draft_levels(
                 program, use(tree.handle()), use(nodes.handle()), use(rows.handle())));
     }
@@ -446,7 +459,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param group -1, and each parent has the row that it has in {@link #draftInputs}, as with Hydra; else the group of one
      *     row for each sequence that holds the candidates of all its parents, as with Medusa
      */
-    public void draftTokens(TreeState tree, int level, Top top, int group, Rows nodes) {
+    public void draftTokens(TreeTopology tree, int level, TopK top, int group, PassRows nodes) {
         record(program -> Native.hydra_program_draft_tokens(
                 program, use(tree.handle()), level, use(top.handle()), group, use(nodes.handle())));
     }
@@ -459,22 +472,22 @@ public final class Program extends NativeObject<hydra_program> {
      *
      * @param best the base model's arg-max of every node
      * @param hidden {@code float[rows][h]} of the nodes, or null
-     * @param h the hidden size; without pendingRows it means nothing
-     * @param pendingRows become the accepted positions as chains; null where no drafter needs them
-     * @param pending {@code float[rows of pendingRows][h]} gets the rows of hidden of the accepted nodes in order; null with
-     *     pendingRows
-     * @param append for a batch of one sequence: put them behind the pending rows that are there, where these end at the
-     *     verified positions and have room, {@link TreeState#MAX_NODES}
+     * @param h the hidden size; without uncommittedRows it means nothing
+     * @param uncommittedRows become the accepted positions as chains; null where no drafter needs them
+     * @param uncommitted {@code float[rows of uncommittedRows][h]} gets the rows of hidden of the accepted nodes in order; null with
+     *     uncommittedRows
+     * @param append for a batch of one sequence: put them behind the uncommitted rows that are there, where these end at the
+     *     verified positions and have room, {@link TreeTopology#MAX_NODES}
      */
     public void accept(
-            TreeState tree,
-            Rows nodes,
-            Top best,
+            TreeTopology tree,
+            PassRows nodes,
+            TopK best,
             KvPool pool,
             Buffer hidden,
             long h,
-            Rows pendingRows,
-            Buffer pending,
+            PassRows uncommittedRows,
+            Buffer uncommitted,
             boolean append) {
         record(program -> Native.hydra_program_accept(
                 program,
@@ -484,8 +497,8 @@ public final class Program extends NativeObject<hydra_program> {
                 use(pool.handle()),
                 optional(hidden),
                 h,
-                pendingRows == null ? null : use(pendingRows.handle()),
-                optional(pending),
+                uncommittedRows == null ? null : use(uncommittedRows.handle()),
+                optional(uncommitted),
                 append ? 1 : 0));
     }
 
@@ -496,18 +509,18 @@ public final class Program extends NativeObject<hydra_program> {
      *     follows
      * @param hidden {@code float[rows][h]} of the rows, or null
      * @param h as in {@link #accept}
-     * @param pendingRows as in {@link #accept}
-     * @param pending as in {@link #accept}
+     * @param uncommittedRows as in {@link #accept}
+     * @param uncommitted as in {@link #accept}
      */
-    public void advance(Rows rows, Top best, Buffer hidden, long h, Rows pendingRows, Buffer pending) {
+    public void advance(PassRows rows, TopK best, Buffer hidden, long h, PassRows uncommittedRows, Buffer uncommitted) {
         record(program -> Native.hydra_program_advance(
                 program,
                 use(rows.handle()),
                 best == null ? null : use(best.handle()),
                 optional(hidden),
                 h,
-                pendingRows == null ? null : use(pendingRows.handle()),
-                optional(pending)));
+                uncommittedRows == null ? null : use(uncommittedRows.handle()),
+                optional(uncommitted)));
     }
 
     private void record(ToIntFunction<hydra_program> operation) {

@@ -251,12 +251,12 @@ class BatchSessionTest {
             assertThrows(KvPages.ExhaustedException.class, () -> twins.batch().step());
             assertEquals(60, twins.batch().length(0));
             assertEquals(0, twins.batch().length(1));
-            pages.giveBack(taken);
+            pages.release(taken);
             twins.steps(3);
             twins.prefill(1, prompt(1, 20));
             twins.steps(3);
         }
-        pages.giveBack(pages.take(pages.count()));
+        pages.release(pages.take(pages.count()));
     }
 
     @Test
@@ -269,7 +269,7 @@ class BatchSessionTest {
             batch.step();
             batch.clear(0);
             batch.clear(1);
-            pages.giveBack(pages.take(pages.count()));
+            pages.release(pages.take(pages.count()));
             assertThrows(HydraException.class, batch::step);
         }
     }
@@ -390,6 +390,6 @@ class BatchSessionTest {
         assertThrows(IllegalStateException.class, () -> batch.clear(0));
         assertThrows(IllegalStateException.class, () -> batch.length(0));
         KvPages pages = loaded.base().pages();
-        pages.giveBack(pages.take(pages.count()));
+        pages.release(pages.take(pages.count()));
     }
 }

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.Drafter;
-import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TopK;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -31,7 +31,7 @@ final class HeadCandidates {
             session.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
             session.step();
             Drafter drafter = session.drafter();
-            Top top = drafter.top(head);
+            TopK top = drafter.top(head);
             // Of grounded heads row 0 is the one parent at this level; heads that share the base's LM head have a row
             // each.
             int row = drafter.sharesLmHead() ? head : 0;
@@ -61,7 +61,7 @@ final class HeadCandidates {
         return paths;
     }
 
-    private static int rank(Top top, int row, int token) {
+    private static int rank(TopK top, int row, int token) {
         for (int i = 0; i < top.k(); i++) {
             if (top.id(row, i) == token) {
                 return i;

@@ -13,7 +13,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.Drafter;
-import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -113,7 +113,7 @@ abstract class HydraOriginalGolden {
     }
 
     private static void checkHead(Drafter drafter, Json head, Tree tree) {
-        Top top = drafter.top(head.get("head").integer());
+        TopK top = drafter.top(head.get("head").integer());
         List<Json> rows = head.has("rows") ? head.get("rows").list() : List.of(head);
         for (int row = 0; row < rows.size(); row++) {
             Json expected = rows.get(row);
@@ -140,7 +140,7 @@ abstract class HydraOriginalGolden {
         }
     }
 
-    private static void checkTen(Top top, int row, Json expected) {
+    private static void checkTen(TopK top, int row, Json expected) {
         int[] ids = expected.get("top10").ints();
         int[] found = IntStream.range(0, ids.length).map(i -> top.id(row, i)).toArray();
         if (expected.get("top10_min_gap").number() > SWAP) {

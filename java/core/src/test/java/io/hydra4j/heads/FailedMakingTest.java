@@ -13,7 +13,7 @@ import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Freed;
-import io.hydra4j.runtime.Top;
+import io.hydra4j.runtime.TopK;
 import java.util.List;
 import java.util.function.DoubleConsumer;
 import org.junit.jupiter.api.Test;
@@ -72,7 +72,7 @@ class FailedMakingTest {
                 assertThrows(IllegalStateException.class, () -> heads(base, name, failing));
             }
             // A pool of theirs would be released into here.
-            base.pages().giveBack(base.pages().take(1));
+            base.pages().release(base.pages().take(1));
         }
         Freed.assertFreedWhenClosed(backend);
     }
@@ -84,8 +84,8 @@ class FailedMakingTest {
                 DraftHeads heads = heads(base, name, loaded -> {});
                 Batch batch = Batch.create(backend, 1, base.pagesPerSession())) {
             HydraException refused =
-                    assertThrows(HydraException.class, () -> new Drafter(heads, batch, Top.MAX_K + 1, 64, 64));
-            assertTrue(refused.getMessage().contains("" + Top.MAX_K), refused.getMessage());
+                    assertThrows(HydraException.class, () -> new Drafter(heads, batch, TopK.MAX_K + 1, 64, 64));
+            assertTrue(refused.getMessage().contains("" + TopK.MAX_K), refused.getMessage());
             assertEquals(4, heads.config().heads());
         }
         Freed.assertFreedWhenClosed(backend);

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BatchTest {
     private final Backend backend = Backend.openCpu(1);
     private final Batch batch = Batch.create(backend, 3, 2);
-    private final Rows rows = Rows.create(batch, 100);
+    private final PassRows rows = PassRows.create(batch, 100);
 
     @AfterEach
     void close() {
@@ -98,14 +98,14 @@ class BatchTest {
         for (int size : new int[] {-1, 0, Batch.MAX_SEQUENCES + 1}) {
             assertThrows(NativeException.class, () -> Batch.create(backend, size, 1));
         }
-        for (int most : new int[] {-1, 0, Rows.MAX_ROWS + 1}) {
-            assertThrows(NativeException.class, () -> Rows.create(batch, most));
-            assertThrows(NativeException.class, () -> Top.create(backend, 1, most));
+        for (int most : new int[] {-1, 0, PassRows.MAX_ROWS + 1}) {
+            assertThrows(NativeException.class, () -> PassRows.create(batch, most));
+            assertThrows(NativeException.class, () -> TopK.create(backend, 1, most));
         }
         Batch.create(backend, Batch.MAX_SEQUENCES, 1).close();
-        try (Top top = Top.create(backend, 1, Rows.MAX_ROWS)) {
-            assertEquals(0, top.id(Rows.MAX_ROWS - 1, 0));
-            assertThrows(IndexOutOfBoundsException.class, () -> top.id(Rows.MAX_ROWS, 0));
+        try (TopK top = TopK.create(backend, 1, PassRows.MAX_ROWS)) {
+            assertEquals(0, top.id(PassRows.MAX_ROWS - 1, 0));
+            assertThrows(IndexOutOfBoundsException.class, () -> top.id(PassRows.MAX_ROWS, 0));
         }
     }
 }

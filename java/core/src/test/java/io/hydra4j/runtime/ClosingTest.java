@@ -42,7 +42,7 @@ class ClosingTest {
                     assertThrows(IllegalStateException.class, () -> buffer.write(0, new float[] {1}));
             assertEquals("the buffer of 8 bytes is closed", exception.getMessage());
             assertThrows(IllegalStateException.class, () -> batch.length(0));
-            assertThrows(IllegalStateException.class, () -> Rows.create(batch, 1));
+            assertThrows(IllegalStateException.class, () -> PassRows.create(batch, 1));
             assertThrows(IllegalStateException.class, program::run);
             assertThrows(IllegalStateException.class, () -> program.time(0));
         }
@@ -70,7 +70,7 @@ class ClosingTest {
     void aProgramKeepsWhatItRecorded() {
         try (Backend backend = Backend.openCpu(1);
                 Batch batch = Batch.create(backend, 1, 1);
-                Rows rows = Rows.create(batch, 1);
+                PassRows rows = PassRows.create(batch, 1);
                 Program program = Program.create(backend);
                 Buffer out = Buffer.floats(backend, 8)) {
             batch.setPages(0, new int[] {0});
@@ -88,7 +88,7 @@ class ClosingTest {
     void anOperandThatIsClosedCannotBeRecorded() {
         try (Backend backend = Backend.openCpu(1);
                 Batch batch = Batch.create(backend, 1, 1);
-                Rows rows = Rows.create(batch, 1);
+                PassRows rows = PassRows.create(batch, 1);
                 Program program = Program.create(backend);
                 Buffer out = Buffer.floats(backend, 8)) {
             Matrix embedding = Matrix.create(backend, WeightType.F32, 3, 8);

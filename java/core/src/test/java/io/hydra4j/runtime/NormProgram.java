@@ -8,7 +8,7 @@ final class NormProgram implements AutoCloseable {
 
     private final Resources owned = new Resources();
     private final Program program;
-    private final Rows rows;
+    private final PassRows rows;
     private final Buffer out;
 
     /** @param recorded an empty program, which this closes */
@@ -24,7 +24,7 @@ final class NormProgram implements AutoCloseable {
     NormProgram(Backend backend, Program recorded, Buffer x, Buffer out) {
         this.program = owned.own(recorded);
         this.out = owned.own(out);
-        rows = owned.own(Rows.create(owned.own(Batch.create(backend, 1, 1)), 2));
+        rows = owned.own(PassRows.create(owned.own(Batch.create(backend, 1, 1)), 2));
         rows.setChain(0, new int[2]);
         owned.own(x);
         Buffer weight = owned.own(Buffer.floats(backend, COLUMNS));
@@ -37,7 +37,7 @@ final class NormProgram implements AutoCloseable {
         return program;
     }
 
-    Rows rows() {
+    PassRows rows() {
         return rows;
     }
 

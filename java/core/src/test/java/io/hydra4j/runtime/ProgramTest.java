@@ -15,14 +15,14 @@ class ProgramTest {
 
     private final Backend backend = Backend.openCpu(2);
     private final Batch batch = Batch.create(backend, 1, 4);
-    private final Rows rows = Rows.create(batch, MAX_ROWS);
+    private final PassRows rows = PassRows.create(batch, MAX_ROWS);
     private final Buffer hidden = Buffer.floats(backend, MAX_ROWS * VOCABULARY);
-    private final Rows pendingRows = Rows.create(batch, MAX_ROWS);
-    private final Buffer pending = Buffer.floats(backend, MAX_ROWS * VOCABULARY);
+    private final PassRows uncommittedRows = PassRows.create(batch, MAX_ROWS);
+    private final Buffer uncommitted = Buffer.floats(backend, MAX_ROWS * VOCABULARY);
     private final Buffer states = Buffer.floats(backend, VOCABULARY);
     private final Matrix embedding = matrix(0, 1);
     private final Matrix lmHead = matrix(1, 1);
-    private final Top best = Top.create(backend, 2, MAX_ROWS);
+    private final TopK best = TopK.create(backend, 2, MAX_ROWS);
     private final KvPool pool = KvPool.create(backend, WeightType.F32, 1, 1, 8, 4);
 
     @AfterEach
@@ -33,8 +33,8 @@ class ProgramTest {
         lmHead.close();
         embedding.close();
         states.close();
-        pending.close();
-        pendingRows.close();
+        uncommitted.close();
+        uncommittedRows.close();
         hidden.close();
         rows.close();
         batch.close();
@@ -60,7 +60,7 @@ class ProgramTest {
         try (Program program = Program.create(backend)) {
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, true, hidden, lmHead, null, null, best, null);
-            program.advance(rows, best, hidden, VOCABULARY, pendingRows, pending);
+            program.advance(rows, best, hidden, VOCABULARY, uncommittedRows, uncommitted);
             batch.setPages(0, new int[] {3, 1});
             rows.setChain(0, tokens);
             program.run();
@@ -88,13 +88,13 @@ class ProgramTest {
     @Test
     void aStepKeepsTheLongestPathThatTheBaseAgreesWith() {
         prefill(0);
-        try (TreeState tree = TreeState.create(backend);
-                Rows levelRows = Rows.create(batch, MAX_ROWS);
-                Top candidates = Top.create(backend, 2, MAX_ROWS);
+        try (TreeTopology tree = TreeTopology.create(backend);
+                PassRows levelRows = PassRows.create(batch, MAX_ROWS);
+                TopK candidates = TopK.create(backend, 2, MAX_ROWS);
                 Program program = Program.create(backend)) {
             tree.set(new int[] {-1, 0, 0, 2}, new int[] {0, 1, 0, 0});
-            program.plant(tree, rows);
-            program.draftStates(pendingRows, pending, null, 0, states);
+            program.expand(tree, rows);
+            program.draftStates(uncommittedRows, uncommitted, null, 0, states);
             for (int level = 0; level < 2; level++) {
                 // The program keeps what is closed here.
                 try (Buffer inputs = Buffer.floats(backend, MAX_ROWS * (level + 2L) * VOCABULARY);
@@ -107,7 +107,7 @@ class ProgramTest {
             program.mark();
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, false, hidden, lmHead, null, null, best, null);
-            program.accept(tree, rows, best, pool, hidden, VOCABULARY, pendingRows, pending, false);
+            program.accept(tree, rows, best, pool, hidden, VOCABULARY, uncommittedRows, uncommitted, false);
             program.run();
 
             assertArrayEquals(new int[] {1, 3, 2, 3}, rows.tokens());
@@ -118,7 +118,7 @@ class ProgramTest {
                     new int[] {0, 2, 3}, new int[] {batch.pathNode(0, 0), batch.pathNode(0, 1), batch.pathNode(0, 2)});
             assertEquals(4, batch.length(0));
             assertEquals(4, batch.root(0));
-            assertEquals(3, pendingRows.count());
+            assertEquals(3, uncommittedRows.count());
         }
     }
 
@@ -160,9 +160,9 @@ class ProgramTest {
         assertThrows(NativeException.class, () -> rows.setChain(0, new int[0]));
         assertThrows(NativeException.class, () -> rows.setChain(0, new int[MAX_ROWS + 1]));
         assertThrows(NativeException.class, () -> batch.setPages(0, new int[5]));
-        assertThrows(NativeException.class, () -> Top.create(backend, Top.MAX_K + 1, 1));
+        assertThrows(NativeException.class, () -> TopK.create(backend, TopK.MAX_K + 1, 1));
         assertThrows(IllegalArgumentException.class, () -> Rope.create(backend, 8, new float[3], 16));
-        try (TreeState tree = TreeState.create(backend)) {
+        try (TreeTopology tree = TreeTopology.create(backend)) {
             assertThrows(IllegalArgumentException.class, () -> tree.set(new int[] {-1, 0}, new int[] {0}));
             assertThrows(NativeException.class, () -> tree.set(new int[] {-1, 1}, new int[] {0, 0}));
         }

@@ -11,13 +11,13 @@ import java.util.stream.IntStream;
  * The rows that a pass over a batch computes: prompt tokens of chunks, or nodes of the sequences' trees. For each a token, a
  * position, a KV slot, and the set of rows of this pass that it sees.
  */
-public final class Rows extends NativeObject<hydra_rows> {
+public final class PassRows extends NativeObject<hydra_rows> {
     /** Most rows of a pass. */
     public static final int MAX_ROWS = Native.HYDRA_MAX_ROWS;
 
     private final int maxRows;
 
-    private Rows(Handle<hydra_rows> handle, int maxRows) {
+    private PassRows(Handle<hydra_rows> handle, int maxRows) {
         super(handle);
         this.maxRows = maxRows;
     }
@@ -29,8 +29,8 @@ public final class Rows extends NativeObject<hydra_rows> {
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the number is out of range
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
-    public static Rows create(Batch batch, int maxRows) {
-        return new Rows(
+    public static PassRows create(Batch batch, int maxRows) {
+        return new PassRows(
                 Handle.create(
                         "set of rows",
                         new hydra_rows(),

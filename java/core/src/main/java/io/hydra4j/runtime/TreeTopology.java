@@ -5,11 +5,11 @@ import io.hydra4j.runtime.bindings.hydra_tree;
 import java.util.List;
 
 /** The topology of the draft tree on the backend. It is data: another tree needs no other program. */
-public final class TreeState extends NativeObject<hydra_tree> {
+public final class TreeTopology extends NativeObject<hydra_tree> {
     /** Most nodes of a tree, the root included. */
     public static final int MAX_NODES = Native.HYDRA_MAX_NODES;
 
-    private TreeState(Handle<hydra_tree> handle) {
+    private TreeTopology(Handle<hydra_tree> handle) {
         super(handle);
     }
 
@@ -18,8 +18,8 @@ public final class TreeState extends NativeObject<hydra_tree> {
      *
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
-    public static TreeState create(Backend backend) {
-        return new TreeState(Handle.create(
+    public static TreeTopology create(Backend backend) {
+        return new TreeTopology(Handle.create(
                 "tree state",
                 new hydra_tree(),
                 out -> Native.hydra_tree_create(backend.handle().pointer(), out),
@@ -31,7 +31,7 @@ public final class TreeState extends NativeObject<hydra_tree> {
      * Sets the topology. Node 0 is the root; nodes stand in order of depth, parents before children.
      *
      * @param parents [nodes] node number of each node's parent; that of the root is -1
-     * @param ranks [nodes] which of its parent's candidates a node is, best first: 0 to {@link Top#MAX_K} - 1, distinct among
+     * @param ranks [nodes] which of its parent's candidates a node is, best first: 0 to {@link TopK#MAX_K} - 1, distinct among
      *     siblings; that of the root is 0
      * @throws IllegalArgumentException if the arrays differ in length
      * @throws NativeException with status {@code INVALID_ARGUMENT} if they are no such tree, or of more than {@link #MAX_NODES}

@@ -11,7 +11,7 @@ import java.util.Objects;
  * The best entries of each row of an LM head: [rows][k] ids and values, best first, equal values by smaller index. On the
  * CPU they are read without a native call. Do not read them while a program that writes them runs.
  */
-public final class Top extends NativeObject<hydra_top> {
+public final class TopK extends NativeObject<hydra_top> {
     /** Most entries of a row. */
     public static final int MAX_K = Native.HYDRA_MAX_TOP;
 
@@ -21,7 +21,7 @@ public final class Top extends NativeObject<hydra_top> {
     private final IntBuffer ids;
     private final FloatBuffer values;
 
-    private Top(Handle<hydra_top> handle, int k, int maxRows, boolean remote) {
+    private TopK(Handle<hydra_top> handle, int k, int maxRows, boolean remote) {
         super(handle);
         this.k = k;
         this.maxRows = maxRows;
@@ -41,11 +41,11 @@ public final class Top extends NativeObject<hydra_top> {
      * Creates room for k entries of every row.
      *
      * @param k 1 to {@link #MAX_K}
-     * @param maxRows 1 to {@link Rows#MAX_ROWS}
+     * @param maxRows 1 to {@link PassRows#MAX_ROWS}
      * @throws NativeException with status {@code INVALID_ARGUMENT} if a number is out of range
      */
-    public static Top create(Backend backend, int k, int maxRows) {
-        return new Top(
+    public static TopK create(Backend backend, int k, int maxRows) {
+        return new TopK(
                 Handle.create(
                         "top " + k,
                         new hydra_top(),
