@@ -7,7 +7,7 @@ package io.hydra4j.text;
  * @param content its text, never empty
  * @param singleWord only where it stands as a word of its own
  * @param lstrip swallows the white space before it
- * @param rstrip swallows the white space behind it
+ * @param rstrip swallows the white space after it
  * @param normalized matched against the normalised text
  * @param special left out when special tokens are skipped in decoding
  */

@@ -15,8 +15,11 @@ final class DecoderReader {
     private static final List<String> ORDER = List.of("Replace", "ByteFallback", "Fuse", "Strip");
     private static final int MOST_PARTS = 16;
     private static final int LONGEST_REPLACEMENT = 64;
+    /** How many times longer a token may become by all replacements together. */
+    private static final int LARGEST_GROWTH = 64;
 
     private final List<DecoderSpec.Replacement> replacements = new ArrayList<>();
+    private long growth = 1;
     private boolean byteFallback;
     private boolean fused;
     private int stripStart;
@@ -71,6 +74,11 @@ final class DecoderReader {
                 }
                 if (content.length() > LONGEST_REPLACEMENT) {
                     throw part.invalid("content", "a text of at most " + LONGEST_REPLACEMENT + " characters");
+                }
+                growth *= Math.max(1, (content.length() + literal.length() - 1) / literal.length());
+                if (growth > LARGEST_GROWTH) {
+                    throw part.invalid(
+                            "content", "replacements that make a token at most " + LARGEST_GROWTH + " times longer");
                 }
                 replacements.add(new DecoderSpec.Replacement(literal, content));
             }

@@ -1,18 +1,23 @@
 package io.hydra4j.text;
 
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.hydra4j.format.Utf8;
 import java.lang.ref.Cleaner;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.IntStream;
 
 /**
- * Text to ids, by the native library. Thread-safe: texts are encoded side by side, and closing waits for them. One
- * that is forgotten without being closed is reported in the log.
+ * Text to ids: added tokens are found and what stands between them is normalised here, and that is cut into words and
+ * merged by the native library. Thread-safe: texts are encoded side by side, and closing waits for them. One that is
+ * forgotten without being closed is reported in the log.
  */
 final class Encoder implements AutoCloseable {
     private static final Cleaner CLEANER = Cleaner.create();
 
     private final String file;
+    private final AddedTokens added;
+    private final PreTokenizer preTokenizer;
     private final TokenizersLibrary library;
     private final LeakReport report;
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
@@ -41,6 +46,8 @@ final class Encoder implements AutoCloseable {
 
     Encoder(TokenizerSpec spec) {
         file = spec.file();
+        added = new AddedTokens(spec.addedTokens(), spec.normalization());
+        preTokenizer = spec.preTokenizer();
         library = NativeLibrary.get(file);
         try {
             handle = library.createTokenizerFromString(TokenizerJsonWriter.write(spec));
@@ -51,26 +58,77 @@ final class Encoder implements AutoCloseable {
         CLEANER.register(this, report);
     }
 
-    /** @return the ids of the text alone */
-    long[] encode(String text) {
+    /**
+     * @param text any text; halves of surrogate pairs count as U+FFFD
+     * @param special whether special tokens in the text are found
+     * @return the ids of the text alone
+     * @throws TokenizerException if the normalised text is longer than can be encoded at once
+     */
+    int[] encode(String text, boolean special) {
+        if (text.length() > preTokenizer.longestText()) {
+            throw tooLong(text, null);
+        }
         lock.readLock().lock();
         try {
             if (handle == 0) {
                 throw new IllegalStateException("the tokenizer of " + file + " is closed");
             }
-            long encoding = library.encode(handle, text, false);
+            IntStream.Builder ids = IntStream.builder();
+            added.divide(wellFormed(text), special, preTokenizer.longestText(), new AddedTokens.Sink() {
+                @Override
+                public void text(String piece, boolean first) {
+                    for (long id : encode(first ? preTokenizer.start(piece) : piece)) {
+                        ids.add((int) id);
+                    }
+                }
+
+                @Override
+                public void token(int id) {
+                    ids.add(id);
+                }
+            });
+            return ids.build().toArray();
+        } catch (AddedTokens.TooLong e) {
+            throw tooLong(text, e);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    private TokenizerException tooLong(String text, Throwable cause) {
+        return new TokenizerException(
+                file,
+                "text",
+                text.length() + " characters",
+                "at most " + preTokenizer.longestText() + " at once, counted after normalization",
+                cause);
+    }
+
+    private static String wellFormed(String text) {
+        if (Utf8.isWellFormed(text)) {
+            return text;
+        }
+        StringBuilder repaired = new StringBuilder(text.length());
+        text.codePoints().map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c).forEach(repaired::appendCodePoint);
+        return repaired.toString();
+    }
+
+    private long[] encode(String piece) {
+        try {
+            long encoding = library.encode(handle, piece, false);
             try {
                 return library.getTokenIds(encoding);
             } finally {
                 library.deleteEncoding(encoding);
             }
-        } catch (IllegalStateException e) {
-            throw e;
         } catch (RuntimeException e) {
             throw new TokenizerException(file, "text", String.valueOf(e.getMessage()), "one that can be encoded", e);
-        } finally {
-            lock.readLock().unlock();
         }
+    }
+
+    /** @return the file that the tokenizer was made from */
+    String file() {
+        return file;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.hydra4j.text;
 
 import io.hydra4j.format.Fields;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -70,11 +71,12 @@ enum GgufPreTokenizer {
         return this == LLAMA3 || this == TEKKEN;
     }
 
-    /** @return the normalizer; the file does not name it, though the models of this kind have one */
-    Map<String, Object> normalizer() {
-        return this == QWEN2 ? TextComponents.component("type", "NFC") : null;
+    /** @return the normalization; the file does not name it, though the models of this kind have one */
+    Normalization normalization() {
+        return this == QWEN2 ? new Normalization(List.of(Normalization.form(Normalizer.Form.NFC))) : Normalization.NONE;
     }
 
+    /** @return the pre-tokenizer as a {@code tokenizer.json} has it */
     Map<String, Object> preTokenizer() {
         List<Object> parts = new ArrayList<>();
         for (String regex : regexes) {

@@ -73,16 +73,14 @@ final class GgufTokenizerReader {
             }
             merges.add(new TokenizerSpec.Merge(pairs[i].substring(0, space), pairs[i].substring(space + 1)));
         }
-        TextComponents components = new TextComponents();
         return spec(
                 merges,
                 null,
                 kind.ignoreMerges(),
-                kind.normalizer(),
-                components.preTokenizer(new Fields(fields.file(), PREFIX + "pre.", kind.preTokenizer())),
+                kind.normalization(),
+                PreTokenizerReader.read(new Fields(fields.file(), PREFIX + "pre.", kind.preTokenizer())),
                 DecoderSpec.ofByteLevel(),
-                kind.addsBegin(),
-                components.longestText());
+                kind.addsBegin());
     }
 
     private TokenizerSpec sentencePiece() {
@@ -97,42 +95,27 @@ final class GgufTokenizerReader {
             }
         }
         boolean spacePrefix = fields.flag("add_space_prefix", true);
-        Map<String, Object> replace = TextComponents.component(
-                "type",
-                "Replace",
-                "pattern",
-                TextComponents.component("String", " "),
-                "content",
-                String.valueOf(SPACE_MARK));
-        Map<String, Object> prepend =
-                TextComponents.component("type", "Prepend", "prepend", String.valueOf(SPACE_MARK));
+        String mark = String.valueOf(SPACE_MARK);
+        Normalization.Step replace = Normalization.replace(" ", mark);
         return spec(
                 new ScoredMerges(fields, vocabulary, scores).merges(),
                 tokens[tokenId("unknown_token_id", 0)],
                 false,
-                TextComponents.component(
-                        "type", "Sequence", "normalizers", spacePrefix ? List.of(prepend, replace) : List.of(replace)),
-                null,
+                new Normalization(spacePrefix ? List.of(Normalization.prepend(mark), replace) : List.of(replace)),
+                PreTokenizer.NONE,
                 new DecoderSpec(
-                        false,
-                        List.of(new DecoderSpec.Replacement(String.valueOf(SPACE_MARK), " ")),
-                        true,
-                        spacePrefix ? 1 : 0,
-                        ' ',
-                        -1),
-                true,
-                new TextComponents().longestText());
+                        false, List.of(new DecoderSpec.Replacement(mark, " ")), true, spacePrefix ? 1 : 0, ' ', -1),
+                true);
     }
 
     private TokenizerSpec spec(
             List<TokenizerSpec.Merge> merges,
             String unknown,
             boolean ignoreMerges,
-            Map<String, Object> normalizer,
-            Map<String, Object> preTokenizer,
+            Normalization normalization,
+            PreTokenizer preTokenizer,
             DecoderSpec decoder,
-            boolean addsBegin,
-            int longestText) {
+            boolean addsBegin) {
         boolean bytes = decoder.byteFallback()
                 && IntStream.range(0, 256).mapToObj(GgufVocabulary::byteToken).anyMatch(vocabulary::containsKey);
         return new TokenizerSpec(
@@ -144,12 +127,11 @@ final class GgufTokenizerReader {
                         bytes,
                         ignoreMerges,
                         added,
-                        normalizer,
+                        normalization,
                         preTokenizer,
                         decoder,
                         around("add_bos_token", addsBegin, "bos_token_id", 1),
-                        around("add_eos_token", false, "eos_token_id", 2),
-                        longestText)
+                        around("add_eos_token", false, "eos_token_id", 2))
                 .checked(PREFIX + "tokens");
     }
 

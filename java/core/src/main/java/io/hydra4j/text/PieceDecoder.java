@@ -8,6 +8,9 @@ import java.util.Arrays;
  * So a run that is valid so far has to be held back until it ends or breaks.
  */
 final class PieceDecoder implements TokenDecoder {
+    /** UTF-16 units that all tokens together may have more than twice of what they have in the file. */
+    private static final int MOST_TEXT = 1 << 20;
+
     private final Table table;
     private final Utf8Decoder utf8 = new Utf8Decoder();
     private final StringBuilder run = new StringBuilder();
@@ -21,6 +24,11 @@ final class PieceDecoder implements TokenDecoder {
         this.strip = table.spec.stripStart();
     }
 
+    /** Thrown where decoded tokens would take far more memory than the file. */
+    static final class TooLong extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
     /** What tokens mean, by id. Immutable, shared. */
     static final class Table {
         private final DecoderSpec spec;
@@ -28,16 +36,24 @@ final class PieceDecoder implements TokenDecoder {
         private final String[] text;
         private final short[] bytes;
 
-        /** @param tokens text by id, null where there is no token */
+        /**
+         * @param tokens text by id, null where there is no token
+         * @throws TooLong if the replacements make all of them together many times longer
+         */
         Table(DecoderSpec spec, String[] tokens) {
             this.spec = spec;
             this.tokens = tokens;
             this.text = new String[tokens.length];
             this.bytes = new short[tokens.length];
             Arrays.fill(bytes, (short) -1);
+            long most = MOST_TEXT;
             for (int id = 0; id < tokens.length; id++) {
                 if (tokens[id] != null) {
                     text[id] = replaced(tokens[id]);
+                    most += 2L * tokens[id].length() - text[id].length();
+                    if (most < 0) {
+                        throw new TooLong();
+                    }
                     bytes[id] = spec.byteFallback() ? byteOf(text[id]) : -1;
                 }
             }

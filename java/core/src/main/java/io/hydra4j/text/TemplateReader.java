@@ -4,7 +4,7 @@ import io.hydra4j.format.Fields;
 import java.util.Arrays;
 import java.util.List;
 
-/** Reads which ids a post-processor puts before and behind a text. What it does to offsets does not matter here. */
+/** Reads which ids a post-processor puts before and after a text. What it does to offsets does not matter here. */
 final class TemplateReader {
     private static final int LONGEST = 64;
 
@@ -42,17 +42,17 @@ final class TemplateReader {
 
     private void template(Fields processor) {
         int[] before = {};
-        int[] behind = {};
+        int[] after = {};
         boolean text = false;
         for (Fields piece : processor.objects("single")) {
             if (piece.has("SpecialToken")) {
                 int[] ids = ids(processor, piece.object("SpecialToken").string("id"));
                 if (text) {
-                    behind = joined(behind, ids);
+                    after = joined(after, ids);
                 } else {
                     before = joined(before, ids);
                 }
-                if (before.length + behind.length > LONGEST) {
+                if (before.length + after.length > LONGEST) {
                     throw processor.invalid("single", "at most " + LONGEST + " special tokens");
                 }
             } else if (text || !piece.object("Sequence").string("id").equals("A")) {
@@ -65,7 +65,10 @@ final class TemplateReader {
             throw processor.invalid("single", "special tokens around one sequence A");
         }
         prefix = joined(before, prefix);
-        suffix = joined(suffix, behind);
+        suffix = joined(suffix, after);
+        if (prefix.length + suffix.length > LONGEST) {
+            throw processor.invalid("single", "at most " + LONGEST + " special tokens in all");
+        }
     }
 
     private int[] ids(Fields processor, String name) {

@@ -8,7 +8,7 @@ package io.hydra4j.text;
  * be UTF-8. The cost of a push depends on its own ids only.
  *
  * <p>Some tokenizers drop a space at the very start of a text. To stream the continuation of a prompt as it stands
- * behind the prompt, push the prompt's ids first and throw away what they return.
+ * after the prompt, push the prompt's ids first and throw away what they return.
  *
  * <p>Not thread-safe. Needs no closing, and goes on working when its tokenizer has been closed.
  */

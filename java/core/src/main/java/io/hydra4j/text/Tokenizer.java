@@ -1,9 +1,9 @@
 package io.hydra4j.text;
 
 import io.hydra4j.format.FormatException;
-import io.hydra4j.format.Utf8;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -33,7 +33,7 @@ public final class Tokenizer implements AutoCloseable {
     private Tokenizer(TokenizerSpec spec) {
         this.prefix = spec.prefix();
         this.suffix = spec.suffix();
-        this.longestText = spec.longestText();
+        this.longestText = spec.preTokenizer().longestText();
         this.vocabulary = new Vocabulary(spec);
         this.encoder = new Encoder(spec);
     }
@@ -93,53 +93,68 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Encodes a text, with the tokens that the tokenizer adds (such as the begin of text). Special tokens that are
-     * written in the text are recognised.
+     * Encodes a complete prompt, as {@link EncodeOptions#PROMPT} says.
      *
-     * @param text any text, at most {@link #longestText()} characters
+     * @param text any text, at most {@link #longestText()} characters when it is normalised
      * @return ids, each at least 0 and below {@link #vocabularySize()}
-     * @throws IllegalArgumentException if the text is longer than {@link #longestText()}
+     * @throws TokenizerException if the text is too long
      * @throws IllegalStateException after {@link #close}
      */
     public int[] encode(String text) {
-        return encode(text, true);
+        return encode(text, EncodeOptions.PROMPT);
     }
 
     /**
-     * Encodes a text. Special tokens that are written in it are recognised. Halves of surrogate pairs count as U+FFFD.
+     * Encodes a text. Special tokens that are written in it are recognised; {@link EncodeOptions#TEXT} says how to take
+     * them as text.
      *
-     * @param text any text, at most {@link #longestText()} characters
+     * @param text any text, at most {@link #longestText()} characters when it is normalised
      * @param addSpecial whether to put the tokens around it that the tokenizer adds
      * @return ids, each at least 0 and below {@link #vocabularySize()}
-     * @throws IllegalArgumentException if the text is longer than {@link #longestText()}
+     * @throws TokenizerException if the text is too long
      * @throws IllegalStateException after {@link #close}
      */
     public int[] encode(String text, boolean addSpecial) {
+        return encode(text, EncodeOptions.PROMPT.withBeginAndEnd(addSpecial));
+    }
+
+    /**
+     * Encodes a text. Halves of surrogate pairs count as U+FFFD.
+     *
+     * @param text any text, at most {@link #longestText()} characters when it is normalised
+     * @param options what is put around it, and what becomes of special tokens in it
+     * @return ids, each at least 0 and below {@link #vocabularySize()}
+     * @throws TokenizerException if the text is too long
+     * @throws IllegalStateException after {@link #close}
+     */
+    public int[] encode(String text, EncodeOptions options) {
         Objects.requireNonNull(text, "text");
-        if (text.length() > longestText) {
-            throw new IllegalArgumentException("the text has " + text.length() + " characters; at most " + longestText
-                    + " can be encoded at once");
+        int[] ids = encoder.encode(text, options.specialTokens());
+        if (!options.beginAndEnd()) {
+            return ids;
         }
-        long[] ids = encoder.encode(wellFormed(text));
-        int[] before = addSpecial ? prefix : new int[0];
-        int[] behind = addSpecial ? suffix : new int[0];
-        int[] all = new int[before.length + ids.length + behind.length];
-        System.arraycopy(before, 0, all, 0, before.length);
-        for (int i = 0; i < ids.length; i++) {
-            all[before.length + i] = (int) ids[i];
-        }
-        System.arraycopy(behind, 0, all, before.length + ids.length, behind.length);
+        int[] all = Arrays.copyOf(prefix, prefix.length + ids.length + suffix.length);
+        System.arraycopy(ids, 0, all, prefix.length, ids.length);
+        System.arraycopy(suffix, 0, all, prefix.length + ids.length, suffix.length);
         return all;
     }
 
     /**
      * Turns ids into text. Spaces are not cleaned up; bytes that are not UTF-8 become U+FFFD.
      *
-     * @param ids token ids; those that the tokenizer does not have stand for nothing
+     * @param ids token ids
      * @param skipSpecial whether to leave special tokens out
      * @return the text, without half surrogate pairs
+     * @throws IllegalArgumentException if the tokenizer does not have one of the ids; a model whose vocabulary is larger
+     *     than its tokenizer's may generate such ids, and {@link #stream} passes over them
      */
     public String decode(int[] ids, boolean skipSpecial) {
+        for (int id : ids) {
+            if (!vocabulary.has(id)) {
+                throw new IllegalArgumentException("token id " + id + ": the tokenizer of " + encoder.file()
+                        + " has no such token, its ids are below " + vocabulary.size());
+            }
+        }
         TextStream stream = stream(skipSpecial);
         return stream.push(ids) + stream.finish();
     }
@@ -157,7 +172,10 @@ public final class Tokenizer implements AutoCloseable {
         return vocabulary.size();
     }
 
-    /** @return how many UTF-16 units can be encoded at once, millions for the published tokenizers */
+    /**
+     * @return how many UTF-16 units can be encoded at once, counted after normalization: millions for the published
+     *     tokenizers, thousands where the regular expressions of a file could need the square of that time
+     */
     public int longestText() {
         return longestText;
     }
@@ -192,14 +210,5 @@ public final class Tokenizer implements AutoCloseable {
     @Override
     public void close() {
         encoder.close();
-    }
-
-    private static String wellFormed(String text) {
-        if (Utf8.isWellFormed(text)) {
-            return text;
-        }
-        StringBuilder repaired = new StringBuilder(text.length());
-        text.codePoints().map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c).forEach(repaired::appendCodePoint);
-        return repaired.toString();
     }
 }

@@ -13,7 +13,7 @@ import java.util.Set;
 
 /**
  * Reads Hugging Face's {@code tokenizer.json} with a BPE model. Padding and truncation are left out: they belong to
- * training. Ids have no holes, and an added token that the model does not have stands behind the model's, in order.
+ * training. Ids have no holes, and an added token that the model does not have comes after the model's, in order.
  */
 final class TokenizerJsonReader {
     /** The largest published file has some 33 million bytes and 3 million JSON tokens. */
@@ -40,7 +40,6 @@ final class TokenizerJsonReader {
         Map<String, Integer> vocabulary = vocabulary();
         List<AddedToken> added = addedTokens(vocabulary);
         requireNoHoles(vocabulary, added);
-        TextComponents components = new TextComponents();
         int size = vocabulary.size()
                 + (int) added.stream()
                         .filter(token -> !vocabulary.containsKey(token.content()))
@@ -52,10 +51,10 @@ final class TokenizerJsonReader {
         if (!root.has("decoder")) {
             throw root.invalid("decoder", "an object");
         }
-        Map<String, Object> normalizer =
-                root.has("normalizer") ? components.normalizer(root.object("normalizer")) : null;
-        Map<String, Object> preTokenizer =
-                root.has("pre_tokenizer") ? components.preTokenizer(root.object("pre_tokenizer")) : null;
+        Normalization normalization =
+                root.has("normalizer") ? NormalizationReader.read(root.object("normalizer")) : Normalization.NONE;
+        PreTokenizer preTokenizer =
+                root.has("pre_tokenizer") ? PreTokenizerReader.read(root.object("pre_tokenizer")) : PreTokenizer.NONE;
         return new TokenizerSpec(
                         root.file().toString(),
                         vocabulary,
@@ -65,12 +64,11 @@ final class TokenizerJsonReader {
                         model.flag("byte_fallback", false),
                         model.flag("ignore_merges", false),
                         added,
-                        normalizer,
+                        normalization,
                         preTokenizer,
                         DecoderReader.read(root.object("decoder")),
                         template.prefix(),
-                        template.suffix(),
-                        components.longestText())
+                        template.suffix())
                 .checked("model");
     }
 

@@ -7,10 +7,14 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * Writes a checked tokenizer as the {@code tokenizer.json} that the native library reads. It holds only what encoding
- * needs: what stands before and behind a text is added in Java, and decoding is done in Java.
+ * Writes a checked tokenizer as the {@code tokenizer.json} that the native library reads. It holds only what cuts a
+ * normalised text without added tokens into words and merges their parts; all else is done in Java. Special tokens are
+ * left out, with the merges that would make them: none can come of a text by other ways than {@link AddedTokens}.
  */
 final class TokenizerJsonWriter {
     private static final JsonFactory JSON = new JsonFactory();
@@ -22,12 +26,11 @@ final class TokenizerJsonWriter {
         try (JsonGenerator json = JSON.createGenerator(text)) {
             json.writeStartObject();
             json.writeStringField("version", "1.0");
-            json.writeFieldName("added_tokens");
-            addedTokens(json, spec.addedTokens());
-            json.writeFieldName("normalizer");
-            value(json, spec.normalizer());
+            json.writeArrayFieldStart("added_tokens");
+            json.writeEndArray();
+            json.writeNullField("normalizer");
             json.writeFieldName("pre_tokenizer");
-            value(json, spec.preTokenizer());
+            value(json, spec.preTokenizer().component());
             json.writeNullField("post_processor");
             json.writeNullField("decoder");
             json.writeFieldName("model");
@@ -39,22 +42,6 @@ final class TokenizerJsonWriter {
         return text.toString();
     }
 
-    private static void addedTokens(JsonGenerator json, List<AddedToken> tokens) throws IOException {
-        json.writeStartArray();
-        for (AddedToken token : tokens) {
-            json.writeStartObject();
-            json.writeNumberField("id", token.id());
-            json.writeStringField("content", token.content());
-            json.writeBooleanField("single_word", token.singleWord());
-            json.writeBooleanField("lstrip", token.lstrip());
-            json.writeBooleanField("rstrip", token.rstrip());
-            json.writeBooleanField("normalized", token.normalized());
-            json.writeBooleanField("special", token.special());
-            json.writeEndObject();
-        }
-        json.writeEndArray();
-    }
-
     private static void model(JsonGenerator json, TokenizerSpec spec) throws IOException {
         json.writeStartObject();
         json.writeStringField("type", "BPE");
@@ -62,17 +49,26 @@ final class TokenizerJsonWriter {
         json.writeBooleanField("fuse_unk", spec.fuseUnknown());
         json.writeBooleanField("byte_fallback", spec.byteFallback());
         json.writeBooleanField("ignore_merges", spec.ignoreMerges());
+        Set<String> special = spec.addedTokens().stream()
+                .filter(AddedToken::special)
+                .map(AddedToken::content)
+                .collect(Collectors.toSet());
         json.writeObjectFieldStart("vocab");
         for (Map.Entry<String, Integer> token : spec.vocabulary().entrySet()) {
-            json.writeNumberField(token.getKey(), token.getValue());
+            if (!special.contains(token.getKey()) || token.getKey().equals(spec.unknownToken())) {
+                json.writeNumberField(token.getKey(), token.getValue());
+            }
         }
         json.writeEndObject();
         json.writeArrayFieldStart("merges");
         for (TokenizerSpec.Merge merge : spec.merges()) {
-            json.writeStartArray();
-            json.writeString(merge.left());
-            json.writeString(merge.right());
-            json.writeEndArray();
+            if (Stream.of(merge.left(), merge.right(), merge.left() + merge.right())
+                    .noneMatch(special::contains)) {
+                json.writeStartArray();
+                json.writeString(merge.left());
+                json.writeString(merge.right());
+                json.writeEndArray();
+            }
         }
         json.writeEndArray();
         json.writeEndObject();

@@ -16,12 +16,11 @@ import java.util.Map;
  * @param byteFallback characters that have no token become tokens {@code <0x00>} to {@code <0xFF>}
  * @param ignoreMerges a word that is a token as a whole is taken so
  * @param addedTokens by id
- * @param normalizer what is done to text first, or null: only checked parts, only known keys
- * @param preTokenizer how text is cut into words, or null: only checked parts, only known keys
+ * @param normalization what is done to text first
+ * @param preTokenizer how text is cut into words
  * @param decoder how tokens become text
  * @param prefix ids that are put before every text
- * @param suffix ids that are put behind every text
- * @param longestText UTF-16 units that may be encoded at once
+ * @param suffix ids that are put after every text
  */
 record TokenizerSpec(
         String file,
@@ -32,12 +31,11 @@ record TokenizerSpec(
         boolean byteFallback,
         boolean ignoreMerges,
         List<AddedToken> addedTokens,
-        Map<String, Object> normalizer,
-        Map<String, Object> preTokenizer,
+        Normalization normalization,
+        PreTokenizer preTokenizer,
         DecoderSpec decoder,
         int[] prefix,
-        int[] suffix,
-        int longestText) {
+        int[] suffix) {
 
     /** Ids at or above this make no sense: the largest published vocabularies have some 260,000. */
     static final int LARGEST_VOCABULARY = 1 << 22;
@@ -45,8 +43,11 @@ record TokenizerSpec(
     /** UTF-16 units of one token; the longest published ones have some hundreds. */
     static final int LONGEST_TOKEN = 4096;
 
-    /** The native library's time grows with the square of their number: a second for twice as many. */
+    /** The published tokenizers have at most some thousands. */
     static final int MOST_ADDED_TOKENS = 10_000;
+
+    /** UTF-16 units of all added tokens. */
+    private static final int MOST_ADDED_TEXT = 1 << 20;
 
     /** Two neighbouring tokens that become one. */
     record Merge(String left, String right) {}
@@ -58,13 +59,7 @@ record TokenizerSpec(
      * @return this
      */
     TokenizerSpec checked(String field) {
-        if (addedTokens.size() > MOST_ADDED_TOKENS) {
-            throw new TokenizerException(
-                    file,
-                    field + " (added tokens)",
-                    addedTokens.size() + " tokens that are looked for in the text",
-                    "at most " + MOST_ADDED_TOKENS);
-        }
+        checkAdded(field);
         if (unknownToken != null && !vocabulary.containsKey(unknownToken)) {
             throw new TokenizerException(
                     file, field + " (unknown token)", quoted(unknownToken), "a token of the table");
@@ -90,6 +85,29 @@ record TokenizerSpec(
             }
         }
         return this;
+    }
+
+    private void checkAdded(String field) {
+        long length = addedTokens.stream()
+                .mapToLong(token -> token.content().length())
+                .sum();
+        if (addedTokens.size() > MOST_ADDED_TOKENS || length > MOST_ADDED_TEXT) {
+            throw new TokenizerException(
+                    file,
+                    field + " (added tokens)",
+                    addedTokens.size() + " tokens of " + length + " characters that are looked for in the text",
+                    "at most " + MOST_ADDED_TOKENS + " of " + MOST_ADDED_TEXT);
+        }
+        for (AddedToken token : addedTokens) {
+            if (token.normalized()
+                    && normalization.apply(token.content(), Integer.MAX_VALUE).isEmpty()) {
+                throw new TokenizerException(
+                        file,
+                        field + " (added tokens)",
+                        quoted(token.content()) + ", of which the normalizer leaves nothing",
+                        "a token that can be found in a normalised text, or \"normalized\": false");
+            }
+        }
     }
 
     static String quoted(String text) {

@@ -30,8 +30,21 @@ final class Vocabulary {
             byte[][] table = ByteLevelDecoder.table(tokens);
             decoders = () -> new ByteLevelDecoder(table);
         } else {
-            PieceDecoder.Table table = new PieceDecoder.Table(spec.decoder(), tokens);
+            PieceDecoder.Table table = table(spec);
             decoders = () -> new PieceDecoder(table);
+        }
+    }
+
+    private PieceDecoder.Table table(TokenizerSpec spec) {
+        try {
+            return new PieceDecoder.Table(spec.decoder(), tokens);
+        } catch (PieceDecoder.TooLong e) {
+            throw new TokenizerException(
+                    spec.file(),
+                    "decoder",
+                    "replacements that make all tokens together more than twice as long",
+                    "replacements of about the length of what they replace",
+                    e);
         }
     }
 

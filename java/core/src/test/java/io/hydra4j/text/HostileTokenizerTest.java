@@ -30,6 +30,7 @@ class HostileTokenizerTest {
     private static final Duration SOON = Duration.ofSeconds(20);
 
     private static final String GGML = "tokenizer.ggml.";
+    private static final String DIGITS = "{\"type\":\"Digits\",\"individual_digits\":true}";
 
     @TempDir
     static Path folder;
@@ -89,6 +90,21 @@ class HostileTokenizerTest {
                         "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\"},\"content\":\"x\"}",
                         "normalizer.pattern.Regex"),
                 normalizer(replace("a", "b".repeat(17)), "normalizer.content"),
+                normalizer("{\"type\":\"Prepend\",\"prepend\":\"\"}", "normalizer.prepend"),
+                normalizer(
+                        sequence("normalizers", sequence("normalizers", "{\"type\":\"NFC\"}", 9), 2),
+                        "normalizer.normalizers[1].normalizers"),
+                preTokenizer(
+                        sequence("pretokenizers", sequence("pretokenizers", DIGITS, 9), 2),
+                        "pre_tokenizer.pretokenizers[1].pretokenizers"),
+                preTokenizer(
+                        sequence("pretokenizers", "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", 2),
+                        "pre_tokenizer.pretokenizers[1].type"),
+                preTokenizer(
+                        "{\"type\":\"Sequence\",\"pretokenizers\":[" + DIGITS
+                                + ",{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\"}]}",
+                        "pre_tokenizer.pretokenizers[1].prepend_scheme"),
+                preTokenizer(split("\"Regex\":\"(?:(?=.{0,64}.{0,64}x)a)*b\""), "pre_tokenizer.pattern.Regex"),
                 normalizer(sequence("normalizers", replace("a", "aaaaaaaa"), 9), "normalizer.normalizers[1].content"),
                 normalizer(sequence("normalizers", "{\"type\":\"NFC\"}", 1000), "normalizer.normalizers"),
                 normalizer(nested("normalizers", 10), "normalizer" + ".normalizers[0]".repeat(4) + ".normalizers"),
@@ -121,6 +137,14 @@ class HostileTokenizerTest {
         return Stream.of(
                 Arguments.of("\"<0x00>\":3", "\"<0xZZ>\":3", "model"),
                 Arguments.of("{\"type\":\"Fuse\"},", "", "decoder.decoders[2].type"),
+                Arguments.of(
+                        "\"decoders\":[{",
+                        "\"decoders\":[" + (replace("a", "a".repeat(64)) + ",").repeat(15) + "{",
+                        "decoder.decoders"),
+                Arguments.of(
+                        "\"decoders\":[{",
+                        "\"decoders\":[" + (replace("a", "a".repeat(64)) + ",").repeat(11) + "{",
+                        "decoder.decoders[1].content"),
                 Arguments.of("\"start\":1,\"stop\":0", "\"start\":1,\"stop\":1", "decoder.decoders[3].stop"),
                 Arguments.of("\"start\":1,\"stop\":0", "\"start\":4000000000,\"stop\":0", "decoder.decoders[3].start"),
                 Arguments.of(

@@ -33,6 +33,12 @@ final class Shared {
         return Tokenizer.fromGguf(file, GgufFile.read(file).metadata());
     }
 
+    /** Decodes ids at once; those that the tokenizer does not have stand for nothing, as in the native library. */
+    static String decode(Tokenizer tokenizer, int[] ids, boolean skipSpecial) {
+        TextStream stream = tokenizer.stream(skipSpecial);
+        return stream.push(ids) + stream.finish();
+    }
+
     /** @return Java files that the Java model has not seen */
     static List<String> heldOutCode() throws IOException {
         List<String> texts = new ArrayList<>();

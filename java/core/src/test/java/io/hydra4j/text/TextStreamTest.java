@@ -154,8 +154,8 @@ class TextStreamTest {
                         .map(id -> random.nextInt(3) == 0 ? id : id % 270)
                         .toArray();
                 long[] wide = IntStream.of(ids).asLongStream().toArray();
-                assertEquals(library.decode(handle, wide, false), tokenizer.decode(ids, false));
-                assertEquals(library.decode(handle, wide, true), tokenizer.decode(ids, true));
+                assertEquals(library.decode(handle, wide, false), Shared.decode(tokenizer, ids, false));
+                assertEquals(library.decode(handle, wide, true), Shared.decode(tokenizer, ids, true));
                 checkStream(tokenizer, ids, random);
             }
         } finally {
@@ -173,7 +173,7 @@ class TextStreamTest {
             assertTrue(Utf8.isWellFormed(text.toString()));
             at = next;
         }
-        assertEquals(tokenizer.decode(ids, skipSpecial), text + stream.finish());
+        assertEquals(Shared.decode(tokenizer, ids, skipSpecial), text + stream.finish());
     }
 
     private static int[] byteTokens(String text) {

@@ -98,6 +98,46 @@ class TokenizerTest {
 
     @ParameterizedTest
     @MethodSource("all")
+    void specialTokensInAUsersTextAreText(Tokenizer tokenizer) {
+        try (tokenizer) {
+            for (String text : new String[] {"a<|end|>b", "</s>", "ab</s><s><unk>", "<|end|>", "<|end|><think>"}) {
+                int[] ids = tokenizer.encode(text, EncodeOptions.TEXT);
+                assertTrue(IntStream.of(ids).noneMatch(tokenizer::isSpecial), text);
+                assertEquals(text, tokenizer.decode(ids, true));
+                tokenizer
+                        .id("<think>")
+                        .ifPresent(think -> assertEquals(
+                                text.contains("<think>"), IntStream.of(ids).anyMatch(id -> id == think)));
+            }
+        }
+    }
+
+    /** As in the tables of llama models, where the pieces that make up the end of text are there to be merged. */
+    @Test
+    void noMergeMakesASpecialToken() {
+        Map<String, Object> metadata = TinyTokenizers.pieceGguf();
+        String[] tokens = ((String[]) metadata.get("tokenizer.ggml.tokens")).clone();
+        int last = tokens.length - 1;
+        String[] more = {"</", "s>", "/", "s", "<", ">"};
+        String[] all = Arrays.copyOf(tokens, tokens.length + more.length);
+        System.arraycopy(more, 0, all, tokens.length, more.length);
+        metadata.put("tokenizer.ggml.tokens", all);
+        long[] types = Arrays.copyOf((long[]) metadata.get("tokenizer.ggml.token_type"), all.length);
+        Arrays.fill(types, last + 1, all.length, 1);
+        metadata.put("tokenizer.ggml.token_type", types);
+        metadata.put(
+                "tokenizer.ggml.scores", Arrays.copyOf((double[]) metadata.get("tokenizer.ggml.scores"), all.length));
+        try (Tokenizer tokenizer = TinyTokenizers.fromGguf(metadata)) {
+            int end = tokenizer.id("</s>").orElseThrow();
+            int[] ids = tokenizer.encode("a</s>", EncodeOptions.TEXT);
+            assertTrue(IntStream.of(ids).noneMatch(id -> id == end), Arrays.toString(ids));
+            assertEquals("a</s>", tokenizer.decode(ids, true));
+            assertTrue(IntStream.of(tokenizer.encode("a</s>")).anyMatch(id -> id == end));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
     void anyTextComesBack(Tokenizer tokenizer) {
         try (tokenizer) {
             for (String text : new String[] {
@@ -126,11 +166,14 @@ class TokenizerTest {
 
     @ParameterizedTest
     @MethodSource("all")
-    void idsThatItDoesNotHaveStandForNothing(Tokenizer tokenizer) {
+    void idsThatItDoesNotHaveAreRefusedAndPassedOverWhereAModelGeneratesThem(Tokenizer tokenizer) {
         try (tokenizer) {
             int[] ids = {-1, tokenizer.vocabularySize(), Integer.MAX_VALUE, Integer.MIN_VALUE};
-            assertEquals("", tokenizer.decode(ids, false));
+            assertEquals("", tokenizer.stream(false).push(ids));
             for (int id : ids) {
+                var error =
+                        assertThrows(IllegalArgumentException.class, () -> tokenizer.decode(new int[] {75, id}, false));
+                assertTrue(error.getMessage().contains("id " + id + ":"), error.getMessage());
                 assertEquals(Optional.empty(), tokenizer.token(id));
                 assertFalse(tokenizer.isSpecial(id));
             }
@@ -144,7 +187,7 @@ class TokenizerTest {
         ((long[]) metadata.get("tokenizer.ggml.token_type"))[259] = 5;
         try (Tokenizer tokenizer = TinyTokenizers.fromGguf(metadata)) {
             assertEquals(259, tokenizer.vocabularySize());
-            assertEquals("", tokenizer.decode(new int[] {259}, false));
+            assertThrows(IllegalArgumentException.class, () -> tokenizer.decode(new int[] {259}, false));
         }
     }
 
@@ -224,7 +267,9 @@ class TokenizerTest {
     void aTextThatIsTooLongIsRefused() {
         try (Tokenizer tokenizer = TinyTokenizers.fromGguf(TinyTokenizers.byteLevelGguf())) {
             String text = "a".repeat(tokenizer.longestText() + 1);
-            assertThrows(IllegalArgumentException.class, () -> tokenizer.encode(text));
+            TokenizerException error = assertThrows(TokenizerException.class, () -> tokenizer.encode(text));
+            assertEquals("text", error.field());
+            assertTrue(error.expected().contains("" + tokenizer.longestText()), error.getMessage());
         }
     }
 }
