@@ -4,17 +4,30 @@ import io.hydra4j.runtime.LibraryLoadException.Reason;
 import io.hydra4j.runtime.bindings.Native;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
  * Loads the native library, once per class loader: from the folder that the system property {@value #PATH_PROPERTY} names,
- * or else from the jar by way of a private temporary folder that is gone when this returns. Thread-safe.
+ * or else from the jar by way of a private folder in {@code java.io.tmpdir} that is gone when this returns. No property of
+ * another library stays changed. Thread-safe.
  */
 public final class NativeLibrary {
-    /** System property: a folder that holds the libraries; nothing is extracted then. */
+    /**
+     * System property: a folder that holds {@code libhydra4j.so}, {@code libjnihydra4j.so}, where CUDA is used
+     * {@code libhydra4j_cuda.so}, and {@code libtokenizers.so}; then nothing is extracted. Where the last one is not in it, it is
+     * extracted nevertheless when a tokenizer is opened.
+     */
     public static final String PATH_PROPERTY = "hydra4j.library.path";
 
     private static final String JAVACPP = "/org/bytedeco/javacpp/linux-x86_64/libjnijavacpp.so";
+
+    /** What the bindings take and return. */
+    private static final List<Class<?>> JAVACPP_CLASSES =
+            List.of(Pointer.class, IntPointer.class, LongPointer.class, FloatPointer.class);
 
     private static volatile boolean loaded;
     private static boolean complete;
@@ -102,15 +115,12 @@ public final class NativeLibrary {
     }
 
     /**
-     * Initialises JavaCPP's {@link Pointer} without the search for JavaCPP's own library where that is not packaged: it could
-     * only fail, and would leave an empty cache folder in the home directory. Our JNI library contains the same code. The
-     * guard on physical memory is switched off, unless it was set, because weights of many times the heap would trip it.
+     * Initialises JavaCPP's classes without the search for JavaCPP's own library where that is not packaged: it could
+     * only fail, and would leave an empty cache folder in the home directory. Our JNI library contains the same code. JavaCPP
+     * takes this from a system property alone, which is changed for as long as they initialise. JavaCPP's guard on
+     * physical memory is left as it is: it watches what is allocated by way of JavaCPP, and nothing here is.
      */
     private static void initializeJavaCpp() {
-        if (System.getProperty("org.bytedeco.javacpp.maxPhysicalBytes") == null
-                && System.getProperty("org.bytedeco.javacpp.maxphysicalbytes") == null) {
-            System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
-        }
         String property = "org.bytedeco.javacpp.loadLibraries";
         String before = System.getProperty(property);
         boolean packaged = Pointer.class.getResource(JAVACPP) != null;
@@ -118,7 +128,9 @@ public final class NativeLibrary {
             if (!packaged) {
                 System.setProperty(property, "false");
             }
-            Class.forName(Pointer.class.getName(), true, Pointer.class.getClassLoader());
+            for (Class<?> type : JAVACPP_CLASSES) {
+                Class.forName(type.getName(), true, type.getClassLoader());
+            }
         } catch (ClassNotFoundException impossible) {
             throw new NoClassDefFoundError(impossible.getMessage());
         } finally {

@@ -1,22 +1,28 @@
 package io.hydra4j.text;
 
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
- * Loads the native library of Hugging Face's tokenizers that DJL's jar carries, once. It is unpacked into a private
- * folder and loaded from there, which takes a third of the time of DJL's own way (that one looks for a GPU first, and
- * would fetch a library for it). Where that cannot be done, DJL's way is taken, kept to the CPU and off the network.
+ * Loads the native library of Hugging Face's tokenizers, once: from the folder that the system property
+ * {@value #PATH_PROPERTY} names where it has the file, or else from DJL's jar by way of a private folder in
+ * {@code java.io.tmpdir}, which is deleted at once. Nothing else of DJL is used: no engine, no network, no home folder.
+ *
+ * <p>The system property {@code OPT_OUT_TRACKING} of DJL is set to {@code true} before, unless it was set, and stays so: then no
+ * class of DJL calls its makers, whoever uses it in this JVM. No other property is touched.
  */
 final class NativeLibrary {
+    /** System property: a folder with the native libraries; that of the runtime too. */
+    private static final String PATH_PROPERTY = "hydra4j.library.path";
+
+    private static final String TRACKING_PROPERTY = "OPT_OUT_TRACKING";
     private static final String FILE = System.mapLibraryName("tokenizers");
     private static final String EMPTY = "{\"version\":\"1.0\",\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}";
-
-    private static final System.Logger LOG = System.getLogger(NativeLibrary.class.getName());
 
     private static Throwable failure;
     private static boolean tried;
@@ -31,7 +37,9 @@ final class NativeLibrary {
     static synchronized TokenizersLibrary get(String file) {
         if (!tried) {
             tried = true;
-            keepOffTheNetwork();
+            if (System.getProperty(TRACKING_PROPERTY) == null) {
+                System.setProperty(TRACKING_PROPERTY, "true");
+            }
             try {
                 load();
             } catch (IOException | RuntimeException | LinkageError e) {
@@ -43,59 +51,50 @@ final class NativeLibrary {
                     file,
                     "native tokenizer library",
                     String.valueOf(failure),
-                    "one that loads on " + System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+                    "one that loads on " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
+                            + ": set java.io.tmpdir to a folder that can be written and may hold programs, or "
+                            + PATH_PROPERTY + " to one with " + FILE,
                     failure);
         }
         return TokenizersLibrary.LIB;
     }
 
-    private static void keepOffTheNetwork() {
-        for (String[] property :
-                new String[][] {{"OPT_OUT_TRACKING", "true"}, {"ai.djl.offline", "true"}, {"RUST_FLAVOR", "cpu"}}) {
-            if (System.getProperty(property[0]) == null) {
-                System.setProperty(property[0], property[1]);
-            }
-        }
-    }
-
     private static void load() throws IOException {
+        String folder = System.getProperty(PATH_PROPERTY, "");
+        Path given = Path.of(folder, FILE).toAbsolutePath();
+        if (!folder.isEmpty() && Files.isRegularFile(given)) {
+            load(given);
+            return;
+        }
         try (InputStream packed = packed()) {
-            if (packed != null) {
-                loadFrom(packed);
-                return;
+            Path unpacked = Files.createTempDirectory("hydra4j-tokenizers-");
+            Path library = unpacked.resolve(FILE);
+            try {
+                Files.copy(packed, library);
+                load(library);
+            } finally {
+                // Linux keeps what is loaded.
+                Files.deleteIfExists(library);
+                Files.deleteIfExists(unpacked);
             }
-        } catch (IOException | LinkageError e) {
-            // The folder for temporary files is full, or must not hold programs; DJL unpacks to the home folder.
-            LOG.log(System.Logger.Level.DEBUG, "tokenizer library not loaded from the temporary folder", e);
         }
-        LibUtils.checkStatus();
-        probe();
     }
 
-    private static InputStream packed() {
+    private static InputStream packed() throws FileNotFoundException {
         String machine = System.getProperty("os.arch").equals("amd64") ? "x86_64" : System.getProperty("os.arch");
-        boolean linux = System.getProperty("os.name").equals("Linux");
-        return linux
-                ? TokenizersLibrary.class.getResourceAsStream("/native/lib/linux-" + machine + "/cpu/" + FILE)
-                : null;
-    }
-
-    private static void loadFrom(InputStream packed) throws IOException {
-        Path folder = Files.createTempDirectory("hydra4j-tokenizers-");
-        Path library = folder.resolve(FILE);
-        try {
-            Files.copy(packed, library);
-            System.load(library.toString());
-            probe();
-        } finally {
-            // Linux keeps what is loaded.
-            Files.deleteIfExists(library);
-            Files.deleteIfExists(folder);
+        String name = "/native/lib/" + System.getProperty("os.name").toLowerCase(Locale.ROOT) + "-" + machine + "/cpu/"
+                + FILE;
+        InputStream packed = TokenizersLibrary.class.getResourceAsStream(name);
+        if (packed == null) {
+            throw new FileNotFoundException("the class path has no " + name);
         }
+        return packed;
     }
 
-    /** Fails if the library belongs to another class loader than its entry points. */
-    private static void probe() {
+    /** Fails also if the library belongs to another class loader than its entry points. */
+    @SuppressWarnings("restricted")
+    private static void load(Path library) {
+        System.load(library.toString());
         TokenizersLibrary.LIB.deleteTokenizer(TokenizersLibrary.LIB.createTokenizerFromString(EMPTY));
     }
 }

@@ -10,31 +10,55 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** Runs {@link LoadMain} in a JVM of its own, because a library is loaded once per JVM. */
-final class ForkedJvm {
+/** Runs a class in a JVM of its own, because a library is loaded once per JVM. */
+public final class ForkedJvm {
+    private final Class<?> main;
     private final List<String> options = new ArrayList<>();
+    private final List<String> arguments = new ArrayList<>();
     private Path home;
 
-    ForkedJvm property(String name, Object value) {
+    /** Runs {@link LoadMain}. */
+    ForkedJvm() {
+        this(LoadMain.class);
+    }
+
+    public ForkedJvm(Class<?> main) {
+        this.main = main;
+    }
+
+    /** Adds options of the JVM. */
+    public ForkedJvm options(String... more) {
+        options.addAll(List.of(more));
+        return this;
+    }
+
+    /** Adds arguments of the class. */
+    public ForkedJvm arguments(Object... more) {
+        List.of(more).forEach(argument -> arguments.add(argument.toString()));
+        return this;
+    }
+
+    public ForkedJvm property(String name, Object value) {
         options.add("-D" + name + "=" + value);
         return this;
     }
 
     /** Sets HOME and user.home. */
-    ForkedJvm home(Path folder) {
+    public ForkedJvm home(Path folder) {
         home = folder;
         return property("user.home", folder);
     }
 
     /** @return what it printed on standard output and standard error */
-    String run() throws IOException, InterruptedException {
+    public String run() throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("-Xmx64m");
         command.addAll(options);
         command.add("-cp");
         command.add(System.getProperty("java.class.path"));
-        command.add(LoadMain.class.getName());
+        command.add(main.getName());
+        command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         if (home != null) {
             builder.environment().put("HOME", home.toString());
@@ -50,7 +74,7 @@ final class ForkedJvm {
     }
 
     /** The folder of the libraries that this build has packed. */
-    static Path libraries() {
+    public static Path libraries() {
         try {
             return Path.of(NativeLibrary.class
                     .getResource("/META-INF/native/linux-x86_64/libhydra4j.so")
@@ -61,7 +85,7 @@ final class ForkedJvm {
         }
     }
 
-    static List<Path> list(Path folder) {
+    public static List<Path> list(Path folder) {
         try (var files = Files.list(folder)) {
             return files.toList();
         } catch (IOException cause) {

@@ -5,8 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Loads the library and prints {@code loaded}, the first folder that a library is mapped from, and {@code guard} with
- * JavaCPP's limit on memory; or the reason and message of the failure, twice.
+ * Loads the library and prints {@code loaded} and the first folder that a library is mapped from; or the reason and message
+ * of the failure, twice.
  */
 final class LoadMain {
     private LoadMain() {}
@@ -24,7 +24,6 @@ final class LoadMain {
                 .findFirst()
                 .orElseThrow();
         System.out.println("loaded " + line.substring(line.indexOf('/')));
-        System.out.println("guard " + System.getProperty("org.bytedeco.javacpp.maxPhysicalBytes"));
     }
 
     private static void again() {

@@ -67,15 +67,6 @@ class NativeLibraryTest {
     }
 
     @Test
-    void switchesTheGuardOnMemoryOffUnlessItWasSet() throws Exception {
-        assertTrue(new ForkedJvm().run().endsWith("guard 0"));
-        assertTrue(new ForkedJvm()
-                .property("org.bytedeco.javacpp.maxPhysicalBytes", "1g")
-                .run()
-                .endsWith("guard 1g"));
-    }
-
-    @Test
     void namesTheFileThatTheFolderLacks() throws Exception {
         Files.copy(ForkedJvm.libraries().resolve("libhydra4j.so"), folder.resolve("libhydra4j.so"));
         String output =
