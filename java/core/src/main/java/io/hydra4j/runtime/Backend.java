@@ -45,8 +45,9 @@ public final class Backend extends NativeObject<hydra_backend> {
      * @param threads size of the team, 1 to {@value #MAX_THREADS}, the thread that calls {@link Program#run()} included; 0 for
      *     one per available processor
      * @throws LibraryLoadException if the native library cannot be loaded
-     * @throws NativeException with status {@code INVALID_ARGUMENT} if the number of threads is out of range, and with
-     *     {@code UNAVAILABLE} if the processor lacks the instruction set
+     * @throws IllegalArgumentException if the number of threads is out of range, or the system property
+     *     {@value InstructionSet#PROPERTY} names no instruction set
+     * @throws NativeException with status {@code UNAVAILABLE} if the processor lacks the instruction set
      */
     public static Backend openCpu(int threads, InstructionSet isa) {
         return openCpu(threads, isa, "");
@@ -54,6 +55,10 @@ public final class Backend extends NativeObject<hydra_backend> {
 
     /** @param fallback why this is not a better backend; empty if the CPU was asked for */
     static Backend openCpu(int threads, InstructionSet isa, String fallback) {
+        if (threads < 0 || threads > MAX_THREADS) {
+            throw new IllegalArgumentException(
+                    "threads is " + threads + ", must be from 0 (one per processor) to " + MAX_THREADS);
+        }
         NativeLibrary.load();
         int team = threads == 0 ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
         String name = isa.nativeName();

@@ -14,8 +14,8 @@ public final class Backends {
      *     {@link Backend#fallback()} says why; the others are opened or fail
      * @param threads size of the CPU's thread team; 0 for one per available processor
      * @throws LibraryLoadException if the native library cannot be loaded
-     * @throws NativeException with status {@code UNAVAILABLE} and the reason if CUDA was asked for and cannot be used, and with
-     *     {@code INVALID_ARGUMENT} if the number of threads is out of range
+     * @throws NativeException with status {@code UNAVAILABLE} and the reason if CUDA was asked for and cannot be used
+     * @throws IllegalArgumentException if the number of threads is out of range
      */
     public static Backend open(BackendKind kind, int threads) {
         if (kind == BackendKind.CUDA) {

@@ -16,12 +16,21 @@ public enum InstructionSet {
     /** System property that overrides {@link #AUTO}: {@code auto}, {@code avx512}, {@code avx2} or {@code portable}. */
     public static final String PROPERTY = "hydra4j.isa";
 
-    /** The name that the native library knows, with the property applied. */
+    /**
+     * The name that the native library knows, with the property applied.
+     *
+     * @throws IllegalArgumentException if the property names no instruction set
+     */
     String nativeName() {
         String override = System.getProperty(PROPERTY, "");
-        return this == AUTO && !override.isEmpty()
-                ? override.toLowerCase(Locale.ROOT)
-                : name().toLowerCase(Locale.ROOT);
+        String name = this == AUTO && !override.isEmpty() ? override : name();
+        for (InstructionSet known : values()) {
+            if (known.name().equalsIgnoreCase(name)) {
+                return known.name().toLowerCase(Locale.ROOT);
+            }
+        }
+        throw new IllegalArgumentException(
+                "the system property " + PROPERTY + " is " + override + ", must be auto, avx512, avx2 or portable");
     }
 
     static InstructionSet ofNativeName(String name) {

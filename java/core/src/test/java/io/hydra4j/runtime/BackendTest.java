@@ -33,9 +33,22 @@ class BackendTest {
                 assertEquals(InstructionSet.PORTABLE, backend.isa());
             }
             System.setProperty(InstructionSet.PROPERTY, "mmx");
-            assertThrows(NativeException.class, () -> Backend.openCpu(1));
+            assertEquals(
+                    "the system property hydra4j.isa is mmx, must be auto, avx512, avx2 or portable",
+                    assertThrows(IllegalArgumentException.class, () -> Backend.openCpu(1))
+                            .getMessage());
         } finally {
             restore(InstructionSet.PROPERTY, before);
+        }
+    }
+
+    @Test
+    void aNumberOfThreadsOutOfRangeIsTheCallersMistake() {
+        for (int threads : new int[] {-1, Backend.MAX_THREADS + 1}) {
+            assertEquals(
+                    "threads is " + threads + ", must be from 0 (one per processor) to 256",
+                    assertThrows(IllegalArgumentException.class, () -> Backend.openCpu(threads))
+                            .getMessage());
         }
     }
 

@@ -35,9 +35,11 @@ class NativeExceptionTest {
 
     @Test
     void namesTheArgumentThatIsWrong() {
-        NativeException exception = assertThrows(NativeException.class, () -> Backend.openCpu(-3));
-        assertEquals(Status.INVALID_ARGUMENT, exception.status());
-        assertTrue(exception.getMessage().contains("-3"), exception.getMessage());
+        try (Backend backend = Backend.openCpu(1)) {
+            NativeException exception = assertThrows(NativeException.class, () -> Batch.create(backend, -3, 1));
+            assertEquals(Status.INVALID_ARGUMENT, exception.status());
+            assertTrue(exception.getMessage().contains("-3"), exception.getMessage());
+        }
     }
 
     @Test
