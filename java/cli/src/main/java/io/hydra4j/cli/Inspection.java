@@ -85,10 +85,12 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
 
     private static String modelUse(Path path) {
         try {
-            DecoderConfig config = ModelFiles.open(path).config();
+            ModelFiles files = ModelFiles.open(path);
+            DecoderConfig config = files.config();
             return String.format(
                     Locale.ROOT,
-                    "Llama model: %d layers, hidden %d, %d query and %d KV heads of %d, vocabulary %d, context %d",
+                    "%s model: %d layers, hidden %d, %d query and %d KV heads of %d, vocabulary %d, context %d",
+                    files.family(),
                     config.layers(),
                     config.hidden(),
                     config.heads(),

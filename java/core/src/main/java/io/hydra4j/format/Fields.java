@@ -282,10 +282,14 @@ public final class Fields {
         return new FormatException.UnsupportedType(file, prefix + name, describe(values.get(name)), expected, remedy);
     }
 
-    /** An {@code UnknownArchitecture} for a field that is there. */
-    public FormatException unknownArchitecture(String name, String expected) {
+    /**
+     * An {@code UnknownArchitecture} for a field that is there.
+     *
+     * @param known the architectures that would be read
+     */
+    public FormatException unknownArchitecture(String name, String... known) {
         return new FormatException.UnknownArchitecture(
-                file, prefix + name, describe(values.get(name)), '"' + expected + '"');
+                file, prefix + name, describe(values.get(name)), '"' + String.join("\" or \"", known) + '"');
     }
 
     private <T> T of(Class<T> type, String name, String expected) {

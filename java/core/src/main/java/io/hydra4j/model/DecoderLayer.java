@@ -8,7 +8,7 @@ import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Rope;
 
 /**
- * The loaded weights of one Llama layer, and the one place where its forward pass is spelled out. The base's layers and the
+ * The loaded weights of one layer of a decoder, and the one place where its forward pass is spelled out. The base's layers and the
  * prefix layer of Hydra++ heads are both of this kind.
  */
 public final class DecoderLayer {

@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.function.DoubleConsumer;
 
 /**
- * A loaded Llama-family model: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
+ * A loaded decoder: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
  * and safe to share between threads; everything made from it must be closed before it.
  */
 public final class DecoderModel implements AutoCloseable {
@@ -112,7 +112,8 @@ public final class DecoderModel implements AutoCloseable {
      * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
      */
     public static DecoderModel random(Backend backend, DecoderConfig config, WeightType type, KvType kv, long seed) {
-        DecoderTensors tensors = DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), config, false);
+        DecoderTensors tensors =
+                DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), config, DecoderFamily.LLAMA, false);
         MemoryNeed.of(backend, config, tensors, null, kv).require();
         return load(backend, config, tensors, WeightLoader.random(backend, seed), kv, 0);
     }
@@ -148,7 +149,7 @@ public final class DecoderModel implements AutoCloseable {
         return kv.on(backend, floats);
     }
 
-    /** Pages for a full context and one whole tree behind it. */
+    /** Pages for a full context and one whole tree after it. */
     static int pagesFor(int context) {
         return (context + TreeTopology.MAX_NODES + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
     }

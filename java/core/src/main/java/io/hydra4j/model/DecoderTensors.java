@@ -3,6 +3,7 @@ package io.hydra4j.model;
 import io.hydra4j.format.FormatException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
+import io.hydra4j.model.DecoderFamily.AttentionBias;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -10,7 +11,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * The tensors of a Llama-family model, bound by name, with shapes that fit its {@link DecoderConfig}. A matrix of shape
+ * The tensors of a decoder, bound by name, with shapes that fit its {@link DecoderConfig}. A matrix of shape
  * {@code [rows, columns]} maps a vector of {@code columns} values to one of {@code rows}. Immutable.
  *
  * @param embedding {@code [vocabulary, hidden]}
@@ -22,10 +23,6 @@ import java.util.stream.Stream;
  */
 public record DecoderTensors(
         Tensor embedding, Tensor finalNorm, Tensor lmHead, List<Layer> layers, boolean interleavedRope) {
-    static final String GGUF_EMBEDDING = "token_embd.weight";
-
-    private static final String LM_HEAD = "lm_head.weight";
-
     /** Makes the list of layers unmodifiable. */
     public DecoderTensors {
         layers = List.copyOf(layers);
@@ -87,7 +84,7 @@ public record DecoderTensors(
          * @throws FormatException.UnsupportedType if one is of a type that cannot be used
          */
         public static Layer huggingFace(TensorTable tensors, String prefix, LayerSizes sizes) {
-            return bind(tensors, prefix, HUGGING_FACE, sizes);
+            return bind(tensors, prefix, TensorNames.HUGGING_FACE, sizes, AttentionBias.ANNOUNCED);
         }
 
         /** The tensors that are not null, in the order of the components. */
@@ -97,8 +94,10 @@ public record DecoderTensors(
                     .toList();
         }
 
-        private static Layer bind(TensorTable tensors, String prefix, LayerNames names, LayerSizes sizes) {
+        private static Layer bind(
+                TensorTable tensors, String prefix, TensorNames names, LayerSizes sizes, AttentionBias bias) {
             long hidden = sizes.hidden();
+            boolean required = bias == AttentionBias.QUERY_KEY_VALUE;
             var q = prefix + names.q();
             var k = prefix + names.k();
             var v = prefix + names.v();
@@ -109,86 +108,79 @@ public record DecoderTensors(
                     tensors.require(k + ".weight", sizes.keyValueRows(), hidden),
                     tensors.require(v + ".weight", sizes.keyValueRows(), hidden),
                     tensors.require(o + ".weight", hidden, sizes.queryRows()),
-                    tensors.findVector(q + ".bias", sizes.queryRows()).orElse(null),
-                    tensors.findVector(k + ".bias", sizes.keyValueRows()).orElse(null),
-                    tensors.findVector(v + ".bias", sizes.keyValueRows()).orElse(null),
-                    tensors.findVector(o + ".bias", hidden).orElse(null),
+                    bias(tensors, q, sizes.queryRows(), required),
+                    bias(tensors, k, sizes.keyValueRows(), required),
+                    bias(tensors, v, sizes.keyValueRows(), required),
+                    required ? null : bias(tensors, o, hidden, false),
                     tensors.requireVector(prefix + names.feedForwardNorm() + ".weight", hidden),
                     tensors.require(prefix + names.gate() + ".weight", sizes.feedForward(), hidden),
                     tensors.require(prefix + names.up() + ".weight", sizes.feedForward(), hidden),
                     tensors.require(prefix + names.down() + ".weight", hidden, sizes.feedForward()));
         }
+
+        private static Tensor bias(TensorTable tensors, String name, long length, boolean required) {
+            return required
+                    ? tensors.requireVector(name + ".bias", length)
+                    : tensors.findVector(name + ".bias", length).orElse(null);
+        }
     }
 
-    /** What a file calls the parts of a layer. */
-    private record LayerNames(
-            String attentionNorm,
-            String q,
-            String k,
-            String v,
-            String o,
-            String feedForwardNorm,
-            String gate,
-            String up,
-            String down) {}
-
-    private static final LayerNames HUGGING_FACE = new LayerNames(
-            "input_layernorm",
-            "self_attn.q_proj",
-            "self_attn.k_proj",
-            "self_attn.v_proj",
-            "self_attn.o_proj",
-            "post_attention_layernorm",
-            "mlp.gate_proj",
-            "mlp.up_proj",
-            "mlp.down_proj");
-
-    private static final LayerNames GGUF = new LayerNames(
-            "attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down");
-
     /**
-     * Binds the tensors of a GGUF file of the architecture {@code llama}. Biases of q, k, v and o are used where they are
-     * there; a tensor that the forward pass would not use is an error.
+     * Binds the tensors of a GGUF file. Biases of q, k, v and o are used as the family has them; a tensor that the forward pass
+     * would not use is an error.
      *
      * @throws FormatException.MissingField if a tensor is missing
      * @throws FormatException.WrongShape if one does not fit the configuration
-     * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a
-     *     plain Llama model does not have
+     * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a plain model of the family
+     *     does not have
      */
-    public static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config) {
-        var layers = new ArrayList<Layer>();
-        for (int i = 0; i < config.layers(); i++) {
-            layers.add(Layer.bind(tensors, "blk." + i + ".", GGUF, LayerSizes.of(config)));
-        }
-        var model = bindEnds(tensors, config, layers, GGUF_EMBEDDING, "output_norm.weight", "output.weight", true);
-        model.rejectUnused(tensors, name -> false);
+    static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config, DecoderFamily family) {
+        boolean interleaved = family.ggufRows() == DecoderFamily.RotatedRows.NEIGHBOURS;
+        var model = bind(tensors, config, family.gguf(), family.attentionBias(), interleaved);
+        model.rejectUnused(tensors, family, name -> false);
         return model;
     }
 
     /**
-     * Binds the tensors of a Hugging Face model of the type {@code llama}.
+     * Binds the tensors of a Hugging Face folder.
      *
-     * @param attentionBias whether config.json announces biases of q, k, v and o; they must then be there, and otherwise not
+     * @param attentionBias whether config.json announces biases of q, k, v and o: where the family leaves that to the
+     *     configuration, they must then be there, and otherwise not
      * @throws FormatException.MissingField if a tensor is missing
      * @throws FormatException.WrongShape if one does not fit the configuration
-     * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a plain Llama model does
-     *     not have
+     * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a plain model of the family
+     *     does not have
      * @throws FormatException.InvalidValue if there is a bias that config.json does not announce
      */
-    public static DecoderTensors fromHuggingFace(TensorTable tensors, DecoderConfig config, boolean attentionBias) {
+    static DecoderTensors fromHuggingFace(
+            TensorTable tensors, DecoderConfig config, DecoderFamily family, boolean attentionBias) {
+        var names = family.huggingFace();
+        var model = bind(tensors, config, names, family.attentionBias(), false);
+        if (family.attentionBias() == AttentionBias.ANNOUNCED) {
+            for (int i = 0; i < config.layers(); i++) {
+                for (String name : List.of(names.q(), names.k(), names.v(), names.o())) {
+                    checkBias(tensors, names.layer(i) + name + ".bias", attentionBias);
+                }
+            }
+        }
+        // Tables that any reader computes, and the second copy of a tied matrix, mean nothing.
+        model.rejectUnused(
+                tensors, family, name -> name.endsWith("rotary_emb.inv_freq") || name.equals(names.lmHead()));
+        return model;
+    }
+
+    private static DecoderTensors bind(
+            TensorTable tensors, DecoderConfig config, TensorNames names, AttentionBias bias, boolean interleaved) {
         var layers = new ArrayList<Layer>();
         for (int i = 0; i < config.layers(); i++) {
-            var prefix = "model.layers." + i + ".";
-            var layer = Layer.huggingFace(tensors, prefix, LayerSizes.of(config));
-            for (String name : List.of("q", "k", "v", "o")) {
-                checkBias(tensors, prefix + "self_attn." + name + "_proj.bias", attentionBias);
-            }
-            layers.add(layer);
+            layers.add(Layer.bind(tensors, names.layer(i), names, LayerSizes.of(config), bias));
         }
-        var model = bindEnds(tensors, config, layers, "model.embed_tokens.weight", "model.norm.weight", LM_HEAD, false);
-        // Tables that any reader computes, and the second copy of a tied matrix, mean nothing.
-        model.rejectUnused(tensors, name -> name.endsWith("rotary_emb.inv_freq") || name.equals(LM_HEAD));
-        return model;
+        var embedding = tensors.require(names.embedding(), config.vocabulary(), config.hidden());
+        var lmHead = config.tiedEmbedding()
+                ? embedding
+                : tensors.require(names.lmHead(), config.vocabulary(), config.hidden());
+        var finalNorm = tensors.requireVector(names.finalNorm(), config.hidden());
+        return new DecoderTensors(embedding, finalNorm, lmHead, layers, interleaved);
     }
 
     /** Every tensor once: the embedding, the layers in order, the final norm, and the LM head if it is one of its own. */
@@ -204,27 +196,12 @@ public record DecoderTensors(
     }
 
     /** A tensor that nobody uses means that the model computes something else than we would. */
-    private void rejectUnused(TensorTable tensors, Predicate<String> isIgnored) {
+    private void rejectUnused(TensorTable tensors, DecoderFamily family, Predicate<String> isIgnored) {
         tensors.rejectUnused(
                 all(),
                 isIgnored,
-                "none in a plain Llama model of " + layers.size() + " layers",
+                "none in a plain " + family + " model of " + layers.size() + " layers",
                 "this version does not scale RoPE and has no further norms, biases or experts");
-    }
-
-    private static DecoderTensors bindEnds(
-            TensorTable tensors,
-            DecoderConfig config,
-            List<Layer> layers,
-            String embeddingName,
-            String normName,
-            String lmHeadName,
-            boolean interleavedRope) {
-        var embedding = tensors.require(embeddingName, config.vocabulary(), config.hidden());
-        var lmHead =
-                config.tiedEmbedding() ? embedding : tensors.require(lmHeadName, config.vocabulary(), config.hidden());
-        return new DecoderTensors(
-                embedding, tensors.requireVector(normName, config.hidden()), lmHead, layers, interleavedRope);
     }
 
     private static void checkBias(TensorTable tensors, String name, boolean announced) {

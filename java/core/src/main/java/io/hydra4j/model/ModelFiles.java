@@ -17,6 +17,7 @@ import java.util.Optional;
  * threads; holds no file open.
  *
  * @param path the GGUF file or the folder
+ * @param family what the file says that it is
  * @param config sizes and constants
  * @param tensors where each weight lies
  * @param tokenizerJson the folder's tokenizer.json; empty for a GGUF file, and for a folder that has none
@@ -24,6 +25,7 @@ import java.util.Optional;
  */
 public record ModelFiles(
         Path path,
+        DecoderFamily family,
         DecoderConfig config,
         DecoderTensors tensors,
         Optional<Path> tokenizerJson,
@@ -39,10 +41,11 @@ public record ModelFiles(
 
     private static ModelFiles openGguf(Path path) {
         var file = GgufFile.read(path);
-        var config = DecoderConfig.fromGguf(file.fields(), file.table());
-        var tensors = DecoderTensors.fromGguf(file.table(), config);
+        var family = DecoderFamily.ofGguf(file.fields());
+        var config = GgufConfig.read(file.fields(), file.table(), family);
+        var tensors = DecoderTensors.fromGguf(file.table(), config, family);
         GgufVocabulary.check(file.fields(), config.vocabulary());
-        return new ModelFiles(path, config, tensors, Optional.empty(), file.metadata());
+        return new ModelFiles(path, family, config, tensors, Optional.empty(), file.metadata());
     }
 
     private static ModelFiles openFolder(Path folder) {
@@ -59,12 +62,14 @@ public record ModelFiles(
         var generationFile = folder.resolve("generation_config.json");
         var generation =
                 Files.exists(generationFile) ? StrictJson.read(generationFile) : new Fields(generationFile, Map.of());
-        var config = DecoderConfig.fromHuggingFace(json, generation);
+        var family = DecoderFamily.ofHuggingFace(json);
+        var config = HuggingFaceConfig.read(json, generation, family);
         var table = Safetensors.readFolder(folder, "model.safetensors");
-        var tensors = DecoderTensors.fromHuggingFace(table, config, json.flag("attention_bias", false));
+        var tensors = DecoderTensors.fromHuggingFace(table, config, family, json.flag("attention_bias", false));
         var tokenizer = folder.resolve("tokenizer.json");
         return new ModelFiles(
                 folder,
+                family,
                 config,
                 tensors,
                 Files.isRegularFile(tokenizer) ? Optional.of(tokenizer) : Optional.empty(),

@@ -17,7 +17,7 @@ class RandomWeightsTest {
             new DecoderConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, false, -1, List.of());
 
     private static DecoderTensors tensors(WeightType type) {
-        return DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, false);
+        return DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, DecoderFamily.LLAMA, false);
     }
 
     @Test

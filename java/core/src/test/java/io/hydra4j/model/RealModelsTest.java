@@ -64,7 +64,7 @@ class RealModelsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama3", "mistral", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama3", "mistral", "qwen3"})
     void aFamilyThatIsNotSupportedYetIsRefusedWithAReason(String family) {
         var folder = shared("golden/families/" + family);
         assertThrows(FormatException.class, () -> ModelFiles.open(folder));

@@ -23,8 +23,13 @@ public final class TinyModel {
 
     private TinyModel() {}
 
-    /** A GGUF file with Q8_0 matrices and an output matrix of its own. */
+    /** A GGUF file of the architecture {@code llama} with Q8_0 matrices and an output matrix of its own. */
     public static GgufBytes gguf() {
+        return gguf("llama");
+    }
+
+    /** The same as if it were of another architecture. */
+    static GgufBytes gguf(String architecture) {
         var tokens = new String[VOCABULARY];
         var types = new int[VOCABULARY];
         for (int i = 0; i < VOCABULARY; i++) {
@@ -32,15 +37,15 @@ public final class TinyModel {
             types[i] = 1;
         }
         var file = new GgufBytes()
-                .string("general.architecture", "llama")
-                .u32("llama.block_count", LAYERS)
-                .u32("llama.context_length", 128)
-                .u32("llama.embedding_length", HIDDEN)
-                .u32("llama.feed_forward_length", FEED_FORWARD)
-                .u32("llama.attention.head_count", HEADS)
-                .u32("llama.attention.head_count_kv", KV_HEADS)
-                .f32("llama.attention.layer_norm_rms_epsilon", 1e-5f)
-                .f32("llama.rope.freq_base", 20000)
+                .string("general.architecture", architecture)
+                .u32(architecture + ".block_count", LAYERS)
+                .u32(architecture + ".context_length", 128)
+                .u32(architecture + ".embedding_length", HIDDEN)
+                .u32(architecture + ".feed_forward_length", FEED_FORWARD)
+                .u32(architecture + ".attention.head_count", HEADS)
+                .u32(architecture + ".attention.head_count_kv", KV_HEADS)
+                .f32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f)
+                .f32(architecture + ".rope.freq_base", 20000)
                 .string("tokenizer.ggml.model", "gpt2")
                 .strings("tokenizer.ggml.tokens", tokens)
                 .i32s("tokenizer.ggml.token_type", types)

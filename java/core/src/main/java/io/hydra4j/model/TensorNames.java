@@ -1,0 +1,57 @@
+package io.hydra4j.model;
+
+/**
+ * What a file calls the tensors of a decoder: those of the ends by their whole names, those of a layer without what stands
+ * before them, {@code layers} and the layer's number, and without {@code .weight} or {@code .bias} behind.
+ */
+record TensorNames(
+        String embedding,
+        String finalNorm,
+        String lmHead,
+        String layers,
+        String attentionNorm,
+        String q,
+        String k,
+        String v,
+        String o,
+        String feedForwardNorm,
+        String gate,
+        String up,
+        String down) {
+    /** As llama.cpp names them. */
+    static final TensorNames GGUF = new TensorNames(
+            "token_embd.weight",
+            "output_norm.weight",
+            "output.weight",
+            "blk.",
+            "attn_norm",
+            "attn_q",
+            "attn_k",
+            "attn_v",
+            "attn_output",
+            "ffn_norm",
+            "ffn_gate",
+            "ffn_up",
+            "ffn_down");
+
+    /** As transformers names them. */
+    static final TensorNames HUGGING_FACE = new TensorNames(
+            "model.embed_tokens.weight",
+            "model.norm.weight",
+            "lm_head.weight",
+            "model.layers.",
+            "input_layernorm",
+            "self_attn.q_proj",
+            "self_attn.k_proj",
+            "self_attn.v_proj",
+            "self_attn.o_proj",
+            "post_attention_layernorm",
+            "mlp.gate_proj",
+            "mlp.up_proj",
+            "mlp.down_proj");
+
+    /** What stands before the names of a layer's tensors. */
+    String layer(int index) {
+        return layers + index + ".";
+    }
+}
