@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.KvPages;
 import io.hydra4j.model.PassBuffers;
@@ -48,20 +48,20 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Empty sequences that draft with heads.
+     * Empty sequences that draft.
      *
-     * @param heads heads loaded for this model, or null for plain decoding
-     * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
+     * @param drafter draft heads loaded for this model, or another drafter; null for plain decoding
+     * @throws HydraException if the tree does not fit the drafter, options do not fit the model, or memory is short
      */
-    public BatchSession(DecoderModel model, DraftHeads heads, BatchOptions options) {
+    public BatchSession(DecoderModel model, Drafter drafter, BatchOptions options) {
         pages = model.pages();
-        limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), options.nodes());
+        limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), options.nodes());
         setTree(options.tree());
         int size = options.size();
         int rows = options.chunk() == 0
                 ? PassBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
                 : options.chunk();
-        passes = new Passes(model, heads, limits, size, rows, options.keepLogits());
+        passes = new Passes(model, drafter, limits, size, rows, options.keepLogits());
         sequences = new Sequence[size];
         Arrays.setAll(sequences, s -> new Sequence(pages, passes.batch(), s));
         pausedRoots = new int[size];
@@ -72,7 +72,7 @@ public final class BatchSession implements AutoCloseable {
             chunk = passes.chunk(false, false);
             lastChunk = passes.chunk(true, false);
             plainStep = recordStep(false);
-            draftStep = heads == null || limits.nodes() == 1 ? plainStep : recordStep(true);
+            draftStep = drafter == null || limits.nodes() == 1 ? plainStep : recordStep(true);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -80,7 +80,7 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Unlike in a {@link Session} the drafter takes in what a step leaves as the step ends: pausing, clearing or giving a prompt
+     * Unlike in a {@link Session} the draft commits what a step leaves as the step ends: pausing, clearing or giving a prompt
      * to one sequence voids all rows of the batch, and none may be waiting then.
      */
     private Program recordStep(boolean draft) {
@@ -90,8 +90,8 @@ public final class BatchSession implements AutoCloseable {
         }
         passes.recordVerify(program, false);
         program.mark();
-        if (passes.drafter() != null) {
-            passes.drafter().recordCommit(program);
+        if (passes.draft() != null) {
+            passes.draft().recordCommit(program);
         }
         return program;
     }
@@ -99,7 +99,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow.
      *
-     * @throws HydraException if it has more than the root and there are no heads, is deeper than there are heads, or asks for
+     * @throws HydraException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates or nodes than the session was made for
      */
     public void setTree(Tree tree) {
@@ -117,13 +117,13 @@ public final class BatchSession implements AutoCloseable {
         return sequences.length;
     }
 
-    /** Takes tokens in behind what is there of one sequence; as {@link #prefill(Map)}. */
+    /** Appends tokens to one sequence; as {@link #prefill(Map)}. */
     public void prefill(int sequence, int... ids) {
         prefill(Map.of(sequence, ids));
     }
 
     /**
-     * Takes tokens in behind what is there of some sequences: prompts, or more of conversations. They share passes of at most
+     * Appends tokens to some sequences: prompts, or more of conversations. They share passes of at most
      * {@link BatchOptions#chunk} tokens, in the order of the map. A root that was waiting is dropped for the first of them.
      * Afterwards {@link #root} is the base model's next token of each, and they take part in steps, also those that were paused.
      *
@@ -161,7 +161,7 @@ public final class BatchSession implements AutoCloseable {
      *
      * @param done how many tokens of each were taken in before; becomes how many are now
      * @param first the first prompt of which some are left
-     * @return the same behind the pass
+     * @return the same after the pass
      */
     private int pass(int[] order, int[][] ids, int[] done, int first) {
         int[] counts = new int[order.length - first];
@@ -286,7 +286,7 @@ public final class BatchSession implements AutoCloseable {
 
     /**
      * Goes back to a shorter length of a sequence; it keeps its pages and takes part in steps again after a {@link #prefill} with
-     * the tokens behind that length.
+     * the tokens after that length.
      *
      * @param length 0 to {@link #length}
      * @throws HydraException if there is no such sequence, or the length is out of range
@@ -302,7 +302,7 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Makes a sequence empty and gives its pages back, so that it can serve another text.
+     * Makes a sequence empty and releases its pages, so that it can serve another text.
      *
      * @throws HydraException if there is no such sequence
      */

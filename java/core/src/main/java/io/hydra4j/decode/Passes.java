@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Draft;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
@@ -15,8 +15,8 @@ import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 
 /**
- * What the passes of a session work on, and the parts of which their programs are recorded. When the drafter takes in what a
- * step leaves is up to the session. Not thread-safe.
+ * What the passes of a session work on, and the parts of which their programs are recorded. When the draft commits what a step
+ * leaves is up to the session. Not thread-safe.
  */
 final class Passes implements AutoCloseable {
     private final DecoderModel model;
@@ -27,19 +27,19 @@ final class Passes implements AutoCloseable {
     private final PassRows promptRows;
     private final PassRows nodes;
     private final TreeTopology topology;
-    private final Drafter drafter;
+    private final Draft draft;
     private final PassBuffers buffers;
     private final Buffer logits;
     private final TopK best;
     private Tree expanded;
 
     /**
-     * @param heads null for plain decoding
+     * @param drafter null for plain decoding
      * @param size sequences
      * @param chunk most rows of a pass over prompts
      * @param keepLogits of the nodes of a step
      */
-    Passes(DecoderModel model, DraftHeads heads, SessionLimits limits, int size, int chunk, boolean keepLogits) {
+    Passes(DecoderModel model, Drafter drafter, SessionLimits limits, int size, int chunk, boolean keepLogits) {
         this.model = model;
         vocabulary = limits.vocabulary();
         try {
@@ -48,9 +48,10 @@ final class Passes implements AutoCloseable {
             promptRows = owned.own(PassRows.create(batch, chunk));
             nodes = owned.own(PassRows.create(batch, size * limits.nodes()));
             topology = owned.own(TreeTopology.create(model.backend()));
-            drafter = heads == null
+            draft = drafter == null
                     ? null
-                    : owned.own(new Drafter(heads, batch, limits.candidates(), limits.nodes(), chunk));
+                    : owned.own(
+                            drafter.open(new Drafter.Loop(model, batch, limits.candidates(), limits.nodes(), chunk)));
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
             best = owned.own(TopK.create(model.backend(), 1, nodes.maxRows()));
@@ -75,8 +76,8 @@ final class Passes implements AutoCloseable {
     }
 
     /** Null for plain decoding. */
-    Drafter drafter() {
-        return drafter;
+    Draft draft() {
+        return draft;
     }
 
     /** {@code float[rows][hidden]}: the hidden states of the last pass. */
@@ -90,7 +91,7 @@ final class Passes implements AutoCloseable {
     }
 
     /**
-     * Records a pass over chunks of prompts, and that the drafter takes it in.
+     * Records a pass over chunks of prompts, and that the draft commits it.
      *
      * @param last whether the sequences' roots are wanted
      * @param keepLogits of all rows, of which there are no more than nodes then
@@ -105,10 +106,10 @@ final class Passes implements AutoCloseable {
         if (last) {
             model.recordLmHead(program, promptRows, true, buffers, best, null);
         }
-        if (drafter == null) {
+        if (draft == null) {
             program.advance(promptRows, last ? best : null, null, 0, null, null);
         } else {
-            drafter.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
+            draft.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
         }
         return program;
     }
@@ -122,10 +123,10 @@ final class Passes implements AutoCloseable {
 
     /** Records the guesses for expanded trees. */
     void recordDraft(Program program) {
-        drafter.recordDraft(program, topology, nodes);
+        draft.recordDraft(program, topology, nodes);
     }
 
-    /** Records verification and acceptance, with a mark before each. What is accepted waits for the drafter. */
+    /** Records verification and acceptance, with a mark before each. What is accepted waits for the draft to commit it. */
     void recordVerify(Program program, boolean append) {
         program.mark();
         model.recordForward(program, nodes, buffers);
@@ -138,8 +139,8 @@ final class Passes implements AutoCloseable {
                 model.pool(),
                 buffers.hidden(),
                 model.config().hidden(),
-                drafter == null ? null : drafter.uncommittedRows(),
-                drafter == null ? null : drafter.uncommitted(),
+                draft == null ? null : draft.uncommittedRows(),
+                draft == null ? null : draft.uncommitted(),
                 append);
     }
 

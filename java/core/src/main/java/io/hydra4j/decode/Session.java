@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Draft;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
@@ -33,7 +33,7 @@ public final class Session implements AutoCloseable {
     private final Recorder recorder = new Recorder();
 
     private Tree tree;
-    // Positions that the prefix layer has taken in; the rest up to length() wait in the drafter's uncommitted rows for
+    // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
     // the next step with a draft: what several plain steps leave is taken in at the price of one.
     private int committed;
     private boolean closed;
@@ -48,26 +48,27 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * A session that drafts with heads.
+     * A session that drafts.
      *
-     * @param heads heads loaded for this model, or null for plain decoding
-     * @throws HydraException if the tree does not fit the heads, options do not fit the model, or memory is short
+     * @param drafter draft heads loaded for this model, or another drafter; null for plain decoding
+     * @throws HydraException if the tree does not fit the drafter, options do not fit the model, or memory is short
      */
-    public Session(DecoderModel model, DraftHeads heads, SessionOptions options) {
-        limits = SessionLimits.of(model, heads, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
+    public Session(DecoderModel model, Drafter drafter, SessionOptions options) {
+        limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
-        passes = new Passes(model, heads, limits, 1, most, keepLogits);
+        passes = new Passes(model, drafter, limits, 1, most, keepLogits);
         sequence = new Sequence(model.pages(), passes.batch(), 0);
         try {
             chunk = passes.chunk(false, keepLogits);
             lastChunk = passes.chunk(true, keepLogits);
             plainStep = recordStep(false, false);
-            appendStep = heads == null ? plainStep : recordStep(false, true);
-            draftStep = heads == null ? plainStep : recordStep(true, false);
-            commit = heads == null || !drafter().keepsState() ? null : passes.program();
+            boolean needsHidden = draft() != null && draft().uncommittedRows() != null;
+            appendStep = needsHidden ? recordStep(false, true) : plainStep;
+            draftStep = draft() == null ? plainStep : recordStep(true, false);
+            commit = draft() != null && draft().keepsState() ? passes.program() : null;
             if (commit != null) {
-                drafter().recordCommit(commit);
+                draft().recordCommit(commit);
             }
             setTree(options.tree());
         } catch (RuntimeException | Error e) {
@@ -79,7 +80,7 @@ public final class Session implements AutoCloseable {
     private Program recordStep(boolean draft, boolean append) {
         Program program = passes.step();
         if (draft) {
-            drafter().recordCommit(program);
+            draft().recordCommit(program);
             passes.recordDraft(program);
         }
         passes.recordVerify(program, append);
@@ -89,7 +90,7 @@ public final class Session implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow.
      *
-     * @throws HydraException if it has more than the root and there are no heads, is deeper than there are heads, or asks for
+     * @throws HydraException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates than {@link SessionOptions#candidates}
      */
     public void setTree(Tree tree) {
@@ -103,8 +104,8 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Takes tokens in behind what is there: a prompt, or more of a conversation. A root that was waiting is dropped for the
-     * first of them. Afterwards {@link #root} is the base model's next token.
+     * Appends tokens to the sequence: a prompt, or more of a conversation. A root that was waiting is dropped for the first of
+     * them. Afterwards {@link #root} is the base model's next token.
      *
      * @param ids token ids, at least one
      * @throws ContextFullException if they do not fit
@@ -128,7 +129,7 @@ public final class Session implements AutoCloseable {
         }
         sequence.reserve(length() + ids.length);
         commit();
-        if (drafter() != null) {
+        if (draft() != null) {
             // Voids the rows that waited: the next step must not take them in again.
             passes.batch().rewind(0, length(), -1);
         }
@@ -193,7 +194,7 @@ public final class Session implements AutoCloseable {
         return step;
     }
 
-    /** A step without a draft lets its hidden state wait behind the others, until so many wait that they are taken in together. */
+    /** A step without a draft lets its hidden state wait after the others, until so many wait that they are taken in together. */
     private Program plainStep() {
         if (commit == null || length() - committed < Tree.MAX_NODES) {
             return appendStep;
@@ -204,7 +205,7 @@ public final class Session implements AutoCloseable {
 
     /**
      * Goes back to a shorter length, at most that; what the prefix layer has not taken in yet is dropped with it. The next
-     * call must be {@link #prefill} with the tokens behind the length that is returned.
+     * call must be {@link #prefill} with the tokens after the length that is returned.
      *
      * @param length 0 to {@link #length}
      * @return the length now
@@ -257,9 +258,9 @@ public final class Session implements AutoCloseable {
         return passes.hidden();
     }
 
-    /** The drafter of this session, or null: for tests and tools that look at candidates. */
-    public Drafter drafter() {
-        return passes.drafter();
+    /** What drafts for this session, or null: for tests and tools that look at candidates. */
+    public Draft draft() {
+        return passes.draft();
     }
 
     /**

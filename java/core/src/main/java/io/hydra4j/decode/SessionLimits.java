@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 
 /**
@@ -11,16 +11,17 @@ import io.hydra4j.model.DecoderModel;
  * @param maxPositions most positions of a sequence
  * @param candidates most candidates of one parent
  * @param nodes most nodes of a tree
- * @param heads draft heads, 0 if there are none
+ * @param depth the deepest tree that the drafter fills, 0 if there is none
+ * @param ranks the most candidates of one parent that it fills
  */
-record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes, int heads) {
+record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes, int depth, int ranks) {
     /**
      * Reads the limits off options.
      *
      * @param maxPositions 0 for the model's context
      * @throws HydraException if an option does not fit the model
      */
-    static SessionLimits of(DecoderModel model, DraftHeads heads, int maxPositions, int candidates, int nodes) {
+    static SessionLimits of(DecoderModel model, Drafter drafter, int maxPositions, int candidates, int nodes) {
         int context = model.config().context();
         if (maxPositions < 0 || maxPositions > context) {
             throw new HydraException(
@@ -29,15 +30,16 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
         if (candidates < 1 || candidates > Tree.MAX_RANKS) {
             throw new HydraException("candidates is " + candidates + ", must be from 1 to " + Tree.MAX_RANKS);
         }
-        if (heads != null && heads.base() != model) {
-            throw new HydraException("the heads were loaded for another model: load them for this one");
+        if (drafter != null) {
+            drafter.requireFit(model);
         }
         return new SessionLimits(
                 model.config().vocabulary(),
                 maxPositions == 0 ? context : maxPositions,
                 candidates,
                 nodes,
-                heads == null ? 0 : heads.config().heads());
+                drafter == null ? 0 : drafter.maxDepth(),
+                drafter == null ? 0 : drafter.maxCandidates());
     }
 
     /** @throws HydraException if the tree is none for this session */
@@ -45,13 +47,17 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
         if (tree.nodes() == 1) {
             return;
         }
-        if (heads == 0) {
-            throw new HydraException(
-                    "a tree of " + tree.nodes() + " nodes without draft heads: open heads, or use the root alone");
+        if (depth == 0) {
+            throw new HydraException("a tree of " + tree.nodes()
+                    + " nodes without draft heads or another drafter: open heads, or use the root alone");
         }
-        if (tree.depth() > heads) {
-            throw new HydraException("the tree is " + tree.depth() + " deep, there are only " + heads
-                    + " draft heads: cut it to that depth");
+        if (tree.depth() > depth) {
+            throw new HydraException("the tree is " + tree.depth() + " deep, the drafter fills " + depth
+                    + " levels: cut it to that depth");
+        }
+        if (tree.candidates() > ranks) {
+            throw new HydraException("the tree asks for " + tree.candidates()
+                    + " candidates of one parent, the drafter has " + ranks + ": use a tree with fewer");
         }
         if (tree.candidates() > candidates) {
             throw new HydraException("the tree asks for " + tree.candidates() + " candidates, the session was made for "

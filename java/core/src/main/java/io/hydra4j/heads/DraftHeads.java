@@ -20,13 +20,9 @@ import java.util.stream.IntStream;
 
 /**
  * Loaded draft heads of a base model: Medusa, Hydra or Hydra++ (arXiv 2402.05109). Immutable after loading and safe to share
- * between threads; drafters made from it must be closed before it, and it before its base.
- *
- * <p>The loop knows of heads only what it needs: a {@link Drafter} is its recorded draft, which reads the hidden states of
- * newly verified tokens and fills in the trees' tokens. Another kind of drafter fits in beside without a change to
- * verification and acceptance.
+ * between threads; drafts made of it must be closed before it, and it before its base.
  */
-public final class DraftHeads implements AutoCloseable {
+public final class DraftHeads implements Drafter, AutoCloseable {
     /** A loaded residual block; {@code skip} and {@code skipBias} are null in blocks that add their input itself. */
     record Block(Matrix linear, Buffer linearBias, Matrix skip, Buffer skipBias) {}
 
@@ -166,7 +162,7 @@ public final class DraftHeads implements AutoCloseable {
     /**
      * Replaces the products of grounded heads' first blocks with the embedding by tables: a step reads less, and memory holds
      * {@link #tableBytes} more. What the heads guess may change by rounding, what is emitted cannot. Does nothing for heads that
-     * are not grounded. Before any drafter is made; not thread-safe.
+     * are not grounded. Before any draft is made; not thread-safe.
      *
      * @throws HydraException if memory is short, or the hidden size is no multiple of 16
      */
@@ -210,6 +206,29 @@ public final class DraftHeads implements AutoCloseable {
                 shape,
                 tensor.offset(),
                 tensor.type().bytes(values));
+    }
+
+    /** One level for each head. */
+    @Override
+    public int maxDepth() {
+        return config.heads();
+    }
+
+    @Override
+    public int maxCandidates() {
+        return TreeOrder.MAX_RANKS;
+    }
+
+    @Override
+    public void requireFit(DecoderModel model) {
+        if (base != model) {
+            throw new HydraException("the heads were loaded for another model: load them for this one");
+        }
+    }
+
+    @Override
+    public HeadsDraft open(Loop loop) {
+        return new HeadsDraft(this, loop);
     }
 
     public HeadsConfig config() {

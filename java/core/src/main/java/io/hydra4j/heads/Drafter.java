@@ -1,267 +1,42 @@
 package io.hydra4j.heads;
 
-import io.hydra4j.model.DecoderConfig;
-import io.hydra4j.model.PassBuffers;
-import io.hydra4j.runtime.Backend;
+import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Batch;
-import io.hydra4j.runtime.Buffer;
-import io.hydra4j.runtime.Matrix;
-import io.hydra4j.runtime.PassRows;
-import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.Resources;
-import io.hydra4j.runtime.TopK;
-import io.hydra4j.runtime.TreeTopology;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
- * The draft of all sequences of a batch, recorded into the programs of their loop. A step leaves the hidden states of newly
- * verified tokens, in order, in {@link #uncommittedRows()} and {@link #uncommitted()}; {@link #recordCommit} takes them into the
- * drafter's own state: the prefix layer's KV, where there is one, and the hidden state of each sequence that its next draft
- * starts from. {@link #recordPrompt} does the same for chunks of prompts at once. {@link #recordDraft} guesses the tokens of
- * expanded trees.
- *
- * <p>Heads that are not grounded are evaluated side by side, with one pass through a shared LM head; grounded heads level by
- * level, all parents of a level in one pass. Not thread-safe.
+ * Guesses the tokens of trees that the base model then verifies: draft heads, or whatever else may know what comes next. A session
+ * asks it for a {@link Draft} of its own, and knows nothing else of it; what is guessed decides how many tokens a step emits, never
+ * which. Immutable and safe to share between sessions and threads.
  */
-public final class Drafter implements AutoCloseable {
-    private final DraftHeads heads;
-    private final DecoderConfig config;
-    private final Batch batch;
-    private final int levels;
-    private final PassRows uncommittedRows;
-    private final PassRows promptRows;
-    private final Buffer uncommitted;
-    private final Buffer states;
-    private final PassBuffers prefix;
-    private final PassRows levelRows;
-    private final PassRows headRows;
-    private final List<TopK> tops = new ArrayList<>();
-    private final Resources owned = new Resources();
+public interface Drafter {
+    /** The deepest tree that it can fill, at least 1. */
+    int maxDepth();
+
+    /** The most children of one node that it can fill, 1 to {@link TreeOrder#MAX_RANKS}. */
+    int maxCandidates();
 
     /**
-     * @param batch the sequences that the loop decodes
-     * @param candidates most candidates of one parent that a tree may ask for, 1 to 32
-     * @param nodes most nodes of a tree, 1 to {@link TreeTopology#MAX_NODES}; for all sequences together no more than
-     *     {@link PassRows#MAX_ROWS}
+     * Refuses a model that it cannot guess for.
+     *
+     * @throws io.hydra4j.HydraException if it was made for another one
+     */
+    void requireFit(DecoderModel model);
+
+    /**
+     * Makes what the draft of one loop works on; the loop closes it.
+     *
+     * @throws io.hydra4j.HydraException if memory is short; nothing is kept then
+     */
+    Draft open(Loop loop);
+
+    /**
+     * A loop that decodes.
+     *
+     * @param model whose tokens are guessed
+     * @param batch its sequences
+     * @param candidates most candidates of one parent that a tree may ask for
+     * @param nodes most nodes of a tree, at least 1; for all sequences together no more than a pass can have rows
      * @param chunk most rows of a pass over prompts
      */
-    public Drafter(DraftHeads heads, Batch batch, int candidates, int nodes, int chunk) {
-        this.heads = heads;
-        config = heads.base().config();
-        this.batch = batch;
-        levels = Math.min(heads.heads().size(), nodes - 1);
-        try {
-            Backend backend = heads.base().backend();
-            int sequences = batch.sequences();
-            // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
-            uncommittedRows = owned.own(
-                    PassRows.create(batch, sequences == 1 ? TreeTopology.MAX_NODES : sequences * (levels + 1)));
-            if (heads.prefixLayer() == null) {
-                prefix = null;
-                promptRows = null;
-                uncommitted = rows(uncommittedRows.maxRows(), config.hidden());
-            } else {
-                int most = Math.max(uncommittedRows.maxRows(), chunk);
-                prefix = owned.own(PassBuffers.create(backend, config, most));
-                promptRows = owned.own(PassRows.create(batch, chunk));
-                // The prefix layer works in place on the states that the loop leaves.
-                uncommitted = prefix.x();
-            }
-            states = rows(sequences, config.hidden());
-            // At most half of a tree's nodes stand on one level and have children.
-            boolean grounded = heads.config().kind().isGrounded();
-            levelRows = owned.own(PassRows.create(batch, sequences * (grounded ? Math.max(1, nodes / 2) : 1)));
-            headRows = owned.own(PassRows.create(batch, sequences * Math.max(1, levels)));
-            for (int i = 0; i < (sharesLmHead() ? 1 : levels); i++) {
-                int vocabulary = (int) Math.min(
-                        Integer.MAX_VALUE, heads.heads().get(i).lmHead().rows());
-                int rows = sharesLmHead() ? headRows.maxRows() : levelRows.maxRows();
-                tops.add(owned.own(TopK.create(backend, Math.min(candidates, vocabulary), rows)));
-            }
-        } catch (RuntimeException | Error e) {
-            owned.close();
-            throw e;
-        }
-    }
-
-    private Buffer rows(long count, long columns) {
-        return owned.own(Buffer.floats(heads.base().backend(), count * columns));
-    }
-
-    /** Rows of the hidden states that a step has left and {@link #recordCommit} has not taken in yet. */
-    public PassRows uncommittedRows() {
-        return uncommittedRows;
-    }
-
-    /** {@code float[rows][hidden]}: those states; {@link #recordCommit} and {@link #recordPrompt} may overwrite them. */
-    public Buffer uncommitted() {
-        return uncommitted;
-    }
-
-    /** Whether skipping {@link #recordCommit} for some verified tokens would leave a hole in the drafter's state. */
-    public boolean keepsState() {
-        return prefix != null;
-    }
-
-    /** The deepest tree that the heads can fill. */
-    public int maxDepth() {
-        return heads.heads().size();
-    }
-
-    /** The best candidates of a head after a step: rows as drafted, for tests and tools. */
-    public TopK top(int head) {
-        return tops.get(sharesLmHead() ? 0 : head);
-    }
-
-    /**
-     * Whether all heads' candidates come from one pass: {@link #top} then has a row for each head and sequence, those of the
-     * first head first.
-     */
-    public boolean sharesLmHead() {
-        return !heads.config().kind().isGrounded() && heads.config().baseLmHead();
-    }
-
-    /**
-     * Records the end of a pass over chunks of prompts, and what the drafter takes in of it. What {@link #uncommittedRows} held
-     * before must have been taken in and made void.
-     *
-     * @param rows the rows of the pass
-     * @param best as in {@link Program#advance}
-     * @param hidden {@code float[rows][hidden]} of the rows
-     */
-    public void recordPrompt(Program program, PassRows rows, TopK best, Buffer hidden) {
-        program.advance(rows, best, hidden, config.hidden(), promptRows, prefix == null ? null : uncommitted);
-        if (prefix == null) {
-            program.draftStates(rows, hidden, null, 0, states);
-        } else {
-            recordPrefix(program, promptRows);
-        }
-    }
-
-    /** Records that the drafter takes in what a step has left. */
-    public void recordCommit(Program program) {
-        if (prefix == null) {
-            program.draftStates(uncommittedRows, uncommitted, null, 0, states);
-        } else {
-            recordPrefix(program, uncommittedRows);
-        }
-    }
-
-    private void recordPrefix(Program program, PassRows rows) {
-        heads.prefixLayer().record(program, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
-        program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), states);
-    }
-
-    /** Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}. */
-    public void recordDraft(Program program, TreeTopology tree, PassRows nodes) {
-        if (heads.config().kind().isGrounded()) {
-            recordGrounded(program, tree, nodes);
-        } else {
-            recordIndependent(program, tree, nodes);
-        }
-    }
-
-    private void recordGrounded(Program program, TreeTopology tree, PassRows nodes) {
-        DraftTables tables = heads.tables();
-        Matrix embedding = heads.base().embedding();
-        Buffer inputs = tables != null ? null : rows(levelRows.maxRows(), (levels + 1L) * config.hidden());
-        Buffer parts = tables == null ? null : recordParts(program, tree, nodes, tables);
-        Buffer state = rows(levelRows.maxRows(), config.hidden());
-        for (int level = 0; level < levels; level++) {
-            DraftHeads.Head head = heads.heads().get(level);
-            if (tables == null) {
-                program.draftInputs(tree, level, nodes, states, embedding, levelRows, inputs);
-                recordBlocks(program, head.blocks(), inputs, state, state, 0);
-            } else {
-                int hidden = config.hidden();
-                program.tableBlock(
-                        tree,
-                        level,
-                        nodes,
-                        parts,
-                        tables.states().rows(),
-                        2L * level * hidden,
-                        tables.table(level),
-                        config.vocabulary(),
-                        hidden,
-                        levelRows,
-                        state);
-                recordBlocks(program, head.blocks().subList(1, head.blocks().size()), state, state, state, 0);
-            }
-            program.lmHead(
-                    levelRows, false, state, head.lmHead(), head.lmHeadBias(), heads.draftIds(), tops.get(level), null);
-            program.draftTokens(tree, level, tops.get(level), -1, nodes);
-        }
-    }
-
-    /** The states' parts of all heads' first blocks: {@code float[sequences][heads * 2h]}. */
-    private Buffer recordParts(Program program, TreeTopology tree, PassRows nodes, DraftTables tables) {
-        int sequences = batch.sequences();
-        PassRows expanded = owned.own(PassRows.create(batch, sequences));
-        Buffer inputs = rows(sequences, config.hidden());
-        Buffer parts = rows(sequences, tables.states().rows());
-        program.draftInputs(tree, 0, nodes, states, null, expanded, inputs);
-        program.linear(expanded, inputs, tables.states(), tables.biases(), parts);
-        return parts;
-    }
-
-    private void recordIndependent(Program program, TreeTopology tree, PassRows nodes) {
-        Buffer inputs = rows(levelRows.maxRows(), config.hidden());
-        Buffer between = rows(levelRows.maxRows(), config.hidden());
-        Buffer vectors = rows(headRows.maxRows(), config.hidden());
-        for (int level = 0; level < levels; level++) {
-            DraftHeads.Head head = heads.heads().get(level);
-            program.draftInputs(tree, level, nodes, states, null, levelRows, inputs);
-            if (sharesLmHead()) {
-                recordBlocks(program, head.blocks(), inputs, between, vectors, level);
-                continue;
-            }
-            recordBlocks(program, head.blocks(), inputs, between, vectors, 0);
-            program.lmHead(
-                    levelRows,
-                    false,
-                    vectors,
-                    head.lmHead(),
-                    head.lmHeadBias(),
-                    heads.draftIds(),
-                    tops.get(level),
-                    null);
-            program.draftTokens(tree, level, tops.get(level), 0, nodes);
-        }
-        if (sharesLmHead()) {
-            DraftHeads.Head first = heads.heads().get(0);
-            program.draftLevels(tree, nodes, headRows);
-            program.lmHead(headRows, false, vectors, first.lmHead(), null, heads.draftIds(), tops.get(0), null);
-            for (int level = 0; level < levels; level++) {
-                program.draftTokens(tree, level, tops.get(0), level, nodes);
-            }
-        }
-    }
-
-    /** Blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */
-    private void recordBlocks(
-            Program program, List<DraftHeads.Block> blocks, Buffer inputs, Buffer between, Buffer out, int group) {
-        Buffer x = inputs;
-        for (int i = 0; i < blocks.size(); i++) {
-            DraftHeads.Block block = blocks.get(i);
-            boolean last = i == blocks.size() - 1;
-            Buffer target = last ? out : between;
-            program.block(
-                    levelRows,
-                    x,
-                    block.linear(),
-                    block.linearBias(),
-                    block.skip(),
-                    block.skipBias(),
-                    last ? group : 0,
-                    target);
-            x = target;
-        }
-    }
-
-    @Override
-    public void close() {
-        owned.close();
-    }
+    record Loop(DecoderModel model, Batch batch, int candidates, int nodes, int chunk) {}
 }

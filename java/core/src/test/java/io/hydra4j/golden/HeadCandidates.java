@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.heads.HeadsDraft;
 import io.hydra4j.runtime.TopK;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,7 +30,7 @@ final class HeadCandidates {
             int kept = session.rewind(head == 0 ? 0 : prompt.length - 1);
             session.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
             session.step();
-            Drafter drafter = session.drafter();
+            HeadsDraft drafter = (HeadsDraft) session.draft();
             TopK top = drafter.top(head);
             // Of grounded heads row 0 is the one parent at this level; heads that share the base's LM head have a row
             // each.

@@ -12,7 +12,7 @@ import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.heads.HeadsDraft;
 import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
@@ -103,7 +103,7 @@ abstract class HydraOriginalGolden {
                         for (Json head : first.get("heads").list()) {
                             // Trees need not be as deep as there are heads; what lies deeper is not drafted.
                             if (head.get("head").integer() < session.tree().depth()) {
-                                checkHead(session.drafter(), head, session.tree());
+                                checkHead((HeadsDraft) session.draft(), head, session.tree());
                             }
                         }
                     }
@@ -112,7 +112,7 @@ abstract class HydraOriginalGolden {
         }
     }
 
-    private static void checkHead(Drafter drafter, Json head, Tree tree) {
+    private static void checkHead(HeadsDraft drafter, Json head, Tree tree) {
         TopK top = drafter.top(head.get("head").integer());
         List<Json> rows = head.has("rows") ? head.get("rows").list() : List.of(head);
         for (int row = 0; row < rows.size(); row++) {

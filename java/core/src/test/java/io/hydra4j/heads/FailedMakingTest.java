@@ -83,8 +83,8 @@ class FailedMakingTest {
         try (DecoderModel base = base();
                 DraftHeads heads = heads(base, name, loaded -> {});
                 Batch batch = Batch.create(backend, 1, base.pagesPerSession())) {
-            HydraException refused =
-                    assertThrows(HydraException.class, () -> new Drafter(heads, batch, TopK.MAX_K + 1, 64, 64));
+            HydraException refused = assertThrows(
+                    HydraException.class, () -> heads.open(new Drafter.Loop(base, batch, TopK.MAX_K + 1, 64, 64)));
             assertTrue(refused.getMessage().contains("" + TopK.MAX_K), refused.getMessage());
             assertEquals(4, heads.config().heads());
         }
