@@ -1,3 +1,4 @@
+#include "cpu/program.h"
 #include "fixture.h"
 
 namespace hydra::test {
@@ -70,6 +71,44 @@ TEST(Program, RunsNothingWhereACheckFails) {
     expect_refused(hydra_program_run(pass.program),
                    "hydra_program_run failed\nthe page table of sequence 0 has page 11, the pool has");
     EXPECT_TRUE(untouched_behind(out, 0));
+}
+
+// Throws on one thread of the team, while the others wait for it.
+struct FailingTask : Task {
+    explicit FailingTask(int its_thread) : thread(its_thread) {}
+    void run(const Worker& worker) override {
+        if (worker.thread == thread) throw std::runtime_error("thread " + std::to_string(thread) + " cannot");
+        worker.barrier();
+        ++passed;
+    }
+    int thread;
+    std::atomic<int> passed{0};
+};
+
+TEST(Program, ThatFailsOnAThreadReturnsItsErrorAndOthersRun) {
+    SKIP_ON_CUDA();
+    const Backend backend = open_backend(3);
+    const Floats values = Random(1).normal(64 * 40);
+    const Buffer x = padded_rows(backend, values, 40), norm = floats(backend, Floats(40, 1.0f)),
+                 out = poisoned(backend, 40);
+    Pass sound(backend);
+    must(hydra_program_norm(sound.program, sound.rows, x, norm, 1e-5f, out));
+    sound.chain_of(64);
+    sound.run();
+    const Floats expected = contents(out, 64 * 40);
+    for (int thread = 0; thread < 3; ++thread) {
+        Pass failing(backend);
+        auto& tasks = static_cast<CpuProgram*>(static_cast<hydra_program*>(failing.program))->tasks;
+        tasks.push_back(std::make_unique<FailingTask>(thread));
+        for (int run = 0; run < 3; ++run) {
+            EXPECT_EQ(hydra_program_run(failing.program), HYDRA_INTERNAL);
+            EXPECT_EQ(std::string(hydra_error_message()),
+                      "hydra_program_run failed\nthread " + std::to_string(thread) + " cannot");
+            sound.run();
+            EXPECT_TRUE(same_bits(contents(out, 64 * 40), expected));
+        }
+        EXPECT_EQ(static_cast<FailingTask&>(*tasks.back()).passed, 0) << "nobody passes the barrier";
+    }
 }
 
 TEST(Program, RefusesNullHandles) {

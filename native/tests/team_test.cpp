@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace hydra {
@@ -59,6 +61,59 @@ TEST(Team, NobodyPassesABarrierBeforeAllHaveArrived) {
 
 TEST(Team, EndsWithoutEverHavingRun) {
     for (int i = 0; i < 20; ++i) Team team(4);
+}
+
+// Threads that throw in a phase; the others wait for them at its barriers.
+struct Faults {
+    Team* team;
+    std::vector<int> phase_of;  // [threads] in which the thread throws, 0: never
+    std::vector<int> reached;   // [threads]
+};
+
+void throw_in_phase(void* context, int thread) {
+    auto* faults = static_cast<Faults*>(context);
+    for (int phase = 1; phase <= 5; ++phase) {
+        if (faults->phase_of[thread] == phase) throw std::runtime_error("thread " + std::to_string(thread));
+        faults->team->barrier();
+        faults->reached[thread] = phase;
+    }
+}
+
+std::string failure_of(Faults& faults) {
+    try {
+        faults.team->run(throw_in_phase, &faults);
+    } catch (const std::runtime_error& failure) {
+        return failure.what();
+    }
+    return "";
+}
+
+TEST(Team, ThrowsWhatAThreadThrewAndRunsAgain) {
+    for (int threads : {1, 2, 3, 5}) {
+        Team team(threads);
+        for (int thrower = 0; thrower < threads; ++thrower) {
+            for (int phase : {1, 3, 5}) {
+                Faults faults{&team, std::vector<int>(threads), std::vector<int>(threads)};
+                faults.phase_of[thrower] = phase;
+                EXPECT_EQ(failure_of(faults), "thread " + std::to_string(thrower));
+                for (int reached : faults.reached) EXPECT_LT(reached, phase) << "nobody passes the thrower's barrier";
+                Phases phases{&team, std::vector<int>(threads)};
+                team.run(write_and_look, &phases);
+                EXPECT_EQ(phases.wrong, 0);
+            }
+        }
+    }
+}
+
+TEST(Team, ThrowsOneOfManyExceptions) {
+    for (int round = 0; round < 50; ++round) {
+        Team team(4);
+        Faults faults{&team, {2, 2, 2, 2}, std::vector<int>(4)};
+        EXPECT_EQ(failure_of(faults).substr(0, 7), "thread ");
+        faults.phase_of = {0, 0, 0, 0};
+        EXPECT_EQ(failure_of(faults), "");
+        EXPECT_EQ(faults.reached, std::vector<int>(4, 5));
+    }
 }
 
 }  // namespace

@@ -23,7 +23,9 @@ HYDRA_API hydra_status hydra_program_create(hydra_backend* backend, hydra_stream
 /* Waits for the program where it was enqueued and not awaited. */
 HYDRA_API void hydra_program_destroy(hydra_program* program);
 
-/* Runs all operations and returns when they are done. Before it, the page tables must cover every row. */
+/* Runs all operations and returns when they are done. Before it, the page tables must cover every row. Where one fails
+ * on the way, the run ends with its status; buffers, rows and tops then hold anything, a sequence is as it was before
+ * or as it is after a step, and programs can run again. */
 HYDRA_API hydra_status hydra_program_run(hydra_program* program);
 
 /* As hydra_program_run, without waiting: the operations run behind what was enqueued to the stream before, by whomever,

@@ -43,6 +43,9 @@ hydra_status guarded(const char* where, Body&& body) noexcept {
     } catch (const std::exception& other) {
         keep_error(where, other.what());
         return HYDRA_INTERNAL;
+    } catch (...) {
+        keep_error(where, "an exception of an unknown type");
+        return HYDRA_INTERNAL;
     }
 }
 
