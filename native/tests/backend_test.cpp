@@ -1,6 +1,13 @@
 #include "cpu/backend.h"
 
+#include <grp.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "fixture.h"
+#include "hydra4j/allocation.h"
+#include "program/error.h"
 
 namespace hydra::test {
 namespace {
@@ -33,6 +40,63 @@ TEST(Backend, MeasuresAStreamRate) {
     EXPECT_GT(rate, 0);
     expect_refused(hydra_backend_stream_rate(open_backend(), 100, 2, &rate), "bytes is 100");
     expect_refused(hydra_backend_stream_rate(open_backend(), 1 << 20, 0, &rate), "repeats is 0");
+}
+
+void expect_whole(const Scratch::Rows& rows) {
+    EXPECT_EQ(rows.activations.values, rows.values.get());
+    EXPECT_EQ(rows.activations.quantised, rows.quantised.get());
+}
+
+TEST(Scratch, StaysWholeWhereItCannotGrow) {
+    SKIP_ON_CUDA();
+    Scratch scratch;
+    scratch.threads.reset(new Scratch::PerThread[2]);
+    scratch.reserve(2, 64, 64);
+    for (int64_t k = 1, columns = 96;; ++k, columns += 32) {
+        hydra_fail_allocation(k);
+        try {
+            scratch.reserve(2, columns, columns);
+        } catch (const std::bad_alloc&) {
+        }
+        expect_whole(scratch.rows);
+        for (int thread = 0; thread < 2; ++thread) expect_whole(scratch.threads[thread].rows);
+        if (hydra_fail_allocation(0) > 0) break;
+        EXPECT_EQ(scratch.positions, 64) << "what did not grow everywhere has not grown";
+    }
+    EXPECT_GT(scratch.positions, 64);
+}
+
+// Runs in a process of its own, which exits with what it returns.
+template <class Body>
+int in_child(Body&& body) {
+    const pid_t child = fork();
+    if (child == 0) _exit(body());
+    int state = 0;
+    waitpid(child, &state, 0);
+    return WIFEXITED(state) ? WEXITSTATUS(state) : 256 + WTERMSIG(state);
+}
+
+TEST(Backend, SaysWhichLimitRefusesAThread) {
+    SKIP_ON_CUDA();
+    EXPECT_EQ(in_child([] {
+                  // The limit does not hold for root.
+                  if (getuid() == 0 && (setgroups(0, nullptr) != 0 || setuid(65534) != 0)) return 1;
+                  const rlimit limit{1, 1};
+                  hydra_backend* out = nullptr;
+                  if (setrlimit(RLIMIT_NPROC, &limit) != 0) return 2;
+                  if (hydra_backend_open_cpu(4, "auto", &out) != HYDRA_UNAVAILABLE) return 3;
+                  const std::string message = hydra_error_message();
+                  for (const char* part : {"thread 1 of a team of 4", "ulimit -u, which is 1", "Use fewer threads"}) {
+                      if (message.find(part) == std::string::npos) return 4;
+                  }
+                  return hydra_backend_open_cpu(1, "auto", &out) == HYDRA_OK ? 0 : 5;
+              }),
+              0);
+}
+
+TEST(Errors, OfAnyTypeBecomeAStatus) {
+    EXPECT_EQ(guarded("here", [] { throw 7; }), HYDRA_INTERNAL);
+    EXPECT_STREQ(hydra_error_message(), "here failed\nan exception of an unknown type");
 }
 
 TEST(Errors, AreKeptForEachThread) {

@@ -89,6 +89,13 @@ TEST(Matrix, KnowsItsShape) {
     EXPECT_GE(hydra_matrix_bytes(matrix), 17 * 3 * 18);
 }
 
+TEST(Matrix, HasNoShapeWhereItIsNull) {
+    EXPECT_EQ(hydra_matrix_type(nullptr), HYDRA_F32);
+    EXPECT_EQ(hydra_matrix_rows(nullptr), 0);
+    EXPECT_EQ(hydra_matrix_columns(nullptr), 0);
+    EXPECT_EQ(hydra_matrix_bytes(nullptr), 0);
+}
+
 TEST(Matrix, WritesRowsWhereTheyAreWanted) {
     const Backend backend = open_backend();
     for (hydra_type type : matrix_types(backend)) {

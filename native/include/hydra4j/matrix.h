@@ -21,6 +21,7 @@ HYDRA_API hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type ty
                                            hydra_matrix** out);
 HYDRA_API void hydra_matrix_destroy(hydra_matrix* matrix);
 
+/* 0, which is HYDRA_F32, and 0 rows, columns and bytes where matrix is null. */
 HYDRA_API hydra_type hydra_matrix_type(const hydra_matrix* matrix);
 HYDRA_API int64_t hydra_matrix_rows(const hydra_matrix* matrix);
 HYDRA_API int64_t hydra_matrix_columns(const hydra_matrix* matrix);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "cpu/attention.h"
 #include "cpu/kv_pool.h"
@@ -19,8 +20,10 @@ namespace {
 void reserve_rows(Scratch::Rows& rows, int count, int64_t columns) {
     const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
     const int64_t groups = (count + ROW_GROUP - 1) / ROW_GROUP;
-    rows.values = allocate<ValueBlock>(groups * blocks);
+    Aligned<ValueBlock> values = allocate<ValueBlock>(groups * blocks);
+    // Only when both are there: programs recorded before go on with what they have.
     rows.quantised = allocate<QuantisedBlock>(groups * blocks);
+    rows.values = std::move(values);
     rows.activations = {blocks * BLOCK_COLUMNS, rows.values.get(), rows.quantised.get()};
 }
 

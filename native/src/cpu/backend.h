@@ -3,6 +3,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/team.h"
+#include "cpu/weight_memory.h"
 #include "program/backend.h"
 
 namespace hydra {
@@ -58,6 +59,7 @@ struct CpuBackend : hydra_backend {
     const Kernels* kernels;
     Team team;
     Scratch scratch;
+    WeightMemory weights;
 
   private:
     std::string description_;

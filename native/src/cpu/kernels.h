@@ -23,10 +23,10 @@ constexpr int64_t tiles_per_product(int rows) { return rows <= 8 ? MAX_TILES : 2
 //   F16          uint16_t [padded_columns][16]
 //   BF16         uint16_t [padded_columns / 2][16][2]: two neighbouring columns of a row lie together
 //   Q8_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
-//                int8_t   [b][8][16][4]: four neighbouring columns of a row lie together
+//                uint8_t  [b][8][16][4]: quant + 128; four neighbouring columns of a row lie together
 //   Q4_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
 //                uint8_t  [b][4][16][4]: low nibble = column 4g + c, high nibble = column 16 + 4g + c
-//   Q4_1         as Q4_0, behind the scales uint16_t minimum [b][16], padded to 64 bytes as well
+//   Q4_1         as Q4_0, after the scales uint16_t minimum [b][16], padded to 64 bytes as well
 struct PackedMatrix {
     hydra_type type;
     int64_t rows, columns;
@@ -56,7 +56,7 @@ struct Activations {
     int64_t padded_columns;
     ValueBlock* values;         // [row groups][blocks], for F32, F16 and BF16 weights
     QuantisedBlock* quantised;  // [row groups][blocks], for the others
-    // Behind the rows themselves, quantised, what 8 bits leave out of some of them.
+    // After the rows themselves, quantised, what 8 bits leave out of some of them.
     int remainders = 0;
     const int32_t* remainder_of = nullptr;  // [remainders]: rows, ascending
 };

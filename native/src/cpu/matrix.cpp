@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "cpu/backend.h"
-#include "cpu/weight_memory.h"
 #include "program/convert.h"
 #include "program/random.h"
 
@@ -26,12 +25,12 @@ struct BlockLayout {
           half_bytes(round_up(blocks * TILE_ROWS * 2, 64)),
           row_block_bytes(halves * 2 + groups * 4) {}
 
-    // Calls part(offset in the tile of lane 0, stride of lanes, offset in the row, bytes) for every piece of the first
-    // `present` blocks of a row.
+    // Calls part(offset in the tile of lane 0, bytes of a lane's piece, offset in the row from block
+    // `first` on) for every piece of blocks first ... last - 1 of a row.
     template <class Part>
-    void each_part(int64_t present, Part&& part) const {
-        for (int64_t b = 0; b < present; ++b) {
-            const int64_t row = b * row_block_bytes;
+    void each_part(int64_t first, int64_t last, Part&& part) const {
+        for (int64_t b = first; b < last; ++b) {
+            const int64_t row = (b - first) * row_block_bytes;
             for (int h = 0; h < halves; ++h) part(h * half_bytes + b * TILE_ROWS * 2, 2, row + h * 2);
             const int64_t tile = halves * half_bytes + b * groups * TILE_ROWS * 4;
             for (int g = 0; g < groups; ++g) part(tile + g * TILE_ROWS * 4, 4, row + halves * 2 + g * 4);
@@ -45,17 +44,19 @@ struct BlockLayout {
     int64_t half_bytes, row_block_bytes;
 };
 
-// Calls part(offset in the tile of lane 0, bytes of a lane's piece, offset in the row) for every piece of a row of
-// `columns` columns.
+// Calls part(offset in the tile of lane 0, bytes of a lane's piece, offset in the row from column `first` on) for every
+// piece of columns first ... last - 1 of a row; first is a multiple of BLOCK_COLUMNS.
 template <class Part>
-void each_part(const PackedMatrix& matrix, int64_t columns, Part&& part) {
-    if (is_quantised(matrix.type)) return BlockLayout(matrix).each_part(columns / BLOCK_COLUMNS, part);
+void each_part(const PackedMatrix& matrix, int64_t first, int64_t last, Part&& part) {
+    if (is_quantised(matrix.type)) {
+        return BlockLayout(matrix).each_part(first / BLOCK_COLUMNS, last / BLOCK_COLUMNS, part);
+    }
     const int size = facts_of(matrix.type).bytes;
     if (matrix.type != HYDRA_BF16) {
-        for (int64_t c = 0; c < columns; ++c) part(c * TILE_ROWS * size, size, c * size);
+        for (int64_t c = first; c < last; ++c) part(c * TILE_ROWS * size, size, (c - first) * size);
         return;
     }
-    for (int64_t c = 0; c < columns / 2; ++c) part(c * TILE_ROWS * 4, 4, c * 4);
+    for (int64_t c = first / 2; c < last / 2; ++c) part(c * TILE_ROWS * 4, 4, (c - first / 2) * 4);
 }
 
 // Copies a piece of 2 or 4 bytes; bytes of Q8_0 are signed in GGUF and unsigned in a tile.
@@ -76,16 +77,16 @@ uint32_t flip_of(hydra_type type) { return type == HYDRA_Q8_0 ? 0x80808080 : 0; 
 void pack_row(const PackedMatrix& matrix, int64_t row, int64_t columns, const uint8_t* source) {
     uint8_t* tile = matrix.data + row / TILE_ROWS * matrix.tile_bytes;
     const int64_t lane = row % TILE_ROWS;
-    each_part(matrix, columns, [&, flip = flip_of(matrix.type)](int64_t offset, int bytes, int64_t at) {
+    each_part(matrix, 0, columns, [&, flip = flip_of(matrix.type)](int64_t offset, int bytes, int64_t at) {
         copy_part(tile + offset + lane * bytes, source + at, bytes, flip);
     });
 }
 
-// The row in GGUF's layout, padding included.
-void unpack_row(const PackedMatrix& matrix, int64_t row, uint8_t* target) {
+// Columns first ... last - 1 of the row in GGUF's layout, both multiples of BLOCK_COLUMNS.
+void unpack_row(const PackedMatrix& matrix, int64_t row, int64_t first, int64_t last, uint8_t* target) {
     const uint8_t* tile = matrix.data + row / TILE_ROWS * matrix.tile_bytes;
     const int64_t lane = row % TILE_ROWS;
-    each_part(matrix, matrix.padded_columns, [&, flip = flip_of(matrix.type)](int64_t offset, int bytes, int64_t at) {
+    each_part(matrix, first, last, [&, flip = flip_of(matrix.type)](int64_t offset, int bytes, int64_t at) {
         copy_part(target + at, tile + offset + lane * bytes, bytes, flip);
     });
 }
@@ -103,7 +104,7 @@ CpuMatrix::CpuMatrix(hydra_backend* owner, hydra_type its_type, int64_t its_rows
     packed.tiles = round_up(rows, TILE_ROWS) / TILE_ROWS;
     packed.tile_bytes = is_quantised(type) ? BlockLayout(packed).tile_bytes()
                                            : packed.padded_columns * TILE_ROWS * facts_of(type).bytes;
-    memory = allocate_weights(packed.tiles * packed.tile_bytes);
+    memory = static_cast<CpuBackend*>(owner)->weights.allocate(packed.tiles * packed.tile_bytes);
     packed.data = memory.get();
     if (type == HYDRA_Q8_0 || type == HYDRA_Q4_0) {
         // The quants of zero, not of the lowest value.
@@ -153,20 +154,23 @@ void CpuMatrix::gather(const hydra_matrix& source, const int32_t* ids) {
     const PackedMatrix& from = packed_of(&source);
     std::vector<uint8_t> row(static_cast<size_t>(packed_row_bytes(from)));
     for (int64_t i = 0; i < rows; ++i) {
-        unpack_row(from, ids[i], row.data());
+        unpack_row(from, ids[i], 0, from.padded_columns, row.data());
         pack_row(packed, i, from.padded_columns, row.data());
     }
 }
 
 void read_row(const PackedMatrix& matrix, int64_t row, float* values) {
-    thread_local std::vector<uint8_t> bytes;
-    thread_local std::vector<float> padded;
-    bytes.resize(static_cast<size_t>(packed_row_bytes(matrix)));
-    unpack_row(matrix, row, bytes.data());
-    if (matrix.padded_columns == matrix.columns) return dequantise(matrix.type, bytes.data(), matrix.columns, values);
-    padded.resize(static_cast<size_t>(matrix.padded_columns));
-    dequantise(matrix.type, bytes.data(), matrix.padded_columns, padded.data());
-    std::copy_n(padded.data(), matrix.columns, values);
+    // A part at a time, on the stack: threads of the team read embeddings, and allocate nothing.
+    constexpr int64_t PART = 8 * BLOCK_COLUMNS;
+    uint8_t bytes[PART * sizeof(float)];
+    float part[PART];
+    for (int64_t first = 0; first < matrix.columns; first += PART) {
+        const int64_t present = std::min(PART, matrix.columns - first);
+        const int64_t padded = std::min(PART, matrix.padded_columns - first);
+        unpack_row(matrix, row, first, first + padded, bytes);
+        dequantise(matrix.type, bytes, padded, part);
+        std::copy_n(part, present, values + first);
+    }
 }
 
 }  // namespace hydra

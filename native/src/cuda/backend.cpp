@@ -6,6 +6,7 @@
 #include <new>
 
 #include "cuda/program.h"
+#include "program/allocation.h"
 #include "program/error.h"
 
 namespace hydra::cuda {
@@ -78,8 +79,13 @@ double CudaBackend::stream_rate(int64_t bytes, int repeats) {
 
 Memory CudaBackend::allocate(int64_t bytes) {
     void* data = nullptr;
+    begin_allocation();
     must(api, api.allocate(device, bytes, &data));
-    return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) { api.release(device, all); });
+    end_allocation();
+    return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) {
+        api.release(device, all);
+        note_release();
+    });
 }
 
 Memory CudaBackend::wrap_memory(void* pointer, int64_t bytes) {
@@ -88,17 +94,17 @@ Memory CudaBackend::wrap_memory(void* pointer, int64_t bytes) {
 }
 
 std::unique_ptr<CudaStream> CudaBackend::make_stream() {
-    Stream* handle = nullptr;
-    must(api, api.stream_create(device, &handle));
-    return std::make_unique<CudaStream>(*this, handle);
+    auto stream = std::make_unique<CudaStream>(*this);
+    must(api, api.stream_create(device, &stream->handle));
+    return stream;
 }
 
 std::unique_ptr<hydra_stream> CudaBackend::create_stream() { return make_stream(); }
 
 std::unique_ptr<hydra_stream> CudaBackend::wrap_stream(void* native) {
-    Stream* handle = nullptr;
-    must(api, api.stream_wrap(device, native, &handle));
-    return std::make_unique<CudaStream>(*this, handle);
+    auto stream = std::make_unique<CudaStream>(*this);
+    must(api, api.stream_wrap(device, native, &stream->handle));
+    return stream;
 }
 
 void CudaBackend::copy_in(void* target, const void* source, int64_t bytes) {
@@ -111,8 +117,13 @@ void CudaBackend::copy_out(void* target, const void* source, int64_t bytes) {
 
 Mirror CudaBackend::mirror(int64_t bytes) {
     void* pinned = nullptr;
+    begin_allocation();
     must(api, api.allocate_pinned(device, bytes, &pinned));
-    Memory host(static_cast<uint8_t*>(pinned), [this](uint8_t* all) { api.release_pinned(device, all); });
+    end_allocation();
+    Memory host(static_cast<uint8_t*>(pinned), [this](uint8_t* all) {
+        api.release_pinned(device, all);
+        note_release();
+    });
     return {std::move(host), allocate(bytes), bytes, false};
 }
 
@@ -129,8 +140,7 @@ std::unique_ptr<hydra_program> CudaBackend::program(hydra_stream* stream) {
     return std::make_unique<CudaProgram>(*this, stream == nullptr ? *shared_ : static_cast<CudaStream&>(*stream));
 }
 
-CudaStream::CudaStream(CudaBackend& owner, Stream* its_handle)
-    : hydra_stream(&owner), api(owner.api), handle(its_handle), cuda_(owner) {}
+CudaStream::CudaStream(CudaBackend& owner) : hydra_stream(&owner), api(owner.api), cuda_(owner) {}
 
 CudaStream::~CudaStream() {
     workspace_.reset();

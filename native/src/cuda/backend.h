@@ -25,7 +25,7 @@ struct CudaBackend;
 
 // A stream, and the workspace of the operations on it, as they run one after the other.
 struct CudaStream : hydra_stream {
-    CudaStream(CudaBackend& owner, Stream* its_handle);
+    explicit CudaStream(CudaBackend& owner);
     ~CudaStream() override;
 
     void* native() const override { return api.stream_native(handle); }
@@ -33,7 +33,7 @@ struct CudaStream : hydra_stream {
     void* prepare_workspace();
 
     const DeviceApi& api;
-    Stream* handle;
+    Stream* handle = nullptr;  // set once, by who makes the stream
     WorkspaceNeed need;
     std::mutex mutex;  // held while programs of this stream are enqueued, awaited or recorded
 

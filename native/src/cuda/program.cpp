@@ -224,6 +224,21 @@ void CudaProgram::use(const hydra_top* top) {
 void CudaProgram::add(const Operation& operation) {
     std::lock_guard<std::mutex> lock(mutex);
     HYDRA_REQUIRE(runs == 0, "the program is enqueued: await it before it records more");
+    const size_t before[] = {inputs.size(), outputs.size(), rewritten.size(), found.size()};
+    try {
+        note(operation);
+    } catch (...) {
+        // The handles of an operation that is not recorded may be gone when the program runs.
+        inputs.resize(before[0]);
+        outputs.resize(before[1]);
+        rewritten.resize(before[2]);
+        found.resize(before[3]);
+        throw;
+    }
+    discard_graph();
+}
+
+void CudaProgram::note(const Operation& operation) {
     WorkspaceNeed need;
     std::visit(
         [&](const auto& o) {
@@ -259,7 +274,6 @@ void CudaProgram::add(const Operation& operation) {
     if (const auto* step = std::get_if<hydra::Accept>(&operation)) bring_back(*step->nodes->batch);
     if (const auto* chunk = std::get_if<hydra::Advance>(&operation)) bring_back(*chunk->rows->batch);
     stream.need.include(need);
-    discard_graph();
 }
 
 void CudaProgram::record_on(Stream* target, void* workspace) {

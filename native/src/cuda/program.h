@@ -22,6 +22,8 @@ struct CudaProgram : hydra_program {
     void launch() override;
 
   private:
+    // What the operation uses, and how much workspace it needs.
+    void note(const Operation& operation);
     // Ends so many runs' claim to the state.
     void give_back(int32_t runs);
     void use(const hydra_rows* rows);

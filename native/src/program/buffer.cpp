@@ -8,7 +8,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
+#include "program/allocation.h"
 #include "program/backend.h"
 #include "program/error.h"
 
@@ -69,6 +71,9 @@ hydra_status hydra_buffer_read(const hydra_buffer* buffer, int64_t offset, void*
 hydra_status hydra_file_map(const char* path, hydra_file** out) {
     return guarded("hydra_file_map", [&] {
         HYDRA_REQUIRE(path != nullptr && out != nullptr, "path or out is null");
+        // Made before anything is open, as it may fail.
+        auto file = std::make_unique<hydra_file>();
+        hydra::begin_allocation();
         int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (descriptor < 0) fail(HYDRA_IO, "cannot open %s: %s", path, std::strerror(errno));
         struct stat facts {};
@@ -80,13 +85,16 @@ hydra_status hydra_file_map(const char* path, hydra_file** out) {
         int error = errno;
         close(descriptor);
         if (data == MAP_FAILED) fail(HYDRA_IO, "cannot map %s: %s", path, std::strerror(error));
-        *out = new hydra_file{data, facts.st_size};
+        hydra::end_allocation();
+        *file = {data, facts.st_size};
+        *out = file.release();
     });
 }
 
 void hydra_file_unmap(hydra_file* file) {
     if (file == nullptr) return;
     munmap(file->data, static_cast<size_t>(file->bytes));
+    hydra::note_release();
     delete file;
 }
 

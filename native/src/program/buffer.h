@@ -1,4 +1,4 @@
-// What is behind hydra_buffer and hydra_file.
+// Definitions of hydra_buffer and hydra_file.
 #pragma once
 
 #include "hydra4j/buffer.h"

@@ -82,13 +82,13 @@ hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_
 
 void hydra_matrix_destroy(hydra_matrix* matrix) { delete matrix; }
 
-hydra_type hydra_matrix_type(const hydra_matrix* matrix) { return matrix->type; }
+hydra_type hydra_matrix_type(const hydra_matrix* matrix) { return matrix == nullptr ? HYDRA_F32 : matrix->type; }
 
-int64_t hydra_matrix_rows(const hydra_matrix* matrix) { return matrix->rows; }
+int64_t hydra_matrix_rows(const hydra_matrix* matrix) { return matrix == nullptr ? 0 : matrix->rows; }
 
-int64_t hydra_matrix_columns(const hydra_matrix* matrix) { return matrix->columns; }
+int64_t hydra_matrix_columns(const hydra_matrix* matrix) { return matrix == nullptr ? 0 : matrix->columns; }
 
-int64_t hydra_matrix_bytes(const hydra_matrix* matrix) { return matrix->bytes(); }
+int64_t hydra_matrix_bytes(const hydra_matrix* matrix) { return matrix == nullptr ? 0 : matrix->bytes(); }
 
 hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t count, const int32_t* target_rows,
                                 hydra_type source_type, const void* source, int64_t source_bytes) {

@@ -1,4 +1,4 @@
-// What is behind hydra_matrix.
+// Definition of hydra_matrix.
 #pragma once
 
 #include "hydra4j/matrix.h"

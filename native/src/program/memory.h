@@ -3,31 +3,41 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 
+#include "program/allocation.h"
+
 namespace hydra {
 
+constexpr size_t ALIGNMENT = 64;
+
 struct Free {
-    void operator()(void* p) const { std::free(p); }
+    void* all = nullptr;
+    void operator()(void*) const {
+        std::free(all);
+        note_release();
+    }
 };
 
 template <class T>
 using Aligned = std::unique_ptr<T[], Free>;
 
-// Throws std::bad_alloc; count >= 0.
+// Throws std::bad_alloc; count >= 0. Of much memory the system gives only what is touched.
 template <class T>
 Aligned<T> allocate(int64_t count) {
     int64_t bytes = 0;
-    if (count < 0 || __builtin_mul_overflow(count, static_cast<int64_t>(sizeof(T)), &bytes) || bytes > INT64_MAX - 64) {
+    if (count < 0 || __builtin_mul_overflow(count, static_cast<int64_t>(sizeof(T)), &bytes) || bytes > INT64_MAX / 2) {
         throw std::bad_alloc();
     }
-    size_t padded = (static_cast<size_t>(bytes) / 64 + 1) * 64;
-    void* p = std::aligned_alloc(64, padded);
-    if (p == nullptr) throw std::bad_alloc();
-    std::memset(p, 0, padded);
-    return Aligned<T>(static_cast<T*>(p));
+    begin_allocation();
+    // A whole vector may be read where the last values are.
+    const size_t padded = (static_cast<size_t>(bytes) / ALIGNMENT + 1) * ALIGNMENT;
+    void* all = std::calloc(padded + ALIGNMENT, 1);
+    if (all == nullptr) throw std::bad_alloc();
+    end_allocation();
+    const uintptr_t first = (reinterpret_cast<uintptr_t>(all) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return Aligned<T>(reinterpret_cast<T*>(first), Free{all});
 }
 
 // Memory of a backend's device, which is the host's on the CPU.

@@ -1,4 +1,4 @@
-// What is behind the handles of sequence.h. State that programs read and write lies in mirrors: here is the host's
+// Definitions of the handles of sequence.h. State that programs read and write lies in mirrors: here is the host's
 // side.
 #pragma once
 

@@ -19,6 +19,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
                         define = "STRING_BYTES_CHARSET \"UTF-8\"",
                         include = {
                             "hydra4j/status.h",
+                            "hydra4j/allocation.h",
                             "hydra4j/backend.h",
                             "hydra4j/buffer.h",
                             "hydra4j/matrix.h",

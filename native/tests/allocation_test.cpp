@@ -1,0 +1,225 @@
+// A model, a session and their programs through the C ABI alone, with each of the library's allocations failing once.
+#include "hydra4j/allocation.h"
+
+#include "fixture.h"
+
+namespace hydra::test {
+namespace {
+
+struct Refused : std::runtime_error {
+    explicit Refused(hydra_status its_status) : std::runtime_error(hydra_error_message()), status(its_status) {}
+    hydra_status status;
+};
+
+void check(hydra_status status) {
+    if (status != HYDRA_OK) throw Refused(status);
+}
+
+// One layer, one draft head, one sequence.
+struct Decoder {
+    static constexpr int HIDDEN = 32, INNER = 48, VOCABULARY = 40, HEAD = 16, ROWS = 8, PAGES_OF_ALL = 2;
+
+    Backend backend;
+    Matrix embedding, query, key, value, output, gate, up, down, linear;
+    Buffer norm, x, queries, attended, gated, hidden, states, inputs, drafted;
+    Rope rope;
+    Pool pool;
+    Batch batch;
+    Rows rows, level;
+    Tree tree;
+    Top best, guesses;
+    Program prefill, step;
+
+    Matrix weight(int64_t count, int64_t columns, int seed) {
+        hydra_matrix* out = nullptr;
+        check(hydra_matrix_create(backend, HYDRA_Q8_0, count, columns, &out));
+        Matrix owned(out);
+        Random random(seed);
+        const Floats values = random.normal(static_cast<int>(count * columns));
+        check(hydra_matrix_write(out, 0, count, nullptr, HYDRA_F32, values.data(), count * columns * 4));
+        return owned;
+    }
+
+    Buffer memory(int64_t columns, int rows = ROWS) {
+        hydra_buffer* out = nullptr;
+        check(hydra_buffer_create(backend, rows * columns * 4, &out));
+        return Buffer(out);
+    }
+
+    Program program() {
+        hydra_program* out = nullptr;
+        check(hydra_program_create(backend, nullptr, &out));
+        return Program(out);
+    }
+
+    Rows rows_of_batch() {
+        hydra_rows* out = nullptr;
+        check(hydra_rows_create(batch, ROWS, &out));
+        return Rows(out);
+    }
+
+    Top top(int k) {
+        hydra_top* out = nullptr;
+        check(hydra_top_create(backend, k, ROWS, &out));
+        return Top(out);
+    }
+
+    void open() {
+        hydra_backend* opened = nullptr;
+        check(cuda_library() != nullptr ? hydra_backend_open_cuda(cuda_library(), 0, &opened)
+                                        : hydra_backend_open_cpu(2, "auto", &opened));
+        backend = Backend(opened);
+    }
+
+    void load() {
+        embedding = weight(VOCABULARY, HIDDEN, 1);
+        query = weight(2 * HEAD, HIDDEN, 2);
+        key = weight(HEAD, HIDDEN, 3);
+        value = weight(HEAD, HIDDEN, 4);
+        output = weight(HIDDEN, 2 * HEAD, 5);
+        gate = weight(INNER, HIDDEN, 6);
+        up = weight(INNER, HIDDEN, 7);
+        down = weight(HIDDEN, INNER, 8);
+        linear = weight(HIDDEN, 2 * HIDDEN, 9);
+        norm = memory(HIDDEN, 1);
+        const Floats ones(HIDDEN, 1.0f);
+        check(hydra_buffer_write(norm, 0, ones.data(), HIDDEN * 4));
+        hydra_rope* angles = nullptr;
+        check(hydra_rope_create(backend, HEAD, rope_frequencies(HEAD).data(), PAGES_OF_ALL * HYDRA_PAGE_POSITIONS,
+                                &angles));
+        rope = Rope(angles);
+        hydra_kv_pool* keys_and_values = nullptr;
+        check(hydra_kv_pool_create(backend, HYDRA_F32, 1, 1, HEAD, PAGES_OF_ALL, &keys_and_values));
+        pool = Pool(keys_and_values);
+    }
+
+    void begin() {
+        hydra_batch* created = nullptr;
+        check(hydra_batch_create(backend, 1, PAGES_OF_ALL, &created));
+        batch = Batch(created);
+        const int32_t pages[PAGES_OF_ALL] = {1, 0};
+        check(hydra_batch_set_pages(batch, 0, pages, PAGES_OF_ALL));
+        rows = rows_of_batch();
+        level = rows_of_batch();
+        hydra_tree* shape = nullptr;
+        check(hydra_tree_create(backend, &shape));
+        tree = Tree(shape);
+        const int32_t parents[] = {-1, 0, 0}, ranks[] = {0, 0, 1};
+        check(hydra_tree_set(tree, parents, ranks, 3));
+        best = top(1);
+        guesses = top(2);
+        x = memory(HIDDEN);
+        queries = memory(2 * HEAD);
+        attended = memory(2 * HEAD);
+        gated = memory(INNER);
+        hidden = memory(HIDDEN);
+        states = memory(HIDDEN, 1);
+        inputs = memory(2 * HIDDEN);
+        drafted = memory(HIDDEN);
+        prefill = program();
+        record_pass(prefill, true);
+        check(hydra_program_draft_states(prefill, rows, hidden, nullptr, 0, states));
+        check(hydra_program_advance(prefill, rows, best, nullptr, 0, nullptr, nullptr));
+        step = program();
+        check(hydra_program_plant(step, tree, rows));
+        check(hydra_program_draft_inputs(step, tree, 0, rows, states, embedding, level, inputs));
+        check(hydra_program_linear(step, level, inputs, linear, nullptr, drafted));
+        check(hydra_program_lm_head(step, level, 0, drafted, embedding, nullptr, nullptr, guesses, nullptr));
+        check(hydra_program_draft_tokens(step, tree, 0, guesses, -1, rows));
+        record_pass(step, false);
+        check(hydra_program_draft_states(step, rows, hidden, nullptr, 0, states));
+        check(hydra_program_mark(step));
+        check(hydra_program_accept(step, tree, rows, best, pool, nullptr, 0, nullptr, nullptr, 0));
+    }
+
+    void record_pass(hydra_program* program, int last_rows_only) {
+        check(hydra_program_embed(program, rows, embedding, x));
+        check(hydra_program_qkv(program, rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, rope, pool,
+                                0, queries));
+        check(hydra_program_attention(program, rows, queries, 2, pool, 0, attended));
+        check(hydra_program_project(program, rows, attended, output, nullptr, x));
+        check(hydra_program_gate_up(program, rows, x, norm, 1e-5f, gate, up, gated));
+        check(hydra_program_project(program, rows, gated, down, nullptr, x));
+        check(hydra_program_norm(program, rows, x, norm, 1e-5f, hidden));
+        check(hydra_program_lm_head(program, rows, last_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr));
+    }
+
+    // Tokens after a prompt.
+    std::vector<int32_t> decode() {
+        const int32_t sequence = 0, tokens[] = {3, 1, 4, 1, 5}, count = 5;
+        check(hydra_rows_set_chains(rows, &sequence, &count, 1, tokens));
+        check(hydra_program_run(prefill));
+        std::vector<int32_t> out;
+        for (int i = 0; i < 3; ++i) {
+            check(hydra_program_run(step));
+            const hydra_step_result* result = hydra_batch_result(batch, 0);
+            out.insert(out.end(), result->tokens, result->tokens + result->emitted);
+        }
+        return out;
+    }
+
+    static std::vector<int32_t> all() {
+        Decoder decoder;
+        decoder.open();
+        decoder.load();
+        decoder.begin();
+        return decoder.decode();
+    }
+};
+
+TEST(Allocation, FailsWithOutOfMemoryWhicheverItIsAndLeaksNothing) {
+    const std::vector<int32_t> expected = Decoder::all();
+    ASSERT_GE(expected.size(), 3u);
+    const int64_t live = hydra_live_allocations();
+    int64_t k = 1;
+    for (bool failed = true; failed; ++k) {
+        SCOPED_TRACE("allocation " + std::to_string(k));
+        hydra_fail_allocation(k);
+        hydra_status status = HYDRA_OK;
+        try {
+            EXPECT_EQ(Decoder::all(), expected);
+        } catch (const Refused& refused) {
+            status = refused.status;
+            EXPECT_NE(std::string(hydra_error_message()).find("out of memory"), std::string::npos);
+        }
+        failed = hydra_fail_allocation(0) == 0;
+        ASSERT_EQ(status, failed ? HYDRA_OUT_OF_MEMORY : HYDRA_OK);
+        ASSERT_EQ(hydra_live_allocations(), live);
+    }
+    EXPECT_GT(k, 100) << "the library's own are counted";
+    EXPECT_EQ(Decoder::all(), expected);
+}
+
+// What was recorded before goes on with the memory that the recording could not replace.
+TEST(Allocation, LeavesProgramsOfBeforeAsTheyWere) {
+    Decoder decoder;
+    decoder.open();
+    decoder.load();
+    decoder.begin();
+    const std::vector<int32_t> expected = decoder.decode();
+    const Matrix wide = decoder.weight(Decoder::HIDDEN, 4096, 1);
+    const Buffer x = decoder.memory(4096), out = decoder.memory(Decoder::HIDDEN);
+    for (int64_t k = 1;; ++k) {
+        const Program more = decoder.program();
+        hydra_fail_allocation(k);
+        const hydra_status status = hydra_program_linear(more, decoder.rows, x, wide, nullptr, out);
+        const bool failed = hydra_fail_allocation(0) == 0;
+        ASSERT_EQ(status, failed ? HYDRA_OUT_OF_MEMORY : HYDRA_OK);
+        check(hydra_batch_rewind(decoder.batch, 0, 0, -1));
+        EXPECT_EQ(decoder.decode(), expected) << "allocation " << k;
+        if (!failed) break;
+    }
+}
+
+TEST(Allocation, CountdownTellsWhatIsLeft) {
+    EXPECT_EQ(hydra_fail_allocation(1000000), 0);
+    Decoder decoder;
+    decoder.open();
+    const int64_t left = hydra_fail_allocation(-5);
+    EXPECT_LT(left, 1000000);
+    EXPECT_GT(left, 999000);
+    EXPECT_EQ(hydra_fail_allocation(0), 0) << "negative is off";
+}
+
+}  // namespace
+}  // namespace hydra::test
