@@ -121,7 +121,7 @@ struct Decoder {
         check(hydra_program_draft_states(prefill, rows, hidden, nullptr, 0, states));
         check(hydra_program_advance(prefill, rows, best, nullptr, 0, nullptr, nullptr));
         step = program();
-        check(hydra_program_plant(step, tree, rows));
+        check(hydra_program_expand(step, tree, rows));
         check(hydra_program_draft_inputs(step, tree, 0, rows, states, embedding, level, inputs));
         check(hydra_program_linear(step, level, inputs, linear, nullptr, drafted));
         check(hydra_program_lm_head(step, level, 0, drafted, embedding, nullptr, nullptr, guesses, nullptr));

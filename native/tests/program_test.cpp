@@ -1,4 +1,5 @@
 #include "cpu/program.h"
+
 #include "fixture.h"
 
 namespace hydra::test {

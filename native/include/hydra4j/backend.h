@@ -13,7 +13,8 @@ typedef struct hydra_backend hydra_backend;
 
 /* Opens the CPU backend. threads: size of the team, 1 to 256, the caller of hydra_program_run included. isa: "auto"
  * (the best that this processor has), "avx512" (AVX-512 F/BW/VL/DQ with VNNI), "avx2" (AVX2, FMA, F16C) or "portable".
- * HYDRA_UNAVAILABLE when the processor lacks it, or the system refuses a thread. All instruction sets give the same bits. */
+ * HYDRA_UNAVAILABLE when the processor lacks it, or the system refuses a thread. All instruction sets give the same
+ * bits. */
 HYDRA_API hydra_status hydra_backend_open_cpu(int32_t threads, const char* isa, hydra_backend** out);
 
 /* Opens the CUDA backend on a device of compute capability 8.0 or higher. library: path of libhydra4j_cuda.so, which
