@@ -1,7 +1,6 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.Method;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;

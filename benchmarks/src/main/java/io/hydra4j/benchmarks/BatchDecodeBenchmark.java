@@ -1,11 +1,11 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraModel;
-import io.hydra4j.Method;
 import io.hydra4j.decode.BatchOptions;
 import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -57,12 +57,14 @@ public class BatchDecodeBenchmark {
     public int batch;
 
     private final Resources resources = new Resources();
+    private Backend backend;
     private HydraModel loaded;
     private BatchSession session;
     private List<int[]> prompts;
 
     @Setup
     public void open() {
+        backend = resources.own(Settings.openBackend());
         ModelSpec spec = ModelSpec.named(model);
         Variant wanted = Variant.parse(variant);
         loaded = resources.own(spec.open(wanted.method()));
@@ -71,14 +73,13 @@ public class BatchDecodeBenchmark {
         Tree tree = wanted.method() == Method.PLAIN
                 ? Tree.ROOT
                 : Trees.resolve(wanted.tree(), loaded, read.calibration(), TUNING_TOKENS);
-        session = resources.own(
-                new BatchSession(loaded.base(), loaded.heads().orElse(null), BatchOptions.of(batch, tree)));
+        session = resources.own(loaded.batch(BatchOptions.of(batch, tree)));
     }
 
     /** Measures the yardstick. */
     @Setup(Level.Iteration)
     public void measureStream() {
-        Counters.measureStream(loaded.backend(), loaded.base().bytesPerPass());
+        Counters.measureStream(backend, loaded.info().bytesPerPass());
         session.resetStatistics();
     }
 

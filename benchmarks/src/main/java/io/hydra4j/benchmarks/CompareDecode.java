@@ -4,11 +4,12 @@ import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.Method;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -37,6 +38,7 @@ final class CompareDecode {
     private final Samples streamRates = new Samples();
     private Prompts prompts;
     private RowCosts rowCosts;
+    private Backend backend;
     private int measured;
 
     /** A kind of heads, its model, and its trees. */
@@ -52,6 +54,7 @@ final class CompareDecode {
     /** Measures; {@link #print} and {@link #json} then have the figures. Progress goes to the stream given. */
     void run(PrintStream progress) {
         try (Resources resources = new Resources()) {
+            backend = resources.own(Settings.openBackend());
             for (Method method : options.methods().isEmpty() ? List.of(Method.PLAIN) : options.methods()) {
                 HydraModel model = resources.own(options.spec().open(method));
                 if (prompts == null) {
@@ -99,31 +102,31 @@ final class CompareDecode {
     }
 
     private GenerationResult plain(HydraModel model, int[] prompt) {
-        return model.generate(prompt, Variant.PLAIN.options(Tree.ROOT, options.maxTokens()), chunk -> {});
+        return model.generate(prompt, Variant.PLAIN.options(Tree.ROOT, options.maxTokens()));
     }
 
     private void warmUp(Group group) {
         for (int[] prompt : prompts.calibration()) {
             plain(group.model(), prompt);
-            group.candidates().forEach(candidate -> group.model().generate(prompt, candidate.options(), chunk -> {}));
+            group.candidates().forEach(candidate -> group.model().generate(prompt, candidate.options()));
         }
     }
 
     /** @return whether the output was long enough to count */
     private boolean measure(Group group, int[] prompt, boolean backwards) {
         HydraModel model = group.model();
-        double streamRate = model.backend().streamRate(model.base().bytesPerPass(), STREAM_REPEATS);
+        double streamRate = backend.streamRate(model.info().bytesPerPass(), STREAM_REPEATS);
         List<Candidate> order = new ArrayList<>(group.candidates());
         if (backwards) {
             Collections.reverse(order);
         }
         GenerationResult before = plain(model, prompt);
-        if (before.ids().size() < LEAST_TOKENS) {
+        if (before.completionTokens() < LEAST_TOKENS) {
             return false;
         }
         List<GenerationResult> results = new ArrayList<>();
         for (Candidate candidate : order) {
-            results.add(model.generate(prompt, candidate.options(), chunk -> {}));
+            results.add(model.generate(prompt, candidate.options()));
         }
         GenerationResult after = plain(model, prompt);
 
@@ -132,13 +135,13 @@ final class CompareDecode {
         double plainStepNanos =
                 (before.statistics().nanosPerStep() + after.statistics().nanosPerStep()) / 2;
         for (GenerationResult result : List.of(before, after)) {
-            boolean same = result.ids().equals(before.ids());
+            boolean same = Arrays.equals(result.ids(), before.ids());
             long bytes = Variant.bytesRead(model, result.statistics());
             plain.add(result, same, plainNanos, plainStepNanos, bytes, streamRate);
         }
         for (int i = 0; i < order.size(); i++) {
             GenerationResult result = results.get(i);
-            boolean same = result.ids().equals(before.ids());
+            boolean same = Arrays.equals(result.ids(), before.ids());
             long bytes = Variant.bytesRead(model, result.statistics());
             order.get(i).figures().add(result, same, plainNanos, plainStepNanos, bytes, streamRate);
         }

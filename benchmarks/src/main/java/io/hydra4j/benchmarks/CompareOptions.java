@@ -1,6 +1,5 @@
 package io.hydra4j.benchmarks;
 
-import io.hydra4j.Method;
 import java.util.List;
 
 /**

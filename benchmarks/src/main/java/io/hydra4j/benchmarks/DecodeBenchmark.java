@@ -3,7 +3,7 @@ package io.hydra4j.benchmarks;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraModel;
-import io.hydra4j.Method;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -46,12 +46,14 @@ public class DecodeBenchmark {
     public String variant;
 
     private final Resources resources = new Resources();
+    private Backend backend;
     private HydraModel loaded;
     private Prompts prompts;
     private GenerationOptions options;
 
     @Setup
     public void open() {
+        backend = resources.own(Settings.openBackend());
         ModelSpec spec = ModelSpec.named(model);
         Variant wanted = Variant.parse(variant);
         loaded = resources.own(spec.open(wanted.method()));
@@ -66,7 +68,7 @@ public class DecodeBenchmark {
     /** Measures the yardstick. */
     @Setup(Level.Iteration)
     public void measureStream() {
-        Counters.measureStream(loaded.backend(), loaded.base().bytesPerPass());
+        Counters.measureStream(backend, loaded.info().bytesPerPass());
     }
 
     @Benchmark
@@ -75,8 +77,8 @@ public class DecodeBenchmark {
         long steps = 0;
         long nanos = 0;
         for (int[] prompt : prompts.measured()) {
-            GenerationResult result = loaded.generate(prompt, options, chunk -> {});
-            tokens += result.ids().size();
+            GenerationResult result = loaded.generate(prompt, options);
+            tokens += result.completionTokens();
             steps += result.statistics().steps();
             nanos += result.decodeNanos();
             Counters.read(Variant.bytesRead(loaded, result.statistics()), result.decodeNanos());

@@ -1,7 +1,6 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.Method;
 import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import java.nio.file.Path;

@@ -2,7 +2,6 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.Method;
 import io.hydra4j.heads.HeadsFiles;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -3,7 +3,6 @@ package io.hydra4j.benchmarks;
 import io.hydra4j.HydraModel;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
-import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -42,14 +41,14 @@ final class RowCosts {
         RowCosts costs = new RowCosts();
         int[] prefix = Arrays.copyOf(prompt, Math.min(PREFIX, prompt.length));
         costs.measurePrompt(model, prefix);
-        if (model.heads().isPresent()) {
+        if (model.info().heads().isPresent()) {
             costs.measureVerify(model, prefix);
         }
         return costs;
     }
 
     private void measurePrompt(HydraModel model, int[] prefix) {
-        try (Session session = new Session(model.base(), SessionOptions.of(Tree.ROOT))) {
+        try (Session session = model.session(SessionOptions.of(Tree.ROOT))) {
             session.prefill(prefix);
             for (int round = 0; round <= ROUNDS; round++) {
                 double one = 0;
@@ -66,9 +65,7 @@ final class RowCosts {
     }
 
     private void measureVerify(HydraModel model, int[] prefix) {
-        StepCosts costs = model.costs();
-        List<Tree> trees =
-                sizes.stream().map(size -> Trees.beginning(costs, size.rows())).toList();
+        List<Tree> trees = sizes.stream().map(size -> model.tree(size.rows())).toList();
         try (Session session = model.session(SessionOptions.of(trees.get(trees.size() - 1)))) {
             session.prefill(prefix);
             for (int round = 0; round <= ROUNDS; round++) {

@@ -6,8 +6,8 @@ import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
-import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -50,18 +50,20 @@ public class StepPartsBenchmark {
     public int nodes;
 
     private final Resources resources = new Resources();
+    private Backend backend;
     private HydraModel loaded;
     private Session session;
     private int[] prompt;
 
     @Setup
     public void open() {
+        backend = resources.own(Settings.openBackend());
         ModelSpec spec = ModelSpec.named(model);
         loaded = resources.own(spec.open(Variant.method(method)));
         prompt = Prompts.read(spec.prompts(), loaded, 1, PROMPT_TOKENS)
                 .measured()
                 .get(0);
-        Tree tree = Trees.beginning(loaded.costs(), nodes);
+        Tree tree = loaded.tree(nodes);
         session = resources.own(loaded.session(SessionOptions.of(tree)));
         session.prefill(prompt);
     }
@@ -69,7 +71,7 @@ public class StepPartsBenchmark {
     /** Measures the yardstick. */
     @Setup(Level.Iteration)
     public void measureStream() {
-        Counters.measureStream(loaded.backend(), loaded.base().bytesPerPass());
+        Counters.measureStream(backend, loaded.info().bytesPerPass());
         session.resetStatistics();
     }
 
@@ -77,8 +79,8 @@ public class StepPartsBenchmark {
     @Setup(Level.Invocation)
     public void rewind() {
         if (session.length() > LONGEST || session.room() <= Tree.MAX_NODES) {
-            int kept = session.rewind(0);
-            session.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
+            session.rewind(0);
+            session.prefill(prompt);
         }
     }
 

@@ -1,6 +1,5 @@
 package io.hydra4j.benchmarks;
 
-import io.hydra4j.Method;
 import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Step;
@@ -149,8 +148,8 @@ public class SyntheticDecodeBenchmark {
         Counters.put("verify", "us", statistics.verifyNanos() / 1e3 / steps);
         Counters.put("accept", "us", statistics.acceptNanos() / 1e3 / steps);
         Counters.put("plainStep", "us", plainNanos / 1e3);
-        Counters.put("rho", "x", statistics.rho(plainNanos));
-        Counters.put("speedup", "x", acceptance / statistics.rho(plainNanos));
+        Counters.put("rho", "x", statistics.nanosPerStep() / plainNanos);
+        Counters.put("speedup", "x", acceptance * plainNanos / statistics.nanosPerStep());
         Counters.put("tokensPerSecond", "tokens/s", acceptance * batch * steps * 1e9 / nanos);
         Counters.put("replayedAcceptance", "tokens/step", acceptance);
     }

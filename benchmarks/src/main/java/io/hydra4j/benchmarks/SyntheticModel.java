@@ -1,6 +1,5 @@
 package io.hydra4j.benchmarks;
 
-import io.hydra4j.Method;
 import io.hydra4j.decode.BatchOptions;
 import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Tree;
@@ -73,9 +72,10 @@ final class SyntheticModel implements AutoCloseable {
 
     /** @param chunk as {@link BatchOptions#chunk} */
     BatchSession session(int batch, int chunk) {
-        int candidates = BatchOptions.of(batch, tree()).candidates();
         return new BatchSession(
-                base, heads, new BatchOptions(batch, positions, tree().nodes(), tree(), candidates, chunk, false));
+                base,
+                heads,
+                BatchOptions.of(batch, tree()).withMaxPositions(positions).withChunk(chunk));
     }
 
     /** The published tree; the root alone without heads. */

@@ -1,7 +1,6 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.Method;
 import java.util.ArrayList;
 import java.util.List;
 import org.openjdk.jmh.runner.RunnerException;

@@ -3,7 +3,6 @@ package io.hydra4j.benchmarks;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +40,7 @@ final class Trees {
             return tuned(model, calibration, maxTokens);
         }
         if (name.startsWith(NODES)) {
-            return beginning(model.costs(), number(name, NODES));
+            return model.tree(number(name, NODES));
         }
         if (name.startsWith(CHAIN)) {
             return Tree.chain(number(name, CHAIN));
@@ -53,23 +52,15 @@ final class Trees {
                 + "' and there is no such file: choose of default, tuned, auto, nodes:N, chain:N, FILE");
     }
 
-    /** The first nodes of the order in which trees grow, the root included; all if there are fewer. */
-    static Tree beginning(StepCosts costs, int nodes) {
-        List<List<Integer>> paths = costs.order().paths();
-        return Tree.of(paths.subList(0, Math.max(0, Math.min(nodes - 1, paths.size()))));
-    }
-
     /** Decodes every prompt with trees of each size in turn; the one that took the least time. */
     private static Tree tuned(HydraModel model, List<int[]> calibration, int maxTokens) {
-        List<Tree> trees = SIZES.stream()
-                .map(size -> beginning(model.costs(), size))
-                .distinct()
-                .toList();
+        List<Tree> trees = SIZES.stream().map(model::tree).distinct().toList();
         long[] nanos = new long[trees.size()];
         for (int[] prompt : calibration) {
             for (int t = 0; t < nanos.length; t++) {
-                GenerationOptions options = new Variant(model.method(), TUNED).options(trees.get(t), maxTokens);
-                nanos[t] += model.generate(prompt, options, chunk -> {}).decodeNanos();
+                GenerationOptions options =
+                        GenerationOptions.DEFAULT.withTree(trees.get(t)).withMaxTokens(maxTokens);
+                nanos[t] += model.generate(prompt, options).decodeNanos();
             }
         }
         int best = 0;

@@ -1,9 +1,10 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.GenerationOptions;
+import io.hydra4j.HeadsInfo;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.Method;
+import io.hydra4j.Speculation;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
 import java.util.Arrays;
@@ -33,13 +34,10 @@ record Variant(Method method, String tree) {
     /** @throws HydraException if there is no such method */
     static Method method(String name) {
         return Arrays.stream(Method.values())
-                .filter(method -> method != Method.AUTO && name(method).equals(name))
+                .filter(method -> name(method).equals(name))
                 .findFirst()
                 .orElseThrow(() -> new HydraException("no method is called '" + name + "': choose of "
-                        + Arrays.stream(Method.values())
-                                .filter(method -> method != Method.AUTO)
-                                .map(Variant::name)
-                                .collect(Collectors.joining(", "))));
+                        + Arrays.stream(Method.values()).map(Variant::name).collect(Collectors.joining(", "))));
     }
 
     /** The name of a method on the command line. */
@@ -54,17 +52,20 @@ record Variant(Method method, String tree) {
      */
     GenerationOptions options(Tree resolved, int maxTokens) {
         GenerationOptions options = GenerationOptions.DEFAULT.withMaxTokens(maxTokens);
-        return tree.equals(AUTO)
-                ? options.withMethod(Method.AUTO)
-                : options.withMethod(method).withTree(resolved);
+        return method == Method.PLAIN
+                ? options.withSpeculation(Speculation.OFF)
+                : tree.equals(AUTO)
+                        ? options
+                        : options.withSpeculation(Speculation.ON).withTree(resolved);
     }
 
     /** Bytes of weights that these steps read: those of the base in each pass, those of the heads in each that drafted. */
     static long bytesRead(HydraModel model, SessionStatistics statistics) {
-        long[] drafted = statistics.draftedByDepth();
-        long heads = drafted.length > 1 ? model.heads().orElseThrow().bytesPerStep() : 0;
-        long drafts = heads > 0 ? drafted[1] * statistics.passes() / statistics.steps() : 0;
-        return model.base().bytesPerPass() * statistics.passes() + heads * drafts;
+        long drafts = statistics.draftedSteps() == 0
+                ? 0
+                : statistics.draftedSteps() * statistics.passes() / statistics.steps();
+        long heads = model.info().heads().map(HeadsInfo::bytesPerStep).orElse(0L);
+        return model.info().bytesPerPass() * statistics.passes() + heads * drafts;
     }
 
     @Override

@@ -47,9 +47,9 @@ final class VariantFigures {
         SessionStatistics statistics = result.statistics();
         tokensPerSecond.add(result.tokensPerSecond());
         ratios.add(plainNanos / result.decodeNanos());
-        rho.add(statistics.rho(plainStepNanos));
+        rho.add(statistics.nanosPerStep() / plainStepNanos);
         percentOfStream.add(100 * bytes / (result.decodeNanos() / 1e9) / streamRate);
-        tokens += result.ids().size();
+        tokens += result.completionTokens();
         nanos += result.decodeNanos();
         steps += statistics.steps();
         verified += statistics.nodes();

@@ -1,12 +1,65 @@
 package io.hydra4j;
 
-import java.util.List;
+import java.util.Arrays;
+import java.util.Optional;
 
-/**
- * What one step added to a generation.
- *
- * @param ids the tokens that the step emitted, up to the end
- * @param text text that is now certain: whole characters only, and never taken back. It may belong to earlier tokens and may
- *     be empty; over all chunks it adds up to the whole text
- */
-public record Chunk(List<Integer> ids, String text) {}
+/** What one step added to a generation. Immutable; two are equal if their values are. */
+public final class Chunk {
+    private final int[] ids;
+    private final String text;
+    private final FinishReason finishReason;
+
+    Chunk(int[] ids, String text, FinishReason finishReason) {
+        this.ids = ids.clone();
+        this.text = text;
+        this.finishReason = finishReason;
+    }
+
+    /** A chunk that is not the last, such as tests of listeners need. */
+    public static Chunk of(int[] ids, String text) {
+        return new Chunk(ids, text, null);
+    }
+
+    /** This chunk and the next one as one. */
+    Chunk plus(Chunk next) {
+        int[] all = Arrays.copyOf(ids, ids.length + next.ids.length);
+        System.arraycopy(next.ids, 0, all, ids.length, next.ids.length);
+        return new Chunk(all, text + next.text, next.finishReason);
+    }
+
+    /** The tokens that the step emitted, up to the end; none in a last chunk for which nothing was computed. A copy. */
+    public int[] ids() {
+        return ids.clone();
+    }
+
+    /**
+     * Text that is now certain: whole characters only, and never taken back. It may belong to earlier tokens and may be empty; over
+     * all chunks it adds up to the whole text.
+     */
+    public String text() {
+        return text;
+    }
+
+    /** Why the generation has ended; empty in all chunks but the last. */
+    public Optional<FinishReason> finishReason() {
+        return Optional.ofNullable(finishReason);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Chunk chunk
+                && Arrays.equals(ids, chunk.ids)
+                && text.equals(chunk.text)
+                && finishReason == chunk.finishReason;
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * Arrays.hashCode(ids) + text.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "Chunk[ids=" + Arrays.toString(ids) + ", text=" + text + ", finishReason=" + finishReason + "]";
+    }
+}

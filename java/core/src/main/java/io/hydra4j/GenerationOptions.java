@@ -1,58 +1,208 @@
 package io.hydra4j;
 
 import io.hydra4j.decode.Tree;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
-/**
- * How to generate. Immutable; the {@code with} methods give changed copies.
- *
- * @param method how tokens are guessed
- * @param tree the tree of every step; null for {@link Tree#DEFAULT} cut to the heads' depth, or with {@link Method#AUTO} a
- *     measured choice
- * @param maxTokens the most tokens to generate, at least 1; exact
- * @param stop strings that end the text; none may be empty
- * @param ignoreEnd whether to go on behind an end-of-sequence token
- * @param cancelled asked before every step; true ends the generation. Called in the generating thread
- */
-public record GenerationOptions(
-        Method method, Tree tree, int maxTokens, List<String> stop, boolean ignoreEnd, BooleanSupplier cancelled) {
-    /** {@link Method#AUTO}, 256 tokens, no stop strings. */
-    public static final GenerationOptions DEFAULT =
-            new GenerationOptions(Method.AUTO, null, 256, List.of(), false, () -> false);
+/** How to generate. Immutable; the {@code with} methods give changed copies. Two are equal if all their options are. */
+public final class GenerationOptions {
+    /** {@link Speculation#AUTO}, 256 tokens, no stop strings. */
+    public static final GenerationOptions DEFAULT = builder().build();
 
-    /** Checks the values. */
-    public GenerationOptions {
-        stop = List.copyOf(stop);
-        if (maxTokens < 1) {
-            throw new HydraException("maxTokens is " + maxTokens + ", must be positive");
-        }
-        if (stop.contains("")) {
-            throw new HydraException("a stop string is empty: leave it out");
-        }
+    private final Speculation speculation;
+    private final Tree tree;
+    private final int maxTokens;
+    private final List<String> stop;
+    private final boolean ignoreEnd;
+    private final BooleanSupplier cancelled;
+
+    private GenerationOptions(Builder from) {
+        speculation = from.speculation;
+        tree = from.tree;
+        maxTokens = from.maxTokens;
+        stop = from.stop;
+        ignoreEnd = from.ignoreEnd;
+        cancelled = from.cancelled;
     }
 
-    public GenerationOptions withMethod(Method method) {
-        return new GenerationOptions(method, tree, maxTokens, stop, ignoreEnd, cancelled);
+    /** A builder with the values of {@link #DEFAULT}. */
+    public static Builder builder() {
+        return new Builder();
     }
 
+    /** A builder with the values of these options. */
+    public Builder toBuilder() {
+        Builder copy = new Builder();
+        copy.speculation = speculation;
+        copy.tree = tree;
+        copy.maxTokens = maxTokens;
+        copy.stop = stop;
+        copy.ignoreEnd = ignoreEnd;
+        copy.cancelled = cancelled;
+        return copy;
+    }
+
+    /** As {@link Builder#speculation}. */
+    public GenerationOptions withSpeculation(Speculation speculation) {
+        return toBuilder().speculation(speculation).build();
+    }
+
+    /** As {@link Builder#tree}. */
     public GenerationOptions withTree(Tree tree) {
-        return new GenerationOptions(method, tree, maxTokens, stop, ignoreEnd, cancelled);
+        return toBuilder().tree(tree).build();
     }
 
+    /** As {@link Builder#maxTokens}. */
     public GenerationOptions withMaxTokens(int maxTokens) {
-        return new GenerationOptions(method, tree, maxTokens, stop, ignoreEnd, cancelled);
+        return toBuilder().maxTokens(maxTokens).build();
     }
 
+    /** As {@link Builder#stop}. */
     public GenerationOptions withStop(List<String> stop) {
-        return new GenerationOptions(method, tree, maxTokens, stop, ignoreEnd, cancelled);
+        return toBuilder().stop(stop).build();
     }
 
+    /** As {@link Builder#ignoreEnd}. */
     public GenerationOptions withIgnoreEnd(boolean ignoreEnd) {
-        return new GenerationOptions(method, tree, maxTokens, stop, ignoreEnd, cancelled);
+        return toBuilder().ignoreEnd(ignoreEnd).build();
     }
 
+    /** As {@link Builder#cancelled}. */
     public GenerationOptions withCancelled(BooleanSupplier cancelled) {
-        return new GenerationOptions(method, tree, maxTokens, stop, ignoreEnd, cancelled);
+        return toBuilder().cancelled(cancelled).build();
+    }
+
+    /** Whether to guess. */
+    public Speculation speculation() {
+        return speculation;
+    }
+
+    /** The tree of every step; empty for a choice of the library. */
+    public Optional<Tree> tree() {
+        return Optional.ofNullable(tree);
+    }
+
+    /** The most tokens to generate. */
+    public int maxTokens() {
+        return maxTokens;
+    }
+
+    /** Strings that end the text. Unmodifiable. */
+    public List<String> stop() {
+        return stop;
+    }
+
+    /** Whether to continue past end-of-sequence tokens. */
+    public boolean ignoreEnd() {
+        return ignoreEnd;
+    }
+
+    /** Asked before every step and every chunk of the prompt; true ends the generation. */
+    public BooleanSupplier cancelled() {
+        return cancelled;
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(speculation, tree, maxTokens, stop, ignoreEnd, cancelled);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof GenerationOptions options && values().equals(options.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "GenerationOptions[speculation=" + speculation + ", tree=" + tree + ", maxTokens=" + maxTokens
+                + ", stop=" + stop + ", ignoreEnd=" + ignoreEnd + "]";
+    }
+
+    /** Collects options. Not thread-safe. */
+    public static final class Builder {
+        private static final BooleanSupplier NEVER = () -> false;
+
+        private Speculation speculation = Speculation.AUTO;
+        private Tree tree;
+        private int maxTokens = 256;
+        private List<String> stop = List.of();
+        private boolean ignoreEnd;
+        private BooleanSupplier cancelled = NEVER;
+
+        private Builder() {}
+
+        /**
+         * Whether to guess; {@link Speculation#AUTO} if not set.
+         *
+         * @throws IllegalArgumentException if it is null
+         */
+        public Builder speculation(Speculation speculation) {
+            this.speculation = OpenOptions.require("speculation", speculation, "AUTO, ON or OFF");
+            return this;
+        }
+
+        /**
+         * The tree of every step; null, as it is if not set, for a choice of the library: the drafter's default tree with {@link
+         * Speculation#ON}, what is fastest with {@link Speculation#AUTO}. Not used with {@link Speculation#OFF}.
+         */
+        public Builder tree(Tree tree) {
+            this.tree = tree;
+            return this;
+        }
+
+        /**
+         * The most tokens to generate, exact; 256 if not set.
+         *
+         * @throws IllegalArgumentException if it is below 1
+         */
+        public Builder maxTokens(int maxTokens) {
+            if (maxTokens < 1) {
+                throw new IllegalArgumentException("maxTokens is " + maxTokens + ": give 1 or more");
+            }
+            this.maxTokens = maxTokens;
+            return this;
+        }
+
+        /**
+         * Strings that end the text before them; none if not set.
+         *
+         * @throws IllegalArgumentException if the list or a string is null, or a string is empty
+         */
+        public Builder stop(List<String> stop) {
+            for (String each : OpenOptions.require("stop", stop, "a list of strings, empty for none")) {
+                if (OpenOptions.require("a stop string", each, "a string").isEmpty()) {
+                    throw new IllegalArgumentException("a stop string is empty: leave it out");
+                }
+            }
+            this.stop = List.copyOf(stop);
+            return this;
+        }
+
+        /** Whether to continue past end-of-sequence tokens; not if not set. */
+        public Builder ignoreEnd(boolean ignoreEnd) {
+            this.ignoreEnd = ignoreEnd;
+            return this;
+        }
+
+        /**
+         * Asked before every step and every chunk of the prompt, in the generating thread; true ends the generation.
+         *
+         * @throws IllegalArgumentException if it is null
+         */
+        public Builder cancelled(BooleanSupplier cancelled) {
+            this.cancelled = OpenOptions.require("cancelled", cancelled, "a supplier, such as () -> false");
+            return this;
+        }
+
+        /** The options. */
+        public GenerationOptions build() {
+            return new GenerationOptions(this);
+        }
     }
 }

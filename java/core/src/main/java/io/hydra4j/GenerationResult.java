@@ -1,38 +1,154 @@
 package io.hydra4j;
 
 import io.hydra4j.decode.SessionStatistics;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
 
-/**
- * A finished generation.
- *
- * @param ids the generated tokens, an end-of-sequence token that ended it included
- * @param text their text, without special tokens and cut before a stop string; empty for a model without tokenizer
- * @param tokensPerStep tokens that each step added to {@code ids}, in order; their sum is the number of ids
- * @param finishReason why it ended
- * @param method what decoded it: for {@link Method#AUTO} what was chosen last
- * @param statistics what the session did; its tokens count whole steps, also those beyond the end
- * @param prefillNanos from the call to the end of the prompt's last pass, wall time
- * @param decodeNanos wall time of all steps, the work between them included
- * @param plainStepNanos time of a one-token step of this model as measured here, in nanoseconds
- */
-public record GenerationResult(
-        List<Integer> ids,
-        String text,
-        List<Integer> tokensPerStep,
-        FinishReason finishReason,
-        Method method,
-        SessionStatistics statistics,
-        long prefillNanos,
-        long decodeNanos,
-        double plainStepNanos) {
-    /** Generated tokens per second of {@link #decodeNanos}; 0 if nothing was generated. */
-    public double tokensPerSecond() {
-        return decodeNanos == 0 ? 0 : ids.size() * 1e9 / decodeNanos;
+/** What a generation has produced and what it took. Immutable; two are equal if their values are. */
+public final class GenerationResult {
+    private final int[] ids;
+    private final String text;
+    private final int[] tokensPerStep;
+    private final FinishReason finishReason;
+    private final String drafter;
+    private final SessionStatistics statistics;
+    private final int promptTokens;
+    private final long prefillNanos;
+    private final long decodeNanos;
+    private final OptionalDouble plainStepNanos;
+
+    /**
+     * @param drafter what guessed; null where every step was plain
+     * @param plainStepNanos mean time of a one-token step; empty where none is known
+     */
+    GenerationResult(
+            OutputAssembler output,
+            String drafter,
+            SessionStatistics statistics,
+            int promptTokens,
+            long prefillNanos,
+            long decodeNanos,
+            OptionalDouble plainStepNanos) {
+        ids = output.ids();
+        text = output.text();
+        tokensPerStep = output.tokensPerStep();
+        finishReason = output.finishReason().orElse(null);
+        this.drafter = drafter;
+        this.statistics = statistics;
+        this.promptTokens = promptTokens;
+        this.prefillNanos = prefillNanos;
+        this.decodeNanos = decodeNanos;
+        this.plainStepNanos = plainStepNanos;
     }
 
-    /** Step overhead: mean time of a step ÷ time of a one-token step. */
-    public double rho() {
-        return statistics.rho(plainStepNanos);
+    /** The generated tokens, an end-of-sequence token that ended it included. A copy. */
+    public int[] ids() {
+        return ids.clone();
+    }
+
+    /** Their text, without special tokens and cut before a stop string; empty for a model without tokenizer. */
+    public String text() {
+        return text;
+    }
+
+    /** Tokens that each step added to {@link #ids}, in order; their sum is {@link #completionTokens}. A copy. */
+    public int[] tokensPerStep() {
+        return tokensPerStep.clone();
+    }
+
+    /** Why it ended; null of a {@link TokenStream} that goes on. */
+    public FinishReason finishReason() {
+        return finishReason;
+    }
+
+    /** What guessed, as {@link HeadsInfo#kind} has it; empty if every step was plain. */
+    public Optional<String> drafter() {
+        return Optional.ofNullable(drafter);
+    }
+
+    /** What the session did; its tokens count whole steps, also those beyond the end. */
+    public SessionStatistics statistics() {
+        return statistics;
+    }
+
+    /** Tokens of the prompt. */
+    public int promptTokens() {
+        return promptTokens;
+    }
+
+    /** Generated tokens: as many as {@link #ids} has. */
+    public int completionTokens() {
+        return ids.length;
+    }
+
+    /** Wall time of the prompt's passes, in nanoseconds. */
+    public long prefillNanos() {
+        return prefillNanos;
+    }
+
+    /** Wall time of all steps, the work between them included, in nanoseconds. */
+    public long decodeNanos() {
+        return decodeNanos;
+    }
+
+    /** Generated tokens per second of {@link #decodeNanos}; 0 if nothing was generated. */
+    public double tokensPerSecond() {
+        return decodeNanos == 0 ? 0 : ids.length * 1e9 / decodeNanos;
+    }
+
+    /** Acceptance length: tokens emitted per base forward, the root included; 1.0 for plain decoding. That of {@link #statistics}. */
+    public double acceptanceLength() {
+        return statistics.acceptanceLength();
+    }
+
+    /**
+     * Mean time of a one-token step, in nanoseconds: of those in this generation, or else of the calibration that the model was
+     * opened with; empty where neither has any.
+     */
+    public OptionalDouble plainStepNanos() {
+        return plainStepNanos;
+    }
+
+    /** Step overhead rho: mean time of a step ÷ mean time of a one-token step; empty where the latter is not known. */
+    public OptionalDouble rho() {
+        return plainStepNanos.isEmpty() || statistics.passes() == 0
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(statistics.nanosPerStep() / plainStepNanos.getAsDouble());
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(
+                Arrays.hashCode(ids),
+                text,
+                Arrays.hashCode(tokensPerStep),
+                finishReason,
+                drafter,
+                statistics,
+                promptTokens,
+                prefillNanos,
+                decodeNanos,
+                plainStepNanos);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof GenerationResult result
+                && Arrays.equals(ids, result.ids)
+                && Arrays.equals(tokensPerStep, result.tokensPerStep)
+                && values().equals(result.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "GenerationResult[ids=" + Arrays.toString(ids) + ", text=" + text + ", finishReason=" + finishReason
+                + ", drafter=" + drafter + ", promptTokens=" + promptTokens + ", prefillNanos=" + prefillNanos
+                + ", decodeNanos=" + decodeNanos + "]";
     }
 }

@@ -1,31 +1,25 @@
 package io.hydra4j;
 
-import io.hydra4j.decode.AdaptiveTree;
 import io.hydra4j.decode.BatchOptions;
 import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
-import io.hydra4j.decode.StepCosts;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
-import io.hydra4j.heads.HeadsFiles;
-import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderModel;
-import io.hydra4j.model.InsufficientMemoryException;
-import io.hydra4j.model.MemoryNeed;
-import io.hydra4j.model.ModelFiles;
-import io.hydra4j.runtime.Backend;
-import io.hydra4j.runtime.BackendKind;
-import io.hydra4j.runtime.Backends;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
+import io.hydra4j.tuning.AdaptiveTree;
+import io.hydra4j.tuning.StepCosts;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * A model with its draft heads, ready to generate text.
@@ -38,26 +32,27 @@ import java.util.function.Consumer;
  * }</pre>
  *
  * <p>The output is that of greedy one-token decoding, to the bit, with every kind of heads and every tree. Thread-safe:
- * generations from several threads share the weights and take turns on the processor. {@link #close()} is idempotent; close
- * streams before the model.
+ * generations from several threads share the weights and take turns on the processor.
+ *
+ * <p>A model may be closed at any time from any thread: generations that run end before their next step, as {@link
+ * FinishReason#CANCELLED}, and sessions refuse to work. Its memory is freed when the last of them has been closed. What is called
+ * on a closed model throws an IllegalStateException: "the model is closed".
  */
 public final class HydraModel implements AutoCloseable {
-    private final ModelFiles files;
-    private final Backend backend;
     private final DecoderModel base;
     private final DraftHeads heads;
     private final Tokenizer tokenizer;
+    private final ModelInfo info;
+    private final ModelUses uses;
     private StepCosts costs;
-    private double plainStepNanos;
     private AdaptiveTree learned;
-    private boolean closed;
 
-    private HydraModel(ModelFiles files, Backend backend, DecoderModel base, DraftHeads heads, Tokenizer tokenizer) {
-        this.files = files;
-        this.backend = backend;
+    HydraModel(DecoderModel base, DraftHeads heads, Tokenizer tokenizer, ModelInfo info, Resources owned) {
         this.base = base;
         this.heads = heads;
         this.tokenizer = tokenizer;
+        this.info = info;
+        uses = new ModelUses(owned::close);
     }
 
     /** Opens a GGUF file or Hugging Face folder without draft heads. */
@@ -69,153 +64,175 @@ public final class HydraModel implements AutoCloseable {
      * Opens a model.
      *
      * @param path a GGUF file or a Hugging Face folder
-     * @throws io.hydra4j.format.FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
-     * @throws io.hydra4j.model.InsufficientMemoryException if CUDA was asked for and the GPU has not the memory
-     * @throws HydraException if the backend cannot run or cannot keep keys and values as asked, or memory is short; nothing stays
-     *     open then
+     * @throws ResourceExhaustedException if memory is short; {@link InsufficientMemoryException} if CUDA was asked for and the GPU
+     *     does not have enough
+     * @throws HydraException if a file is damaged or of an unknown kind, the heads do not fit the base, or the backend cannot run or
+     *     cannot keep keys and values as asked; nothing stays open then
+     * @throws IllegalArgumentException if an argument is null
      */
     public static HydraModel open(Path path, OpenOptions options) {
-        ModelFiles files = ModelFiles.open(path);
-        var headTensors = options.heads() == null ? null : HeadsFiles.open(options.heads(), files.config());
-        // Reading a vocabulary takes about as long as loading the weights of a small model.
-        CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(
-                () -> Tokenizer.of(files.path(), files::metadata).orElse(null));
-        Resources opened = new Resources();
-        try {
-            Backend backend = opened.own(backend(options, files, headTensors));
-            double share = headTensors == null ? 1.0 : 0.8;
-            long reserve = need(backend, options, files, headTensors).headsBytes();
-            DecoderModel base = DecoderModel.load(
-                    backend, files, options.weights(), options.kv(), reserve, fraction -> options.progress()
-                            .accept(fraction * share));
-            opened.own(base);
-            DraftHeads heads = null;
-            if (headTensors != null) {
-                heads = DraftHeads.load(base, headTensors, options.headWeights(), 0, fraction -> options.progress()
-                        .accept(share + fraction * (1 - share)));
-                opened.own(heads);
-                if (options.draftTables()) {
-                    heads.makeTables();
-                }
-            }
-            return new HydraModel(files, backend, base, heads, await(tokenizer));
-        } catch (RuntimeException | Error e) {
-            opened.close();
-            tokenizer.thenAccept(HydraModel::closeTokenizer);
-            throw e;
-        }
-    }
-
-    /** A GPU without the memory is no reason to fail where another backend may compute. */
-    private static Backend backend(OpenOptions options, ModelFiles files, HeadsTensors heads) {
-        Backend backend = Backends.open(options.backend(), options.threads());
-        try {
-            need(backend, options, files, heads).require();
-            return backend;
-        } catch (InsufficientMemoryException e) {
-            backend.close();
-            if (options.backend() != BackendKind.AUTO) {
-                throw e;
-            }
-            return Backends.openCpu(options.threads(), e.getMessage());
-        } catch (RuntimeException | Error e) {
-            backend.close();
-            throw e;
-        }
-    }
-
-    private static MemoryNeed need(Backend backend, OpenOptions options, ModelFiles files, HeadsTensors heads) {
-        MemoryNeed need = MemoryNeed.of(backend, files, options.weights(), options.kv());
-        if (heads == null) {
-            return need;
-        }
-        long tables = options.draftTables() ? DraftHeads.tableBytes(heads.config(), files.config()) : 0;
-        return need.addHeads(heads.all(), options.headWeights(), files.config()).addDraftTables(tables);
-    }
-
-    private static Tokenizer await(CompletableFuture<Tokenizer> tokenizer) {
-        try {
-            return tokenizer.join();
-        } catch (CompletionException e) {
-            throw e.getCause() instanceof RuntimeException cause ? cause : e;
-        }
-    }
-
-    private static void closeTokenizer(Tokenizer tokenizer) {
-        if (tokenizer != null) {
-            tokenizer.close();
-        }
+        return ModelOpening.open(
+                OpenOptions.require("path", path, "a GGUF file or a Hugging Face folder"),
+                OpenOptions.require("options", options, "OpenOptions.DEFAULT"));
     }
 
     /**
-     * Generates behind a text.
+     * Continues a prompt.
      *
-     * @throws HydraException if the model has no tokenizer, the prompt is empty or longer than the context, or the options do
-     *     not fit the model
+     * @throws IllegalArgumentException if the prompt is empty or longer than the context, or the options do not fit the model
+     * @throws ResourceExhaustedException if memory or KV pages are short
+     * @throws HydraException if the model has no tokenizer
      */
     public GenerationResult generate(String prompt, GenerationOptions options) {
         return generate(prompt, options, chunk -> {});
     }
 
-    /** Generates behind a text and shows each step's tokens and text to the listener, in the calling thread. */
+    /** As {@link #generate(String, GenerationOptions)}; the listener gets each step's tokens and text, in the calling thread. */
     public GenerationResult generate(String prompt, GenerationOptions options, Consumer<Chunk> listener) {
-        return generate(requireTokenizer().encode(prompt), options, listener);
+        return generate(encode(prompt), options, listener);
     }
 
-    /** Generates behind token ids and shows each step's tokens and text to the listener, in the calling thread. */
+    /** As {@link #generate(String, GenerationOptions)}, from token ids. */
+    public GenerationResult generate(int[] promptIds, GenerationOptions options) {
+        return generate(promptIds, options, chunk -> {});
+    }
+
+    /** As {@link #generate(String, GenerationOptions, Consumer)}, from token ids. */
     public GenerationResult generate(int[] promptIds, GenerationOptions options, Consumer<Chunk> listener) {
+        OpenOptions.require("listener", listener, "one, such as chunk -> {}");
         try (TokenStream stream = stream(promptIds, options)) {
             stream.forEachRemaining(listener);
             return stream.result();
         }
     }
 
-    /** As {@link #stream(int[], GenerationOptions)}, behind a text. */
+    /** As {@link #stream(int[], GenerationOptions)}, from a text. */
     public TokenStream stream(String prompt, GenerationOptions options) {
-        return stream(requireTokenizer().encode(prompt), options);
+        return stream(encode(prompt), options);
     }
 
     /**
-     * Generates as its caller asks: a step is computed when the next chunk is wanted, and not before.
+     * Generates as its caller asks: a step is computed when the next chunk is wanted, and not before. KV pages for prompt and token
+     * limit are taken at once, so that a stream that has been opened does not fail for lack of them.
      *
      * @param promptIds token ids, at least one
+     * @return the stream, to be closed
+     * @throws IllegalArgumentException if there are no ids, more than the context holds, one is outside the vocabulary, or the options
+     *     do not fit the model
+     * @throws ResourceExhaustedException if memory or KV pages are short
      */
     public TokenStream stream(int[] promptIds, GenerationOptions options) {
-        return new TokenStream(this, promptIds, options);
+        return new TokenStream(
+                this,
+                OpenOptions.require("promptIds", promptIds, "at least one token id"),
+                OpenOptions.require("options", options, "GenerationOptions.DEFAULT"));
     }
 
-    /** A session for a loop of one's own, with the heads if there are any. */
+    /** As {@link #generateAsync(int[], GenerationOptions, Executor)}, from a text. */
+    public CompletableFuture<GenerationResult> generateAsync(
+            String prompt, GenerationOptions options, Executor executor) {
+        return generateAsync(encode(prompt), options, executor);
+    }
+
+    /**
+     * Generates in one of the executor's threads, which is busy until the generation ends.
+     *
+     * @return completes with the result, or with what {@link #generate(int[], GenerationOptions)} throws; cancelling it, or
+     *     completing it otherwise, ends the generation before its next step
+     */
+    public CompletableFuture<GenerationResult> generateAsync(
+            int[] promptIds, GenerationOptions options, Executor executor) {
+        OpenOptions.require("executor", executor, "one whose threads may be busy for long");
+        int[] prompt = OpenOptions.require("promptIds", promptIds, "at least one token id")
+                .clone();
+        OpenOptions.require("options", options, "GenerationOptions.DEFAULT");
+        CompletableFuture<GenerationResult> future = new CompletableFuture<>();
+        GenerationOptions watched = options.withCancelled(
+                () -> future.isDone() || options.cancelled().getAsBoolean());
+        executor.execute(() -> {
+            if (future.isDone()) {
+                return;
+            }
+            try {
+                future.complete(generate(prompt, watched));
+            } catch (RuntimeException | Error e) {
+                future.completeExceptionally(e);
+            }
+        });
+        return future;
+    }
+
+    /** As {@link #publish(int[], GenerationOptions, Executor)}, from a text. */
+    public Flow.Publisher<Chunk> publish(String prompt, GenerationOptions options, Executor executor) {
+        return publish(encode(prompt), options, executor);
+    }
+
+    /**
+     * Generates for subscribers, in the executor's threads: each subscription is a generation of its own, and a step is computed for
+     * each chunk that its subscriber has requested, and not before. Cancelling ends the generation; what {@link #stream(int[],
+     * GenerationOptions)} and {@link TokenStream#next} throw goes to {@code onError}.
+     */
+    public Flow.Publisher<Chunk> publish(int[] promptIds, GenerationOptions options, Executor executor) {
+        OpenOptions.require("executor", executor, "one whose threads may be busy for long");
+        int[] prompt = OpenOptions.require("promptIds", promptIds, "at least one token id")
+                .clone();
+        return subscriber -> ChunkSubscription.start(() -> stream(prompt, options), executor, subscriber);
+    }
+
+    /**
+     * A session for a loop of one's own, with the heads if there are any.
+     *
+     * @throws IllegalArgumentException if the options do not fit the model
+     * @throws ResourceExhaustedException if memory is short
+     */
     public Session session(SessionOptions options) {
-        return new Session(base, heads, options);
+        return session(options, true);
     }
 
-    /** Several sequences decoded side by side, with the heads if there are any. */
+    Session session(SessionOptions options, boolean guesses) {
+        return use(() -> new Session(base, guesses ? heads : null, options, uses::requireOpen, uses::end));
+    }
+
+    /**
+     * Several sequences decoded side by side, with the heads if there are any.
+     *
+     * @throws IllegalArgumentException if the options do not fit the model
+     * @throws ResourceExhaustedException if memory is short
+     */
     public BatchSession batch(BatchOptions options) {
-        return new BatchSession(base, heads, options);
+        return use(() -> new BatchSession(base, heads, options, uses::requireOpen, uses::end));
     }
 
-    /** What steps cost here, measured at the first call. */
-    public synchronized StepCosts costs() {
-        if (costs == null) {
-            costs = StepCosts.measure(base, heads);
+    /** Makes a session, which ends the use. */
+    private <T> T use(Supplier<T> make) {
+        uses.begin();
+        boolean made = false;
+        try {
+            T session = make.get();
+            made = true;
+            return session;
+        } finally {
+            if (!made) {
+                uses.end();
+            }
         }
-        return costs;
     }
 
-    /** Time of a one-token step here, in nanoseconds, measured at the first call. */
-    public synchronized double plainStepNanos() {
-        if (costs != null) {
-            return costs.plainNanos();
+    /** The output of a generation that continues these tokens, for a loop of one's own. */
+    public OutputAssembler output(int[] promptIds, GenerationOptions options) {
+        TextStream text = tokenizer == null ? null : tokenizer.stream(true);
+        if (text != null) {
+            text.follow(promptIds);
         }
-        if (plainStepNanos == 0) {
-            plainStepNanos = StepCosts.measure(base, null).plainNanos();
-        }
-        return plainStepNanos;
+        return new OutputAssembler(options, info.eosIds(), text);
     }
 
     /** A choice of trees that begins with what earlier generations have learned. */
     synchronized AdaptiveTree adaptiveTree() {
-        return learned == null ? new AdaptiveTree(costs()) : learned.next();
+        if (costs == null) {
+            costs = StepCosts.measure(base, heads);
+        }
+        return learned == null ? new AdaptiveTree(costs) : learned.next();
     }
 
     /** Keeps what a generation that has ended has learned. */
@@ -223,31 +240,33 @@ public final class HydraModel implements AutoCloseable {
         learned = tree;
     }
 
+    ModelUses uses() {
+        return uses;
+    }
+
     /** The default tree, cut to the depth of the heads; the root alone without heads. */
     public Tree tree() {
-        return heads == null ? Tree.ROOT : Tree.DEFAULT.truncated(heads.config().heads());
-    }
-
-    /** The decoding method that the heads are for; {@link Method#PLAIN} without heads. */
-    public Method method() {
         return heads == null
-                ? Method.PLAIN
-                : Method.valueOf(heads.config().kind().name());
+                ? Tree.ROOT
+                : Tree.DEFAULT.truncated(info.heads().orElseThrow().count());
     }
 
-    /** The base model and its weights. */
-    public DecoderModel base() {
-        return base;
+    /**
+     * The tree of so many nodes from which the heads are expected to have the most accepted.
+     *
+     * @param nodes the root included, 1 to {@link Tree#MAX_NODES}; the tree has fewer where the heads' order has no more
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public Tree tree(int nodes) {
+        if (nodes < 1 || nodes > Tree.MAX_NODES) {
+            throw new IllegalArgumentException("nodes is " + nodes + ": give 1 to " + Tree.MAX_NODES);
+        }
+        return heads == null ? Tree.ROOT : StepCosts.tree(heads, nodes);
     }
 
-    /** The draft heads. */
-    public Optional<DraftHeads> heads() {
-        return Optional.ofNullable(heads);
-    }
-
-    /** What the files say. */
-    public ModelFiles files() {
-        return files;
+    /** Facts about the model, its heads and what computes. */
+    public ModelInfo info() {
+        return info;
     }
 
     /** The tokenizer, if the model has one. */
@@ -255,37 +274,37 @@ public final class HydraModel implements AutoCloseable {
         return Optional.ofNullable(tokenizer);
     }
 
-    /** The backend that computes. */
-    public Backend backend() {
-        return backend;
+    /**
+     * The token ids of a text, with those that the tokenizer adds (such as the begin of text).
+     *
+     * @throws HydraException if the model has no tokenizer
+     * @throws IllegalArgumentException if the text is null, or longer than can be encoded at once
+     */
+    public int[] encode(String text) {
+        OpenOptions.require("text", text, "a text");
+        return withTokenizer(tokenizer -> tokenizer.encode(text));
     }
 
-    /** One line for each thing about the loaded weights that is not as the files have it. */
-    public List<String> notices() {
-        List<String> notices = new ArrayList<>(List.of(base.notice()));
-        heads().ifPresent(loaded -> notices.add(loaded.notice()));
-        notices.removeIf(String::isEmpty);
-        return notices;
+    /**
+     * The text of token ids, without special tokens.
+     *
+     * @throws HydraException if the model has no tokenizer
+     */
+    public String decode(int... ids) {
+        return withTokenizer(tokenizer -> tokenizer.decode(ids, true));
     }
 
-    private Tokenizer requireTokenizer() {
+    private <T> T withTokenizer(Function<Tokenizer, T> call) {
+        uses.requireOpen();
         if (tokenizer == null) {
-            throw new HydraException(files.path() + " has no tokenizer: give token ids instead of text");
+            throw new HydraException(info.path() + " has no tokenizer: give token ids instead of text");
         }
-        return tokenizer;
+        return call.apply(tokenizer);
     }
 
+    /** Closes the model; see above. Idempotent. */
     @Override
-    public synchronized void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
-        Resources all = new Resources();
-        all.own(backend);
-        all.own(base);
-        heads().ifPresent(all::own);
-        tokenizer().ifPresent(all::own);
-        all.close();
+    public void close() {
+        uses.close();
     }
 }

@@ -1,66 +1,254 @@
 package io.hydra4j;
 
 import io.hydra4j.model.KvType;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.DoubleConsumer;
 
-/**
- * How to open a model. Immutable; the {@code with} methods give changed copies.
- *
- * @param heads draft heads: a folder of the published kind or a compact file; null for none
- * @param backend what computes; {@link BackendKind#AUTO} takes a GPU where one can be used and has the memory, else the CPU
- * @param threads threads that compute on the CPU; 0 for one per processor
- * @param weights type of all matrices of the base; null to keep the file's
- * @param headWeights type of all matrices of the heads; null to keep the file's
- * @param kv how keys and values are kept
- * @param draftTables whether grounded heads get tables in the place of their products with the embedding, which {@link
- *     io.hydra4j.heads.DraftHeads#tableBytes} tells the size of: more memory for less reading
- * @param progress gets the loaded fraction, 0 to 1
- */
-public record OpenOptions(
-        Path heads,
-        BackendKind backend,
-        int threads,
-        WeightType weights,
-        WeightType headWeights,
-        KvType kv,
-        boolean draftTables,
-        DoubleConsumer progress) {
+/** How to open a model. Immutable; the {@code with} methods give changed copies. Two are equal if all their options are. */
+public final class OpenOptions {
     /** No heads, all processors, the file's types. */
-    public static final OpenOptions DEFAULT =
-            new OpenOptions(null, BackendKind.AUTO, 0, null, null, KvType.AUTO, false, fraction -> {});
+    public static final OpenOptions DEFAULT = builder().build();
 
+    private final Path heads;
+    private final BackendKind backend;
+    private final int threads;
+    private final WeightType weights;
+    private final WeightType headWeights;
+    private final KvType kv;
+    private final boolean draftTables;
+    private final DoubleConsumer progress;
+
+    private OpenOptions(Builder from) {
+        heads = from.heads;
+        backend = from.backend;
+        threads = from.threads;
+        weights = from.weights;
+        headWeights = from.headWeights;
+        kv = from.kv;
+        draftTables = from.draftTables;
+        progress = from.progress;
+    }
+
+    /** A builder with the values of {@link #DEFAULT}. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** A builder with the values of these options. */
+    public Builder toBuilder() {
+        Builder copy = new Builder();
+        copy.heads = heads;
+        copy.backend = backend;
+        copy.threads = threads;
+        copy.weights = weights;
+        copy.headWeights = headWeights;
+        copy.kv = kv;
+        copy.draftTables = draftTables;
+        copy.progress = progress;
+        return copy;
+    }
+
+    /** As {@link Builder#heads}. */
     public OpenOptions withHeads(Path heads) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().heads(heads).build();
     }
 
+    /** As {@link Builder#backend}. */
     public OpenOptions withBackend(BackendKind backend) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().backend(backend).build();
     }
 
+    /** As {@link Builder#threads}. */
     public OpenOptions withThreads(int threads) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().threads(threads).build();
     }
 
+    /** As {@link Builder#weights}. */
     public OpenOptions withWeights(WeightType weights) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().weights(weights).build();
     }
 
+    /** As {@link Builder#headWeights}. */
     public OpenOptions withHeadWeights(WeightType headWeights) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().headWeights(headWeights).build();
     }
 
+    /** As {@link Builder#kv}. */
     public OpenOptions withKv(KvType kv) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().kv(kv).build();
     }
 
+    /** As {@link Builder#draftTables}. */
     public OpenOptions withDraftTables(boolean draftTables) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().draftTables(draftTables).build();
     }
 
+    /** As {@link Builder#progress}. */
     public OpenOptions withProgress(DoubleConsumer progress) {
-        return new OpenOptions(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return toBuilder().progress(progress).build();
+    }
+
+    /** Draft heads, if there are to be any. */
+    public Optional<Path> heads() {
+        return Optional.ofNullable(heads);
+    }
+
+    /** What computes. */
+    public BackendKind backend() {
+        return backend;
+    }
+
+    /** Threads that compute on the CPU; 0 for one per processor. */
+    public int threads() {
+        return threads;
+    }
+
+    /** Type of all matrices of the base; empty to keep the file's. */
+    public Optional<WeightType> weights() {
+        return Optional.ofNullable(weights);
+    }
+
+    /** Type of all matrices of the heads; empty to keep the file's. */
+    public Optional<WeightType> headWeights() {
+        return Optional.ofNullable(headWeights);
+    }
+
+    /** How keys and values are kept. */
+    public KvType kv() {
+        return kv;
+    }
+
+    /** Whether grounded heads get tables in the place of their products with the embedding. */
+    public boolean draftTables() {
+        return draftTables;
+    }
+
+    /** Gets the loaded fraction, 0 to 1. */
+    public DoubleConsumer progress() {
+        return progress;
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof OpenOptions options && values().equals(options.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "OpenOptions[heads=" + heads + ", backend=" + backend + ", threads=" + threads + ", weights=" + weights
+                + ", headWeights=" + headWeights + ", kv=" + kv + ", draftTables=" + draftTables + "]";
+    }
+
+    /** The value of an option that must not be null. */
+    static <T> T require(String option, T value, String remedy) {
+        if (value == null) {
+            throw new IllegalArgumentException(option + " is null: give " + remedy);
+        }
+        return value;
+    }
+
+    /** Collects options. Not thread-safe. */
+    public static final class Builder {
+        private static final DoubleConsumer NOBODY = fraction -> {};
+
+        private Path heads;
+        private BackendKind backend = BackendKind.AUTO;
+        private int threads;
+        private WeightType weights;
+        private WeightType headWeights;
+        private KvType kv = KvType.AUTO;
+        private boolean draftTables;
+        private DoubleConsumer progress = NOBODY;
+
+        private Builder() {}
+
+        /** Draft heads: a folder of the published kind or a compact file; null, as it is if not set, for none. */
+        public Builder heads(Path heads) {
+            this.heads = heads;
+            return this;
+        }
+
+        /**
+         * What computes; if not set {@link BackendKind#AUTO}, which takes a GPU where one can be used and has the memory, else the
+         * CPU.
+         *
+         * @throws IllegalArgumentException if it is null
+         */
+        public Builder backend(BackendKind backend) {
+            this.backend = require("backend", backend, "AUTO, CPU or CUDA");
+            return this;
+        }
+
+        /**
+         * Threads that compute on the CPU; 0, as it is if not set, for one per processor.
+         *
+         * @throws IllegalArgumentException if it is below 0 or above {@link Backend#MAX_THREADS}
+         */
+        public Builder threads(int threads) {
+            if (threads < 0 || threads > Backend.MAX_THREADS) {
+                throw new IllegalArgumentException("threads is " + threads + ": give 1 to " + Backend.MAX_THREADS
+                        + ", or 0 for one per processor");
+            }
+            this.threads = threads;
+            return this;
+        }
+
+        /** Type of all matrices of the base; null, as it is if not set, to keep the file's. */
+        public Builder weights(WeightType weights) {
+            this.weights = weights;
+            return this;
+        }
+
+        /** Type of all matrices of the heads; null, as it is if not set, to keep the file's. */
+        public Builder headWeights(WeightType headWeights) {
+            this.headWeights = headWeights;
+            return this;
+        }
+
+        /**
+         * How keys and values are kept; {@link KvType#AUTO} if not set.
+         *
+         * @throws IllegalArgumentException if it is null
+         */
+        public Builder kv(KvType kv) {
+            this.kv = require("kv", kv, "AUTO, F32 or F16");
+            return this;
+        }
+
+        /** Whether grounded heads get tables in the place of their products with the embedding: more memory for less reading. */
+        public Builder draftTables(boolean draftTables) {
+            this.draftTables = draftTables;
+            return this;
+        }
+
+        /**
+         * Gets the loaded fraction, 0 to 1, in the opening thread.
+         *
+         * @throws IllegalArgumentException if it is null
+         */
+        public Builder progress(DoubleConsumer progress) {
+            this.progress = require("progress", progress, "a consumer, such as fraction -> {}");
+            return this;
+        }
+
+        /** The options. */
+        public OpenOptions build() {
+            return new OpenOptions(this);
+        }
     }
 }

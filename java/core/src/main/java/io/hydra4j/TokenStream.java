@@ -1,198 +1,248 @@
 package io.hydra4j;
 
-import io.hydra4j.decode.AdaptiveTree;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
-import io.hydra4j.decode.Step;
+import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.text.StopStrings;
-import io.hydra4j.text.TextStream;
-import java.util.ArrayList;
-import java.util.Arrays;
+import io.hydra4j.tuning.AdaptiveTree;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.OptionalDouble;
 
 /**
- * A generation that advances as its caller asks for chunks, so that a slow consumer holds it back. {@link #cancel()} may be
- * called from any thread and takes effect before the next step; all else belongs to one thread.
+ * A generation that advances as its caller asks for chunks, so that a slow consumer holds it back. The first {@link #next} takes in
+ * the prompt, each computes one step, and nothing is computed otherwise.
+ *
+ * <p>Chunks belong to one thread at a time. {@link #cancel}, {@link #close} and {@link #result} may be called from any thread at
+ * any time and do not wait for a step: a generation that is cancelled or closed, or whose model is closed, ends before its next
+ * step or chunk of the prompt, with {@link FinishReason#CANCELLED}, and its result stays readable.
  */
-public final class TokenStream implements Iterator<Chunk>, AutoCloseable {
+public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, AutoCloseable {
     private final HydraModel model;
     private final GenerationOptions options;
+    private final int[] prompt;
     private final Session session;
     private final AdaptiveTree adaptive;
-    private final TextStream text;
-    private final StopStrings stop;
-    private final List<Integer> ids = new ArrayList<>();
-    private final List<Integer> tokensPerStep = new ArrayList<>();
-    private final StringBuilder written = new StringBuilder();
-    private final long prefillNanos;
-    private long decodeNanos;
-    private FinishReason finishReason;
-    private volatile boolean cancelled;
-    private boolean closed;
 
+    // Used by the thread that is in next() alone.
+    private boolean isPrefilled;
+
+    private volatile boolean isCancelled;
+    private volatile boolean isClosed;
+
+    // All below is guarded by this object's monitor, which is not held while something computes.
+    private final OutputAssembler output;
+    private boolean isBusy;
+    private boolean isReleased;
+    /** What another thread's close has left to be handed out. */
+    private Chunk last;
+
+    private SessionStatistics statistics = SessionStatistics.NONE;
+    private long prefillNanos;
+    private long decodeNanos;
+
+    /** Checks the arguments and takes what memory the generation needs. */
     TokenStream(HydraModel model, int[] promptIds, GenerationOptions options) {
         this.model = model;
         this.options = options;
-        requireHeads();
-        Tree tree = tree();
-        text = model.tokenizer().map(tokenizer -> tokenizer.stream(true)).orElse(null);
-        if (text == null && !options.stop().isEmpty()) {
-            throw new HydraException("stop strings were given, but the model has no tokenizer: leave them out");
+        prompt = promptIds.clone();
+        Tree tree = tree(model, options);
+        if (prompt.length > model.info().context()) {
+            throw new IllegalArgumentException("the prompt has " + prompt.length + " tokens, the model's context holds "
+                    + model.info().context() + ": shorten the prompt, or use a model with a longer context");
         }
-        stop = new StopStrings(options.stop());
-        int candidates = Math.max(10, tree.candidates());
-        if (options.method() == Method.AUTO && options.tree() == null && tree.nodes() > 1) {
-            candidates = Math.max(candidates, model.costs().candidates());
-            adaptive = model.adaptiveTree();
-        } else {
-            adaptive = null;
+        output = model.output(prompt, options);
+        boolean guesses = tree.nodes() > 1;
+        adaptive = guesses
+                        && options.speculation() == Speculation.AUTO
+                        && options.tree().isEmpty()
+                ? model.adaptiveTree()
+                : null;
+        SessionOptions settings = SessionOptions.of(tree);
+        if (adaptive != null) {
+            settings = settings.withCandidates(Math.max(settings.candidates(), adaptive.candidates()));
         }
-        long begin = System.nanoTime();
-        SessionOptions settings = new SessionOptions(0, tree, candidates, false);
-        session = tree.nodes() == 1 ? new Session(model.base(), settings) : model.session(settings);
+        session = model.session(settings, guesses);
         try {
-            session.prefill(promptIds);
-            if (text != null) {
-                text.push(promptIds); // some tokens read differently at the beginning of a text
-            }
+            session.requirePrompt(prompt);
+            session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
+            model.uses().add(this);
         } catch (RuntimeException | Error e) {
             session.close();
             throw e;
         }
-        prefillNanos = System.nanoTime() - begin;
     }
 
-    private void requireHeads() {
-        Method wanted = options.method();
-        if (wanted != Method.AUTO && wanted != Method.PLAIN && wanted != model.method()) {
-            throw new HydraException("method " + wanted + " was asked for, but "
-                    + (model.method() == Method.PLAIN
-                            ? "the model was opened without draft heads: open heads of that kind"
-                            : "the heads are " + model.method() + ": open heads of that kind"));
-        }
-    }
-
-    private Tree tree() {
-        if (options.method() == Method.PLAIN) {
+    private static Tree tree(HydraModel model, GenerationOptions options) {
+        if (options.speculation() == Speculation.OFF) {
             return Tree.ROOT;
         }
-        return options.tree() == null ? model.tree() : options.tree();
+        if (options.speculation() == Speculation.ON && model.info().heads().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "speculation is ON, but the model was opened without draft heads: open it"
+                            + " with OpenOptions.withHeads, or use AUTO or OFF");
+        }
+        return options.tree().orElseGet(model::tree);
     }
 
+    /** This stream: chunks can be taken once. */
     @Override
-    public boolean hasNext() {
-        return finishReason == null;
+    public Iterator<Chunk> iterator() {
+        return this;
     }
 
-    /** Computes one step. */
+    /** Whether there is another chunk: false after the last one, and after {@link #close}. */
+    @Override
+    public synchronized boolean hasNext() {
+        return !isClosed && output.finishReason().isEmpty();
+    }
+
+    /**
+     * Computes one step, the first time after taking in the prompt. Where {@link #hasNext} was true and another thread has closed the
+     * stream since, this is a last chunk without tokens.
+     *
+     * @throws NoSuchElementException after the last chunk
+     * @throws IllegalStateException if another thread is in this method
+     * @throws ResourceExhaustedException if memory or KV pages are short; it may be called again
+     */
     @Override
     public Chunk next() {
-        if (!hasNext()) {
-            throw new NoSuchElementException("the generation has ended: " + finishReason);
+        synchronized (this) {
+            if (isBusy) {
+                throw new IllegalStateException("the stream is in use: take chunks in one thread at a time");
+            }
+            if (last != null) {
+                Chunk chunk = last;
+                last = null;
+                return chunk;
+            }
+            if (output.finishReason().isPresent()) {
+                throw new NoSuchElementException(
+                        "the generation has ended: " + output.finishReason().get());
+            }
+            isBusy = true;
         }
-        long begin = System.nanoTime();
-        Chunk chunk = advance();
-        decodeNanos += System.nanoTime() - begin;
-        return chunk;
+        try {
+            return advance();
+        } finally {
+            leave();
+        }
     }
 
     private Chunk advance() {
-        if (cancelled || options.cancelled().getAsBoolean()) {
-            return end(FinishReason.CANCELLED, new int[0], "");
+        if (!isPrefilled && !prefill() || isStopped()) {
+            return finish(FinishReason.CANCELLED);
         }
         if (session.room() == 0) {
-            return end(FinishReason.LENGTH, new int[0], "");
+            return finish(FinishReason.LENGTH);
         }
+        long begin = System.nanoTime();
         if (adaptive != null) {
             session.setTree(adaptive.tree());
         }
-        long begin = System.nanoTime();
-        Step step = session.step();
+        var step = session.step();
+        SessionStatistics now = session.statistics();
         if (adaptive != null) {
             adaptive.observe(step, System.nanoTime() - begin);
         }
-        return take(step.tokens());
-    }
-
-    /** Takes tokens one by one: where a generation ends does not depend on how many a step emits. */
-    private Chunk take(int[] tokens) {
-        StringBuilder released = new StringBuilder();
-        FinishReason reason = null;
-        int count = 0;
-        while (reason == null && count < tokens.length) {
-            int token = tokens[count++];
-            boolean end = !options.ignoreEnd() && model.base().config().eosIds().contains(token);
-            if (text != null && !end) {
-                released.append(stop.push(text.push(token)));
+        synchronized (this) {
+            statistics = now;
+            Chunk chunk = output.push(step.tokens());
+            if (isClosed && output.finishReason().isEmpty()) {
+                chunk = chunk.plus(output.finish(FinishReason.CANCELLED));
             }
-            if (stop.stopped()) {
-                reason = FinishReason.STOP;
-            } else if (end) {
-                reason = FinishReason.END;
-            } else if (ids.size() + count == options.maxTokens()) {
-                reason = FinishReason.LENGTH;
+            decodeNanos += System.nanoTime() - begin;
+            return chunk;
+        }
+    }
+
+    private boolean isStopped() {
+        return isCancelled || isClosed || options.cancelled().getAsBoolean();
+    }
+
+    /** Whether the whole prompt was taken in: not where the generation was cancelled meanwhile. */
+    private boolean prefill() {
+        long begin = System.nanoTime();
+        if (session.length() > 0) {
+            session.rewind(0); // what an attempt that failed has left
+        }
+        isPrefilled = session.prefill(prompt, this::isStopped);
+        SessionStatistics now = session.statistics();
+        synchronized (this) {
+            statistics = now;
+            prefillNanos = System.nanoTime() - begin;
+        }
+        return isPrefilled;
+    }
+
+    private synchronized Chunk finish(FinishReason reason) {
+        return output.finish(reason);
+    }
+
+    /** The end of {@link #next}: a generation that has ended needs its session no more. */
+    private void leave() {
+        boolean release;
+        synchronized (this) {
+            isBusy = false;
+            if (isClosed && output.finishReason().isEmpty()) {
+                last = output.finish(FinishReason.CANCELLED);
             }
+            release = isToBeReleased();
         }
-        if (text != null && (reason == FinishReason.END || reason == FinishReason.LENGTH)) {
-            released.append(stop.push(text.finish()));
-            if (stop.stopped()) {
-                reason = FinishReason.STOP;
-            } else {
-                released.append(stop.finish());
-            }
+        if (release) {
+            release();
         }
-        int[] kept = Arrays.copyOf(tokens, count);
-        return reason == null ? keep(kept, released.toString()) : end(reason, kept, released.toString());
     }
 
-    private Chunk end(FinishReason reason, int[] kept, String released) {
-        finishReason = reason;
-        String rest = "";
-        if (reason == FinishReason.CANCELLED || (reason == FinishReason.LENGTH && kept.length == 0)) {
-            rest = text == null ? "" : stop.push(text.finish()) + (stop.stopped() ? "" : stop.finish());
-        }
-        return keep(kept, released + rest);
+    /** Whether this thread is to release the session; true once. */
+    private boolean isToBeReleased() {
+        boolean release =
+                !isBusy && !isReleased && (isClosed || output.finishReason().isPresent());
+        isReleased |= release;
+        return release;
     }
 
-    private Chunk keep(int[] kept, String released) {
-        List<Integer> list = Arrays.stream(kept).boxed().toList();
-        ids.addAll(list);
-        if (!list.isEmpty()) {
-            tokensPerStep.add(list.size());
-        }
-        written.append(released);
-        return new Chunk(list, released);
-    }
-
-    /** Ends the generation before its next step. Thread-safe. */
-    public void cancel() {
-        cancelled = true;
-    }
-
-    /** What was generated so far; {@link GenerationResult#finishReason()} is null while it goes on. */
-    public GenerationResult result() {
-        return new GenerationResult(
-                List.copyOf(ids),
-                written.toString(),
-                List.copyOf(tokensPerStep),
-                finishReason,
-                session.tree().nodes() > 1 ? model.method() : Method.PLAIN,
-                session.statistics(),
-                prefillNanos,
-                decodeNanos,
-                model.plainStepNanos());
-    }
-
-    /** Frees the session. Idempotent. */
-    @Override
-    public void close() {
-        if (adaptive != null && !closed) {
+    private void release() {
+        if (adaptive != null) {
             model.learned(adaptive);
         }
-        closed = true;
+        model.uses().remove(this);
         session.close();
+    }
+
+    /** Ends the generation before its next step or chunk of the prompt; {@link #next} then gives the last chunk. */
+    public void cancel() {
+        isCancelled = true;
+    }
+
+    /** What was generated so far; {@link GenerationResult#finishReason()} is null while it goes on. Computes nothing. */
+    public synchronized GenerationResult result() {
+        OptionalDouble plain = statistics.plainStepNanos();
+        return new GenerationResult(
+                output,
+                statistics.draftedSteps() > 0
+                        ? model.info().heads().map(HeadsInfo::kind).orElse(null)
+                        : null,
+                statistics,
+                prompt.length,
+                prefillNanos,
+                decodeNanos,
+                plain);
+    }
+
+    /** Ends the generation, if it has not ended, and frees what it holds: at once, or as a step that is being computed ends. Idempotent. */
+    @Override
+    public void close() {
+        boolean release;
+        synchronized (this) {
+            isClosed = true;
+            if (!isBusy && output.finishReason().isEmpty()) {
+                last = output.finish(FinishReason.CANCELLED);
+            }
+            release = isToBeReleased();
+        }
+        if (release) {
+            release();
+        }
     }
 }

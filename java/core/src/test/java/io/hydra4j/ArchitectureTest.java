@@ -1,7 +1,7 @@
 package io.hydra4j;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
@@ -13,8 +13,8 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
 /**
- * Arrows run downwards only: other modules, the root, decode, heads, model, then text, which knows format, and the runtime,
- * which knows neither.
+ * Arrows run downwards only: other modules, the root, tuning, decode, heads, model, then text, which knows format, and the
+ * runtime, which knows neither.
  */
 @AnalyzeClasses(packages = "io.hydra4j", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
@@ -22,6 +22,7 @@ class ArchitectureTest {
     private static final String CLI = "io.hydra4j.cli..";
     private static final String SERVE = "io.hydra4j.serve..";
     private static final String TRAIN = "io.hydra4j.train..";
+    private static final String TUNING = "io.hydra4j.tuning..";
     private static final String DECODE = "io.hydra4j.decode..";
     private static final String HEADS = "io.hydra4j.heads..";
     private static final String MODEL = "io.hydra4j.model..";
@@ -30,19 +31,27 @@ class ArchitectureTest {
     private static final String RUNTIME = "io.hydra4j.runtime..";
 
     @ArchTest
-    static final ArchRule nothingBelowTheRootKnowsMoreOfItThanItsException = noClasses()
+    static final ArchRule nothingBelowTheRootKnowsMoreOfItThanItsExceptions = noClasses()
             .that()
-            .resideInAnyPackage(DECODE, HEADS, MODEL, FORMAT, TEXT, RUNTIME)
+            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT, RUNTIME)
             .should()
-            .dependOnClassesThat(resideInAPackage(ROOT).and(not(equivalentTo(HydraException.class))));
+            .dependOnClassesThat(resideInAPackage(ROOT).and(not(assignableTo(HydraException.class))));
 
     @ArchTest
     static final ArchRule nothingKnowsWhatStandsAtTheTop = noClasses()
             .that()
-            .resideInAnyPackage(ROOT, DECODE, HEADS, MODEL, FORMAT, TEXT, RUNTIME)
+            .resideInAnyPackage(ROOT, TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT, RUNTIME)
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(CLI, SERVE, TRAIN);
+
+    @ArchTest
+    static final ArchRule theLoopDoesNotKnowHowItIsTuned = noClasses()
+            .that()
+            .resideInAPackage(DECODE)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage(TUNING);
 
     @ArchTest
     static final ArchRule headsDoNotKnowTheLoop = noClasses()
@@ -50,7 +59,7 @@ class ArchitectureTest {
             .resideInAPackage(HEADS)
             .should()
             .dependOnClassesThat()
-            .resideInAPackage(DECODE);
+            .resideInAnyPackage(DECODE, TUNING);
 
     @ArchTest
     static final ArchRule modelsKnowNeitherHeadsNorTheLoop = noClasses()
@@ -58,7 +67,7 @@ class ArchitectureTest {
             .resideInAPackage(MODEL)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(DECODE, HEADS);
+            .resideInAnyPackage(TUNING, DECODE, HEADS);
 
     @ArchTest
     static final ArchRule formatsKnowNoneOfOurOtherPackages = noClasses()
@@ -66,7 +75,7 @@ class ArchitectureTest {
             .resideInAPackage(FORMAT)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(DECODE, HEADS, MODEL, TEXT, RUNTIME);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, TEXT, RUNTIME);
 
     @ArchTest
     static final ArchRule textKnowsOnlyFormats = noClasses()
@@ -74,7 +83,7 @@ class ArchitectureTest {
             .resideInAPackage(TEXT)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(DECODE, HEADS, MODEL, RUNTIME);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, RUNTIME);
 
     @ArchTest
     static final ArchRule theRuntimeKnowsNoneOfOurOtherPackages = noClasses()
@@ -82,7 +91,7 @@ class ArchitectureTest {
             .resideInAPackage(RUNTIME)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(DECODE, HEADS, MODEL, FORMAT, TEXT);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT);
 
     @ArchTest
     static final ArchRule onlyTheRuntimeTouchesTheGeneratedBindings = noClasses()

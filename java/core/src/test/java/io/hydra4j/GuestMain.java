@@ -18,7 +18,7 @@ final class GuestMain {
         try (HydraModel model = HydraModel.open(Path.of(arguments[0]), options)) {
             GenerationOptions limits =
                     GenerationOptions.DEFAULT.withMaxTokens(5).withIgnoreEnd(true);
-            System.out.println("tokens " + model.generate("x", limits).ids().size());
+            System.out.println("tokens " + model.generate("x", limits).completionTokens());
         } catch (HydraException e) {
             System.out.println("failed " + e.getMessage());
         }

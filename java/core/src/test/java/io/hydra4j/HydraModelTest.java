@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -15,7 +16,10 @@ import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -28,31 +32,52 @@ class HydraModelTest {
     private static final OpenOptions ONE_THREAD =
             OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
 
+    private static List<Integer> ids(GenerationResult result) {
+        return Arrays.stream(result.ids()).boxed().toList();
+    }
+
     @ParameterizedTest
-    @CsvSource({"hydra-ungrounded, MEDUSA", "hydra, HYDRA", "hydra-plus-plus, HYDRA_PLUS_PLUS"})
-    void theHeadsDecideOnTheMethod(String heads, Method method) {
+    @CsvSource({"hydra-ungrounded, medusa", "hydra, hydra", "hydra-plus-plus, hydra++"})
+    void factsAboutTheModelAreThoseOfItsFiles(String heads, String kind) {
         try (HydraModel model = HydraModel.open(Original.base(), ONE_THREAD.withHeads(Original.heads(heads)))) {
-            assertEquals(method, model.method());
+            ModelInfo info = model.info();
+            assertEquals(Original.base(), info.path());
+            assertEquals("llama", info.architecture());
+            assertEquals(260, info.vocabulary());
+            assertEquals(1024, info.context());
+            assertArrayEquals(new int[] {257}, info.eosIds());
+            assertEquals(Set.of(WeightType.F32), info.weightTypes());
+            assertEquals(WeightType.F32, info.kvType());
+            assertTrue(info.bytesPerPass() > 0 && info.bytesPerPass() <= info.weightBytes());
+            assertEquals(kind, info.heads().orElseThrow().kind());
+            assertEquals(4, info.heads().orElseThrow().count());
+            assertEquals(260, info.heads().orElseThrow().draftVocabulary());
+            assertTrue(info.heads().orElseThrow().bytesPerStep() > 0);
+            assertEquals(BackendKind.CPU, info.backend().kind());
+            assertEquals(1, info.backend().threads());
+            assertTrue(info.backend().isa().isPresent());
+            assertEquals(List.of(), info.notices());
             assertEquals(Tree.DEFAULT, model.tree());
-            assertTrue(model.heads().isPresent());
+            assertEquals(7, model.tree(7).nodes());
             assertTrue(model.tokenizer().isEmpty());
-            assertEquals(1, model.backend().threads());
-            assertEquals(List.of(), model.notices());
         }
     }
 
     @Test
-    void withoutHeadsTheMethodIsPlain() {
+    void withoutHeadsDecodingIsPlain() {
         try (HydraModel model = HydraModel.open(TestData.committed("golden/families/odd"), ONE_THREAD)) {
-            assertEquals(Method.PLAIN, model.method());
             assertEquals(Tree.ROOT, model.tree());
-            assertTrue(model.heads().isEmpty());
+            assertEquals(Tree.ROOT, model.tree(16));
+            assertTrue(model.info().heads().isEmpty());
             assertTrue(model.tokenizer().isPresent());
             GenerationOptions options =
                     GenerationOptions.DEFAULT.withMaxTokens(5).withIgnoreEnd(true);
-            assertEquals(5, model.generate("x", options).ids().size());
-            assertThrows(HydraException.class, () -> model.generate("x", options.withMethod(Method.HYDRA)));
-            assertThrows(HydraException.class, () -> model.generate("x", options.withTree(Tree.chain(1))));
+            assertEquals(5, model.generate("x", options).completionTokens());
+            assertThrows(
+                    IllegalArgumentException.class, () -> model.generate("x", options.withSpeculation(Speculation.ON)));
+            assertEquals(Optional.empty(), model.generate("x", options).drafter());
+            assertEquals("x", model.decode(model.encode("x")));
+            assertThrows(IllegalArgumentException.class, () -> model.generate("x", options.withTree(Tree.chain(1))));
         }
     }
 
@@ -88,8 +113,7 @@ class HydraModelTest {
                     .withWeights(type)
                     .withHeadWeights(WeightType.Q4_0);
             try (HydraModel model = HydraModel.open(Original.base(), converting)) {
-                assertEquals(
-                        greedy, model.generate(prompt, options, chunk -> {}).ids(), type.toString());
+                assertEquals(greedy, ids(model.generate(prompt, options)), type.toString());
             }
         }
     }
@@ -130,8 +154,7 @@ class HydraModelTest {
             for (Json it : cases) {
                 int[] prompt = it.get("prompt_ids").ints();
                 GenerationOptions options = GenerationOptions.DEFAULT.withMaxTokens(60);
-                results.add(threads.submit(
-                        () -> model.generate(prompt, options, chunk -> {}).ids()));
+                results.add(threads.submit(() -> ids(model.generate(prompt, options))));
             }
             for (int i = 0; i < cases.size(); i++) {
                 assertEquals(

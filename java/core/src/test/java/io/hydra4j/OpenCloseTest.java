@@ -50,7 +50,7 @@ class OpenCloseTest {
                     TokenStream stream = opened.stream("public class Example {", limits)) {
                 int tokens = 0;
                 while (stream.hasNext()) {
-                    tokens += stream.next().ids().size();
+                    tokens += stream.next().ids().length;
                 }
                 assertEquals(8, tokens);
             }

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.decode.ContextFullException;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
@@ -18,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -63,6 +63,10 @@ class TokenStreamTest {
         return new String(raw, StandardCharsets.UTF_8);
     }
 
+    private static List<Integer> ids(int[] ids) {
+        return Arrays.stream(ids).boxed().toList();
+    }
+
     private static GenerationResult generate(GenerationOptions options) {
         return model.generate(prompt, options, chunk -> {});
     }
@@ -71,36 +75,36 @@ class TokenStreamTest {
     @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 50, 104})
     void theTokenLimitIsExact(int limit) {
         GenerationResult result = generate(WITH_TREE.withMaxTokens(limit));
-        assertEquals(greedy.subList(0, limit), result.ids());
+        assertEquals(greedy.subList(0, limit), ids(result.ids()));
         assertEquals(text(greedy.subList(0, limit)), result.text());
         assertEquals(FinishReason.LENGTH, result.finishReason());
-        assertEquals(limit, result.tokensPerStep().stream().mapToInt(it -> it).sum());
-        assertFalse(result.tokensPerStep().contains(0));
-        assertEquals(result.tokensPerStep().size(), result.statistics().steps());
+        assertEquals(limit, Arrays.stream(result.tokensPerStep()).sum());
+        assertTrue(Arrays.stream(result.tokensPerStep()).allMatch(tokens -> tokens > 0));
+        assertEquals(result.tokensPerStep().length, result.statistics().steps());
     }
 
     @Test
-    void everyMethodAndTreeGeneratesTheSame() {
+    void everyWayOfGuessingGeneratesTheSame() {
         for (GenerationOptions options : List.of(
                 GenerationOptions.DEFAULT,
-                GenerationOptions.DEFAULT.withMethod(Method.PLAIN),
-                GenerationOptions.DEFAULT.withMethod(Method.HYDRA_PLUS_PLUS),
+                GenerationOptions.DEFAULT.withSpeculation(Speculation.OFF),
+                GenerationOptions.DEFAULT.withSpeculation(Speculation.ON),
                 GenerationOptions.DEFAULT.withTree(Tree.ROOT),
                 GenerationOptions.DEFAULT.withTree(Tree.chain(3)),
                 WITH_TREE)) {
             GenerationResult result = generate(options.withMaxTokens(104));
-            assertEquals(greedy, result.ids());
+            assertEquals(greedy, ids(result.ids()));
             assertEquals(greedyText, result.text());
         }
-        assertEquals(Method.PLAIN, generate(WITH_TREE.withMethod(Method.PLAIN)).method());
-        assertEquals(Method.HYDRA_PLUS_PLUS, generate(WITH_TREE).method());
+        assertEquals(
+                Optional.empty(),
+                generate(WITH_TREE.withSpeculation(Speculation.OFF)).drafter());
+        assertEquals(Optional.of("hydra++"), generate(WITH_TREE).drafter());
     }
 
     @Test
-    void aMethodThatTheHeadsAreNotForIsRefused() {
-        assertThrows(HydraException.class, () -> generate(GenerationOptions.DEFAULT.withMethod(Method.MEDUSA)));
-        assertThrows(HydraException.class, () -> generate(GenerationOptions.DEFAULT.withMethod(Method.HYDRA)));
-        assertThrows(HydraException.class, () -> generate(GenerationOptions.DEFAULT.withTree(Tree.chain(5))));
+    void aTreeThatIsTooDeepForTheHeadsIsRefused() {
+        assertThrows(IllegalArgumentException.class, () -> generate(GenerationOptions.DEFAULT.withTree(Tree.chain(5))));
     }
 
     /** Whatever the token, and so wherever in a step it stands. */
@@ -116,15 +120,13 @@ class TokenStreamTest {
                 GenerationResult result = ending.generate(prompt, WITH_TREE.withMaxTokens(104), chunk -> {});
                 int at = greedy.indexOf(end);
                 assertEquals(FinishReason.END, result.finishReason());
-                assertEquals(greedy.subList(0, at + 1), result.ids());
+                assertEquals(greedy.subList(0, at + 1), ids(result.ids()));
                 assertEquals(text(greedy.subList(0, at)), result.text(), "the end token adds no text");
-                assertEquals(
-                        at + 1,
-                        result.tokensPerStep().stream().mapToInt(it -> it).sum());
+                assertEquals(at + 1, Arrays.stream(result.tokensPerStep()).sum());
                 inside += result.statistics().tokens() > at + 1 ? 1 : 0;
-                GenerationResult plain =
-                        ending.generate(prompt, GenerationOptions.DEFAULT.withMethod(Method.PLAIN), chunk -> {});
-                assertEquals(result.ids(), plain.ids());
+                GenerationResult plain = ending.generate(
+                        prompt, GenerationOptions.DEFAULT.withSpeculation(Speculation.OFF), chunk -> {});
+                assertEquals(ids(result.ids()), ids(plain.ids()));
                 assertEquals(result.text(), plain.text());
             }
         }
@@ -139,12 +141,12 @@ class TokenStreamTest {
         try (HydraModel ending = HydraModel.open(variant, OPTIONS)) {
             int at = Math.min(greedy.indexOf(first), greedy.indexOf(second));
             GenerationResult result = ending.generate(prompt, WITH_TREE, chunk -> {});
-            assertEquals(greedy.subList(0, at + 1), result.ids());
+            assertEquals(greedy.subList(0, at + 1), ids(result.ids()));
             assertEquals(FinishReason.END, result.finishReason());
 
             GenerationResult on =
                     ending.generate(prompt, WITH_TREE.withIgnoreEnd(true).withMaxTokens(104), chunk -> {});
-            assertEquals(greedy, on.ids());
+            assertEquals(greedy, ids(on.ids()));
             assertEquals(FinishReason.LENGTH, on.finishReason());
         }
     }
@@ -156,15 +158,15 @@ class TokenStreamTest {
                 String stop = greedyText.substring(at, at + length);
                 int found = greedyText.indexOf(stop);
                 for (GenerationOptions options :
-                        List.of(WITH_TREE, GenerationOptions.DEFAULT.withMethod(Method.PLAIN))) {
+                        List.of(WITH_TREE, GenerationOptions.DEFAULT.withSpeculation(Speculation.OFF))) {
                     GenerationResult result =
                             generate(options.withMaxTokens(104).withStop(List.of("never there", stop)));
                     assertEquals(FinishReason.STOP, result.finishReason());
                     assertEquals(greedyText.substring(0, found), result.text());
                     assertEquals(
                             greedy.subList(0, found + length),
-                            result.ids(),
-                            "tokens end with the one that completes the stop string, whatever the method");
+                            ids(result.ids()),
+                            "tokens end with the one that completes the stop string, whatever guesses");
                 }
             }
         }
@@ -187,13 +189,13 @@ class TokenStreamTest {
             GenerationResult result =
                     model.generate(prompt, WITH_TREE.withMaxTokens(104).withStop(stops), chunk -> {
                         text.append(chunk.text());
-                        ids.addAll(chunk.ids());
-                        perStep.add(chunk.ids().size());
+                        ids.addAll(ids(chunk.ids()));
+                        perStep.add(chunk.ids().length);
                         assertTrue(greedyText.startsWith(text.toString()));
                     });
             assertEquals(text.toString(), result.text());
-            assertEquals(ids, result.ids());
-            assertEquals(perStep, result.tokensPerStep());
+            assertEquals(ids, ids(result.ids()));
+            assertEquals(perStep, ids(result.tokensPerStep()));
         }
     }
 
@@ -216,8 +218,7 @@ class TokenStreamTest {
                                         chunk.text().charAt(chunk.text().length() - 1)));
                             }
                         });
-                int[] all = IntStream.concat(
-                                Arrays.stream(ids), result.ids().stream().mapToInt(it -> it))
+                int[] all = IntStream.concat(Arrays.stream(ids), Arrays.stream(result.ids()))
                         .toArray();
                 assertEquals(tokenizer.decode(all, true), text + written);
                 assertEquals(written.toString(), result.text());
@@ -240,7 +241,7 @@ class TokenStreamTest {
             for (int limit = 1; limit <= 40; limit++) {
                 GenerationResult result = odd.generate(
                         ids, GenerationOptions.DEFAULT.withMaxTokens(limit).withIgnoreEnd(true), chunk -> {});
-                int[] generated = result.ids().stream().mapToInt(it -> it).toArray();
+                int[] generated = result.ids();
                 assertEquals(tokenizer.decode(generated, true), result.text());
             }
         }
@@ -251,14 +252,14 @@ class TokenStreamTest {
         try (TokenStream stream = model.stream(prompt, WITH_TREE.withMaxTokens(104))) {
             stream.next();
             stream.next();
-            int count = stream.result().ids().size();
+            int count = stream.result().completionTokens();
             assertNull(stream.result().finishReason());
             stream.cancel();
             assertTrue(stream.hasNext());
-            assertEquals(List.of(), stream.next().ids());
+            assertEquals(0, stream.next().ids().length);
             assertFalse(stream.hasNext());
             assertEquals(FinishReason.CANCELLED, stream.result().finishReason());
-            assertEquals(greedy.subList(0, count), stream.result().ids());
+            assertEquals(greedy.subList(0, count), ids(stream.result().ids()));
             assertEquals(text(greedy.subList(0, count)), stream.result().text());
             assertEquals(2, stream.result().statistics().steps());
             assertThrows(NoSuchElementException.class, stream::next);
@@ -267,14 +268,31 @@ class TokenStreamTest {
 
     @Test
     void cancellingByTheOptionsTakesEffectBeforeTheNextStep() {
-        AtomicInteger asked = new AtomicInteger();
-        GenerationResult result =
-                generate(WITH_TREE.withMaxTokens(104).withCancelled(() -> asked.incrementAndGet() > 3));
+        AtomicInteger chunks = new AtomicInteger();
+        GenerationResult result = model.generate(
+                prompt,
+                WITH_TREE.withMaxTokens(104).withCancelled(() -> chunks.get() == 3),
+                chunk -> chunks.incrementAndGet());
         assertEquals(FinishReason.CANCELLED, result.finishReason());
         assertEquals(3, result.statistics().steps());
-        assertEquals(3, result.tokensPerStep().size());
-        assertEquals(4, asked.get());
-        assertEquals(greedy.subList(0, result.ids().size()), result.ids());
+        assertEquals(3, result.tokensPerStep().length);
+        assertEquals(4, chunks.get(), "the last one without tokens");
+        assertEquals(greedy.subList(0, result.completionTokens()), ids(result.ids()));
+    }
+
+    @Test
+    void aLongPromptIsCancelledBetweenItsChunks() {
+        AtomicInteger asked = new AtomicInteger();
+        int[] longest = new int[1000];
+        GenerationResult result =
+                model.generate(longest, WITH_TREE.withMaxTokens(5).withCancelled(() -> asked.incrementAndGet() > 2));
+        assertEquals(FinishReason.CANCELLED, result.finishReason());
+        assertEquals(3, asked.get());
+        long taken = result.statistics().promptTokens();
+        assertTrue(taken > 0 && taken < longest.length, taken + " tokens");
+        assertEquals(longest.length, result.promptTokens());
+        assertEquals(0, result.completionTokens());
+        assertTrue(result.prefillNanos() > 0);
     }
 
     @Test
@@ -285,7 +303,7 @@ class TokenStreamTest {
             stream.next();
             other.start();
             other.join();
-            stream.forEachRemaining(chunk -> assertEquals(List.of(), chunk.ids()));
+            stream.forEachRemaining(chunk -> assertEquals(List.of(), ids(chunk.ids())));
             assertEquals(FinishReason.CANCELLED, stream.result().finishReason());
         }
     }
@@ -294,7 +312,7 @@ class TokenStreamTest {
     void textHeldBackForAStopStringComesOutWhenCancelled() {
         String begun = greedyText.substring(0, 2) + "never this";
         try (TokenStream stream =
-                model.stream(prompt, WITH_TREE.withMethod(Method.PLAIN).withStop(List.of(begun)))) {
+                model.stream(prompt, WITH_TREE.withSpeculation(Speculation.OFF).withStop(List.of(begun)))) {
             assertEquals("", stream.next().text());
             assertEquals("", stream.next().text());
             stream.cancel();
@@ -319,18 +337,18 @@ class TokenStreamTest {
     void aFullContextEndsTheGenerationForItsLength(@TempDir Path other) {
         Path variant = Original.withTokenizer(Original.variant(other, List.of(257), prompt.length + 30));
         try (HydraModel small = HydraModel.open(variant, OPTIONS)) {
-            for (GenerationOptions options :
-                    List.of(WITH_TREE, GenerationOptions.DEFAULT, GenerationOptions.DEFAULT.withMethod(Method.PLAIN))) {
+            for (GenerationOptions options : List.of(
+                    WITH_TREE, GenerationOptions.DEFAULT, GenerationOptions.DEFAULT.withSpeculation(Speculation.OFF))) {
                 GenerationResult result = small.generate(prompt, options, chunk -> {});
                 assertEquals(FinishReason.LENGTH, result.finishReason());
-                assertEquals(greedy.subList(0, 30), result.ids());
+                assertEquals(greedy.subList(0, 30), ids(result.ids()));
                 assertEquals(text(greedy.subList(0, 30)), result.text());
-                assertFalse(result.tokensPerStep().contains(0));
+                assertTrue(Arrays.stream(result.tokensPerStep()).allMatch(tokens -> tokens > 0));
             }
             int[] tooLong = new int[prompt.length + 31];
-            assertThrows(ContextFullException.class, () -> small.generate(tooLong, WITH_TREE, chunk -> {}));
+            assertThrows(IllegalArgumentException.class, () -> small.generate(tooLong, WITH_TREE, chunk -> {}));
             GenerationResult none = small.generate(new int[prompt.length + 30], WITH_TREE, chunk -> {});
-            assertEquals(List.of(), none.ids());
+            assertEquals(List.of(), ids(none.ids()));
             assertEquals(FinishReason.LENGTH, none.finishReason());
         }
     }
@@ -340,13 +358,13 @@ class TokenStreamTest {
         try (HydraModel ids = HydraModel.open(Original.base(), OPTIONS)) {
             GenerationResult result =
                     ids.generate(prompt, WITH_TREE.withMaxTokens(104), chunk -> assertEquals("", chunk.text()));
-            assertEquals(greedy, result.ids());
+            assertEquals(greedy, ids(result.ids()));
             assertEquals("", result.text());
             HydraException refused = assertThrows(HydraException.class, () -> ids.generate("text", WITH_TREE));
             assertTrue(refused.getMessage().contains("no tokenizer"));
             assertThrows(HydraException.class, () -> ids.stream("text", WITH_TREE));
             assertThrows(
-                    HydraException.class,
+                    IllegalArgumentException.class,
                     () -> ids.generate(prompt, WITH_TREE.withStop(List.of("stop")), chunk -> {}),
                     "a stop string must not be ignored silently");
         }
@@ -356,25 +374,25 @@ class TokenStreamTest {
     void textIsTheSameAsItsIds() {
         String text = text(Arrays.stream(prompt).boxed().toList());
         GenerationResult result = model.generate(text, WITH_TREE.withMaxTokens(104));
-        assertEquals(greedy, result.ids());
+        assertEquals(greedy, ids(result.ids()));
         try (TokenStream stream = model.stream(text, WITH_TREE.withMaxTokens(104))) {
             stream.forEachRemaining(chunk -> {});
-            assertEquals(greedy, stream.result().ids());
+            assertEquals(greedy, ids(stream.result().ids()));
         }
     }
 
     @Test
     void emptyAndWrongPromptsAreRefused() {
-        assertThrows(HydraException.class, () -> model.generate(new int[0], WITH_TREE, chunk -> {}));
-        assertThrows(HydraException.class, () -> model.generate("", WITH_TREE));
-        assertThrows(HydraException.class, () -> model.generate(new int[] {1, 260}, WITH_TREE, chunk -> {}));
+        assertThrows(IllegalArgumentException.class, () -> model.generate(new int[0], WITH_TREE, chunk -> {}));
+        assertThrows(IllegalArgumentException.class, () -> model.generate("", WITH_TREE));
+        assertThrows(IllegalArgumentException.class, () -> model.generate(new int[] {1, 260}, WITH_TREE, chunk -> {}));
     }
 
     @Test
     void optionsThatMakeNoSenseAreRefused() {
-        assertThrows(HydraException.class, () -> WITH_TREE.withMaxTokens(0));
-        assertThrows(HydraException.class, () -> WITH_TREE.withMaxTokens(-1));
-        assertThrows(HydraException.class, () -> WITH_TREE.withStop(List.of("a", "")));
+        assertThrows(IllegalArgumentException.class, () -> WITH_TREE.withMaxTokens(0));
+        assertThrows(IllegalArgumentException.class, () -> WITH_TREE.withMaxTokens(-1));
+        assertThrows(IllegalArgumentException.class, () -> WITH_TREE.withStop(List.of("a", "")));
     }
 
     @Test
@@ -384,15 +402,15 @@ class TokenStreamTest {
                 () -> model.generate(prompt, WITH_TREE, chunk -> {
                     throw new IllegalStateException("enough");
                 }));
-        assertEquals(greedy.subList(0, 5), generate(WITH_TREE.withMaxTokens(5)).ids());
+        assertEquals(
+                greedy.subList(0, 5), ids(generate(WITH_TREE.withMaxTokens(5)).ids()));
     }
 
     @Test
-    void statisticsCountWholeStepsAndRhoIsTheMeanStepOverAPlainOne() {
+    void statisticsCountWholeSteps() {
         GenerationResult result = generate(WITH_TREE.withMaxTokens(50));
         assertTrue(result.statistics().tokens() >= 50);
         assertEquals(prompt.length, result.statistics().promptTokens());
-        assertEquals(result.statistics().nanosPerStep() / result.plainStepNanos(), result.rho(), 1e-9);
         assertTrue(result.prefillNanos() > 0 && result.decodeNanos() > 0 && result.tokensPerSecond() > 0);
         assertEquals(64L * result.statistics().steps(), result.statistics().nodes());
     }

@@ -1,8 +1,6 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.decode.ConversionText;
-import io.hydra4j.decode.HeadsConversion;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.heads.HeadsFiles;
@@ -12,6 +10,8 @@ import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import io.hydra4j.text.Tokenizer;
+import io.hydra4j.tuning.ConversionText;
+import io.hydra4j.tuning.HeadsConversion;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

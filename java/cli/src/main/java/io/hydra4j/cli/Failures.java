@@ -59,7 +59,7 @@ final class Failures {
     }
 
     private static String line(Throwable e) {
-        if (e instanceof HydraException) {
+        if (e instanceof HydraException || e instanceof IllegalArgumentException) {
             return String.valueOf(e.getMessage());
         }
         if (e instanceof UncheckedIOException output) {

@@ -4,21 +4,22 @@ import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.Method;
 import io.hydra4j.OpenOptions;
+import io.hydra4j.Speculation;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Generates text behind prompts. */
+/** Continues prompts. */
 @Command(
         name = "generate",
         description = "Continues a prompt. Without --model: Java code, with the small model that comes with Hydra4J.",
@@ -58,13 +59,14 @@ final class GenerateCommand implements Callable<Integer> {
     private WeightType headWeights;
 
     @Option(
-            names = "--method",
-            paramLabel = "METHOD",
-            converter = MethodName.class,
+            names = "--speculation",
+            paramLabel = "WHEN",
+            converter = SpeculationName.class,
             defaultValue = "auto",
-            description = "plain, medusa, hydra, hydra++ (what the heads are), or auto: the fastest by what is measured"
-                    + " here. The output is the same with all. Default: auto.")
-    private Method method;
+            description =
+                    "Whether to guess tokens: on, off, or auto, where it is faster by what is seen while decoding."
+                            + " The output is the same with all. Default: auto.")
+    private Speculation speculation;
 
     @Option(
             names = "--tree",
@@ -84,7 +86,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--stop", paramLabel = "STRING", description = "End before this text; may be given several times.")
     private List<String> stop = List.of();
 
-    @Option(names = "--ignore-eos", description = "Go on behind end-of-sequence tokens.")
+    @Option(names = "--ignore-eos", description = "Continue past end-of-sequence tokens.")
     private boolean ignoreEnd;
 
     @Option(
@@ -136,9 +138,9 @@ final class GenerateCommand implements Callable<Integer> {
         prompts.read(console);
         Tree given = TreeName.read(tree, console);
         try (HydraModel opened = open()) {
-            opened.notices().forEach(console::message);
+            opened.info().notices().forEach(console::message);
             if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {
-                throw new HydraException(opened.files().path() + " has no tokenizer: leave out --stop");
+                throw new HydraException(opened.info().path() + " has no tokenizer: leave out --stop");
             }
             Tree chosen = TreeName.DEFAULT.equals(tree) ? opened.tree() : given;
             return generateAll(opened, prompts.encode(opened), chosen);
@@ -156,8 +158,8 @@ final class GenerateCommand implements Callable<Integer> {
             throw new UsageException("--stop is empty: leave it out");
         }
         stop.forEach(TextSource::argument);
-        if (tree != null && method == Method.PLAIN) {
-            throw new UsageException("--tree with --method plain, which has no tree: leave out one of them");
+        if (tree != null && speculation == Speculation.OFF) {
+            throw new UsageException("--tree with --speculation off, which has no tree: leave out one of them");
         }
     }
 
@@ -167,26 +169,34 @@ final class GenerateCommand implements Callable<Integer> {
         if (base == null) {
             DefaultModel found = DefaultModel.find();
             base = found.model();
-            drafts = heads == null && method != Method.PLAIN ? found.heads() : heads;
+            drafts = heads == null && speculation != Speculation.OFF ? found.heads() : heads;
         }
         try (LoadProgress progress = new LoadProgress(console)) {
             return HydraModel.open(
                     base,
-                    new OpenOptions(
-                            drafts,
-                            backend,
-                            threads == null ? 0 : threads,
-                            weights,
-                            headWeights,
-                            kv,
-                            draftTables,
-                            progress));
+                    OpenOptions.builder()
+                            .heads(drafts)
+                            .backend(backend)
+                            .threads(threads == null ? 0 : threads)
+                            .weights(weights)
+                            .headWeights(headWeights)
+                            .kv(kv)
+                            .draftTables(draftTables)
+                            .progress(progress)
+                            .build());
         }
     }
 
     private int generateAll(HydraModel opened, List<int[]> ids, Tree chosen) {
         try (Interruption interruption = new Interruption()) {
-            GenerationOptions options = new GenerationOptions(method, chosen, maxTokens, stop, ignoreEnd, interruption);
+            GenerationOptions options = GenerationOptions.builder()
+                    .speculation(speculation)
+                    .tree(chosen)
+                    .maxTokens(maxTokens)
+                    .stop(stop)
+                    .ignoreEnd(ignoreEnd)
+                    .cancelled(interruption)
+                    .build();
             for (int i = 0; i < ids.size() && !interruption.getAsBoolean(); i++) {
                 generate(opened, ids.get(i), options, i + 1 < ids.size());
             }
@@ -196,10 +206,11 @@ final class GenerateCommand implements Callable<Integer> {
 
     private void generate(HydraModel opened, int[] prompt, GenerationOptions options, boolean moreFollow) {
         if (json) {
-            GenerationResult result = opened.generate(prompt, options, chunk -> {});
-            console.print(new ResultJson(result, prompt.length, opened.backend()).line(console.outTerminal()) + "\n");
+            GenerationResult result = opened.generate(prompt, options);
+            console.print(
+                    new ResultJson(result, speculation, opened.info().backend()).line(console.outTerminal()) + "\n");
         } else if (opened.tokenizer().isEmpty()) {
-            console.print(opened.generate(prompt, options, chunk -> {}).ids() + "\n");
+            console.print(Arrays.toString(opened.generate(prompt, options).ids()) + "\n");
         } else if (console.outTerminal()) {
             LiveText live = new LiveText(console, console.colour() && !noColour);
             try {

@@ -77,7 +77,7 @@ final class Prompts {
             return List.of(encodeText(model));
         }
         List<int[]> all = new ArrayList<>();
-        int vocabulary = model.base().config().vocabulary();
+        int vocabulary = model.info().vocabulary();
         for (TokenIds.Line line : lines) {
             for (int id : line.ids()) {
                 if (id >= vocabulary) {
@@ -93,14 +93,14 @@ final class Prompts {
     private int[] encodeText(HydraModel model) {
         Tokenizer tokenizer = model.tokenizer()
                 .orElseThrow(() -> new HydraException(
-                        model.files().path() + " has no tokenizer: give token ids with --prompt-ids"));
+                        model.info().path() + " has no tokenizer: give token ids with --prompt-ids"));
         int[] ids = encode(tokenizer, text, begin == null || begin);
         if (begin == null || !begin) {
             return ids;
         }
-        int bos = model.base().config().bosId();
+        int bos = model.info().bosId().orElse(-1);
         if (bos < 0) {
-            throw new HydraException(model.files().path() + " names no begin token: leave out --bos");
+            throw new HydraException(model.info().path() + " names no begin token: leave out --bos");
         }
         return ids.length > 0 && ids[0] == bos
                 ? ids

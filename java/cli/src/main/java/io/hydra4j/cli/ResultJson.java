@@ -1,30 +1,30 @@
 package io.hydra4j.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.hydra4j.BackendInfo;
 import io.hydra4j.FinishReason;
 import io.hydra4j.GenerationResult;
-import io.hydra4j.runtime.Backend;
+import io.hydra4j.Speculation;
 import io.hydra4j.runtime.BackendKind;
 import java.io.IOException;
-import java.util.List;
 import java.util.Locale;
 
 /**
  * A generation as one JSON object: {@code ids}, {@code text}, {@code tokens_per_step} (whose sum is the number of ids),
- * {@code finish_reason} ({@code eos}, {@code stop}, {@code length}, {@code cancelled}) and {@code stats}. Token counts, acceptance
- * length and its histogram are those of the tokens that were kept; tree nodes and times are of all that was computed, the part of
- * the last step behind the end included.
+ * {@code finish_reason} ({@code eos}, {@code stop}, {@code length}, {@code cancelled}) and {@code stats}. {@code tokens} are those
+ * that were kept; {@code emitted_tokens}, acceptance length, its histogram, tree nodes and times are of all that was computed, the
+ * part of the last step beyond the end included. {@code rho} and {@code plain_step_ms} are left out where no plain step was timed.
  */
 final class ResultJson {
     private static final double NANOS_PER_MILLI = 1e6;
 
     private final GenerationResult result;
-    private final int promptTokens;
-    private final Backend backend;
+    private final Speculation speculation;
+    private final BackendInfo backend;
 
-    ResultJson(GenerationResult result, int promptTokens, Backend backend) {
+    ResultJson(GenerationResult result, Speculation speculation, BackendInfo backend) {
         this.result = result;
-        this.promptTokens = promptTokens;
+        this.speculation = speculation;
         this.backend = backend;
     }
 
@@ -35,12 +35,6 @@ final class ResultJson {
 
     static String name(FinishReason reason) {
         return reason == FinishReason.END ? "eos" : reason.name().toLowerCase(Locale.ROOT);
-    }
-
-    /** Kept tokens per step; 0 without steps. */
-    static double acceptanceLength(GenerationResult result) {
-        int steps = result.tokensPerStep().size();
-        return steps == 0 ? 0 : (double) result.ids().size() / steps;
     }
 
     private void write(JsonGenerator json) throws IOException {
@@ -57,42 +51,41 @@ final class ResultJson {
 
     private void stats(JsonGenerator json) throws IOException {
         var statistics = result.statistics();
-        json.writeNumberField("prompt_tokens", promptTokens);
-        json.writeNumberField("tokens", result.ids().size());
-        json.writeNumberField("steps", result.tokensPerStep().size());
+        json.writeNumberField("prompt_tokens", result.promptTokens());
+        json.writeNumberField("tokens", result.completionTokens());
+        json.writeNumberField("emitted_tokens", statistics.tokens());
+        json.writeNumberField("steps", statistics.steps());
         json.writeNumberField("tree_nodes_verified", statistics.nodes());
-        json.writeNumberField("acceptance_length", acceptanceLength(result));
+        json.writeNumberField("acceptance_length", result.acceptanceLength());
         json.writeArrayFieldStart("accepted_by_depth");
-        int deepest = result.tokensPerStep().stream()
-                .mapToInt(Integer::intValue)
-                .max()
-                .orElse(0);
-        for (int depth = 0; depth < deepest; depth++) {
-            int least = depth + 1;
-            json.writeNumber(result.tokensPerStep().stream()
-                    .filter(tokens -> tokens >= least)
-                    .count());
+        for (long steps : statistics.acceptedByDepth()) {
+            json.writeNumber(steps);
         }
         json.writeEndArray();
         json.writeNumberField("decode_tokens_per_second", result.tokensPerSecond());
-        json.writeNumberField("rho", result.rho());
+        if (result.rho().isPresent()) {
+            json.writeNumberField("rho", result.rho().getAsDouble());
+        }
         millis(json, "prefill_ms", result.prefillNanos());
         millis(json, "decode_ms", result.decodeNanos());
         millis(json, "draft_ms", statistics.draftNanos());
         millis(json, "verify_ms", statistics.verifyNanos());
         millis(json, "accept_ms", statistics.acceptNanos());
-        millis(json, "plain_step_ms", result.plainStepNanos());
-        json.writeStringField("method", result.method().toString());
+        if (result.plainStepNanos().isPresent()) {
+            millis(json, "plain_step_ms", result.plainStepNanos().getAsDouble());
+        }
+        json.writeStringField("speculation", SpeculationName.of(speculation));
+        json.writeStringField("drafter", result.drafter().orElse(null));
         json.writeStringField("backend", BackendName.of(backend.kind()));
         if (backend.kind() == BackendKind.CPU) {
             json.writeNumberField("threads", backend.threads());
-            json.writeStringField("isa", backend.isa().name().toLowerCase(Locale.ROOT));
+            json.writeStringField("isa", backend.isa().orElseThrow().name().toLowerCase(Locale.ROOT));
         } else {
             json.writeStringField("device", backend.description());
         }
     }
 
-    private static void array(JsonGenerator json, String name, List<Integer> values) throws IOException {
+    private static void array(JsonGenerator json, String name, int[] values) throws IOException {
         json.writeArrayFieldStart(name);
         for (int value : values) {
             json.writeNumber(value);

@@ -104,21 +104,10 @@ class FailuresTest {
     }
 
     @Test
-    void aMethodThatTheHeadsAreNotForIsOneLine() throws IOException {
+    void guessingThatTheModelCannotDoIsOneLine() throws IOException {
         Path ids = Files.writeString(folder.resolve("ids"), "[256]");
 
-        failing(
-                "heads",
-                "generate",
-                "--model",
-                Original.base(),
-                "--heads",
-                Original.heads("hydra"),
-                "--method",
-                "medusa",
-                "--prompt-ids",
-                ids);
-        failing("heads", "generate", "--model", Original.base(), "--method", "hydra", "--prompt-ids", ids);
+        failing("heads", "generate", "--model", Original.base(), "--speculation", "on", "--prompt-ids", ids);
         failing(
                 "without draft heads",
                 "generate",

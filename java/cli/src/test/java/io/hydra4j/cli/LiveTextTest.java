@@ -6,7 +6,6 @@ import io.hydra4j.Chunk;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class LiveTextTest {
@@ -20,7 +19,7 @@ class LiveTextTest {
     private String show(boolean shaded, String... steps) {
         LiveText live = new LiveText(console, shaded);
         for (String step : steps) {
-            live.show(new Chunk(List.of(1), step));
+            live.show(Chunk.of(new int[] {1}, step));
         }
         live.end();
         return out.toString(StandardCharsets.UTF_8);

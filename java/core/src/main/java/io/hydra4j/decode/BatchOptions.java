@@ -1,59 +1,169 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.PassRows;
+import java.util.Arrays;
+import java.util.List;
 
 /**
- * How a {@link BatchSession} decodes. Immutable.
- *
- * @param size sequences, 1 to {@link Batch#MAX_SEQUENCES}
- * @param maxPositions most positions of each sequence, prompt and generated tokens together; 0 for the model's context
- * @param nodes most nodes of any tree of the session, 1 to {@link Tree#MAX_NODES}; memory is taken for {@code size} such trees,
- *     of at most {@link PassRows#MAX_ROWS} nodes in all
- * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
- * @param candidates most candidates of one parent that any tree of the session asks for, at least those of {@code tree}
- * @param chunk most tokens of prompts that are computed in one pass, 1 to {@link PassRows#MAX_ROWS}; 0 for what suits the backend
- * @param keepLogits whether {@link BatchSession#logits} works
+ * How a {@link BatchSession} decodes. Immutable; the {@code with} methods give changed copies. Two are equal if all their options
+ * are.
  */
-public record BatchOptions(
-        int size, int maxPositions, int nodes, Tree tree, int candidates, int chunk, boolean keepLogits) {
-    /** @throws HydraException if a number is out of its range, or there are more nodes in all than a pass can have */
-    public BatchOptions {
-        require("size", size, 1, Batch.MAX_SEQUENCES);
-        require("nodes", nodes, 1, Tree.MAX_NODES);
-        require("chunk", chunk, 0, PassRows.MAX_ROWS);
-        if (size * nodes > PassRows.MAX_ROWS) {
-            throw new HydraException(size + " sequences with trees of " + nodes + " nodes make " + size * nodes
-                    + " rows, a pass has at most " + PassRows.MAX_ROWS + ": use trees of at most "
-                    + PassRows.MAX_ROWS / size
-                    + " nodes, or fewer sequences");
+public final class BatchOptions {
+    private final int size;
+    private final int maxPositions;
+    private final int nodes;
+    private final Tree tree;
+    private final int candidates;
+    private final int chunk;
+    private final boolean keepLogits;
+
+    private BatchOptions(
+            int size, int maxPositions, int nodes, Tree tree, int candidates, int chunk, boolean keepLogits) {
+        this.size = size;
+        this.maxPositions = maxPositions;
+        this.nodes = nodes;
+        this.tree = tree;
+        this.candidates = candidates;
+        this.chunk = chunk;
+        this.keepLogits = keepLogits;
+        if (size * nodes() > PassRows.MAX_ROWS) {
+            throw new IllegalArgumentException(size + " sequences with trees of " + nodes() + " nodes make "
+                    + size * nodes() + " rows, a pass has at most " + PassRows.MAX_ROWS + ": use trees of at most "
+                    + PassRows.MAX_ROWS / size + " nodes, or fewer sequences");
         }
     }
 
-    private static void require(String name, int value, int least, int most) {
-        if (value < least || value > most) {
-            throw new HydraException(name + " is " + value + ", must be from " + least + " to " + most);
-        }
-    }
-
-    /** Options for so many sequences and this tree, in the model's whole context, without logits. */
+    /**
+     * Options for so many sequences and this tree, in the model's whole context, without logits.
+     *
+     * @param size sequences, 1 to {@link Batch#MAX_SEQUENCES}
+     * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
+     * @throws IllegalArgumentException if the size is out of range, the tree is null, or there are more nodes in all than a pass
+     *     can have
+     */
     public static BatchOptions of(int size, Tree tree) {
-        return new BatchOptions(size, 0, tree.nodes(), tree, Math.max(10, tree.candidates()), 0, false);
+        return new BatchOptions(
+                SessionOptions.require("size", size, 1, Batch.MAX_SEQUENCES),
+                0,
+                0,
+                SessionOptions.requireTree(tree),
+                0,
+                0,
+                false);
     }
 
-    /** These options with room for larger trees than the first one. */
-    public BatchOptions withNodes(int most) {
-        return new BatchOptions(size, maxPositions, most, tree, candidates, chunk, keepLogits);
+    /**
+     * These options with another first tree.
+     *
+     * @throws IllegalArgumentException if it is null, or there are more nodes in all than a pass can have
+     */
+    public BatchOptions withTree(Tree tree) {
+        return new BatchOptions(
+                size, maxPositions, nodes, SessionOptions.requireTree(tree), candidates, chunk, keepLogits);
     }
 
-    /** These options with another size of the passes over prompts. */
-    public BatchOptions withChunk(int most) {
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, most, keepLogits);
+    /**
+     * These options with another limit of each sequence's positions, prompt and generated tokens together; 0 for the model's
+     * context.
+     *
+     * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
+     */
+    public BatchOptions withMaxPositions(int maxPositions) {
+        SessionOptions.requirePositions(maxPositions);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
     }
 
-    /** These options with logits kept. */
+    /**
+     * These options with memory for larger trees than the first one.
+     *
+     * @param nodes 1 to {@link Tree#MAX_NODES}; for all sequences together at most {@link PassRows#MAX_ROWS}
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public BatchOptions withNodes(int nodes) {
+        SessionOptions.require("nodes", nodes, 1, Tree.MAX_NODES);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+    }
+
+    /**
+     * These options with another limit of candidates of one parent, for trees that are set later.
+     *
+     * @param candidates 1 to {@link Tree#MAX_RANKS}
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public BatchOptions withCandidates(int candidates) {
+        SessionOptions.require("candidates", candidates, 1, Tree.MAX_RANKS);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+    }
+
+    /**
+     * These options with another size of the passes over prompts.
+     *
+     * @param chunk tokens, 1 to {@link PassRows#MAX_ROWS}; 0 for what suits the backend
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public BatchOptions withChunk(int chunk) {
+        SessionOptions.require("chunk", chunk, 0, PassRows.MAX_ROWS);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+    }
+
+    /** These options with logits kept, so that {@link BatchSession#logits} works. */
     public BatchOptions withLogits() {
         return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, true);
+    }
+
+    /** Sequences. */
+    public int size() {
+        return size;
+    }
+
+    /** Most positions of each sequence, prompt and generated tokens together; 0 for the model's context. */
+    public int maxPositions() {
+        return maxPositions;
+    }
+
+    /** Most nodes of any tree of the session, for which memory is taken; if not set, those of {@link #tree}. */
+    public int nodes() {
+        return nodes > 0 ? nodes : tree.nodes();
+    }
+
+    /** The tree of the first steps. */
+    public Tree tree() {
+        return tree;
+    }
+
+    /** Most candidates of one parent that any tree of the session asks for; if not set, 10 or what {@link #tree} needs. */
+    public int candidates() {
+        return SessionOptions.candidates(candidates, tree);
+    }
+
+    /** Most tokens of prompts that are computed in one pass; 0 for what suits the backend. */
+    public int chunk() {
+        return chunk;
+    }
+
+    /** Whether {@link BatchSession#logits} works. */
+    public boolean keepLogits() {
+        return keepLogits;
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof BatchOptions options && values().equals(options.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "BatchOptions[size=" + size + ", maxPositions=" + maxPositions + ", nodes=" + nodes() + ", tree=" + tree
+                + ", candidates=" + candidates() + ", chunk=" + chunk + ", keepLogits=" + keepLogits + "]";
     }
 }

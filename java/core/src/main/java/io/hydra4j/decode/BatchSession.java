@@ -1,6 +1,5 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.KvPages;
@@ -34,6 +33,8 @@ public final class BatchSession implements AutoCloseable {
     private final Program plainStep;
     private final Program draftStep;
     private final Recorder recorder = new Recorder();
+    private final Runnable requireModel;
+    private final Runnable ended;
 
     private Tree tree;
     private boolean closed;
@@ -41,7 +42,8 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Empty sequences for plain decoding.
      *
-     * @throws HydraException if options do not fit the model or memory is short
+     * @throws IllegalArgumentException if options do not fit the model
+     * @throws io.hydra4j.ResourceExhaustedException if memory is short
      */
     public BatchSession(DecoderModel model, BatchOptions options) {
         this(model, null, options);
@@ -51,9 +53,24 @@ public final class BatchSession implements AutoCloseable {
      * Empty sequences that draft.
      *
      * @param drafter draft heads loaded for this model, or another drafter; null for plain decoding
-     * @throws HydraException if the tree does not fit the drafter, options do not fit the model, or memory is short
+     * @throws IllegalArgumentException if the tree does not fit the drafter, or options do not fit the model
+     * @throws io.hydra4j.ResourceExhaustedException if memory is short
      */
     public BatchSession(DecoderModel model, Drafter drafter, BatchOptions options) {
+        this(model, drafter, options, () -> {}, () -> {});
+    }
+
+    /**
+     * For a model that counts its sessions.
+     *
+     * @param requireModel throws where the model is closed
+     * @param ended called once, after the session has released what it holds
+     */
+    @SuppressWarnings("exports") // made by HydraModel alone
+    public BatchSession(
+            DecoderModel model, Drafter drafter, BatchOptions options, Runnable requireModel, Runnable ended) {
+        this.requireModel = requireModel;
+        this.ended = ended;
         pages = model.pages();
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), options.nodes());
         setTree(options.tree());
@@ -74,7 +91,7 @@ public final class BatchSession implements AutoCloseable {
             plainStep = recordStep(false);
             draftStep = drafter == null || limits.nodes() == 1 ? plainStep : recordStep(true);
         } catch (RuntimeException | Error e) {
-            close();
+            release();
             throw e;
         }
     }
@@ -99,7 +116,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow.
      *
-     * @throws HydraException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
+     * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates or nodes than the session was made for
      */
     public void setTree(Tree tree) {
@@ -129,13 +146,13 @@ public final class BatchSession implements AutoCloseable {
      *
      * @param prompts token ids by sequence, at least one for each
      * @throws ContextFullException if those of a sequence do not fit
-     * @throws io.hydra4j.model.KvPages.ExhaustedException if there are not enough KV pages for all of them
-     * @throws HydraException if there is no prompt, no such sequence, or an id is outside the vocabulary
+     * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
+     * @throws IllegalArgumentException if there is no prompt, no such sequence, or an id is outside the vocabulary
      */
     public void prefill(Map<Integer, int[]> prompts) {
         requireOpen();
         if (prompts.isEmpty()) {
-            throw new HydraException("no prompts: give one at least");
+            throw new IllegalArgumentException("no prompts: give one at least");
         }
         int[] lengths = new int[size()];
         prompts.forEach((sequence, ids) -> {
@@ -196,8 +213,8 @@ public final class BatchSession implements AutoCloseable {
      * @return {@code [size]} the emitted tokens and the path taken of each sequence; null where one took no part, as it has no
      *     prompt or is paused
      * @throws ContextFullException if not even the root of a sequence fits
-     * @throws io.hydra4j.model.KvPages.ExhaustedException if there are not enough KV pages for all of them
-     * @throws HydraException if no sequence would take part
+     * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
+     * @throws IllegalStateException if no sequence would take part
      */
     public Step[] step() {
         requireOpen();
@@ -211,7 +228,7 @@ public final class BatchSession implements AutoCloseable {
             }
         }
         if (room == Integer.MAX_VALUE) {
-            throw new HydraException("a step without a sequence: call prefill or resume first");
+            throw new IllegalStateException("a step without a sequence: call prefill or resume first");
         }
         Tree now = tree.truncated(room - 1);
         int[] lengths = new int[size()];
@@ -222,7 +239,7 @@ public final class BatchSession implements AutoCloseable {
         passes.use(now);
         Program program = now.nodes() > 1 ? draftStep : plainStep;
         program.run();
-        recorder.passed(program);
+        recorder.passed(program, now.nodes() > 1);
         Step[] steps = new Step[size()];
         int row = 0;
         for (int s = 0; s < size(); s++) {
@@ -256,13 +273,14 @@ public final class BatchSession implements AutoCloseable {
      * Leaves a sequence out of the steps that follow, until it is resumed or gets more of a prompt; it keeps all it has. One that
      * is paused stays so.
      *
-     * @throws HydraException if there is no such sequence, or it has no prompt yet
+     * @throws IllegalArgumentException if there is no such sequence
+     * @throws IllegalStateException if it has no prompt yet
      */
     public void pause(int sequence) {
         requireOpen();
         int root = root(sequence);
         if (root < 0) {
-            throw new HydraException("sequence " + sequence + " has no prompt yet: call prefill first");
+            throw new IllegalStateException("sequence " + sequence + " has no prompt yet: call prefill first");
         }
         if (pausedRoots[sequence] == NONE) {
             passes.batch().rewind(sequence, length(sequence), NONE);
@@ -273,7 +291,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Lets a paused sequence take part in steps again; another one stays as it is.
      *
-     * @throws HydraException if there is no such sequence
+     * @throws IllegalArgumentException if there is no such sequence
      */
     public void resume(int sequence) {
         requireOpen();
@@ -289,12 +307,12 @@ public final class BatchSession implements AutoCloseable {
      * the tokens after that length.
      *
      * @param length 0 to {@link #length}
-     * @throws HydraException if there is no such sequence, or the length is out of range
+     * @throws IllegalArgumentException if there is no such sequence, or the length is out of range
      */
     public void rewind(int sequence, int length) {
         requireOpen();
         if (length < 0 || length > length(sequence)) {
-            throw new HydraException("sequence " + sequence + " cannot go back to a length of " + length
+            throw new IllegalArgumentException("sequence " + sequence + " cannot go back to a length of " + length
                     + ": must be from 0 to the present " + length(sequence));
         }
         passes.batch().rewind(sequence, length, NONE);
@@ -304,7 +322,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Makes a sequence empty and releases its pages, so that it can serve another text.
      *
-     * @throws HydraException if there is no such sequence
+     * @throws IllegalArgumentException if there is no such sequence
      */
     public void clear(int sequence) {
         requireOpen();
@@ -347,14 +365,15 @@ public final class BatchSession implements AutoCloseable {
      *
      * @param node 0 to {@link Step#nodes} - 1 of the sequence's step
      * @return {@code [vocabulary]}
-     * @throws HydraException without {@link BatchOptions#keepLogits}, or if the sequence took no part in the last step, or there
+     * @throws IllegalStateException without {@link BatchOptions#withLogits}
+     * @throws IllegalArgumentException if the sequence took no part in the last step, or there
      *     is no such node
      */
     public float[] logits(int sequence, int node) {
         requireSequence(sequence);
         passes.requireLogits(BatchOptions.class);
         if (logitRows[sequence] == NONE || node < 0 || node >= passes.expanded().nodes()) {
-            throw new HydraException("the last step has no node " + node + " of sequence " + sequence);
+            throw new IllegalArgumentException("the last step has no node " + node + " of sequence " + sequence);
         }
         return passes.logits(logitRows[sequence] + node);
     }
@@ -371,7 +390,7 @@ public final class BatchSession implements AutoCloseable {
 
     private void requireSequence(int sequence) {
         if (sequence < 0 || sequence >= size()) {
-            throw new HydraException("sequence is " + sequence + ", must be from 0 to " + (size() - 1));
+            throw new IllegalArgumentException("sequence is " + sequence + ", must be from 0 to " + (size() - 1));
         }
     }
 
@@ -379,6 +398,7 @@ public final class BatchSession implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("the session is closed");
         }
+        requireModel.run();
     }
 
     /** Frees the session's memory and pages. Idempotent. */
@@ -388,6 +408,14 @@ public final class BatchSession implements AutoCloseable {
             return;
         }
         closed = true;
+        try {
+            release();
+        } finally {
+            ended.run();
+        }
+    }
+
+    private void release() {
         passes.close();
         for (Sequence sequence : sequences) {
             sequence.release();

@@ -1,6 +1,5 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.heads.Draft;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
@@ -159,11 +158,11 @@ final class Passes implements AutoCloseable {
 
     /**
      * @param options the class whose {@code withLogits} the user should call
-     * @throws HydraException where no logits are kept
+     * @throws IllegalStateException where no logits are kept
      */
     void requireLogits(Class<?> options) {
         if (logits == null) {
-            throw new HydraException(
+            throw new IllegalStateException(
                     "this session does not keep logits: make it with " + options.getSimpleName() + ".withLogits()");
         }
     }

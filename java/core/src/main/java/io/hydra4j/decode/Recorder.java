@@ -5,18 +5,20 @@ import java.util.Arrays;
 
 /** Adds up statistics. Not thread-safe. */
 final class Recorder {
-    private long promptTokens;
-    private long tokens;
-    private long steps;
-    private long passes;
-    private long nodes;
-    private final long[] accepted = new long[Tree.MAX_NODES];
-    private final long[] drafted = new long[Tree.MAX_NODES];
-    private long prefillNanos;
-    private long draftNanos;
-    private long verifyNanos;
-    private long acceptNanos;
-    private int depth;
+    long promptTokens;
+    long tokens;
+    long steps;
+    long passes;
+    long plainPasses;
+    long nodes;
+    final long[] accepted = new long[Tree.MAX_NODES];
+    final long[] drafted = new long[Tree.MAX_NODES];
+    long prefillNanos;
+    long draftNanos;
+    long verifyNanos;
+    long acceptNanos;
+    long plainNanos;
+    int depth;
 
     /** A pass over so many tokens of prompts. */
     void prefilled(int count, Program program) {
@@ -38,27 +40,27 @@ final class Recorder {
         depth = Math.max(depth, tree.depth());
     }
 
-    /** A pass whose marks stand behind draft and verification, and perhaps behind acceptance where the drafter commits. */
-    void passed(Program program) {
+    /**
+     * A pass whose marks stand after draft and verification, and perhaps after acceptance where the drafter commits hidden states.
+     *
+     * @param guessed whether any sequence had a tree of more than its root
+     */
+    void passed(Program program, boolean guessed) {
+        long draft = program.nanos(0, 1) + program.nanos(3, program.marks() - 1);
+        long verify = program.nanos(1, 2);
+        long accept = program.nanos(2, 3);
         passes++;
-        draftNanos += program.nanos(0, 1) + program.nanos(3, program.marks() - 1);
-        verifyNanos += program.nanos(1, 2);
-        acceptNanos += program.nanos(2, 3);
+        draftNanos += draft;
+        verifyNanos += verify;
+        acceptNanos += accept;
+        if (!guessed) {
+            plainPasses++;
+            plainNanos += draft + verify + accept;
+        }
     }
 
     SessionStatistics statistics() {
-        return new SessionStatistics(
-                promptTokens,
-                tokens,
-                steps,
-                passes,
-                nodes,
-                Arrays.copyOf(accepted, depth + 1),
-                Arrays.copyOf(drafted, depth + 1),
-                prefillNanos,
-                draftNanos,
-                verifyNanos,
-                acceptNanos);
+        return new SessionStatistics(this);
     }
 
     void reset() {
@@ -66,6 +68,7 @@ final class Recorder {
         tokens = 0;
         steps = 0;
         passes = 0;
+        plainPasses = 0;
         nodes = 0;
         Arrays.fill(accepted, 0);
         Arrays.fill(drafted, 0);
@@ -73,6 +76,7 @@ final class Recorder {
         draftNanos = 0;
         verifyNanos = 0;
         acceptNanos = 0;
+        plainNanos = 0;
         depth = 0;
     }
 }

@@ -1,6 +1,5 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.heads.Draft;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
@@ -8,6 +7,7 @@ import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
+import java.util.function.BooleanSupplier;
 
 /**
  * One sequence being decoded, step by step: the level at which loops with their own scheduling work.
@@ -31,6 +31,8 @@ public final class Session implements AutoCloseable {
     private final Program appendStep;
     private final Program draftStep;
     private final Recorder recorder = new Recorder();
+    private final Runnable requireModel;
+    private final Runnable ended;
 
     private Tree tree;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
@@ -41,7 +43,8 @@ public final class Session implements AutoCloseable {
     /**
      * A session for plain decoding.
      *
-     * @throws HydraException if options do not fit the model or memory is short
+     * @throws IllegalArgumentException if options do not fit the model
+     * @throws io.hydra4j.ResourceExhaustedException if memory is short
      */
     public Session(DecoderModel model, SessionOptions options) {
         this(model, null, options);
@@ -51,9 +54,23 @@ public final class Session implements AutoCloseable {
      * A session that drafts.
      *
      * @param drafter draft heads loaded for this model, or another drafter; null for plain decoding
-     * @throws HydraException if the tree does not fit the drafter, options do not fit the model, or memory is short
+     * @throws IllegalArgumentException if the tree does not fit the drafter, or options do not fit the model
+     * @throws io.hydra4j.ResourceExhaustedException if memory is short
      */
     public Session(DecoderModel model, Drafter drafter, SessionOptions options) {
+        this(model, drafter, options, () -> {}, () -> {});
+    }
+
+    /**
+     * For a model that counts its sessions.
+     *
+     * @param requireModel throws where the model is closed
+     * @param ended called once, after the session has released what it holds
+     */
+    @SuppressWarnings("exports") // made by HydraModel alone
+    public Session(DecoderModel model, Drafter drafter, SessionOptions options, Runnable requireModel, Runnable ended) {
+        this.requireModel = requireModel;
+        this.ended = ended;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
@@ -72,7 +89,7 @@ public final class Session implements AutoCloseable {
             }
             setTree(options.tree());
         } catch (RuntimeException | Error e) {
-            close();
+            release();
             throw e;
         }
     }
@@ -90,7 +107,7 @@ public final class Session implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow.
      *
-     * @throws HydraException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
+     * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates than {@link SessionOptions#candidates}
      */
     public void setTree(Tree tree) {
@@ -109,10 +126,10 @@ public final class Session implements AutoCloseable {
      *
      * @param ids token ids, at least one
      * @throws ContextFullException if they do not fit
-     * @throws HydraException if an id is outside the vocabulary
+     * @throws IllegalArgumentException if an id is outside the vocabulary
      */
     public void prefill(int... ids) {
-        prefill(ids, null);
+        prefill(ids, null, () -> false);
     }
 
     /**
@@ -122,11 +139,47 @@ public final class Session implements AutoCloseable {
      *     {@link #logits} then has a row for each of them. Needs {@link SessionOptions#keepLogits}
      */
     public void prefill(int[] ids, ChunkListener each) {
-        requireOpen();
+        prefill(ids, each, () -> false);
+    }
+
+    /**
+     * As {@link #prefill(int...)}, in chunks between which it may be cancelled.
+     *
+     * @param cancelled asked before each chunk
+     * @return whether all of the tokens were appended; if not, {@link #length} says how many were, and {@link #prefill} with the
+     *     others or {@link #rewind} must follow
+     */
+    public boolean prefill(int[] ids, BooleanSupplier cancelled) {
+        return prefill(ids, null, cancelled);
+    }
+
+    /**
+     * Refuses tokens that {@link #prefill} would refuse.
+     *
+     * @throws ContextFullException if they do not fit
+     * @throws IllegalArgumentException if there are none, or an id is outside the vocabulary
+     */
+    public void requirePrompt(int... ids) {
         limits.require(ids);
         if (ids.length > room()) {
             throw new ContextFullException(length(), ids.length, limits.maxPositions());
         }
+    }
+
+    /**
+     * Takes the KV pages for so many positions, so that growing up to there does not fail for lack of them.
+     *
+     * @param positions prompt and generated tokens together, at most the limit of the session
+     * @throws io.hydra4j.KvPagesExhaustedException if there are not enough
+     */
+    public void reserve(int positions) {
+        requireOpen();
+        sequence.reserve(Math.min(positions, limits.maxPositions()) + Tree.MAX_NODES);
+    }
+
+    private boolean prefill(int[] ids, ChunkListener each, BooleanSupplier cancelled) {
+        requireOpen();
+        requirePrompt(ids);
         sequence.reserve(length() + ids.length);
         commit();
         if (draft() != null) {
@@ -135,6 +188,9 @@ public final class Session implements AutoCloseable {
         }
         int most = promptRows().maxRows();
         for (int from = 0; from < ids.length; from += most) {
+            if (cancelled.getAsBoolean()) {
+                return false;
+            }
             int count = Math.min(most, ids.length - from);
             sequence.append(ids, from, count, length());
             promptRows().setChain(0, ids, from, count);
@@ -146,6 +202,7 @@ public final class Session implements AutoCloseable {
                 each.chunk(from, count);
             }
         }
+        return true;
     }
 
     /** Takes the waiting hidden states into the prefix layer before others overwrite them. */
@@ -159,7 +216,7 @@ public final class Session implements AutoCloseable {
     /** Sees the logits of a prompt, chunk by chunk. */
     @FunctionalInterface
     public interface ChunkListener {
-        /** Rows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on. */
+        /** PassRows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on. */
         void chunk(int first, int count);
     }
 
@@ -168,12 +225,12 @@ public final class Session implements AutoCloseable {
      *
      * @return the emitted tokens and the path taken
      * @throws ContextFullException if not even the root fits
-     * @throws HydraException if no prompt was taken in before
+     * @throws IllegalStateException if no prompt was taken in before
      */
     public Step step() {
         requireOpen();
         if (root() < 0) {
-            throw new HydraException("a step before any prompt: call prefill first");
+            throw new IllegalStateException("a step before any prompt: call prefill first");
         }
         int room = room();
         if (room < 1) {
@@ -190,7 +247,7 @@ public final class Session implements AutoCloseable {
             committed = before;
         }
         recorder.stepped(now, step.tokens().length);
-        recorder.passed(program);
+        recorder.passed(program, now.nodes() > 1);
         return step;
     }
 
@@ -204,23 +261,20 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Goes back to a shorter length, at most that; what the prefix layer has not taken in yet is dropped with it. The next
-     * call must be {@link #prefill} with the tokens after the length that is returned.
+     * Goes back to a shorter length, exactly. The next call must be {@link #prefill} with the tokens from there on.
      *
      * @param length 0 to {@link #length}
-     * @return the length now
-     * @throws HydraException if the length is out of range
+     * @throws IllegalArgumentException if the length is out of range
      */
-    public int rewind(int length) {
+    public void rewind(int length) {
         requireOpen();
         if (length < 0 || length > length()) {
-            throw new HydraException(
+            throw new IllegalArgumentException(
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
-        int kept = commit == null ? length : Math.min(length, committed);
-        passes.batch().rewind(0, kept, -1);
-        committed = kept;
-        return kept;
+        commit();
+        passes.batch().rewind(0, length, -1);
+        committed = length;
     }
 
     /** Verified positions: tokens of the prompt and emitted ones. */
@@ -248,13 +302,13 @@ public final class Session implements AutoCloseable {
         return passes.nodes().tokens();
     }
 
-    /** The rows of the last chunk of a prompt. */
-    PassRows promptRows() {
+    /** The rows of the last chunk of a prompt, for tools that look at hidden states. */
+    public PassRows promptRows() {
         return passes.promptRows();
     }
 
     /** {@code float[rows][hidden]}: the hidden states of the last pass. */
-    Buffer hidden() {
+    public Buffer hidden() {
         return passes.hidden();
     }
 
@@ -267,7 +321,7 @@ public final class Session implements AutoCloseable {
      * Logits of one row of the last pass: a tree node of a step, or a token of the last chunk of a prompt.
      *
      * @return {@code [vocabulary]}
-     * @throws HydraException without {@link SessionOptions#keepLogits}
+     * @throws IllegalStateException without {@link SessionOptions#withLogits}
      */
     public float[] logits(int row) {
         passes.requireLogits(SessionOptions.class);
@@ -288,6 +342,7 @@ public final class Session implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("the session is closed");
         }
+        requireModel.run();
     }
 
     /** Frees the session's memory and pages. Idempotent. */
@@ -297,6 +352,14 @@ public final class Session implements AutoCloseable {
             return;
         }
         closed = true;
+        try {
+            release();
+        } finally {
+            ended.run();
+        }
+    }
+
+    private void release() {
         passes.close();
         sequence.release();
     }

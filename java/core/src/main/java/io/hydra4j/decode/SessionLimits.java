@@ -1,6 +1,5 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 
@@ -19,16 +18,16 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
      * Reads the limits off options.
      *
      * @param maxPositions 0 for the model's context
-     * @throws HydraException if an option does not fit the model
+     * @throws IllegalArgumentException if an option does not fit the model
      */
     static SessionLimits of(DecoderModel model, Drafter drafter, int maxPositions, int candidates, int nodes) {
         int context = model.config().context();
         if (maxPositions < 0 || maxPositions > context) {
-            throw new HydraException(
+            throw new IllegalArgumentException(
                     "maxPositions is " + maxPositions + ", must be from 0 (all) to the model's context of " + context);
         }
         if (candidates < 1 || candidates > Tree.MAX_RANKS) {
-            throw new HydraException("candidates is " + candidates + ", must be from 1 to " + Tree.MAX_RANKS);
+            throw new IllegalArgumentException("candidates is " + candidates + ", must be from 1 to " + Tree.MAX_RANKS);
         }
         if (drafter != null) {
             drafter.requireFit(model);
@@ -42,41 +41,41 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
                 drafter == null ? 0 : drafter.maxCandidates());
     }
 
-    /** @throws HydraException if the tree is none for this session */
+    /** @throws IllegalArgumentException if the tree is none for this session */
     void require(Tree tree) {
         if (tree.nodes() == 1) {
             return;
         }
         if (depth == 0) {
-            throw new HydraException("a tree of " + tree.nodes()
+            throw new IllegalArgumentException("a tree of " + tree.nodes()
                     + " nodes without draft heads or another drafter: open heads, or use the root alone");
         }
         if (tree.depth() > depth) {
-            throw new HydraException("the tree is " + tree.depth() + " deep, the drafter fills " + depth
+            throw new IllegalArgumentException("the tree is " + tree.depth() + " deep, the drafter fills " + depth
                     + " levels: cut it to that depth");
         }
         if (tree.candidates() > ranks) {
-            throw new HydraException("the tree asks for " + tree.candidates()
+            throw new IllegalArgumentException("the tree asks for " + tree.candidates()
                     + " candidates of one parent, the drafter has " + ranks + ": use a tree with fewer");
         }
         if (tree.candidates() > candidates) {
-            throw new HydraException("the tree asks for " + tree.candidates() + " candidates, the session was made for "
-                    + candidates + ": raise that option");
+            throw new IllegalArgumentException("the tree asks for " + tree.candidates()
+                    + " candidates, the session was made for " + candidates + ": raise that option");
         }
         if (tree.nodes() > nodes) {
-            throw new HydraException("the tree has " + tree.nodes() + " nodes, the session was made for " + nodes
-                    + ": raise that option");
+            throw new IllegalArgumentException("the tree has " + tree.nodes() + " nodes, the session was made for "
+                    + nodes + ": raise that option");
         }
     }
 
-    /** @throws HydraException if there are no tokens, or one is outside the vocabulary */
+    /** @throws IllegalArgumentException if there are no tokens, or one is outside the vocabulary */
     void require(int[] ids) {
         if (ids.length == 0) {
-            throw new HydraException("an empty prompt: give at least one token");
+            throw new IllegalArgumentException("an empty prompt: give at least one token");
         }
         for (int i = 0; i < ids.length; i++) {
             if (ids[i] < 0 || ids[i] >= vocabulary) {
-                throw new HydraException(
+                throw new IllegalArgumentException(
                         "token " + ids[i] + " at index " + i + " is outside the vocabulary of " + vocabulary);
             }
         }

@@ -1,21 +1,134 @@
 package io.hydra4j.decode;
 
-/**
- * How a session decodes. Immutable.
- *
- * @param maxPositions most positions, prompt and generated tokens together; 0 for the model's context
- * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
- * @param candidates most candidates of one parent that any tree of the session asks for, at least those of {@code tree}
- * @param keepLogits whether {@link Session#logits} works; takes 64 rows of memory and a little time
- */
-public record SessionOptions(int maxPositions, Tree tree, int candidates, boolean keepLogits) {
-    /** Options for this tree, in the model's whole context, without logits. */
-    public static SessionOptions of(Tree tree) {
-        return new SessionOptions(0, tree, Math.max(10, tree.candidates()), false);
+import java.util.Arrays;
+import java.util.List;
+
+/** How a session decodes. Immutable; the {@code with} methods give changed copies. Two are equal if all their options are. */
+public final class SessionOptions {
+    /** Candidates of one parent for which a session is made unless more are asked for. */
+    static final int CANDIDATES = 10;
+
+    private final int maxPositions;
+    private final Tree tree;
+    private final int candidates;
+    private final boolean keepLogits;
+
+    private SessionOptions(int maxPositions, Tree tree, int candidates, boolean keepLogits) {
+        this.maxPositions = maxPositions;
+        this.tree = tree;
+        this.candidates = candidates;
+        this.keepLogits = keepLogits;
     }
 
-    /** These options with logits kept. */
+    /**
+     * Options for this tree, in the model's whole context, without logits.
+     *
+     * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
+     * @throws IllegalArgumentException if it is null
+     */
+    public static SessionOptions of(Tree tree) {
+        return new SessionOptions(0, requireTree(tree), 0, false);
+    }
+
+    /** @throws IllegalArgumentException if it is null */
+    static Tree requireTree(Tree tree) {
+        if (tree == null) {
+            throw new IllegalArgumentException("tree is null: give one, Tree.ROOT for plain decoding");
+        }
+        return tree;
+    }
+
+    /** @throws IllegalArgumentException if it is negative */
+    static int requirePositions(int maxPositions) {
+        if (maxPositions < 0) {
+            throw new IllegalArgumentException(
+                    "maxPositions is " + maxPositions + ": give a number of tokens, or 0 for the model's context");
+        }
+        return maxPositions;
+    }
+
+    /** @throws IllegalArgumentException if it is out of range */
+    static int require(String option, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(option + " is " + value + ": give " + least + " to " + most);
+        }
+        return value;
+    }
+
+    /**
+     * These options with another first tree.
+     *
+     * @throws IllegalArgumentException if it is null
+     */
+    public SessionOptions withTree(Tree tree) {
+        return new SessionOptions(maxPositions, requireTree(tree), candidates, keepLogits);
+    }
+
+    /**
+     * These options with another limit of positions, prompt and generated tokens together; 0 for the model's context.
+     *
+     * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
+     */
+    public SessionOptions withMaxPositions(int maxPositions) {
+        return new SessionOptions(requirePositions(maxPositions), tree, candidates, keepLogits);
+    }
+
+    /**
+     * These options with another limit of candidates of one parent, for trees that are set later.
+     *
+     * @param candidates 1 to {@link Tree#MAX_RANKS}
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public SessionOptions withCandidates(int candidates) {
+        return new SessionOptions(maxPositions, tree, require("candidates", candidates, 1, Tree.MAX_RANKS), keepLogits);
+    }
+
+    /** These options with logits kept, so that {@link Session#logits} works: 64 rows of memory and a little time. */
     public SessionOptions withLogits() {
         return new SessionOptions(maxPositions, tree, candidates, true);
+    }
+
+    /** Most positions, prompt and generated tokens together; 0 for the model's context. */
+    public int maxPositions() {
+        return maxPositions;
+    }
+
+    /** The tree of the first steps. */
+    public Tree tree() {
+        return tree;
+    }
+
+    /** Most candidates of one parent that any tree of the session asks for; if not set, 10 or what {@link #tree} needs. */
+    public int candidates() {
+        return candidates(candidates, tree);
+    }
+
+    static int candidates(int asked, Tree tree) {
+        return asked > 0 ? asked : Math.max(CANDIDATES, tree.candidates());
+    }
+
+    /** Whether {@link Session#logits} works. */
+    public boolean keepLogits() {
+        return keepLogits;
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(maxPositions, tree, candidates, keepLogits);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof SessionOptions options && values().equals(options.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "SessionOptions[maxPositions=" + maxPositions + ", tree=" + tree + ", candidates=" + candidates()
+                + ", keepLogits=" + keepLogits + "]";
     }
 }

@@ -1,35 +1,116 @@
 package io.hydra4j.decode;
 
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+
 /**
  * What a session has done since it was made or last reset; of a {@link BatchSession}, what it has done for all sequences
- * together. Immutable. Times are of the native side, in nanoseconds.
- *
- * @param promptTokens tokens that went through prefill
- * @param tokens tokens that steps emitted, roots included
- * @param steps steps of sequences
- * @param passes passes of the base model, prefill not counted: each is a step of one or more sequences
- * @param nodes tree nodes verified in all steps, roots included
- * @param acceptedByDepth {@code [d]}: steps whose accepted path reached depth d or deeper; {@code [0] = steps}. Its sum is
- *     {@code tokens}
- * @param draftedByDepth {@code [d]}: steps whose tree had nodes of depth d
- * @param prefillNanos time in prefill, with what the draft heads take in of prompts
- * @param draftNanos time in the draft heads, their prefix layer included
- * @param verifyNanos time in the base model's passes over trees
- * @param acceptNanos time in acceptance and moving keys and values
+ * together. Immutable; two are equal if their values are. Times are of the native side, in nanoseconds.
  */
-public record SessionStatistics(
-        long promptTokens,
-        long tokens,
-        long steps,
-        long passes,
-        long nodes,
-        long[] acceptedByDepth,
-        long[] draftedByDepth,
-        long prefillNanos,
-        long draftNanos,
-        long verifyNanos,
-        long acceptNanos) {
-    /** Acceptance length: tokens emitted per step of a sequence, the root included; 1.0 for plain decoding, 0 before any step. */
+public final class SessionStatistics {
+    /** Of a session that has done nothing. */
+    public static final SessionStatistics NONE = new Recorder().statistics();
+
+    private final long promptTokens;
+    private final long tokens;
+    private final long steps;
+    private final long passes;
+    private final long plainPasses;
+    private final long nodes;
+    private final long[] acceptedByDepth;
+    private final long[] draftedByDepth;
+    private final long prefillNanos;
+    private final long draftNanos;
+    private final long verifyNanos;
+    private final long acceptNanos;
+    private final long plainNanos;
+
+    SessionStatistics(Recorder from) {
+        promptTokens = from.promptTokens;
+        tokens = from.tokens;
+        steps = from.steps;
+        passes = from.passes;
+        plainPasses = from.plainPasses;
+        nodes = from.nodes;
+        acceptedByDepth = Arrays.copyOf(from.accepted, from.depth + 1);
+        draftedByDepth = Arrays.copyOf(from.drafted, from.depth + 1);
+        prefillNanos = from.prefillNanos;
+        draftNanos = from.draftNanos;
+        verifyNanos = from.verifyNanos;
+        acceptNanos = from.acceptNanos;
+        plainNanos = from.plainNanos;
+    }
+
+    /** Tokens that went through prefill. */
+    public long promptTokens() {
+        return promptTokens;
+    }
+
+    /** Tokens that steps emitted, roots included. */
+    public long tokens() {
+        return tokens;
+    }
+
+    /** Steps of sequences: each is one forward pass of the base over the tree of one sequence. */
+    public long steps() {
+        return steps;
+    }
+
+    /** Passes of the base model, prefill not counted: each is a step of one or more sequences. */
+    public long passes() {
+        return passes;
+    }
+
+    /** Passes in which no sequence guessed. */
+    public long plainPasses() {
+        return plainPasses;
+    }
+
+    /** Tree nodes verified in all steps, roots included. */
+    public long nodes() {
+        return nodes;
+    }
+
+    /**
+     * {@code [d]}: steps whose accepted path reached depth d or deeper; {@code [0]} is {@link #steps}, the sum is {@link #tokens}. A
+     * copy.
+     */
+    public long[] acceptedByDepth() {
+        return acceptedByDepth.clone();
+    }
+
+    /** {@code [d]}: steps whose tree had nodes of depth d. A copy. */
+    public long[] draftedByDepth() {
+        return draftedByDepth.clone();
+    }
+
+    /** Steps that guessed. */
+    public long draftedSteps() {
+        return draftedByDepth.length > 1 ? draftedByDepth[1] : 0;
+    }
+
+    /** Time in prefill, with what the draft heads commit of prompts. */
+    public long prefillNanos() {
+        return prefillNanos;
+    }
+
+    /** Time in the draft heads, their prefix layer included. */
+    public long draftNanos() {
+        return draftNanos;
+    }
+
+    /** Time in the base model's passes over trees. */
+    public long verifyNanos() {
+        return verifyNanos;
+    }
+
+    /** Time in acceptance and moving keys and values. */
+    public long acceptNanos() {
+        return acceptNanos;
+    }
+
+    /** Acceptance length: tokens emitted per base forward of a sequence, the root included; 1.0 for plain decoding, 0 before any step. */
     public double acceptanceLength() {
         return steps == 0 ? 0 : (double) tokens / steps;
     }
@@ -44,12 +125,45 @@ public record SessionStatistics(
         return passes == 0 ? 0 : (double) stepNanos() / passes;
     }
 
-    /**
-     * Step overhead rho: mean time of a step ÷ time of a one-token step of the same model.
-     *
-     * @param plainStepNanos that time, measured on the same machine
-     */
-    public double rho(double plainStepNanos) {
-        return nanosPerStep() / plainStepNanos;
+    /** Mean time of a step in which no sequence guessed, in nanoseconds; empty if there was none. */
+    public OptionalDouble plainStepNanos() {
+        return plainPasses == 0 ? OptionalDouble.empty() : OptionalDouble.of((double) plainNanos / plainPasses);
+    }
+
+    private List<Object> values() {
+        return List.of(
+                promptTokens,
+                tokens,
+                steps,
+                passes,
+                plainPasses,
+                nodes,
+                Arrays.stream(acceptedByDepth).boxed().toList(),
+                Arrays.stream(draftedByDepth).boxed().toList(),
+                prefillNanos,
+                draftNanos,
+                verifyNanos,
+                acceptNanos,
+                plainNanos);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof SessionStatistics statistics && values().equals(statistics.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "SessionStatistics[promptTokens=" + promptTokens + ", tokens=" + tokens + ", steps=" + steps
+                + ", passes="
+                + passes + ", plainPasses=" + plainPasses + ", nodes=" + nodes + ", acceptedByDepth="
+                + Arrays.toString(acceptedByDepth) + ", draftedByDepth=" + Arrays.toString(draftedByDepth)
+                + ", prefillNanos=" + prefillNanos + ", draftNanos=" + draftNanos + ", verifyNanos=" + verifyNanos
+                + ", acceptNanos=" + acceptNanos + "]";
     }
 }

@@ -2,14 +2,48 @@ package io.hydra4j.decode;
 
 import java.util.Arrays;
 
-/**
- * What one step of a session emitted.
- *
- * @param tokens the tokens, the root first; at least one
- * @param path the accepted nodes of the tree, {@code path[0] = 0}; as many as there are tokens
- * @param nodes tree nodes that the base model verified, the root included
- */
-public record Step(int[] tokens, int[] path, int nodes) {
+/** What one step of a sequence emitted. Immutable; two are equal if their values are. */
+public final class Step {
+    private final int[] tokens;
+    private final int[] path;
+    private final int nodes;
+
+    /**
+     * @param tokens the tokens, the root first; at least one
+     * @param path the accepted nodes of the tree, {@code path[0] = 0}; as many as there are tokens
+     * @param nodes tree nodes that the base model verified, the root included
+     * @throws IllegalArgumentException if there are no tokens, or not as many nodes of the path
+     */
+    public Step(int[] tokens, int[] path, int nodes) {
+        if (tokens.length == 0 || path.length != tokens.length) {
+            throw new IllegalArgumentException(
+                    tokens.length + " tokens with a path of " + path.length + ": give one node for each, at least one");
+        }
+        this.tokens = tokens.clone();
+        this.path = path.clone();
+        this.nodes = nodes;
+    }
+
+    /** The emitted tokens, the root first; at least one. A copy. */
+    public int[] tokens() {
+        return tokens.clone();
+    }
+
+    /** The accepted nodes of the tree, {@code path[0] = 0}; as many as there are tokens. A copy. */
+    public int[] path() {
+        return path.clone();
+    }
+
+    /** Number of emitted tokens. */
+    public int emitted() {
+        return tokens.length;
+    }
+
+    /** Tree nodes that the base model verified, the root included. */
+    public int nodes() {
+        return nodes;
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof Step step

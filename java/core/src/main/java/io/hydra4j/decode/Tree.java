@@ -1,6 +1,5 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -201,7 +200,8 @@ public final class Tree {
         return "Tree[" + nodes() + " nodes, depth " + depth() + "]";
     }
 
-    static int compare(List<Integer> a, List<Integer> b) {
+    /** The order of nodes: by depth, then by ranks from the root down. */
+    public static int compare(List<Integer> a, List<Integer> b) {
         if (a.size() != b.size()) {
             return Integer.compare(a.size(), b.size());
         }
@@ -215,7 +215,7 @@ public final class Tree {
     }
 
     /** A set of paths that is no tree. */
-    public static final class InvalidTreeException extends HydraException {
+    public static final class InvalidTreeException extends IllegalArgumentException {
         private static final long serialVersionUID = 1L;
 
         InvalidTreeException(String message) {

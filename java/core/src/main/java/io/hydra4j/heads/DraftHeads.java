@@ -222,7 +222,7 @@ public final class DraftHeads implements Drafter, AutoCloseable {
     @Override
     public void requireFit(DecoderModel model) {
         if (base != model) {
-            throw new HydraException("the heads were loaded for another model: load them for this one");
+            throw new IllegalArgumentException("the heads were loaded for another model: load them for this one");
         }
     }
 

@@ -18,7 +18,7 @@ public interface Drafter {
     /**
      * Refuses a model that it cannot guess for.
      *
-     * @throws io.hydra4j.HydraException if it was made for another one
+     * @throws IllegalArgumentException if it was made for another one
      */
     void requireFit(DecoderModel model);
 

@@ -1,5 +1,6 @@
 package io.hydra4j.model;
 
+import io.hydra4j.InsufficientMemoryException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;

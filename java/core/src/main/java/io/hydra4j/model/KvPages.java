@@ -1,6 +1,6 @@
 package io.hydra4j.model;
 
-import io.hydra4j.HydraException;
+import io.hydra4j.KvPagesExhaustedException;
 import io.hydra4j.runtime.KvPool;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -38,12 +38,12 @@ public final class KvPages {
      * Takes pages that nobody uses: all of them, or none.
      *
      * @return {@code [count]} page numbers
-     * @throws ExhaustedException if there are not so many
+     * @throws KvPagesExhaustedException if there are not so many
      */
     public synchronized int[] take(int count) {
         int free = pages - used.cardinality();
         if (count > free) {
-            throw new ExhaustedException(count + " more KV pages are needed, " + free + " of " + pages
+            throw new KvPagesExhaustedException(count + " more KV pages are needed, " + free + " of " + pages
                     + " are free: close sessions, clear sequences, or decode fewer at a time");
         }
         int[] taken = new int[count];
@@ -62,15 +62,6 @@ public final class KvPages {
                 pool.release(page);
             }
             used.clear(page);
-        }
-    }
-
-    /** Fewer KV pages are free than are needed. */
-    public static final class ExhaustedException extends HydraException {
-        private static final long serialVersionUID = 1L;
-
-        ExhaustedException(String message) {
-            super(message);
         }
     }
 }

@@ -86,7 +86,7 @@ public final class WeightLoader implements AutoCloseable {
     }
 
     /** The type of a tensor's matrix, where {@code convertTo} is asked for or, if that is null, none. */
-    static WeightType typeOf(Backend backend, Tensor tensor, WeightType convertTo) {
+    public static WeightType typeOf(Backend backend, Tensor tensor, WeightType convertTo) {
         if (convertTo != null) {
             return convertTo;
         }

@@ -4,8 +4,8 @@ import io.hydra4j.HydraException;
 import io.hydra4j.runtime.bindings.Native;
 
 /**
- * A call into the native library failed. The message holds the native chain of causes in one line, outermost first, and
- * {@link #getCause()} the chain below it.
+ * A call into the native library failed for another reason than memory (that is {@link OutOfNativeMemoryException}). The message
+ * holds the native chain of causes in one line, outermost first, and {@link #getCause()} the chain below it.
  */
 public class NativeException extends HydraException {
     private static final long serialVersionUID = 1L;
@@ -14,8 +14,6 @@ public class NativeException extends HydraException {
     public enum Status {
         /** An argument is null, out of range, or does not fit another one. */
         INVALID_ARGUMENT,
-        /** The system refused memory. */
-        OUT_OF_MEMORY,
         /** The backend or the instruction set cannot run on this machine. */
         UNAVAILABLE,
         /** A file could not be opened or mapped. */
@@ -45,21 +43,20 @@ public class NativeException extends HydraException {
     }
 
     /** @param lines the causes, one per line, outermost first */
-    static NativeException of(int status, String lines) {
+    static HydraException of(int status, String lines) {
         Status kind =
                 switch (status) {
                     case Native.HYDRA_INVALID_ARGUMENT -> Status.INVALID_ARGUMENT;
-                    case Native.HYDRA_OUT_OF_MEMORY -> Status.OUT_OF_MEMORY;
                     case Native.HYDRA_UNAVAILABLE -> Status.UNAVAILABLE;
                     case Native.HYDRA_IO -> Status.IO;
                     default -> Status.INTERNAL;
                 };
         String[] causes = lines.isBlank() ? new String[] {"native call failed"} : lines.split("\n");
-        NativeException exception = null;
+        HydraException exception = null;
         String message = null;
         for (int i = causes.length - 1; i >= 0; i--) {
             message = message == null ? causes[i] : causes[i] + ": " + message;
-            exception = kind == Status.OUT_OF_MEMORY
+            exception = status == Native.HYDRA_OUT_OF_MEMORY
                     ? new OutOfNativeMemoryException(message, exception)
                     : new NativeException(kind, message, exception);
         }

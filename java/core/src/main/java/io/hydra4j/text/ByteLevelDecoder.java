@@ -44,6 +44,18 @@ final class ByteLevelDecoder implements TokenDecoder {
     }
 
     @Override
+    public boolean isAtStart() {
+        return false;
+    }
+
+    /** No character goes on after an ASCII byte. */
+    @Override
+    public boolean isBoundary(int id) {
+        byte[] bytes = tokens[id];
+        return bytes.length > 0 && bytes[bytes.length - 1] >= 0;
+    }
+
+    @Override
     public void finish(StringBuilder out) {
         if (utf8.finish()) {
             out.append(REPLACEMENT);

@@ -94,6 +94,17 @@ final class PieceDecoder implements TokenDecoder {
     }
 
     @Override
+    public boolean isAtStart() {
+        return first || strip > 0;
+    }
+
+    /** A run of byte tokens counts as a whole: only another token ends it. */
+    @Override
+    public boolean isBoundary(int id) {
+        return table.bytes[id] < 0;
+    }
+
+    @Override
     public void finish(StringBuilder out) {
         endRun(out);
     }

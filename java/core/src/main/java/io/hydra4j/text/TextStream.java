@@ -8,7 +8,7 @@ package io.hydra4j.text;
  * be UTF-8. The cost of a push depends on its own ids only.
  *
  * <p>Some tokenizers drop a space at the very start of a text. To stream the continuation of a prompt as it stands
- * after the prompt, push the prompt's ids first and throw away what they return.
+ * after the prompt, call {@link #follow} first.
  *
  * <p>Not thread-safe. Needs no closing, and goes on working when its tokenizer has been closed.
  */
@@ -35,11 +35,42 @@ public final class TextStream {
         requireOpen();
         StringBuilder out = new StringBuilder();
         for (int id : ids) {
-            if (vocabulary.has(id) && !(skipSpecial && vocabulary.isSpecial(id))) {
-                decoder.accept(id, out);
-            }
+            accept(id, out);
         }
         return out.toString();
+    }
+
+    /**
+     * Lets the text continue these tokens, whose own text is not given out: what is pushed next reads as it does after them. Only as
+     * many of them are decoded as that depends on.
+     *
+     * @param ids token ids; those that the tokenizer does not have stand for nothing
+     * @throws IllegalStateException after {@link #finish}
+     */
+    public void follow(int... ids) {
+        requireOpen();
+        StringBuilder dropped = new StringBuilder();
+        int start = 0;
+        while (start < ids.length && decoder.isAtStart()) {
+            accept(ids[start++], dropped);
+        }
+        int from = ids.length;
+        while (from > start && !(isText(ids[from - 1]) && decoder.isBoundary(ids[from - 1]))) {
+            from--;
+        }
+        for (int i = Math.max(start, from - 1); i < ids.length; i++) {
+            accept(ids[i], dropped);
+        }
+    }
+
+    private boolean isText(int id) {
+        return vocabulary.has(id) && !(skipSpecial && vocabulary.isSpecial(id));
+    }
+
+    private void accept(int id, StringBuilder out) {
+        if (isText(id)) {
+            decoder.accept(id, out);
+        }
     }
 
     /**

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.HydraException;
+import io.hydra4j.KvPagesExhaustedException;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.KvPages;
@@ -159,8 +159,8 @@ class BatchSessionTest {
         try (Twins twins = new Twins(LOADED.get(heads), BatchOptions.of(3, Tree.DEFAULT))) {
             twins.prefill(prompts(3));
             twins.steps(5);
-            int kept = twins.rewind(2, 64);
-            assertEquals(64, kept);
+            twins.rewind(2, 64);
+            assertEquals(64, twins.batch().length(2));
             assertFalse(twins.batch().takesPart(2));
             twins.steps(2);
             twins.prefill(2, prompt(7, 30));
@@ -170,10 +170,10 @@ class BatchSessionTest {
             assertFalse(twins.batch().takesPart(1));
             twins.prefill(1, prompt(8, 1));
             twins.steps(5);
-            assertThrows(HydraException.class, () -> twins.batch()
+            assertThrows(IllegalArgumentException.class, () -> twins.batch()
                     .rewind(0, twins.batch().length(0) + 1));
-            assertThrows(HydraException.class, () -> twins.batch().rewind(0, -1));
-            assertThrows(HydraException.class, () -> twins.batch().rewind(3, 0));
+            assertThrows(IllegalArgumentException.class, () -> twins.batch().rewind(0, -1));
+            assertThrows(IllegalArgumentException.class, () -> twins.batch().rewind(3, 0));
             twins.step();
         }
     }
@@ -206,7 +206,7 @@ class BatchSessionTest {
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
     void aSequenceIsFilledToItsLastPositionAndThenRefusedByName(String heads) {
         Loaded loaded = LOADED.get(heads);
-        BatchOptions options = new BatchOptions(3, 100, 64, Tree.DEFAULT, 10, 0, false);
+        BatchOptions options = BatchOptions.of(3, Tree.DEFAULT).withMaxPositions(100);
         try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
                 Session plain = loaded.session(Tree.ROOT)) {
             batch.prefill(Map.of(0, prompt(0, 70), 1, prompt(1, 91), 2, prompt(2, 40)));
@@ -225,7 +225,7 @@ class BatchSessionTest {
                 assertThrows(ContextFullException.class, () -> batch.prefill(sequence, 1));
                 batch.pause(sequence);
             }
-            assertThrows(HydraException.class, batch::step);
+            assertThrows(IllegalStateException.class, batch::step);
             int[] lengths = {70, 91, 40};
             for (int s = 0; s < 3; s++) {
                 plain.rewind(0);
@@ -247,8 +247,8 @@ class BatchSessionTest {
             twins.prefill(0, prompt(0, 60));
             // The session of its own has as many.
             int[] taken = pages.take(pages.count() - 4);
-            assertThrows(KvPages.ExhaustedException.class, () -> twins.batch().prefill(1, prompt(1, 20)));
-            assertThrows(KvPages.ExhaustedException.class, () -> twins.batch().step());
+            assertThrows(KvPagesExhaustedException.class, () -> twins.batch().prefill(1, prompt(1, 20)));
+            assertThrows(KvPagesExhaustedException.class, () -> twins.batch().step());
             assertEquals(60, twins.batch().length(0));
             assertEquals(0, twins.batch().length(1));
             pages.release(taken);
@@ -270,7 +270,7 @@ class BatchSessionTest {
             batch.clear(0);
             batch.clear(1);
             pages.release(pages.take(pages.count()));
-            assertThrows(HydraException.class, batch::step);
+            assertThrows(IllegalStateException.class, batch::step);
         }
     }
 
@@ -279,33 +279,35 @@ class BatchSessionTest {
         Loaded loaded = LOADED.get("hydra");
         try (Twins twins = new Twins(loaded, BatchOptions.of(2, Tree.chain(4)))) {
             BatchSession batch = twins.batch();
-            assertThrows(HydraException.class, batch::step);
-            assertThrows(HydraException.class, () -> batch.pause(0));
+            assertThrows(IllegalStateException.class, batch::step);
+            assertThrows(IllegalStateException.class, () -> batch.pause(0));
             batch.resume(0);
             twins.prefill(0, prompt(0, 30));
             for (int sequence : new int[] {-1, 2, Integer.MAX_VALUE}) {
-                HydraException refused = assertThrows(
-                        HydraException.class, () -> batch.prefill(Map.of(0, new int[] {1}, sequence, new int[] {1})));
+                IllegalArgumentException refused = assertThrows(
+                        IllegalArgumentException.class,
+                        () -> batch.prefill(Map.of(0, new int[] {1}, sequence, new int[] {1})));
                 assertTrue(refused.getMessage().contains("sequence is " + sequence), refused.getMessage());
-                assertThrows(HydraException.class, () -> batch.pause(sequence));
-                assertThrows(HydraException.class, () -> batch.resume(sequence));
-                assertThrows(HydraException.class, () -> batch.clear(sequence));
-                assertThrows(HydraException.class, () -> batch.length(sequence));
-                assertThrows(HydraException.class, () -> batch.root(sequence));
-                assertThrows(HydraException.class, () -> batch.tokens(sequence));
-                assertThrows(HydraException.class, () -> batch.takesPart(sequence));
-                assertThrows(HydraException.class, () -> batch.logits(sequence, 0));
+                assertThrows(IllegalArgumentException.class, () -> batch.pause(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.resume(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.clear(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.length(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.root(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.tokens(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.takesPart(sequence));
+                assertThrows(IllegalArgumentException.class, () -> batch.logits(sequence, 0));
             }
-            assertThrows(HydraException.class, () -> batch.prefill(Map.of()));
-            assertThrows(HydraException.class, () -> batch.prefill(0));
-            assertThrows(HydraException.class, () -> batch.prefill(Map.of(1, new int[] {1}, 0, new int[] {260})));
-            assertThrows(HydraException.class, () -> batch.prefill(1, -1));
+            assertThrows(IllegalArgumentException.class, () -> batch.prefill(Map.of()));
+            assertThrows(IllegalArgumentException.class, () -> batch.prefill(0));
+            assertThrows(
+                    IllegalArgumentException.class, () -> batch.prefill(Map.of(1, new int[] {1}, 0, new int[] {260})));
+            assertThrows(IllegalArgumentException.class, () -> batch.prefill(1, -1));
             assertThrows(ContextFullException.class, () -> batch.prefill(0, new int[1000]));
-            assertThrows(HydraException.class, () -> batch.logits(0, 0), "before any step");
+            assertThrows(IllegalArgumentException.class, () -> batch.logits(0, 0), "before any step");
             twins.step();
-            assertThrows(HydraException.class, () -> batch.logits(1, 0), "took no part");
-            assertThrows(HydraException.class, () -> batch.logits(0, 5));
-            assertThrows(HydraException.class, () -> batch.logits(0, -1));
+            assertThrows(IllegalArgumentException.class, () -> batch.logits(1, 0), "took no part");
+            assertThrows(IllegalArgumentException.class, () -> batch.logits(0, 5));
+            assertThrows(IllegalArgumentException.class, () -> batch.logits(0, -1));
             assertNull(batch.step()[1]);
         }
     }
@@ -314,22 +316,24 @@ class BatchSessionTest {
     void treesThatTheSessionWasNotMadeForAreRefused() {
         Loaded loaded = LOADED.get("hydra");
         try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
-            HydraException refused = assertThrows(HydraException.class, () -> batch.setTree(Tree.chain(4)));
+            IllegalArgumentException refused =
+                    assertThrows(IllegalArgumentException.class, () -> batch.setTree(Tree.chain(4)));
             assertTrue(refused.getMessage().contains("5 nodes, the session was made for 4"), refused.getMessage());
-            assertThrows(HydraException.class, () -> batch.setTree(Tree.of(List.of(List.of(10)))));
+            assertThrows(IllegalArgumentException.class, () -> batch.setTree(Tree.of(List.of(List.of(10)))));
             assertEquals(Tree.chain(3), batch.tree());
-            assertThrows(HydraException.class, () -> batch.logits(0, 0), "logits are not kept");
+            assertThrows(IllegalStateException.class, () -> batch.logits(0, 0), "logits are not kept");
         }
         for (BatchOptions options : List.of(
                 BatchOptions.of(2, Tree.chain(5)),
-                new BatchOptions(2, 1025, 4, Tree.ROOT, 10, 0, false),
-                new BatchOptions(2, -1, 4, Tree.ROOT, 10, 0, false),
-                new BatchOptions(2, 0, 4, Tree.ROOT, 33, 0, false),
-                new BatchOptions(2, 0, 4, Tree.chain(4), 10, 0, false))) {
-            assertThrows(HydraException.class, () -> new BatchSession(loaded.base(), loaded.heads(), options).close());
+                BatchOptions.of(2, Tree.ROOT).withMaxPositions(1025),
+                BatchOptions.of(2, Tree.chain(4)).withNodes(4),
+                BatchOptions.of(2, Tree.of(List.of(List.of(5)))).withCandidates(5))) {
+            assertThrows(IllegalArgumentException.class, () -> new BatchSession(loaded.base(), loaded.heads(), options)
+                    .close());
         }
         assertThrows(
-                HydraException.class, () -> new BatchSession(loaded.base(), BatchOptions.of(2, Tree.chain(1))).close());
+                IllegalArgumentException.class,
+                () -> new BatchSession(loaded.base(), BatchOptions.of(2, Tree.chain(1))).close());
     }
 
     @ParameterizedTest
@@ -344,8 +348,9 @@ class BatchSessionTest {
         "256, 9, 0, at most 8 nodes"
     })
     void optionsBeyondTheLimitsOfAPassAreRefused(int size, int nodes, int chunk, String reason) {
-        HydraException refused =
-                assertThrows(HydraException.class, () -> new BatchOptions(size, 0, nodes, Tree.ROOT, 10, chunk, false));
+        IllegalArgumentException refused = assertThrows(
+                IllegalArgumentException.class,
+                () -> BatchOptions.of(size, Tree.ROOT).withNodes(nodes).withChunk(chunk));
         assertTrue(refused.getMessage().contains(reason), refused.getMessage());
     }
 

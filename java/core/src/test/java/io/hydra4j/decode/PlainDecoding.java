@@ -30,7 +30,8 @@ record PlainDecoding(int[] prompt, int[] tokens, float[][] logits) {
         // What the session did before ends behind this prompt, or is another prompt altogether.
         boolean same = session.length() >= prompt.length
                 && Arrays.equals(prompt, Arrays.copyOf(session.tokens(), prompt.length));
-        int kept = session.rewind(same ? prompt.length - 1 : 0);
+        int kept = same ? prompt.length - 1 : 0;
+        session.rewind(kept);
         float[][] rows = Logits.prefill(session, Arrays.copyOfRange(prompt, kept, prompt.length));
         assertBits(logits[0], rows[rows.length - 1], tree, -1);
         int length = 0;

@@ -2,11 +2,11 @@ package io.hydra4j.decode;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -16,12 +16,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -54,7 +56,10 @@ class SessionTest {
 
     private static Session session(Tree tree, int maxPositions) {
         Loaded loaded = LOADED.get("hydra-plus-plus");
-        return new Session(loaded.base(), loaded.heads(), new SessionOptions(maxPositions, tree, 10, true));
+        return new Session(
+                loaded.base(),
+                loaded.heads(),
+                SessionOptions.of(tree).withMaxPositions(maxPositions).withLogits());
     }
 
     /** Steps until so many tokens are there. */
@@ -108,14 +113,12 @@ class SessionTest {
             session.prefill(prompt);
             List<Step> first = run(session, 40);
             for (int target : new int[] {prompt.length, prompt.length - 1, 70, 64, 1, 0}) {
-                int kept = session.rewind(target);
-                assertTrue(kept <= target);
-                assertEquals(kept, session.length());
+                session.rewind(target);
+                assertEquals(target, session.length());
                 assertEquals(-1, session.root());
-                assertThrows(HydraException.class, session::step);
-                if (kept == prompt.length) {
-                    kept = session.rewind(kept - 1);
-                }
+                assertThrows(IllegalStateException.class, session::step);
+                int kept = Math.min(target, prompt.length - 1);
+                session.rewind(kept);
                 session.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
                 assertArrayEquals(prompt, session.tokens());
                 assertEquals(first, run(session, 40));
@@ -135,8 +138,8 @@ class SessionTest {
                 fresh.prefill(other);
                 turned.prefill(prompt);
                 run(turned, 30);
-                int kept = turned.rewind(80);
-                turned.prefill(Arrays.copyOfRange(other, kept, other.length));
+                turned.rewind(80);
+                turned.prefill(Arrays.copyOfRange(other, 80, other.length));
                 assertEquals(run(fresh, 40), run(turned, 40));
             }
         }
@@ -151,8 +154,8 @@ class SessionTest {
                     Session turned = session(heads, Tree.DEFAULT)) {
                 fresh.prefill(prompt);
                 turned.prefill(prompt);
-                int kept = turned.rewind(prompt.length - tokens);
-                turned.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
+                turned.rewind(prompt.length - tokens);
+                turned.prefill(Arrays.copyOfRange(prompt, prompt.length - tokens, prompt.length));
                 for (int i = 0; i < 10; i++) {
                     assertEquals(fresh.step(), turned.step());
                     assertArrayEquals(fresh.nodeTokens(), turned.nodeTokens());
@@ -166,11 +169,81 @@ class SessionTest {
     void goingForwardIsNoWayBack(String heads) {
         try (Session session = session(heads, Tree.ROOT)) {
             session.prefill(prompt);
-            assertThrows(HydraException.class, () -> session.rewind(prompt.length + 1));
-            assertThrows(HydraException.class, () -> session.rewind(-1));
+            assertThrows(IllegalArgumentException.class, () -> session.rewind(prompt.length + 1));
+            assertThrows(IllegalArgumentException.class, () -> session.rewind(-1));
             assertEquals(prompt.length, session.length());
             assertEquals(greedy[0], session.step().tokens()[0]);
         }
+    }
+
+    /** Also right after a step, whose hidden states the prefix layer has not committed yet. */
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void rewindingAfterDraftedStepsGoesBackExactlyAsFarAsAsked(String heads) {
+        try (Session fresh = session(heads, Tree.DEFAULT);
+                Session turned = session(heads, Tree.DEFAULT)) {
+            fresh.prefill(prompt);
+            run(fresh, 40);
+            int[] tokens = fresh.tokens();
+            for (int back = 0; back <= 3; back++) {
+                turned.rewind(0);
+                turned.prefill(prompt);
+                while (turned.length() < prompt.length + 10) {
+                    turned.step();
+                }
+                int length = turned.length() - back;
+                turned.rewind(length);
+                assertEquals(length, turned.length());
+                assertArrayEquals(Arrays.copyOf(tokens, length), turned.tokens());
+                turned.prefill(tokens[length]);
+                while (turned.length() < tokens.length) {
+                    turned.step();
+                }
+                assertArrayEquals(tokens, Arrays.copyOf(turned.tokens(), tokens.length));
+                fresh.rewind(0);
+                fresh.prefill(Arrays.copyOf(tokens, length + 1));
+                turned.rewind(length + 1);
+                turned.rewind(length);
+                turned.prefill(tokens[length]);
+                for (int i = 0; i < 5; i++) {
+                    assertEquals(fresh.step(), turned.step());
+                    assertArrayEquals(fresh.nodeTokens(), turned.nodeTokens(), "drafts as if never gone back");
+                }
+            }
+        }
+    }
+
+    @Test
+    void aPromptCanBeCancelledBetweenItsChunksAndTakenInAgain() {
+        try (Session session = session("hydra-plus-plus", Tree.DEFAULT)) {
+            session.prefill(prompt);
+            List<Step> expected = run(session, 10);
+            session.rewind(0);
+            AtomicInteger asked = new AtomicInteger();
+            assertFalse(session.prefill(prompt, () -> asked.incrementAndGet() > 1));
+            assertEquals(2, asked.get());
+            assertEquals(Tree.MAX_NODES, session.length(), "sessions with logits take in so many tokens at a time");
+            assertEquals(-1, session.root());
+            assertThrows(IllegalStateException.class, session::step);
+            assertTrue(session.prefill(Arrays.copyOfRange(prompt, Tree.MAX_NODES, prompt.length), () -> false));
+            assertEquals(expected, run(session, 10));
+        }
+    }
+
+    @Test
+    void optionsOutOfTheirRangeAreRefusedByNameAndValue() {
+        assertRefused("maxPositions is -1", () -> SessionOptions.of(CHAIN).withMaxPositions(-1));
+        assertRefused("candidates is 0", () -> SessionOptions.of(CHAIN).withCandidates(0));
+        assertRefused("candidates is 33", () -> SessionOptions.of(CHAIN).withCandidates(33));
+        assertRefused("tree is null", () -> SessionOptions.of(null));
+        assertEquals(
+                SessionOptions.of(CHAIN).withLogits(),
+                SessionOptions.of(Tree.chain(CHAIN.depth())).withLogits());
+    }
+
+    private static void assertRefused(String reason, Executable call) {
+        IllegalArgumentException refused = assertThrows(IllegalArgumentException.class, call);
+        assertTrue(refused.getMessage().startsWith(reason), refused.getMessage());
     }
 
     /** The prefix layer must have taken in every token that went by without a draft, in order, however many there were. */
@@ -309,10 +382,11 @@ class SessionTest {
         try (Session session = session("hydra", CHAIN)) {
             session.prefill(prompt);
             for (int id : new int[] {-1, 260, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
-                HydraException refused = assertThrows(HydraException.class, () -> session.prefill(1, 2, id));
+                IllegalArgumentException refused =
+                        assertThrows(IllegalArgumentException.class, () -> session.prefill(1, 2, id));
                 assertTrue(refused.getMessage().contains(id + " at index 2"), refused.getMessage());
             }
-            assertThrows(HydraException.class, () -> session.prefill());
+            assertThrows(IllegalArgumentException.class, () -> session.prefill());
             assertEquals(prompt.length, session.length());
             assertEquals(greedy[0], session.step().tokens()[0]);
         }
@@ -322,7 +396,7 @@ class SessionTest {
     void aStepBeforeAnyPromptIsRefused() {
         try (Session session = session("hydra", CHAIN)) {
             assertEquals(-1, session.root());
-            assertThrows(HydraException.class, session::step);
+            assertThrows(IllegalStateException.class, session::step);
             session.prefill(prompt);
             assertEquals(greedy[0], session.root());
         }
@@ -331,15 +405,15 @@ class SessionTest {
     @Test
     void treesThatDoNotFitTheHeadsAreRefused() {
         try (Session session = session("hydra", CHAIN)) {
-            assertThrows(HydraException.class, () -> session.setTree(Tree.chain(5)));
-            assertThrows(HydraException.class, () -> session.setTree(Tree.of(List.of(List.of(10)))));
+            assertThrows(IllegalArgumentException.class, () -> session.setTree(Tree.chain(5)));
+            assertThrows(IllegalArgumentException.class, () -> session.setTree(Tree.of(List.of(List.of(10)))));
             assertEquals(CHAIN, session.tree());
         }
         Loaded loaded = LOADED.get("hydra");
         SessionOptions options = SessionOptions.of(CHAIN);
-        assertThrows(HydraException.class, () -> new Session(loaded.base(), options).close());
+        assertThrows(IllegalArgumentException.class, () -> new Session(loaded.base(), options).close());
         assertThrows(
-                HydraException.class,
+                IllegalArgumentException.class,
                 () -> new Session(loaded.base(), loaded.heads(), SessionOptions.of(Tree.chain(5))).close());
     }
 
@@ -347,18 +421,17 @@ class SessionTest {
     void optionsThatDoNotFitTheModelAreRefused() {
         Loaded loaded = LOADED.get("hydra");
         for (SessionOptions options : List.of(
-                new SessionOptions(-1, CHAIN, 10, false),
-                new SessionOptions(1025, CHAIN, 10, false),
-                new SessionOptions(0, CHAIN, 0, false),
-                new SessionOptions(0, CHAIN, 33, false))) {
-            assertThrows(HydraException.class, () -> new Session(loaded.base(), loaded.heads(), options).close());
+                SessionOptions.of(CHAIN).withMaxPositions(1025),
+                SessionOptions.of(Tree.of(List.of(List.of(5)))).withCandidates(5))) {
+            assertThrows(
+                    IllegalArgumentException.class, () -> new Session(loaded.base(), loaded.heads(), options).close());
         }
     }
 
     @Test
     void headsOfAnotherModelAreRefused() {
         SessionOptions options = SessionOptions.of(CHAIN);
-        assertThrows(HydraException.class, () -> new Session(
+        assertThrows(IllegalArgumentException.class, () -> new Session(
                         LOADED.get("hydra").base(),
                         LOADED.get("hydra-plus-plus").heads(),
                         options)
@@ -383,7 +456,7 @@ class SessionTest {
         Loaded loaded = LOADED.get("hydra");
         try (Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(CHAIN))) {
             session.prefill(prompt);
-            assertThrows(HydraException.class, () -> session.logits(0));
+            assertThrows(IllegalStateException.class, () -> session.logits(0));
         }
     }
 

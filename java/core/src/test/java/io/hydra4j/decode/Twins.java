@@ -24,7 +24,10 @@ final class Twins implements AutoCloseable {
     Twins(Loaded loaded, BatchOptions options) {
         batch = owned.own(new BatchSession(loaded.base(), loaded.heads(), options.withLogits()));
         alone = new Session[options.size()];
-        SessionOptions lone = new SessionOptions(options.maxPositions(), options.tree(), options.candidates(), true);
+        SessionOptions lone = SessionOptions.of(options.tree())
+                .withMaxPositions(options.maxPositions())
+                .withCandidates(options.candidates())
+                .withLogits();
         for (int s = 0; s < alone.length; s++) {
             alone[s] = owned.own(new Session(loaded.base(), loaded.heads(), lone));
         }
@@ -51,11 +54,10 @@ final class Twins implements AutoCloseable {
     }
 
     /** Back to at most so many positions; how many are left. */
-    int rewind(int sequence, int length) {
-        int kept = alone[sequence].rewind(length);
-        batch.rewind(sequence, kept);
+    void rewind(int sequence, int length) {
+        alone[sequence].rewind(length);
+        batch.rewind(sequence, length);
         check();
-        return kept;
     }
 
     void setTree(Tree tree) {

@@ -27,7 +27,8 @@ final class HeadCandidates {
         for (int head = 0; head < tens.size(); head++) {
             session.setTree(Tree.of(along(ranks)));
             // Only the first time is all of the prompt taken in.
-            int kept = session.rewind(head == 0 ? 0 : prompt.length - 1);
+            int kept = head == 0 ? 0 : prompt.length - 1;
+            session.rewind(kept);
             session.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
             session.step();
             HeadsDraft drafter = (HeadsDraft) session.draft();

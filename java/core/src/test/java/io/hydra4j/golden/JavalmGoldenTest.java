@@ -107,7 +107,7 @@ class JavalmGoldenTest {
     void theTenBestTokensOfEachHeadAreTheGoldenOnes(String heads) {
         int compared = 0;
         try (Loaded loaded = open(heads)) {
-            SessionOptions options = new SessionOptions(0, Tree.ROOT, Tree.MAX_RANKS, false);
+            SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(Tree.MAX_RANKS);
             try (Session session = new Session(loaded.base(), loaded.heads(), options)) {
                 for (Json expected : golden()) {
                     compared += HeadCandidates.assertTenBest(session, expected, heads);

@@ -116,7 +116,7 @@ class SmolLm2GoldenTest {
 
     private static void checkSteps(String heads, List<Json> prompts) {
         Path folder = TestData.shared(MODEL + "/heads-" + heads);
-        SessionOptions options = new SessionOptions(0, Tree.DEFAULT, Tree.MAX_RANKS, false);
+        SessionOptions options = SessionOptions.of(Tree.DEFAULT).withCandidates(Tree.MAX_RANKS);
         try (Loaded loaded = Loaded.open(gguf(), folder, WeightType.F32, 2, InstructionSet.AUTO);
                 Session session = new Session(loaded.base(), loaded.heads(), options)) {
             for (Json expected : prompts) {

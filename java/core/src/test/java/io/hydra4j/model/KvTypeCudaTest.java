@@ -8,10 +8,12 @@ import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Json;
+import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,15 +31,19 @@ class KvTypeCudaTest {
                 .withWeights(weights)
                 .withKv(kv);
         try (HydraModel model = HydraModel.open(Original.base(), options)) {
-            assertEquals(expected, model.base().pool().type());
-            // 2 layers of 2 heads of 16 keys and 16 values, 32 positions a page.
-            assertEquals(
-                    expected.bytes(2 * 2 * 2 * 16 * 32), model.base().pool().pageBytes());
+            assertEquals(expected, model.info().kvType());
             GenerationOptions few = GenerationOptions.DEFAULT.withMaxTokens(4).withTree(Tree.chain(2));
             assertEquals(
                     golden.get("greedy_ids").integers().subList(0, 4),
-                    model.generate(golden.get("prompt_ids").ints(), few, chunk -> {})
-                            .ids());
+                    Arrays.stream(model.generate(golden.get("prompt_ids").ints(), few)
+                                    .ids())
+                            .boxed()
+                            .toList());
+        }
+        try (Loaded loaded = Loaded.open(Backend.openCuda(0), Original.base(), null, weights, kv)) {
+            // 2 layers of 2 heads of 16 keys and 16 values, 32 positions a page.
+            assertEquals(
+                    expected.bytes(2 * 2 * 2 * 16 * 32), loaded.base().pool().pageBytes());
         }
     }
 

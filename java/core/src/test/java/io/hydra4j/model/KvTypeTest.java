@@ -26,7 +26,7 @@ class KvTypeTest {
             names = {"AUTO", "F32"})
     void theCpuKeepsFloats(KvType kv) {
         try (HydraModel model = HydraModel.open(Original.base(), CPU.withKv(kv).withWeights(WeightType.Q8_0))) {
-            assertEquals(WeightType.F32, model.base().pool().type());
+            assertEquals(WeightType.F32, model.info().kvType());
         }
     }
 

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.InsufficientMemoryException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;

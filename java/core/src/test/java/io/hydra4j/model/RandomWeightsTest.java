@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.InsufficientMemoryException;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.WeightType;
@@ -47,7 +48,7 @@ class RandomWeightsTest {
     void aModelIsRefusedThatNeedsMoreMemoryThanIsFree() {
         try (Backend backend = Backend.openCpu(1)) {
             MemoryNeed need = MemoryNeed.of(backend, CONFIG, tensors(WeightType.Q8_0), null, KvType.AUTO);
-            // Rows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
+            // PassRows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
             long layer = (32 + 16 + 16 + 100 + 100) * 2L + 40 * 1 + 40 * 4;
             long matrices = (2 * layer + 2 * 300 * 2) * 34;
             long vectors = (2 * 2 + 1) * 40 * 4;

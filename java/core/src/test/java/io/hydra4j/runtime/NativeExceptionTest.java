@@ -20,7 +20,8 @@ class NativeExceptionTest {
 
     @Test
     void carriesTheChainOfCauses() {
-        NativeException exception = NativeException.of(Native.HYDRA_IO, "cannot load\ncannot map\nno such file");
+        NativeException exception =
+                (NativeException) NativeException.of(Native.HYDRA_IO, "cannot load\ncannot map\nno such file");
         assertEquals(Status.IO, exception.status());
         assertEquals("cannot load: cannot map: no such file", exception.getMessage());
         assertEquals("cannot map: no such file", exception.getCause().getMessage());

@@ -1,5 +1,6 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Tree;
 import java.util.Arrays;
 import java.util.List;
 
@@ -9,7 +10,7 @@ import java.util.List;
  * wrong together. Two periods of steps in succession tell the relation of their trees, since the machine has hardly changed
  * between them; how much that moves each of the costs follows from the variances (a Kalman filter). Not thread-safe.
  */
-final class CostBelief {
+final class CostEstimate {
     /** Variances of the measured costs: of all trees together beside plain steps, and of a tree beside one of another size. */
     private static final double TOGETHER = 0.2 * 0.2;
 
@@ -34,7 +35,7 @@ final class CostBelief {
      * @param trees the root alone first
      * @param nanos what was measured of each
      */
-    CostBelief(List<Tree> trees, double[] nanos) {
+    CostEstimate(List<Tree> trees, double[] nanos) {
         mean = Arrays.stream(nanos).map(Math::log).toArray();
         covariance = new double[mean.length][mean.length];
         drift = new double[mean.length][mean.length];
@@ -48,7 +49,7 @@ final class CostBelief {
         }
     }
 
-    CostBelief(CostBelief before) {
+    CostEstimate(CostEstimate before) {
         mean = before.mean.clone();
         covariance = Arrays.stream(before.covariance).map(double[]::clone).toArray(double[][]::new);
         drift = before.drift;

@@ -1,4 +1,4 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.text.Tokenizer;

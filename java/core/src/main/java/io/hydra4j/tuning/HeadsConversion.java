@@ -1,6 +1,7 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.CompactHeads;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;

@@ -1,5 +1,7 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Step;
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.TreeOrder;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,5 +1,8 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
@@ -39,7 +42,7 @@ public final class StepCosts {
     /** As {@link #measure(DecoderModel, DraftHeads)}, with trees that grow in this order. */
     public static StepCosts measure(DecoderModel model, DraftHeads heads, TreeOrder order) {
         List<Tree> trees = trees(order);
-        SessionOptions options = new SessionOptions(0, Tree.ROOT, candidates(trees), false);
+        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(candidates(trees));
         try (Session session = new Session(model, heads, options)) {
             return of(order, new StepTimer(session, trees).measure());
         }
@@ -64,6 +67,12 @@ public final class StepCosts {
             least[t] = Math.min(least[t], other.nanos[t]);
         }
         return of(order, least);
+    }
+
+    /** The first nodes of the order in which trees grow for these heads, the root included; all if there are fewer. */
+    public static Tree tree(DraftHeads heads, int nodes) {
+        List<List<Integer>> paths = TreeGrowth.of(heads).paths();
+        return Tree.of(paths.subList(0, Math.min(nodes - 1, paths.size())));
     }
 
     /** The trees of an order, by number of nodes and then by depth; the root alone first. */

@@ -1,5 +1,6 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.TeacherForcing;
 import java.util.ArrayList;
 import java.util.HashSet;

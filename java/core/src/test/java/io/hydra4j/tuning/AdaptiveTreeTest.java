@@ -1,8 +1,10 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.Step;
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.TreeOrder;
 import java.util.Arrays;
 import java.util.List;

@@ -1,5 +1,7 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Step;
+import io.hydra4j.decode.Tree;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -12,7 +14,7 @@ import java.util.stream.IntStream;
  * <p>The candidates are the trees of {@link StepCosts} that may pay. How often each node is accepted starts from what the heads promise and
  * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent.
  * What steps cost beside each other starts from what was measured and follows the times before and after each change of the
- * tree ({@link CostBelief}). The best rate, expected tokens ÷ cost, is chosen every {@link #PERIOD} steps; costs that are not
+ * tree ({@link CostEstimate}). The best rate, expected tokens ÷ cost, is chosen every {@link #PERIOD} steps; costs that are not
  * sure count as a little less, so that what may be better is tried. Decoding begins with a few plain steps, and guessing that is
  * not far ahead is interrupted by some now and then, so that there is something to compare it with.
  *
@@ -75,7 +77,7 @@ public final class AdaptiveTree {
     /** {@code [tree]}: tokens that a step is expected to emit. */
     private final double[] expected;
 
-    private final CostBelief costs;
+    private final CostEstimate costs;
     private final PeriodTimes times = new PeriodTimes();
 
     private int current;
@@ -118,7 +120,7 @@ public final class AdaptiveTree {
         for (int i = 0; i < shares.length; i++) {
             shares[i] = promised[i] / Math.max(promised[parents[i]], RARE);
         }
-        costs = new CostBelief(
+        costs = new CostEstimate(
                 trees, Arrays.stream(kept).mapToDouble(t -> nanos[t]).toArray());
         expected = new double[trees.size()];
         expect();
@@ -141,7 +143,7 @@ public final class AdaptiveTree {
         shares = before.shares.clone();
         isKnown = before.isKnown.clone();
         reliability = before.reliability;
-        costs = new CostBelief(before.costs);
+        costs = new CostEstimate(before.costs);
         expected = before.expected.clone();
         current = before.current;
         steps = before.steps;
@@ -157,6 +159,11 @@ public final class AdaptiveTree {
     /** A choice for another text, which goes on from where this one is. Later steps of either do not concern the other. */
     public AdaptiveTree next() {
         return new AdaptiveTree(this);
+    }
+
+    /** The most candidates of one parent that any of the trees asks for, at least 1. */
+    public int candidates() {
+        return Math.max(1, trees.stream().mapToInt(Tree::candidates).max().orElse(1));
     }
 
     /** The tree for the next step. */
@@ -185,7 +192,7 @@ public final class AdaptiveTree {
         } else {
             follow(step);
             untilProbe--;
-            double gain = step.tokens().length - costs.of(current);
+            double gain = step.emitted() - costs.of(current);
             budget = Math.min(MAX_BUDGET, budget + gain);
             allowance = budget == MAX_BUDGET ? ALLOWANCE : allowance;
             saved = Math.min(MAX_SAVED, Math.max(0, saved + SAVED_SHARE * gain));

@@ -1,5 +1,6 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.heads.TreeOrder;

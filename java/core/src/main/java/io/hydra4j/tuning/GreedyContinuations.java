@@ -1,5 +1,9 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Step;
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TeacherForcing;
 import io.hydra4j.model.DecoderModel;
@@ -28,7 +32,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
             DecoderModel model, DraftHeads heads, List<int[]> prompts, int tokens, DoubleConsumer progress) {
         List<int[]> texts = new ArrayList<>();
         StepCosts costs = StepCosts.measure(model, heads);
-        SessionOptions options = new SessionOptions(0, Tree.ROOT, costs.candidates(), false);
+        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(costs.candidates());
         AdaptiveTree trees = new AdaptiveTree(costs);
         try (Session session = new Session(model, heads, options)) {
             for (int[] prompt : prompts) {
@@ -86,7 +90,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
      */
     public List<RankSamples> ranks(List<DraftHeads> heads, DoubleConsumer progress) {
         List<RankSamples> samples = new ArrayList<>();
-        SessionOptions options = new SessionOptions(0, Tree.ROOT, 1, false);
+        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(1);
         try (Session session = new Session(heads.get(0).base(), heads.get(0), options)) {
             List<TeacherForcing> forced = new ArrayList<>();
             try {

@@ -1,9 +1,12 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.CompactHeads;
@@ -76,8 +79,9 @@ class GreedyContinuationsTest {
     private static void assertStepsAsForetold(
             Loaded loaded, GreedyContinuations written, RankSamples samples, Tree tree, int text) {
         int[][] ranks = samples.continuations().get(text);
-        SessionOptions options =
-                new SessionOptions(0, tree.truncated(loaded.heads().config().heads()), 32, false);
+        SessionOptions options = SessionOptions.of(
+                        tree.truncated(loaded.heads().config().heads()))
+                .withCandidates(32);
         var paths = new HashSet<>(options.tree().paths());
         try (Session session = new Session(loaded.base(), loaded.heads(), options)) {
             session.prefill(prompts().get(text));

@@ -1,5 +1,8 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionStatistics;
+import io.hydra4j.decode.Tree;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -63,8 +66,8 @@ final class StepTimer {
         long end = System.nanoTime() + BUDGET_NANOS;
         for (int turn = 0; turn < MAX_TURNS && (turn == 0 || System.nanoTime() < end); turn++) {
             timePlain();
-            List<Tree> tooDear = new ArrayList<>();
-            timed.removeIf(tree -> isNoCheaper(tree, tooDear) || !mayPay(tree) && tooDear.add(tree));
+            List<Tree> tooExpensive = new ArrayList<>();
+            timed.removeIf(tree -> isNoCheaper(tree, tooExpensive) || !mayPay(tree) && tooExpensive.add(tree));
         }
         rise(verify);
         draft.values().forEach(StepTimer::rise);

@@ -1,8 +1,9 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.TeacherForcing;
 import io.hydra4j.heads.TreeOrder;
 import java.util.ArrayList;

@@ -1,9 +1,10 @@
-package io.hydra4j.decode;
+package io.hydra4j.tuning;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.TreeOrder;

@@ -1,9 +1,7 @@
-package io.hydra4j.model;
+package io.hydra4j;
 
-import io.hydra4j.HydraException;
-
-/** A device has not the memory that a model needs. Nothing was loaded. */
-public final class InsufficientMemoryException extends HydraException {
+/** A device does not have enough free memory for a model. Nothing was loaded. */
+public final class InsufficientMemoryException extends ResourceExhaustedException {
     private static final long serialVersionUID = 1L;
 
     /** Bytes that are needed. */
@@ -12,7 +10,12 @@ public final class InsufficientMemoryException extends HydraException {
     /** Bytes that are free. */
     private final long freeBytes;
 
-    InsufficientMemoryException(String message, long neededBytes, long freeBytes) {
+    /**
+     * @param message one line: what is short, and the remedy
+     * @param neededBytes bytes that are needed
+     * @param freeBytes bytes that are free
+     */
+    public InsufficientMemoryException(String message, long neededBytes, long freeBytes) {
         super(message);
         this.neededBytes = neededBytes;
         this.freeBytes = freeBytes;

@@ -1,0 +1,54 @@
+package io.hydra4j;
+
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.InstructionSet;
+import java.util.Optional;
+
+/** Facts about what computes for a model. Immutable. */
+public final class BackendInfo {
+    private final BackendKind kind;
+    private final String description;
+    private final String fallback;
+    private final int threads;
+    private final InstructionSet isa;
+
+    BackendInfo(Backend backend) {
+        kind = backend.kind();
+        description = backend.description();
+        fallback = backend.fallback();
+        threads = backend.threads();
+        isa = kind == BackendKind.CPU ? backend.isa() : null;
+    }
+
+    /** What computes, never {@link BackendKind#AUTO}. */
+    public BackendKind kind() {
+        return kind;
+    }
+
+    /** The device in one line. */
+    public String description() {
+        return description;
+    }
+
+    /** Why CUDA is not used although it would have been chosen, in one line; empty if there is nothing to tell. */
+    public String fallback() {
+        return fallback;
+    }
+
+    /** Threads that compute; 0 if it is not the CPU. */
+    public int threads() {
+        return threads;
+    }
+
+    /** The processor's instruction set in use, never {@link InstructionSet#AUTO}; empty if it is not the CPU. */
+    public Optional<InstructionSet> isa() {
+        return Optional.ofNullable(isa);
+    }
+
+    @Override
+    public String toString() {
+        return "BackendInfo[kind=" + kind + ", description=" + description + ", threads=" + threads + ", isa=" + isa
+                + "]";
+    }
+}

@@ -1,0 +1,42 @@
+package io.hydra4j;
+
+/** Facts about loaded draft heads. Immutable. */
+public final class HeadsInfo {
+    private final String kind;
+    private final int count;
+    private final int draftVocabulary;
+    private final long bytesPerStep;
+
+    HeadsInfo(String kind, int count, int draftVocabulary, long bytesPerStep) {
+        this.kind = kind;
+        this.count = count;
+        this.draftVocabulary = draftVocabulary;
+        this.bytesPerStep = bytesPerStep;
+    }
+
+    /** What they are: {@code medusa}, {@code hydra} or {@code hydra++}. Others may follow. */
+    public String kind() {
+        return kind;
+    }
+
+    /** Number of heads: the depth of the deepest tree. */
+    public int count() {
+        return count;
+    }
+
+    /** Number of tokens that they draft from: the model's vocabulary, or a part of it. */
+    public int draftVocabulary() {
+        return draftVocabulary;
+    }
+
+    /** Bytes of weights that the draft of one step reads. */
+    public long bytesPerStep() {
+        return bytesPerStep;
+    }
+
+    @Override
+    public String toString() {
+        return "HeadsInfo[kind=" + kind + ", count=" + count + ", draftVocabulary=" + draftVocabulary
+                + ", bytesPerStep=" + bytesPerStep + "]";
+    }
+}

@@ -1,0 +1,146 @@
+package io.hydra4j;
+
+import io.hydra4j.runtime.WeightType;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+
+/** Facts about an open model. Immutable. */
+public final class ModelInfo {
+    private final Path path;
+    private final String architecture;
+    private final int layers;
+    private final int hidden;
+    private final int context;
+    private final int vocabulary;
+    private final int bosId;
+    private final int[] eosIds;
+    private final Set<WeightType> weightTypes;
+    private final WeightType kvType;
+    private final long weightBytes;
+    private final long bytesPerPass;
+    private final HeadsInfo heads;
+    private final BackendInfo backend;
+    private final List<String> notices;
+
+    ModelInfo(Builder from) {
+        path = from.path;
+        architecture = from.architecture;
+        layers = from.layers;
+        hidden = from.hidden;
+        context = from.context;
+        vocabulary = from.vocabulary;
+        bosId = from.bosId;
+        eosIds = from.eosIds.clone();
+        weightTypes = Set.copyOf(from.weightTypes);
+        kvType = from.kvType;
+        weightBytes = from.weightBytes;
+        bytesPerPass = from.bytesPerPass;
+        heads = from.heads;
+        backend = from.backend;
+        notices = List.copyOf(from.notices);
+    }
+
+    /** Collects facts. */
+    static final class Builder {
+        Path path;
+        String architecture;
+        int layers;
+        int hidden;
+        int context;
+        int vocabulary;
+        int bosId = -1;
+        int[] eosIds = {};
+        Set<WeightType> weightTypes = Set.of();
+        WeightType kvType;
+        long weightBytes;
+        long bytesPerPass;
+        HeadsInfo heads;
+        BackendInfo backend;
+        List<String> notices = List.of();
+    }
+
+    /** The file or folder that it was opened from. */
+    public Path path() {
+        return path;
+    }
+
+    /** The architecture, as files name it. */
+    public String architecture() {
+        return architecture;
+    }
+
+    /** Transformer layers. */
+    public int layers() {
+        return layers;
+    }
+
+    /** Values of a hidden state. */
+    public int hidden() {
+        return hidden;
+    }
+
+    /** The most tokens of a sequence, prompt and generated ones together. */
+    public int context() {
+        return context;
+    }
+
+    /** Number of tokens: ids run from 0 to one less. */
+    public int vocabulary() {
+        return vocabulary;
+    }
+
+    /** The token that begins a text, if there is one. */
+    public OptionalInt bosId() {
+        return bosId < 0 ? OptionalInt.empty() : OptionalInt.of(bosId);
+    }
+
+    /** The tokens that end a text, any of them; may be empty. A copy. */
+    public int[] eosIds() {
+        return eosIds.clone();
+    }
+
+    /** The types that the matrices have as loaded. Unmodifiable. */
+    public Set<WeightType> weightTypes() {
+        return weightTypes;
+    }
+
+    /** The type that keys and values are kept in. */
+    public WeightType kvType() {
+        return kvType;
+    }
+
+    /** Bytes of the base's matrices as loaded. */
+    public long weightBytes() {
+        return weightBytes;
+    }
+
+    /** Bytes of weights that one pass over few rows reads: what bounds the speed of plain decoding. */
+    public long bytesPerPass() {
+        return bytesPerPass;
+    }
+
+    /** The draft heads, if there are any. */
+    public Optional<HeadsInfo> heads() {
+        return Optional.ofNullable(heads);
+    }
+
+    /** What computes. */
+    public BackendInfo backend() {
+        return backend;
+    }
+
+    /** One line for each thing about the loaded weights that is not as the files have it. Unmodifiable. */
+    public List<String> notices() {
+        return notices;
+    }
+
+    @Override
+    public String toString() {
+        return "ModelInfo[path=" + path + ", architecture=" + architecture + ", layers=" + layers + ", hidden=" + hidden
+                + ", context=" + context + ", vocabulary=" + vocabulary + ", weightTypes=" + weightTypes + ", heads="
+                + heads + ", backend=" + backend + "]";
+    }
+}

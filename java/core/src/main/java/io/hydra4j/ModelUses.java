@@ -1,0 +1,84 @@
+package io.hydra4j;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Counts the sessions of a model, and frees the model when it has been closed and the last of them has ended. Thread-safe; nothing
+ * is computed or freed while its monitor is held.
+ */
+final class ModelUses {
+    private final Runnable free;
+    private final Set<TokenStream> streams = Collections.newSetFromMap(new IdentityHashMap<>());
+    private int uses;
+    private boolean closed;
+
+    /** @param free frees the model; called once */
+    ModelUses(Runnable free) {
+        this.free = free;
+    }
+
+    /** @throws IllegalStateException if the model is closed */
+    synchronized void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the model is closed");
+        }
+    }
+
+    /**
+     * A session begins; {@link #end} must follow.
+     *
+     * @throws IllegalStateException if the model is closed
+     */
+    synchronized void begin() {
+        requireOpen();
+        uses++;
+    }
+
+    /** A session has ended. */
+    void end() {
+        boolean last;
+        synchronized (this) {
+            last = --uses == 0 && closed;
+        }
+        if (last) {
+            free.run();
+        }
+    }
+
+    /**
+     * Lets a stream be closed together with the model.
+     *
+     * @throws IllegalStateException if the model is closed
+     */
+    synchronized void add(TokenStream stream) {
+        requireOpen();
+        streams.add(stream);
+    }
+
+    /** Forgets a stream that has released its session. */
+    synchronized void remove(TokenStream stream) {
+        streams.remove(stream);
+    }
+
+    /** Closes all streams, and frees the model now or when its last session ends. Idempotent. */
+    void close() {
+        List<TokenStream> open;
+        boolean last;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            open = new ArrayList<>(streams);
+            last = uses == 0;
+        }
+        open.forEach(TokenStream::close);
+        if (last) {
+            free.run();
+        }
+    }
+}

@@ -1,0 +1,11 @@
+package io.hydra4j;
+
+/** Whether to guess tokens. The output is the same with all. */
+public enum Speculation {
+    /** Guess where it is faster than plain decoding, with the trees that are fastest by what is seen while decoding. */
+    AUTO,
+    /** Guess in every step. */
+    ON,
+    /** Never guess: one token a step. */
+    OFF
+}
