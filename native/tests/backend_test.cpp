@@ -94,6 +94,47 @@ TEST(Backend, SaysWhichLimitRefusesAThread) {
               0);
 }
 
+// Whether the status and the message are those of a backend of the parent.
+bool is_foreign(hydra_status status) {
+    return status == HYDRA_UNAVAILABLE &&
+           std::string(hydra_error_message()).find("forked after the cpu backend was opened") != std::string::npos;
+}
+
+TEST(Backend, OfTheParentIsRefusedAfterAFork) {
+    SKIP_ON_CUDA();
+    for (int threads : {1, 3}) {
+        Backend backend = open_backend(threads);
+        auto pass = std::make_unique<Pass>(backend);
+        Buffer x = poisoned(backend, 40), norm = floats(backend, Floats(40, 1.0f));
+        Matrix weight = matrix(backend, HYDRA_F32, 4, 4, Floats(16));
+        must(hydra_program_norm(pass->program, pass->rows, x, norm, 1e-5f, x));
+        pass->chain_of(5);
+        pass->run();
+        EXPECT_EQ(in_child([&] {
+                      alarm(60);  // or a hang would be the test's
+                      double rate = 0;
+                      hydra_matrix* made = nullptr;
+                      const int32_t ids[] = {0};
+                      if (!is_foreign(hydra_program_run(pass->program))) return 1;
+                      if (!is_foreign(hydra_program_enqueue(pass->program))) return 2;
+                      if (!is_foreign(hydra_program_await(pass->program))) return 3;
+                      if (!is_foreign(hydra_program_norm(pass->program, pass->rows, x, norm, 1e-5f, x))) return 4;
+                      if (!is_foreign(hydra_matrix_fill(weight, 1, 1))) return 5;
+                      if (!is_foreign(hydra_matrix_create(backend, HYDRA_F32, 4, 4, &made))) return 6;
+                      if (!is_foreign(hydra_matrix_gather(weight, ids, 1, &made))) return 7;
+                      if (!is_foreign(hydra_backend_stream_rate(backend, 1 << 20, 1, &rate))) return 8;
+                      pass.reset();
+                      x = Buffer();
+                      norm = Buffer();
+                      weight = Matrix();
+                      backend = Backend();
+                      return hydra_backend_stream_rate(open_backend(threads), 1 << 20, 1, &rate) == HYDRA_OK ? 0 : 9;
+                  }),
+                  0);
+        pass->run();
+    }
+}
+
 TEST(Errors, OfAnyTypeBecomeAStatus) {
     EXPECT_EQ(guarded("here", [] { throw 7; }), HYDRA_INTERNAL);
     EXPECT_STREQ(hydra_error_message(), "here failed\nan exception of an unknown type");

@@ -1,5 +1,10 @@
 /* A backend: the device that runs programs. Thread-safe; programs of one backend run one at a time, on CUDA those of
- * one stream (stream.h). Everything that is made from a backend is used with things of the same backend only. */
+ * one stream (stream.h). Everything that is made from a backend is used with things of the same backend only.
+ *
+ * A child that is forked has the memory of a backend of its parent, but not its threads or its device. There,
+ * recording, running, enqueueing and awaiting programs, making and filling matrices and measuring are
+ * HYDRA_UNAVAILABLE; destroying what there is and closing the backend are safe, and the child may open a CPU backend of
+ * its own. */
 #ifndef HYDRA4J_BACKEND_H
 #define HYDRA4J_BACKEND_H
 

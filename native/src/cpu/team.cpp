@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "program/error.h"
+#include "program/process.h"
 
 namespace hydra {
 
@@ -49,7 +50,8 @@ uint64_t await(const std::atomic<uint64_t>& count, uint64_t least) {
 
 }  // namespace
 
-Team::Team(int threads) : threads_(threads), workers_(new std::thread[threads > 1 ? threads - 1 : 1]) {
+Team::Team(int threads)
+    : threads_(threads), started_after_(forks()), workers_(new std::thread[threads > 1 ? threads - 1 : 1]) {
     int started = 0;
     try {
         for (; started < threads - 1; ++started) workers_[started] = std::thread(&Team::work, this, started + 1);
@@ -62,7 +64,14 @@ Team::Team(int threads) : threads_(threads), workers_(new std::thread[threads > 
     }
 }
 
-Team::~Team() { stop(threads_ - 1); }
+Team::~Team() {
+    if (started_after_ == forks()) {
+        stop(threads_ - 1);
+    } else {
+        // A child has none of the threads: nothing to wait for, and nothing that a thread's destructor could end.
+        static_cast<void>(workers_.release());
+    }
+}
 
 void Team::stop(int started) {
     stopping_.store(true);

@@ -42,6 +42,7 @@ class Team {
     void stop(int started);
 
     const int threads_;
+    const uint32_t started_after_;  // forks
     std::unique_ptr<std::thread[]> workers_;
     void (*task_)(void*, int) = nullptr;
     void* context_ = nullptr;

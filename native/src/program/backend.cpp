@@ -10,6 +10,14 @@ bool hydra_backend::has_kernel(hydra_type type) const {
            type == HYDRA_Q4_1;
 }
 
+void hydra_backend::require_own_process() const {
+    if (is_of_this_process()) return;
+    hydra::fail(HYDRA_UNAVAILABLE,
+                "this process was forked after the %s backend was opened, whose threads and device stay with the "
+                "parent: open a backend in the child, or fork before opening one",
+                kind());
+}
+
 void hydra_backend_close(hydra_backend* backend) { delete backend; }
 
 const char* hydra_backend_kind(const hydra_backend* backend) { return backend == nullptr ? "" : backend->kind(); }
@@ -39,6 +47,7 @@ hydra_status hydra_backend_stream_rate(hydra_backend* backend, int64_t bytes, in
         HYDRA_REQUIRE(bytes >= 65536 && bytes <= (int64_t{1} << 40), "bytes is %lld, must be from 65536 to 2^40",
                       static_cast<long long>(bytes));
         HYDRA_REQUIRE(repeats >= 1, "repeats is %d, must be positive", repeats);
+        backend->require_own_process();
         *out = backend->stream_rate(bytes, repeats);
     });
 }

@@ -1,12 +1,14 @@
 // What the C ABI asks of a backend.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "hydra4j/program.h"
 #include "program/memory.h"
+#include "program/process.h"
 
 struct hydra_backend {
     virtual ~hydra_backend() = default;
@@ -36,5 +38,11 @@ struct hydra_backend {
     // stream: of this backend, or null for one that all such programs share.
     virtual std::unique_ptr<hydra_program> program(hydra_stream* stream) = 0;
 
+    // Refuses a process that was forked after the backend was opened.
+    void require_own_process() const;
+    bool is_of_this_process() const { return opened_after == hydra::forks(); }
+
+    std::atomic<int64_t> moved_tables{0};  // which programs may have been captured with
+    const uint32_t opened_after = hydra::forks();
     std::mutex mutex;  // of what programs of all streams share, and of the device where it is measured
 };

@@ -76,6 +76,7 @@ hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_
         HYDRA_REQUIRE(facts.quantisable || columns % facts.block == 0,
                       "columns is %lld, must be a multiple of the %d of a %s block", static_cast<long long>(columns),
                       facts.block, facts.name);
+        backend->require_own_process();
         *out = backend->matrix(type, rows, columns).release();
     });
 }
@@ -118,6 +119,7 @@ hydra_status hydra_matrix_fill(hydra_matrix* matrix, int64_t seed, float scale) 
         HYDRA_REQUIRE(matrix != nullptr, "matrix is null");
         HYDRA_REQUIRE(scale >= 0 && scale <= hydra::MAX_RANDOM_SCALE, "scale is %g, must be 0 to 2^15",
                       static_cast<double>(scale));
+        matrix->backend->require_own_process();
         matrix->fill(hydra::random_weights(matrix->type, static_cast<uint64_t>(seed), scale));
     });
 }
@@ -140,6 +142,7 @@ hydra_status hydra_matrix_gather(const hydra_matrix* source, const int32_t* ids,
             HYDRA_REQUIRE(ids[i] >= 0 && ids[i] < source->rows, "ids[%lld] is %d, the matrix has %lld rows",
                           static_cast<long long>(i), ids[i], static_cast<long long>(source->rows));
         }
+        source->backend->require_own_process();
         std::unique_ptr<hydra_matrix> matrix = source->backend->matrix(source->type, count, source->columns);
         matrix->gather(*source, ids);
         *out = matrix.release();

@@ -14,6 +14,7 @@ int64_t hydra::now() {
 }
 
 void hydra_program::record(const hydra::Operation& operation) {
+    backend->require_own_process();
     operations.push_back(operation);
     try {
         add(operation);
@@ -68,6 +69,7 @@ void hydra_program_destroy(hydra_program* program) { delete program; }
 hydra_status hydra_program_run(hydra_program* program) {
     return guarded("hydra_program_run", [&] {
         HYDRA_REQUIRE(program != nullptr, "program is null");
+        program->backend->require_own_process();
         std::lock_guard<std::mutex> lock(program->mutex);
         program->enqueue();
         program->await();
@@ -77,6 +79,7 @@ hydra_status hydra_program_run(hydra_program* program) {
 hydra_status hydra_program_enqueue(hydra_program* program) {
     return guarded("hydra_program_enqueue", [&] {
         HYDRA_REQUIRE(program != nullptr, "program is null");
+        program->backend->require_own_process();
         std::lock_guard<std::mutex> lock(program->mutex);
         program->enqueue();
     });
@@ -85,6 +88,7 @@ hydra_status hydra_program_enqueue(hydra_program* program) {
 hydra_status hydra_program_await(hydra_program* program) {
     return guarded("hydra_program_await", [&] {
         HYDRA_REQUIRE(program != nullptr, "program is null");
+        program->backend->require_own_process();
         std::lock_guard<std::mutex> lock(program->mutex);
         program->await();
     });
