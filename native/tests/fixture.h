@@ -9,6 +9,7 @@
 
 #include "program/backend.h"
 #include "program/program.h"
+#include "program/rope.h"
 #include "program/sequence.h"
 #include "reference.h"
 

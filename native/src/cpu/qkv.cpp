@@ -1,6 +1,7 @@
 // RMSNorm + query, key and value products + RoPE + storing keys and values.
 #include "cpu/kv_pool.h"
 #include "cpu/product.h"
+#include "program/rope.h"
 
 namespace hydra {
 
@@ -11,7 +12,7 @@ struct QkvTask : Task {
     RowSource source;
     const PackedMatrix* weights[3];  // query, key, value
     const float* biases[3];
-    const float* rope;  // [positions][head_size]
+    const hydra_rope* rope;
     const CpuKvPool* pool;
     int32_t layer;
     float* out;
@@ -67,6 +68,7 @@ struct QkvTask : Task {
         const int64_t n = tile * TILE_ROWS;
         const int lanes = lanes_of(*weights[part], tile);
         const int head_size = pool->head_size;
+        const float* angles = rope->values();
         for (int r = 0; r < count; ++r) {
             float* value = values + r * TILE_ROWS;
             if (biases[part] != nullptr) {
@@ -74,7 +76,7 @@ struct QkvTask : Task {
             }
             if (part < 2) {
                 rotate(worker, value, static_cast<int>(n % head_size),
-                       rope + int64_t{rows->view.positions[first_row + r]} * head_size);
+                       angles + int64_t{rows->view.positions[first_row + r]} * head_size);
             }
             if (part == 0) {
                 float* target = out + (first_row + r) * weights[0]->rows + n;
@@ -130,7 +132,7 @@ std::unique_ptr<Task> task_of(const Qkv& operation, CpuProgram& program) {
         task->weights[i] = &packed_of(weights[i]);
         task->biases[i] = floats_of(biases[i]);
     }
-    task->rope = operation.rope->values();
+    task->rope = operation.rope;
     task->pool = static_cast<const CpuKvPool*>(operation.pool);
     task->layer = operation.layer;
     task->out = operation.out->floats();

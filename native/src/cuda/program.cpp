@@ -4,6 +4,7 @@
 
 #include "program/buffer.h"
 #include "program/error.h"
+#include "program/rope.h"
 
 namespace hydra::cuda {
 
@@ -183,7 +184,7 @@ struct Launch {
 }  // namespace
 
 CudaProgram::~CudaProgram() {
-    if (runs > 0) {
+    if (runs > 0 && cuda.is_of_this_process()) {
         // Where this fails, so has the device, or the caller captures the stream behind the program's end.
         if (cuda.api.require_not_captured(stream.handle) == HYDRA_OK) cuda.api.stream_wait(stream.handle);
         give_back(runs);
@@ -292,6 +293,8 @@ void CudaProgram::record_on(Stream* target, void* workspace) {
 
 void CudaProgram::capture(void* workspace) {
     discard_graph();
+    // Read first: a table that moves meanwhile is captured again.
+    graph_tables = cuda.moved_tables;
     const auto bytes = static_cast<int64_t>(times.size() * sizeof(int64_t));
     if (times.size() > 2 && marks.bytes != bytes) marks = cuda.mirror(bytes);
     std::lock_guard<std::mutex> lock(cuda.mutex);
@@ -340,7 +343,7 @@ void CudaProgram::launch() {
     if (operations.empty()) return;
     must(cuda.api, cuda.api.require_not_captured(stream.handle));
     void* workspace = stream.prepare_workspace();
-    if (graph == nullptr || workspace != graph_workspace) capture(workspace);
+    if (graph == nullptr || workspace != graph_workspace || graph_tables != cuda.moved_tables) capture(workspace);
     for (Mirror* state : inputs) {
         if (!state->changed) continue;
         must(cuda.api, cuda.api.enqueue_copy_in(stream.handle, state->device.get(), state->host.get(), state->bytes));

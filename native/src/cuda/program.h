@@ -49,6 +49,7 @@ struct CudaProgram : hydra_program {
     Mirror marks{};                            // int64_t [times.size()], of the device's clock
     Graph* graph = nullptr;
     void* graph_workspace = nullptr;
+    int64_t graph_tables = 0;  // how often tables had moved
 };
 
 }  // namespace hydra::cuda

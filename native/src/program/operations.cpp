@@ -9,6 +9,7 @@
 #include "program/error.h"
 #include "program/matrix.h"
 #include "program/program.h"
+#include "program/rope.h"
 #include "program/sequence.h"
 
 namespace hydra {
@@ -106,7 +107,10 @@ void Embed::check() const {
     }
 }
 
-void Qkv::check() const { rows->require_pages(*pool); }
+void Qkv::check() const {
+    rows->require_pages(*pool);
+    rope->cover(rows->batch->reach());
+}
 
 void Attention::check() const { rows->require_pages(*pool); }
 

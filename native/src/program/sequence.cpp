@@ -1,8 +1,7 @@
-// Keys and values, rotation angles, batches, rows and trees: arguments, and the state that programs share.
+// Keys and values, batches, rows and trees: arguments, and the state that programs share.
 #include "program/sequence.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -125,36 +124,6 @@ hydra_status hydra_kv_pool_release(hydra_kv_pool* pool, int32_t page) {
     });
 }
 
-hydra_status hydra_rope_create(hydra_backend* backend, int32_t head_size, const float* frequencies, int32_t positions,
-                               hydra_rope** out) {
-    return guarded("hydra_rope_create", [&] {
-        HYDRA_REQUIRE(backend != nullptr && frequencies != nullptr && out != nullptr, "an argument is null");
-        HYDRA_REQUIRE(head_size >= 2 && head_size % 2 == 0, "head_size is %d, must be even and positive", head_size);
-        HYDRA_REQUIRE(positions >= 1 && positions <= (1 << 24), "positions is %d, must be from 1 to 2^24", positions);
-        const int pairs = head_size / 2;
-        for (int i = 0; i < pairs; ++i) {
-            HYDRA_REQUIRE(std::isfinite(frequencies[i]) && frequencies[i] > 0, "frequency %d is %g", i,
-                          static_cast<double>(frequencies[i]));
-        }
-        const int64_t count = static_cast<int64_t>(positions) * head_size;
-        auto table = hydra::allocate<float>(count);
-        for (int64_t p = 0; p < positions; ++p) {
-            for (int i = 0; i < pairs; ++i) {
-                const float angle = static_cast<float>(p) * frequencies[i];
-                float cosine, sine;
-                sincosf(angle, &sine, &cosine);
-                table[p * head_size + 2 * i] = cosine;
-                table[p * head_size + 2 * i + 1] = sine;
-            }
-        }
-        hydra::Memory memory = backend->allocate(count * 4);
-        backend->copy_in(memory.get(), table.get(), count * 4);
-        *out = new hydra_rope{backend, head_size, positions, std::move(memory)};
-    });
-}
-
-void hydra_rope_destroy(hydra_rope* rope) { delete rope; }
-
 hydra_status hydra_batch_create(hydra_backend* backend, int32_t sequences, int32_t max_pages, hydra_batch** out) {
     return guarded("hydra_batch_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
@@ -192,6 +161,7 @@ hydra_status hydra_batch_set_pages(hydra_batch* batch, int32_t sequence, const i
         if (count < state.page_count) batch->void_rows();
         state.page_count = count;
         batch->largest_page[sequence] = largest;
+        batch->most_pages = std::max(batch->most_pages, count);
         std::copy_n(pages, count, batch->pages + int64_t{sequence} * batch->max_pages);
     });
 }

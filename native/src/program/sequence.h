@@ -33,14 +33,6 @@ struct hydra_kv_pool {
           pages(its_pages) {}
 };
 
-struct hydra_rope {
-    hydra_backend* backend;
-    int32_t head_size, positions;
-    hydra::Memory table;  // of the device, float [positions][head_size]: cosine and sine of each pair in turn
-
-    const float* values() const { return reinterpret_cast<const float*>(table.get()); }
-};
-
 struct hydra_batch {
     hydra_batch(hydra_backend* owner, int32_t its_sequences, int32_t most_pages);
 
@@ -52,9 +44,12 @@ struct hydra_batch {
     hydra::SequenceState* states;  // [sequences]
     int32_t* pages;
     std::vector<int32_t> largest_page;  // [sequences] of its table, -1 where that is empty
+    int32_t most_pages = 0;             // that a sequence has had
 
     // Positions that a page table can hold.
     int64_t capacity() const { return static_cast<int64_t>(max_pages) * HYDRA_PAGE_POSITIONS; }
+    // Positions that the page tables have held.
+    int64_t reach() const { return static_cast<int64_t>(most_pages) * HYDRA_PAGE_POSITIONS; }
     // Changes the state and sees to it that the device learns of it.
     hydra::SequenceState& change(int32_t sequence);
     // Makes all rows void.
