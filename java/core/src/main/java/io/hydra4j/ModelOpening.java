@@ -32,7 +32,7 @@ final class ModelOpening {
     private final OpenOptions options;
     private final ModelFiles files;
     private final HeadsTensors headTensors;
-    private final Resources opened = new Resources();
+    private final Resources opened = new Resources("model");
     private MemoryNeed need;
 
     private ModelOpening(Path path, OpenOptions options) {
@@ -78,7 +78,7 @@ final class ModelOpening {
             if (options.backend() != BackendKind.AUTO) {
                 throw e;
             }
-            opened.close();
+            backend.close();
             backend = opened.own(Backends.openCpu(options.threads(), e.getMessage()));
             need = need(backend);
             return backend;

@@ -2,9 +2,9 @@ package io.hydra4j;
 
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import java.util.WeakHashMap;
 
 /**
  * Counts the sessions of a model, and frees the model when it has been closed and the last of them has ended. Thread-safe; nothing
@@ -12,7 +12,8 @@ import java.util.Set;
  */
 final class ModelUses {
     private final Runnable free;
-    private final Set<TokenStream> streams = Collections.newSetFromMap(new IdentityHashMap<>());
+    // Weak, so that streams that nobody closes are found; streams are equal to themselves alone.
+    private final Set<TokenStream> streams = Collections.newSetFromMap(new WeakHashMap<>());
     private int uses;
     private boolean closed;
 

@@ -2,7 +2,6 @@ package io.hydra4j.decode;
 
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
-import io.hydra4j.model.KvPages;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Program;
 import java.util.Arrays;
@@ -22,7 +21,6 @@ import java.util.Map;
 public final class BatchSession implements AutoCloseable {
     private static final int NONE = -1;
 
-    private final KvPages pages;
     private final SessionLimits limits;
     private final Passes passes;
     private final Sequence[] sequences;
@@ -34,7 +32,6 @@ public final class BatchSession implements AutoCloseable {
     private final Program draftStep;
     private final Recorder recorder = new Recorder();
     private final Runnable requireModel;
-    private final Runnable ended;
 
     private Tree tree;
     private boolean closed;
@@ -70,8 +67,6 @@ public final class BatchSession implements AutoCloseable {
     public BatchSession(
             DecoderModel model, Drafter drafter, BatchOptions options, Runnable requireModel, Runnable ended) {
         this.requireModel = requireModel;
-        this.ended = ended;
-        pages = model.pages();
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), options.nodes());
         setTree(options.tree());
         int size = options.size();
@@ -80,7 +75,7 @@ public final class BatchSession implements AutoCloseable {
                 : options.chunk();
         passes = new Passes(model, drafter, limits, size, rows, options.keepLogits());
         sequences = new Sequence[size];
-        Arrays.setAll(sequences, s -> new Sequence(pages, passes.batch(), s));
+        Arrays.setAll(sequences, s -> new Sequence(passes.pages(), passes.batch(), s));
         pausedRoots = new int[size];
         logitRows = new int[size];
         Arrays.fill(pausedRoots, NONE);
@@ -90,8 +85,9 @@ public final class BatchSession implements AutoCloseable {
             lastChunk = passes.chunk(true, false);
             plainStep = recordStep(false);
             draftStep = drafter == null || limits.nodes() == 1 ? plainStep : recordStep(true);
+            passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
-            release();
+            passes.close();
             throw e;
         }
     }
@@ -260,7 +256,7 @@ public final class BatchSession implements AutoCloseable {
         for (int s = 0; s < size(); s++) {
             missing += sequences[s].missingPages(lengths[s]);
         }
-        int[] taken = pages.take(missing);
+        int[] taken = passes.pages().take(missing);
         int used = 0;
         for (int s = 0; s < size(); s++) {
             int count = sequences[s].missingPages(lengths[s]);
@@ -408,17 +404,6 @@ public final class BatchSession implements AutoCloseable {
             return;
         }
         closed = true;
-        try {
-            release();
-        } finally {
-            ended.run();
-        }
-    }
-
-    private void release() {
         passes.close();
-        for (Sequence sequence : sequences) {
-            sequence.release();
-        }
     }
 }

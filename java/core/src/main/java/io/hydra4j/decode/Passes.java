@@ -3,6 +3,7 @@ package io.hydra4j.decode;
 import io.hydra4j.heads.Draft;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
+import io.hydra4j.model.KvPages;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Buffer;
@@ -20,7 +21,8 @@ import io.hydra4j.runtime.TreeTopology;
 final class Passes implements AutoCloseable {
     private final DecoderModel model;
     private final int vocabulary;
-    private final Resources owned = new Resources();
+    private final Resources owned = new Resources("session");
+    private final KvPages.Lease pages;
     private final Stream stream;
     private final Batch batch;
     private final PassRows promptRows;
@@ -42,6 +44,7 @@ final class Passes implements AutoCloseable {
         this.model = model;
         vocabulary = limits.vocabulary();
         try {
+            pages = owned.own(model.pages().lease()); // closed last: what runs uses them
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
             promptRows = owned.own(PassRows.create(batch, chunk));
@@ -58,6 +61,16 @@ final class Passes implements AutoCloseable {
             owned.close();
             throw e;
         }
+    }
+
+    /** What the sequences take their KV pages from; closed with the passes. */
+    KvPages.Lease pages() {
+        return pages;
+    }
+
+    /** Lets something follow when the passes are closed, or lost. */
+    void whenClosed(Runnable ended) {
+        owned.ownLast(ended::run);
     }
 
     Batch batch() {

@@ -7,14 +7,14 @@ import java.util.Arrays;
 
 /** What the host keeps of one sequence of a batch: its pages and its tokens. Not thread-safe. */
 final class Sequence {
-    private final KvPages pool;
+    private final KvPages.Lease lease;
     private final Batch batch;
     private final int number;
     private int[] pages = {};
     private int[] tokens = new int[256];
 
-    Sequence(KvPages pool, Batch batch, int number) {
-        this.pool = pool;
+    Sequence(KvPages.Lease lease, Batch batch, int number) {
+        this.lease = lease;
         this.batch = batch;
         this.number = number;
     }
@@ -38,7 +38,7 @@ final class Sequence {
     /** Takes pages for so many positions, all that are missing or none. */
     void reserve(int positions) {
         int missing = missingPages(positions);
-        addPages(pool.take(missing), 0, missing);
+        addPages(lease.take(missing), 0, missing);
     }
 
     /** Notes the tokens of positions from {@code at} on. */
@@ -75,7 +75,7 @@ final class Sequence {
 
     /** Gives its pages back; the batch must not use them any more. */
     void release() {
-        pool.release(pages);
+        lease.release(pages);
         pages = new int[0];
     }
 }

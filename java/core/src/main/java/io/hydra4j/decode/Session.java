@@ -32,7 +32,6 @@ public final class Session implements AutoCloseable {
     private final Program draftStep;
     private final Recorder recorder = new Recorder();
     private final Runnable requireModel;
-    private final Runnable ended;
 
     private Tree tree;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
@@ -70,12 +69,11 @@ public final class Session implements AutoCloseable {
     @SuppressWarnings("exports") // made by HydraModel alone
     public Session(DecoderModel model, Drafter drafter, SessionOptions options, Runnable requireModel, Runnable ended) {
         this.requireModel = requireModel;
-        this.ended = ended;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
         passes = new Passes(model, drafter, limits, 1, most, keepLogits);
-        sequence = new Sequence(model.pages(), passes.batch(), 0);
+        sequence = new Sequence(passes.pages(), passes.batch(), 0);
         try {
             chunk = passes.chunk(false, keepLogits);
             lastChunk = passes.chunk(true, keepLogits);
@@ -88,8 +86,9 @@ public final class Session implements AutoCloseable {
                 draft().recordCommit(commit);
             }
             setTree(options.tree());
+            passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
-            release();
+            passes.close();
             throw e;
         }
     }
@@ -352,15 +351,6 @@ public final class Session implements AutoCloseable {
             return;
         }
         closed = true;
-        try {
-            release();
-        } finally {
-            ended.run();
-        }
-    }
-
-    private void release() {
         passes.close();
-        sequence.release();
     }
 }

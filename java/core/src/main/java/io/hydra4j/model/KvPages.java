@@ -24,7 +24,7 @@ public final class KvPages {
         return pages;
     }
 
-    /** Adds a pool whose pages are given back to the system together with those of the others. */
+    /** Adds a pool whose pages are released together with those of the others. */
     public synchronized void add(KvPool pool) {
         pools.add(pool);
     }
@@ -34,34 +34,79 @@ public final class KvPages {
         pools.remove(pool);
     }
 
-    /**
-     * Takes pages that nobody uses: all of them, or none.
-     *
-     * @return {@code [count]} page numbers
-     * @throws KvPagesExhaustedException if there are not so many
-     */
-    public synchronized int[] take(int count) {
-        int free = pages - used.cardinality();
-        if (count > free) {
-            throw new KvPagesExhaustedException(count + " more KV pages are needed, " + free + " of " + pages
-                    + " are free: close sessions, clear sequences, or decode fewer at a time");
-        }
-        int[] taken = new int[count];
-        for (int i = 0, page = -1; i < count; i++) {
-            page = used.nextClearBit(page + 1);
-            taken[i] = page;
-            used.set(page);
-        }
-        return taken;
+    /** The pages of one session, none at first. */
+    public Lease lease() {
+        return new Lease();
     }
 
-    /** Gives pages back, and their memory to the system. */
-    public synchronized void release(int[] taken) {
-        for (int page : taken) {
-            for (KvPool pool : pools) {
-                pool.release(page);
+    /**
+     * Pages that one session has taken, and releases at the latest when it is closed; the model and its pools may have been closed
+     * before. Thread-safe.
+     */
+    public final class Lease implements AutoCloseable {
+        private final BitSet taken = new BitSet();
+        private boolean closed;
+
+        private Lease() {}
+
+        /**
+         * Takes pages that nobody uses: all of them, or none. Their memory is not touched.
+         *
+         * @return {@code [count]} page numbers
+         * @throws KvPagesExhaustedException if there are not so many
+         * @throws IllegalStateException if the lease is closed
+         */
+        public int[] take(int count) {
+            synchronized (KvPages.this) {
+                if (closed) {
+                    throw new IllegalStateException("the session is closed");
+                }
+                int free = pages - used.cardinality();
+                if (count > free) {
+                    throw new KvPagesExhaustedException(count + " more KV pages of " + KvPool.PAGE_POSITIONS
+                            + " positions are needed, " + free + " of "
+                            + pages + " are free: close sessions, clear sequences, decode fewer at a time, or open the"
+                            + " model with room for more (kvTokens)");
+                }
+                int[] numbers = new int[count];
+                for (int i = 0, page = -1; i < count; i++) {
+                    page = used.nextClearBit(page + 1);
+                    numbers[i] = page;
+                    used.set(page);
+                    taken.set(page);
+                }
+                return numbers;
             }
-            used.clear(page);
+        }
+
+        /**
+         * Releases pages, and their memory to the system.
+         *
+         * @param numbers of pages that this has taken, in use no more
+         * @throws IllegalArgumentException if this has not taken one of them
+         */
+        public void release(int[] numbers) {
+            synchronized (KvPages.this) {
+                for (int page : numbers) {
+                    if (!taken.get(page)) {
+                        throw new IllegalArgumentException("KV page " + page + " was not taken by this session");
+                    }
+                    for (KvPool pool : pools) {
+                        pool.release(page);
+                    }
+                    taken.clear(page);
+                    used.clear(page);
+                }
+            }
+        }
+
+        /** Releases all pages. Idempotent. */
+        @Override
+        public void close() {
+            synchronized (KvPages.this) {
+                closed = true;
+                release(taken.stream().toArray());
+            }
         }
     }
 }

@@ -3,8 +3,7 @@ package io.hydra4j.runtime;
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_buffer;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
-import java.nio.IntBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -90,7 +89,10 @@ public final class Buffer extends NativeObject<hydra_buffer> {
     public void write(long offset, ByteBuffer source) {
         int count = source.remaining();
         if (count > 0) {
-            handle.check(buffer -> Native.hydra_buffer_write(buffer, offset, Memory.source(source), count));
+            handle.check(buffer -> Memory.read(
+                    source,
+                    memory -> Native.hydra_buffer_write(buffer, offset, memory, count),
+                    bytes -> Native.hydra_buffer_write(buffer, offset, bytes, count)));
             source.position(source.limit());
         }
     }
@@ -105,7 +107,10 @@ public final class Buffer extends NativeObject<hydra_buffer> {
     public void read(long offset, ByteBuffer target) {
         int count = target.remaining();
         if (count > 0) {
-            handle.check(buffer -> Native.hydra_buffer_read(buffer, offset, Memory.target(target), count));
+            handle.check(buffer -> Memory.write(
+                    target,
+                    memory -> Native.hydra_buffer_read(buffer, offset, memory, count),
+                    bytes -> Native.hydra_buffer_read(buffer, offset, bytes, count)));
             target.position(target.limit());
         }
     }
@@ -125,7 +130,7 @@ public final class Buffer extends NativeObject<hydra_buffer> {
     public void write(long index, float[] source, int from, int count) {
         Objects.checkFromIndexSize(from, count, source.length);
         if (count > 0) {
-            FloatBuffer values = FloatBuffer.wrap(source, from, count);
+            float[] values = count == source.length ? source : Arrays.copyOfRange(source, from, from + count);
             handle.check(buffer -> Native.hydra_buffer_write(
                     buffer, Math.multiplyExact(index, Float.BYTES), values, (long) count * Float.BYTES));
         }
@@ -153,9 +158,12 @@ public final class Buffer extends NativeObject<hydra_buffer> {
     public void read(long index, float[] target, int from, int count) {
         Objects.checkFromIndexSize(from, count, target.length);
         if (count > 0) {
-            FloatBuffer values = FloatBuffer.wrap(target, from, count);
+            float[] values = count == target.length ? target : new float[count];
             handle.check(buffer -> Native.hydra_buffer_read(
                     buffer, Math.multiplyExact(index, Float.BYTES), values, (long) count * Float.BYTES));
+            if (values != target) {
+                System.arraycopy(values, 0, target, from, count);
+            }
         }
     }
 
@@ -168,10 +176,7 @@ public final class Buffer extends NativeObject<hydra_buffer> {
     public void write(long index, int[] source) {
         if (source.length > 0) {
             handle.check(buffer -> Native.hydra_buffer_write(
-                    buffer,
-                    Math.multiplyExact(index, Integer.BYTES),
-                    IntBuffer.wrap(source),
-                    (long) source.length * Integer.BYTES));
+                    buffer, Math.multiplyExact(index, Integer.BYTES), source, (long) source.length * Integer.BYTES));
         }
     }
 
@@ -184,10 +189,7 @@ public final class Buffer extends NativeObject<hydra_buffer> {
     public void read(long index, int[] target) {
         if (target.length > 0) {
             handle.check(buffer -> Native.hydra_buffer_read(
-                    buffer,
-                    Math.multiplyExact(index, Integer.BYTES),
-                    IntBuffer.wrap(target),
-                    (long) target.length * Integer.BYTES));
+                    buffer, Math.multiplyExact(index, Integer.BYTES), target, (long) target.length * Integer.BYTES));
         }
     }
 }

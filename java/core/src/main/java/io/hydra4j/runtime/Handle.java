@@ -14,7 +14,7 @@ import org.bytedeco.javacpp.Pointer;
  * @param <P> the native type
  */
 final class Handle<P extends Pointer> implements AutoCloseable {
-    private static final Cleaner CLEANER = Cleaner.create();
+    static final Cleaner CLEANER = Cleaner.create();
 
     private final P pointer;
     // Belongs to the native object and not to this owner of it, which may be lost while children and programs use the

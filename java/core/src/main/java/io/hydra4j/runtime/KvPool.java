@@ -60,12 +60,19 @@ public final class KvPool extends NativeObject<hydra_kv_pool> {
     }
 
     /**
-     * Says that a page is not used any more; its contents are lost. The CPU gives its memory back to the system.
+     * Says that a page is not used any more; its contents are lost. The CPU releases its memory to the system. Does nothing to a
+     * closed pool, the memory of which goes as a whole.
      *
      * @param page one that no sequence uses any more
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there is no such page
      */
     public void release(int page) {
-        handle.check(pool -> Native.hydra_kv_pool_release(pool, page));
+        if (handle.uses().tryAcquire()) {
+            try {
+                NativeException.check(Native.hydra_kv_pool_release(handle.pointer(), page));
+            } finally {
+                handle.release();
+            }
+        }
     }
 }

@@ -2,7 +2,6 @@ package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_file;
-import java.nio.FloatBuffer;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -80,13 +79,7 @@ public final class MappedFile extends NativeObject<hydra_file> {
                 offset,
                 bytes,
                 source -> Native.hydra_convert(
-                        type,
-                        source,
-                        bytes,
-                        WeightType.F32.id(),
-                        FloatBuffer.wrap(target),
-                        values * Float.BYTES,
-                        values));
+                        type, source, bytes, WeightType.F32.id(), target, values * Float.BYTES, values));
         return target;
     }
 

@@ -3,7 +3,6 @@ package io.hydra4j.runtime;
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_matrix;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 import java.util.List;
 
 /**
@@ -112,8 +111,12 @@ public final class Matrix extends NativeObject<hydra_matrix> {
             throw new IllegalArgumentException(count + " rows of " + columns + " " + sourceType + " values are " + bytes
                     + " bytes, given are " + source.remaining());
         }
-        handle.check(matrix -> Native.hydra_matrix_write(
-                matrix, firstRow, count, (int[]) null, sourceType.id(), Memory.source(source), bytes));
+        handle.check(matrix -> Memory.read(
+                source,
+                memory -> Native.hydra_matrix_write(
+                        matrix, firstRow, count, (int[]) null, sourceType.id(), memory, bytes),
+                array -> Native.hydra_matrix_write(
+                        matrix, firstRow, count, (int[]) null, sourceType.id(), array, bytes)));
     }
 
     /**
@@ -133,7 +136,7 @@ public final class Matrix extends NativeObject<hydra_matrix> {
                 values.length / columns,
                 (int[]) null,
                 WeightType.F32.id(),
-                FloatBuffer.wrap(values),
+                values,
                 (long) values.length * Float.BYTES));
     }
 

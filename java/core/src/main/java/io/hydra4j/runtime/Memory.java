@@ -1,6 +1,8 @@
 package io.hydra4j.runtime;
 
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.function.ToIntFunction;
 import org.bytedeco.javacpp.Pointer;
 
 /** Memory that the native library only reads or writes during one call. Owns nothing. */
@@ -17,18 +19,36 @@ final class Memory extends Pointer {
         return 1;
     }
 
-    /** The same region of a buffer's array without an array offset, which JavaCPP's generated code does not release rightly. */
-    static ByteBuffer target(ByteBuffer buffer) {
-        return buffer.isDirect()
-                ? buffer
-                : ByteBuffer.wrap(buffer.array(), buffer.arrayOffset() + buffer.position(), buffer.remaining());
+    /** Calls with the bytes from position to limit. */
+    static int read(ByteBuffer source, ToIntFunction<Pointer> direct, ToIntFunction<byte[]> array) {
+        return source.isDirect() ? direct(source, direct) : array.applyAsInt(bytes(source));
     }
 
-    /** As {@link #target}, for a buffer that is only read: one without an accessible array is copied. */
-    static ByteBuffer source(ByteBuffer buffer) {
-        if (buffer.isDirect() || buffer.hasArray()) {
-            return target(buffer);
+    /** Calls with the room from position to limit, which the call fills. */
+    static int write(ByteBuffer target, ToIntFunction<Pointer> direct, ToIntFunction<byte[]> array) {
+        if (target.isDirect()) {
+            return direct(target, direct);
         }
-        return ByteBuffer.allocate(buffer.remaining()).put(buffer.duplicate()).flip();
+        byte[] bytes = new byte[target.remaining()];
+        int status = array.applyAsInt(bytes);
+        target.duplicate().put(bytes);
+        return status;
+    }
+
+    private static int direct(ByteBuffer buffer, ToIntFunction<Pointer> call) {
+        try {
+            return call.applyAsInt(new Memory(new Pointer(buffer.slice()).address(), buffer.remaining()));
+        } finally {
+            Reference.reachabilityFence(buffer);
+        }
+    }
+
+    private static byte[] bytes(ByteBuffer source) {
+        if (source.hasArray() && source.remaining() == source.array().length) {
+            return source.array();
+        }
+        byte[] bytes = new byte[source.remaining()];
+        source.duplicate().get(bytes);
+        return bytes;
     }
 }

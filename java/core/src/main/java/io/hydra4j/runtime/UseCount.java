@@ -34,13 +34,21 @@ final class UseCount {
      * @throws IllegalStateException if it is closed
      */
     void acquire() {
+        if (!tryAcquire()) {
+            throw new IllegalStateException("the " + what + " is closed");
+        }
+    }
+
+    /** As {@link #acquire}, where false says that it is closed. */
+    boolean tryAcquire() {
         int before;
         do {
             before = state.get();
             if (before < 0) {
-                throw new IllegalStateException("the " + what + " is closed");
+                return false;
             }
         } while (!state.compareAndSet(before, before + 1));
+        return true;
     }
 
     /** @throws IllegalStateException if it has been released as often as it was acquired */

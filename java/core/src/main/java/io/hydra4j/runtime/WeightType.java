@@ -2,7 +2,6 @@ package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 
 /** How the values of a weight are stored: plain numbers, or blocks of values of one row with a common scale. */
 public enum WeightType {
@@ -106,14 +105,11 @@ public enum WeightType {
                     + "'s block of " + blockBytes + " bytes");
         }
         if (values > 0) {
-            NativeException.check(Native.hydra_convert(
-                    id,
-                    Memory.source(source),
-                    source.remaining(),
-                    F32.id,
-                    FloatBuffer.wrap(target),
-                    F32.bytes(values),
-                    values));
+            int bytes = source.remaining();
+            NativeException.check(Memory.read(
+                    source,
+                    memory -> Native.hydra_convert(id, memory, bytes, F32.id, target, F32.bytes(values), values),
+                    array -> Native.hydra_convert(id, array, bytes, F32.id, target, F32.bytes(values), values)));
         }
         return target;
     }
@@ -131,13 +127,7 @@ public enum WeightType {
         byte[] target = new byte[Math.toIntExact(bytes(source.length))];
         if (source.length > 0) {
             NativeException.check(Native.hydra_convert(
-                    F32.id,
-                    FloatBuffer.wrap(source),
-                    F32.bytes(source.length),
-                    id,
-                    ByteBuffer.wrap(target),
-                    target.length,
-                    source.length));
+                    F32.id, source, F32.bytes(source.length), id, target, target.length, source.length));
         }
         return target;
     }

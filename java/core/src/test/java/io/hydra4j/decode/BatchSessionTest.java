@@ -246,17 +246,18 @@ class BatchSessionTest {
         try (Twins twins = new Twins(loaded, BatchOptions.of(2, Tree.DEFAULT))) {
             twins.prefill(0, prompt(0, 60));
             // The session of its own has as many.
-            int[] taken = pages.take(pages.count() - 4);
+            KvPages.Lease others = pages.lease();
+            others.take(pages.count() - 4);
             assertThrows(KvPagesExhaustedException.class, () -> twins.batch().prefill(1, prompt(1, 20)));
             assertThrows(KvPagesExhaustedException.class, () -> twins.batch().step());
             assertEquals(60, twins.batch().length(0));
             assertEquals(0, twins.batch().length(1));
-            pages.release(taken);
+            others.close();
             twins.steps(3);
             twins.prefill(1, prompt(1, 20));
             twins.steps(3);
         }
-        pages.release(pages.take(pages.count()));
+        requireFree(pages);
     }
 
     @Test
@@ -269,7 +270,7 @@ class BatchSessionTest {
             batch.step();
             batch.clear(0);
             batch.clear(1);
-            pages.release(pages.take(pages.count()));
+            requireFree(pages);
             assertThrows(IllegalStateException.class, batch::step);
         }
     }
@@ -395,6 +396,12 @@ class BatchSessionTest {
         assertThrows(IllegalStateException.class, () -> batch.clear(0));
         assertThrows(IllegalStateException.class, () -> batch.length(0));
         KvPages pages = loaded.base().pages();
-        pages.release(pages.take(pages.count()));
+        requireFree(pages);
+    }
+
+    private static void requireFree(KvPages pages) {
+        try (KvPages.Lease all = pages.lease()) {
+            assertEquals(pages.count(), all.take(pages.count()).length);
+        }
     }
 }

@@ -71,8 +71,6 @@ class FailedMakingTest {
                 DoubleConsumer failing = failing(n);
                 assertThrows(IllegalStateException.class, () -> heads(base, name, failing));
             }
-            // A pool of theirs would be released into here.
-            base.pages().release(base.pages().take(1));
         }
         Freed.assertFreedWhenClosed(backend);
     }

@@ -12,9 +12,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -135,36 +132,40 @@ class ClosingTest {
 
     @Test
     @Timeout(60)
-    void aLostObjectIsReportedAndOneThatWasClosedIsNot() throws InterruptedException {
-        List<String> messages = new CopyOnWriteArrayList<>();
-        Logger logger = Logger.getLogger("io.hydra4j.runtime");
-        Handler handler = new Handler() {
-            @Override
-            public void publish(LogRecord record) {
-                messages.add(record.getMessage());
-            }
-
-            @Override
-            public void flush() {}
-
-            @Override
-            public void close() {}
-        };
-        logger.addHandler(handler);
-        logger.setUseParentHandlers(false);
-        try (Backend backend = Backend.openCpu(1)) {
+    void aLostObjectIsReportedAndDestroyedAndOneThatWasClosedIsNotReported() throws InterruptedException {
+        try (Warnings warnings = new Warnings();
+                Backend backend = Backend.openCpu(1)) {
             Buffer.create(backend, 4321).close();
             lose(backend);
-            while (!messages.contains(
-                    "a buffer of 1234 bytes was lost without close(): its memory was kept until now")) {
-                System.gc();
-                Thread.sleep(10);
-            }
-            assertFalse(messages.toString().contains("4321"), messages.toString());
-        } finally {
-            logger.removeHandler(handler);
-            logger.setUseParentHandlers(true);
+            warnings.await("a buffer of 1234 bytes was lost without close(): its memory was kept until now");
+            assertFalse(warnings.toString().contains("4321"), warnings.toString());
         }
+    }
+
+    @Test
+    @Timeout(60)
+    void aLostGroupIsClosedInOrderAndReportedOnceInPlaceOfWhatItOwns() throws InterruptedException {
+        try (Warnings warnings = new Warnings()) {
+            List<String> closed = new CopyOnWriteArrayList<>();
+            loseGroup(closed);
+            warnings.await("a group made at io.hydra4j.runtime.ClosingTest.loseGroup(");
+            while (closed.size() < 2) {
+                Thread.onSpinWait();
+            }
+            assertEquals(List.of("second", "first"), closed);
+            System.gc();
+            assertEquals(1, warnings.count(), warnings.toString());
+        }
+    }
+
+    private static void loseGroup(List<String> closed) {
+        Resources group = new Resources("group");
+        group.own((AutoCloseable) () -> closed.add("first"));
+        Backend backend = group.own(Backend.openCpu(1));
+        for (int i = 0; i < 10; i++) {
+            group.own(Buffer.create(backend, 99));
+        }
+        group.own((AutoCloseable) () -> closed.add("second"));
     }
 
     private static void lose(Backend backend) {

@@ -37,6 +37,7 @@ class UseCountTest {
         count.close();
         IllegalStateException refused = assertThrows(IllegalStateException.class, count::acquire);
         assertEquals("the thing is closed", refused.getMessage());
+        assertFalse(count.tryAcquire());
         count.release();
         assertEquals(1, destroyed.get());
     }

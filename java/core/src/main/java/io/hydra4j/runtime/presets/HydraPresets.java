@@ -8,7 +8,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 
 /**
  * Tells JavaCPP how to bind the C ABI in {@code native/include}: handles become opaque pointer classes, status codes and
- * types become ints, and memory is passed as pointers, NIO buffers or arrays. Used by the build; the classes that it
+ * types become ints, and memory is passed as pointers or arrays. Used by the build; the classes that it
  * generates go to {@code io.hydra4j.runtime.bindings}.
  */
 @Properties(
@@ -38,14 +38,14 @@ public class HydraPresets implements InfoMapper {
         // Read through one buffer view instead of a native call per field.
         info.put(new Info("hydra_step_result").skip().cast().pointerTypes("Pointer"));
         info.put(new Info("const char").valueTypes("byte").pointerTypes("String", "@Cast(\"const char*\") byte[]"));
-        // Five and four: every source is offered with every target, as JavaCPP walks both lists side by side.
+        // Four and five: every source is offered with every target, as JavaCPP walks both lists side by side. Arrays,
+        // as of a NIO
+        // buffer on the heap the generated code asks for the array without checking for an exception, which -Xcheck:jni
+        // reports.
         info.put(new Info("const void")
-                .pointerTypes(
-                        "@Const Pointer",
-                        "@Const ByteBuffer",
-                        "@Const FloatBuffer",
-                        "@Const IntBuffer",
-                        "@Const byte[]"));
-        info.put(new Info("void").valueTypes("void").pointerTypes("Pointer", "ByteBuffer", "FloatBuffer", "IntBuffer"));
+                .pointerTypes("@Const Pointer", "@Const byte[]", "@Const float[]", "@Const int[]"));
+        info.put(new Info("void")
+                .valueTypes("void")
+                .pointerTypes("Pointer", "byte[]", "float[]", "int[]", "ByteBuffer"));
     }
 }
