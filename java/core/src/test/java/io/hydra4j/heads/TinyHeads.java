@@ -14,15 +14,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Valid heads for {@link TinyModel} in every layout, for a test to put one defect into. */
-final class TinyHeads {
-    static final int HEADS = 2;
-    static final int LAYERS = 3;
-    static final String PREFIX = "prefix_embeding_layer.";
+public final class TinyHeads {
+    public static final int HEADS = 2;
+    public static final int LAYERS = 3;
+    public static final String PREFIX = "prefix_embeding_layer.";
 
     private TinyHeads() {}
 
     /** The fields of config.json, each with its value as JSON. */
-    static Map<String, String> config(String arch, boolean isGrounded) {
+    public static Map<String, String> config(String arch, boolean isGrounded) {
         var config = new LinkedHashMap<String, String>();
         config.put("base_model_name_or_path", "\"tiny\"");
         config.put("hydra_head_arch", "\"" + arch + "\"");
@@ -34,7 +34,7 @@ final class TinyHeads {
     }
 
     /** Heads with private LM heads as the Hydra code names them, and what else it leaves in the file. */
-    static SafetensorsBytes published(String arch, boolean isGrounded) {
+    public static SafetensorsBytes published(String arch, boolean isGrounded) {
         var file = blocks(arch, isGrounded);
         boolean hasPrefix = arch.equals("prefix-mlp");
         for (int i = 0; i < HEADS; i++) {
@@ -45,7 +45,7 @@ final class TinyHeads {
     }
 
     /** Heads without LM heads. */
-    static SafetensorsBytes blocks(String arch, boolean isGrounded) {
+    public static SafetensorsBytes blocks(String arch, boolean isGrounded) {
         var file = new SafetensorsBytes();
         boolean hasPrefix = arch.equals("prefix-mlp");
         for (int i = 0; i < HEADS; i++) {
@@ -71,7 +71,7 @@ final class TinyHeads {
     }
 
     /** Heads as Medusa v0.1 names them. */
-    static SafetensorsBytes medusa(int heads, int layers, boolean hasLmHeads) {
+    public static SafetensorsBytes medusa(int heads, int layers, boolean hasLmHeads) {
         var file = new SafetensorsBytes();
         for (int i = 0; i < heads; i++) {
             for (int j = 0; j < layers; j++) {
@@ -86,7 +86,7 @@ final class TinyHeads {
     }
 
     /** A compact file of Hydra++ heads; private LM heads have {@code lmHeadRows} rows, 0 for the base's LM head. */
-    static GgufBytes compact(int lmHeadRows) {
+    public static GgufBytes compact(int lmHeadRows) {
         var file = new GgufBytes()
                 .string("general.architecture", "hydra")
                 .string("hydra.head_arch", "prefix-mlp")

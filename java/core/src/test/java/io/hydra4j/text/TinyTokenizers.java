@@ -14,14 +14,14 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Small tokenizers of both kinds, as tokenizer.json and as the metadata of a GGUF file. */
-final class TinyTokenizers {
+public final class TinyTokenizers {
     private static final List<String> PIECES =
             List.of("\u2581", "a", "b", "c", "ab", "\u2581ab", "abc", "\u2581\u2581");
 
     private TinyTokenizers() {}
 
     /** Ids: 0 to 255 the bytes in the order of the alphabet, 256 "he", 257 "hel", 258 end (special), 259 think. */
-    static String byteLevelJson() {
+    public static String byteLevelJson() {
         List<String> tokens = byteLevelTokens();
         return """
                 {"version":"1.0","truncation":null,"padding":null,
@@ -42,7 +42,7 @@ final class TinyTokenizers {
     }
 
     /** Ids: 0 unknown, 1 begin, 2 end, 3 to 258 the bytes, then some pieces; a space is put before every text. */
-    static String pieceJson() {
+    public static String pieceJson() {
         return """
                 {"version":"1.0","truncation":null,"padding":null,
                 "added_tokens":[%s,%s,%s],
@@ -66,7 +66,7 @@ final class TinyTokenizers {
     }
 
     /** The tables of {@link #byteLevelJson}. */
-    static Map<String, Object> byteLevelGguf() {
+    public static Map<String, Object> byteLevelGguf() {
         String[] tokens = byteLevelTokens().toArray(String[]::new);
         long[] types = new long[tokens.length];
         Arrays.fill(types, 1);
@@ -85,7 +85,7 @@ final class TinyTokenizers {
     }
 
     /** The tables of {@link #pieceJson}. */
-    static Map<String, Object> pieceGguf() {
+    public static Map<String, Object> pieceGguf() {
         String[] tokens = pieceTokens().toArray(String[]::new);
         long[] types = new long[tokens.length];
         double[] scores = new double[tokens.length];
@@ -104,7 +104,7 @@ final class TinyTokenizers {
         return metadata;
     }
 
-    static Tokenizer fromJson(Path folder, String json) {
+    public static Tokenizer fromJson(Path folder, String json) {
         Path file = folder.resolve("tokenizer.json");
         try {
             Files.writeString(file, json);
@@ -114,7 +114,7 @@ final class TinyTokenizers {
         return Tokenizer.fromJson(file);
     }
 
-    static Tokenizer fromGguf(Map<String, Object> metadata) {
+    public static Tokenizer fromGguf(Map<String, Object> metadata) {
         return Tokenizer.fromGguf(Path.of("model.gguf"), metadata);
     }
 
