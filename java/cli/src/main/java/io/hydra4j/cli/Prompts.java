@@ -94,7 +94,7 @@ final class Prompts {
         Tokenizer tokenizer = model.tokenizer()
                 .orElseThrow(() -> new HydraException(
                         model.info().path() + " has no tokenizer: give token ids with --prompt-ids"));
-        int[] ids = encode(tokenizer, text, begin == null || begin);
+        int[] ids = tokenizer.encode(text, begin == null || begin);
         if (begin == null || !begin) {
             return ids;
         }
@@ -105,14 +105,5 @@ final class Prompts {
         return ids.length > 0 && ids[0] == bos
                 ? ids
                 : IntStream.concat(IntStream.of(bos), IntStream.of(ids)).toArray();
-    }
-
-    /** Encodes, and tells of a text that is too long as of any other failure. */
-    static int[] encode(Tokenizer tokenizer, String text, boolean addSpecial) {
-        if (text.length() > tokenizer.longestText()) {
-            throw new HydraException("the text has " + text.length() + " characters; this tokenizer takes at most "
-                    + tokenizer.longestText() + ": shorten it");
-        }
-        return tokenizer.encode(text, addSpecial);
     }
 }

@@ -5,6 +5,7 @@ import io.hydra4j.format.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntPredicate;
 
 /** Token ids as people write them: one JSON array a line. */
 final class TokenIds {
@@ -20,6 +21,15 @@ final class TokenIds {
         /** What errors call it. */
         String field() {
             return "line " + line;
+        }
+
+        /** @throws FormatException.InvalidValue if an id is not one of those that are expected */
+        void require(Path file, IntPredicate known, String expected) {
+            for (int id : ids) {
+                if (!known.test(id)) {
+                    throw new FormatException.InvalidValue(file, field(), "id " + id, expected);
+                }
+            }
         }
     }
 

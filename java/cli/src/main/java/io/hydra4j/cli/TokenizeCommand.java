@@ -2,6 +2,7 @@ package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.format.GgufFile;
+import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -55,6 +56,11 @@ final class TokenizeCommand implements Callable<Integer> {
                             + "text in any case.")
     private boolean noSpecial;
 
+    @Option(
+            names = "--special-as-text",
+            description = "Take special tokens that are written in the text as text, as what a user has typed should be.")
+    private boolean specialAsText;
+
     TokenizeCommand(Console console) {
         this.console = console;
     }
@@ -67,9 +73,15 @@ final class TokenizeCommand implements Callable<Integer> {
         String input = input();
         try (Tokenizer tokenizer = open()) {
             if (decode || ids != null) {
-                TokenIds.parse(source(), input).forEach(line -> print(tokenizer.decode(line.ids(), true)));
+                for (TokenIds.Line line : TokenIds.parse(source(), input)) {
+                    line.require(source(), id -> tokenizer.token(id).isPresent(), "ids of the tokenizer");
+                    print(tokenizer.decode(line.ids(), true));
+                }
             } else {
-                console.print(Arrays.toString(Prompts.encode(tokenizer, input, !noSpecial)) + "\n");
+                EncodeOptions options = EncodeOptions.PROMPT
+                        .withBeginAndEnd(!noSpecial)
+                        .withSpecialTokens(!specialAsText);
+                console.print(Arrays.toString(tokenizer.encode(input, options)) + "\n");
             }
         }
         return Main.OK;

@@ -1,6 +1,7 @@
 package io.hydra4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.cli.CommandLines.Outcome;
@@ -81,6 +82,27 @@ class TokenizeTest {
                 "\\u001b[2J\n",
                 CommandLines.runOnTerminal("tokenize", "--model", MODEL, "--ids", ids)
                         .out());
+    }
+
+    @Test
+    void idsThatTheTokenizerDoesNotHaveAreToldWithTheirLine() throws IOException {
+        Path file = Files.writeString(folder.resolve("ids"), "[1]\n[1, 99999]\n");
+
+        Outcome outcome = CommandLines.run("tokenize", "--model", MODEL, "--decode", "--file", file);
+
+        assertEquals(Main.FAILURE, outcome.code());
+        assertTrue(outcome.err().contains("ids: line 2: found id 99999"), outcome.err());
+    }
+
+    @Test
+    void specialTokensCanBeTakenAsText() {
+        String text = "a<|endoftext|>b";
+        String parsed = CommandLines.run("tokenize", "--model", MODEL, text).out();
+        String plain = CommandLines.run("tokenize", "--model", MODEL, "--special-as-text", text).out();
+
+        assertNotEquals(parsed, plain);
+        assertEquals(text + "\n", CommandLines.run("tokenize", "--model", MODEL, "--ids", plain).out());
+        assertEquals("ab\n", CommandLines.run("tokenize", "--model", MODEL, "--ids", parsed).out());
     }
 
     @Test

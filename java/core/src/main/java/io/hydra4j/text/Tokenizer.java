@@ -75,13 +75,38 @@ public final class Tokenizer implements AutoCloseable {
     public static Optional<Tokenizer> of(Path model, Supplier<? extends Map<String, ?>> metadata) {
         if (Files.isDirectory(model)) {
             Path tokenizerJson = model.resolve(JSON_FILE);
-            return Files.isRegularFile(tokenizerJson) ? Optional.of(fromJson(tokenizerJson)) : Optional.empty();
+            return Files.exists(tokenizerJson) ? Optional.of(fromJson(tokenizerJson)) : Optional.empty();
         }
         if (model.endsWith(JSON_FILE)) {
             return Optional.of(fromJson(model));
         }
         Map<String, ?> tables = metadata.get();
         return tables.containsKey(GGUF_TOKENS) ? Optional.of(fromGguf(model, tables)) : Optional.empty();
+    }
+
+    /**
+     * As {@link #of(Path, Supplier)}, for a model that is to be fed with the ids.
+     *
+     * @param modelVocabulary rows of the model's embedding; there may be more than tokens, for files pad them
+     * @throws TokenizerException also if the tokenizer has ids that the model does not
+     */
+    public static Optional<Tokenizer> of(
+            Path model, Supplier<? extends Map<String, ?>> metadata, int modelVocabulary) {
+        Optional<Tokenizer> tokenizer = of(model, metadata);
+        tokenizer.ifPresent(opened -> opened.requireFit(modelVocabulary));
+        return tokenizer;
+    }
+
+    private void requireFit(int modelVocabulary) {
+        if (vocabularySize() > modelVocabulary) {
+            close();
+            throw new TokenizerException(
+                    encoder.file(),
+                    "model.vocab",
+                    "ids up to " + (vocabularySize() - 1),
+                    "ids below " + modelVocabulary
+                            + ", the model's vocabulary: give the model the tokenizer that it was made with");
+        }
     }
 
     private static Tokenizer make(Supplier<TokenizerSpec> reader) {

@@ -56,6 +56,24 @@ class TokenizerTest {
         }
     }
 
+    @Test
+    void aTokenizerThatTheModelHasNoRowsForIsRefused(@TempDir Path model) throws IOException {
+        Path json = Files.writeString(model.resolve("tokenizer.json"), TinyTokenizers.byteLevelJson());
+        Tokenizer.of(model, Map::of, 260).orElseThrow().close();
+        Tokenizer.of(model, Map::of, 300).orElseThrow().close();
+        TokenizerException error =
+                assertThrows(TokenizerException.class, () -> Tokenizer.of(model, Map::of, 259));
+        assertEquals(json.toString(), error.file());
+        assertEquals("ids up to 259", error.found());
+        assertTrue(error.expected().startsWith("ids below 259"), error.getMessage());
+    }
+
+    @Test
+    void aTokenizerJsonThatIsNoRegularFileIsRefused(@TempDir Path model) throws IOException {
+        Files.createDirectory(model.resolve("tokenizer.json"));
+        assertThrows(TokenizerException.class, () -> Tokenizer.of(model, Map::of));
+    }
+
     @ParameterizedTest
     @MethodSource("byteLevel")
     void byteLevelTextIsMergedAndEnded(Tokenizer tokenizer) {
