@@ -100,6 +100,9 @@ final class ConvertCommand implements Callable<Integer> {
     public Integer call() {
         UsageException.requireRange("--nodes", nodes, 2, Tree.MAX_NODES);
         UsageException.requireRange("--tokens", tokens, 1, 1 << 24);
+        if (vocabulary > 0) {
+            UsageException.requireRange("--vocabulary", vocabulary, HeadsTensors.MIN_VOCABULARY, Integer.MAX_VALUE);
+        }
         if (threads != null) {
             UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
         }
@@ -107,7 +110,9 @@ final class ConvertCommand implements Callable<Integer> {
         ModelFiles files = ModelFiles.open(model);
         HeadsTensors tensors = HeadsFiles.open(heads, files.config());
         String summary;
-        try (Tokenizer tokenizer = Tokenizer.of(model, files::metadata).orElseThrow(this::noTokenizer);
+        try (Tokenizer tokenizer = Tokenizer.of(
+                                model, files::metadata, files.config().vocabulary())
+                        .orElseThrow(this::noTokenizer);
                 LoadProgress progress = new LoadProgress(console, "measuring");
                 Backend backend = Backend.openCpu(threads == null ? 0 : threads);
                 DecoderModel base = DecoderModel.load(backend, files, null, fraction -> {})) {

@@ -26,7 +26,7 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Inspection inspection = Inspection.of(file, console);
+        Inspection inspection = Inspection.of(file);
         console.print(
                 json ? InspectionJson.line(inspection, console.outTerminal()) + "\n" : InspectionTable.of(inspection));
         return Main.OK;

@@ -1,6 +1,7 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.format.Fields;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.Safetensors;
 import io.hydra4j.format.SafetensorsFile;
@@ -36,9 +37,9 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
      *
      * @throws HydraException if the file is of no known kind, or damaged
      */
-    static Inspection of(Path path, Console console) {
+    static Inspection of(Path path) {
         if (Files.isDirectory(path)) {
-            return ofFolder(path, console);
+            return ofFolder(path);
         }
         Path name = path.getFileName();
         if (name != null && name.toString().endsWith(".safetensors")) {
@@ -58,27 +59,24 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
                 file.tensors());
     }
 
-    private static Inspection ofFolder(Path folder, Console console) {
+    private static Inspection ofFolder(Path folder) {
         for (String name : HEADS) {
             if (Files.exists(folder.resolve(name))) {
                 SafetensorsFile file = SafetensorsFile.read(folder.resolve(name));
                 return new Inspection(
-                        folder, "folder of draft heads", headsUse(folder), config(folder, console), file.tensors());
+                        folder, "folder of draft heads", headsUse(folder), config(folder), file.tensors());
             }
         }
         TensorTable table = Safetensors.readFolder(folder, "model.safetensors");
-        return new Inspection(
-                folder, "Hugging Face folder", modelUse(folder), config(folder, console), table.tensors());
+        return new Inspection(folder, "Hugging Face folder", modelUse(folder), config(folder), table.tensors());
     }
 
-    private static Map<String, Object> config(Path folder, Console console) {
+    private static Map<String, Object> config(Path folder) {
         Path file = folder.resolve("config.json");
         Map<String, Object> values = new LinkedHashMap<>();
         if (Files.exists(file)) {
-            Object value = StrictJson.value(file, "JSON", TextSource.read(file, console));
-            if (value instanceof Map<?, ?> fields) {
-                fields.forEach((key, field) -> values.put((String) key, field));
-            }
+            Fields fields = StrictJson.read(file);
+            fields.names().forEach(name -> values.put(name, fields.value(name)));
         }
         return values;
     }

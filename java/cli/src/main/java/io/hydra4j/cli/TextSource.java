@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -29,6 +30,8 @@ final class TextSource {
             return read(stream, file.toString());
         } catch (NoSuchFileException e) {
             throw new HydraException(file + ": no such file", e);
+        } catch (AccessDeniedException e) {
+            throw new HydraException(file + ": permission denied", e);
         } catch (IOException e) {
             throw new HydraException(file + ": cannot be read: " + reason(e), e);
         }

@@ -58,7 +58,8 @@ final class TokenizeCommand implements Callable<Integer> {
 
     @Option(
             names = "--special-as-text",
-            description = "Take special tokens that are written in the text as text, as what a user has typed should be.")
+            description =
+                    "Take special tokens that are written in the text as text, as what a user has typed should be.")
     private boolean specialAsText;
 
     TokenizeCommand(Console console) {
@@ -78,9 +79,8 @@ final class TokenizeCommand implements Callable<Integer> {
                     print(tokenizer.decode(line.ids(), true));
                 }
             } else {
-                EncodeOptions options = EncodeOptions.PROMPT
-                        .withBeginAndEnd(!noSpecial)
-                        .withSpecialTokens(!specialAsText);
+                EncodeOptions options =
+                        EncodeOptions.PROMPT.withBeginAndEnd(!noSpecial).withSpecialTokens(!specialAsText);
                 console.print(Arrays.toString(tokenizer.encode(input, options)) + "\n");
             }
         }

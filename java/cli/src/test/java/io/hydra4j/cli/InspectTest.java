@@ -2,13 +2,16 @@ package io.hydra4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.cli.CommandLines.Outcome;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.TinyModel;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +53,18 @@ class InspectTest {
         assertEquals("token_embd.weight", first.get("name").text());
         assertEquals("[40, 32]", first.get("shape").integers().toString());
         assertEquals(1360, first.get("bytes").integer());
+    }
+
+    @Test
+    void aPipeInAFolderIsNotReadFrom() throws IOException, InterruptedException {
+        TinyModel.safetensors().write(folder.resolve("model.safetensors"));
+        Path config = folder.resolve("config.json");
+        assertEquals(0, new ProcessBuilder("mkfifo", config.toString()).start().waitFor());
+
+        Outcome outcome = assertTimeoutPreemptively(Duration.ofMinutes(1), () -> CommandLines.run("inspect", folder));
+
+        assertEquals(Main.FAILURE, outcome.code());
+        assertTrue(outcome.err().contains("config.json: file: found no regular file"), outcome.err());
     }
 
     @Test

@@ -98,11 +98,16 @@ class TokenizeTest {
     void specialTokensCanBeTakenAsText() {
         String text = "a<|endoftext|>b";
         String parsed = CommandLines.run("tokenize", "--model", MODEL, text).out();
-        String plain = CommandLines.run("tokenize", "--model", MODEL, "--special-as-text", text).out();
+        String plain = CommandLines.run("tokenize", "--model", MODEL, "--special-as-text", text)
+                .out();
 
         assertNotEquals(parsed, plain);
-        assertEquals(text + "\n", CommandLines.run("tokenize", "--model", MODEL, "--ids", plain).out());
-        assertEquals("ab\n", CommandLines.run("tokenize", "--model", MODEL, "--ids", parsed).out());
+        assertEquals(
+                text + "\n",
+                CommandLines.run("tokenize", "--model", MODEL, "--ids", plain).out());
+        assertEquals(
+                "ab\n",
+                CommandLines.run("tokenize", "--model", MODEL, "--ids", parsed).out());
     }
 
     @Test

@@ -74,17 +74,17 @@ public final class Tree {
             for (Integer rank : path) {
                 if (rank == null || rank < 0 || rank >= MAX_RANKS) {
                     throw new InvalidTreeException(
-                            "rank " + rank + " in path " + path + ": must be from 0 to " + (MAX_RANKS - 1));
+                            "rank " + rank + " in path " + shown(path) + ": must be from 0 to " + (MAX_RANKS - 1));
                 }
             }
             if (!sorted.add(List.copyOf(path))) {
-                throw new InvalidTreeException("path " + path + " is given twice");
+                throw new InvalidTreeException("path " + shown(path) + " is given twice");
             }
         }
         for (List<Integer> path : sorted) {
             if (path.size() > 1 && !sorted.contains(path.subList(0, path.size() - 1))) {
-                throw new InvalidTreeException("path " + path + " without its parent "
-                        + path.subList(0, path.size() - 1) + ": add the parent");
+                throw new InvalidTreeException("path " + shown(path) + " without its parent "
+                        + shown(path.subList(0, path.size() - 1)) + ": add the parent");
             }
         }
         return new Tree(List.copyOf(sorted));
@@ -198,6 +198,11 @@ public final class Tree {
     @Override
     public String toString() {
         return "Tree[" + nodes() + " nodes, depth " + depth() + "]";
+    }
+
+    /** A path for a message; the beginning of one that is longer than those of any tree. */
+    private static String shown(List<Integer> path) {
+        return path.size() < MAX_NODES ? path.toString() : path.subList(0, 4) + "... of " + path.size() + " ranks";
     }
 
     /** The order of nodes: by depth, then by ranks from the root down. */

@@ -46,6 +46,11 @@ public final class Fields {
         return values.get(name) != null;
     }
 
+    /** The value as {@link GgufFile#metadata()} or {@link StrictJson} give it, null if there is none; not to be changed. */
+    public Object value(String name) {
+        return values.get(name);
+    }
+
     /**
      * An integer within {@code [min, max]}.
      *
@@ -277,9 +282,9 @@ public final class Fields {
         return new FormatException.InvalidValue(file, prefix + name, found, expected);
     }
 
-    /** An {@code UnsupportedType} for a field that is there, with the value described. */
+    /** An {@code UnsupportedType}, with the value described, if there is one. */
     public FormatException unsupported(String name, String expected, String remedy) {
-        return new FormatException.UnsupportedType(file, prefix + name, describe(values.get(name)), expected, remedy);
+        return new FormatException.UnsupportedType(file, prefix + name, found(name), expected, remedy);
     }
 
     /**
@@ -289,7 +294,7 @@ public final class Fields {
      */
     public FormatException unknownArchitecture(String name, String... known) {
         return new FormatException.UnknownArchitecture(
-                file, prefix + name, describe(values.get(name)), '"' + String.join("\" or \"", known) + '"');
+                file, prefix + name, found(name), '"' + String.join("\" or \"", known) + '"');
     }
 
     private <T> T of(Class<T> type, String name, String expected) {
@@ -298,6 +303,10 @@ public final class Fields {
             return type.cast(value);
         }
         throw invalid(name, expected);
+    }
+
+    private String found(String name) {
+        return has(name) ? describe(values.get(name)) : "nothing";
     }
 
     private static String describe(Object value) {

@@ -2,7 +2,9 @@ package io.hydra4j.format;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -89,7 +91,15 @@ final class Source implements AutoCloseable {
     }
 
     private static FormatException unreadable(Path file, IOException e) {
-        var found = e instanceof NoSuchFileException ? "no such file" : e.getMessage();
+        if (e instanceof AccessDeniedException) {
+            return new FormatException.Unreadable(
+                    file, "file", "permission denied", "a readable file", "let this user read it");
+        }
+        if (e instanceof ClosedByInterruptException) {
+            return new FormatException.Unreadable(
+                    file, "file", "an interruption of the thread that reads", "a thread that may finish reading", e);
+        }
+        var found = e instanceof NoSuchFileException ? "no such file" : String.valueOf(e.getMessage());
         return new FormatException.Unreadable(file, "file", found, "a readable file", e);
     }
 }

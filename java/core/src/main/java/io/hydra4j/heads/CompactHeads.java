@@ -5,12 +5,11 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
-import io.hydra4j.runtime.MappedFile;
+import io.hydra4j.model.WeightFiles;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Writes heads as a compact file: the layout of {@link HeadsFiles}, matrices quantised, private LM heads trimmed to a draft
@@ -23,7 +22,7 @@ public final class CompactHeads {
     private final HeadsTensors heads;
     private final WeightType type;
     private final List<Integer> vocabulary;
-    private final Map<Path, MappedFile> files = new HashMap<>();
+    private final WeightFiles files = new WeightFiles();
     private final GgufWriter writer = new GgufWriter();
 
     private CompactHeads(HeadsTensors heads, WeightType type, List<Integer> vocabulary) {
@@ -42,7 +41,8 @@ public final class CompactHeads {
      * @param vocabulary the draft vocabulary, most frequent first, a part of the heads' own if they have one; null to keep theirs
      * @param order the order in which trees grow; null to leave it out
      * @throws io.hydra4j.HydraException if a file cannot be read or written
-     * @throws IllegalArgumentException if the type has no kernel, or the vocabulary has an id that the heads do not draft
+     * @throws IllegalArgumentException if the type has no kernel, or the vocabulary is smaller than {@link
+     *     HeadsTensors#MIN_VOCABULARY} or has an id that the heads do not draft
      */
     public static void write(
             Path target,
@@ -55,6 +55,10 @@ public final class CompactHeads {
         if (!type.hasKernel()) {
             throw new IllegalArgumentException(type + " has no kernel");
         }
+        if (vocabulary != null && vocabulary.size() < HeadsTensors.MIN_VOCABULARY) {
+            throw new IllegalArgumentException("a draft vocabulary of " + vocabulary.size() + " tokens: at least "
+                    + HeadsTensors.MIN_VOCABULARY + " are needed");
+        }
         var compact = new CompactHeads(heads, type, vocabulary == null ? heads.draftVocabulary() : vocabulary);
         try {
             compact.putMetadata(base, baseName);
@@ -64,7 +68,7 @@ public final class CompactHeads {
             compact.addTensors();
             compact.writer.write(target);
         } finally {
-            compact.files.values().forEach(MappedFile::close);
+            compact.files.close();
         }
     }
 
@@ -147,7 +151,7 @@ public final class CompactHeads {
     }
 
     private float[] values(Tensor tensor, long columns, int[] rows, long from, int count) {
-        var file = files.computeIfAbsent(tensor.file(), MappedFile::open);
+        var file = files.of(tensor);
         int id = tensor.type().id();
         long rowBytes = tensor.type().bytes(columns);
         if (rows == null) {

@@ -50,6 +50,14 @@ record HeadsSizes(long hidden, long vocabulary, long queryRows, long keyValueRow
 
     /** @throws FormatException.HeadsMismatch if the base has another size than one that shows */
     void requireFit(Path path, DecoderConfig base) {
+        if (base.vocabulary() < HeadsTensors.MIN_VOCABULARY) {
+            throw new FormatException.HeadsMismatch(
+                    path,
+                    "vocabulary",
+                    "a base model of " + base.vocabulary() + " tokens",
+                    "at least " + HeadsTensors.MIN_VOCABULARY + ": a node of a tree may be asked for as many guesses",
+                    "open this base without heads");
+        }
         requireEqual(path, "hidden size", hidden, base.hidden());
         requireEqual(path, "vocabulary", vocabulary, base.vocabulary());
         requireEqual(path, "query heads x head size of the prefix layer", queryRows, base.queryRows());

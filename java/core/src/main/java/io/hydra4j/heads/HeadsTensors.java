@@ -23,6 +23,9 @@ import java.util.stream.Stream;
  */
 public record HeadsTensors(
         HeadsConfig config, Prefix prefix, List<Head> heads, List<Integer> draftVocabulary, TreeOrder treeOrder) {
+    /** The fewest tokens that heads can choose from: a node of a tree may be asked for as many guesses. */
+    public static final int MIN_VOCABULARY = 32;
+
     /** Makes the lists unmodifiable. */
     public HeadsTensors {
         heads = List.copyOf(heads);
@@ -64,7 +67,7 @@ public record HeadsTensors(
      *
      * @param layer its tensors; within a head the rows of q and k are ordered as Hugging Face does (RoPE rotates values half a
      *     head apart), in every kind of file and whatever the order in the base is
-     * @param norm the final norm behind it, {@code [h]}
+     * @param norm the final norm after it, {@code [h]}
      */
     public record Prefix(DecoderTensors.Layer layer, Tensor norm) {}
 

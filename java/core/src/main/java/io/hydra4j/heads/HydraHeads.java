@@ -114,8 +114,14 @@ final class HydraHeads {
             return null;
         }
         var ids = metadata.ids(name, vocabulary, vocabulary);
-        if (ids.isEmpty() || ids.stream().distinct().count() != ids.size()) {
-            throw metadata.invalid(name, "distinct token ids, one at least");
+        if (ids.stream().distinct().count() != ids.size()) {
+            throw metadata.invalid(name, "distinct token ids");
+        }
+        if (ids.size() < HeadsTensors.MIN_VOCABULARY) {
+            throw metadata.unfit(
+                    name,
+                    ids.size() + " ids",
+                    "at least " + HeadsTensors.MIN_VOCABULARY + ": a node of a tree may be asked for as many guesses");
         }
         return ids;
     }

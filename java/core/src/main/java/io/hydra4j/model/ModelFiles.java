@@ -72,7 +72,7 @@ public record ModelFiles(
                 family,
                 config,
                 tensors,
-                Files.isRegularFile(tokenizer) ? Optional.of(tokenizer) : Optional.empty(),
+                Files.exists(tokenizer) ? Optional.of(tokenizer) : Optional.empty(),
                 Map.of());
     }
 }

@@ -90,8 +90,7 @@ public final class Tokenizer implements AutoCloseable {
      * @param modelVocabulary rows of the model's embedding; there may be more than tokens, for files pad them
      * @throws TokenizerException also if the tokenizer has ids that the model does not
      */
-    public static Optional<Tokenizer> of(
-            Path model, Supplier<? extends Map<String, ?>> metadata, int modelVocabulary) {
+    public static Optional<Tokenizer> of(Path model, Supplier<? extends Map<String, ?>> metadata, int modelVocabulary) {
         Optional<Tokenizer> tokenizer = of(model, metadata);
         tokenizer.ifPresent(opened -> opened.requireFit(modelVocabulary));
         return tokenizer;

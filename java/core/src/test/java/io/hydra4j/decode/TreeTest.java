@@ -165,6 +165,16 @@ class TreeTest {
         assertThrows(InvalidTreeException.class, () -> Tree.chain(-1));
     }
 
+    @Test
+    void aPathThatIsFarTooLongIsNotShownInFull() {
+        List<Integer> path = Collections.nCopies(30_000, 1);
+        for (List<List<Integer>> paths : List.of(List.of(path), List.of(path, path))) {
+            InvalidTreeException refused = assertThrows(InvalidTreeException.class, () -> Tree.of(paths));
+            assertTrue(refused.getMessage().length() < 300, refused.getMessage());
+            assertTrue(refused.getMessage().contains("[1, 1, 1, 1]... of 30000 ranks"), refused.getMessage());
+        }
+    }
+
     private static void assertRefused(String fault, List<List<Integer>> paths) {
         InvalidTreeException refused = assertThrows(InvalidTreeException.class, () -> Tree.of(paths));
         assertTrue(refused.getMessage().contains(fault), refused.getMessage());

@@ -6,12 +6,62 @@ import java.util.Random;
 /** Values and bytes that readers stumble over. */
 final class Damage {
     private static final long[] NUMBERS = {
-        -1, 0, 1, 2, 3, 7, 31, 32, 33, 64, 127, 128, 255, 256, 258, 1000, 4095, 4097, 65_535, 65_536, 1 << 20, 1 << 24,
-        Integer.MAX_VALUE, 1L << 31, (1L << 32) - 1, 1L << 32, 1L << 40, Long.MAX_VALUE, Long.MIN_VALUE
+        -1,
+        0,
+        1,
+        2,
+        3,
+        7,
+        31,
+        32,
+        33,
+        64,
+        127,
+        128,
+        255,
+        256,
+        258,
+        1000,
+        4095,
+        4097,
+        65_535,
+        65_536,
+        1 << 20,
+        1 << 24,
+        Integer.MAX_VALUE,
+        1L << 31,
+        (1L << 32) - 1,
+        1L << 32,
+        1L << 40,
+        Long.MAX_VALUE,
+        Long.MIN_VALUE
     };
     private static final String[] TEXTS = {
-        "", " ", "a", "x".repeat(70), "y".repeat(5000), "\0", "\n", "\u202e", "\u2581", "\u00e9", "\ud83d\ude00", "../x",
-        "/dev/zero", "null", "<s>", "</s>", "<unk>", "<0x41>", "NaN", "BPE", "F32", "I64", "base", "true", "%s%n"
+        "",
+        " ",
+        "a",
+        "x".repeat(70),
+        "y".repeat(5000),
+        "\0",
+        "\n",
+        "\u202e",
+        "\u2581",
+        "\u00e9",
+        "\ud83d\ude00",
+        "../x",
+        "/dev/zero",
+        "null",
+        "<s>",
+        "</s>",
+        "<unk>",
+        "<0x41>",
+        "NaN",
+        "BPE",
+        "F32",
+        "I64",
+        "base",
+        "true",
+        "%s%n"
     };
     private static final byte[] BYTES = {0, 1, 2, 8, 9, 13, 32, 34, 91, 93, 123, 125, 127, -128, -64, -1};
 

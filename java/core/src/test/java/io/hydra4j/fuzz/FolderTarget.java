@@ -59,8 +59,15 @@ final class FolderTarget implements FuzzTarget {
         Map<String, Object> names = new LinkedHashMap<>();
         for (int layer = 0; layer < 2; layer++) {
             for (String name : new String[] {
-                "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+                "input_layernorm",
+                "self_attn.q_proj",
+                "self_attn.k_proj",
+                "self_attn.v_proj",
+                "self_attn.o_proj",
+                "post_attention_layernorm",
+                "mlp.gate_proj",
+                "mlp.up_proj",
+                "mlp.down_proj"
             }) {
                 names.put("model.layers." + layer + "." + name + ".weight", "model-" + (layer + 1) + ".safetensors");
             }

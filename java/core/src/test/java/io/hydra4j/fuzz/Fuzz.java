@@ -66,7 +66,8 @@ public final class Fuzz {
         Path output = work.resolve("output");
         try {
             Process process = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
                             "-Xmx256m",
                             "-Xss1m",
                             "-XX:+UseSerialGC",

@@ -15,10 +15,7 @@ class FuzzCorpusTest {
     static Stream<Path> cases() throws IOException, URISyntaxException {
         Path corpus = Path.of(FuzzCorpusTest.class.getResource("/fuzz").toURI());
         try (Stream<Path> folders = Files.walk(corpus, 2)) {
-            return folders.filter(folder -> corpus.relativize(folder).getNameCount() == 2)
-                    .sorted()
-                    .toList()
-                    .stream();
+            return folders.filter(folder -> corpus.relativize(folder).getNameCount() == 2).sorted().toList().stream();
         }
     }
 

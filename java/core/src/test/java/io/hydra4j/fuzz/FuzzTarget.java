@@ -46,7 +46,7 @@ interface FuzzTarget {
         return ALL.stream()
                 .filter(target -> target.name().equals(name))
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        name + ": expected one of " + ALL.stream().map(FuzzTarget::name).toList()));
+                .orElseThrow(() -> new IllegalArgumentException(name + ": expected one of "
+                        + ALL.stream().map(FuzzTarget::name).toList()));
     }
 }

@@ -67,7 +67,8 @@ class FuzzTest {
         assertEquals(2, findings.size(), findings.toString());
         assertTrue(findings.get(0).startsWith("2 java.lang.IllegalStateException: seen at "), findings.get(0));
         assertTrue(findings.get(1).startsWith("4 ends the process with 3"), findings.get(1));
-        assertEquals("4", Files.readString(folder.resolve(Bad.class.getName() + "-4").resolve("number")));
+        assertEquals(
+                "4", Files.readString(folder.resolve(Bad.class.getName() + "-4").resolve("number")));
     }
 
     /** A reader with two faults. */

@@ -70,8 +70,7 @@ final class GenerationTarget implements FuzzTarget {
 
     @Override
     public void read(Path folder) {
-        OpenOptions options =
-                OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
+        OpenOptions options = OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
         try (HydraModel model = HydraModel.open(folder.resolve("model.gguf"), options)) {
             model.generate(new int[] {0}, GenerationOptions.DEFAULT.withMaxTokens(3), chunk -> {});
         }

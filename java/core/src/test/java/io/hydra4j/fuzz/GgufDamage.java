@@ -63,9 +63,11 @@ final class GgufDamage {
             case 1 -> file.change(name, info -> info.withName(Damage.text(random)));
             case 2 -> file.change(name, info -> info.withType((int) Damage.number(random)));
             case 3 -> file.change(name, info -> info.withOffset(Damage.number(random)));
-            default -> file.change(name, info -> info.withDimensions(random.longs(random.nextInt(6), 0, 130)
-                    .map(size -> random.nextInt(4) == 0 ? Damage.number(random) : size)
-                    .toArray()));
+            default -> file.change(
+                    name,
+                    info -> info.withDimensions(random.longs(random.nextInt(6), 0, 130)
+                            .map(size -> random.nextInt(4) == 0 ? Damage.number(random) : size)
+                            .toArray()));
         }
     }
 }

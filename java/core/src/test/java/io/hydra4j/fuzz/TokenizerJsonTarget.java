@@ -14,13 +14,36 @@ import java.util.Random;
 /** tokenizer.json: parts put together at random, most of them sound, added tokens of every kind, and damage to the tree. */
 final class TokenizerJsonTarget implements FuzzTarget {
     private static final String[] CONTENTS = {
-        "<A>", "<B>", "<A><B>", "  ", " ", "\n", "a", "aa", "ab ", "x", "xx", "\u00e9", "\u0301", "A", "\u2581", "<s", "\u3000"
+        "<A>", "<B>", "<A><B>", "  ", " ", "\n", "a", "aa", "ab ", "x", "xx", "\u00e9", "\u0301", "A", "\u2581", "<s",
+        "\u3000"
     };
     private static final String[] ATOMS = {
-        "a", "\\s", "\\S", ".", "\\p{L}", "\\p{N}", "[^\\s\\p{L}]", "[ab]", "\\b", "\\B", "^", "$", "x", "(?=a)", "(?!\\S)",
-        "(?<=a)", "(?<!x)", "(?:ab)", "(?i:s)", "(?>a)", "\\r", "[\\r\\n]"
+        "a",
+        "\\s",
+        "\\S",
+        ".",
+        "\\p{L}",
+        "\\p{N}",
+        "[^\\s\\p{L}]",
+        "[ab]",
+        "\\b",
+        "\\B",
+        "^",
+        "$",
+        "x",
+        "(?=a)",
+        "(?!\\S)",
+        "(?<=a)",
+        "(?<!x)",
+        "(?:ab)",
+        "(?i:s)",
+        "(?>a)",
+        "\\r",
+        "[\\r\\n]"
     };
-    private static final String[] REPEATS = {"", "", "", "*", "+", "?", "{1,3}", "{0,40}", "{2}", "*?", "+?", "++", "{3,}"};
+    private static final String[] REPEATS = {
+        "", "", "", "*", "+", "?", "{1,3}", "{0,40}", "{2}", "*?", "+?", "++", "{3,}"
+    };
 
     @Override
     public String name() {
@@ -94,23 +117,30 @@ final class TokenizerJsonTarget implements FuzzTarget {
 
     private static Map<String, Object> words(Random random) {
         return switch (random.nextInt(6)) {
-            case 0 -> object("type", "ByteLevel", "add_prefix_space", random.nextBoolean(), "use_regex", random.nextBoolean());
+            case 0 -> object(
+                    "type", "ByteLevel", "add_prefix_space", random.nextBoolean(), "use_regex", random.nextBoolean());
             case 1 -> object("type", "Digits", "individual_digits", random.nextBoolean());
             case 2 -> object(
-                    "type", "Metaspace",
-                    "replacement", new String[] {"\u2581", "_", " ", "\u0301"}[random.nextInt(4)],
-                    "prepend_scheme", new String[] {"always", "first", "never"}[random.nextInt(3)],
-                    "split", random.nextBoolean());
+                    "type",
+                    "Metaspace",
+                    "replacement",
+                    new String[] {"\u2581", "_", " ", "\u0301"}[random.nextInt(4)],
+                    "prepend_scheme",
+                    new String[] {"always", "first", "never"}[random.nextInt(3)],
+                    "split",
+                    random.nextBoolean());
             default -> object(
-                    "type", "Split",
+                    "type",
+                    "Split",
                     "pattern",
-                            random.nextInt(4) == 0
-                                    ? object("String", CONTENTS[random.nextInt(CONTENTS.length)])
-                                    : object("Regex", regex(random, 0)),
+                    random.nextInt(4) == 0
+                            ? object("String", CONTENTS[random.nextInt(CONTENTS.length)])
+                            : object("Regex", regex(random, 0)),
                     "behavior",
-                            new String[] {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"}
-                                    [random.nextInt(5)],
-                    "invert", random.nextBoolean());
+                    new String[] {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"}
+                            [random.nextInt(5)],
+                    "invert",
+                    random.nextBoolean());
         };
     }
 
@@ -120,8 +150,7 @@ final class TokenizerJsonTarget implements FuzzTarget {
             for (int i = random.nextInt(4); i >= 0; i--) {
                 boolean group = depth < 4 && random.nextInt(6) == 0;
                 String kind = new String[] {"?:", "?=", "?!", "?>", "?<=", ""}[random.nextInt(6)];
-                regex.append(
-                        group ? "(" + kind + regex(random, depth + 1) + ")" : ATOMS[random.nextInt(ATOMS.length)]);
+                regex.append(group ? "(" + kind + regex(random, depth + 1) + ")" : ATOMS[random.nextInt(ATOMS.length)]);
                 regex.append(REPEATS[random.nextInt(REPEATS.length)]);
             }
             regex.append(alternatives > 0 ? "|" : "");

@@ -65,9 +65,7 @@ final class TokenizerTablesTarget implements FuzzTarget {
             }
         }
         GgufDamage damage = ofBytes ? byteLevel : pieces;
-        byte[] bytes = random.nextBoolean()
-                ? file(metadata).build()
-                : damage.damaged(random, file(metadata), 7000);
+        byte[] bytes = random.nextBoolean() ? file(metadata).build() : damage.damaged(random, file(metadata), 7000);
         Files.write(folder.resolve("model.gguf"), bytes);
     }
 

@@ -14,8 +14,11 @@ import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.MappedFile;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,17 +88,28 @@ class CompactHeadsTest {
     @Test
     void privateLmHeadsKeepTheRowsOfTheirVocabularyInItsOrder() {
         var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), base);
-        var vocabulary = List.of(200, 3, 257, 0);
+        var vocabulary =
+                IntStream.range(0, 40).mapToObj(i -> (i * 37 + 200) % 258).toList();
         var compact = write(heads, WeightType.F32, vocabulary);
         assertEquals(vocabulary, compact.draftVocabulary());
         assertRows(heads, vocabulary, compact);
 
-        var smaller = List.of(257, 200);
+        var smaller = new ArrayList<>(vocabulary.subList(3, 35));
+        Collections.reverse(smaller);
         var source = folder.resolve("source.gguf");
         CompactHeads.write(source, heads, base, "", WeightType.F32, vocabulary, null);
         assertRows(heads, smaller, write(HeadsFiles.open(source, base), WeightType.F32, smaller));
+        smaller.set(
+                0,
+                IntStream.range(0, 258)
+                        .filter(id -> !vocabulary.contains(id))
+                        .findFirst()
+                        .orElseThrow());
         assertThrows(
-                IllegalArgumentException.class, () -> write(HeadsFiles.open(source, base), WeightType.F32, List.of(1)));
+                IllegalArgumentException.class, () -> write(HeadsFiles.open(source, base), WeightType.F32, smaller));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> write(HeadsFiles.open(source, base), WeightType.F32, vocabulary.subList(0, 31)));
     }
 
     private static void assertRows(HeadsTensors heads, List<Integer> vocabulary, HeadsTensors compact) {

@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
@@ -131,10 +132,11 @@ class HeadsFilesTest {
 
     @Test
     void aDraftVocabularyGivesPrivateLmHeadsTheirRows() {
-        TinyHeads.compact(3).i32s("hydra.draft_vocabulary", 7, 39, 0).write(gguf);
+        int[] ids = IntStream.range(0, 33).map(i -> 39 - i).toArray();
+        TinyHeads.compact(33).i32s("hydra.draft_vocabulary", ids).write(gguf);
         var heads = HeadsFiles.open(gguf, BASE);
-        assertEquals(List.of(7, 39, 0), heads.draftVocabulary());
-        assertEquals(List.of(3L, 32L), heads.heads().get(1).lmHead().shape());
+        assertEquals(IntStream.of(ids).boxed().toList(), heads.draftVocabulary());
+        assertEquals(List.of(33L, 32L), heads.heads().get(1).lmHead().shape());
         assertNull(heads.heads().get(1).lmHeadBias());
     }
 
@@ -143,6 +145,7 @@ class HeadsFilesTest {
         return Stream.of(
                 mismatch("hidden size", "32", base(64, 8, 2, 64, 40)),
                 mismatch("vocabulary", "40", base(32, 4, 2, 64, 41)),
+                mismatch("vocabulary", "a base model of 31 tokens", base(32, 4, 2, 64, 31)),
                 mismatch("query heads", "32", base(32, 8, 2, 64, 40)),
                 mismatch("KV heads", "16", base(32, 4, 4, 64, 40)),
                 mismatch("feed-forward", "64", base(32, 4, 2, 96, 40)));
@@ -241,8 +244,11 @@ class HeadsFilesTest {
                 }),
                 compactFault(
                         WrongShape.class, "prefix_embeding_layer", "[32]", f -> f.u32("hydra.embedding_length", 64)),
-                compactFault(InvalidValue.class, "hydra.draft_vocabulary", "an array", f -> {
+                compactFault(InvalidValue.class, "hydra.draft_vocabulary", "0 ids", f -> {
                     f.i32s("hydra.draft_vocabulary");
+                }),
+                compactFault(InvalidValue.class, "hydra.draft_vocabulary", "31 ids", f -> {
+                    f.i32s("hydra.draft_vocabulary", IntStream.range(0, 31).toArray());
                 }),
                 compactFault(InvalidValue.class, "hydra.draft_vocabulary", "an array", f -> {
                     f.i32s("hydra.draft_vocabulary", 1, 2, 1);
@@ -254,7 +260,7 @@ class HeadsFilesTest {
                     f.i32s("hydra.draft_vocabulary", -1);
                 }),
                 compactFault(WrongShape.class, "hydra_lm_head.0.weight", "[40, 32]", f -> {
-                    f.i32s("hydra.draft_vocabulary", 1, 2);
+                    f.i32s("hydra.draft_vocabulary", IntStream.range(0, 32).toArray());
                 }));
     }
 

@@ -61,8 +61,7 @@ class TokenizerTest {
         Path json = Files.writeString(model.resolve("tokenizer.json"), TinyTokenizers.byteLevelJson());
         Tokenizer.of(model, Map::of, 260).orElseThrow().close();
         Tokenizer.of(model, Map::of, 300).orElseThrow().close();
-        TokenizerException error =
-                assertThrows(TokenizerException.class, () -> Tokenizer.of(model, Map::of, 259));
+        TokenizerException error = assertThrows(TokenizerException.class, () -> Tokenizer.of(model, Map::of, 259));
         assertEquals(json.toString(), error.file());
         assertEquals("ids up to 259", error.found());
         assertTrue(error.expected().startsWith("ids below 259"), error.getMessage());
