@@ -8,6 +8,7 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
 import io.hydra4j.tuning.AdaptiveTree;
@@ -275,20 +276,34 @@ public final class HydraModel implements AutoCloseable {
     }
 
     /**
-     * The token ids of a text, with those that the tokenizer adds (such as the begin of text).
+     * The token ids of a complete prompt, as {@link EncodeOptions#PROMPT} says: with those that the tokenizer adds (such as the
+     * begin of text), and special tokens that are written in it recognised.
      *
-     * @throws HydraException if the model has no tokenizer
-     * @throws IllegalArgumentException if the text is null, or longer than can be encoded at once
+     * @throws HydraException if the model has no tokenizer, or the text is longer than can be encoded at once
+     * @throws IllegalArgumentException if the text is null
      */
     public int[] encode(String text) {
+        return encode(text, EncodeOptions.PROMPT);
+    }
+
+    /**
+     * The token ids of a text. With {@link EncodeOptions#TEXT} what a user has typed cannot become special tokens, such as the
+     * end of a turn.
+     *
+     * @throws HydraException if the model has no tokenizer, or the text is longer than can be encoded at once
+     * @throws IllegalArgumentException if an argument is null
+     */
+    public int[] encode(String text, EncodeOptions options) {
         OpenOptions.require("text", text, "a text");
-        return withTokenizer(tokenizer -> tokenizer.encode(text));
+        OpenOptions.require("options", options, "EncodeOptions.PROMPT or EncodeOptions.TEXT");
+        return withTokenizer(tokenizer -> tokenizer.encode(text, options));
     }
 
     /**
      * The text of token ids, without special tokens.
      *
      * @throws HydraException if the model has no tokenizer
+     * @throws IllegalArgumentException if the tokenizer does not have one of the ids
      */
     public String decode(int... ids) {
         return withTokenizer(tokenizer -> tokenizer.decode(ids, true));

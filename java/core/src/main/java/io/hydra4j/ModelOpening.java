@@ -50,8 +50,7 @@ final class ModelOpening {
     private HydraModel open() {
         // Reading a vocabulary takes about as long as loading the weights of a small model.
         CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(
-                () -> Tokenizer.of(
-                                files.path(), files::metadata, files.config().vocabulary())
+                () -> Tokenizer.of(files.path(), files::metadata, files.config().vocabulary())
                         .orElse(null));
         try {
             Backend backend = openBackend();

@@ -1,7 +1,9 @@
 package io.hydra4j.fuzz;
 
+import com.sun.management.OperatingSystemMXBean;
 import io.hydra4j.HydraException;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,14 +15,20 @@ import java.util.stream.Stream;
  * for each case that does what none may do.
  */
 public final class FuzzWorker {
-    /** What a case may take, in milliseconds; some are slow on a busy machine. */
-    private static final long LONGEST = 30_000;
+    /** What a case may take of the processor, in nanoseconds, and of the clock, in case it waits for something. */
+    private static final long LONGEST = 30_000_000_000L;
+
+    private static final long LONGEST_WAIT = 10 * LONGEST;
     /** What a case may add to the memory of the process, in KiB; the heap is bounded by itself. */
     private static final long LARGEST = 1 << 20;
 
     static final int HUNG = 70;
 
-    private static volatile long deadline = Long.MAX_VALUE;
+    private static final OperatingSystemMXBean PROCESS =
+            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+
+    /** Processor time and clock when the case was begun; null between cases. */
+    private static volatile long[] begun;
 
     private FuzzWorker() {}
 
@@ -66,7 +74,7 @@ public final class FuzzWorker {
 
     /** @return what is wrong about how a case is read, in one line; empty if nothing is */
     static String fault(FuzzTarget target, Path folder) {
-        deadline = System.currentTimeMillis() + LONGEST;
+        begun = new long[] {PROCESS.getProcessCpuTime(), System.nanoTime()};
         try {
             target.read(folder);
             return "";
@@ -78,7 +86,7 @@ public final class FuzzWorker {
             StackTraceElement[] trace = e.getStackTrace();
             return line(e + " at " + List.of(trace).subList(0, Math.min(6, trace.length)));
         } finally {
-            deadline = Long.MAX_VALUE;
+            begun = null;
         }
     }
 
@@ -88,7 +96,7 @@ public final class FuzzWorker {
     }
 
     private static void watch() {
-        while (System.currentTimeMillis() < deadline) {
+        for (long[] from = begun; isInTime(from); from = begun) {
             try {
                 Thread.sleep(200);
             } catch (InterruptedException e) {
@@ -96,6 +104,11 @@ public final class FuzzWorker {
             }
         }
         Runtime.getRuntime().halt(HUNG);
+    }
+
+    private static boolean isInTime(long[] from) {
+        return from == null
+                || PROCESS.getProcessCpuTime() - from[0] < LONGEST && System.nanoTime() - from[1] < LONGEST_WAIT;
     }
 
     /** Peak of resident memory, KiB. */

@@ -119,15 +119,32 @@ class AddedTokensTest {
     }
 
     private static String randomTokens(Random random) {
+        boolean strips = random.nextBoolean();
         boolean pieces = random.nextBoolean();
         String json = pieces ? TinyTokenizers.pieceJson() : TinyTokenizers.byteLevelJson();
-        String[] contents = {"<a>", "<a><b>", "aa", "<b", "</s>x", "\u00e9x", "\ud83d\ude00", "b\u2581"};
+        String[] contents = {
+            "<a>",
+            "<a><b>",
+            "aa",
+            "<b",
+            "</s>x",
+            "\u00e9x",
+            "\ud83d\ude00",
+            "b\u2581",
+            strips ? "\u00e9y" : "\\n\\n",
+            strips ? "_x" : "  "
+        };
         StringBuilder more = new StringBuilder();
         int id = pieces ? 267 : 260;
         for (String content : contents) {
             if (random.nextInt(3) > 0) {
                 more.append(",{\"id\":%d,\"content\":\"%s\",\"single_word\":%b,\"lstrip\":%b,\"rstrip\":%b,"
-                        .formatted(id++, content, random.nextBoolean(), random.nextBoolean(), random.nextBoolean()));
+                        .formatted(
+                                id++,
+                                content,
+                                random.nextBoolean(),
+                                strips && random.nextBoolean(),
+                                strips && random.nextBoolean()));
                 more.append("\"normalized\":%b,\"special\":%b}".formatted(random.nextBoolean(), random.nextBoolean()));
             }
         }
