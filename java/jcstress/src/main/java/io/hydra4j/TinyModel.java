@@ -1,0 +1,36 @@
+package io.hydra4j;
+
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderModel;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Resources;
+import io.hydra4j.runtime.WeightType;
+import java.util.List;
+
+/** A model of pseudo-random weights whose step takes a few microseconds. */
+final class TinyModel {
+    private static final int HIDDEN = 16;
+    private static final int VOCABULARY = 32;
+    private static final int CONTEXT = 1024;
+
+    private static final HydraModel MODEL = open();
+
+    private TinyModel() {}
+
+    private static HydraModel open() {
+        DecoderConfig config =
+                new DecoderConfig(1, HIDDEN, 2, 2, 8, HIDDEN, VOCABULARY, CONTEXT, 10000f, 1e-5f, true, -1, List.of());
+        Backend backend = Backend.openCpu(1);
+        ModelInfo.Builder info = new ModelInfo.Builder();
+        info.context = CONTEXT;
+        info.vocabulary = VOCABULARY;
+        DecoderModel base = DecoderModel.random(backend, config, WeightType.F32, 1);
+        return new HydraModel(base, null, null, new ModelInfo(info), new Resources());
+    }
+
+    /** Two tokens. */
+    static TokenStream stream() {
+        return MODEL.stream(
+                new int[] {1}, GenerationOptions.DEFAULT.withMaxTokens(2).withIgnoreEnd(true));
+    }
+}
