@@ -1,8 +1,8 @@
 package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.KvType;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

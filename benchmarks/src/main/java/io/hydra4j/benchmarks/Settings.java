@@ -2,10 +2,10 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.OpenOptions;
-import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Backends;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package io.hydra4j;
 
-import io.hydra4j.model.KvType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.format.FormatException;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;

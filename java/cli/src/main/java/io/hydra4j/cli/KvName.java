@@ -1,6 +1,6 @@
 package io.hydra4j.cli;
 
-import io.hydra4j.model.KvType;
+import io.hydra4j.runtime.KvType;
 
 /** The names that types of keys and values have on the command line. */
 final class KvName extends ConstantName<KvType> {

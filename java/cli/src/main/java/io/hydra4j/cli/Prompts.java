@@ -1,8 +1,8 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.format.FormatException;
 import io.hydra4j.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;

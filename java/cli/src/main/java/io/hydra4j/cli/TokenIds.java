@@ -1,6 +1,6 @@
 package io.hydra4j.cli;
 
-import io.hydra4j.format.FormatException;
+import io.hydra4j.FormatException;
 import io.hydra4j.format.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;

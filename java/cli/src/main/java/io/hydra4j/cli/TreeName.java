@@ -1,9 +1,9 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.HydraException;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.Tree.InvalidTreeException;
-import io.hydra4j.format.FormatException;
 import io.hydra4j.format.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package io.hydra4j.format;
 
+import io.hydra4j.FormatException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;

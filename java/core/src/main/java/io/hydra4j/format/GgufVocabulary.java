@@ -1,5 +1,6 @@
 package io.hydra4j.format;
 
+import io.hydra4j.FormatException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;

@@ -1,5 +1,6 @@
 package io.hydra4j.format;
 
+import io.hydra4j.FormatException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;

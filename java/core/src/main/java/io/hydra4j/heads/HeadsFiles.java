@@ -1,6 +1,6 @@
 package io.hydra4j.heads;
 
-import io.hydra4j.format.FormatException;
+import io.hydra4j.FormatException;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.StrictJson;

@@ -1,7 +1,7 @@
 package io.hydra4j.heads;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
-import io.hydra4j.format.FormatException;
 import io.hydra4j.format.GgufWriter;
 import java.util.ArrayList;
 import java.util.HashSet;

@@ -1,7 +1,7 @@
 package io.hydra4j.model;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
-import io.hydra4j.format.FormatException;
 import java.util.Arrays;
 
 /**

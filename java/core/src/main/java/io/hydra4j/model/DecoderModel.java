@@ -6,6 +6,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;

@@ -1,6 +1,6 @@
 package io.hydra4j.model;
 
-import io.hydra4j.format.FormatException;
+import io.hydra4j.FormatException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.model.DecoderFamily.AttentionBias;

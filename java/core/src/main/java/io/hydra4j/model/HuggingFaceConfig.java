@@ -9,8 +9,8 @@ import static io.hydra4j.model.DecoderConfig.MAX_LAYERS;
 import static io.hydra4j.model.DecoderConfig.MAX_ROPE_BASE;
 import static io.hydra4j.model.DecoderConfig.MAX_VOCABULARY;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
-import io.hydra4j.format.FormatException;
 import java.util.LinkedHashSet;
 import java.util.List;
 

@@ -5,6 +5,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.util.Collection;
 import java.util.LinkedHashMap;

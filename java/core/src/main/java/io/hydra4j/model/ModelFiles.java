@@ -1,7 +1,7 @@
 package io.hydra4j.model;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
-import io.hydra4j.format.FormatException;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.GgufVocabulary;
 import io.hydra4j.format.Safetensors;

@@ -42,14 +42,20 @@ public final class Backends {
         return Backend.openCpu(threads, InstructionSet.AUTO, fallback);
     }
 
+    private static String version() {
+        String version = Backends.class.getModule().isNamed()
+                ? Backends.class.getModule().getDescriptor().rawVersion().orElse(null)
+                : Backends.class.getPackage().getImplementationVersion();
+        return version == null ? "development build" : version;
+    }
+
     /**
      * Describes the library and its backends in a few lines, {@code name: value} each, for bug reports: versions, platform,
      * and for each backend what was found or why it cannot be used. Never throws a {@link HydraException}.
      */
     public static String describe() {
-        String version = Backends.class.getPackage().getImplementationVersion();
         StringBuilder text = new StringBuilder();
-        line(text, "hydra4j", version == null ? "development build" : version);
+        line(text, "hydra4j", version());
         line(
                 text,
                 "platform",

@@ -1,15 +1,19 @@
 package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.ServiceLoader;
 
 /**
  * The library of the CUDA backend, which is loaded only when it is asked for: from the file that the system property {@value
- * #PROPERTY} names, or the folder of the native library, or else from the jar by way of a private temporary folder. Nowhere
- * else is searched. Thread-safe.
+ * #PROPERTY} names, or the folder of the native library, or else from a {@link CudaLibrarySource} by way of a private
+ * temporary folder. Nowhere else is searched. Thread-safe.
  */
 final class CudaLibrary {
     /** System property: the file that holds the library. */
@@ -36,7 +40,7 @@ final class CudaLibrary {
         String file = System.getProperty(PROPERTY, "");
         String folder = System.getProperty(NativeLibrary.PATH_PROPERTY, "");
         if (file.isEmpty() && folder.isEmpty()) {
-            return fromJar();
+            return packed();
         }
         return (file.isEmpty() ? Path.of(folder, NAME) : Path.of(file))
                 .toAbsolutePath()
@@ -44,19 +48,13 @@ final class CudaLibrary {
     }
 
     /** The file is deleted as soon as it is loaded; its path goes on meaning the library. */
-    private static synchronized String fromJar() {
+    private static synchronized String packed() {
         if (failure != null) {
             throw new NativeException(failure.status(), failure.getMessage(), failure);
         }
         if (extracted == null) {
             try {
-                if (!LibraryFiles.isPacked(NAME)) {
-                    throw new NativeException(
-                            NativeException.Status.UNAVAILABLE,
-                            "the CUDA backend is not in this jar: no CUDA compiler was there when it was built",
-                            null);
-                }
-                try (LibraryFiles files = LibraryFiles.extract(List.of(NAME))) {
+                try (LibraryFiles files = LibraryFiles.extract(List.of(NAME), name -> open())) {
                     String path = files.folder().resolve(NAME).toAbsolutePath().toString();
                     devices(path);
                     extracted = path;
@@ -67,6 +65,24 @@ final class CudaLibrary {
             }
         }
         return extracted;
+    }
+
+    private static InputStream open() throws IOException {
+        boolean found = false;
+        for (CudaLibrarySource source :
+                ServiceLoader.load(CudaLibrarySource.class, CudaLibrary.class.getClassLoader())) {
+            Optional<InputStream> library = source.open();
+            if (library.isPresent()) {
+                return library.get();
+            }
+            found = true;
+        }
+        throw new NativeException(
+                NativeException.Status.UNAVAILABLE,
+                found
+                        ? "hydra4j-cuda has no library: no CUDA compiler was there when it was built"
+                        : "the artifact hydra4j-cuda is neither on the class path nor on the module path",
+                null);
     }
 
     /** Why it is not worth a try, told without loading anything; empty if it is. */

@@ -1,5 +1,6 @@
 package io.hydra4j.runtime;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.runtime.LibraryLoadException.Reason;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,7 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 
-/** The libraries of the jar as files in a folder that only this user can read, until {@link #close()} deletes them. */
+/** Packed libraries as files in a folder that only this user can read, until {@link #close()} deletes them. */
 final class LibraryFiles implements AutoCloseable {
     /** File names in the order of loading: the second one needs the first. */
     static final List<String> NAMES = List.of("libhydra4j.so", "libjnihydra4j.so");
@@ -23,22 +24,23 @@ final class LibraryFiles implements AutoCloseable {
         this.names = names;
     }
 
-    /** Whether the class path has this library. */
-    static boolean isPacked(String name) {
-        return LibraryFiles.class.getResource(RESOURCES + name) != null;
+    /** Where the bytes of a library come from. */
+    interface Source {
+        /** @return the bytes, to be closed by the caller; null if there is no such library */
+        InputStream open(String name) throws IOException;
     }
 
-    /** Writes the libraries that are loaded together; as {@link #extract(List)}. */
+    /** Writes the libraries that are loaded together, which this module has; as {@link #extract(List, Source)}. */
     static LibraryFiles extract() {
-        return extract(NAMES);
+        return extract(NAMES, name -> LibraryFiles.class.getResourceAsStream(RESOURCES + name));
     }
 
     /**
      * Writes libraries to a new folder of mode 0700 in {@code java.io.tmpdir}.
      *
-     * @throws LibraryLoadException if a resource is missing or a file cannot be written
+     * @throws LibraryLoadException if a library is missing or a file cannot be written
      */
-    static LibraryFiles extract(List<String> names) {
+    static LibraryFiles extract(List<String> names, Source source) {
         Path temporary = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
         LibraryFiles files;
         try {
@@ -53,13 +55,13 @@ final class LibraryFiles implements AutoCloseable {
         }
         try {
             for (String name : names) {
-                files.extract(name);
+                files.extract(name, source);
             }
             return files;
         } catch (IOException cause) {
             files.close();
             throw extractionFailed(temporary, cause);
-        } catch (LibraryLoadException exception) {
+        } catch (HydraException exception) {
             files.close();
             throw exception;
         }
@@ -74,13 +76,11 @@ final class LibraryFiles implements AutoCloseable {
                 cause);
     }
 
-    private void extract(String name) throws IOException {
-        try (InputStream resource = LibraryFiles.class.getResourceAsStream(RESOURCES + name)) {
+    private void extract(String name, Source source) throws IOException {
+        try (InputStream resource = source.open(name)) {
             if (resource == null) {
                 throw new LibraryLoadException(
-                        Reason.RESOURCE_MISSING,
-                        "the class path has no " + RESOURCES + name + ": the jar is incomplete",
-                        null);
+                        Reason.RESOURCE_MISSING, "the jar is incomplete: it has no " + RESOURCES + name, null);
             }
             // Fails if the file exists.
             Files.copy(resource, folder.resolve(name));

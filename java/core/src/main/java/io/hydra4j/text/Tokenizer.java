@@ -1,6 +1,6 @@
 package io.hydra4j.text;
 
-import io.hydra4j.format.FormatException;
+import io.hydra4j.FormatException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;

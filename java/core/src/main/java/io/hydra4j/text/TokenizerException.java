@@ -1,7 +1,7 @@
 package io.hydra4j.text;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.HydraException;
-import io.hydra4j.format.FormatException;
 
 /**
  * Thrown when a tokenizer cannot be made from a file (a value that is missing, wrong, too large or of a kind that is

@@ -16,6 +16,9 @@ public final class RankSamples {
     /** {@code [continuation][position][depth - 1]}: rank at that depth, given those above. */
     private final List<int[][]> continuations = new ArrayList<>();
 
+    /** No samples yet. */
+    public RankSamples() {}
+
     /**
      * Adds a continuation.
      *

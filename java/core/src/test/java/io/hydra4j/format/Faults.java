@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrowsExactly;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.FormatException;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.function.Executable;

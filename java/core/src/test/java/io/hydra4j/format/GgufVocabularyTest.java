@@ -4,8 +4,8 @@ import static io.hydra4j.format.Faults.assertFault;
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
-import io.hydra4j.format.FormatException.InvalidValue;
-import io.hydra4j.format.FormatException.MissingField;
+import io.hydra4j.FormatException.InvalidValue;
+import io.hydra4j.FormatException.MissingField;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;

@@ -3,10 +3,10 @@ package io.hydra4j.format;
 import static io.hydra4j.format.Faults.assertFault;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.hydra4j.format.FormatException.DuplicateKey;
-import io.hydra4j.format.FormatException.InvalidValue;
-import io.hydra4j.format.FormatException.MissingField;
-import io.hydra4j.format.FormatException.Unreadable;
+import io.hydra4j.FormatException.DuplicateKey;
+import io.hydra4j.FormatException.InvalidValue;
+import io.hydra4j.FormatException.MissingField;
+import io.hydra4j.FormatException.Unreadable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Set;

@@ -4,12 +4,12 @@ import static io.hydra4j.format.Faults.assertFault;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
-import io.hydra4j.format.FormatException.DuplicateKey;
-import io.hydra4j.format.FormatException.InvalidJson;
-import io.hydra4j.format.FormatException.InvalidValue;
-import io.hydra4j.format.FormatException.MissingField;
-import io.hydra4j.format.FormatException.TooLarge;
-import io.hydra4j.format.FormatException.Unreadable;
+import io.hydra4j.FormatException.DuplicateKey;
+import io.hydra4j.FormatException.InvalidJson;
+import io.hydra4j.FormatException.InvalidValue;
+import io.hydra4j.FormatException.MissingField;
+import io.hydra4j.FormatException.TooLarge;
+import io.hydra4j.FormatException.Unreadable;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;

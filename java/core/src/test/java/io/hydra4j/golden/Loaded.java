@@ -6,10 +6,10 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.model.DecoderModel;
-import io.hydra4j.model.KvType;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.InstructionSet;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 

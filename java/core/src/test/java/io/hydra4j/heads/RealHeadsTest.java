@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.hydra4j.format.FormatException.HeadsMismatch;
+import io.hydra4j.FormatException.HeadsMismatch;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.ModelFiles;
 import java.nio.file.Files;

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
-import io.hydra4j.format.FormatException;
-import io.hydra4j.format.FormatException.InvalidValue;
-import io.hydra4j.format.FormatException.MissingField;
+import io.hydra4j.FormatException;
+import io.hydra4j.FormatException.InvalidValue;
+import io.hydra4j.FormatException.MissingField;
 import io.hydra4j.format.GgufBytes;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.GgufWriter;

@@ -5,11 +5,11 @@ import static io.hydra4j.format.GgufBytes.bytes;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
-import io.hydra4j.format.FormatException;
-import io.hydra4j.format.FormatException.InvalidValue;
-import io.hydra4j.format.FormatException.MissingField;
-import io.hydra4j.format.FormatException.UnknownArchitecture;
-import io.hydra4j.format.FormatException.UnsupportedType;
+import io.hydra4j.FormatException;
+import io.hydra4j.FormatException.InvalidValue;
+import io.hydra4j.FormatException.MissingField;
+import io.hydra4j.FormatException.UnknownArchitecture;
+import io.hydra4j.FormatException.UnsupportedType;
 import io.hydra4j.format.GgufBytes;
 import java.nio.file.Path;
 import java.util.List;

@@ -8,9 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.format.FormatException.MissingField;
-import io.hydra4j.format.FormatException.UnknownArchitecture;
-import io.hydra4j.format.FormatException.UnsupportedType;
+import io.hydra4j.FormatException.MissingField;
+import io.hydra4j.FormatException.UnknownArchitecture;
+import io.hydra4j.FormatException.UnsupportedType;
 import io.hydra4j.format.GgufBytes;
 import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.format.TensorType;

@@ -12,6 +12,7 @@ import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

@@ -11,6 +11,7 @@ import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Backends;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -9,6 +9,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.util.Collections;
 import org.junit.jupiter.api.Test;

@@ -3,7 +3,7 @@ package io.hydra4j.model;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.format.FormatException;
+import io.hydra4j.FormatException;
 import io.hydra4j.format.GgufBytes;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -9,6 +9,7 @@ import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Logits;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.InsufficientMemoryException;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.WeightType;
 import java.util.List;

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.format.FormatException;
+import io.hydra4j.FormatException;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.Tensor;
 import java.io.IOException;

@@ -1,9 +1,6 @@
-package io.hydra4j.model;
+package io.hydra4j.runtime;
 
 import io.hydra4j.HydraException;
-import io.hydra4j.runtime.Backend;
-import io.hydra4j.runtime.BackendKind;
-import io.hydra4j.runtime.WeightType;
 
 /** How the paged keys and values of a model are kept, those of its draft heads' own layer included. */
 public enum KvType {

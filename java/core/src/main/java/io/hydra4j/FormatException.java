@@ -1,6 +1,5 @@
-package io.hydra4j.format;
+package io.hydra4j;
 
-import io.hydra4j.HydraException;
 import java.nio.file.Path;
 
 /**
