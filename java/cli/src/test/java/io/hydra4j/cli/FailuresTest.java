@@ -123,7 +123,7 @@ class FailuresTest {
     void aPromptThatDoesNotFitIsOneLine() throws IOException {
         Path model = Original.withTokenizer(Original.variant(folder, List.of(257), 64));
 
-        failing("the context holds 64 positions", "generate", "--model", model, "x".repeat(65));
+        failing("the prompt has 65 tokens, the model's context holds 64", "generate", "--model", model, "x".repeat(65));
         failing("an empty prompt", "generate", "--model", model, "");
     }
 

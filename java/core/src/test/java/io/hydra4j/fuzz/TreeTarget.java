@@ -1,5 +1,6 @@
 package io.hydra4j.fuzz;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.format.StrictJson;
 import java.io.IOException;
@@ -47,7 +48,12 @@ final class TreeTarget implements FuzzTarget {
                 }
                 paths.add(ranks);
             }
-            Tree tree = Tree.of(paths);
+            Tree tree;
+            try {
+                tree = Tree.of(paths);
+            } catch (Tree.InvalidTreeException e) {
+                throw new HydraException(file + ": " + e.getMessage(), e);
+            }
             tree.ancestorMasks();
             tree.leaves();
         }
