@@ -59,8 +59,8 @@ struct Step {
     }
 
     void run(bool append = false) {
-        must(hydra_program_accept(pass.program, expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows,
-                                  uncommitted, append));
+        must(record(pass.program,
+                    hydra_accept{expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, append}));
         pass.run();
     }
 
@@ -178,34 +178,34 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     Step step(backend, random, random_shape(random, 5), 1);
     const Pass other(backend);
     int32_t append = 0;
-    const auto record = [&](const Buffer& hidden, hydra_rows* uncommitted_rows, const Buffer& uncommitted) {
-        return hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, step.best, step.kv, hidden, WIDTH,
-                                    uncommitted_rows, uncommitted, append);
+    const auto attempt = [&](const Buffer& hidden, hydra_rows* uncommitted_rows, const Buffer& uncommitted) {
+        return record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, step.best, step.kv, hidden, WIDTH,
+                                                      uncommitted_rows, uncommitted, append});
     };
-    expect_refused(record({}, step.uncommitted_rows, step.uncommitted), "hidden is null");
-    expect_refused(record(step.hidden, step.uncommitted_rows, {}), "uncommitted is null");
-    expect_refused(record(step.hidden, step.uncommitted_rows, floats(backend, Floats(9))), "uncommitted has 36 bytes");
-    expect_refused(record(step.hidden, step.uncommitted_rows, step.hidden), "uncommitted must not be hidden");
-    expect_refused(record(step.hidden, nullptr, step.uncommitted), "uncommitted without uncommitted_rows");
-    expect_refused(record(step.hidden, step.pass.rows, step.uncommitted),
+    expect_refused(attempt({}, step.uncommitted_rows, step.uncommitted), "hidden is null");
+    expect_refused(attempt(step.hidden, step.uncommitted_rows, {}), "uncommitted is null");
+    expect_refused(attempt(step.hidden, step.uncommitted_rows, floats(backend, Floats(9))), "uncommitted has 36 bytes");
+    expect_refused(attempt(step.hidden, step.uncommitted_rows, step.hidden), "uncommitted must not be hidden");
+    expect_refused(attempt(step.hidden, nullptr, step.uncommitted), "uncommitted without uncommitted_rows");
+    expect_refused(attempt(step.hidden, step.pass.rows, step.uncommitted),
                    "uncommitted_rows must not be the rows of the pass");
-    expect_refused(record(step.hidden, other.rows, step.uncommitted), "uncommitted_rows belong to another batch");
-    expect_refused(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, nullptr, step.kv, nullptr, 0,
-                                        nullptr, nullptr, 0),
+    expect_refused(attempt(step.hidden, other.rows, step.uncommitted), "uncommitted_rows belong to another batch");
+    expect_refused(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, nullptr, step.kv, nullptr, 0,
+                                                          nullptr, nullptr, 0}),
                    "null");
-    expect_refused(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, top(backend, 1, 63), step.kv,
-                                        nullptr, 0, nullptr, nullptr, 0),
+    expect_refused(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, top(backend, 1, 63), step.kv,
+                                                          nullptr, 0, nullptr, nullptr, 0}),
                    "best has room for 63 rows, must have it for 64");
-    expect_refused(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, step.best, step.kv,
-                                        step.hidden, 0, step.uncommitted_rows, step.uncommitted, 0),
+    expect_refused(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, step.best, step.kv,
+                                                          step.hidden, 0, step.uncommitted_rows, step.uncommitted, 0}),
                    "h is 0");
     // A path of the tree may be as long as the tree is deep.
     const Rows few = rows(step.pass.batch, step.shape.levels());
-    must(record(step.hidden, few, step.uncommitted));
+    must(attempt(step.hidden, few, step.uncommitted));
     expect_refused(hydra_program_run(step.pass.program), "are more than the rows' max_rows of");
     const Pass two(backend, {LENGTH, LENGTH}, ROWS);
     expect_refused(
-        hydra_program_accept(two.program, step.expanded, two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1),
+        record(two.program, hydra_accept{step.expanded, two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1}),
         "append is for a batch of one sequence, not of 2");
 }
 
@@ -215,8 +215,8 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     Step step(backend, random, random_shape(random, 5), 1);
     step.pass.rows->change().state->position_limit = 100;
     step.uncommitted_rows->change().state->position_limit = 99;
-    must(hydra_program_accept(step.pass.program, step.expanded, step.pass.rows, step.best, step.kv, step.hidden, WIDTH,
-                              step.uncommitted_rows, step.uncommitted, 0));
+    must(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, step.best, step.kv, step.hidden, WIDTH,
+                                                step.uncommitted_rows, step.uncommitted, 0}));
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
 }
 
@@ -252,8 +252,8 @@ TEST(Accept, TakesEverySequenceByItself) {
         const Buffer hidden = padded_rows(backend, values, WIDTH, rows_of_all);
         const Buffer uncommitted = poisoned(backend, WIDTH, rows_of_all);
         const Rows uncommitted_rows = rows(pass.batch, rows_of_all);
-        must(hydra_program_accept(pass.program, expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows,
-                                  uncommitted, 0));
+        must(record(pass.program,
+                    hydra_accept{expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
         pass.run();
         EXPECT_EQ(pass.result(without).emitted, 0);
         EXPECT_EQ(pass.result(without).nodes, 0);
@@ -307,8 +307,8 @@ TEST(Accept, DoesNothingWithChainsThatAreLongerThanATree) {
     const Top best = top(backend, 1, 200);
     const Buffer hidden = poisoned(backend, WIDTH, 200), uncommitted = poisoned(backend, WIDTH, 2);
     const Rows uncommitted_rows = rows(pass.batch, 2);
-    must(hydra_program_accept(pass.program, expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted,
-                              0));
+    must(record(pass.program,
+                hydra_accept{expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
     pass.run();
     EXPECT_EQ(pass.result(0).length, LENGTH);
     EXPECT_EQ(pass.result(1).length, 7);
@@ -328,7 +328,7 @@ TEST(Advance, CountsAllRowsAsVerified) {
         const Rows uncommitted_rows = rows(pass.batch);
         pass.chain_of(17);
         hydra_top* answer = last ? static_cast<hydra_top*>(best) : nullptr;
-        must(hydra_program_advance(pass.program, pass.rows, answer, hidden, WIDTH, uncommitted_rows, uncommitted));
+        must(record(pass.program, hydra_advance{pass.rows, answer, hidden, WIDTH, uncommitted_rows, uncommitted}));
         pass.run();
         const hydra_step_result& result = pass.result();
         EXPECT_EQ(result.length, 25);
@@ -351,7 +351,7 @@ TEST(Advance, CountsTheChainsOfAllSequences) {
     const Rows uncommitted_rows = rows(pass.batch, 200);
     const Top best = top(backend, 2, 3);
     set_ids(best, {42, 0, 43, 0});
-    must(hydra_program_advance(pass.program, pass.rows, best, hidden, WIDTH, uncommitted_rows, uncommitted));
+    must(record(pass.program, hydra_advance{pass.rows, best, hidden, WIDTH, uncommitted_rows, uncommitted}));
     pass.chains({std::vector<int32_t>(20), {}, std::vector<int32_t>(130)});
     pass.run();
     const int expected[3][3] = {{28, 42, 20}, {5, 0, 0}, {190, 43, 130}};

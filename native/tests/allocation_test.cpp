@@ -118,30 +118,30 @@ struct Decoder {
         drafted = memory(HIDDEN);
         prefill = program();
         record_pass(prefill, true);
-        check(hydra_program_draft_states(prefill, rows, hidden, nullptr, 0, states));
-        check(hydra_program_advance(prefill, rows, best, nullptr, 0, nullptr, nullptr));
+        check(record(prefill, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
+        check(record(prefill, hydra_advance{rows, best, nullptr, 0, nullptr, nullptr}));
         step = program();
-        check(hydra_program_expand(step, tree, rows));
-        check(hydra_program_draft_inputs(step, tree, 0, rows, states, embedding, level, inputs));
-        check(hydra_program_linear(step, level, inputs, linear, nullptr, drafted));
-        check(hydra_program_lm_head(step, level, 0, drafted, embedding, nullptr, nullptr, guesses, nullptr));
-        check(hydra_program_draft_tokens(step, tree, 0, guesses, -1, rows));
+        check(record(step, hydra_expand{tree, rows}));
+        check(record(step, hydra_draft_inputs{tree, 0, rows, states, HIDDEN, embedding, level, inputs}));
+        check(record(step, hydra_linear{level, inputs, linear, nullptr, nullptr, drafted}));
+        check(record(step, hydra_lm_head{level, 0, drafted, embedding, nullptr, nullptr, guesses, nullptr}));
+        check(record(step, hydra_draft_tokens{tree, 0, guesses, -1, rows}));
         record_pass(step, false);
-        check(hydra_program_draft_states(step, rows, hidden, nullptr, 0, states));
+        check(record(step, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
         check(hydra_program_mark(step));
-        check(hydra_program_accept(step, tree, rows, best, pool, nullptr, 0, nullptr, nullptr, 0));
+        check(record(step, hydra_accept{tree, rows, best, pool, nullptr, 0, nullptr, nullptr, 0}));
     }
 
     void record_pass(hydra_program* program, int last_rows_only) {
-        check(hydra_program_embed(program, rows, embedding, x));
-        check(hydra_program_qkv(program, rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, rope, pool,
-                                0, queries));
-        check(hydra_program_attention(program, rows, queries, 2, pool, 0, attended));
-        check(hydra_program_project(program, rows, attended, output, nullptr, x));
-        check(hydra_program_gate_up(program, rows, x, norm, 1e-5f, gate, up, gated));
-        check(hydra_program_project(program, rows, gated, down, nullptr, x));
-        check(hydra_program_norm(program, rows, x, norm, 1e-5f, hidden));
-        check(hydra_program_lm_head(program, rows, last_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr));
+        check(record(program, hydra_embed{rows, embedding, x}));
+        check(record(program, hydra_qkv{rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, rope, pool,
+                                        0, queries}));
+        check(record(program, hydra_attention{rows, queries, 2, pool, 0, attended}));
+        check(record(program, hydra_linear{rows, attended, output, nullptr, x, x}));
+        check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, gated}));
+        check(record(program, hydra_linear{rows, gated, down, nullptr, x, x}));
+        check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden}));
+        check(record(program, hydra_lm_head{rows, last_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));
     }
 
     // Tokens after a prompt.
@@ -202,7 +202,7 @@ TEST(Allocation, LeavesProgramsOfBeforeAsTheyWere) {
     for (int64_t k = 1;; ++k) {
         const Program more = decoder.program();
         hydra_fail_allocation(k);
-        const hydra_status status = hydra_program_linear(more, decoder.rows, x, wide, nullptr, out);
+        const hydra_status status = record(more, hydra_linear{decoder.rows, x, wide, nullptr, nullptr, out});
         const bool failed = hydra_fail_allocation(0) == 0;
         ASSERT_EQ(status, failed ? HYDRA_OUT_OF_MEMORY : HYDRA_OK);
         check(hydra_batch_rewind(decoder.batch, 0, 0, -1));

@@ -49,7 +49,7 @@ Floats run_tree(hydra_backend* backend, const Data& data) {
         slots.fill(slot, slot < c.prefix + nodes ? data.kv[slot] : Floats(slots.width(), NAN));
     }
     const Buffer query = padded_rows(backend, data.queries, data.width()), out = poisoned(backend, data.width());
-    must(hydra_program_attention(pass.program, pass.rows, query, c.heads, kv, 0, out));
+    must(record(pass.program, hydra_attention{pass.rows, query, c.heads, kv, 0, out}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, nodes * data.width()));
     return contents(out, nodes * data.width());
@@ -149,17 +149,17 @@ TEST(Attention, RefusesWhatDoesNotFit) {
     const Pass pass(backend);
     const Pool kv = pool(backend, 2, 3, 16, PAGES);
     const Buffer query = poisoned(backend, 96), out = poisoned(backend, 96), small = poisoned(backend, 95);
-    const auto record = [&](const Buffer& in, int heads, int layer, const Buffer& target) {
-        return hydra_program_attention(pass.program, pass.rows, in, heads, kv, layer, target);
+    const auto attempt = [&](const Buffer& in, int heads, int layer, const Buffer& target) {
+        return record(pass.program, hydra_attention{pass.rows, in, heads, kv, layer, target});
     };
-    EXPECT_EQ(record(query, 6, 1, out), HYDRA_OK);
-    expect_refused(record(query, 4, 0, out), "heads is 4, must be a multiple of 3");
-    expect_refused(record(query, 0, 0, out), "heads is 0");
-    expect_refused(record(query, 6, 2, out), "layer is 2, must be from 0 to 1");
-    expect_refused(record(query, 6, -1, out), "layer is -1");
-    expect_refused(record(small, 6, 0, out), "query has 24320 bytes");
-    expect_refused(record(query, 6, 0, small), "out has 24320 bytes");
-    expect_refused(record(query, 6, 0, {}), "out is null");
+    EXPECT_EQ(attempt(query, 6, 1, out), HYDRA_OK);
+    expect_refused(attempt(query, 4, 0, out), "heads is 4, must be a multiple of 3");
+    expect_refused(attempt(query, 0, 0, out), "heads is 0");
+    expect_refused(attempt(query, 6, 2, out), "layer is 2, must be from 0 to 1");
+    expect_refused(attempt(query, 6, -1, out), "layer is -1");
+    expect_refused(attempt(small, 6, 0, out), "query has 24320 bytes");
+    expect_refused(attempt(query, 6, 0, small), "out has 24320 bytes");
+    expect_refused(attempt(query, 6, 0, {}), "out is null");
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST(Backend, OfTheParentIsRefusedAfterAFork) {
         auto pass = std::make_unique<Pass>(backend);
         Buffer x = poisoned(backend, 40), norm = floats(backend, Floats(40, 1.0f));
         Matrix weight = matrix(backend, HYDRA_F32, 4, 4, Floats(16));
-        must(hydra_program_norm(pass->program, pass->rows, x, norm, 1e-5f, x));
+        must(record(pass->program, hydra_norm{pass->rows, x, norm, 1e-5f, 40, x}));
         pass->chain_of(5);
         pass->run();
         EXPECT_EQ(in_child([&] {
@@ -118,7 +118,7 @@ TEST(Backend, OfTheParentIsRefusedAfterAFork) {
                       if (!is_foreign(hydra_program_run(pass->program))) return 1;
                       if (!is_foreign(hydra_program_enqueue(pass->program))) return 2;
                       if (!is_foreign(hydra_program_await(pass->program))) return 3;
-                      if (!is_foreign(hydra_program_norm(pass->program, pass->rows, x, norm, 1e-5f, x))) return 4;
+                      if (!is_foreign(record(pass->program, hydra_norm{pass->rows, x, norm, 1e-5f, 40, x}))) return 4;
                       if (!is_foreign(hydra_matrix_fill(weight, 1, 1))) return 5;
                       if (!is_foreign(hydra_matrix_create(backend, HYDRA_F32, 4, 4, &made))) return 6;
                       if (!is_foreign(hydra_matrix_gather(weight, ids, 1, &made))) return 7;

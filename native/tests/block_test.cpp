@@ -40,7 +40,7 @@ Floats run(hydra_backend* backend, const Data& data, const Floats& x, bool in_pl
     const Matrix linear = matrix(backend, c.type, c.outputs, c.inputs, data.linear);
     const Matrix skip = c.skipping ? matrix(backend, c.skip_type, c.outputs, c.inputs, data.skip) : Matrix();
     const Buffer linear_bias = or_null(backend, data.linear_bias), skip_bias = or_null(backend, data.skip_bias);
-    must(hydra_program_block(pass.program, pass.rows, in, linear, linear_bias, skip, skip_bias, c.group, out));
+    must(record(pass.program, hydra_block{pass.rows, in, linear, linear_bias, skip, skip_bias, c.group, out}));
     pass.run();
     const int before = c.group * rows;
     EXPECT_TRUE(untouched_behind(out, (rows + before) * c.outputs));
@@ -119,19 +119,19 @@ TEST(Block, RefusesWhatDoesNotFit) {
     const Matrix wide = matrix(backend, HYDRA_F32, 40, 80, Floats(3200));
     const Buffer x = poisoned(backend, 80), small = poisoned(backend, 39), bias = floats(backend, Floats(40));
     const Buffer out = poisoned(backend, 40);
-    const auto record = [&](const Buffer& in, const Matrix& linear, const Matrix& skip, const Buffer& skip_bias,
-                            int group, const Buffer& to) {
-        return hydra_program_block(pass.program, pass.rows, in, linear, nullptr, skip, skip_bias, group, to);
+    const auto attempt = [&](const Buffer& in, const Matrix& linear, const Matrix& skip, const Buffer& skip_bias,
+                             int group, const Buffer& to) {
+        return record(pass.program, hydra_block{pass.rows, in, linear, nullptr, skip, skip_bias, group, to});
     };
-    expect_refused(record(x, wide, {}, {}, 0, out), "linear is [40][80], must be square");
-    expect_refused(record(x, wide, square, {}, 0, out), "skip is [40][40], must be [40][80]");
-    expect_refused(record(x, square, {}, bias, 0, out), "skip_bias without skip");
-    expect_refused(record(x, square, square, {}, 0, x), "out must not be x");
-    expect_refused(record(x, square, {}, {}, 2, x), "group is 2, must be 0 where out is x");
-    expect_refused(record(x, square, {}, {}, 1, out), "out has 10240 bytes, must have 128 x 40 floats");
-    expect_refused(record(x, square, {}, {}, -1, out), "group is -1");
-    expect_refused(record(x, square, {}, {}, 64, out), "group is 64");
-    expect_refused(record(small, square, {}, {}, 0, out), "x has 9984 bytes");
+    expect_refused(attempt(x, wide, {}, {}, 0, out), "linear is [40][80], must be square");
+    expect_refused(attempt(x, wide, square, {}, 0, out), "skip is [40][40], must be [40][80]");
+    expect_refused(attempt(x, square, {}, bias, 0, out), "skip_bias without skip");
+    expect_refused(attempt(x, square, square, {}, 0, x), "out must not be x");
+    expect_refused(attempt(x, square, {}, {}, 2, x), "group is 2, must be 0 where out is x");
+    expect_refused(attempt(x, square, {}, {}, 1, out), "out has 10240 bytes, must have 128 x 40 floats");
+    expect_refused(attempt(x, square, {}, {}, -1, out), "group is -1");
+    expect_refused(attempt(x, square, {}, {}, 64, out), "group is 64");
+    expect_refused(attempt(small, square, {}, {}, 0, out), "x has 9984 bytes");
 }
 
 }  // namespace

@@ -230,8 +230,8 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
     Pass pass(backend);
     const Matrix embedding = zeros(backend, 9, 24);
     const Buffer out = poisoned(backend, 24);
-    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
-    must(hydra_program_advance(pass.program, pass.rows, nullptr, nullptr, 0, nullptr, nullptr));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    must(record(pass.program, hydra_advance{pass.rows, nullptr, nullptr, 0, nullptr, nullptr}));
     for (int run = 1; run <= 3; ++run) {
         pass.chain_of(2);
         pass.run();
@@ -240,7 +240,7 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
         EXPECT_EQ(counts.waits, run);
     }
     EXPECT_EQ(counts.captures, 1);
-    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
     pass.chain_of(2);
     pass.run();
     EXPECT_EQ(counts.captures, 2) << "another operation was recorded";
@@ -255,7 +255,7 @@ TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
     const Backend backend = open_fake();
     Pass pass(backend);
     const Tree expanded = tree(backend, Shape{});
-    must(hydra_program_expand(pass.program, expanded, pass.rows));
+    must(record(pass.program, hydra_expand{expanded, pass.rows}));
     pass.run();
     EXPECT_EQ(counts.uploads, 4) << "the state, the pages, the rows and the tree";
     pass.run();
@@ -285,7 +285,7 @@ TEST(CudaHost, FetchesATopWhenItIsAskedFor) {
     const Matrix head = zeros(backend, 50, 24);
     const Buffer x = poisoned(backend, 24);
     const Top best = top(backend, 2);
-    must(hydra_program_lm_head(pass.program, pass.rows, 0, x, head, nullptr, nullptr, best, nullptr));
+    must(record(pass.program, hydra_lm_head{pass.rows, 0, x, head, nullptr, nullptr, best, nullptr}));
     const int32_t* ids = hydra_top_ids(best);
     EXPECT_EQ(ids[0], 0);
     pass.chain({41});
@@ -301,9 +301,9 @@ TEST(CudaHost, TellsTheTimesOfMarksByTheHostsClock) {
     const Backend backend = open_fake();
     Pass pass(backend);
     const Tree expanded = tree(backend, Shape{});
-    must(hydra_program_expand(pass.program, expanded, pass.rows));
+    must(record(pass.program, hydra_expand{expanded, pass.rows}));
     must(hydra_program_mark(pass.program));
-    must(hydra_program_expand(pass.program, expanded, pass.rows));
+    must(record(pass.program, hydra_expand{expanded, pass.rows}));
     must(hydra_program_mark(pass.program));
     for (int64_t clock : {int64_t{0}, int64_t{1} << 60}) {
         device_clock = clock;
@@ -323,8 +323,8 @@ TEST(CudaHost, TellsWhyAnOperationCannotBeLaunchedAndGoesOn) {
     Pass pass(backend), other(backend);
     const Pool kv = pool(backend, 1, 1, 8, PAGES);
     const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
-    must(hydra_program_attention(pass.program, pass.rows, query, 1, kv, 0, out));
-    must(hydra_program_advance(other.program, other.rows, nullptr, nullptr, 0, nullptr, nullptr));
+    must(record(pass.program, hydra_attention{pass.rows, query, 1, kv, 0, out}));
+    must(record(other.program, hydra_advance{other.rows, nullptr, nullptr, 0, nullptr, nullptr}));
     attention_fails = true;
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_INTERNAL);
     EXPECT_STREQ(hydra_error_message(), "hydra_program_run failed\nthe attention cannot be launched");
@@ -355,7 +355,7 @@ TEST(CudaHost, HasRoomForAnyNumberOfRows) {
     EXPECT_EQ(hydra_rows_count(many[2]), 3);
     EXPECT_EQ(hydra_rows_count(many[3]), 13);
     EXPECT_EQ(hydra_rows_count(many[15]), 0);
-    must(hydra_program_advance(pass.program, many[10], nullptr, nullptr, 0, nullptr, nullptr));
+    must(record(pass.program, hydra_advance{many[10], nullptr, nullptr, 0, nullptr, nullptr}));
     must(hydra_program_run(pass.program));
     EXPECT_EQ(pass.result().length, 20);
 }
@@ -368,7 +368,7 @@ TEST(CudaHost, GivesBackAllMemory) {
         const Buffer out = poisoned(backend, 24);
         const Rope angles = rope(backend, 8, 10);
         const Pool kv = pool(backend, 1, 1, 8, 3);
-        must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+        must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
         must(hydra_program_mark(pass.program));
         pass.run();
         EXPECT_GT(counts.allocations, 0);
@@ -382,7 +382,7 @@ TEST(CudaHost, RefusesHandlesOfAnotherBackend) {
     const Pass pass(backend);
     const Matrix embedding = zeros(other, 9, 24);
     const Buffer out = poisoned(backend, 24);
-    expect_refused(hydra_program_embed(pass.program, pass.rows, embedding, out), "belongs to another backend");
+    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, out}), "belongs to another backend");
 }
 
 // A stream of the caller's, on it a pass whose program makes the best of row 0 its token + 1, and one that makes the
@@ -399,12 +399,12 @@ struct Interleaved {
     Program head = program_of(backend, stream), advance = program_of(backend, stream);
 
     Interleaved() {
-        record(head);
-        must(hydra_program_advance(advance, pass.rows, best, nullptr, 0, nullptr, nullptr));
+        record_head(head);
+        must(record(advance, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
         pass.chain({41});
     }
-    void record(hydra_program* program) {
-        must(hydra_program_lm_head(program, pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr));
+    void record_head(hydra_program* program) {
+        must(record(program, hydra_lm_head{pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr}));
     }
     int32_t best_on_device() const { return best->memory.on_device(best->ids)[0]; }
     hydra_status set_chain(int32_t token) {
@@ -441,7 +441,7 @@ TEST(CudaHost, RunsEnqueuedProgramsInTheOrderOfTheCallersStream) {
 
 TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
     Interleaved two;
-    must(hydra_program_expand(two.advance, two.expanded, two.pass.rows));
+    must(record(two.advance, hydra_expand{two.expanded, two.pass.rows}));
     must(hydra_program_enqueue(two.advance));
     const int32_t page = 0, parent = -1, rank = 0;
     const int32_t page_count = 1;
@@ -465,7 +465,7 @@ TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
 TEST(CudaHost, EnqueuesNothingBehindAProgramThatChangesTheState) {
     Interleaved two;
     const Program elsewhere = program_of(two.backend);
-    two.record(elsewhere);
+    two.record_head(elsewhere);
     must(hydra_program_enqueue(two.head));
     must(hydra_program_enqueue(two.head));
     expect_refused(hydra_program_run(elsewhere), "a program of another stream that uses the same state is enqueued");
@@ -503,7 +503,7 @@ TEST(CudaHost, WaitsForAnEnqueuedProgramBeforeItGoesOrItsWorkspaceGrows) {
     must(hydra_program_enqueue(two.head));
     workspace_bytes = 100000;
     const Program larger = program_of(two.backend, two.stream);
-    two.record(larger);
+    two.record_head(larger);
     must(hydra_program_enqueue(larger));
     EXPECT_EQ(counts.waits, 1);
     EXPECT_EQ(two.best_on_device(), 42);
@@ -545,7 +545,7 @@ TEST(CudaHost, RunsProgramsOfDifferentStreamsAtTheSameTime) {
             const test::Stream stream(created);
             Pass pass(backend);
             const Program program = program_of(backend, stream);
-            must(hydra_program_advance(program, pass.rows, nullptr, nullptr, 0, nullptr, nullptr));
+            must(record(program, hydra_advance{pass.rows, nullptr, nullptr, 0, nullptr, nullptr}));
             for (int run = 1; run <= 100; ++run) {
                 pass.chain_of(s + 1);
                 must(hydra_program_run(program));

@@ -19,7 +19,7 @@ TEST(Expand, MakesRowsOfTheNodes) {
         const Tree expanded = tree(backend, shape);
         Pass pass(backend, 33);
         must(hydra_batch_rewind(pass.batch, 0, 31, 77));
-        must(hydra_program_expand(pass.program, expanded, pass.rows));
+        must(record(pass.program, hydra_expand{expanded, pass.rows}));
         pass.run();
         EXPECT_EQ(hydra_rows_count(pass.rows), nodes);
         EXPECT_EQ(hydra_rows_tokens(pass.rows)[0], 77);
@@ -36,7 +36,7 @@ TEST(Expand, RefusesASequenceWithoutRootOrRoom) {
     Random random(1);
     const Tree expanded = tree(backend, random_shape(random, 40));
     Pass pass(backend, 50);
-    must(hydra_program_expand(pass.program, expanded, pass.rows));
+    must(record(pass.program, hydra_expand{expanded, pass.rows}));
     must(hydra_batch_rewind(pass.batch, 0, 40, -1));
     expect_refused(hydra_program_run(pass.program), "no sequence has a root token");
     must(hydra_batch_rewind(pass.batch, 0, 30, 5));
@@ -55,8 +55,8 @@ TEST(Expand, RefusesARootOutsideTheVocabulary) {
     const Matrix embedding = matrix(backend, HYDRA_F32, VOCABULARY, WIDTH, Floats(VOCABULARY * WIDTH));
     const Buffer out = poisoned(backend, WIDTH);
     Pass pass(backend, 5);
-    must(hydra_program_expand(pass.program, expanded, pass.rows));
-    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    must(record(pass.program, hydra_expand{expanded, pass.rows}));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
     must(hydra_batch_rewind(pass.batch, 0, 5, VOCABULARY));
     expect_refused(hydra_program_run(pass.program),
                    "the root token 100 of sequence 0 is outside the vocabulary of 100");
@@ -71,8 +71,8 @@ TEST(Expand, ExpandsNothingWhereTheSameProgramHasUsedUpTheRoom) {
     const Rows nodes = rows(pass.batch);
     const Top best = top(backend, 1);
     pass.chain_of(HYDRA_PAGE_POSITIONS);
-    must(hydra_program_advance(pass.program, pass.rows, best, nullptr, 0, nullptr, nullptr));
-    must(hydra_program_expand(pass.program, expanded, nodes));
+    must(record(pass.program, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
+    must(record(pass.program, hydra_expand{expanded, nodes}));
     pass.run();
     EXPECT_EQ(pass.result().length, HYDRA_PAGE_POSITIONS);
     EXPECT_EQ(hydra_rows_count(nodes), 0);
@@ -86,7 +86,7 @@ TEST(Expand, ExpandsEverySequenceThatHasARoot) {
     Pass pass(backend, {33, 7, 0, 90}, 4 * 17);
     must(hydra_batch_rewind(pass.batch, 1, 7, -1));
     for (int s : {0, 2, 3}) must(hydra_batch_rewind(pass.batch, s, pass.result(s).length, 70 + s));
-    must(hydra_program_expand(pass.program, expanded, pass.rows));
+    must(record(pass.program, hydra_expand{expanded, pass.rows}));
     pass.run();
     ASSERT_EQ(hydra_rows_count(pass.rows), 3 * 17);
     const RowsView& view = pass.rows->view;
@@ -104,7 +104,7 @@ TEST(Expand, ExpandsEverySequenceThatHasARoot) {
         }
     }
     const Tree larger = tree(backend, random_shape(random, 18));
-    must(hydra_program_expand(pass.program, larger, pass.rows));
+    must(record(pass.program, hydra_expand{larger, pass.rows}));
     expect_refused(hydra_program_run(pass.program), "18 rows for each of 4 sequences are more than the rows' max_rows");
 }
 
@@ -118,8 +118,9 @@ TEST(DraftStates, AreTheLastRowsOfTheSequences) {
             const Buffer in = padded_rows(backend, x, WIDTH, 200), norm = floats(backend, weight);
             const Buffer states = floats(backend, old), expected = poisoned(backend, WIDTH, 200);
             const hydra_buffer* weights = norm;
-            must(hydra_program_draft_states(pass.program, pass.rows, in, normed ? weights : nullptr, 1e-5f, states));
-            must(hydra_program_norm(pass.program, pass.rows, in, norm, 1e-5f, expected));
+            must(record(pass.program,
+                        hydra_draft_states{pass.rows, in, normed ? weights : nullptr, 1e-5f, WIDTH, states}));
+            must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, WIDTH, expected}));
             pass.run();
             const Floats all = normed ? contents(expected, 150 * WIDTH) : x, found = contents(states, 3 * WIDTH);
             EXPECT_TRUE(same_bits(row_of(found, 0, WIDTH), row_of(all, 19, WIDTH)));
@@ -135,15 +136,15 @@ TEST(DraftStates, RefuseWhatDoesNotFit) {
     const Pass pass(backend, {0, 0}, ROWS);
     const Buffer x = poisoned(backend, WIDTH), states = poisoned(backend, WIDTH, 2),
                  norm = floats(backend, Floats(WIDTH));
-    const auto record = [&](const Buffer& from, const hydra_buffer* norms, float epsilon, const Buffer& to) {
-        return hydra_program_draft_states(pass.program, pass.rows, from, norms, epsilon, to);
+    const auto attempt = [&](const Buffer& from, const hydra_buffer* norms, float epsilon, const Buffer& to) {
+        return record(pass.program, hydra_draft_states{pass.rows, from, norms, epsilon, WIDTH, to});
     };
-    expect_refused(record(floats(backend, Floats(9)), norm, 1, states), "x has 36 bytes");
-    expect_refused(record(x, floats(backend, Floats(9)), 1, states), "norm has 36 bytes");
-    expect_refused(record(x, norm, 0, states), "epsilon is 0");
-    expect_refused(record(x, norm, 1, x), "states must not be x");
-    expect_refused(record(x, norm, 1, floats(backend, Floats(1))), "states is empty");
-    expect_refused(record(x, norm, 1, {}), "null");
+    expect_refused(attempt(floats(backend, Floats(9)), norm, 1, states), "x has 36 bytes");
+    expect_refused(attempt(x, floats(backend, Floats(9)), 1, states), "norm has 36 bytes");
+    expect_refused(attempt(x, norm, 0, states), "epsilon is 0");
+    expect_refused(attempt(x, norm, 1, x), "states must not be x");
+    expect_refused(attempt(x, norm, 1, floats(backend, Floats(1))), "states has 4 bytes");
+    expect_refused(attempt(x, norm, 1, {}), "null");
 }
 
 // Expanded trees with tokens, a hidden state for each sequence, and an embedding. The sequence before the last has no
@@ -185,7 +186,8 @@ struct Draft {
         must(hydra_program_create(pass.backend, nullptr, &created));
         const Program program(created);
         hydra_matrix* embeddings = grounded ? static_cast<hydra_matrix*>(embedding) : nullptr;
-        must(hydra_program_draft_inputs(program, expanded, level, pass.rows, states, embeddings, level_rows, out));
+        must(record(program,
+                    hydra_draft_inputs{expanded, level, pass.rows, states, WIDTH, embeddings, level_rows, out}));
         must(hydra_program_run(program));
         Floats expected;
         std::vector<int32_t> inner = level <= shape.levels() ? shape.inner_nodes(level) : std::vector<int32_t>();
@@ -267,8 +269,8 @@ TEST(DraftInputs, ReadNothingForNodesThatWereNotExpanded) {
         hydra_program* created = nullptr;
         must(hydra_program_create(backend, nullptr, &created));
         const Program program(created);
-        must(hydra_program_draft_inputs(program, draft.expanded, level, draft.pass.rows, draft.states, draft.embedding,
-                                        level_rows, out));
+        must(record(program, hydra_draft_inputs{draft.expanded, level, draft.pass.rows, draft.states, WIDTH,
+                                                draft.embedding, level_rows, out}));
         must(hydra_program_run(program));
         const auto inner = static_cast<int64_t>(larger.inner_nodes(level).size());
         Floats row = row_of(draft.state_values, 0, WIDTH);
@@ -285,8 +287,8 @@ TEST(DraftInputs, AreNoneAfterARewind) {
     Random random(7);
     Draft draft(backend, random_shape(random, 17), random);
     const Buffer out = poisoned(backend, 2 * WIDTH);
-    must(hydra_program_draft_inputs(draft.pass.program, draft.expanded, 0, draft.pass.rows, draft.states,
-                                    draft.embedding, draft.level_rows, out));
+    must(record(draft.pass.program, hydra_draft_inputs{draft.expanded, 0, draft.pass.rows, draft.states, WIDTH,
+                                                       draft.embedding, draft.level_rows, out}));
     must(hydra_batch_rewind(draft.pass.batch, 0, 3, 1));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
@@ -302,15 +304,15 @@ TEST(DraftInputs, AreNoneForChainsThatAreLongerThanATree) {
     const Buffer out = poisoned(backend, 2 * WIDTH, 5), parts = poisoned(backend, 32);
     const Buffer tables = poisoned(backend, VOCABULARY);
     hydra_program* program = draft.pass.program;
-    must(hydra_program_draft_inputs(program, draft.expanded, 0, chain, draft.states, draft.embedding, draft.level_rows,
-                                    out));
+    must(record(program, hydra_draft_inputs{draft.expanded, 0, chain, draft.states, WIDTH, draft.embedding,
+                                            draft.level_rows, out}));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
-    must(hydra_program_draft_levels(program, draft.expanded, chain, draft.level_rows));
+    must(record(program, hydra_draft_levels{draft.expanded, chain, draft.level_rows}));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
-    must(hydra_program_table_block(program, draft.expanded, 0, chain, parts, 32, 0, tables, VOCABULARY / 16, 16,
-                                   draft.level_rows, out));
+    must(record(program, hydra_table_block{draft.expanded, 0, chain, parts, 32, 0, tables, VOCABULARY / 16, 16,
+                                           draft.level_rows, out}));
     draft.pass.run();
     EXPECT_EQ(hydra_rows_count(draft.level_rows), 0);
     EXPECT_TRUE(untouched_behind(out, 0));
@@ -322,23 +324,23 @@ TEST(DraftInputs, RefuseWhatDoesNotFit) {
     Draft draft(backend, random_shape(random, 64), random);
     const Buffer small = poisoned(backend, 3 * WIDTH - 1), out = poisoned(backend, 3 * WIDTH);
     const Pass other(backend);
-    const auto record = [&](int level, const Buffer& states, const hydra_rows* level_rows, const Buffer& to) {
-        return hydra_program_draft_inputs(draft.pass.program, draft.expanded, level, draft.pass.rows, states,
-                                          draft.embedding, const_cast<hydra_rows*>(level_rows), to);
+    const auto attempt = [&](int level, const Buffer& states, const hydra_rows* level_rows, const Buffer& to) {
+        return record(draft.pass.program, hydra_draft_inputs{draft.expanded, level, draft.pass.rows, states, WIDTH,
+                                                             draft.embedding, const_cast<hydra_rows*>(level_rows), to});
     };
-    expect_refused(record(1, draft.states, draft.level_rows, small), "out has 18176 bytes");
-    expect_refused(record(2, draft.states, draft.level_rows, out), "out has 18432 bytes");
-    expect_refused(record(64, draft.states, draft.level_rows, out), "level is 64");
-    expect_refused(record(-1, draft.states, draft.level_rows, out), "level is -1");
-    expect_refused(record(1, floats(backend, Floats(9)), draft.level_rows, out), "states has 36 bytes");
-    expect_refused(record(1, draft.states, draft.pass.rows, out), "level_rows must not be nodes");
-    expect_refused(record(1, draft.states, other.rows, out), "level_rows belong to another batch");
-    expect_refused(record(1, draft.states, nullptr, out), "null");
+    expect_refused(attempt(1, draft.states, draft.level_rows, small), "out has 18176 bytes");
+    expect_refused(attempt(2, draft.states, draft.level_rows, out), "out has 18432 bytes");
+    expect_refused(attempt(64, draft.states, draft.level_rows, out), "level is 64");
+    expect_refused(attempt(-1, draft.states, draft.level_rows, out), "level is -1");
+    expect_refused(attempt(1, floats(backend, Floats(9)), draft.level_rows, out), "states has 36 bytes");
+    expect_refused(attempt(1, draft.states, draft.pass.rows, out), "level_rows must not be nodes");
+    expect_refused(attempt(1, draft.states, other.rows, out), "level_rows belong to another batch");
+    expect_refused(attempt(1, draft.states, nullptr, out), "null");
     int level = 0;
     while (draft.expanded->data->level_rows[level] < 2) ++level;
     const int inner = draft.expanded->data->level_rows[level];
     const Rows few = rows(draft.pass.batch, inner - 1);
-    must(record(level, draft.states, few, poisoned(backend, (level + 2) * WIDTH)));
+    must(attempt(level, draft.states, few, poisoned(backend, (level + 2) * WIDTH)));
     expect_refused(hydra_program_run(draft.pass.program), "more than the rows' max_rows of");
 }
 
@@ -383,9 +385,9 @@ TEST(TableBlock, AddsTheTablesOfThePathToThePartsOfTheSequence) {
                     hydra_program* created = nullptr;
                     must(hydra_program_create(backend, nullptr, &created));
                     const Program program(created);
-                    must(hydra_program_table_block(program, draft.expanded, level, draft.pass.rows, tables.parts,
-                                                   Tables::COLUMNS, Tables::FIRST, tables.tables, VOCABULARY, N,
-                                                   draft.level_rows, out));
+                    must(record(program,
+                                hydra_table_block{draft.expanded, level, draft.pass.rows, tables.parts, Tables::COLUMNS,
+                                                  Tables::FIRST, tables.tables, VOCABULARY, N, draft.level_rows, out}));
                     must(hydra_program_run(program));
                     Doubles expected;
                     for (size_t order = 0; order < draft.expanded_sequences.size(); ++order) {
@@ -424,19 +426,20 @@ TEST(TableBlock, RefusesWhatDoesNotFit) {
     Draft draft(backend, random_shape(random, 5), random);
     const Tables made(backend, random, 1, 1);
     const Buffer out = poisoned(backend, Tables::N), small = poisoned(backend, 1, 4);
-    const auto record = [&](int level, int64_t first, int64_t n, const Buffer& tables, const Buffer& to) {
-        return hydra_program_table_block(draft.pass.program, draft.expanded, level, draft.pass.rows, made.parts,
-                                         Tables::COLUMNS, first, tables, VOCABULARY, n, draft.level_rows, to);
+    const auto attempt = [&](int level, int64_t first, int64_t n, const Buffer& tables, const Buffer& to) {
+        return record(draft.pass.program,
+                      hydra_table_block{draft.expanded, level, draft.pass.rows, made.parts, Tables::COLUMNS, first,
+                                        tables, VOCABULARY, n, draft.level_rows, to});
     };
-    must(record(1, 12, 32, made.tables, out));
-    expect_refused(record(64, 12, 32, made.tables, out), "level is 64");
-    expect_refused(record(1, 37, 32, made.tables, out), "columns 37 to 100 are not all in a width of 100");
-    expect_refused(record(1, -1, 32, made.tables, out), "columns -1 to 62");
-    expect_refused(record(1, 12, 24, made.tables, out), "n is 24, must be a multiple of 16");
-    expect_refused(record(2, 12, 32, made.tables, out), "tables has 25600 bytes, must have 300 x 32 floats");
-    expect_refused(record(1, 12, 32, made.tables, small), "out has 16 bytes");
-    expect_refused(record(1, 12, 32, made.tables, made.tables), "out must be neither");
-    expect_refused(record(1, 12, 32, {}, out), "null");
+    must(attempt(1, 12, 32, made.tables, out));
+    expect_refused(attempt(64, 12, 32, made.tables, out), "level is 64");
+    expect_refused(attempt(1, 37, 32, made.tables, out), "columns 37 to 100 are not all in a width of 100");
+    expect_refused(attempt(1, -1, 32, made.tables, out), "columns -1 to 62");
+    expect_refused(attempt(1, 12, 24, made.tables, out), "n is 24, must be a multiple of 16");
+    expect_refused(attempt(2, 12, 32, made.tables, out), "tables has 25600 bytes, must have 300 x 32 floats");
+    expect_refused(attempt(1, 12, 32, made.tables, small), "out has 16 bytes");
+    expect_refused(attempt(1, 12, 32, made.tables, made.tables), "out must be neither");
+    expect_refused(attempt(1, 12, 32, {}, out), "null");
 }
 
 TEST(DraftLevels, AreAsManyAsTheTreeIsDeepForEachSequence) {
@@ -444,7 +447,7 @@ TEST(DraftLevels, AreAsManyAsTheTreeIsDeepForEachSequence) {
     Random random(2);
     for (int nodes : {1, 2, 17, 64}) {
         Draft draft(backend, random_shape(random, nodes), random, 4);
-        must(hydra_program_draft_levels(draft.pass.program, draft.expanded, draft.pass.rows, draft.level_rows));
+        must(record(draft.pass.program, hydra_draft_levels{draft.expanded, draft.pass.rows, draft.level_rows}));
         draft.pass.run();
         EXPECT_EQ(hydra_rows_count(draft.level_rows), 3 * draft.shape.levels());
     }
@@ -468,7 +471,7 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfAGroup) {
                     hydra_program* created = nullptr;
                     must(hydra_program_create(backend, nullptr, &created));
                     const Program program(created);
-                    must(hydra_program_draft_tokens(program, draft.expanded, level, candidates, group, pass.rows));
+                    must(record(program, hydra_draft_tokens{draft.expanded, level, candidates, group, pass.rows}));
                     must(hydra_program_run(program));
                     const std::vector<int32_t> inner = shape.inner_nodes(level);
                     const int own = static_cast<int>(inner.size());
@@ -496,16 +499,16 @@ TEST(DraftTokens, RefuseTooFewCandidates) {
     const Tree made = tree(backend, Shape{{-1, 0, 0, 1}, {0, 0, 4, 6}, {0, 1, 1, 2}});
     const Top four = top(backend, 4);
     Pass pass(backend);
-    must(hydra_program_draft_tokens(pass.program, made, 0, four, -1, pass.rows));
+    must(record(pass.program, hydra_draft_tokens{made, 0, four, -1, pass.rows}));
     expect_refused(hydra_program_run(pass.program), "depth 1 of the tree needs 5 candidates, the draft keeps 4");
     const Pass few(backend);
     const Top two = top(backend, 5, 2);
-    must(hydra_program_draft_tokens(few.program, made, 0, two, 2, few.rows));
+    must(record(few.program, hydra_draft_tokens{made, 0, two, 2, few.rows}));
     expect_refused(hydra_program_run(few.program), "top has room for 2 rows, must have it for 3");
-    expect_refused(hydra_program_draft_tokens(pass.program, made, 63, four, -1, pass.rows), "level is 63");
-    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, four, 64, pass.rows), "group is 64");
-    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, four, -2, pass.rows), "group is -2");
-    expect_refused(hydra_program_draft_tokens(pass.program, made, 0, nullptr, -1, pass.rows), "null");
+    expect_refused(record(pass.program, hydra_draft_tokens{made, 63, four, -1, pass.rows}), "level is 63");
+    expect_refused(record(pass.program, hydra_draft_tokens{made, 0, four, 64, pass.rows}), "group is 64");
+    expect_refused(record(pass.program, hydra_draft_tokens{made, 0, four, -2, pass.rows}), "group is -2");
+    expect_refused(record(pass.program, hydra_draft_tokens{made, 0, nullptr, -1, pass.rows}), "null");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "program/program.h"
 #include "program/rope.h"
 #include "program/sequence.h"
+#include "record.h"
 #include "reference.h"
 
 namespace hydra::test {

@@ -28,7 +28,7 @@ Floats run(hydra_backend* backend, const Data& data, const Floats& x) {
     const Buffer norm = floats(backend, data.norm);
     const Matrix gate = matrix(backend, data.gate_type, data.outputs, data.hidden, data.gate);
     const Matrix up = matrix(backend, data.up_type, data.outputs, data.hidden, data.up);
-    must(hydra_program_gate_up(pass.program, pass.rows, in, norm, EPSILON, gate, up, out));
+    must(record(pass.program, hydra_gate_up{pass.rows, in, norm, EPSILON, gate, up, out}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, rows * data.outputs));
     return contents(out, rows * data.outputs);
@@ -91,17 +91,18 @@ TEST(GateUp, RefusesWhatDoesNotFit) {
     const Matrix other = matrix(backend, HYDRA_F32, 39, 40, Floats(39 * 40));
     const Buffer x = poisoned(backend, 40), out = poisoned(backend, 40), small = poisoned(backend, 39);
     const Buffer norm = floats(backend, Floats(40)), short_norm = floats(backend, Floats(39));
-    const auto record = [&](const Buffer& in, const Buffer& weight, float epsilon, const Matrix& up, const Buffer& to) {
-        return hydra_program_gate_up(pass.program, pass.rows, in, weight, epsilon, gate, up, to);
+    const auto attempt = [&](const Buffer& in, const Buffer& weight, float epsilon, const Matrix& up,
+                             const Buffer& to) {
+        return record(pass.program, hydra_gate_up{pass.rows, in, weight, epsilon, gate, up, to});
     };
-    expect_refused(record(x, norm, 1e-5f, other, out), "up is [39][40], must be [40][40]");
-    expect_refused(record(small, norm, 1e-5f, gate, out), "x has 9984 bytes");
-    expect_refused(record(x, norm, 1e-5f, gate, small), "out has 9984 bytes");
-    expect_refused(record(x, short_norm, 1e-5f, gate, out), "norm has 156 bytes");
-    expect_refused(record(x, norm, -1, gate, out), "epsilon is -1");
-    expect_refused(record(x, norm, NAN, gate, out), "epsilon is");
-    expect_refused(record(x, norm, 1e-5f, gate, x), "out must not be x");
-    expect_refused(record(x, norm, 1e-5f, {}, out), "up is null");
+    expect_refused(attempt(x, norm, 1e-5f, other, out), "up is [39][40], must be [40][40]");
+    expect_refused(attempt(small, norm, 1e-5f, gate, out), "x has 9984 bytes");
+    expect_refused(attempt(x, norm, 1e-5f, gate, small), "out has 9984 bytes");
+    expect_refused(attempt(x, short_norm, 1e-5f, gate, out), "norm has 156 bytes");
+    expect_refused(attempt(x, norm, -1, gate, out), "epsilon is -1");
+    expect_refused(attempt(x, norm, NAN, gate, out), "epsilon is");
+    expect_refused(attempt(x, norm, 1e-5f, gate, x), "out must not be x");
+    expect_refused(attempt(x, norm, 1e-5f, {}, out), "up is null");
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefi
     hydra_program* out = nullptr;
     must(hydra_program_create(backend, nullptr, &out));
     const Program forward(out);
-    together.record(forward, false);
+    together.record_forward(forward, false);
     must(hydra_program_run(forward));
     const KvSlot kept{together.kv, together.pass.batch};
 

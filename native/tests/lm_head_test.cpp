@@ -42,7 +42,7 @@ Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, con
     const Buffer bias = data.bias.empty() ? Buffer() : floats(backend, data.bias);
     const Buffer names = ids.empty() ? Buffer() : buffer(backend, ids.data(), static_cast<int64_t>(ids.size() * 4));
     const Top best = top(backend, k, max_rows);
-    must(hydra_program_lm_head(pass.program, pass.rows, last_rows_only, in, weight, bias, names, best, logits));
+    must(record(pass.program, hydra_lm_head{pass.rows, last_rows_only, in, weight, bias, names, best, logits}));
     pass.run();
     EXPECT_TRUE(untouched_behind(logits, results * data.vocabulary));
     return {contents(logits, results * data.vocabulary),
@@ -127,7 +127,7 @@ TEST(LmHead, ComputesTheLastRowOfEachSequence) {
     const Matrix weight = matrix(backend, data.type, 50, 72, data.weight);
     const Buffer bias = floats(backend, data.bias);
     const Top best = top(backend, 3, 4);
-    must(hydra_program_lm_head(pass.program, pass.rows, 1, in, weight, bias, nullptr, best, logits));
+    must(record(pass.program, hydra_lm_head{pass.rows, 1, in, weight, bias, nullptr, best, logits}));
     pass.run();
     Floats last;
     for (int row : {0, 130, 169}) append(last, row_of(x, row, 72));
@@ -166,23 +166,23 @@ TEST(LmHead, RefusesWhatDoesNotFit) {
     const Buffer x = poisoned(backend, 40), small = poisoned(backend, 19), bias = floats(backend, Floats(19));
     const Top best = top(backend, 4), wide = top(backend, 21);
     const int32_t negative[20] = {3, -7};
-    const auto record = [&](const Buffer& in, const Buffer& biases, const Buffer& ids, const Top& to,
-                            const Buffer& all) {
-        return hydra_program_lm_head(pass.program, pass.rows, 0, in, weight, biases, ids, to, all);
+    const auto attempt = [&](const Buffer& in, const Buffer& biases, const Buffer& ids, const Top& to,
+                             const Buffer& all) {
+        return record(pass.program, hydra_lm_head{pass.rows, 0, in, weight, biases, ids, to, all});
     };
-    expect_refused(record(small, {}, {}, best, {}), "x has 4864 bytes");
-    expect_refused(record(x, bias, {}, best, {}), "bias has 76 bytes");
-    expect_refused(record(x, {}, bias, best, {}), "ids has 76 bytes");
-    expect_refused(record(x, {}, buffer(backend, negative, 80), best, {}), "entry 1 of ids is -7");
-    expect_refused(record(x, {}, {}, wide, {}), "top has k 21, the vocabulary only 20 rows");
-    expect_refused(record(x, {}, {}, best, small), "logits has 4864 bytes");
-    expect_refused(record(x, {}, {}, {}, {}), "null");
+    expect_refused(attempt(small, {}, {}, best, {}), "x has 4864 bytes");
+    expect_refused(attempt(x, bias, {}, best, {}), "bias has 76 bytes");
+    expect_refused(attempt(x, {}, bias, best, {}), "ids has 76 bytes");
+    expect_refused(attempt(x, {}, buffer(backend, negative, 80), best, {}), "entry 1 of ids is -7");
+    expect_refused(attempt(x, {}, {}, wide, {}), "top has k 21, the vocabulary only 20 rows");
+    expect_refused(attempt(x, {}, {}, best, small), "logits has 4864 bytes");
+    expect_refused(attempt(x, {}, {}, {}, {}), "null");
     hydra_top* out = nullptr;
     expect_refused(hydra_top_create(backend, 33, 1, &out), "k is 33, must be from 1 to 32");
     expect_refused(hydra_top_create(backend, 0, 1, &out), "k is 0");
     expect_refused(hydra_top_create(backend, 1, 0, &out), "max_rows is 0, must be from 1 to 2048");
     expect_refused(hydra_top_create(backend, 1, 2049, &out), "max_rows is 2049");
-    expect_refused(record(x, {}, {}, top(backend, 4, 63), {}), "top has room for 63 rows, must have it for 64");
+    expect_refused(attempt(x, {}, {}, top(backend, 4, 63), {}), "top has room for 63 rows, must have it for 64");
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ Floats run_norm(hydra_backend* backend, const Floats& x, const Floats& weight) {
     pass.chain_of(rows);
     const Buffer in = padded_rows(backend, x, columns), out = poisoned(backend, columns);
     const Buffer norm = floats(backend, weight);
-    must(hydra_program_norm(pass.program, pass.rows, in, norm, 1e-5f, out));
+    must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, columns, out}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, rows * columns));
     return contents(out, rows * columns);
@@ -48,10 +48,10 @@ TEST(Norm, RefusesWhatDoesNotFit) {
     const Backend backend = open_backend();
     const Pass pass(backend);
     const Buffer norm = floats(backend, Floats(40)), x = poisoned(backend, 40), small = poisoned(backend, 39);
-    expect_refused(hydra_program_norm(pass.program, pass.rows, small, norm, 1e-5f, x), "x has 9984 bytes");
-    expect_refused(hydra_program_norm(pass.program, pass.rows, x, norm, 1e-5f, small), "out has 9984 bytes");
-    expect_refused(hydra_program_norm(pass.program, pass.rows, x, norm, 0, x), "epsilon is 0");
-    expect_refused(hydra_program_norm(pass.program, pass.rows, x, nullptr, 1e-5f, x), "null");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, small, norm, 1e-5f, 40, x}), "x has 9984 bytes");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, small}), "out has 9984 bytes");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 0, 40, x}), "epsilon is 0");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, nullptr, 1e-5f, 40, x}), "null");
 }
 
 TEST(Embed, GivesTheRowsOfTheTokens) {
@@ -71,7 +71,7 @@ TEST(Embed, GivesTheRowsOfTheTokens) {
                     append(expected, row_of(held, tokens[r], columns));
                 }
                 pass.chain(tokens);
-                must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+                must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
                 pass.run();
                 EXPECT_TRUE(same_bits(contents(out, rows * columns), expected)) << type << ", " << rows;
                 EXPECT_TRUE(untouched_behind(out, rows * columns));
@@ -85,8 +85,8 @@ TEST(Embed, RefusesToRunWithTokensOutsideTheVocabulary) {
     const Matrix embedding = matrix(backend, HYDRA_F32, 50, 72, Floats(50 * 72));
     const Buffer out = poisoned(backend, 72), small = poisoned(backend, 71);
     Pass pass(backend);
-    expect_refused(hydra_program_embed(pass.program, pass.rows, embedding, small), "out has 18176 bytes");
-    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, small}), "out has 18176 bytes");
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
     pass.chain({1, 50});
     expect_refused(hydra_program_run(pass.program), "token 50 of row 1 is outside the vocabulary of 50");
     pass.chain({-1});
@@ -100,7 +100,7 @@ TEST(Embed, GivesZerosForDraftedTokensThatTheVocabularyDoesNotHave) {
     const Buffer out = poisoned(backend, 96);
     Pass pass(backend);
     expand(pass, tree(backend, Shape{{-1, 0, 0, 0}, {0, 0, 1, 2}, {0, 1, 1, 1}}), {7, 50, INT32_MAX, -1});
-    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
     // Twice: what a draft left behind must not stop the next run either.
     for (int run = 0; run < 2; ++run) {
         pass.run();

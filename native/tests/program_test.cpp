@@ -19,7 +19,7 @@ TEST(Program, TellsTheTimesOfItsMarksInOrder) {
     const Buffer x = poisoned(backend, 40), norm = floats(backend, Floats(40));
     pass.chain_of(64);
     for (int i = 0; i < 5; ++i) {
-        must(hydra_program_norm(pass.program, pass.rows, x, norm, 1e-5f, x));
+        must(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, x}));
         must(hydra_program_mark(pass.program));
     }
     ASSERT_EQ(hydra_program_marks(pass.program), 7);
@@ -44,16 +44,16 @@ TEST(Program, DoesNothingOverNoRows) {
     set_ids(best, {7});
     hydra_program* program = pass.program;
     const hydra_rows* none = pass.rows;
-    must(hydra_program_embed(program, none, weight, out));
-    must(hydra_program_qkv(program, none, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, angles, kv,
-                           0, out));
-    must(hydra_program_attention(program, none, x, 2, kv, 0, out));
-    must(hydra_program_project(program, none, x, weight, nullptr, out));
-    must(hydra_program_gate_up(program, none, x, norm, 1e-5f, weight, weight, out));
-    must(hydra_program_norm(program, none, x, norm, 1e-5f, out));
-    must(hydra_program_lm_head(program, none, 1, x, weight, nullptr, nullptr, best, out));
-    must(hydra_program_block(program, none, x, weight, nullptr, nullptr, nullptr, 0, out));
-    must(hydra_program_advance(program, pass.rows, best, nullptr, 0, nullptr, nullptr));
+    must(record(program, hydra_embed{none, weight, out}));
+    must(record(program, hydra_qkv{none, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, angles, kv,
+                                   0, out}));
+    must(record(program, hydra_attention{none, x, 2, kv, 0, out}));
+    must(record(program, hydra_linear{none, x, weight, nullptr, out, out}));
+    must(record(program, hydra_gate_up{none, x, norm, 1e-5f, weight, weight, out}));
+    must(record(program, hydra_norm{none, x, norm, 1e-5f, 48, out}));
+    must(record(program, hydra_lm_head{none, 1, x, weight, nullptr, nullptr, best, out}));
+    must(record(program, hydra_block{none, x, weight, nullptr, nullptr, nullptr, 0, out}));
+    must(record(program, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, 0));
     EXPECT_EQ(hydra_top_ids(best)[0], 7);
@@ -66,8 +66,8 @@ TEST(Program, RunsNothingWhereACheckFails) {
     const Buffer out = poisoned(backend, 24);
     const Matrix embedding = matrix(backend, HYDRA_F32, 9, 24, Floats(9 * 24));
     const Pool kv = pool(backend, 1, 1, 24, 3);
-    must(hydra_program_embed(pass.program, pass.rows, embedding, out));
-    must(hydra_program_attention(pass.program, pass.rows, out, 1, kv, 0, out));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    must(record(pass.program, hydra_attention{pass.rows, out, 1, kv, 0, out}));
     pass.chain_of(2);
     expect_refused(hydra_program_run(pass.program),
                    "hydra_program_run failed\nthe page table of sequence 0 has page 11, the pool has");
@@ -93,7 +93,7 @@ TEST(Program, ThatFailsOnAThreadReturnsItsErrorAndOthersRun) {
     const Buffer x = padded_rows(backend, values, 40), norm = floats(backend, Floats(40, 1.0f)),
                  out = poisoned(backend, 40);
     Pass sound(backend);
-    must(hydra_program_norm(sound.program, sound.rows, x, norm, 1e-5f, out));
+    must(record(sound.program, hydra_norm{sound.rows, x, norm, 1e-5f, 40, out}));
     sound.chain_of(64);
     sound.run();
     const Floats expected = contents(out, 64 * 40);
@@ -140,7 +140,7 @@ TEST(Program, RunsOfOneBackendTakeTurns) {
                 pass.chain_of(17);
                 const Buffer in = padded_rows(backend, x, columns);
                 const Buffer out = padded_rows(backend, Floats(17 * columns), columns);
-                must(hydra_program_project(pass.program, pass.rows, in, weight, nullptr, out));
+                must(record(pass.program, hydra_linear{pass.rows, in, weight, nullptr, out, out}));
                 pass.run();
                 Floats expected = contents(out, 17 * columns);
                 must(hydra_buffer_write(out, 0, Floats(17 * columns).data(), 17 * columns * 4));

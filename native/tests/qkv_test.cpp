@@ -41,8 +41,8 @@ struct Layer {
     }
 
     void record(const Pass& pass, const Buffer& x, const Buffer& out) const {
-        must(hydra_program_qkv(pass.program, pass.rows, x, norm, EPSILON, query, key, value, query_bias, key_bias,
-                               value_bias, rope, pool, 1, out));
+        must(test::record(pass.program, hydra_qkv{pass.rows, x, norm, EPSILON, query, key, value, query_bias, key_bias,
+                                                  value_bias, rope, pool, 1, out}));
     }
 };
 
@@ -203,22 +203,23 @@ TEST(Qkv, RefusesWhatDoesNotFit) {
     const Layer layer(backend, {4, 2, 24, 72, HYDRA_F32, true}, 3);
     const Pass pass(backend);
     const Buffer x = poisoned(backend, 72), out = poisoned(backend, 96);
-    const auto record = [&](const Buffer& in, const Matrix& query, const Matrix& key, const Buffer& bias,
-                            const Rope& rope, int layer_index, float epsilon, const Buffer& target) {
-        return hydra_program_qkv(pass.program, pass.rows, in, layer.norm, epsilon, query, key, layer.value, bias,
-                                 nullptr, nullptr, rope, layer.pool, layer_index, target);
+    const auto attempt = [&](const Buffer& in, const Matrix& query, const Matrix& key, const Buffer& bias,
+                             const Rope& rope, int layer_index, float epsilon, const Buffer& target) {
+        return record(pass.program, hydra_qkv{pass.rows, in, layer.norm, epsilon, query, key, layer.value, bias,
+                                              nullptr, nullptr, rope, layer.pool, layer_index, target});
     };
     const Rope other = rope(backend, 16, 10);
     const Matrix odd = matrix(backend, HYDRA_F32, 100, 72, Floats(7200));
-    expect_refused(record(x, odd, layer.key, {}, layer.rope, 0, 1e-5f, out), "query has 100 rows");
-    expect_refused(record(x, layer.query, odd, {}, layer.rope, 0, 1e-5f, out), "key is [100][72], must be [48][72]");
-    expect_refused(record(layer.norm, layer.query, layer.key, {}, layer.rope, 0, 1e-5f, out), "x has 288 bytes");
-    expect_refused(record(x, layer.query, layer.key, layer.norm, layer.rope, 0, 1e-5f, out), "query_bias has 288");
-    expect_refused(record(x, layer.query, layer.key, {}, other, 0, 1e-5f, out), "the rope has head size 16");
-    expect_refused(record(x, layer.query, layer.key, {}, layer.rope, 2, 1e-5f, out), "layer is 2");
-    expect_refused(record(x, layer.query, layer.key, {}, layer.rope, 0, 0, out), "epsilon is 0");
-    expect_refused(record(x, layer.query, layer.key, {}, layer.rope, 0, 1e-5f, x), "out has 18432 bytes");
-    expect_refused(record(out, layer.query, layer.key, {}, layer.rope, 0, 1e-5f, out), "out must not be x");
+    expect_refused(attempt(x, odd, layer.key, {}, layer.rope, 0, 1e-5f, out), "query has 100 rows");
+    expect_refused(attempt(x, layer.query, odd, {}, layer.rope, 0, 1e-5f, out), "key is [100][72], must be [48][72]");
+    expect_refused(attempt(layer.norm, layer.query, layer.key, {}, layer.rope, 0, 1e-5f, out), "x has 288 bytes");
+    expect_refused(attempt(x, layer.query, layer.key, layer.norm, layer.rope, 0, 1e-5f, out), "query_bias has 288");
+    expect_refused(attempt(x, layer.query, layer.key, {}, other, 0, 1e-5f, out), "the rope has head size 16");
+    expect_refused(attempt(x, layer.query, layer.key, {}, layer.rope, 2, 1e-5f, out), "layer is 2");
+    expect_refused(attempt(x, layer.query, layer.key, {}, layer.rope, 0, 0, out), "epsilon is 0");
+    expect_refused(attempt(x, layer.query, layer.key, {}, layer.rope, 0, 1e-5f, poisoned(backend, 72)),
+                   "out has 18432 bytes");
+    expect_refused(attempt(out, layer.query, layer.key, {}, layer.rope, 0, 1e-5f, out), "out must not be x");
 }
 
 TEST(Qkv, RefusesToRunWherePagesOrPositionsEnd) {

@@ -59,8 +59,8 @@ struct LongSequence {
         hydra_program* recorded = nullptr;
         must(hydra_program_create(backend, nullptr, &recorded));
         program = Program(recorded);
-        must(hydra_program_qkv(program, rows, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, rope,
-                               kv, 0, out));
+        must(record(program, hydra_qkv{rows, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, rope,
+                                       kv, 0, out}));
     }
 
     // Queries of one row at a position, with as many pages as it needs.

@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "hydra4j/program.h"
+#include "record.h"
+
+using hydra::test::record;
 
 namespace {
 
@@ -140,7 +142,7 @@ struct Bench {
              [&](int l) { record_gate_up(l); });
         line("down, a layer", rate, bytes(model.hidden, model.inner), model.layers, [&](int l) { record_down(l); });
         line("LM head", rate, bytes(model.vocabulary, model.hidden), 1, [&](int) {
-            must(hydra_program_lm_head(program, rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr));
+            must(record(program, hydra_lm_head{rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr}));
         });
         whole("verify", rate, pass_bytes(), false);
         double draft = layer_bytes() + kv;
@@ -191,21 +193,21 @@ struct Bench {
 
     void record_qkv(int l) {
         const Layer& layer = layers[l];
-        must(hydra_program_qkv(program, rows, x, layer.attention_norm, EPSILON, layer.query, layer.key, layer.value,
-                               nullptr, nullptr, nullptr, rope, pool, l, query));
+        must(record(program, hydra_qkv{rows, x, layer.attention_norm, EPSILON, layer.query, layer.key, layer.value,
+                                       nullptr, nullptr, nullptr, rope, pool, l, query}));
     }
     void record_attention(int l) {
-        must(hydra_program_attention(program, rows, query, model.heads, pool, l, attended));
+        must(record(program, hydra_attention{rows, query, model.heads, pool, l, attended}));
     }
-    void record_output(int l) { must(hydra_program_project(program, rows, attended, layers[l].output, nullptr, x)); }
+    void record_output(int l) { must(record(program, hydra_linear{rows, attended, layers[l].output, nullptr, x, x})); }
     void record_gate_up(int l) {
-        must(hydra_program_gate_up(program, rows, x, layers[l].feed_forward_norm, EPSILON, layers[l].gate, layers[l].up,
-                                   gated));
+        must(record(program,
+                    hydra_gate_up{rows, x, layers[l].feed_forward_norm, EPSILON, layers[l].gate, layers[l].up, gated}));
     }
-    void record_down(int l) { must(hydra_program_project(program, rows, gated, layers[l].down, nullptr, x)); }
+    void record_down(int l) { must(record(program, hydra_linear{rows, gated, layers[l].down, nullptr, x, x})); }
 
     void record_pass(bool all_rows) {
-        must(hydra_program_embed(program, rows, embedding, x));
+        must(record(program, hydra_embed{rows, embedding, x}));
         for (int l = 0; l < model.layers; ++l) {
             record_qkv(l);
             record_attention(l);
@@ -213,43 +215,47 @@ struct Bench {
             record_gate_up(l);
             record_down(l);
         }
-        must(hydra_program_norm(program, rows, x, final_norm, EPSILON, hidden));
-        must(hydra_program_lm_head(program, rows, all_rows ? 0 : 1, hidden, lm_head, nullptr, nullptr, best, nullptr));
+        must(record(program, hydra_norm{rows, x, final_norm, EPSILON, model.hidden, hidden}));
+        must(record(program, hydra_lm_head{rows, all_rows ? 0 : 1, hidden, lm_head, nullptr, nullptr, best, nullptr}));
     }
 
     // The prefix layer over what was accepted last, then a head for each level.
     void record_draft() {
         const Layer& layer = layers[model.layers];
-        must(hydra_program_qkv(program, uncommitted_rows, uncommitted, layer.attention_norm, EPSILON, layer.query,
-                               layer.key, layer.value, nullptr, nullptr, nullptr, rope, prefix_pool, 0, query));
-        must(hydra_program_attention(program, uncommitted_rows, query, model.heads, prefix_pool, 0, attended));
-        must(hydra_program_project(program, uncommitted_rows, attended, layer.output, nullptr, uncommitted));
-        must(hydra_program_gate_up(program, uncommitted_rows, uncommitted, layer.feed_forward_norm, EPSILON, layer.gate,
-                                   layer.up, gated));
-        must(hydra_program_project(program, uncommitted_rows, gated, layer.down, nullptr, uncommitted));
-        must(hydra_program_draft_states(program, uncommitted_rows, uncommitted, final_norm, EPSILON, states));
+        must(
+            record(program, hydra_qkv{uncommitted_rows, uncommitted, layer.attention_norm, EPSILON, layer.query,
+                                      layer.key, layer.value, nullptr, nullptr, nullptr, rope, prefix_pool, 0, query}));
+        must(record(program, hydra_attention{uncommitted_rows, query, model.heads, prefix_pool, 0, attended}));
+        must(
+            record(program, hydra_linear{uncommitted_rows, attended, layer.output, nullptr, uncommitted, uncommitted}));
+        must(record(program, hydra_gate_up{uncommitted_rows, uncommitted, layer.feed_forward_norm, EPSILON, layer.gate,
+                                           layer.up, gated}));
+        must(record(program, hydra_linear{uncommitted_rows, gated, layer.down, nullptr, uncommitted, uncommitted}));
+        must(record(program,
+                    hydra_draft_states{uncommitted_rows, uncommitted, final_norm, EPSILON, model.hidden, states}));
         for (int h = 0; h < HEADS; ++h) {
             (this->*record_blocks)(h);
-            must(hydra_program_lm_head(program, level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr));
-            must(hydra_program_draft_tokens(program, tree, h, guesses, -1, rows));
+            must(record(program, hydra_lm_head{level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr}));
+            must(record(program, hydra_draft_tokens{tree, h, guesses, -1, rows}));
         }
     }
 
     void record_block(int h) {
-        must(hydra_program_draft_inputs(program, tree, h, rows, states, embedding, level_rows, head_in));
-        must(hydra_program_block(program, level_rows, head_in, first_blocks[h].first, nullptr, first_blocks[h].second,
-                                 nullptr, 0, head_out));
+        must(record(program, hydra_draft_inputs{tree, h, rows, states, model.hidden, embedding, level_rows, head_in}));
+        must(record(program, hydra_block{level_rows, head_in, first_blocks[h].first, nullptr, first_blocks[h].second,
+                                         nullptr, 0, head_out}));
     }
 
     // The block without products with the embedding; what stands in the tables does not matter.
     void record_table_block(int h) {
         const int64_t n = model.hidden;
         if (h == 0) {
-            must(hydra_program_draft_inputs(program, tree, 0, rows, states, nullptr, state_rows, head_in));
-            must(hydra_program_linear(program, state_rows, head_in, state_parts, nullptr, parts));
+            must(
+                record(program, hydra_draft_inputs{tree, 0, rows, states, model.hidden, nullptr, state_rows, head_in}));
+            must(record(program, hydra_linear{state_rows, head_in, state_parts, nullptr, nullptr, parts}));
         }
-        must(hydra_program_table_block(program, tree, h, rows, parts, 2 * n * HEADS, 2 * n * h, embedding_tables[h],
-                                       model.vocabulary, n, level_rows, head_out));
+        must(record(program, hydra_table_block{tree, h, rows, parts, 2 * n * HEADS, 2 * n * h, embedding_tables[h],
+                                               model.vocabulary, n, level_rows, head_out}));
     }
     void prepare_tables() {
         const int64_t n = model.hidden;
@@ -275,7 +281,7 @@ struct Bench {
         return times[repeats / 2];
     }
 
-    void record(const std::function<void()>& operations) {
+    void prepare(const std::function<void()>& operations) {
         hydra_program_destroy(program);
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         must(hydra_program_mark(program));
@@ -289,7 +295,7 @@ struct Bench {
 
     // An operation of `count` layers one after another, so that its weights come from memory as in a step.
     void line(const char* name, double rate, double its_bytes, int count, const std::function<void(int)>& operation) {
-        record([&] {
+        prepare([&] {
             for (int l = 0; l < count; ++l) operation(l);
         });
         begin_line(name, rate, its_bytes);
@@ -300,12 +306,13 @@ struct Bench {
 
     // Whole steps: expand, draft, verify, accept and compact.
     void whole(const char* name, double rate, double its_bytes, bool drafted) {
-        record([&] {
-            must(hydra_program_expand(program, tree, rows));
+        prepare([&] {
+            must(record(program, hydra_expand{tree, rows}));
             if (drafted) record_draft();
             record_pass(true);
-            must(hydra_program_accept(program, tree, rows, best, pool, drafted ? hidden : nullptr, model.hidden,
-                                      drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0));
+            must(record(program,
+                        hydra_accept{tree, rows, best, pool, drafted ? hidden : nullptr, model.hidden,
+                                     drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0}));
         });
         begin_line(name, rate, its_bytes);
         for (int nodes : ROWS) {
@@ -356,8 +363,8 @@ struct Bench {
     void prefill() {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
-        must(hydra_program_lm_head(program, rows, 1, x, lm_head, nullptr, nullptr, best, nullptr));
-        must(hydra_program_advance(program, rows, best, x, model.hidden, uncommitted_rows, uncommitted));
+        must(record(program, hydra_lm_head{rows, 1, x, lm_head, nullptr, nullptr, best, nullptr}));
+        must(record(program, hydra_advance{rows, best, x, model.hidden, uncommitted_rows, uncommitted}));
         for (int done = 0; done < context; done += HYDRA_MAX_NODES) {
             set_chains(std::min(HYDRA_MAX_NODES, context - done));
             must(hydra_program_run(program));

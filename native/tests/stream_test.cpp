@@ -28,7 +28,7 @@ struct Norm {
         hydra_program* created = nullptr;
         must(hydra_program_create(backend, stream, &created));
         program = Program(created);
-        must(hydra_program_norm(program, pass.rows, x, weight, 1e-5f, out));
+        must(record(program, hydra_norm{pass.rows, x, weight, 1e-5f, COLUMNS, out}));
         pass.chain_of(ROWS);
     }
     Floats result() const { return contents(out, ROWS * COLUMNS); }

@@ -89,30 +89,30 @@ struct ToySession {
         hydra_program* out = nullptr;
         must(hydra_program_create(made.backend, nullptr, &out));
         prefill = Program(out);
-        record(prefill, true);
-        must(hydra_program_advance(prefill, pass.rows, best, nullptr, 0, nullptr, nullptr));
+        record_forward(prefill, true);
+        must(record(prefill, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
         must(hydra_program_create(made.backend, nullptr, &out));
         step = Program(out);
-        record(step, false);
-        must(hydra_program_accept(step, nodes, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0));
+        record_forward(step, false);
+        must(record(step, hydra_accept{nodes, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0}));
     }
 
-    void record(hydra_program* program, bool last_rows_only) {
+    void record_forward(hydra_program* program, bool last_rows_only) {
         const hydra_rows* rows = pass.rows;
-        must(hydra_program_embed(program, rows, model.embedding, x));
+        must(record(program, hydra_embed{rows, model.embedding, x}));
         for (int i = 0; i < ToyModel::LAYERS; ++i) {
             const ToyModel::Layer& layer = model.layers[i];
-            must(hydra_program_qkv(program, rows, x, layer.attention_norm, ToyModel::EPSILON, layer.query, layer.key,
-                                   layer.value, layer.query_bias, layer.key_bias, layer.value_bias, model.rope, kv, i,
-                                   queries));
-            must(hydra_program_attention(program, rows, queries, model.shape.heads, kv, i, attended));
-            must(hydra_program_project(program, rows, attended, layer.output, nullptr, x));
-            must(hydra_program_gate_up(program, rows, x, layer.feed_forward_norm, ToyModel::EPSILON, layer.gate,
-                                       layer.up, gated));
-            must(hydra_program_project(program, rows, gated, layer.down, nullptr, x));
+            must(record(program,
+                        hydra_qkv{rows, x, layer.attention_norm, ToyModel::EPSILON, layer.query, layer.key, layer.value,
+                                  layer.query_bias, layer.key_bias, layer.value_bias, model.rope, kv, i, queries}));
+            must(record(program, hydra_attention{rows, queries, model.shape.heads, kv, i, attended}));
+            must(record(program, hydra_linear{rows, attended, layer.output, nullptr, x, x}));
+            must(record(program, hydra_gate_up{rows, x, layer.feed_forward_norm, ToyModel::EPSILON, layer.gate,
+                                               layer.up, gated}));
+            must(record(program, hydra_linear{rows, gated, layer.down, nullptr, x, x}));
         }
-        must(hydra_program_norm(program, rows, x, model.final_norm, ToyModel::EPSILON, hidden));
-        must(hydra_program_lm_head(program, rows, last_rows_only, hidden, model.head, nullptr, nullptr, best, logits));
+        must(record(program, hydra_norm{rows, x, model.final_norm, ToyModel::EPSILON, ToyModel::HIDDEN, hidden}));
+        must(record(program, hydra_lm_head{rows, last_rows_only, hidden, model.head, nullptr, nullptr, best, logits}));
     }
 
     const hydra_step_result& result(int sequence = 0) const { return pass.result(sequence); }

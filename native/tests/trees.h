@@ -72,7 +72,7 @@ inline void expand(const Pass& pass, const hydra_tree* tree, const std::vector<i
     hydra_program* out = nullptr;
     must(hydra_program_create(pass.backend, nullptr, &out));
     const Program program(out);
-    must(hydra_program_expand(program, tree, pass.rows));
+    must(record(program, hydra_expand{tree, pass.rows}));
     must(hydra_program_run(program));
     set_tokens(pass.rows, tokens);
 }

@@ -155,7 +155,7 @@ std::unique_ptr<Task> task_of(const Accept& operation, CpuProgram&) {
     task->width = operation.width;
     task->uncommitted_rows = operation.uncommitted_rows;
     task->uncommitted = operation.uncommitted != nullptr ? operation.uncommitted->floats() : nullptr;
-    task->append = operation.append;
+    task->append = operation.append != 0;
     return task;
 }
 

@@ -184,7 +184,7 @@ std::unique_ptr<Task> task_of(const Expand& operation, CpuProgram&) {
 std::unique_ptr<Task> task_of(const DraftStates& operation, CpuProgram&) {
     auto task = std::make_unique<DraftStatesTask>();
     task->rows = operation.rows;
-    task->source = {operation.x->floats(), operation.columns, floats_of(operation.norm), operation.epsilon};
+    task->source = {operation.x->floats(), operation.width, floats_of(operation.norm), operation.epsilon};
     task->states = operation.states->floats();
     return task;
 }

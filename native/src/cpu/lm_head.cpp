@@ -102,7 +102,7 @@ std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program) {
     program.reserve(operation.weight->columns, 0);
     auto task = std::make_unique<LmHeadTask>();
     task->rows = operation.rows;
-    task->last_rows_only = operation.last_rows_only;
+    task->last_rows_only = operation.last_rows_only != 0;
     task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0,
                     operation.last_rows_only ? operation.rows->view.last_rows : nullptr};
     task->weight = &packed_of(operation.weight);

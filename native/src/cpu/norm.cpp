@@ -49,10 +49,10 @@ std::unique_ptr<Task> task_of(const Embed& operation, CpuProgram&) {
 }
 
 std::unique_ptr<Task> task_of(const Norm& operation, CpuProgram& program) {
-    program.reserve(operation.columns, 0);
+    program.reserve(operation.width, 0);
     auto task = std::make_unique<NormTask>();
     task->rows = operation.rows;
-    task->source = {operation.x->floats(), operation.columns, operation.norm->floats(), operation.epsilon};
+    task->source = {operation.x->floats(), operation.width, operation.norm->floats(), operation.epsilon};
     task->out = operation.out->floats();
     return task;
 }

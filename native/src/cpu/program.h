@@ -47,23 +47,8 @@ struct CpuProgram : hydra_program {
 
 // The tasks of the operations, each in the file of its name (draft.cpp: all of the draft's; accept.cpp: the end of a
 // step and of a chunk). They reserve the scratch memory that they need.
-std::unique_ptr<Task> task_of(const Embed& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Qkv& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Attention& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Project& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Linear& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const GateUp& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Norm& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Block& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Expand& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const DraftStates& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const TableBlock& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const DraftLevels& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const DraftTokens& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Accept& operation, CpuProgram& program);
-std::unique_ptr<Task> task_of(const Advance& operation, CpuProgram& program);
+#define OPERATION(name, Name, FIELDS) std::unique_ptr<Task> task_of(const Name& operation, CpuProgram& program);
+#include "program/operations.def"
 std::unique_ptr<Task> task_of(const Mark& operation, CpuProgram& program);
 
 }  // namespace hydra

@@ -144,7 +144,7 @@ __device__ void finish_step(const Accept& work, int trees, const Paths& paths) {
 // A warp takes one side of one head and layer along a whole path, a lane its words: in ascending order none is
 // overwritten before it is read, as a node never stands before its place on the path.
 __device__ void move_kv(const Accept& work, int trees, const Paths& paths) {
-    const KvView& kv = work.kv;
+    const KvView& kv = work.pool;
     const int64_t parts = int64_t{2} * kv.layers * kv.kv_heads, movers = static_cast<int64_t>(gridDim.x - 1) * WARPS;
     const int words = kv.head_size * kv_value_bytes(kv.type) / 4;
     for (int64_t i = static_cast<int64_t>(blockIdx.x - 1) * WARPS + warp_index(); i < trees * parts; i += movers) {
@@ -230,7 +230,7 @@ unsigned blocks_for(int64_t items, int64_t each) {
 }  // namespace
 
 hydra_status accept(Stream* stream, const Accept* arguments) {
-    const KvView& kv = arguments->kv;
+    const KvView& kv = arguments->pool;
     const RowsView& nodes = arguments->nodes;
     const int64_t trees = std::min(nodes.batch_size, nodes.max_rows);
     const unsigned movers = blocks_for(trees * 2 * kv.layers * kv.kv_heads, WARPS);

@@ -100,7 +100,7 @@ struct Walk {
         return shared + layout().rows() + row * layout().stride();
     }
     __device__ __forceinline__ const Element* cached(int which, int32_t slot) const {
-        return reinterpret_cast<const Element*>(kv_row(work.kv, pages, work.layer, kv_head, which, slot));
+        return reinterpret_cast<const Element*>(kv_row(work.pool, pages, work.layer, kv_head, which, slot));
     }
     __device__ __forceinline__ int32_t slot_of_key(const Vector<COLUMNS>& vector, int32_t key) const {
         return key < first ? key : first + nth_bit(vector.ancestors, key - first);
@@ -247,7 +247,7 @@ struct Walk {
 template <class Element, int COLUMNS, int VECTORS, bool STAGED>
 __device__ __forceinline__ void attend(const Attention& work, const AttentionWave& wave, const Segment& segment,
                                        int kv_head, int begin_vector) {
-    const int lane = lane_index(), group = work.heads / work.kv.kv_heads, head_size = work.kv.head_size;
+    const int lane = lane_index(), group = work.heads / work.pool.kv_heads, head_size = work.pool.head_size;
     const int32_t first = segment.first, rows = segment.count;
     float* shared = &shared_memory<float>();
     Vector<COLUMNS> vectors[VECTORS];
@@ -269,7 +269,7 @@ __device__ __forceinline__ void attend(const Attention& work, const AttentionWav
     const Walk<Element, COLUMNS, VECTORS, STAGED> walk{
         work, work.rows.pages_of(segment.sequence), kv_head, head_size, first, rows, scale, shared, vectors};
     const int32_t longest = first + rows;
-    const Splits splits = splits_of(work.kv);
+    const Splits splits = splits_of(work.pool);
     for (auto s = static_cast<int32_t>(blockIdx.x); splits.begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
         walk.run(splits.begin(s), min(splits.begin(s + 1), longest));
 #pragma unroll
@@ -297,9 +297,9 @@ __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, A
     const Segment* found = wave.segment(work.rows, blockIdx.z);
     if (found == nullptr) return;
     const Segment segment = *found;
-    const int kv_head = static_cast<int>(blockIdx.y) % work.kv.kv_heads;
-    const int begin = static_cast<int>(blockIdx.y) / work.kv.kv_heads * BLOCK_VECTORS;
-    const int count = segment.count * (work.heads / work.kv.kv_heads) - begin;
+    const int kv_head = static_cast<int>(blockIdx.y) % work.pool.kv_heads;
+    const int begin = static_cast<int>(blockIdx.y) / work.pool.kv_heads * BLOCK_VECTORS;
+    const int count = segment.count * (work.heads / work.pool.kv_heads) - begin;
     if (count <= 0) return;
     constexpr bool STAGED = COLUMNS <= STAGED_COLUMNS;
     if constexpr (!STAGED) {
@@ -320,11 +320,11 @@ __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, A
 
 // One block for each row and head.
 __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work, AttentionWave wave) {
-    const int row = wave.begin + static_cast<int>(blockIdx.x), head_size = work.kv.head_size;
+    const int row = wave.begin + static_cast<int>(blockIdx.x), head_size = work.pool.head_size;
     if (!wave.has(work.rows, row)) return;
     const auto v = static_cast<int32_t>(blockIdx.x * work.heads + blockIdx.y);
     const int32_t length = work.rows.segment_of_row(row).first + __popcll(work.rows.ancestors[row]);
-    const int32_t splits = splits_of(work.kv).count(length);
+    const int32_t splits = splits_of(work.pool).count(length);
     float* out = work.out + (int64_t{row} * work.heads + blockIdx.y) * head_size;
     const auto values = [&](int32_t split) { return wave.partial(split, v, head_size); };
     float best = -INFINITY, total = 0;
@@ -342,11 +342,11 @@ __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work
 template <class Element, int COLUMNS>
 hydra_status launch_attention(Stream* stream, const Attention& work) {
     const int32_t blocks = (most_vectors(work) + BLOCK_VECTORS - 1) / BLOCK_VECTORS;
-    const dim3 grid(static_cast<unsigned>(workers_of(work)), static_cast<unsigned>(work.kv.kv_heads * blocks),
+    const dim3 grid(static_cast<unsigned>(workers_of(work)), static_cast<unsigned>(work.pool.kv_heads * blocks),
                     static_cast<unsigned>(most_segments(work.rows)));
     const dim3 merge_grid(static_cast<unsigned>(std::min(work.rows.max_rows, WAVE_REACH)),
                           static_cast<unsigned>(work.heads));
-    const int floats = SharedLayout{work.kv.head_size, COLUMNS <= STAGED_COLUMNS}.floats();
+    const int floats = SharedLayout{work.pool.head_size, COLUMNS <= STAGED_COLUMNS}.floats();
     return each_wave(work, [&](const AttentionWave& wave) {
         const hydra_status status = launch(stream, "attention_kernel", attention_kernel<Element, COLUMNS>, grid,
                                            THREADS, sizeof(float) * static_cast<size_t>(floats), work, wave);
@@ -357,7 +357,7 @@ hydra_status launch_attention(Stream* stream, const Attention& work) {
 
 template <class Element>
 hydra_status plain_attention(Stream* stream, const Attention& work) {
-    const int columns = (work.kv.head_size + WARP - 1) / WARP;
+    const int columns = (work.pool.head_size + WARP - 1) / WARP;
     if (columns <= 1) return launch_attention<Element, 1>(stream, work);
     if (columns <= 2) return launch_attention<Element, 2>(stream, work);
     if (columns <= 3) return launch_attention<Element, 3>(stream, work);
@@ -374,9 +374,9 @@ int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_
 }
 
 hydra_status attention(Stream* stream, const Attention* arguments) {
-    if (is_for_mma(arguments->kv)) return mma_attention(stream, *arguments);
-    return arguments->kv.type == HYDRA_F16 ? plain_attention<uint16_t>(stream, *arguments)
-                                           : plain_attention<float>(stream, *arguments);
+    if (is_for_mma(arguments->pool)) return mma_attention(stream, *arguments);
+    return arguments->pool.type == HYDRA_F16 ? plain_attention<uint16_t>(stream, *arguments)
+                                             : plain_attention<float>(stream, *arguments);
 }
 
 }  // namespace hydra::cuda

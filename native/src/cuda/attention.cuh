@@ -112,14 +112,17 @@ inline int32_t most_segments(const RowsView& rows) {
     return std::min(ATTENTION_WAVE, sequences + ATTENTION_WAVE / HYDRA_MAX_NODES);
 }
 
+// Positions of a sequence at most: bounds the number of splits.
+inline int32_t most_positions(const Attention& work) { return work.rows.max_pages * HYDRA_PAGE_POSITIONS; }
+
 inline int32_t workers_of(const Attention& work) {
     const int32_t most = std::max(MOST_WORKERS / most_segments(work.rows), LEAST_WORKERS);
-    return std::min(most, splits_of(work.kv).count(work.max_positions));
+    return std::min(most, splits_of(work.pool).count(most_positions(work)));
 }
 
 // The most vectors of a KV head in a segment.
 inline int32_t most_vectors(const Attention& work) {
-    return std::min(work.rows.max_rows, HYDRA_MAX_NODES) * (work.heads / work.kv.kv_heads);
+    return std::min(work.rows.max_rows, HYDRA_MAX_NODES) * (work.heads / work.pool.kv_heads);
 }
 
 // Calls run(wave) for each wave of the pass until one fails.

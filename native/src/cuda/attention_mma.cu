@@ -68,7 +68,7 @@ struct Pass {
         : work(attention),
           table(segment.sequence * attention.rows.max_pages),
           kv_head(head),
-          heads(attention.heads / attention.kv.kv_heads),
+          heads(attention.heads / attention.pool.kv_heads),
           begin(segment.row),
           rows(segment.count),
           vectors(rows * heads),
@@ -80,11 +80,11 @@ struct Pass {
     __device__ __forceinline__ int32_t length(int row) const { return first + __popcll(ancestors(row)); }
     __device__ __forceinline__ const uint16_t* cached(int which, int32_t slot) const {
         return reinterpret_cast<const uint16_t*>(
-            kv_row(work.kv, work.rows.pages + table, work.layer, kv_head, which, slot));
+            kv_row(work.pool, work.rows.pages + table, work.layer, kv_head, which, slot));
     }
     // A vector's place in queries and outputs.
     __device__ __forceinline__ int64_t place(int v) const {
-        return (int64_t{begin + v / heads} * work.heads + kv_head * heads + v % heads) * work.kv.head_size;
+        return (int64_t{begin + v / heads} * work.heads + kv_head * heads + v % heads) * work.pool.head_size;
     }
 
     // Its number in the wave, where the vectors of a KV head stand together, by row. The parts of a vector's keys are
@@ -364,7 +364,7 @@ __device__ __forceinline__ void walk_splits(const Pass& pass, const AttentionWav
     const Shared<D> shared(WARPS * GROUPS);
     const int own = warp_index() * GROUPS;
     for (int n = own; n < own + GROUPS; ++n) stage_queries<D>(pass, begin + n, shared.queries(n));
-    const Splits splits = splits_of(pass.work.kv);
+    const Splits splits = splits_of(pass.work.pool);
     for (int32_t split = splits.count(pass.tail) - 1 - worker; split >= 0; split -= workers) {
         const int32_t from = splits.begin(split), tiles = (min(splits.begin(split + 1), pass.tail) - from) / KEY_TILE;
         const auto load = [&](int32_t tile) {
@@ -492,7 +492,7 @@ struct Merged {
 // Grid: vectors of a KV head, a warp each, KV heads.
 template <int D>
 __global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention work, AttentionWave wave) {
-    const int heads = work.heads / work.kv.kv_heads, number = static_cast<int>(blockIdx.x) * WARPS + warp_index();
+    const int heads = work.heads / work.pool.kv_heads, number = static_cast<int>(blockIdx.x) * WARPS + warp_index();
     const int row = wave.begin + number / heads, head = static_cast<int>(blockIdx.y) * heads + number % heads;
     if (!wave.has(work.rows, row)) return;
     const int32_t v = static_cast<int32_t>(blockIdx.y) * wave.rows * heads + number;
@@ -507,7 +507,7 @@ __global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention 
     };
     const int32_t first = work.rows.segment_of_row(row).first, tail = first / KEY_TILE * KEY_TILE;
     const int32_t length = first + __popcll(work.rows.ancestors[row]);
-    const Splits splits = splits_of(work.kv);
+    const Splits splits = splits_of(work.pool);
     const int32_t whole = splits.count(tail);
     // The last split of whole tiles goes on with the tail if that does not begin with another one.
     const int32_t open = splits.begin(whole) == tail ? whole : whole - 1;
@@ -528,10 +528,10 @@ __global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention 
 template <int D, int WARP_GROUPS>
 hydra_status launch_attention(Stream* stream, const Attention& work) {
     const int groups = groups_of(most_vectors(work)), most = WARPS * WARP_GROUPS, workers = workers_of(work);
-    const auto heads = static_cast<unsigned>(work.kv.kv_heads);
+    const auto heads = static_cast<unsigned>(work.pool.kv_heads);
     const dim3 grid(heads, static_cast<unsigned>(TAIL_BLOCKS + (groups + most - 1) / most * workers),
                     static_cast<unsigned>(most_segments(work.rows)));
-    const int reach = std::min(work.rows.max_rows, WAVE_REACH) * (work.heads / work.kv.kv_heads);
+    const int reach = std::min(work.rows.max_rows, WAVE_REACH) * (work.heads / work.pool.kv_heads);
     const dim3 merge_grid(static_cast<unsigned>((reach + WARPS - 1) / WARPS), heads);
     return each_wave(work, [&](const AttentionWave& wave) {
         const hydra_status status = launch(stream, "mma_attention_kernel", mma_attention_kernel<D, WARP_GROUPS>, grid,
@@ -545,15 +545,15 @@ hydra_status launch_attention(Stream* stream, const Attention& work) {
 // Few query heads a KV head make fewer vectors than the large blocks are for.
 template <int D>
 hydra_status launch_for_heads(Stream* stream, const Attention& work) {
-    return work.heads / work.kv.kv_heads <= 2 ? launch_attention<D, 2>(stream, work)
-                                              : launch_attention<D, 4>(stream, work);
+    return work.heads / work.pool.kv_heads <= 2 ? launch_attention<D, 2>(stream, work)
+                                                : launch_attention<D, 4>(stream, work);
 }
 
 }  // namespace
 
 hydra_status mma_attention(Stream* stream, const Attention& work) {
-    if (work.kv.head_size == 64) return launch_for_heads<64>(stream, work);
-    if (work.kv.head_size == 96) return launch_for_heads<96>(stream, work);
+    if (work.pool.head_size == 64) return launch_for_heads<64>(stream, work);
+    if (work.pool.head_size == 96) return launch_for_heads<96>(stream, work);
     return launch_for_heads<128>(stream, work);
 }
 

@@ -6,7 +6,7 @@
 // unless said otherwise. Launchers only enqueue: they can be captured into a graph, never wait and never allocate.
 #pragma once
 
-#include "hydra4j/matrix.h"
+#include "hydra4j/program.h"
 #include "program/state.h"
 
 namespace hydra {
@@ -49,167 +49,49 @@ struct TopView {
     float* values;  // [max_rows][k]
 };
 
-// Arguments of the launchers, named and shaped as those of hydra4j/program.h. Null where optional.
-struct Embed {
-    RowsView rows;
-    MatrixView embedding;
-    float* out;
+// What a handle or number of an operation is to a kernel. Optional handles that are null become null pointers, or
+// views of them.
+template <class Number>
+struct ViewOf {
+    using type = Number;
 };
+template <class To>
+struct ViewIs {
+    using type = To;
+};
+template <>
+struct ViewOf<const hydra_rows*> : ViewIs<RowsView> {};
+template <>
+struct ViewOf<hydra_rows*> : ViewIs<RowsView> {};
+template <>
+struct ViewOf<const hydra_buffer*> : ViewIs<const float*> {};
+template <>
+struct ViewOf<hydra_buffer*> : ViewIs<float*> {};
+template <>
+struct ViewOf<const hydra_matrix*> : ViewIs<MatrixView> {};
+template <>
+struct ViewOf<const hydra_kv_pool*> : ViewIs<KvView> {};
+template <>
+struct ViewOf<hydra_kv_pool*> : ViewIs<KvView> {};
+template <>
+struct ViewOf<const hydra_tree*> : ViewIs<const TreeData*> {};
+template <>
+struct ViewOf<const hydra_top*> : ViewIs<TopView> {};
+template <>
+struct ViewOf<hydra_top*> : ViewIs<TopView> {};
+template <>
+struct ViewOf<const hydra_rope*> : ViewIs<const float*> {};  // [positions][head_size]: cosine, sine of each pair
 
-struct Qkv {
-    RowsView rows;
-    const float* x;
-    const float* norm;
-    float epsilon;
-    MatrixView query, key, value;
-    const float *query_bias, *key_bias, *value_bias;
-    const float* rope;  // [positions][head_size]: cosine and sine of each pair in turn
-    KvView kv;
-    int32_t layer;
-    float* out;
-    void* workspace;
-};
-
-struct Attention {
-    RowsView rows;
-    const float* query;
-    int32_t heads;
-    KvView kv;
-    int32_t layer;
-    int32_t max_positions;  // capacity of a sequence: bounds the number of splits
-    float* out;
-    void* workspace;
-};
-
-struct Project {
-    RowsView rows;
-    const float* x;
-    MatrixView weight;
-    const float* bias;
-    float* residual;
-    void* workspace;
-};
-
-struct Linear {
-    RowsView rows;
-    const float* x;
-    MatrixView weight;
-    const float* bias;
-    float* out;
-    void* workspace;
-};
-
-struct GateUp {
-    RowsView rows;
-    const float* x;
-    const float* norm;
-    float epsilon;
-    MatrixView gate, up;
-    float* out;
-    void* workspace;
-};
-
-struct Norm {
-    RowsView rows;
-    const float* x;
-    const float* norm;
-    float epsilon;
-    int64_t columns;
-    float* out;
-};
-
-struct LmHead {
-    RowsView rows;
-    bool last_rows_only;
-    const float* x;
-    MatrixView weight;
-    const float* bias;
-    const int32_t* ids;
-    TopView top;
-    float* logits;
-    void* workspace;
-};
-
-struct Block {
-    RowsView rows;
-    const float* x;
-    MatrixView linear, skip;  // skip.data null: the residual is x
-    const float *linear_bias, *skip_bias;
-    int32_t group;
-    float* out;
-    void* workspace;
-};
-
-struct Expand {
-    const TreeData* tree;
-    RowsView rows;
-};
-
-struct DraftStates {
-    RowsView rows;
-    const float* x;
-    const float* norm;
-    float epsilon;
-    int64_t columns;
-    float* states;
-};
-
-struct DraftInputs {
-    const TreeData* tree;
-    int32_t level;
-    RowsView nodes;
-    const float* states;
-    int64_t width;
-    MatrixView embedding;  // data null: heads that are not grounded
-    RowsView level_rows;
-    float* out;
-};
-
-struct TableBlock {
-    const TreeData* tree;
-    int32_t level;
-    RowsView nodes;
-    const float* parts;
-    int64_t width, first;
-    const uint16_t* tables;
-    int64_t vocabulary, n;
-    RowsView level_rows;
-    float* out;
-};
-
-struct DraftLevels {
-    const TreeData* tree;
-    RowsView nodes, rows;
-};
-
-struct DraftTokens {
-    const TreeData* tree;
-    int32_t level;
-    TopView top;
-    int32_t group;
-    RowsView nodes;
-};
-
-struct Accept {
-    const TreeData* tree;
-    RowsView nodes;
-    TopView best;
-    KvView kv;
-    const float* hidden;
-    int64_t width;
-    RowsView uncommitted_rows;  // state null: none
-    float* uncommitted;
-    bool append;
-};
-
-struct Advance {
-    RowsView rows;
-    TopView best;  // ids null: more of the prompts follows
-    const float* hidden;
-    int64_t width;
-    RowsView uncommitted_rows;
-    float* uncommitted;
-};
+// Arguments of the launchers: the structs of hydra4j/program.h with views in place of handles, and the workspace that
+// the operations of a program share.
+#define OPERATION(name, Name, FIELDS) \
+    struct Name {                     \
+        using Handles = hydra_##name; \
+        FIELDS                        \
+        void* workspace = nullptr;    \
+    };
+#define FIELD(field) ViewOf<decltype(Handles::field)>::type field;
+#include "program/operations.def"
 
 struct Mark {
     int64_t* time;  // nanoseconds of the device's clock
@@ -282,23 +164,8 @@ struct DeviceApi {
     int64_t (*workspace_bytes)(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
                                int32_t head_size, int32_t max_positions);
 
-    hydra_status (*embed)(Stream* stream, const Embed* arguments);
-    hydra_status (*qkv)(Stream* stream, const Qkv* arguments);
-    hydra_status (*attention)(Stream* stream, const Attention* arguments);
-    hydra_status (*project)(Stream* stream, const Project* arguments);
-    hydra_status (*linear)(Stream* stream, const Linear* arguments);
-    hydra_status (*gate_up)(Stream* stream, const GateUp* arguments);
-    hydra_status (*norm)(Stream* stream, const Norm* arguments);
-    hydra_status (*lm_head)(Stream* stream, const LmHead* arguments);
-    hydra_status (*block)(Stream* stream, const Block* arguments);
-    hydra_status (*expand)(Stream* stream, const Expand* arguments);
-    hydra_status (*draft_states)(Stream* stream, const DraftStates* arguments);
-    hydra_status (*draft_inputs)(Stream* stream, const DraftInputs* arguments);
-    hydra_status (*table_block)(Stream* stream, const TableBlock* arguments);
-    hydra_status (*draft_levels)(Stream* stream, const DraftLevels* arguments);
-    hydra_status (*draft_tokens)(Stream* stream, const DraftTokens* arguments);
-    hydra_status (*accept)(Stream* stream, const Accept* arguments);
-    hydra_status (*advance)(Stream* stream, const Advance* arguments);
+#define OPERATION(name, Name, FIELDS) hydra_status (*name)(Stream * stream, const Name* arguments);
+#include "program/operations.def"
     hydra_status (*mark)(Stream* stream, const Mark* arguments);
 
     // Best of `repeats` timings of a device-to-device copy of `bytes` bytes, in bytes (read and written) per second.

@@ -56,14 +56,14 @@ __global__ void __launch_bounds__(THREADS) draft_states_kernel(DraftStates work)
     const int order = static_cast<int>(blockIdx.x);
     if (order >= work.rows.active_sequences()) return;
     const int32_t row = work.rows.last_rows[order];
-    const float* x = work.x + row * work.columns;
-    float* state = work.states + work.rows.segment_of_row(row).sequence * work.columns;
+    const float* x = work.x + row * work.width;
+    float* state = work.states + work.rows.segment_of_row(row).sequence * work.width;
     if (work.norm == nullptr) {
-        for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) state[c] = x[c];
+        for (int64_t c = threadIdx.x; c < work.width; c += THREADS) state[c] = x[c];
         return;
     }
-    const float scale = rms_scale(x, work.columns, work.epsilon, shared_memory<Warps>().sums);
-    for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) state[c] = x[c] * scale * work.norm[c];
+    const float scale = rms_scale(x, work.width, work.epsilon, shared_memory<Warps>().sums);
+    for (int64_t c = threadIdx.x; c < work.width; c += THREADS) state[c] = x[c] * scale * work.norm[c];
 }
 
 // The token of a node; none where the tree has been set again since its nodes were expanded and has more of them.
@@ -114,7 +114,8 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
     for (int depth = 0; depth <= work.level; ++depth) {
         const int32_t token = token_of(work.nodes, segment, ancestor_of(tree, work.level, row % each, depth));
         if (token < 0 || token >= work.vocabulary) continue;
-        const uint16_t* entry = work.tables + (depth * work.vocabulary + token) * 2 * work.n + column;
+        const uint16_t* entry =
+            reinterpret_cast<const uint16_t*>(work.tables) + (depth * work.vocabulary + token) * 2 * work.n + column;
         linear += float_of_half(entry[0]);
         skip += float_of_half(entry[work.n]);
     }

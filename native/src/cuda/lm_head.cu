@@ -136,10 +136,11 @@ hydra_status lm_head(Stream* stream, const LmHead* arguments) {
     const int64_t blocks = std::min(MOST_BLOCKS, parts);
     float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(BLOCK_ROWS, weight.columns) / 4;
     auto* indices = reinterpret_cast<int32_t*>(values + blocks * BLOCK_ROWS * arguments->top.k);
+    const auto* ids = reinterpret_cast<const int32_t*>(arguments->ids);
     return each_wave(all, rows, BLOCK_ROWS, [&](const RowSource& source) {
         hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
         if (status != HYDRA_OK) return status;
-        const Work work{source,         arguments->workspace, weight, arguments->bias, arguments->ids,
+        const Work work{source,         arguments->workspace, weight, arguments->bias, ids,
                         arguments->top, arguments->logits,    blocks, values,          indices};
         status = with_type(weight.type, [&](auto tag) {
             constexpr hydra_type type = decltype(tag)::type;

@@ -23,10 +23,10 @@ __global__ void __launch_bounds__(THREADS) embed_kernel(Embed work) {
 __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
     const int row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.active()) return;
-    const float* x = work.x + row * work.columns;
-    float* out = work.out + row * work.columns;
-    const float scale = rms_scale(x, work.columns, work.epsilon, shared_memory<Warps>().sums);
-    for (int64_t c = threadIdx.x; c < work.columns; c += THREADS) out[c] = x[c] * scale * work.norm[c];
+    const float* x = work.x + row * work.width;
+    float* out = work.out + row * work.width;
+    const float scale = rms_scale(x, work.width, work.epsilon, shared_memory<Warps>().sums);
+    for (int64_t c = threadIdx.x; c < work.width; c += THREADS) out[c] = x[c] * scale * work.norm[c];
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cuda/program.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "program/buffer.h"
 #include "program/error.h"
@@ -47,9 +48,15 @@ TopView view_of(const hydra_top* top) {
 
 const TreeData* view_of(const hydra_tree* tree) { return tree->memory.on_device(tree->data); }
 
-const float* floats_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
+const float* view_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
 
-float* floats_of(hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
+float* view_of(hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
+
+const float* view_of(const hydra_rope* rope) { return rope->values(); }
+
+int32_t view_of(int32_t number) { return number; }
+int64_t view_of(int64_t number) { return number; }
+float view_of(float number) { return number; }
 
 WorkspaceNeed need_of(const hydra_matrix* matrix) {
     WorkspaceNeed need;
@@ -67,114 +74,14 @@ struct Launch {
     void* workspace;
     const Mirror& marks;
 
-    void operator()(const hydra::Embed& o) const {
-        const Embed arguments{view_of(o.rows), view_of(o.embedding), floats_of(o.out)};
-        must(api, api.embed(stream, &arguments));
+#define OPERATION(name, Name, FIELDS)             \
+    void operator()(const hydra::Name& o) const { \
+        const Name arguments{FIELDS workspace};   \
+        must(api, api.name(stream, &arguments));  \
     }
-    void operator()(const hydra::Qkv& o) const {
-        const Qkv arguments{view_of(o.rows),
-                            floats_of(o.x),
-                            floats_of(o.norm),
-                            o.epsilon,
-                            view_of(o.query),
-                            view_of(o.key),
-                            view_of(o.value),
-                            floats_of(o.query_bias),
-                            floats_of(o.key_bias),
-                            floats_of(o.value_bias),
-                            o.rope->values(),
-                            view_of(o.pool),
-                            o.layer,
-                            floats_of(o.out),
-                            workspace};
-        must(api, api.qkv(stream, &arguments));
-    }
-    void operator()(const hydra::Attention& o) const {
-        const Attention arguments{view_of(o.rows),  floats_of(o.query),
-                                  o.heads,          view_of(o.pool),
-                                  o.layer,          static_cast<int32_t>(o.rows->batch->capacity()),
-                                  floats_of(o.out), workspace};
-        must(api, api.attention(stream, &arguments));
-    }
-    void operator()(const hydra::Project& o) const {
-        const Project arguments{view_of(o.rows),   floats_of(o.x),        view_of(o.weight),
-                                floats_of(o.bias), floats_of(o.residual), workspace};
-        must(api, api.project(stream, &arguments));
-    }
-    void operator()(const hydra::Linear& o) const {
-        const Linear arguments{view_of(o.rows),   floats_of(o.x),   view_of(o.weight),
-                               floats_of(o.bias), floats_of(o.out), workspace};
-        must(api, api.linear(stream, &arguments));
-    }
-    void operator()(const hydra::GateUp& o) const {
-        const GateUp arguments{view_of(o.rows), floats_of(o.x), floats_of(o.norm), o.epsilon,
-                               view_of(o.gate), view_of(o.up),  floats_of(o.out),  workspace};
-        must(api, api.gate_up(stream, &arguments));
-    }
-    void operator()(const hydra::Norm& o) const {
-        const Norm arguments{view_of(o.rows), floats_of(o.x), floats_of(o.norm),
-                             o.epsilon,       o.columns,      floats_of(o.out)};
-        must(api, api.norm(stream, &arguments));
-    }
-    void operator()(const hydra::LmHead& o) const {
-        const LmHead arguments{view_of(o.rows),   o.last_rows_only,    floats_of(o.x),
-                               view_of(o.weight), floats_of(o.bias),   o.ids == nullptr ? nullptr : o.ids->ints(),
-                               view_of(o.top),    floats_of(o.logits), workspace};
-        must(api, api.lm_head(stream, &arguments));
-    }
-    void operator()(const hydra::Block& o) const {
-        const Block arguments{view_of(o.rows), floats_of(o.x),           view_of(o.linear),
-                              view_of(o.skip), floats_of(o.linear_bias), floats_of(o.skip_bias),
-                              o.group,         floats_of(o.out),         workspace};
-        must(api, api.block(stream, &arguments));
-    }
-    void operator()(const hydra::Expand& o) const {
-        const Expand arguments{view_of(o.tree), view_of(o.rows)};
-        must(api, api.expand(stream, &arguments));
-    }
-    void operator()(const hydra::DraftStates& o) const {
-        const DraftStates arguments{view_of(o.rows), floats_of(o.x), floats_of(o.norm),
-                                    o.epsilon,       o.columns,      floats_of(o.states)};
-        must(api, api.draft_states(stream, &arguments));
-    }
-    void operator()(const hydra::DraftInputs& o) const {
-        const DraftInputs arguments{view_of(o.tree),       o.level,         view_of(o.nodes),
-                                    floats_of(o.states),   o.width,         view_of(o.embedding),
-                                    view_of(o.level_rows), floats_of(o.out)};
-        must(api, api.draft_inputs(stream, &arguments));
-    }
-    void operator()(const hydra::TableBlock& o) const {
-        const TableBlock arguments{
-            view_of(o.tree), o.level, view_of(o.nodes),      floats_of(o.parts), o.width, o.first, o.tables->halves(),
-            o.vocabulary,    o.n,     view_of(o.level_rows), floats_of(o.out)};
-        must(api, api.table_block(stream, &arguments));
-    }
-    void operator()(const hydra::DraftLevels& o) const {
-        const DraftLevels arguments{view_of(o.tree), view_of(o.nodes), view_of(o.rows)};
-        must(api, api.draft_levels(stream, &arguments));
-    }
-    void operator()(const hydra::DraftTokens& o) const {
-        const DraftTokens arguments{view_of(o.tree), o.level, view_of(o.top), o.group, view_of(o.nodes)};
-        must(api, api.draft_tokens(stream, &arguments));
-    }
-    void operator()(const hydra::Accept& o) const {
-        const Accept arguments{view_of(o.tree),
-                               view_of(o.nodes),
-                               view_of(o.best),
-                               view_of(o.pool),
-                               floats_of(o.hidden),
-                               o.width,
-                               view_of(o.uncommitted_rows),
-                               floats_of(o.uncommitted),
-                               o.append};
-        must(api, api.accept(stream, &arguments));
-    }
-    void operator()(const hydra::Advance& o) const {
-        const Advance arguments{
-            view_of(o.rows),         view_of(o.best), floats_of(o.hidden), o.width, view_of(o.uncommitted_rows),
-            floats_of(o.uncommitted)};
-        must(api, api.advance(stream, &arguments));
-    }
+#define FIELD(field) view_of(o.field),
+#include "program/operations.def"
+
     void operator()(const hydra::Mark& o) const {
         const Mark arguments{marks.on_device(marks.at<int64_t>() + o.index)};
         must(api, api.mark(stream, &arguments));
@@ -185,7 +92,7 @@ struct Launch {
 
 CudaProgram::~CudaProgram() {
     if (runs > 0 && cuda.is_of_this_process()) {
-        // Where this fails, so has the device, or the caller captures the stream behind the program's end.
+        // Where this fails, so has the device, or the caller captures the stream after the program's end.
         if (cuda.api.require_not_captured(stream.handle) == HYDRA_OK) cuda.api.stream_wait(stream.handle);
         give_back(runs);
     }
@@ -222,6 +129,11 @@ void CudaProgram::use(const hydra_top* top) {
     if (top != nullptr) add_once(inputs, const_cast<Mirror*>(&top->memory));
 }
 
+void CudaProgram::use(hydra_top* top) {
+    use(static_cast<const hydra_top*>(top));
+    add_once<const hydra_top*>(found, top);
+}
+
 void CudaProgram::add(const Operation& operation) {
     std::lock_guard<std::mutex> lock(mutex);
     HYDRA_REQUIRE(runs == 0, "the program is enqueued: await it before it records more");
@@ -243,27 +155,11 @@ void CudaProgram::note(const Operation& operation) {
     WorkspaceNeed need;
     std::visit(
         [&](const auto& o) {
-            if constexpr (requires { o.rows; }) {
-                use(o.rows);
-                need.pass_rows = o.rows->max_rows;
-            }
-            if constexpr (requires { o.nodes; }) use(o.nodes);
-            if constexpr (requires { o.level_rows; }) use(o.level_rows);
-            if constexpr (requires { o.uncommitted_rows; }) use(o.uncommitted_rows);
-            if constexpr (requires { o.tree; }) use(o.tree);
-            if constexpr (requires { o.top; }) use(o.top);
-            if constexpr (requires { o.best; }) use(o.best);
-            if constexpr (requires {
-                              o.query->rows;
-                              o.key;
-                          }) {
-                need.include(need_of(o.query));
-                need.include(need_of(o.key));
-                need.include(need_of(o.value));
-            }
-            if constexpr (requires { o.weight; }) need.include(need_of(o.weight));
-            if constexpr (requires { o.gate; }) need.include(need_of(o.gate));
-            if constexpr (requires { o.linear; }) need.include(need_of(o.linear));
+            each_field(o, [&](auto value, const char*, bool) {
+                use(value);
+                if constexpr (std::is_same_v<decltype(value), const hydra_matrix*>) need.include(need_of(value));
+            });
+            if constexpr (requires { o.rows; }) need.pass_rows = o.rows->max_rows;
             if constexpr (requires { o.heads; }) {
                 need.heads = o.heads;
                 need.head_size = o.pool->head_size;
@@ -271,7 +167,6 @@ void CudaProgram::note(const Operation& operation) {
             }
         },
         operation);
-    if (const auto* head = std::get_if<hydra::LmHead>(&operation)) add_once<const hydra_top*>(found, head->top);
     if (const auto* step = std::get_if<hydra::Accept>(&operation)) bring_back(*step->nodes->batch);
     if (const auto* chunk = std::get_if<hydra::Advance>(&operation)) bring_back(*chunk->rows->batch);
     stream.need.include(need);

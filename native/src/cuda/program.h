@@ -30,6 +30,10 @@ struct CudaProgram : hydra_program {
     void use(hydra_rows* rows);
     void use(const hydra_tree* tree);
     void use(const hydra_top* top);
+    void use(hydra_top* top);
+    // Handles and numbers that runs do not change.
+    template <class Other>
+    void use(const Other&) {}
     // Has every run bring the sequences' states to the host.
     void bring_back(hydra_batch& batch);
     void capture(void* workspace);
@@ -45,7 +49,7 @@ struct CudaProgram : hydra_program {
     std::vector<Mirror*> inputs;               // what the operations read and the host may have changed
     std::vector<Mirror*> outputs;              // what comes back with every run: the sequences' states
     std::vector<const hydra_rows*> rewritten;  // rows that the operations set
-    std::vector<const hydra_top*> found;       // by LM heads
+    std::vector<const hydra_top*> found;       // that the operations fill
     Mirror marks{};                            // int64_t [times.size()], of the device's clock
     Graph* graph = nullptr;
     void* graph_workspace = nullptr;

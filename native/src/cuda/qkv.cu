@@ -55,7 +55,7 @@ hydra_status qkv(Stream* stream, const Qkv* arguments) {
     const RowSource all{arguments->rows, Taken::PLACED,      arguments->x,
                         arguments->norm, arguments->epsilon, arguments->query.columns};
     const StoreQkv store{arguments->rows,       arguments->query_bias, arguments->key_bias,
-                         arguments->value_bias, arguments->rope,       arguments->kv,
+                         arguments->value_bias, arguments->rope,       arguments->pool,
                          arguments->layer,      arguments->query.rows, arguments->out};
     return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
         hydra_status status =

@@ -42,24 +42,9 @@ hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters.
     return check(error, name);
 }
 
-// The operations of the table, one file each.
-hydra_status embed(Stream* stream, const Embed* arguments);
-hydra_status qkv(Stream* stream, const Qkv* arguments);
-hydra_status attention(Stream* stream, const Attention* arguments);
-hydra_status project(Stream* stream, const Project* arguments);
-hydra_status linear(Stream* stream, const Linear* arguments);
-hydra_status gate_up(Stream* stream, const GateUp* arguments);
-hydra_status norm(Stream* stream, const Norm* arguments);
-hydra_status lm_head(Stream* stream, const LmHead* arguments);
-hydra_status block(Stream* stream, const Block* arguments);
-hydra_status expand(Stream* stream, const Expand* arguments);
-hydra_status draft_states(Stream* stream, const DraftStates* arguments);
-hydra_status draft_inputs(Stream* stream, const DraftInputs* arguments);
-hydra_status table_block(Stream* stream, const TableBlock* arguments);
-hydra_status draft_levels(Stream* stream, const DraftLevels* arguments);
-hydra_status draft_tokens(Stream* stream, const DraftTokens* arguments);
-hydra_status accept(Stream* stream, const Accept* arguments);
-hydra_status advance(Stream* stream, const Advance* arguments);
+// The launchers of the operations.
+#define OPERATION(name, Name, FIELDS) hydra_status name(Stream* stream, const Name* arguments);
+#include "program/operations.def"
 hydra_status mark(Stream* stream, const Mark* arguments);
 
 // matrix.cu and kv.cu

@@ -1,9 +1,11 @@
 #include "program/program.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "program/backend.h"
 #include "program/error.h"
+#include "program/sequence.h"
 #include "program/stream.h"
 
 using hydra::guarded;
@@ -13,13 +15,32 @@ int64_t hydra::now() {
         .count();
 }
 
+namespace {
+
+// Notes that an operation finds or leaves keys and values of its rows in a pool.
+template <class O>
+void note_pages(hydra_program& program, const O& operation) {
+    const auto note = [&](const hydra_rows* rows, const hydra_kv_pool* pool) {
+        const std::pair entry{rows, pool};
+        auto& all = program.placed;
+        if (std::find(all.begin(), all.end(), entry) == all.end()) all.push_back(entry);
+    };
+    if constexpr (requires { note(operation.rows, operation.pool); }) note(operation.rows, operation.pool);
+    if constexpr (requires { note(operation.nodes, operation.pool); }) note(operation.nodes, operation.pool);
+}
+
+}  // namespace
+
 void hydra_program::record(const hydra::Operation& operation) {
     backend->require_own_process();
+    const size_t placed_before = placed.size();
     operations.push_back(operation);
     try {
+        std::visit([&](const auto& one) { note_pages(*this, one); }, operation);
         add(operation);
     } catch (...) {
         operations.pop_back();
+        placed.resize(placed_before);
         throw;
     }
 }
@@ -30,12 +51,13 @@ void hydra_program::enqueue() {
         for (const hydra::Operation& operation : operations) {
             std::visit(
                 [](const auto& one) {
-                    if constexpr (requires { one.check(); }) one.check();
+                    if constexpr (requires { hydra::check(one); }) hydra::check(one);
                 },
                 operation);
         }
+        for (const auto& [rows, pool] : placed) rows->require_pages(*pool);
         for (const hydra::Operation& operation : operations) {
-            if (const auto* expand = std::get_if<hydra::Expand>(&operation)) expand->begin();
+            if (const auto* expand = std::get_if<hydra::Expand>(&operation)) expand->rows->given = false;
         }
         launch();
     } catch (...) {

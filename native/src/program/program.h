@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "program/memory.h"
@@ -12,6 +13,8 @@ struct hydra_program {
     std::mutex& mutex;  // held while the program is enqueued or awaited
     std::vector<hydra::Operation> operations;
     std::vector<int64_t> times{0, 0};  // beginning, recorded marks, end
+    // Rows whose positions the pages of a pool must cover, each pair once: a run checks them.
+    std::vector<std::pair<const hydra_rows*, const hydra_kv_pool*>> placed;
 
     virtual ~hydra_program() = default;
     void record(const hydra::Operation& operation);

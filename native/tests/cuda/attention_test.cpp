@@ -59,7 +59,7 @@ Floats run_tree(const Data& data) {
     }
     const auto query = padded_rows(data.queries, data.width()), out = poisoned(data.width());
     const Memory<uint8_t> work = attention_workspace(c.heads, c.head_size, capacity);
-    run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 1, capacity, out, work});
+    run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 1, out, work});
     EXPECT_TRUE(untouched_behind(out, nodes * data.width()));
     return out.read(nodes * data.width());
 }
@@ -230,7 +230,7 @@ struct LongChain {
         const auto out = poisoned(width(), pass.max_rows);
         const int capacity = 20 * HYDRA_PAGE_POSITIONS;
         const Memory<uint8_t> work = attention_workspace(made.heads, made.head_size, capacity, pass.max_rows);
-        run(api().attention, Attention{pass.view(), query, made.heads, kv.view, 0, capacity, out, work});
+        run(api().attention, Attention{pass.view(), query, made.heads, kv.view, 0, out, work});
         EXPECT_TRUE(untouched_behind(out, count * width()));
         return out.read(count * width());
     }
@@ -316,7 +316,7 @@ TEST(Attention, GivesASequenceOfABatchTheBitsOfItAlone) {
         const auto query = padded_rows(queries, width, pass.max_rows), out = poisoned(width, pass.max_rows);
         const int capacity = PAGES_EACH * HYDRA_PAGE_POSITIONS;
         const Memory<uint8_t> work = attention_workspace(c.heads, c.head_size, capacity, pass.max_rows);
-        run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 0, capacity, out, work});
+        run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 0, out, work});
         EXPECT_TRUE(untouched_behind(out, pass.count() * width));
         const Floats together = out.read(pass.count() * width);
         for (int segment = 0; segment < host.state->segments; ++segment) {
@@ -335,7 +335,7 @@ TEST(Attention, DoesNothingAfterARewind) {
     const Kv kv(HYDRA_F32, 1, 1, 8);
     const auto query = poisoned(8), out = poisoned(8);
     const Memory<uint8_t> work = attention_workspace(1, 8, 64);
-    run(api().attention, Attention{pass.view(), query, 1, kv.view, 0, 64, out, work});
+    run(api().attention, Attention{pass.view(), query, 1, kv.view, 0, out, work});
     EXPECT_TRUE(untouched_behind(out, 0));
 }
 

@@ -79,13 +79,13 @@ TEST(Device, RunsAGraphAsOftenAsItIsLaunched) {
     auto residual = padded_rows(zeros, 40);
     const Memory<uint8_t> work = workspace(40, 64);
     const Memory<int64_t> times(2);
-    const Project project{pass.view(), x, weight.view, nullptr, residual, work};
+    const Linear linear{pass.view(), x, weight.view, nullptr, residual, residual, work};
     const Mark begin{times.get()}, end{times.get() + 1};
     const StreamOwner owner;
     Graph* graph = nullptr;
     must(api().capture_begin(owner.stream));
     must(api().mark(owner.stream, &begin));
-    must(api().project(owner.stream, &project));
+    must(api().linear(owner.stream, &linear));
     must(api().mark(owner.stream, &end));
     must(api().capture_end(owner.stream, &graph));
     EXPECT_TRUE(same_bits(residual.read(9 * 40), zeros));

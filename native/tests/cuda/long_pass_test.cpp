@@ -51,12 +51,12 @@ TEST(LongPass, GivesTheProductsOfShortOnes) {
             const auto residual = padded_rows(rows_of(residuals, outputs, first, count), outputs, pass.max_rows);
             const auto multiplied = poisoned(outputs, pass.max_rows), gated = poisoned(outputs, pass.max_rows),
                        mixed_gated = poisoned(outputs, pass.max_rows), drafted = poisoned(outputs, 2 * pass.max_rows);
-            run(api().project, Project{pass.view(), x, weight.view, bias, residual, work});
-            run(api().linear, Linear{pass.view(), x, weight.view, bias, multiplied, work});
+            run(api().linear, Linear{pass.view(), x, weight.view, bias, residual, residual, work});
+            run(api().linear, Linear{pass.view(), x, weight.view, bias, nullptr, multiplied, work});
             run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, other.view, gated, work});
             run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, mixed.view, mixed_gated, work});
-            run(api().block, Block{pass.view(), x, weight.view, other.view, bias, nullptr, 1, drafted, work});
-            run(api().block, Block{pass.view(), x, square.view, {}, bias, nullptr, 0, x, work});
+            run(api().block, Block{pass.view(), x, weight.view, bias, other.view, nullptr, 1, drafted, work});
+            run(api().block, Block{pass.view(), x, square.view, bias, {}, nullptr, 0, x, work});
             EXPECT_TRUE(untouched_behind(residual, count * outputs));
             EXPECT_TRUE(untouched_behind(multiplied, count * outputs));
             EXPECT_TRUE(untouched_behind(gated, count * outputs));
@@ -87,7 +87,7 @@ TEST(LongPass, GivesTheProductsOfShortOnesWithALargeMatrix) {
         const Memory<uint8_t> work = workspace(OUTPUTS, INPUTS, pass.max_rows);
         const auto x = padded_rows(rows_of(values, INPUTS, first, count), INPUTS, pass.max_rows);
         const auto residual = padded_rows(Floats(static_cast<size_t>(count * OUTPUTS)), OUTPUTS, pass.max_rows);
-        run(api().project, Project{pass.view(), x, weight.view, nullptr, residual, work});
+        run(api().linear, Linear{pass.view(), x, weight.view, nullptr, residual, residual, work});
         EXPECT_TRUE(untouched_behind(residual, count * OUTPUTS));
         return residual.read(count * OUTPUTS);
     };
@@ -245,7 +245,7 @@ TEST(LongPass, OfADraftLevelHasNoSlots) {
     run(api().embed, Embed{pass.view(), embedding.view, out});
     run(api().qkv, Qkv{pass.view(), x, norm, EPSILON, embedding.view, embedding.view, embedding.view, nullptr, nullptr,
                        nullptr, rope, kv.view, 0, out, product_work});
-    run(api().attention, Attention{pass.view(), x, 1, kv.view, 0, 128, out, work});
+    run(api().attention, Attention{pass.view(), x, 1, kv.view, 0, out, work});
     EXPECT_TRUE(untouched_behind(out, 0));
     run(api().norm, Norm{pass.view(), x, norm, EPSILON, 8, normed});
     EXPECT_FALSE(std::isnan(normed.read()[5 * 8 - 1]));

@@ -88,8 +88,8 @@ TEST(Project, AddsTheProductToTheResidual) {
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
             const auto residual = padded_rows(Data::part(data.residual, c.outputs, from, rows), c.outputs);
-            run(api().project,
-                Project{pass.view(), x, data.first.view, c.rows == 8 ? nullptr : bias.get(), residual, work});
+            run(api().linear,
+                Linear{pass.view(), x, data.first.view, c.rows == 8 ? nullptr : bias.get(), residual, residual, work});
             EXPECT_TRUE(untouched_behind(residual, rows * c.outputs));
             return residual.read(rows * c.outputs);
         };
@@ -138,7 +138,7 @@ TEST(Block, AddsTheSkip) {
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
             const auto out = poisoned(c.outputs, (GROUP + 1) * HYDRA_MAX_NODES);
-            run(api().block, Block{pass.view(), x, data.first.view, data.second.view, bias,
+            run(api().block, Block{pass.view(), x, data.first.view, bias, data.second.view,
                                    c.rows == 8 ? nullptr : other_bias.get(), GROUP, out, work});
             EXPECT_TRUE(untouched_behind(out, (GROUP + 1) * rows * c.outputs));
             const Floats all = out.read((GROUP + 1) * rows * c.outputs);
@@ -167,7 +167,7 @@ TEST(Block, AddsItsInputInPlace) {
             Pass pass;
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
-            run(api().block, Block{pass.view(), x, data.first.view, {}, bias, nullptr, 0, x, work});
+            run(api().block, Block{pass.view(), x, data.first.view, bias, {}, nullptr, 0, x, work});
             EXPECT_TRUE(untouched_behind(x, rows * c.outputs));
             return x.read(rows * c.outputs);
         };
@@ -191,7 +191,7 @@ TEST(Product, AddsUpManyColumns) {
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
             const auto residual = padded_rows(Floats(static_cast<size_t>(rows * c.outputs)), c.outputs);
-            run(api().project, Project{pass.view(), x, data.first.view, nullptr, residual, work});
+            run(api().linear, Linear{pass.view(), x, data.first.view, nullptr, residual, residual, work});
             return residual.read(rows * c.outputs);
         };
         expect_right_and_invariant(
@@ -212,7 +212,7 @@ TEST(Product, ComputesLargeMatrices) {
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs);
             const auto residual = padded_rows(Data::part(data.residual, c.outputs, from, rows), c.outputs);
-            run(api().project, Project{pass.view(), x, data.first.view, nullptr, residual, work});
+            run(api().linear, Linear{pass.view(), x, data.first.view, nullptr, residual, residual, work});
             EXPECT_TRUE(untouched_behind(residual, rows * c.outputs));
             return residual.read(rows * c.outputs);
         };
@@ -259,7 +259,7 @@ TEST(Product, DoesNothingAfterARewind) {
     pass.chain(3);
     ++pass.batch->generation;
     pass.upload();
-    run(api().project, Project{pass.view(), x, data.first.view, nullptr, residual, work});
+    run(api().linear, Linear{pass.view(), x, data.first.view, nullptr, residual, residual, work});
     EXPECT_TRUE(same_bits(residual.read(), data.residual));
 }
 

@@ -92,7 +92,7 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
     }
 
     private void record(Program into, int head, List<Matrix> blocks) {
-        into.draftInputs(tree, head, pass, states, embedding, levelRows, inputs);
+        into.draftInputs(tree, head, pass, states, hidden, embedding, levelRows, inputs);
         into.block(levelRows, inputs, blocks.get(0), null, blocks.get(1), null, 0, state);
         for (Matrix block : blocks.subList(2, blocks.size())) {
             into.block(levelRows, state, block, null, null, null, 0, state);

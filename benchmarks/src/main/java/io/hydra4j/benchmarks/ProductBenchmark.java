@@ -42,7 +42,7 @@ public class ProductBenchmark extends ProgramBenchmark {
         Buffer residual = resources.own(Buffer.floats(backend, (long) rows * outputs));
         while (bytes < megabytes * 1_000_000L) {
             Matrix weight = resources.own(Fill.matrix(backend, type, outputs, inputs));
-            program.project(pass, x, weight, null, residual);
+            program.linear(pass, x, weight, null, residual, residual);
             bytes += weight.bytes();
         }
     }

@@ -120,7 +120,7 @@ final class DraftTables implements AutoCloseable {
                 slice = owned.own(Matrix.create(base.backend(), WeightType.F32, 2L * hidden, hidden));
                 program = owned.own(Program.create(base.backend()));
                 program.embed(rows, base.embedding(), x);
-                program.linear(rows, x, slice, null, products);
+                program.linear(rows, x, slice, null, null, products);
             } catch (RuntimeException | Error e) {
                 owned.close();
                 throw e;

@@ -112,7 +112,7 @@ public final class HeadsDraft implements Draft {
     public void recordPrompt(Program program, PassRows rows, TopK best, Buffer hidden) {
         program.advance(rows, best, hidden, config.hidden(), promptRows, prefix == null ? null : uncommitted);
         if (prefix == null) {
-            program.draftStates(rows, hidden, null, 0, states);
+            program.draftStates(rows, hidden, null, 0, config.hidden(), states);
         } else {
             recordPrefix(program, promptRows);
         }
@@ -121,7 +121,7 @@ public final class HeadsDraft implements Draft {
     @Override
     public void recordCommit(Program program) {
         if (prefix == null) {
-            program.draftStates(uncommittedRows, uncommitted, null, 0, states);
+            program.draftStates(uncommittedRows, uncommitted, null, 0, config.hidden(), states);
         } else {
             recordPrefix(program, uncommittedRows);
         }
@@ -129,7 +129,7 @@ public final class HeadsDraft implements Draft {
 
     private void recordPrefix(Program program, PassRows rows) {
         heads.prefixLayer().record(program, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
-        program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), states);
+        program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), config.hidden(), states);
     }
 
     @Override
@@ -150,7 +150,7 @@ public final class HeadsDraft implements Draft {
         for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
             if (tables == null) {
-                program.draftInputs(tree, level, nodes, states, embedding, levelRows, inputs);
+                program.draftInputs(tree, level, nodes, states, config.hidden(), embedding, levelRows, inputs);
                 recordBlocks(program, head.blocks(), inputs, state, state, 0);
             } else {
                 int hidden = config.hidden();
@@ -180,8 +180,8 @@ public final class HeadsDraft implements Draft {
         PassRows expanded = owned.own(PassRows.create(batch, sequences));
         Buffer inputs = rows(sequences, config.hidden());
         Buffer parts = rows(sequences, tables.states().rows());
-        program.draftInputs(tree, 0, nodes, states, null, expanded, inputs);
-        program.linear(expanded, inputs, tables.states(), tables.biases(), parts);
+        program.draftInputs(tree, 0, nodes, states, config.hidden(), null, expanded, inputs);
+        program.linear(expanded, inputs, tables.states(), tables.biases(), null, parts);
         return parts;
     }
 
@@ -191,7 +191,7 @@ public final class HeadsDraft implements Draft {
         Buffer vectors = rows(headRows.maxRows(), config.hidden());
         for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
-            program.draftInputs(tree, level, nodes, states, null, levelRows, inputs);
+            program.draftInputs(tree, level, nodes, states, config.hidden(), null, levelRows, inputs);
             if (sharesLmHead()) {
                 recordBlocks(program, head.blocks(), inputs, between, vectors, level);
                 continue;

@@ -69,9 +69,9 @@ public final class DecoderLayer {
                 layer,
                 buffers.query());
         program.attention(rows, buffers.query(), config.heads(), pool, layer, buffers.attention());
-        program.project(rows, buffers.attention(), output, outputBias, buffers.x());
+        program.linear(rows, buffers.attention(), output, outputBias, buffers.x(), buffers.x());
         program.gateUp(rows, buffers.x(), feedForwardNorm, config.normEpsilon(), gate, up, buffers.feedForward());
-        program.project(rows, buffers.feedForward(), down, null, buffers.x());
+        program.linear(rows, buffers.feedForward(), down, null, buffers.x(), buffers.x());
     }
 
     /** Bytes of weights that one pass reads. */

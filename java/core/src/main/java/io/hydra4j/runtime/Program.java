@@ -1,9 +1,28 @@
 package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
+import io.hydra4j.runtime.bindings.hydra_accept;
+import io.hydra4j.runtime.bindings.hydra_advance;
+import io.hydra4j.runtime.bindings.hydra_attention;
+import io.hydra4j.runtime.bindings.hydra_block;
 import io.hydra4j.runtime.bindings.hydra_buffer;
+import io.hydra4j.runtime.bindings.hydra_draft_inputs;
+import io.hydra4j.runtime.bindings.hydra_draft_levels;
+import io.hydra4j.runtime.bindings.hydra_draft_states;
+import io.hydra4j.runtime.bindings.hydra_draft_tokens;
+import io.hydra4j.runtime.bindings.hydra_embed;
+import io.hydra4j.runtime.bindings.hydra_expand;
+import io.hydra4j.runtime.bindings.hydra_gate_up;
+import io.hydra4j.runtime.bindings.hydra_linear;
+import io.hydra4j.runtime.bindings.hydra_lm_head;
+import io.hydra4j.runtime.bindings.hydra_matrix;
+import io.hydra4j.runtime.bindings.hydra_norm;
 import io.hydra4j.runtime.bindings.hydra_program;
+import io.hydra4j.runtime.bindings.hydra_qkv;
+import io.hydra4j.runtime.bindings.hydra_rows;
 import io.hydra4j.runtime.bindings.hydra_stream;
+import io.hydra4j.runtime.bindings.hydra_table_block;
+import io.hydra4j.runtime.bindings.hydra_top;
 import java.nio.LongBuffer;
 import java.util.HashSet;
 import java.util.List;
@@ -76,16 +95,16 @@ public final class Program extends NativeObject<hydra_program> {
     }
 
     /**
-     * As {@link #run}, without waiting: the operations run behind what was enqueued to the stream before, by whomever, and
+     * As {@link #run}, without waiting: the operations run after what was enqueued to the stream before, by whomever, and
      * before what is enqueued later. (Where the program was not run since it was recorded, it is prepared first, which may
      * wait for the device.) On the CPU the operations have run when this returns. Until {@link #await} has returned
      *
      * <ul>
-     *   <li>what is enqueued to the stream behind the program finds its results in buffers;
+     *   <li>what is enqueued to the stream after the program finds its results in buffers;
      *   <li>results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
      *   <li>the program's batches, their rows, and its trees cannot be set, and it records nothing more;
      *   <li>programs of other streams cannot use these, and if the program changes them (by expand, draft, accept or advance),
-     *       none can. A program that does not may be enqueued again and again, and others behind it.
+     *       none can. A program that does not may be enqueued again and again, and others after it.
      * </ul>
      *
      * @throws NativeException as {@link #run}, with status {@code INVALID_ARGUMENT} too while the caller captures the stream,
@@ -156,8 +175,13 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][h]}
      */
     public void embed(PassRows rows, Matrix embedding, Buffer out) {
-        record(program ->
-                Native.hydra_program_embed(program, use(rows.handle()), use(embedding.handle()), use(out.handle())));
+        try (hydra_embed arguments = new hydra_embed()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .embedding(use(embedding.handle()))
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_embed(program, arguments));
+        }
     }
 
     /**
@@ -189,22 +213,24 @@ public final class Program extends NativeObject<hydra_program> {
             KvPool pool,
             int layer,
             Buffer out) {
-        record(program -> Native.hydra_program_qkv(
-                program,
-                use(rows.handle()),
-                use(x.handle()),
-                use(norm.handle()),
-                epsilon,
-                use(query.handle()),
-                use(key.handle()),
-                use(value.handle()),
-                optional(queryBias),
-                optional(keyBias),
-                optional(valueBias),
-                use(rope.handle()),
-                use(pool.handle()),
-                layer,
-                use(out.handle())));
+        try (hydra_qkv arguments = new hydra_qkv()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .x(use(x.handle()))
+                    .norm(use(norm.handle()))
+                    .epsilon(epsilon)
+                    .query(use(query.handle()))
+                    .key(use(key.handle()))
+                    .value(use(value.handle()))
+                    .query_bias(optional(queryBias))
+                    .key_bias(optional(keyBias))
+                    .value_bias(optional(valueBias))
+                    .rope(use(rope.handle()))
+                    .pool(use(pool.handle()))
+                    .layer(layer)
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_qkv(program, arguments));
+        }
     }
 
     /**
@@ -215,39 +241,38 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][heads * d]}
      */
     public void attention(PassRows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
-        record(program -> Native.hydra_program_attention(
-                program, use(rows.handle()), use(query.handle()), heads, use(pool.handle()), layer, use(out.handle())));
+        try (hydra_attention arguments = new hydra_attention()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .query(use(query.handle()))
+                    .heads(heads)
+                    .pool(use(pool.handle()))
+                    .layer(layer)
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_attention(program, arguments));
+        }
     }
 
     /**
-     * Adds a product to a residual: residual += weight x + bias.
+     * A product: out = weight x + bias + residual.
      *
      * @param x {@code float[rows][m]}
      * @param weight [n][m]
      * @param bias {@code float[n]}, or null
-     * @param residual {@code float[rows][n]}
-     */
-    public void project(PassRows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual) {
-        record(program -> Native.hydra_program_project(
-                program,
-                use(rows.handle()),
-                use(x.handle()),
-                use(weight.handle()),
-                optional(bias),
-                use(residual.handle())));
-    }
-
-    /**
-     * A product: out = weight x + bias.
-     *
-     * @param x {@code float[rows][m]}
-     * @param weight [n][m]
-     * @param bias {@code float[n]}, or null
+     * @param residual {@code float[rows][n]}, or null; may be out, to which the product is added then
      * @param out {@code float[rows][n]}
      */
-    public void linear(PassRows rows, Buffer x, Matrix weight, Buffer bias, Buffer out) {
-        record(program -> Native.hydra_program_linear(
-                program, use(rows.handle()), use(x.handle()), use(weight.handle()), optional(bias), use(out.handle())));
+    public void linear(PassRows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual, Buffer out) {
+        try (hydra_linear arguments = new hydra_linear()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .x(use(x.handle()))
+                    .weight(use(weight.handle()))
+                    .bias(optional(bias))
+                    .residual(optional(residual))
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_linear(program, arguments));
+        }
     }
 
     /**
@@ -260,15 +285,17 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][m]}
      */
     public void gateUp(PassRows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
-        record(program -> Native.hydra_program_gate_up(
-                program,
-                use(rows.handle()),
-                use(x.handle()),
-                use(norm.handle()),
-                epsilon,
-                use(gate.handle()),
-                use(up.handle()),
-                use(out.handle())));
+        try (hydra_gate_up arguments = new hydra_gate_up()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .x(use(x.handle()))
+                    .norm(use(norm.handle()))
+                    .epsilon(epsilon)
+                    .gate(use(gate.handle()))
+                    .up(use(up.handle()))
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_gate_up(program, arguments));
+        }
     }
 
     /**
@@ -279,8 +306,16 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][h]}
      */
     public void norm(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
-        record(program -> Native.hydra_program_norm(
-                program, use(rows.handle()), use(x.handle()), use(norm.handle()), epsilon, use(out.handle())));
+        try (hydra_norm arguments = new hydra_norm()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .x(use(x.handle()))
+                    .norm(use(norm.handle()))
+                    .epsilon(epsilon)
+                    .width(norm.bytes() / Float.BYTES)
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_norm(program, arguments));
+        }
     }
 
     /**
@@ -304,16 +339,18 @@ public final class Program extends NativeObject<hydra_program> {
             Buffer ids,
             TopK top,
             Buffer logits) {
-        record(program -> Native.hydra_program_lm_head(
-                program,
-                use(rows.handle()),
-                lastRowsOnly ? 1 : 0,
-                use(x.handle()),
-                use(weight.handle()),
-                optional(bias),
-                optional(ids),
-                use(top.handle()),
-                optional(logits)));
+        try (hydra_lm_head arguments = new hydra_lm_head()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .last_rows_only(lastRowsOnly ? 1 : 0)
+                    .x(use(x.handle()))
+                    .weight(use(weight.handle()))
+                    .bias(optional(bias))
+                    .ids(optional(ids))
+                    .top(use(top.handle()))
+                    .logits(optional(logits));
+            record(program -> Native.hydra_program_lm_head(program, arguments));
+        }
     }
 
     /**
@@ -337,26 +374,31 @@ public final class Program extends NativeObject<hydra_program> {
             Buffer skipBias,
             int group,
             Buffer out) {
-        record(program -> Native.hydra_program_block(
-                program,
-                use(rows.handle()),
-                use(x.handle()),
-                use(linear.handle()),
-                optional(linearBias),
-                skip == null ? null : use(skip.handle()),
-                optional(skipBias),
-                group,
-                use(out.handle())));
+        try (hydra_block arguments = new hydra_block()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .x(use(x.handle()))
+                    .linear(use(linear.handle()))
+                    .linear_bias(optional(linearBias))
+                    .skip(optional(skip))
+                    .skip_bias(optional(skipBias))
+                    .group(group)
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_block(program, arguments));
+        }
     }
 
     /**
-     * Begins a step: the rows become the tree's nodes behind the verified positions of every sequence that has a root token,
+     * Begins a step: the rows become the tree's nodes after the verified positions of every sequence that has a root token,
      * in the batch's order; node 0 of each gets the root token.
      *
      * @param rows must suffice for trees of all sequences when the program runs
      */
     public void expand(TreeTopology tree, PassRows rows) {
-        record(program -> Native.hydra_program_expand(program, use(tree.handle()), use(rows.handle())));
+        try (hydra_expand arguments = new hydra_expand()) {
+            arguments.tree(use(tree.handle())).rows(use(rows.handle()));
+            record(program -> Native.hydra_program_expand(program, arguments));
+        }
     }
 
     /**
@@ -366,11 +408,20 @@ public final class Program extends NativeObject<hydra_program> {
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}, or null
      * @param epsilon of the norm; without one it means nothing
+     * @param h the hidden size
      * @param states {@code float[sequences][h]}
      */
-    public void draftStates(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer states) {
-        record(program -> Native.hydra_program_draft_states(
-                program, use(rows.handle()), use(x.handle()), optional(norm), epsilon, use(states.handle())));
+    public void draftStates(PassRows rows, Buffer x, Buffer norm, float epsilon, long h, Buffer states) {
+        try (hydra_draft_states arguments = new hydra_draft_states()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .x(use(x.handle()))
+                    .norm(optional(norm))
+                    .epsilon(epsilon)
+                    .width(h)
+                    .states(use(states.handle()));
+            record(program -> Native.hydra_program_draft_states(program, arguments));
+        }
     }
 
     /**
@@ -381,6 +432,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param level the draft head: head 0 drafts the root's children
      * @param nodes the nodes of the sequences' trees
      * @param states {@code float[sequences][h]}, as {@link #draftStates} keeps them
+     * @param h the hidden size
      * @param embedding [vocabulary][h], or null
      * @param levelRows become the rows of out; must suffice for all sequences when the program runs
      * @param out {@code float[rows][(level + 2) * h]}, or {@code float[rows][h]} without an embedding
@@ -390,18 +442,22 @@ public final class Program extends NativeObject<hydra_program> {
             int level,
             PassRows nodes,
             Buffer states,
+            long h,
             Matrix embedding,
             PassRows levelRows,
             Buffer out) {
-        record(program -> Native.hydra_program_draft_inputs(
-                program,
-                use(tree.handle()),
-                level,
-                use(nodes.handle()),
-                use(states.handle()),
-                embedding == null ? null : use(embedding.handle()),
-                use(levelRows.handle()),
-                use(out.handle())));
+        try (hydra_draft_inputs arguments = new hydra_draft_inputs()) {
+            arguments
+                    .tree(use(tree.handle()))
+                    .level(level)
+                    .nodes(use(nodes.handle()))
+                    .states(use(states.handle()))
+                    .width(h)
+                    .embedding(optional(embedding))
+                    .level_rows(use(levelRows.handle()))
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_draft_inputs(program, arguments));
+        }
     }
 
     /**
@@ -427,19 +483,21 @@ public final class Program extends NativeObject<hydra_program> {
             long n,
             PassRows levelRows,
             Buffer out) {
-        record(program -> Native.hydra_program_table_block(
-                program,
-                use(tree.handle()),
-                level,
-                use(nodes.handle()),
-                use(parts.handle()),
-                width,
-                first,
-                use(tables.handle()),
-                vocabulary,
-                n,
-                use(levelRows.handle()),
-                use(out.handle())));
+        try (hydra_table_block arguments = new hydra_table_block()) {
+            arguments
+                    .tree(use(tree.handle()))
+                    .level(level)
+                    .nodes(use(nodes.handle()))
+                    .parts(use(parts.handle()))
+                    .width(width)
+                    .first(first)
+                    .tables(use(tables.handle()))
+                    .vocabulary(vocabulary)
+                    .n(n)
+                    .level_rows(use(levelRows.handle()))
+                    .out(use(out.handle()));
+            record(program -> Native.hydra_program_table_block(program, arguments));
+        }
     }
 
     /**
@@ -447,8 +505,10 @@ public final class Program extends NativeObject<hydra_program> {
      * evaluated together, each in its group of rows.
      */
     public void draftLevels(TreeTopology tree, PassRows nodes, PassRows rows) {
-        record(program -> Native.hydra_program_draft_levels(
-                program, use(tree.handle()), use(nodes.handle()), use(rows.handle())));
+        try (hydra_draft_levels arguments = new hydra_draft_levels()) {
+            arguments.tree(use(tree.handle())).nodes(use(nodes.handle())).rows(use(rows.handle()));
+            record(program -> Native.hydra_program_draft_levels(program, arguments));
+        }
     }
 
     /**
@@ -460,13 +520,20 @@ public final class Program extends NativeObject<hydra_program> {
      *     row for each sequence that holds the candidates of all its parents, as with Medusa
      */
     public void draftTokens(TreeTopology tree, int level, TopK top, int group, PassRows nodes) {
-        record(program -> Native.hydra_program_draft_tokens(
-                program, use(tree.handle()), level, use(top.handle()), group, use(nodes.handle())));
+        try (hydra_draft_tokens arguments = new hydra_draft_tokens()) {
+            arguments
+                    .tree(use(tree.handle()))
+                    .level(level)
+                    .top(use(top.handle()))
+                    .group(group)
+                    .nodes(use(nodes.handle()));
+            record(program -> Native.hydra_program_draft_tokens(program, arguments));
+        }
     }
 
     /**
      * Ends a step. A node is accepted if its parent is and its token is its parent's best. Of each sequence the longest
-     * accepted path, the first in node order among equals, is kept: its keys and values move behind the verified positions,
+     * accepted path, the first in node order among equals, is kept: its keys and values move after the verified positions,
      * the sequence's length grows, its root becomes the best of the last accepted node, and its result is filled. A sequence
      * without nodes emits nothing.
      *
@@ -476,8 +543,8 @@ public final class Program extends NativeObject<hydra_program> {
      * @param uncommittedRows become the accepted positions as chains; null where no drafter needs them
      * @param uncommitted {@code float[rows of uncommittedRows][h]} gets the rows of hidden of the accepted nodes in order; null with
      *     uncommittedRows
-     * @param append for a batch of one sequence: put them behind the uncommitted rows that are there, where these end at the
-     *     verified positions and have room, {@link TreeTopology#MAX_NODES}
+     * @param append for a batch of one sequence: append them to the uncommitted rows that are there, where these end at the
+     *     verified positions and there is space for all, {@link TreeTopology#MAX_NODES}
      */
     public void accept(
             TreeTopology tree,
@@ -489,17 +556,19 @@ public final class Program extends NativeObject<hydra_program> {
             PassRows uncommittedRows,
             Buffer uncommitted,
             boolean append) {
-        record(program -> Native.hydra_program_accept(
-                program,
-                use(tree.handle()),
-                use(nodes.handle()),
-                use(best.handle()),
-                use(pool.handle()),
-                optional(hidden),
-                h,
-                uncommittedRows == null ? null : use(uncommittedRows.handle()),
-                optional(uncommitted),
-                append ? 1 : 0));
+        try (hydra_accept arguments = new hydra_accept()) {
+            arguments
+                    .tree(use(tree.handle()))
+                    .nodes(use(nodes.handle()))
+                    .best(use(best.handle()))
+                    .pool(use(pool.handle()))
+                    .hidden(optional(hidden))
+                    .width(h)
+                    .uncommitted_rows(optional(uncommittedRows))
+                    .uncommitted(optional(uncommitted))
+                    .append(append ? 1 : 0);
+            record(program -> Native.hydra_program_accept(program, arguments));
+        }
     }
 
     /**
@@ -513,14 +582,16 @@ public final class Program extends NativeObject<hydra_program> {
      * @param uncommitted as in {@link #accept}
      */
     public void advance(PassRows rows, TopK best, Buffer hidden, long h, PassRows uncommittedRows, Buffer uncommitted) {
-        record(program -> Native.hydra_program_advance(
-                program,
-                use(rows.handle()),
-                best == null ? null : use(best.handle()),
-                optional(hidden),
-                h,
-                uncommittedRows == null ? null : use(uncommittedRows.handle()),
-                optional(uncommitted)));
+        try (hydra_advance arguments = new hydra_advance()) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .best(optional(best))
+                    .hidden(optional(hidden))
+                    .width(h)
+                    .uncommitted_rows(optional(uncommittedRows))
+                    .uncommitted(optional(uncommitted));
+            record(program -> Native.hydra_program_advance(program, arguments));
+        }
     }
 
     private void record(ToIntFunction<hydra_program> operation) {
@@ -539,5 +610,17 @@ public final class Program extends NativeObject<hydra_program> {
 
     private hydra_buffer optional(Buffer buffer) {
         return buffer == null ? null : use(buffer.handle());
+    }
+
+    private hydra_matrix optional(Matrix matrix) {
+        return matrix == null ? null : use(matrix.handle());
+    }
+
+    private hydra_rows optional(PassRows rows) {
+        return rows == null ? null : use(rows.handle());
+    }
+
+    private hydra_top optional(TopK top) {
+        return top == null ? null : use(top.handle());
     }
 }

@@ -94,12 +94,12 @@ class ProgramTest {
                 Program program = Program.create(backend)) {
             tree.set(new int[] {-1, 0, 0, 2}, new int[] {0, 1, 0, 0});
             program.expand(tree, rows);
-            program.draftStates(uncommittedRows, uncommitted, null, 0, states);
+            program.draftStates(uncommittedRows, uncommitted, null, 0, VOCABULARY, states);
             for (int level = 0; level < 2; level++) {
                 // The program keeps what is closed here.
                 try (Buffer inputs = Buffer.floats(backend, MAX_ROWS * (level + 2L) * VOCABULARY);
                         Matrix head = matrix(1, level + 2)) {
-                    program.draftInputs(tree, level, rows, states, embedding, levelRows, inputs);
+                    program.draftInputs(tree, level, rows, states, VOCABULARY, embedding, levelRows, inputs);
                     program.lmHead(levelRows, false, inputs, head, null, null, candidates, null);
                     program.draftTokens(tree, level, candidates, -1, rows);
                 }

@@ -27,7 +27,7 @@ Floats run(hydra_backend* backend, const Matrix& weight, const Floats& biases, c
     pass.chain_of(rows);
     const Buffer in = padded_rows(backend, x, inputs), out = padded_rows(backend, residual, outputs);
     const Buffer bias = biases.empty() ? Buffer() : floats(backend, biases);
-    must(hydra_program_project(pass.program, pass.rows, in, weight, bias, out));
+    must(record(pass.program, hydra_linear{pass.rows, in, weight, bias, out, out}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, rows * outputs));
     return contents(out, rows * outputs);
@@ -45,7 +45,7 @@ Floats uneven(Floats x, int columns) {
 }
 
 // Columns that a row is large in may have no weight: what lies beside the large value must not drown in its rounding.
-TEST(Project, KeepsWhatLiesBesideALargeValue) {
+TEST(Linear, KeepsWhatLiesBesideALargeValue) {
     const Case c{256, 100, HYDRA_Q8_0, false};
     Data data(c);
     for (int n = 0; n < c.outputs; ++n) data.weight[n * c.inputs + 3] = 0;
@@ -62,7 +62,7 @@ TEST(Project, KeepsWhatLiesBesideALargeValue) {
     }
 }
 
-TEST(Project, AddsTheProductToTheResidual) {
+TEST(Linear, AddsTheProductToTheResidual) {
     for (const Case& c : {Case{72, 120, HYDRA_F32, true},
                           {120, 72, HYDRA_F32, false},
                           {384, 100, HYDRA_F32, true},
@@ -86,7 +86,7 @@ TEST(Project, AddsTheProductToTheResidual) {
     }
 }
 
-TEST(Project, TakesWeightsOfEveryTypeAsAFileHasThem) {
+TEST(Linear, TakesWeightsOfEveryTypeAsAFileHasThem) {
     constexpr int ROWS = 9, INPUTS = 256, OUTPUTS = 72;
     const Backend backend = open_backend(2);
     for (hydra_type type : matrix_types(backend)) {
@@ -111,7 +111,7 @@ TEST(Project, TakesWeightsOfEveryTypeAsAFileHasThem) {
     }
 }
 
-TEST(Project, GivesTheSameBitsEverywhere) {
+TEST(Linear, GivesTheSameBitsEverywhere) {
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         const Data data({240, 200, type, true});
         for (int rows : {1, 5, 17}) {
@@ -121,7 +121,7 @@ TEST(Project, GivesTheSameBitsEverywhere) {
     }
 }
 
-TEST(Project, GivesTheSameBitsForOneRowAndForMany) {
+TEST(Linear, GivesTheSameBitsForOneRowAndForMany) {
     const Backend backend = open_backend(3);
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         const Data data({240, 200, type, true});
@@ -134,7 +134,7 @@ TEST(Project, GivesTheSameBitsForOneRowAndForMany) {
     }
 }
 
-TEST(Linear, IsWhatProjectAddsToNothing) {
+TEST(Linear, AddsTheResidualThatIsGiven) {
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         for (bool biased : {false, true}) {
             const Backend backend = open_backend(2);
@@ -146,37 +146,49 @@ TEST(Linear, IsWhatProjectAddsToNothing) {
             const Matrix weight = matrix(backend, type, OUTPUTS, INPUTS, random.normal(OUTPUTS * INPUTS));
             const Buffer bias = floats(backend, random.normal(OUTPUTS));
             const hydra_buffer* biases = bias;
-            const Buffer sum = padded_rows(backend, Floats(COUNT * OUTPUTS), OUTPUTS, COUNT + 1);
-            const Buffer out = poisoned(backend, OUTPUTS, COUNT + 1);
-            must(hydra_program_project(pass.program, pass.rows, x, weight, biased ? biases : nullptr, sum));
-            must(hydra_program_linear(pass.program, pass.rows, x, weight, biased ? biases : nullptr, out));
+            const Floats old = random.normal(COUNT * OUTPUTS);
+            const Buffer residual = padded_rows(backend, old, OUTPUTS, COUNT + 1);
+            const Buffer in_place = padded_rows(backend, old, OUTPUTS, COUNT + 1);
+            const Buffer sum = poisoned(backend, OUTPUTS, COUNT + 1), out = poisoned(backend, OUTPUTS, COUNT + 1);
+            const hydra_buffer* given = biased ? biases : nullptr;
+            must(record(pass.program, hydra_linear{pass.rows, x, weight, given, nullptr, out}));
+            must(record(pass.program, hydra_linear{pass.rows, x, weight, given, residual, sum}));
+            must(record(pass.program, hydra_linear{pass.rows, x, weight, given, in_place, in_place}));
             pass.run();
-            EXPECT_TRUE(same_bits(contents(out, COUNT * OUTPUTS), contents(sum, COUNT * OUTPUTS)));
+            Floats expected = contents(out, COUNT * OUTPUTS);
+            for (size_t i = 0; i < expected.size(); ++i) expected[i] = old[i] + expected[i];
+            EXPECT_TRUE(same_bits(contents(sum, COUNT * OUTPUTS), expected));
+            EXPECT_TRUE(same_bits(contents(in_place, COUNT * OUTPUTS), expected));
+            EXPECT_TRUE(same_bits(contents(residual, COUNT * OUTPUTS), old));
             EXPECT_TRUE(untouched_behind(out, COUNT * OUTPUTS));
-            expect_refused(hydra_program_linear(pass.program, pass.rows, x, weight, x, x), "out must not be x");
-            expect_refused(hydra_program_linear(pass.program, pass.rows, bias, weight, nullptr, out),
+            EXPECT_TRUE(untouched_behind(sum, COUNT * OUTPUTS));
+            expect_refused(record(pass.program, hydra_linear{pass.rows, x, weight, x, nullptr, x}),
+                           "out must not be x");
+            expect_refused(record(pass.program, hydra_linear{pass.rows, bias, weight, nullptr, nullptr, out}),
                            "x has 480 bytes");
-            expect_refused(hydra_program_linear(pass.program, pass.rows, x, weight, nullptr, bias),
+            expect_refused(record(pass.program, hydra_linear{pass.rows, x, weight, nullptr, nullptr, bias}),
                            "out has 480 bytes");
-            expect_refused(hydra_program_linear(pass.program, pass.rows, x, nullptr, nullptr, out), "null");
+            expect_refused(record(pass.program, hydra_linear{pass.rows, x, weight, nullptr, bias, out}),
+                           "residual has 480 bytes");
+            expect_refused(record(pass.program, hydra_linear{pass.rows, x, nullptr, nullptr, nullptr, out}), "null");
         }
     }
 }
 
-TEST(Project, RefusesWhatDoesNotFit) {
+TEST(Linear, RefusesWhatDoesNotFit) {
     const Backend backend = open_backend();
     const Pass pass(backend);
     const Matrix weight = matrix(backend, HYDRA_F32, 40, 40, Floats(1600));
     const Buffer good = poisoned(backend, 40), out = poisoned(backend, 40), small = poisoned(backend, 39);
-    const auto record = [&](const Buffer& x, const Matrix& w, const Buffer& bias, const Buffer& residual) {
-        return hydra_program_project(pass.program, pass.rows, x, w, bias, residual);
+    const auto attempt = [&](const Buffer& x, const Matrix& w, const Buffer& bias, const Buffer& residual) {
+        return record(pass.program, hydra_linear{pass.rows, x, w, bias, residual, residual});
     };
-    expect_refused(record(small, weight, {}, out), "x has 9984 bytes, must have 64 x 40 floats");
-    expect_refused(record(good, weight, {}, small), "residual has 9984 bytes");
-    expect_refused(record(good, weight, floats(backend, Floats(39)), out), "bias has 156 bytes");
-    expect_refused(record(good, {}, {}, out), "null");
-    expect_refused(record(good, weight, {}, good), "residual must not be x");
-    expect_refused(hydra_program_project(nullptr, pass.rows, good, weight, nullptr, out), "null");
+    expect_refused(attempt(small, weight, {}, out), "x has 9984 bytes, must have 64 x 40 floats");
+    expect_refused(attempt(good, weight, {}, small), "residual has 9984 bytes");
+    expect_refused(attempt(good, weight, floats(backend, Floats(39)), out), "bias has 156 bytes");
+    expect_refused(attempt(good, {}, {}, out), "null");
+    expect_refused(attempt(good, weight, {}, good), "out must not be x");
+    expect_refused(record(nullptr, hydra_linear{pass.rows, good, weight, nullptr, out, out}), "null");
 }
 
 }  // namespace

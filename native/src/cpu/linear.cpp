@@ -1,4 +1,4 @@
-// residual += weight x + bias, and out = weight x + bias.
+// out = weight x + bias + residual.
 #include "cpu/product.h"
 
 namespace hydra {
@@ -6,11 +6,12 @@ namespace hydra {
 namespace {
 
 template <bool add>
-struct ProductTask : Task {
+struct LinearTask : Task {
     const hydra_rows* rows;
     RowSource source;
     const PackedMatrix* weight;
     const float* bias;
+    const float* residual;  // may be out
     float* out;
 
     bool idle() const override { return rows->active() == 0; }
@@ -27,37 +28,34 @@ struct ProductTask : Task {
                       const int64_t n = tile * TILE_ROWS;
                       const int lanes = lanes_of(matrix, tile);
                       for (int r = 0; r < count; ++r) {
-                          float* target = out + (first + r) * matrix.rows + n;
+                          const int64_t at = (first + r) * matrix.rows + n;
                           for (int l = 0; l < lanes; ++l) {
                               const float value = values[r * TILE_ROWS + l];
                               const float biased = bias != nullptr ? value + bias[n + l] : value;
-                              target[l] = add ? target[l] + biased : biased;
+                              out[at + l] = add ? residual[at + l] + biased : biased;
                           }
                       }
                   });
     }
 };
 
-template <bool add, class Operation>
-std::unique_ptr<Task> product_of(const Operation& operation, hydra_buffer* out, CpuProgram& program) {
-    program.reserve(operation.weight->columns, 0);
-    auto task = std::make_unique<ProductTask<add>>();
+template <bool add>
+std::unique_ptr<Task> linear_task(const Linear& operation) {
+    auto task = std::make_unique<LinearTask<add>>();
     task->rows = operation.rows;
     task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
     task->weight = &packed_of(operation.weight);
     task->bias = floats_of(operation.bias);
-    task->out = out->floats();
+    task->residual = floats_of(operation.residual);
+    task->out = operation.out->floats();
     return task;
 }
 
 }  // namespace
 
-std::unique_ptr<Task> task_of(const Project& operation, CpuProgram& program) {
-    return product_of<true>(operation, operation.residual, program);
-}
-
 std::unique_ptr<Task> task_of(const Linear& operation, CpuProgram& program) {
-    return product_of<false>(operation, operation.out, program);
+    program.reserve(operation.weight->columns, 0);
+    return operation.residual != nullptr ? linear_task<true>(operation) : linear_task<false>(operation);
 }
 
 }  // namespace hydra
