@@ -35,7 +35,7 @@ struct Step {
     Step(hydra_backend* backend, Random& random, const Shape& made, int kinds)
         : shape(made),
           pass(backend, LENGTH),
-          expanded(tree(backend, made)),
+          expanded(tree(pass.batch, made)),
           best(top(backend, 2)),
           kv(pool(backend, 2, 2, 24, PAGES)),
           slots{kv, pass.batch},
@@ -59,8 +59,8 @@ struct Step {
     }
 
     void run(bool append = false) {
-        must(record(pass.program,
-                    hydra_accept{expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, append}));
+        must(record_end(pass, pass.program,
+                        {expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, append}));
         pass.run();
     }
 
@@ -166,7 +166,7 @@ TEST(Accept, StaysWithinTheNodesThatWereExpanded) {
     Random random(4);
     Step step(backend, random, random_shape(random, 3), 1);
     const Shape larger = random_shape(random, 64);
-    must(hydra_tree_set(step.expanded, larger.parents.data(), larger.ranks.data(), 64));
+    must(set_tree(step.expanded, 0, larger));
     step.run();
     EXPECT_EQ(step.pass.result().nodes, 3);
     EXPECT_LE(step.pass.result().length, LENGTH + 3);
@@ -179,8 +179,9 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     const Pass other(backend);
     int32_t append = 0;
     const auto attempt = [&](const Buffer& hidden, hydra_rows* uncommitted_rows, const Buffer& uncommitted) {
-        return record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, step.best, step.kv, hidden, WIDTH,
-                                                      uncommitted_rows, uncommitted, append});
+        return record_end(
+            step.pass, step.pass.program,
+            {step.expanded, step.pass.rows, step.best, step.kv, hidden, WIDTH, uncommitted_rows, uncommitted, append});
     };
     expect_refused(attempt({}, step.uncommitted_rows, step.uncommitted), "hidden is null");
     expect_refused(attempt(step.hidden, step.uncommitted_rows, {}), "uncommitted is null");
@@ -190,22 +191,31 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     expect_refused(attempt(step.hidden, step.pass.rows, step.uncommitted),
                    "uncommitted_rows must not be the rows of the pass");
     expect_refused(attempt(step.hidden, other.rows, step.uncommitted), "uncommitted_rows belong to another batch");
-    expect_refused(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, nullptr, step.kv, nullptr, 0,
-                                                          nullptr, nullptr, 0}),
-                   "null");
-    expect_refused(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, top(backend, 1, 63), step.kv,
-                                                          nullptr, 0, nullptr, nullptr, 0}),
-                   "best has room for 63 rows, must have it for 64");
-    expect_refused(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, step.best, step.kv,
-                                                          step.hidden, 0, step.uncommitted_rows, step.uncommitted, 0}),
-                   "h is 0");
+    const Tree others = tree(other.batch, Shape{});
+    const Buffer few_tokens = floats(backend, Floats(ROWS - 1)), selection = floats(backend, Floats(ROWS));
+    hydra_program* program = step.pass.program;
+    expect_refused(record(program, hydra_select{step.pass.rows, step.best, few_tokens}), "selection has 252 bytes");
+    expect_refused(record(program, hydra_judge{step.expanded, step.pass.rows, few_tokens}), "selection has 252 bytes");
+    expect_refused(record(program, hydra_judge{others, step.pass.rows, selection}),
+                   "the trees belong to another batch");
+    expect_refused(record(program, hydra_commit{step.expanded, step.pass.rows, few_tokens, step.kv, nullptr, 0, nullptr,
+                                                nullptr, 0}),
+                   "selection has 252 bytes");
+    expect_refused(record(program, hydra_commit{step.expanded, step.pass.rows, selection, nullptr, nullptr, 0, nullptr,
+                                                nullptr, 0}),
+                   "tree and pool are for trees");
+    expect_refused(record_end(step.pass, program,
+                              {step.expanded, step.pass.rows, step.best, step.kv, step.hidden, 0, step.uncommitted_rows,
+                               step.uncommitted, 0}),
+                   "width is 0");
     // A path of the tree may be as long as the tree is deep.
     const Rows few = rows(step.pass.batch, step.shape.levels());
     must(attempt(step.hidden, few, step.uncommitted));
     expect_refused(hydra_program_run(step.pass.program), "are more than the rows' max_rows of");
     const Pass two(backend, {LENGTH, LENGTH}, ROWS);
     expect_refused(
-        record(two.program, hydra_accept{step.expanded, two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1}),
+        record_end(two, two.program,
+                   {tree(two.batch, Shape{}), two.rows, step.best, step.kv, nullptr, 0, nullptr, nullptr, 1}),
         "append is for a batch of one sequence, not of 2");
 }
 
@@ -215,8 +225,9 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     Step step(backend, random, random_shape(random, 5), 1);
     step.pass.rows->change().state->position_limit = 100;
     step.uncommitted_rows->change().state->position_limit = 99;
-    must(record(step.pass.program, hydra_accept{step.expanded, step.pass.rows, step.best, step.kv, step.hidden, WIDTH,
-                                                step.uncommitted_rows, step.uncommitted, 0}));
+    must(record_end(step.pass, step.pass.program,
+                    {step.expanded, step.pass.rows, step.best, step.kv, step.hidden, WIDTH, step.uncommitted_rows,
+                     step.uncommitted, 0}));
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
 }
 
@@ -230,7 +241,7 @@ TEST(Accept, TakesEverySequenceByItself) {
         Pass pass(backend, lengths, rows_of_all);
         must(hydra_batch_rewind(pass.batch, without, 0, -1));
         pass.batch->change(without).result.emitted = 5;
-        const Tree expanded = tree(backend, shape);
+        const Tree expanded = tree(pass.batch, shape);
         const Pool kv = pool(backend, 2, 2, 24, PAGES * sequences);
         std::vector<int32_t> tokens, answers;
         for (int i = 0; i < (sequences - 1) * nodes; ++i) {
@@ -252,8 +263,8 @@ TEST(Accept, TakesEverySequenceByItself) {
         const Buffer hidden = padded_rows(backend, values, WIDTH, rows_of_all);
         const Buffer uncommitted = poisoned(backend, WIDTH, rows_of_all);
         const Rows uncommitted_rows = rows(pass.batch, rows_of_all);
-        must(record(pass.program,
-                    hydra_accept{expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
+        must(record_end(pass, pass.program,
+                        {expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
         pass.run();
         EXPECT_EQ(pass.result(without).emitted, 0);
         EXPECT_EQ(pass.result(without).nodes, 0);
@@ -298,22 +309,118 @@ TEST(Accept, TakesEverySequenceByItself) {
     }
 }
 
-TEST(Accept, DoesNothingWithChainsThatAreLongerThanATree) {
+TEST(Commit, LeavesNoRowsToADrafterThatHasNoRoomForThem) {
     const Backend backend = open_backend();
     Pass pass(backend, {LENGTH, 7}, 200);
     pass.chains({std::vector<int32_t>(130), std::vector<int32_t>(3)});
-    const Tree expanded = tree(backend, Shape{});
+    const Tree expanded = tree(pass.batch, Shape{});
     const Pool kv = pool(backend, 1, 1, 8, PAGES * 2);
     const Top best = top(backend, 1, 200);
     const Buffer hidden = poisoned(backend, WIDTH, 200), uncommitted = poisoned(backend, WIDTH, 2);
     const Rows uncommitted_rows = rows(pass.batch, 2);
-    must(record(pass.program,
-                hydra_accept{expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
+    must(record_end(pass, pass.program,
+                    {expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
     pass.run();
-    EXPECT_EQ(pass.result(0).length, LENGTH);
-    EXPECT_EQ(pass.result(1).length, 7);
+    EXPECT_EQ(pass.result(0).length, LENGTH + 130);
+    EXPECT_EQ(pass.result(1).length, 7 + 3);
     EXPECT_EQ(pass.result(1).emitted, 0);
     EXPECT_EQ(hydra_rows_count(uncommitted_rows), 0);
+    EXPECT_TRUE(untouched_behind(uncommitted, 0));
+}
+
+// Two sequences verify trees of their own while two others take in prompts, one of which goes on.
+TEST(Commit, TreesAndPromptsOfOnePassAreThoseOfPassesOfTheirOwn) {
+    const Backend backend = open_backend(2);
+    Random random(11);
+    const std::vector<int> lengths{LENGTH, 3, 0, 40};
+    for (int round = 0; round < 6; ++round) {
+        Pass pass(backend, lengths, 300);
+        const Shape shapes[] = {random_shape(random, 5 + round), random_shape(random, 64 - 9 * round)};
+        const Tree trees = tree(pass.batch, shapes[0]);
+        must(set_tree(trees, 3, shapes[1]));
+        const Rows prompts = rows(pass.batch, 150), uncommitted_rows = rows(pass.batch, 300);
+        const int32_t sequences[] = {2, 1}, counts[] = {100, 17}, decides[] = {1, 0};
+        must(hydra_rows_set_chains(prompts, sequences, counts, 2, std::vector<int32_t>(117, 6).data(), decides));
+        hydra_program* created = nullptr;
+        must(hydra_program_create(backend, nullptr, &created));
+        const Program begin(created);
+        must(record(begin, hydra_expand{trees, prompts, pass.rows}));
+        must(hydra_program_run(begin));
+        const int nodes = shapes[0].nodes() + shapes[1].nodes(), all = nodes + 117;
+        ASSERT_EQ(hydra_rows_count(pass.rows), all);
+        std::vector<int32_t> tokens, selected;
+        for (int i = 0; i < nodes; ++i) tokens.push_back(random.below(2));
+        for (int i = 0; i < nodes + 2; ++i) selected.push_back(random.below(2));
+        selected[nodes] = 77;
+        set_tokens(pass.rows, tokens);
+        const Floats values = random.normal(all * WIDTH);
+        const Buffer hidden = padded_rows(backend, values, WIDTH, 300), uncommitted = poisoned(backend, WIDTH, 300);
+        const Buffer selection = buffer(backend, std::vector<int32_t>(300).data(), 1200);
+        must(hydra_buffer_write(selection, 0, selected.data(), 4 * (nodes + 2)));
+        const Pool kv = pool(backend, 2, 2, 24, PAGES * 4);
+        std::vector<Floats> cache[2];
+        for (int t = 0; t < 2; ++t) {
+            const KvSlot slots{kv, pass.batch, t * 3};
+            for (int i = 0; i < shapes[t].nodes(); ++i) {
+                cache[t].push_back(random.normal(slots.width()));
+                slots.fill(lengths[t * 3] + i, cache[t][i]);
+            }
+        }
+        must(record(pass.program, hydra_judge{trees, pass.rows, selection}));
+        must(record(pass.program,
+                    hydra_commit{trees, pass.rows, selection, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
+        pass.run();
+        Floats waiting;
+        for (int t = 0, row = 0; t < 2; row += shapes[t++].nodes()) {
+            const std::vector<int32_t> path = longest_path(shapes[t], &tokens[row], &selected[row]);
+            const int s = t * 3, count = static_cast<int>(path.size());
+            const hydra_step_result& result = pass.result(s);
+            EXPECT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), path);
+            EXPECT_EQ(result.length, lengths[s] + count);
+            EXPECT_EQ(result.root, selected[row + path.back()]);
+            EXPECT_EQ(result.nodes, shapes[t].nodes());
+            const KvSlot slots{kv, pass.batch, s};
+            for (int i = 0; i < count; ++i) {
+                ASSERT_TRUE(same_bits(slots.all(lengths[s] + i), cache[t][path[i]]));
+                append(waiting, row_of(values, row + path[i], WIDTH));
+            }
+        }
+        for (int row = nodes; row < all; ++row) append(waiting, row_of(values, row, WIDTH));
+        const int expected[2][4] = {{100, 77, 100, 0}, {20, -1, 17, 0}};
+        for (int i = 0; i < 2; ++i) {
+            const hydra_step_result& result = pass.result(sequences[i]);
+            EXPECT_EQ((std::vector<int>{result.length, result.root, result.nodes, result.emitted}),
+                      std::vector<int>(expected[i], expected[i] + 4));
+        }
+        const auto count = static_cast<int64_t>(waiting.size());
+        ASSERT_EQ(hydra_rows_count(uncommitted_rows), count / WIDTH);
+        EXPECT_TRUE(same_bits(contents(uncommitted, count), waiting));
+        EXPECT_TRUE(untouched_behind(uncommitted, count));
+        const RowsView& chains = uncommitted_rows->view;
+        EXPECT_EQ(chains.active_trees(), 0);
+        EXPECT_EQ(chains.active_sequences(), 4);
+        EXPECT_EQ(chains.last_rows[3], count / WIDTH - 1);
+        EXPECT_EQ(chains.last_rows[2], count / WIDTH - 18);
+        for (int row = 0; row < count / WIDTH; ++row) EXPECT_EQ(chains.slot_of(row), chains.positions[row]);
+    }
+}
+
+TEST(Select, TakesTheBestOfNodesAndOfTheLastRowsOfChains) {
+    const Backend backend = open_backend(2);
+    Pass pass(backend, {LENGTH, 3, 0}, 200);
+    const Tree trees = tree(pass.batch, Shape{{-1, 0, 0}, {0, 0, 1}, {0, 1, 1}});
+    const Rows prompts = rows(pass.batch, 100);
+    const int32_t sequences[] = {2, 0}, counts[] = {70, 2};
+    must(hydra_rows_set_chains(prompts, sequences, counts, 2, std::vector<int32_t>(72).data(), nullptr));
+    const Top best = top(backend, 2, 60);
+    set_ids(best, {5, 0, 6, 0, 7, 0, 8, 0, 9, 0, 10, 0});
+    const Buffer selection = buffer(backend, std::vector<int32_t>(60, -9).data(), 240);
+    must(record(pass.program, hydra_expand{trees, prompts, pass.rows}));
+    must(record(pass.program, hydra_select{pass.rows, best, selection}));
+    pass.run();
+    std::vector<int32_t> found(6);
+    must(hydra_buffer_read(selection, 0, found.data(), 24));
+    EXPECT_EQ(found, (std::vector<int32_t>{5, 6, 7, 8, 9, -9}));
 }
 
 TEST(Advance, CountsAllRowsAsVerified) {
@@ -328,7 +435,8 @@ TEST(Advance, CountsAllRowsAsVerified) {
         const Rows uncommitted_rows = rows(pass.batch);
         pass.chain_of(17);
         hydra_top* answer = last ? static_cast<hydra_top*>(best) : nullptr;
-        must(record(pass.program, hydra_advance{pass.rows, answer, hidden, WIDTH, uncommitted_rows, uncommitted}));
+        must(record_end(pass, pass.program,
+                        {nullptr, pass.rows, answer, nullptr, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
         pass.run();
         const hydra_step_result& result = pass.result();
         EXPECT_EQ(result.length, 25);
@@ -351,7 +459,8 @@ TEST(Advance, CountsTheChainsOfAllSequences) {
     const Rows uncommitted_rows = rows(pass.batch, 200);
     const Top best = top(backend, 2, 3);
     set_ids(best, {42, 0, 43, 0});
-    must(record(pass.program, hydra_advance{pass.rows, best, hidden, WIDTH, uncommitted_rows, uncommitted}));
+    must(record_end(pass, pass.program,
+                    {nullptr, pass.rows, best, nullptr, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
     pass.chains({std::vector<int32_t>(20), {}, std::vector<int32_t>(130)});
     pass.run();
     const int expected[3][3] = {{28, 42, 20}, {5, 0, 0}, {190, 43, 130}};

@@ -21,7 +21,7 @@ struct Decoder {
 
     Backend backend;
     Matrix embedding, query, key, value, output, gate, up, down, linear;
-    Buffer norm, x, queries, attended, gated, hidden, states, inputs, drafted;
+    Buffer norm, x, queries, attended, gated, hidden, states, inputs, drafted, selection;
     Rope rope;
     Pool pool;
     Batch batch;
@@ -102,10 +102,10 @@ struct Decoder {
         rows = rows_of_batch();
         level = rows_of_batch();
         hydra_tree* shape = nullptr;
-        check(hydra_tree_create(backend, &shape));
+        check(hydra_tree_create(batch, &shape));
         tree = Tree(shape);
         const int32_t parents[] = {-1, 0, 0}, ranks[] = {0, 0, 1};
-        check(hydra_tree_set(tree, parents, ranks, 3));
+        check(hydra_tree_set(tree, 0, parents, ranks, 3));
         best = top(1);
         guesses = top(2);
         x = memory(HIDDEN);
@@ -114,22 +114,26 @@ struct Decoder {
         gated = memory(INNER);
         hidden = memory(HIDDEN);
         states = memory(HIDDEN, 1);
+        selection = memory(1);
         inputs = memory(2 * HIDDEN);
         drafted = memory(HIDDEN);
         prefill = program();
         record_pass(prefill, true);
         check(record(prefill, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
-        check(record(prefill, hydra_advance{rows, best, nullptr, 0, nullptr, nullptr}));
+        check(record(prefill, hydra_select{rows, best, selection}));
+        check(record(prefill, hydra_commit{nullptr, rows, selection, nullptr, nullptr, 0, nullptr, nullptr, 0}));
         step = program();
-        check(record(step, hydra_expand{tree, rows}));
+        check(record(step, hydra_expand{tree, nullptr, rows}));
         check(record(step, hydra_draft_inputs{tree, 0, rows, states, HIDDEN, embedding, level, inputs}));
         check(record(step, hydra_linear{level, inputs, linear, nullptr, nullptr, drafted}));
         check(record(step, hydra_lm_head{level, 0, drafted, embedding, nullptr, nullptr, guesses, nullptr}));
         check(record(step, hydra_draft_tokens{tree, 0, guesses, -1, rows}));
-        record_pass(step, false);
+        record_pass(step, true);
         check(record(step, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
         check(hydra_program_mark(step));
-        check(record(step, hydra_accept{tree, rows, best, pool, nullptr, 0, nullptr, nullptr, 0}));
+        check(record(step, hydra_select{rows, best, selection}));
+        check(record(step, hydra_judge{tree, rows, selection}));
+        check(record(step, hydra_commit{tree, rows, selection, pool, nullptr, 0, nullptr, nullptr, 0}));
     }
 
     void record_pass(hydra_program* program, int last_rows_only) {
@@ -147,7 +151,7 @@ struct Decoder {
     // Tokens after a prompt.
     std::vector<int32_t> decode() {
         const int32_t sequence = 0, tokens[] = {3, 1, 4, 1, 5}, count = 5;
-        check(hydra_rows_set_chains(rows, &sequence, &count, 1, tokens));
+        check(hydra_rows_set_chains(rows, &sequence, &count, 1, tokens, nullptr));
         check(hydra_program_run(prefill));
         std::vector<int32_t> out;
         for (int i = 0; i < 3; ++i) {

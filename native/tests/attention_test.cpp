@@ -43,7 +43,7 @@ Floats run_tree(hydra_backend* backend, const Data& data) {
     Pass pass(backend, c.prefix);
     const Pool kv = pool(backend, 1, c.kv_heads, c.head_size, PAGES);
     const KvSlot slots{kv, pass.batch};
-    const Tree expanded = tree(backend, c.shape);
+    const Tree expanded = tree(pass.batch, c.shape);
     expand(pass, expanded, {});
     for (int slot = 0; slot < PAGES * HYDRA_PAGE_POSITIONS; ++slot) {
         slots.fill(slot, slot < c.prefix + nodes ? data.kv[slot] : Floats(slots.width(), NAN));

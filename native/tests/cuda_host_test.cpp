@@ -72,12 +72,16 @@ hydra_status nothing(cuda::Stream* stream, const Arguments*) {
     return enqueue(stream, [] {});
 }
 
-// All rows become verified, the root is what `best` has.
-hydra_status advance(cuda::Stream* stream, const cuda::Advance* arguments) {
+hydra_status select(cuda::Stream* stream, const cuda::Select* arguments) {
+    return enqueue(stream, [a = *arguments] { *reinterpret_cast<int32_t*>(a.selection) = a.top.ids[0]; });
+}
+
+// All rows become verified, the root is what was selected at the first.
+hydra_status commit(cuda::Stream* stream, const cuda::Commit* arguments) {
     return enqueue(stream, [a = *arguments] {
         hydra_step_result& result = a.rows.batch[0].result;
         result.length += a.rows.active();
-        result.root = a.best.ids == nullptr ? -1 : a.best.ids[0];
+        result.root = a.selection == nullptr ? -1 : *reinterpret_cast<const int32_t*>(a.selection);
     });
 }
 
@@ -186,7 +190,8 @@ const cuda::DeviceApi& table() {
         };
         made.lm_head = lm_head;
         made.expand = expand;
-        made.advance = advance;
+        made.select = select;
+        made.commit = commit;
         made.mark = mark;
         return made;
     }();
@@ -231,7 +236,7 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
     const Matrix embedding = zeros(backend, 9, 24);
     const Buffer out = poisoned(backend, 24);
     must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
-    must(record(pass.program, hydra_advance{pass.rows, nullptr, nullptr, 0, nullptr, nullptr}));
+    must(record_end(pass, pass.program, {nullptr, pass.rows, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     for (int run = 1; run <= 3; ++run) {
         pass.chain_of(2);
         pass.run();
@@ -254,13 +259,13 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
 TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
     const Backend backend = open_fake();
     Pass pass(backend);
-    const Tree expanded = tree(backend, Shape{});
-    must(record(pass.program, hydra_expand{expanded, pass.rows}));
+    const Tree expanded = tree(pass.batch, Shape{});
+    must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
     pass.run();
     EXPECT_EQ(counts.uploads, 4) << "the state, the pages, the rows and the tree";
     pass.run();
     EXPECT_EQ(counts.uploads, 4);
-    must(hydra_tree_set(expanded, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
+    must(hydra_tree_set(expanded, 0, std::vector<int32_t>{-1, 0}.data(), std::vector<int32_t>{0, 3}.data(), 2));
     pass.run();
     EXPECT_EQ(counts.uploads, 5);
     EXPECT_EQ(counts.fetches, 0);
@@ -300,10 +305,10 @@ TEST(CudaHost, FetchesATopWhenItIsAskedFor) {
 TEST(CudaHost, TellsTheTimesOfMarksByTheHostsClock) {
     const Backend backend = open_fake();
     Pass pass(backend);
-    const Tree expanded = tree(backend, Shape{});
-    must(record(pass.program, hydra_expand{expanded, pass.rows}));
+    const Tree expanded = tree(pass.batch, Shape{});
+    must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
     must(hydra_program_mark(pass.program));
-    must(record(pass.program, hydra_expand{expanded, pass.rows}));
+    must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
     must(hydra_program_mark(pass.program));
     for (int64_t clock : {int64_t{0}, int64_t{1} << 60}) {
         device_clock = clock;
@@ -324,7 +329,7 @@ TEST(CudaHost, TellsWhyAnOperationCannotBeLaunchedAndGoesOn) {
     const Pool kv = pool(backend, 1, 1, 8, PAGES);
     const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
     must(record(pass.program, hydra_attention{pass.rows, query, 1, kv, 0, out}));
-    must(record(other.program, hydra_advance{other.rows, nullptr, nullptr, 0, nullptr, nullptr}));
+    must(record_end(other, other.program, {nullptr, other.rows, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     attention_fails = true;
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_INTERNAL);
     EXPECT_STREQ(hydra_error_message(), "hydra_program_run failed\nthe attention cannot be launched");
@@ -355,7 +360,7 @@ TEST(CudaHost, HasRoomForAnyNumberOfRows) {
     EXPECT_EQ(hydra_rows_count(many[2]), 3);
     EXPECT_EQ(hydra_rows_count(many[3]), 13);
     EXPECT_EQ(hydra_rows_count(many[15]), 0);
-    must(record(pass.program, hydra_advance{many[10], nullptr, nullptr, 0, nullptr, nullptr}));
+    must(record_end(pass, pass.program, {nullptr, many[10], nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     must(hydra_program_run(pass.program));
     EXPECT_EQ(pass.result().length, 20);
 }
@@ -395,12 +400,12 @@ struct Interleaved {
     Matrix weight = zeros(backend, 50, 24);
     Buffer x = poisoned(backend, 24);
     Top best = top(backend, 2);
-    Tree expanded = tree(backend, Shape{});
+    Tree expanded = tree(pass.batch, Shape{});
     Program head = program_of(backend, stream), advance = program_of(backend, stream);
 
     Interleaved() {
         record_head(head);
-        must(record(advance, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
+        must(record_end(pass, advance, {nullptr, pass.rows, best, nullptr, nullptr, 0, nullptr, nullptr, 0}));
         pass.chain({41});
     }
     void record_head(hydra_program* program) {
@@ -409,7 +414,7 @@ struct Interleaved {
     int32_t best_on_device() const { return best->memory.on_device(best->ids)[0]; }
     hydra_status set_chain(int32_t token) {
         const int32_t sequence = 0, count = 1;
-        return hydra_rows_set_chains(pass.rows, &sequence, &count, 1, &token);
+        return hydra_rows_set_chains(pass.rows, &sequence, &count, 1, &token, nullptr);
     }
 };
 
@@ -441,22 +446,22 @@ TEST(CudaHost, RunsEnqueuedProgramsInTheOrderOfTheCallersStream) {
 
 TEST(CudaHost, KeepsTheStateOfAnEnqueuedProgramFromChange) {
     Interleaved two;
-    must(record(two.advance, hydra_expand{two.expanded, two.pass.rows}));
+    must(record(two.advance, hydra_expand{two.expanded, nullptr, two.pass.rows}));
     must(hydra_program_enqueue(two.advance));
     const int32_t page = 0, parent = -1, rank = 0;
     const int32_t page_count = 1;
     const Rows more = rows(two.pass.batch);
     const std::string why = "a program that uses this state is enqueued: await it first";
     expect_refused(two.set_chain(1), "a program that changes the batch is enqueued: await it first");
-    expect_refused(hydra_rows_set_chains(more, &page, &page_count, 1, &page),
+    expect_refused(hydra_rows_set_chains(more, &page, &page_count, 1, &page, nullptr),
                    "a program that changes the batch is enqueued: await it first");
     expect_refused(hydra_batch_set_pages(two.pass.batch, 0, &page, 1), why);
     expect_refused(hydra_batch_rewind(two.pass.batch, 0, 0, -1), why);
-    expect_refused(hydra_tree_set(two.expanded, &parent, &rank, 1), why);
+    expect_refused(hydra_tree_set(two.expanded, 0, &parent, &rank, 1), why);
     expect_refused(hydra_program_mark(two.advance), "the program is enqueued: await it before it records more");
     EXPECT_EQ(hydra_program_marks(two.advance), 2);
     must(hydra_program_await(two.advance));
-    must(hydra_tree_set(two.expanded, &parent, &rank, 1));
+    must(hydra_tree_set(two.expanded, 0, &parent, &rank, 1));
     must(hydra_batch_rewind(two.pass.batch, 0, 0, -1));
     must(hydra_program_mark(two.advance));
     EXPECT_EQ(two.set_chain(1), HYDRA_OK);
@@ -545,7 +550,7 @@ TEST(CudaHost, RunsProgramsOfDifferentStreamsAtTheSameTime) {
             const test::Stream stream(created);
             Pass pass(backend);
             const Program program = program_of(backend, stream);
-            must(record(program, hydra_advance{pass.rows, nullptr, nullptr, 0, nullptr, nullptr}));
+            must(record_end(pass, program, {nullptr, pass.rows, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
             for (int run = 1; run <= 100; ++run) {
                 pass.chain_of(s + 1);
                 must(hydra_program_run(program));

@@ -16,10 +16,10 @@ TEST(Expand, MakesRowsOfTheNodes) {
     Random random(1);
     for (int nodes : {1, 2, 17, 64}) {
         const Shape shape = random_shape(random, nodes);
-        const Tree expanded = tree(backend, shape);
         Pass pass(backend, 33);
+        const Tree expanded = tree(pass.batch, shape);
         must(hydra_batch_rewind(pass.batch, 0, 31, 77));
-        must(record(pass.program, hydra_expand{expanded, pass.rows}));
+        must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
         pass.run();
         EXPECT_EQ(hydra_rows_count(pass.rows), nodes);
         EXPECT_EQ(hydra_rows_tokens(pass.rows)[0], 77);
@@ -31,31 +31,142 @@ TEST(Expand, MakesRowsOfTheNodes) {
     }
 }
 
-TEST(Expand, RefusesASequenceWithoutRootOrRoom) {
+TEST(Expand, RefusesToBeginWithoutASequence) {
     const Backend backend = open_backend();
-    Random random(1);
-    const Tree expanded = tree(backend, random_shape(random, 40));
-    Pass pass(backend, 50);
-    must(record(pass.program, hydra_expand{expanded, pass.rows}));
-    must(hydra_batch_rewind(pass.batch, 0, 40, -1));
-    expect_refused(hydra_program_run(pass.program), "no sequence has a root token");
-    must(hydra_batch_rewind(pass.batch, 0, 30, 5));
+    Pass pass(backend, {50, 64}, ROWS);
+    const Tree expanded = tree(pass.batch, Shape{});
+    must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
     const int32_t pages[] = {3, 1};
-    must(hydra_batch_set_pages(pass.batch, 0, pages, 2));
-    expect_refused(hydra_program_run(pass.program),
-                   "the page table of sequence 0, 2 pages, does not cover 70 positions");
-    must(hydra_batch_rewind(pass.batch, 0, 24, 5));
+    must(hydra_batch_set_pages(pass.batch, 1, pages, 2));
+    must(hydra_batch_rewind(pass.batch, 0, 40, -1));
+    expect_refused(hydra_program_run(pass.program), "no sequence has a root token, and room for it, or a prompt");
+    must(hydra_batch_set_root(pass.batch, 0, 5));
     pass.run();
-    EXPECT_EQ(hydra_rows_count(pass.rows), 40);
+    EXPECT_EQ(hydra_rows_count(pass.rows), 1);
+    EXPECT_EQ(hydra_rows_tokens(pass.rows)[0], 5);
+}
+
+// Five sequences with trees of their own, of which the last two have room for less.
+TEST(Expand, CutsTheTreeOfASequenceToWholeLevelsWithRoom) {
+    const Backend backend = open_backend(2);
+    Random random(3);
+    const std::vector<int> lengths{33, 7, 64, 50, 20};
+    Pass pass(backend, lengths, 5 * HYDRA_MAX_NODES);
+    const Tree trees = tree(pass.batch, Shape{});
+    std::vector<Shape> shapes{random_shape(random, 7), Shape{}, random_shape(random, 64), random_shape(random, 64),
+                              random_shape(random, 40)};
+    for (int s = 0; s < 5; ++s) must(set_tree(trees, s, shapes[s]));
+    const int32_t pages[] = {3, 1};
+    must(hydra_batch_set_pages(pass.batch, 2, pages, 2));
+    must(hydra_batch_set_pages(pass.batch, 3, pages, 2));
+    must(hydra_rows_limit(pass.rows, 52));
+    must(record(pass.program, hydra_expand{trees, nullptr, pass.rows}));
+    pass.run();
+    int rows = 0, order = 0;
+    hydra_rows_count(pass.rows);
+    const RowsView& view = pass.rows->view;
+    for (int s = 0; s < 5; ++s) {
+        const Shape& shape = shapes[s];
+        const int slots = s == 2 || s == 3 ? 64 : PAGES * HYDRA_PAGE_POSITIONS;
+        int nodes = shape.nodes();
+        while (nodes > 0 && (lengths[s] + nodes > slots || lengths[s] + shape.depths[nodes - 1] >= 52)) {
+            for (const int depth = shape.depths[nodes - 1]; nodes > 0 && shape.depths[nodes - 1] == depth;) --nodes;
+        }
+        EXPECT_EQ(nodes == 0, s == 2) << "it is full";
+        EXPECT_EQ(nodes < shape.nodes(), s == 2 || s == 3);
+        if (nodes == 0) continue;
+        const Segment& segment = view.segments[order];
+        EXPECT_EQ((std::vector<int>{segment.sequence, segment.order, segment.row, segment.count, segment.first}),
+                  (std::vector<int>{s, order, rows, nodes, lengths[s]}));
+        for (int i = 0; i < nodes; ++i) {
+            EXPECT_EQ(view.positions[rows + i], lengths[s] + shape.depths[i]);
+            EXPECT_EQ(view.ancestors[rows + i], trees->data[s].ancestors[i]);
+        }
+        rows += nodes;
+        EXPECT_EQ(view.last_rows[order++], rows - 1);
+    }
+    EXPECT_EQ(view.active(), rows);
+    EXPECT_EQ(view.active_trees(), 4);
+    EXPECT_EQ(view.active_sequences(), 4);
+}
+
+TEST(Expand, AddsTheChainsOfPromptsAfterTheTrees) {
+    const Backend backend = open_backend(2);
+    Random random(4);
+    const std::vector<int> lengths{33, 7, 12, 90};
+    Pass pass(backend, lengths, 300);
+    const Shape shape = random_shape(random, 9);
+    const Tree trees = tree(pass.batch, shape);
+    const Rows prompts = rows(pass.batch, 200);
+    must(record(pass.program, hydra_expand{trees, prompts, pass.rows}));
+    for (int s = 0; s < 4; ++s) must(hydra_batch_set_root(pass.batch, s, s == 2 ? -1 : 70 + s));
+    // Sequence 1 has a root, too, which its prompt drops.
+    const int32_t sequences[] = {2, 1}, counts[] = {130, 3}, decides[] = {0, 1};
+    const std::vector<int32_t> tokens = random_tokens(random, 133);
+    must(hydra_rows_set_chains(prompts, sequences, counts, 2, tokens.data(), decides));
+    pass.run();
+    ASSERT_EQ(hydra_rows_count(pass.rows), 18 + 133);
+    const RowsView& view = pass.rows->view;
+    EXPECT_EQ(view.active_trees(), 2);
+    EXPECT_EQ(view.active_sequences(), 4);
+    ASSERT_EQ(view.active_segments(), 6);
+    const int expected[6][6] = {{0, 0, 0, 9, 33, 1},   {3, 1, 9, 9, 90, 1},    {2, 2, 18, 64, 12, 0},
+                                {2, 2, 82, 64, 76, 0}, {2, 2, 146, 2, 140, 0}, {1, 3, 148, 3, 7, 1}};
+    for (int s = 0; s < 6; ++s) {
+        const Segment& segment = view.segments[s];
+        EXPECT_EQ((std::vector<int>{segment.sequence, segment.order, segment.row, segment.count, segment.first,
+                                    segment.decides}),
+                  std::vector<int>(expected[s], expected[s] + 6))
+            << s;
+        EXPECT_EQ(segment.accepted, s < 2 ? 1 : first_rows(segment.count));
+    }
+    EXPECT_EQ(view.tokens[0], 70);
+    EXPECT_EQ(view.tokens[9], 73);
+    EXPECT_EQ(view.last_rows[2], 147);
+    EXPECT_EQ(view.last_rows[3], 150);
+    EXPECT_EQ(view.active_selections(), 20);
+    EXPECT_EQ(view.row_of_selection(17), 17);
+    EXPECT_EQ(view.row_of_selection(18), 147);
+    EXPECT_EQ(view.row_of_selection(19), 150);
+    for (int row = 18; row < 151; ++row) {
+        EXPECT_EQ(view.tokens[row], tokens[row - 18]);
+        EXPECT_EQ(view.positions[row], row < 148 ? row - 18 + 12 : row - 148 + 7);
+        EXPECT_EQ(view.slot_of(row), view.positions[row]);
+    }
+    must(hydra_rows_set_chains(prompts, nullptr, nullptr, 0, nullptr, nullptr));
+    must(hydra_batch_rewind(pass.batch, 0, 0, -1));
+    pass.run();
+    EXPECT_EQ(hydra_rows_count(pass.rows), 18) << "sequences 1 and 3";
+}
+
+TEST(Expand, RefusesPromptsThatDoNotFit) {
+    const Backend backend = open_backend();
+    Pass pass(backend, {33, 7}, 64);
+    const Tree trees = tree(pass.batch, Shape{});
+    const Rows prompts = rows(pass.batch, 100);
+    const Pass other(backend);
+    expect_refused(record(pass.program, hydra_expand{trees, pass.rows, pass.rows}), "prompts must not be rows");
+    expect_refused(record(pass.program, hydra_expand{trees, other.rows, pass.rows}), "prompts belong to another batch");
+    expect_refused(record(other.program, hydra_expand{trees, nullptr, other.rows}),
+                   "the trees belong to another batch");
+    must(record(pass.program, hydra_expand{trees, prompts, pass.rows}));
+    const int32_t sequence = 1, count = 64;
+    const std::vector<int32_t> tokens(64);
+    must(hydra_rows_set_chains(prompts, &sequence, &count, 1, tokens.data(), nullptr));
+    expect_refused(hydra_program_run(pass.program), "65 rows of 2 sequences are more than the rows' max_rows of 64");
+    must(hydra_batch_set_root(pass.batch, 0, -1));
+    pass.run();
+    must(hydra_rows_limit(pass.rows, 70));
+    expect_refused(hydra_program_run(pass.program), "position 70 is beyond the context of 70 positions");
 }
 
 TEST(Expand, RefusesARootOutsideTheVocabulary) {
     const Backend backend = open_backend();
-    const Tree expanded = tree(backend, Shape{});
     const Matrix embedding = matrix(backend, HYDRA_F32, VOCABULARY, WIDTH, Floats(VOCABULARY * WIDTH));
     const Buffer out = poisoned(backend, WIDTH);
     Pass pass(backend, 5);
-    must(record(pass.program, hydra_expand{expanded, pass.rows}));
+    const Tree expanded = tree(pass.batch, Shape{});
+    must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
     must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
     must(hydra_batch_rewind(pass.batch, 0, 5, VOCABULARY));
     expect_refused(hydra_program_run(pass.program),
@@ -64,15 +175,15 @@ TEST(Expand, RefusesARootOutsideTheVocabulary) {
 
 TEST(Expand, ExpandsNothingWhereTheSameProgramHasUsedUpTheRoom) {
     const Backend backend = open_backend();
-    const Tree expanded = tree(backend, Shape{});
     Pass pass(backend, 0);
+    const Tree expanded = tree(pass.batch, Shape{});
     const int32_t pages[] = {3};
     must(hydra_batch_set_pages(pass.batch, 0, pages, 1));
     const Rows nodes = rows(pass.batch);
     const Top best = top(backend, 1);
     pass.chain_of(HYDRA_PAGE_POSITIONS);
-    must(record(pass.program, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
-    must(record(pass.program, hydra_expand{expanded, nodes}));
+    must(record_end(pass, pass.program, {nullptr, pass.rows, best, nullptr, nullptr, 0, nullptr, nullptr, 0}));
+    must(record(pass.program, hydra_expand{expanded, nullptr, nodes}));
     pass.run();
     EXPECT_EQ(pass.result().length, HYDRA_PAGE_POSITIONS);
     EXPECT_EQ(hydra_rows_count(nodes), 0);
@@ -82,11 +193,11 @@ TEST(Expand, ExpandsEverySequenceThatHasARoot) {
     const Backend backend = open_backend(2);
     Random random(2);
     const Shape shape = random_shape(random, 17);
-    const Tree expanded = tree(backend, shape);
-    Pass pass(backend, {33, 7, 0, 90}, 4 * 17);
+    Pass pass(backend, {33, 7, 0, 90}, 3 * 17);
+    const Tree expanded = tree(pass.batch, shape);
     must(hydra_batch_rewind(pass.batch, 1, 7, -1));
     for (int s : {0, 2, 3}) must(hydra_batch_rewind(pass.batch, s, pass.result(s).length, 70 + s));
-    must(record(pass.program, hydra_expand{expanded, pass.rows}));
+    must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
     pass.run();
     ASSERT_EQ(hydra_rows_count(pass.rows), 3 * 17);
     const RowsView& view = pass.rows->view;
@@ -103,9 +214,9 @@ TEST(Expand, ExpandsEverySequenceThatHasARoot) {
             EXPECT_EQ(view.ancestors[order * 17 + i], expanded->data->ancestors[i]);
         }
     }
-    const Tree larger = tree(backend, random_shape(random, 18));
-    must(record(pass.program, hydra_expand{larger, pass.rows}));
-    expect_refused(hydra_program_run(pass.program), "18 rows for each of 4 sequences are more than the rows' max_rows");
+    const Tree larger = tree(pass.batch, random_shape(random, 18));
+    must(record(pass.program, hydra_expand{larger, nullptr, pass.rows}));
+    expect_refused(hydra_program_run(pass.program), "54 rows of 4 sequences are more than the rows' max_rows");
 }
 
 TEST(DraftStates, AreTheLastRowsOfTheSequences) {
@@ -170,7 +281,7 @@ struct Draft {
             if (pass.result(s).root >= 0) expanded_sequences.push_back(s);
         }
         tokens = random_tokens(random, static_cast<int>(expanded_sequences.size()) * made.nodes());
-        expanded = tree(opened, shape);
+        expanded = tree(pass.batch, shape);
         expand(pass, expanded, tokens);
         level_rows = rows(pass.batch, batch * made.nodes());
         embedding = matrix(opened, HYDRA_F32, VOCABULARY, WIDTH, random.normal(VOCABULARY * WIDTH));
@@ -261,24 +372,18 @@ TEST(DraftInputs, ReadNothingForNodesThatWereNotExpanded) {
     Random random(11);
     Draft draft(backend, Shape{}, random);
     const Shape larger = random_shape(random, 33);
-    must(hydra_tree_set(draft.expanded, larger.parents.data(), larger.ranks.data(), 33));
+    must(set_tree(draft.expanded, 0, larger));
     const Rows level_rows = rows(draft.pass.batch, ROWS);
     for (int level = 0; level < larger.levels(); ++level) {
-        const int64_t stride = (level + 2) * WIDTH;
-        const Buffer out = poisoned(backend, stride);
+        const Buffer out = poisoned(backend, (level + 2) * WIDTH);
         hydra_program* created = nullptr;
         must(hydra_program_create(backend, nullptr, &created));
         const Program program(created);
         must(record(program, hydra_draft_inputs{draft.expanded, level, draft.pass.rows, draft.states, WIDTH,
                                                 draft.embedding, level_rows, out}));
         must(hydra_program_run(program));
-        const auto inner = static_cast<int64_t>(larger.inner_nodes(level).size());
-        Floats row = row_of(draft.state_values, 0, WIDTH);
-        append(row, row_of(draft.embedding_values, draft.tokens[0], WIDTH));
-        row.resize(static_cast<size_t>(stride));
-        Floats expected;
-        for (int64_t r = 0; r < inner; ++r) append(expected, row);
-        EXPECT_TRUE(same_bits(contents(out, inner * stride), expected));
+        EXPECT_EQ(hydra_rows_count(level_rows), 0);
+        EXPECT_TRUE(untouched_behind(out, 0));
     }
 }
 
@@ -337,8 +442,8 @@ TEST(DraftInputs, RefuseWhatDoesNotFit) {
     expect_refused(attempt(1, draft.states, other.rows, out), "level_rows belong to another batch");
     expect_refused(attempt(1, draft.states, nullptr, out), "null");
     int level = 0;
-    while (draft.expanded->data->level_rows[level] < 2) ++level;
-    const int inner = draft.expanded->data->level_rows[level];
+    while (draft.expanded->data->level_rows(level) < 2) ++level;
+    const int inner = draft.expanded->data->level_rows(level);
     const Rows few = rows(draft.pass.batch, inner - 1);
     must(attempt(level, draft.states, few, poisoned(backend, (level + 2) * WIDTH)));
     expect_refused(hydra_program_run(draft.pass.program), "more than the rows' max_rows of");
@@ -494,16 +599,119 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfAGroup) {
     }
 }
 
+// What the draft of a batch whose trees all differ leaves is what each sequence's own leaves.
+TEST(Draft, TreesOfAllShapesAreThoseOfSequencesAlone) {
+    constexpr int K = 7;
+    Random random(13);
+    const int sizes[] = {1, 7, 64, 2, 17, 40}, sequences = 6;
+    for (int round = 0; round < 2; ++round) {
+        const Backend backend = open_backend(round + 2);
+        Pass together(backend, std::vector<int>(sequences, 40), sequences * HYDRA_MAX_NODES);
+        const Tree trees = tree(together.batch, Shape{});
+        const Rows level_rows = rows(together.batch, sequences * HYDRA_MAX_NODES);
+        const Matrix embedding = matrix(backend, HYDRA_F32, VOCABULARY, WIDTH, random.normal(VOCABULARY * WIDTH));
+        const Floats state_values = random.normal(sequences * WIDTH);
+        const Buffer states = floats(backend, state_values);
+        std::vector<Shape> shapes;
+        std::vector<int32_t> tokens;
+        int deepest = 0, guessing = 0;
+        for (int s = 0; s < sequences; ++s) {
+            shapes.push_back(random_shape(random, sizes[(s + round) % sequences]));
+            must(set_tree(trees, s, shapes[s]));
+            const std::vector<int32_t> own = random_tokens(random, shapes[s].nodes());
+            tokens.insert(tokens.end(), own.begin(), own.end());
+            deepest = std::max(deepest, shapes[s].levels());
+            guessing += shapes[s].levels() > 0;
+        }
+        expand(together, trees, tokens);
+        const auto run = [&](const auto& operation) {
+            hydra_program* created = nullptr;
+            must(hydra_program_create(backend, nullptr, &created));
+            const Program program(created);
+            must(record(program, operation));
+            must(hydra_program_run(program));
+        };
+        run(hydra_draft_levels{trees, together.rows, level_rows});
+        EXPECT_EQ(hydra_rows_count(level_rows), deepest * guessing);
+        for (int level : {0, 1, 3, deepest - 1}) {
+            const int64_t stride = (level + 2) * WIDTH;
+            const Buffer out = poisoned(backend, stride, sequences * HYDRA_MAX_NODES);
+            const Buffer plain = poisoned(backend, WIDTH, sequences * HYDRA_MAX_NODES);
+            const Tables tables(backend, random, sequences, level);
+            const Buffer block = poisoned(backend, Tables::N, sequences * HYDRA_MAX_NODES);
+            run(hydra_draft_inputs{trees, level, together.rows, states, WIDTH, nullptr, level_rows, plain});
+            EXPECT_EQ(hydra_rows_count(level_rows), guessing);
+            run(hydra_table_block{trees, level, together.rows, tables.parts, Tables::COLUMNS, Tables::FIRST,
+                                  tables.tables, VOCABULARY, Tables::N, level_rows, block});
+            run(hydra_draft_inputs{trees, level, together.rows, states, WIDTH, embedding, level_rows, out});
+            const int count = hydra_rows_count(level_rows);
+            const std::vector<int32_t> ids = random_tokens(random, sequences * HYDRA_MAX_NODES * K);
+            const Top candidates = top(backend, K, sequences * HYDRA_MAX_NODES);
+            set_ids(candidates, ids);
+            const Floats found = contents(out, count * stride), blocks = contents(block, count * Tables::N);
+            const Floats singles = contents(plain, guessing * WIDTH);
+            int row = 0, begin = 0, guess = 0;
+            std::vector<int32_t> of_parents = tokens, of_groups = tokens;
+            for (int s = 0; s < sequences; begin += shapes[s++].nodes()) {
+                const std::vector<int32_t> inner = shapes[s].inner_nodes(level);
+                const std::vector<int32_t> own(tokens.begin() + begin, tokens.begin() + begin + shapes[s].nodes());
+                // The same sequence in a batch of its own.
+                Pass alone(backend, 40);
+                const Tree its_tree = tree(alone.batch, shapes[s]);
+                expand(alone, its_tree, own);
+                const Rows its_rows = rows(alone.batch);
+                const Buffer its_states = floats(backend, row_of(state_values, s, WIDTH));
+                const Buffer its_out = poisoned(backend, stride), its_block = poisoned(backend, Tables::N);
+                const Buffer its_parts =
+                    floats(backend, row_of(tables.part_values, std::min(guess, guessing - 1), Tables::COLUMNS));
+                run(hydra_draft_inputs{its_tree, level, alone.rows, its_states, WIDTH, embedding, its_rows, its_out});
+                ASSERT_EQ(hydra_rows_count(its_rows), static_cast<int32_t>(inner.size()));
+                run(hydra_table_block{its_tree, level, alone.rows, its_parts, Tables::COLUMNS, Tables::FIRST,
+                                      tables.tables, VOCABULARY, Tables::N, its_rows, its_block});
+                for (int r = 0; r < static_cast<int>(inner.size()); ++r) {
+                    EXPECT_TRUE(same_bits(row_of(found, row + r, stride),
+                                          row_of(contents(its_out, (r + 1) * stride), r, stride)));
+                    EXPECT_TRUE(same_bits(row_of(blocks, row + r, Tables::N),
+                                          row_of(contents(its_block, (r + 1) * Tables::N), r, Tables::N)));
+                }
+                for (int i = 1; i < shapes[s].nodes(); ++i) {
+                    if (shapes[s].depths[i] != level + 1) continue;
+                    const auto parent = std::find(inner.begin(), inner.end(), shapes[s].parents[i]) - inner.begin();
+                    of_parents[begin + i] = ids[(row + parent) * K + shapes[s].ranks[i]];
+                    of_groups[begin + i] = ids[(level * guessing + guess) * K + shapes[s].ranks[i]];
+                }
+                row += static_cast<int>(inner.size());
+                if (shapes[s].levels() == 0) continue;
+                EXPECT_TRUE(same_bits(row_of(singles, guess++, WIDTH), row_of(state_values, s, WIDTH)));
+            }
+            EXPECT_EQ(row, count);
+            const int all = static_cast<int>(tokens.size());
+            if (level < 4) {
+                run(hydra_draft_tokens{trees, level, candidates, level, together.rows});
+                const int32_t* now = hydra_rows_tokens(together.rows);
+                EXPECT_EQ(std::vector<int32_t>(now, now + all), of_groups) << level;
+            }
+            set_tokens(together.rows, tokens);
+            run(hydra_draft_tokens{trees, level, candidates, -1, together.rows});
+            const int32_t* now = hydra_rows_tokens(together.rows);
+            EXPECT_EQ(std::vector<int32_t>(now, now + all), of_parents) << level;
+            tokens = of_parents;
+        }
+    }
+}
+
 TEST(DraftTokens, RefuseTooFewCandidates) {
     const Backend backend = open_backend();
-    const Tree made = tree(backend, Shape{{-1, 0, 0, 1}, {0, 0, 4, 6}, {0, 1, 1, 2}});
+    const Shape shape{{-1, 0, 0, 1}, {0, 0, 4, 6}, {0, 1, 1, 2}};
     const Top four = top(backend, 4);
     Pass pass(backend);
+    const Tree made = tree(pass.batch, shape);
     must(record(pass.program, hydra_draft_tokens{made, 0, four, -1, pass.rows}));
-    expect_refused(hydra_program_run(pass.program), "depth 1 of the tree needs 5 candidates, the draft keeps 4");
+    expect_refused(hydra_program_run(pass.program), "depth 1 of a tree needs 5 candidates, the draft keeps 4");
     const Pass few(backend);
+    const Tree same = tree(few.batch, shape);
     const Top two = top(backend, 5, 2);
-    must(record(few.program, hydra_draft_tokens{made, 0, two, 2, few.rows}));
+    must(record(few.program, hydra_draft_tokens{same, 0, two, 2, few.rows}));
     expect_refused(hydra_program_run(few.program), "top has room for 2 rows, must have it for 3");
     expect_refused(record(pass.program, hydra_draft_tokens{made, 63, four, -1, pass.rows}), "level is 63");
     expect_refused(record(pass.program, hydra_draft_tokens{made, 0, four, 64, pass.rows}), "group is 64");

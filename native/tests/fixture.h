@@ -212,6 +212,7 @@ struct Pass {
     hydra_backend* backend;
     Batch batch;
     Rows rows;
+    mutable std::vector<Buffer> selections;
     Program program;
 
     // `length` positions count as verified. Without pages the sequence has none.
@@ -243,7 +244,7 @@ struct Pass {
     // Tokens of sequence 0.
     void chain(const std::vector<int32_t>& tokens) {
         const int32_t sequence = 0, count = static_cast<int32_t>(tokens.size());
-        must(hydra_rows_set_chains(rows, &sequence, &count, 1, tokens.data()));
+        must(hydra_rows_set_chains(rows, &sequence, &count, 1, tokens.data(), nullptr));
     }
     void chain_of(int count) { chain(std::vector<int32_t>(count)); }
     // Tokens of all sequences, of some none.
@@ -256,10 +257,40 @@ struct Pass {
             all.insert(all.end(), tokens[s].begin(), tokens[s].end());
         }
         must(hydra_rows_set_chains(rows, sequences.data(), counts.data(), static_cast<int32_t>(sequences.size()),
-                                   all.data()));
+                                   all.data(), nullptr));
     }
     void run() { must(hydra_program_run(program)); }
 };
+
+// The end of a pass: arguments as those of select, judge and commit.
+struct PassEnd {
+    const hydra_tree* tree;  // null for chains
+    hydra_rows* rows;
+    const hydra_top* best;  // null where no token is selected
+    hydra_kv_pool* pool;
+    const hydra_buffer* hidden;
+    int64_t width;
+    hydra_rows* uncommitted_rows;
+    hydra_buffer* uncommitted;
+    int32_t append;
+};
+
+// Records that the best tokens are selected, trees judged by them, and what is accepted committed.
+inline hydra_status record_end(const Pass& pass, hydra_program* program, const PassEnd& end) {
+    hydra_buffer* selection = nullptr;
+    if (end.best != nullptr) {
+        must(hydra_buffer_create(pass.backend, 4 * end.rows->max_rows, &selection));
+        pass.selections.emplace_back(selection);
+        const hydra_status status = record(program, hydra_select{end.rows, end.best, selection});
+        if (status != HYDRA_OK) return status;
+    }
+    if (end.tree != nullptr) {
+        const hydra_status status = record(program, hydra_judge{end.tree, end.rows, selection});
+        if (status != HYDRA_OK) return status;
+    }
+    return record(program, hydra_commit{end.tree, end.rows, selection, end.pool, end.hidden, end.width,
+                                        end.uncommitted_rows, end.uncommitted, end.append});
+}
 
 // Runs on every instruction set with 1, 2 and 3 threads, on CUDA once more, and expects the same bits of all:
 // run(backend) returns Floats.

@@ -100,7 +100,7 @@ void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefi
     ToySession together(model);
     together.feed(prompt, 64);
     tokens[0] = together.result().root;
-    must(hydra_tree_set(together.nodes, shape.parents.data(), shape.ranks.data(), nodes));
+    must(set_tree(together.nodes, 0, shape));
     expand(together.pass, together.nodes, tokens);
     hydra_program* out = nullptr;
     must(hydra_program_create(backend, nullptr, &out));

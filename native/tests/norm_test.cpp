@@ -99,7 +99,7 @@ TEST(Embed, GivesZerosForDraftedTokensThatTheVocabularyDoesNotHave) {
     const Matrix embedding = matrix(backend, HYDRA_Q8_0, 50, 96, Random(1).normal(50 * 96));
     const Buffer out = poisoned(backend, 96);
     Pass pass(backend);
-    expand(pass, tree(backend, Shape{{-1, 0, 0, 0}, {0, 0, 1, 2}, {0, 1, 1, 1}}), {7, 50, INT32_MAX, -1});
+    expand(pass, tree(pass.batch, Shape{{-1, 0, 0, 0}, {0, 0, 1, 2}, {0, 1, 1, 1}}), {7, 50, INT32_MAX, -1});
     must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
     // Twice: what a draft left behind must not stop the next run either.
     for (int run = 0; run < 2; ++run) {

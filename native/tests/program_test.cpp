@@ -53,7 +53,7 @@ TEST(Program, DoesNothingOverNoRows) {
     must(record(program, hydra_norm{none, x, norm, 1e-5f, 48, out}));
     must(record(program, hydra_lm_head{none, 1, x, weight, nullptr, nullptr, best, out}));
     must(record(program, hydra_block{none, x, weight, nullptr, nullptr, nullptr, 0, out}));
-    must(record(program, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
+    must(record_end(pass, program, {nullptr, pass.rows, best, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, 0));
     EXPECT_EQ(hydra_top_ids(best)[0], 7);

@@ -58,7 +58,7 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int first,
     Random random(rows);
     const Layer layer(backend, shape, 11);
     Pass pass(backend, first);
-    const Tree nodes = tree(backend, random_shape(random, rows));
+    const Tree nodes = tree(pass.batch, random_shape(random, rows));
     expand(pass, nodes, {});
     const KvSlot slots{layer.pool, pass.batch};
     poison(slots);

@@ -69,7 +69,7 @@ struct LongSequence {
         must(hydra_batch_set_pages(batch, 0, table.data(), static_cast<int32_t>(table.size())));
         batch->change(0).result.length = position;
         const int32_t sequence = 0, count = 1, token = 0;
-        must(hydra_rows_set_chains(rows, &sequence, &count, 1, &token));
+        must(hydra_rows_set_chains(rows, &sequence, &count, 1, &token, nullptr));
         must(hydra_program_run(program));
         return contents(out, HIDDEN);
     }

@@ -134,7 +134,7 @@ TEST(Rows, AreChainsBehindTheVerifiedPositions) {
     const int32_t sequences[] = {2, 0}, counts[] = {3, 130};
     std::vector<int32_t> tokens(133);
     for (int i = 0; i < 133; ++i) tokens[i] = 5 + i;
-    must(hydra_rows_set_chains(pass.rows, sequences, counts, 2, tokens.data()));
+    must(hydra_rows_set_chains(pass.rows, sequences, counts, 2, tokens.data(), nullptr));
     ASSERT_EQ(hydra_rows_count(pass.rows), 133);
     EXPECT_EQ(std::vector<int32_t>(hydra_rows_tokens(pass.rows), hydra_rows_tokens(pass.rows) + 133), tokens);
     const RowsView& view = pass.rows->view;
@@ -163,7 +163,7 @@ TEST(Rows, RefuseChainsThatDoNotFit) {
     const std::vector<int32_t> tokens(200);
     const auto set = [&](const std::vector<int32_t>& sequences, const std::vector<int32_t>& counts) {
         return hydra_rows_set_chains(pass.rows, sequences.data(), counts.data(), static_cast<int32_t>(sequences.size()),
-                                     tokens.data());
+                                     tokens.data(), nullptr);
     };
     must(set({0, 1}, {64, 1}));
     expect_refused(set({0, 1}, {64, 2}), "the chains have 66 tokens, the rows have room for 65");
@@ -171,7 +171,7 @@ TEST(Rows, RefuseChainsThatDoNotFit) {
     expect_refused(set({0, 1}, {1, 0}), "count 1 is 0");
     expect_refused(set({1, 1}, {1, 1}), "sequence 1 has two chains");
     expect_refused(set({2}, {1}), "sequence is 2");
-    expect_refused(set({0, 1, 1}, {1, 1, 1}), "chains is 3, must be from 1 to 2");
+    expect_refused(set({0, 1, 1}, {1, 1, 1}), "chains is 3, must be from 0 to 2");
     EXPECT_EQ(hydra_rows_count(pass.rows), 65) << "what was there must stay";
     hydra_rows* out = nullptr;
     expect_refused(hydra_rows_create(pass.batch, 0, &out), "max_rows is 0, must be from 1 to 2048");
@@ -183,7 +183,8 @@ TEST(Tree, KnowsItsAncestorsAndLevels) {
     Random random(1);
     for (int nodes : {1, 2, 5, 17, 63, 64}) {
         const Shape shape = random_shape(random, nodes);
-        const Tree made = tree(backend, shape);
+        const Pass pass(backend);
+        const Tree made = tree(pass.batch, shape);
         EXPECT_EQ(made->data->nodes, nodes);
         EXPECT_EQ(made->data->levels, shape.levels());
         for (int32_t i = 0; i < nodes; ++i) {
@@ -194,9 +195,11 @@ TEST(Tree, KnowsItsAncestorsAndLevels) {
         }
         for (int depth = 0; depth <= shape.levels(); ++depth) {
             const std::vector<int32_t> inner = shape.inner_nodes(depth);
-            EXPECT_EQ(std::vector<int32_t>(made->data->level_nodes[depth],
-                                           made->data->level_nodes[depth] + made->data->level_rows[depth]),
-                      inner);
+            ASSERT_EQ(made->data->level_rows(depth), static_cast<int32_t>(inner.size()));
+            for (size_t i = 0; i < inner.size(); ++i) {
+                EXPECT_EQ(made->data->level_node(depth, static_cast<int32_t>(i)), inner[i]);
+                EXPECT_EQ(made->data->row_of[inner[i]], static_cast<int>(i));
+            }
         }
     }
 }
@@ -204,8 +207,9 @@ TEST(Tree, KnowsItsAncestorsAndLevels) {
 void expect_tree_refused(const std::vector<int32_t>& parents, const std::vector<int32_t>& ranks,
                          const std::string& part) {
     const Backend backend = open_backend();
-    const Tree made = tree(backend, Shape{{-1, 0, 0}, {0, 0, 1}, {0, 1, 1}});
-    expect_refused(hydra_tree_set(made, parents.data(), ranks.data(), static_cast<int32_t>(parents.size())), part);
+    const Pass pass(backend);
+    const Tree made = tree(pass.batch, Shape{{-1, 0, 0}, {0, 0, 1}, {0, 1, 1}});
+    expect_refused(hydra_tree_set(made, 0, parents.data(), ranks.data(), static_cast<int32_t>(parents.size())), part);
     EXPECT_EQ(made->data->nodes, 3) << "the tree of before must stay";
 }
 
@@ -218,7 +222,7 @@ TEST(Tree, RefusesShapesThatAreNoTree) {
     expect_tree_refused({-1, 0}, {0, 32}, "the rank of node 1 is 32");
     expect_tree_refused({-1, 0}, {0, -1}, "the rank of node 1 is -1");
     expect_tree_refused({-1, 0, 0}, {0, 2, 2}, "nodes 1 and 2 have the same parent and rank");
-    expect_tree_refused({-1, 0, 1, 0}, {0, 0, 0, 1}, "node 3 stands behind a deeper one");
+    expect_tree_refused({-1, 0, 1, 0}, {0, 0, 0, 1}, "node 3 stands after a deeper one");
     expect_tree_refused(std::vector<int32_t>(65, 0), std::vector<int32_t>(65, 0), "nodes is 65");
     expect_tree_refused({}, {}, "null");
 }

@@ -108,7 +108,8 @@ struct Bench {
         }
         for (hydra_rows** each : {&rows, &uncommitted_rows, &level_rows})
             *each = made<hydra_rows>(hydra_rows_create, batch, max_rows);
-        tree = made<hydra_tree>(hydra_tree_create, backend);
+        tree = made<hydra_tree>(hydra_tree_create, batch);
+        selection = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{max_rows} * 4);
         x = buffer(model.hidden);
         query = buffer(queries);
         attended = buffer(queries);
@@ -307,11 +308,13 @@ struct Bench {
     // Whole steps: expand, draft, verify, accept and compact.
     void whole(const char* name, double rate, double its_bytes, bool drafted) {
         prepare([&] {
-            must(record(program, hydra_expand{tree, rows}));
+            must(record(program, hydra_expand{tree, nullptr, rows}));
             if (drafted) record_draft();
             record_pass(true);
+            must(record(program, hydra_select{rows, best, selection}));
+            must(record(program, hydra_judge{tree, rows, selection}));
             must(record(program,
-                        hydra_accept{tree, rows, best, pool, drafted ? hidden : nullptr, model.hidden,
+                        hydra_commit{tree, rows, selection, pool, drafted ? hidden : nullptr, model.hidden,
                                      drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0}));
         });
         begin_line(name, rate, its_bytes);
@@ -355,7 +358,7 @@ struct Bench {
             parents.push_back(i == 0 ? -1 : place[kept[order[i]].parent]);
             ranks.push_back(kept[order[i]].rank);
         }
-        must(hydra_tree_set(tree, parents.data(), ranks.data(), nodes));
+        must(hydra_tree_set(tree, -1, parents.data(), ranks.data(), nodes));
     }
 
     // Verified positions up to the context. Their keys and values do not matter to the time, so one layer stands for
@@ -364,7 +367,9 @@ struct Bench {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
         must(record(program, hydra_lm_head{rows, 1, x, lm_head, nullptr, nullptr, best, nullptr}));
-        must(record(program, hydra_advance{rows, best, x, model.hidden, uncommitted_rows, uncommitted}));
+        must(record(program, hydra_select{rows, best, selection}));
+        must(record(program, hydra_commit{nullptr, rows, selection, nullptr, x, model.hidden, uncommitted_rows,
+                                          uncommitted, 0}));
         for (int done = 0; done < context; done += HYDRA_MAX_NODES) {
             set_chains(std::min(HYDRA_MAX_NODES, context - done));
             must(hydra_program_run(program));
@@ -376,7 +381,7 @@ struct Bench {
         std::vector<int32_t> all(static_cast<size_t>(sequences));
         const std::vector<int32_t> counts(all.size(), its_rows), tokens(all.size() * its_rows, 1);
         for (int s = 0; s < sequences; ++s) all[s] = s;
-        must(hydra_rows_set_chains(rows, all.data(), counts.data(), sequences, tokens.data()));
+        must(hydra_rows_set_chains(rows, all.data(), counts.data(), sequences, tokens.data(), nullptr));
     }
 
     hydra_backend* backend;
@@ -399,7 +404,7 @@ struct Bench {
     hydra_batch* batch;
     hydra_rows *rows, *uncommitted_rows, *level_rows;
     hydra_tree* tree;
-    hydra_buffer *x, *query, *attended, *gated, *hidden, *uncommitted, *states, *head_in, *head_out;
+    hydra_buffer *x, *query, *attended, *gated, *hidden, *uncommitted, *states, *head_in, *head_out, *selection;
     hydra_top *best, *guesses;
     hydra_program* program = nullptr;
 };

@@ -84,17 +84,17 @@ struct ToySession {
           hidden(poisoned(made.backend, ToyModel::HIDDEN, rows)),
           logits(poisoned(made.backend, ToyModel::VOCABULARY, rows)),
           best(top(made.backend, 3, rows)),
-          nodes(tree(made.backend, Shape{})) {
+          nodes(tree(pass.batch, Shape{})) {
         for (int s = 0; s < batch; ++s) pass.batch->change(s).result.root = -1;
         hydra_program* out = nullptr;
         must(hydra_program_create(made.backend, nullptr, &out));
         prefill = Program(out);
         record_forward(prefill, true);
-        must(record(prefill, hydra_advance{pass.rows, best, nullptr, 0, nullptr, nullptr}));
+        must(record_end(pass, prefill, {nullptr, pass.rows, best, nullptr, nullptr, 0, nullptr, nullptr, 0}));
         must(hydra_program_create(made.backend, nullptr, &out));
         step = Program(out);
-        record_forward(step, false);
-        must(record(step, hydra_accept{nodes, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0}));
+        record_forward(step, true);
+        must(record_end(pass, step, {nodes, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0}));
     }
 
     void record_forward(hydra_program* program, bool last_rows_only) {
@@ -141,7 +141,7 @@ struct ToySession {
 
     // The same for all sequences that have a root.
     void verify_all(const Shape& shape, const std::vector<std::vector<int32_t>>& tokens) {
-        must(hydra_tree_set(nodes, shape.parents.data(), shape.ranks.data(), shape.nodes()));
+        must(set_tree(nodes, -1, shape));
         std::vector<int32_t> all;
         for (int s = 0; s < sequences; ++s) {
             if (result(s).root < 0) continue;

@@ -59,11 +59,16 @@ inline Shape random_shape(Random& random, int nodes, int top = 6) {
     return shape;
 }
 
-inline Tree tree(hydra_backend* backend, const Shape& shape) {
+inline hydra_status set_tree(hydra_tree* tree, int32_t sequence, const Shape& shape) {
+    return hydra_tree_set(tree, sequence, shape.parents.data(), shape.ranks.data(), shape.nodes());
+}
+
+// The same tree for all sequences.
+inline Tree tree(hydra_batch* batch, const Shape& shape) {
     hydra_tree* out = nullptr;
-    must(hydra_tree_create(backend, &out));
+    must(hydra_tree_create(batch, &out));
     Tree owned(out);
-    must(hydra_tree_set(out, shape.parents.data(), shape.ranks.data(), shape.nodes()));
+    must(set_tree(out, -1, shape));
     return owned;
 }
 
@@ -72,7 +77,7 @@ inline void expand(const Pass& pass, const hydra_tree* tree, const std::vector<i
     hydra_program* out = nullptr;
     must(hydra_program_create(pass.backend, nullptr, &out));
     const Program program(out);
-    must(record(program, hydra_expand{tree, pass.rows}));
+    must(record(program, hydra_expand{tree, nullptr, pass.rows}));
     must(hydra_program_run(program));
     set_tokens(pass.rows, tokens);
 }

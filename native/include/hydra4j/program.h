@@ -35,7 +35,7 @@ HYDRA_API hydra_status hydra_program_run(hydra_program* program);
  *  - what is enqueued to the stream after the program finds its results in buffers;
  *  - results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
  *  - the program's batches, their rows, and its trees cannot be set, and it records nothing more;
- *  - programs of other streams cannot use these, and if the program changes them (by expand, draft, accept or advance),
+ *  - programs of other streams cannot use these, and if the program changes them (by expand, draft, judge or commit),
  *    none can. A program that does not may be enqueued again and again, and others after it.
  * What cannot be done is HYDRA_INVALID_ARGUMENT; so is this call while the caller captures the stream. */
 HYDRA_API hydra_status hydra_program_enqueue(hydra_program* program);
@@ -138,16 +138,18 @@ typedef struct hydra_norm {
 } hydra_norm;
 HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_norm* arguments);
 
-/* The k best of weight x + bias for each row; entries are indices, or ids[index] where ids are given. */
+/* The k best of weight x + bias for each row; entries are indices, or ids[index] where ids are given. With
+ * last_rows_only they are those of the rows at which a token is selected: all nodes of trees, then the last row of each
+ * chain, in the order of the rows, as many as top has room for. */
 typedef struct hydra_lm_head {
     const hydra_rows* rows;
-    int32_t last_rows_only;     /* not 0: of each sequence the last row alone, in the order in which they have rows */
+    int32_t last_rows_only;     /* 0: of all rows */
     const hydra_buffer* x;      /* float[rows][h] */
     const hydra_matrix* weight; /* [v][h] */
     const hydra_buffer* bias;   /* float[v], or null */
     const hydra_buffer* ids;    /* int32[v], or null */
     hydra_top* top;
-    hydra_buffer* logits; /* float[rows][v] (float[sequences][v] with last_rows_only) for all of them, or null */
+    hydra_buffer* logits; /* float[rows][v] (with last_rows_only float[rows of top][v]) for all of them, or null */
 } hydra_lm_head;
 HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_lm_head* arguments);
 
@@ -165,10 +167,13 @@ typedef struct hydra_block {
 } hydra_block;
 HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_block* arguments);
 
-/* Begins a step: rows become the tree's nodes after the verified positions of every sequence that has a root token and
- * room for them, in the batch's order; node 0 of each gets the root. The rows must suffice for all sequences. */
+/* Begins a pass: rows become the nodes of the trees of all sequences that have a root token and room for it, in the
+ * batch's order, after their verified positions; node 0 of each gets the root. A tree is cut to as many whole levels as
+ * there is room for. After the trees come the chains of prompts, whose sequences have no tree. The rows must suffice
+ * for all. */
 typedef struct hydra_expand {
     const hydra_tree* tree;
+    const hydra_rows* prompts; /* chains, or null */
     hydra_rows* rows;
 } hydra_expand;
 HYDRA_API hydra_status hydra_program_expand(hydra_program* program, const hydra_expand* arguments);
@@ -187,8 +192,9 @@ HYDRA_API hydra_status hydra_program_draft_states(hydra_program* program, const 
 
 /* Inputs of draft head `level` (0 is the head that drafts the root's children) for the sequences of nodes. Grounded:
  * level_rows become, sequence by sequence, one for each node of depth `level` that has children, a row of out is
- * [state; E(root); ...; E(node)] with E the rows of embedding. Not grounded (embedding null): one row a sequence,
- * [state], if the tree is deeper than level. level_rows must suffice for all sequences of the batch. */
+ * [state; E(root); ...; E(node)] with E the rows of embedding. Not grounded (embedding null): one row, [state], for
+ * each sequence whose tree has more than the root, as long as one of the trees is deeper than level. level_rows must
+ * suffice for all sequences of the batch. */
 typedef struct hydra_draft_inputs {
     const hydra_tree* tree;
     int32_t level;
@@ -203,9 +209,9 @@ HYDRA_API hydra_status hydra_program_draft_inputs(hydra_program* program, const 
 
 /* hydra_program_draft_inputs and the first block of a grounded head, n wide, in one: the block is linear in the state
  * and in each embedding, so that the state's part is computed once a sequence and an embedding's is a row of a table.
- * A row of out = s + silu(l), [l; s] = columns first ... first + 2n - 1 of parts, whose rows are those of the sequences
- * of nodes in their order, plus, for each depth d up to the node's, row `token` of tables[d]. Tokens beyond the
- * vocabulary add nothing. */
+ * A row of out = s + silu(l), [l; s] = columns first ... first + 2n - 1 of parts, whose rows are those that
+ * hydra_program_draft_inputs has without an embedding, plus, for each depth d up to the node's, row `token` of
+ * tables[d]. Tokens beyond the vocabulary add nothing. */
 typedef struct hydra_table_block {
     const hydra_tree* tree;
     int32_t level;
@@ -221,8 +227,8 @@ typedef struct hydra_table_block {
 } hydra_table_block;
 HYDRA_API hydra_status hydra_program_table_block(hydra_program* program, const hydra_table_block* arguments);
 
-/* rows become, for each level of the tree below the root, one a sequence of nodes: for heads that are evaluated
- * together, each in its group of rows (hydra_block). */
+/* rows become, for each level of the deepest tree below the root, one for each sequence whose tree has more than the
+ * root: for heads that are evaluated together, each in its group of rows (hydra_block). */
 typedef struct hydra_draft_levels {
     const hydra_tree* tree;
     const hydra_rows* nodes;
@@ -232,7 +238,8 @@ HYDRA_API hydra_status hydra_program_draft_levels(hydra_program* program, const 
 
 /* Gives the nodes of depth level + 1 their tokens: node i gets entry ranks[i] of a row of `top`. group -1: the row that
  * belongs to its parent, by its place among the level_rows of hydra_program_draft_inputs; else that of its sequence in
- * a group of one row a sequence. k of top must exceed every rank of that depth when the program runs. */
+ * a group of one row for each sequence whose tree has more than the root. k of top must exceed every rank of that depth
+ * when the program runs. */
 typedef struct hydra_draft_tokens {
     const hydra_tree* tree;
     int32_t level;
@@ -242,37 +249,46 @@ typedef struct hydra_draft_tokens {
 } hydra_draft_tokens;
 HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_draft_tokens* arguments);
 
-/* Ends a step. A node is accepted if its parent is and its token is its parent's best. In each sequence the longest
- * accepted path (the first in node order among equals) is kept: its keys and values move to the positions after the
- * verified ones in `pool`, the sequence's length grows, its root becomes the best of the last accepted node, its result
- * is filled; a sequence without nodes emits nothing. hidden of the accepted nodes is copied in order to uncommitted,
- * and uncommitted_rows become these positions as chains (all three null where no drafter needs them; width is not used
- * then). With append, for a batch of one sequence, they come after the uncommitted rows that are there, where these end
- * at the verified positions and there is space for all, HYDRA_MAX_NODES. */
-typedef struct hydra_accept {
+/* Selects a token at each node of trees and at the last row of each chain, in the order of hydra_lm_head's rows with
+ * last_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write the
+ * selection between programs, so that a loop can select for itself. */
+typedef struct hydra_select {
+    const hydra_rows* rows;
+    const hydra_top* top;
+    hydra_buffer* selection; /* int32[the smaller one of the rows and the rows of top] */
+} hydra_select;
+HYDRA_API hydra_status hydra_program_select(hydra_program* program, const hydra_select* arguments);
+
+/* Marks the accepted nodes of trees. A node is right if its token is the one selected at its parent; accepted are the
+ * nodes of the longest path of right ones, the first in node order among equals. */
+typedef struct hydra_judge {
     const hydra_tree* tree;
-    const hydra_rows* nodes;
-    const hydra_top* best; /* the base's arg-max of every node (k >= 1) */
+    hydra_rows* rows;
+    const hydra_buffer* selection; /* int32[rows] */
+} hydra_judge;
+HYDRA_API hydra_status hydra_program_judge(hydra_program* program, const hydra_judge* arguments);
+
+/* Ends a pass: accepted rows become part of their sequences. Accepted are, of a tree, the root and what a judge has
+ * marked, of a chain all rows. Keys and values of accepted nodes move to the positions after the verified ones; a
+ * sequence's length grows; its root becomes the token selected at its last accepted row, or none where that is not
+ * wanted (hydra_rows_set_chains); its result is filled. A sequence without rows emits nothing. hidden of the accepted
+ * rows is copied in order to uncommitted, and uncommitted_rows become these positions as chains, for a drafter to
+ * commit (all three null where none does; width is not used then). With append, for a batch of one sequence, they come
+ * after the uncommitted rows that are there, where these end at the verified positions and there is space for all,
+ * HYDRA_MAX_NODES. */
+typedef struct hydra_commit {
+    const hydra_tree* tree; /* null, as pool, where the rows are chains alone; trees are left as they are then */
+    const hydra_rows* rows;
+    const hydra_buffer*
+        selection; /* int32[rows], where they are chains alone int32[sequences]; null: no root is known */
     hydra_kv_pool* pool;
     const hydra_buffer* hidden; /* float[rows][width], or null */
     int64_t width;
     hydra_rows* uncommitted_rows; /* or null */
     hydra_buffer* uncommitted;    /* float[rows of uncommitted_rows][width], or null */
     int32_t append;
-} hydra_accept;
-HYDRA_API hydra_status hydra_program_accept(hydra_program* program, const hydra_accept* arguments);
-
-/* Ends the pass over chunks of prompts: all rows count as accepted. */
-typedef struct hydra_advance {
-    const hydra_rows* rows;
-    const hydra_top* best; /* its rows, one a sequence as hydra_lm_head leaves them, give the roots; null where more of
-                              the prompts follows */
-    const hydra_buffer* hidden; /* as in hydra_accept, and so on */
-    int64_t width;
-    hydra_rows* uncommitted_rows;
-    hydra_buffer* uncommitted;
-} hydra_advance;
-HYDRA_API hydra_status hydra_program_advance(hydra_program* program, const hydra_advance* arguments);
+} hydra_commit;
+HYDRA_API hydra_status hydra_program_commit(hydra_program* program, const hydra_commit* arguments);
 
 #ifdef __cplusplus
 }

@@ -41,13 +41,12 @@ HYDRA_API hydra_status hydra_rope_create(hydra_backend* backend, int32_t head_si
                                          int32_t positions, hydra_rope** out);
 HYDRA_API void hydra_rope_destroy(hydra_rope* rope);
 
-/* What a step leaves behind for the host, of each sequence. */
+/* What a pass leaves to the host, of each sequence. */
 typedef struct hydra_step_result {
-    int32_t length; /* verified positions of the sequence, all of them in the KV cache */
-    int32_t
-        root; /* the base model's next token: arg-max at the last verified position; -1 before the first prefill ends */
-    int32_t nodes;                   /* tree nodes (prefill: prompt tokens) that the pass computed of the sequence */
-    int32_t emitted;                 /* tokens that the step emitted, root included; 0 after a prefill */
+    int32_t length;  /* verified positions of the sequence, all of them in the KV cache */
+    int32_t root;    /* its next token: the one selected at the last verified position; -1 where none is known */
+    int32_t nodes;   /* tree nodes or prompt tokens that the pass computed of it; 0: it took no part */
+    int32_t emitted; /* tokens that the step emitted, root included; 0 of a prompt */
     int32_t tokens[HYDRA_MAX_NODES]; /* [emitted] those tokens */
     int32_t path[HYDRA_MAX_NODES];   /* [emitted] the accepted nodes: path[0] = 0, the root */
 } hydra_step_result;
@@ -58,11 +57,13 @@ HYDRA_API hydra_status hydra_batch_create(hydra_backend* backend, int32_t sequen
                                           hydra_batch** out);
 HYDRA_API void hydra_batch_destroy(hydra_batch* batch);
 /* Sets a sequence's page table: position p lives in page pages[p / HYDRA_PAGE_POSITIONS] of every pool that is used
- * with this batch. Rows of the batch become none where the table gets shorter. */
+ * with this batch. All rows of the batch are invalidated where the table gets shorter. */
 HYDRA_API hydra_status hydra_batch_set_pages(hydra_batch* batch, int32_t sequence, const int32_t* pages, int32_t count);
 /* A sequence goes back to `length` verified positions (0 <= length <= the present one); its root becomes `root`. A
- * sequence without a root (-1) takes no part in steps. All rows of the batch become none, uncommitted ones too. */
+ * sequence without a root (-1) takes no part in steps. All rows of the batch are invalidated, uncommitted ones too. */
 HYDRA_API hydra_status hydra_batch_rewind(hydra_batch* batch, int32_t sequence, int32_t length, int32_t root);
+/* A sequence's next token becomes `root`, or none (-1); nothing else changes. */
+HYDRA_API hydra_status hydra_batch_set_root(hydra_batch* batch, int32_t sequence, int32_t root);
 /* The last result of a sequence; the pointer stays the same and valid until the batch is destroyed. Null where there
  * is no such sequence. */
 HYDRA_API const hydra_step_result* hydra_batch_result(const hydra_batch* batch, int32_t sequence);
@@ -71,23 +72,29 @@ HYDRA_API const hydra_step_result* hydra_batch_result(const hydra_batch* batch, 
  * token, a position, a KV slot and the set of rows of this pass that it sees. */
 HYDRA_API hydra_status hydra_rows_create(hydra_batch* batch, int32_t max_rows, hydra_rows** out);
 HYDRA_API void hydra_rows_destroy(hydra_rows* rows);
-/* Makes the rows chains of tokens, one behind the verified positions of each of `chains` different sequences: chain i
- * has counts[i] >= 1 tokens of sequence sequences[i]. tokens: those of all chains, one after the other. */
+/* Makes the rows chains of tokens, one after the verified positions of each of `chains` different sequences, 0 or more:
+ * chain i has counts[i] >= 1 tokens of sequence sequences[i]. tokens: those of all chains, one after the other.
+ * decides[i]: whether the token that follows chain i is wanted and becomes the sequence's root, and not 0, where more
+ * of the prompt follows first; null: of all. */
 HYDRA_API hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, const int32_t* counts,
-                                             int32_t chains, const int32_t* tokens);
+                                             int32_t chains, const int32_t* tokens, const int32_t* decides);
+/* No row stands at position `limit` or beyond it: trees are cut to the levels before it, and chains refused. Operations
+ * that are recorded may lower it further. 1 <= limit. */
+HYDRA_API hydra_status hydra_rows_limit(hydra_rows* rows, int32_t limit);
 /* -1 where the device fails. */
 HYDRA_API int32_t hydra_rows_count(const hydra_rows* rows);
 /* The tokens of all rows, [hydra_rows_count]; to be asked for again after each run, as it may be only then that they
  * come from the device. The pointer stays the same; null where the device fails. */
 HYDRA_API const int32_t* hydra_rows_tokens(const hydra_rows* rows);
 
-/* A tree of one node, the root. */
-HYDRA_API hydra_status hydra_tree_create(hydra_backend* backend, hydra_tree** out);
+/* The trees of a batch's sequences, of one node each at first, the root. The batch outlives them. */
+HYDRA_API hydra_status hydra_tree_create(hydra_batch* batch, hydra_tree** out);
 HYDRA_API void hydra_tree_destroy(hydra_tree* tree);
-/* Sets the tree's shape. Node 0 is the root (parents[0] = -1, ranks[0] = 0); nodes stand in order of depth, parents
- * before children; ranks[i] (0 <= rank < HYDRA_MAX_TOP) says which of the parent's candidates, best first, node i is,
- * and is distinct among siblings. 1 <= nodes <= HYDRA_MAX_NODES. */
-HYDRA_API hydra_status hydra_tree_set(hydra_tree* tree, const int32_t* parents, const int32_t* ranks, int32_t nodes);
+/* Sets the shape of a sequence's tree, or of all sequences' (-1). Node 0 is the root (parents[0] = -1, ranks[0] = 0);
+ * nodes stand in order of depth, parents before children; ranks[i] (0 <= rank < HYDRA_MAX_TOP) says which of the
+ * parent's candidates, best first, node i is, and is distinct among siblings. 1 <= nodes <= HYDRA_MAX_NODES. */
+HYDRA_API hydra_status hydra_tree_set(hydra_tree* tree, int32_t sequence, const int32_t* parents, const int32_t* ranks,
+                                      int32_t nodes);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-// The draft's side of the tree: expanding it, gathering the inputs of a level's head, handing out a level's tokens.
+// The draft's side of the trees: expanding them, gathering the inputs of a level's head, handing out a level's tokens.
 #include <cstring>
 
 #include "cpu/embedding.h"
@@ -9,27 +9,50 @@ namespace hydra {
 namespace {
 
 struct ExpandTask : Task {
-    const TreeData* tree;
+    const TreeData* trees;
+    const hydra_rows* prompts;  // or null
     hydra_rows* rows;
 
     bool changes_rows() const override { return true; }
+    bool by_one_thread() const override { return true; }
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
         const RowsView& view = rows->view;
         view.set_count(0);
+        const int chains = prompts != nullptr ? prompts->view.active_segments() : 0;
+        const int nodes_at_most = view.max_rows - (chains > 0 ? prompts->active() : 0);
+        bool has_prompt[HYDRA_MAX_SEQUENCES] = {};
+        for (int c = 0; c < chains; ++c) has_prompt[prompts->view.segments[c].sequence] = true;
         for (int s = 0; s < view.batch_size; ++s) {
-            // Where an operation before this one has moved the length since check() and no room is left, no node is
-            // expanded.
-            if (!view.has_room(s, tree->nodes, tree->levels)) continue;
+            const TreeData& tree = trees[s];
+            const int nodes = has_prompt[s] ? 0 : view.nodes_with_room(s, tree);
+            if (nodes == 0) continue;
+            // Only where operations before this one have given more sequences a root since check().
+            if (view.state->count + nodes > nodes_at_most) break;
             const hydra_step_result& result = view.batch[s].result;
             const int segment = view.state->segments;
-            view.add(s, result.length, tree->nodes);
-            for (int i = 0; i < tree->nodes; ++i) {
-                view.set_row(segment, i, result.length + tree->depths[i], tree->ancestors[i]);
+            view.add_tree(s, result.length, nodes);
+            for (int i = 0; i < nodes; ++i) {
+                view.set_row(segment, i, result.length + tree.depths[i], tree.ancestors[i]);
             }
             view.tokens[view.segments[segment].row] = result.root;
         }
+        if (chains > 0) add_prompts(view, prompts->view);
+    }
+
+    static void add_prompts(const RowsView& view, const RowsView& chains) {
+        const int segments = view.state->segments, rows = view.state->count;
+        for (int begin = 0, c = 0; c < chains.state->segments; ++c) {
+            if (!chains.ends_sequence(c)) continue;
+            const Segment &first = chains.segments[begin], &last = chains.segments[c];
+            view.add(first.sequence, first.first, last.row + last.count - first.row, last.decides != 0);
+            begin = c + 1;
+        }
+        for (int s = segments; s < view.state->segments; ++s) {
+            for (int i = 0; i < view.segments[s].count; ++i) view.set_chain_row(s, i);
+        }
+        std::copy_n(chains.tokens, chains.state->count, view.tokens + rows);
     }
 };
 
@@ -60,8 +83,38 @@ int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
     return node < segment.count ? nodes.tokens[segment.row + node] : -1;
 }
 
+// What the trees of expanded nodes draft at a level.
+struct Level {
+    const TreeData* trees;
+    const RowsView& nodes;
+    int level;
+
+    const TreeData& tree(int s) const { return trees[nodes.segments[s].sequence]; }
+    int levels(int s) const { return tree(s).levels_of(nodes.segments[s].count); }
+    // Nodes of a tree at this depth that have children: rows of a grounded head.
+    int parents(int s) const { return tree(s).drafting(level, nodes.segments[s].count); }
+    // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
+    int guesses(int s) const { return levels(s) > 0; }
+
+    int deepest() const {
+        int deepest = 0;
+        for (int s = 0; s < nodes.active_trees(); ++s) deepest = std::max(deepest, levels(s));
+        return deepest;
+    }
+    int all_parents() const {
+        int rows = 0;
+        for (int s = 0; s < nodes.active_trees(); ++s) rows += parents(s);
+        return rows;
+    }
+    int all_guesses() const {
+        int rows = 0;
+        for (int s = 0; s < nodes.active_trees(); ++s) rows += guesses(s);
+        return rows;
+    }
+};
+
 struct DraftInputsTask : Task {
-    const TreeData* tree;
+    const TreeData* trees;
     int level;
     const hydra_rows* nodes;
     const float* states;
@@ -73,25 +126,34 @@ struct DraftInputsTask : Task {
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
-        const int each = embedding != nullptr ? tree->level_rows[level] : tree->levels > level ? 1 : 0;
-        const int count = nodes->view.active_trees() * each;
+        const Level at{trees, nodes->view, level};
+        const bool grounded = embedding != nullptr;
+        const int count = grounded ? at.all_parents() : at.deepest() > level ? at.all_guesses() : 0;
         if (worker.thread == 0) level_rows->view.set_count(count);
-        const int64_t stride = embedding != nullptr ? (level + 2) * width : width;
-        for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
-            const Segment& segment = nodes->view.segments[r / each];
-            float* row = out + r * stride;
-            std::memcpy(row, states + segment.sequence * width, sizeof(float) * width);
-            if (embedding == nullptr) continue;
-            int node = tree->level_nodes[level][r % each];
-            for (int depth = level; depth >= 0; --depth, node = tree->parents[node]) {
-                read_token(*embedding, token_of(nodes->view, segment, node), row + (depth + 1) * width);
+        const int64_t stride = grounded ? (level + 2) * width : width;
+        const int64_t begin = worker.begin(count), end = worker.end(count);
+        for (int64_t s = 0, row = 0; row < end; ++s) {
+            const int64_t own = grounded ? at.parents(static_cast<int>(s)) : at.guesses(static_cast<int>(s));
+            for (int64_t r = std::max(begin, row); r < std::min(end, row + own); ++r) {
+                gather(at, nodes->view.segments[s], static_cast<int>(r - row), out + r * stride);
             }
+            row += own;
+        }
+    }
+
+    void gather(const Level& at, const Segment& segment, int index, float* row) const {
+        std::memcpy(row, states + segment.sequence * width, sizeof(float) * width);
+        if (embedding == nullptr) return;
+        const TreeData& tree = at.trees[segment.sequence];
+        int node = tree.level_node(level, index);
+        for (int depth = level; depth >= 0; --depth, node = tree.parents[node]) {
+            read_token(*embedding, token_of(nodes->view, segment, node), row + (depth + 1) * width);
         }
     }
 };
 
 struct TableBlockTask : Task {
-    const TreeData* tree;
+    const TreeData* trees;
     int level;
     const hydra_rows* nodes;
     const float* parts;
@@ -105,69 +167,80 @@ struct TableBlockTask : Task {
 
     // Each thread has its own columns of all rows.
     void run(const Worker& worker) override {
-        const int each = tree->level_rows[level], count = nodes->view.active_trees() * each;
-        if (worker.thread == 0) level_rows->view.set_count(count);
+        const Level at{trees, nodes->view, level};
+        if (worker.thread == 0) level_rows->view.set_count(at.all_parents());
+        float* target = out;
+        const float* part = parts;
+        for (int s = 0; s < nodes->view.active_trees(); ++s) {
+            const Segment& segment = nodes->view.segments[s];
+            for (int i = 0; i < at.parents(s); ++i, target += n) compute(worker, segment, i, part + first, target);
+            part += at.guesses(s) * width;
+        }
+    }
+
+    void compute(const Worker& worker, const Segment& segment, int index, const float* part, float* target) const {
         const int64_t begin = worker.begin(n / TILE_ROWS) * TILE_ROWS;
         const int64_t columns = worker.end(n / TILE_ROWS) * TILE_ROWS - begin;
         float *linear = worker.own().normed.get(), *skip = linear + columns;
-        for (int r = 0; r < count; ++r) {
-            const Segment& segment = nodes->view.segments[r / each];
-            const float* part = parts + r / each * width + first + begin;
-            std::memcpy(linear, part, sizeof(float) * columns);
-            std::memcpy(skip, part + n, sizeof(float) * columns);
-            int32_t tokens[HYDRA_MAX_NODES];
-            int node = tree->level_nodes[level][r % each];
-            for (int depth = level; depth >= 0; --depth, node = tree->parents[node]) {
-                tokens[depth] = token_of(nodes->view, segment, node);
-            }
-            for (int depth = 0; depth <= level; ++depth) {
-                if (tokens[depth] < 0 || tokens[depth] >= vocabulary) continue;
-                const uint16_t* entry = tables + (depth * vocabulary + tokens[depth]) * 2 * n + begin;
-                worker.kernels().add_f16(entry, columns, linear);
-                worker.kernels().add_f16(entry + n, columns, skip);
-            }
-            worker.kernels().silu(linear, columns);
-            float* target = out + r * n + begin;
-            for (int64_t c = 0; c < columns; ++c) target[c] = skip[c] + linear[c];
+        std::memcpy(linear, part + begin, sizeof(float) * columns);
+        std::memcpy(skip, part + begin + n, sizeof(float) * columns);
+        const TreeData& tree = trees[segment.sequence];
+        int32_t tokens[HYDRA_MAX_NODES];
+        int node = tree.level_node(level, index);
+        for (int depth = level; depth >= 0; --depth, node = tree.parents[node]) {
+            tokens[depth] = token_of(nodes->view, segment, node);
         }
+        for (int depth = 0; depth <= level; ++depth) {
+            if (tokens[depth] < 0 || tokens[depth] >= vocabulary) continue;
+            const uint16_t* entry = tables + (depth * vocabulary + tokens[depth]) * 2 * n + begin;
+            worker.kernels().add_f16(entry, columns, linear);
+            worker.kernels().add_f16(entry + n, columns, skip);
+        }
+        worker.kernels().silu(linear, columns);
+        for (int64_t c = 0; c < columns; ++c) target[begin + c] = skip[c] + linear[c];
     }
 };
 
 struct DraftLevelsTask : Task {
-    const TreeData* tree;
+    const TreeData* trees;
     const hydra_rows* nodes;
     hydra_rows* rows;
 
     bool changes_rows() const override { return true; }
+    bool by_one_thread() const override { return true; }
 
     void run(const Worker& worker) override {
-        if (worker.thread == 0) rows->view.set_count(tree->levels * nodes->view.active_trees());
+        if (worker.thread != 0) return;
+        const Level at{trees, nodes->view, 0};
+        rows->view.set_count(at.deepest() * at.all_guesses());
     }
 };
 
 struct DraftTokensTask : Task {
-    const TreeData* tree;
+    const TreeData* trees;
     int level;
     const hydra_top* top;
     int group;
     hydra_rows* nodes;
 
-    bool idle() const override { return tree->levels <= level; }
+    bool idle() const override { return Level{trees, nodes->view, level}.deepest() <= level; }
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
         const RowsView& view = nodes->view;
-        const int segments = view.active_trees();
-        for (int s = 0; s < segments; ++s) {
-            // The tree may have been set again since its nodes were expanded.
-            const int count = std::min(tree->nodes, view.segments[s].count);
+        const Level at{trees, view, level};
+        const bool of_parents = group < 0;
+        int from = of_parents ? 0 : group * at.all_guesses();  // row of top
+        for (int s = 0; s < view.active_trees(); ++s) {
+            const TreeData& tree = at.tree(s);
             int32_t* tokens = view.tokens + view.segments[s].row;
+            const int count = tree.nodes_of(view.segments[s].count);
             for (int i = 1; i < count; ++i) {
-                if (tree->depths[i] != level + 1) continue;
-                const int from =
-                    group >= 0 ? group * segments + s : s * tree->level_rows[level] + tree->row_of[tree->parents[i]];
-                tokens[i] = top->ids[from * top->k + tree->ranks[i]];
+                if (tree.depths[i] != level + 1) continue;
+                const int row = from + (of_parents ? tree.row_of[tree.parents[i]] : 0);
+                tokens[i] = top->ids[row * top->k + tree.ranks[i]];
             }
+            from += of_parents ? at.parents(s) : at.guesses(s);
         }
     }
 };
@@ -176,7 +249,8 @@ struct DraftTokensTask : Task {
 
 std::unique_ptr<Task> task_of(const Expand& operation, CpuProgram&) {
     auto task = std::make_unique<ExpandTask>();
-    task->tree = operation.tree->data;
+    task->trees = operation.tree->data;
+    task->prompts = operation.prompts;
     task->rows = operation.rows;
     return task;
 }
@@ -191,7 +265,7 @@ std::unique_ptr<Task> task_of(const DraftStates& operation, CpuProgram&) {
 
 std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram&) {
     auto task = std::make_unique<DraftInputsTask>();
-    task->tree = operation.tree->data;
+    task->trees = operation.tree->data;
     task->level = operation.level;
     task->nodes = operation.nodes;
     task->states = operation.states->floats();
@@ -205,7 +279,7 @@ std::unique_ptr<Task> task_of(const DraftInputs& operation, CpuProgram&) {
 std::unique_ptr<Task> task_of(const TableBlock& operation, CpuProgram& program) {
     program.reserve(2 * operation.n, 0);
     auto task = std::make_unique<TableBlockTask>();
-    task->tree = operation.tree->data;
+    task->trees = operation.tree->data;
     task->level = operation.level;
     task->nodes = operation.nodes;
     task->parts = operation.parts->floats();
@@ -221,7 +295,7 @@ std::unique_ptr<Task> task_of(const TableBlock& operation, CpuProgram& program) 
 
 std::unique_ptr<Task> task_of(const DraftLevels& operation, CpuProgram&) {
     auto task = std::make_unique<DraftLevelsTask>();
-    task->tree = operation.tree->data;
+    task->trees = operation.tree->data;
     task->nodes = operation.nodes;
     task->rows = operation.rows;
     return task;
@@ -229,7 +303,7 @@ std::unique_ptr<Task> task_of(const DraftLevels& operation, CpuProgram&) {
 
 std::unique_ptr<Task> task_of(const DraftTokens& operation, CpuProgram&) {
     auto task = std::make_unique<DraftTokensTask>();
-    task->tree = operation.tree->data;
+    task->trees = operation.tree->data;
     task->level = operation.level;
     task->top = operation.top;
     task->group = operation.group;

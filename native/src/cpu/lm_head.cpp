@@ -44,7 +44,9 @@ struct LmHeadTask : Task {
 
     bool idle() const override { return results() == 0; }
 
-    int results() const { return last_rows_only ? rows->view.active_sequences() : rows->active(); }
+    int results() const {
+        return last_rows_only ? std::min(rows->view.active_selections(), top->max_rows) : rows->active();
+    }
 
     void run(const Worker& worker) override {
         for_slices(worker, results(), [&](int first, int count) { find(worker, first, count); });
@@ -54,7 +56,13 @@ struct LmHeadTask : Task {
         const int k = top->k;
         const PackedMatrix& matrix = *weight;
         const Precision precision = is_quantised(matrix.type) ? Precision::BYTES : Precision::SINGLE;
-        const Activations x = prepare_rows(worker, source, first, count, precision);
+        int32_t picked[SLICE_ROWS];
+        RowSource own_source = source;
+        if (last_rows_only) {
+            for (int r = 0; r < count; ++r) picked[r] = rows->view.row_of_selection(first + r);
+            own_source.picked = picked - first;
+        }
+        const Activations x = prepare_rows(worker, own_source, first, count, precision);
         Best* own = best.get() + worker.thread * SLICE_ROWS;
         for (int r = 0; r < count; ++r) own[r].clear(k);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
@@ -103,8 +111,7 @@ std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program) {
     auto task = std::make_unique<LmHeadTask>();
     task->rows = operation.rows;
     task->last_rows_only = operation.last_rows_only != 0;
-    task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0,
-                    operation.last_rows_only ? operation.rows->view.last_rows : nullptr};
+    task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
     task->weight = &packed_of(operation.weight);
     task->bias = floats_of(operation.bias);
     task->ids = operation.ids != nullptr ? operation.ids->ints() : nullptr;

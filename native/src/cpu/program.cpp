@@ -6,6 +6,7 @@ namespace {
 
 struct MarkTask : Task {
     MarkTask(CpuProgram& its_program, int32_t its_index) : program(its_program), index(its_index) {}
+    bool by_one_thread() const override { return true; }
     void run(const Worker& worker) override {
         if (worker.thread == 0) program.times[index] = now();
     }
@@ -16,17 +17,21 @@ struct MarkTask : Task {
 void walk(void* context, int thread) {
     auto* program = static_cast<CpuProgram*>(context);
     const Worker worker{program->cpu, thread, program->cpu.team.threads()};
-    bool together = true;  // no thread may still be asking an idle task
+    bool together = true;        // no thread may still be asking an idle task
+    const Task* last = nullptr;  // that ran, and that no barrier has followed yet
     for (auto& task : program->tasks) {
+        if (last != nullptr && !(last->by_one_thread() && task->by_one_thread())) worker.barrier();
+        last = nullptr;
         if (task->idle()) {
             together = false;
             continue;
         }
         if (!together && task->changes_rows()) worker.barrier();
         task->run(worker);
-        worker.barrier();
+        last = task.get();
         together = true;
     }
+    if (last != nullptr) worker.barrier();
 }
 
 }  // namespace

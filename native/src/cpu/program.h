@@ -29,6 +29,8 @@ class Task {
     virtual bool idle() const { return false; }
     // Whether run changes what idle() of a task reads; such a task's own idle() must not read that.
     virtual bool changes_rows() const { return false; }
+    // Whether one thread does all of it. Such a task is never idle, and the next one of its kind need not wait for it.
+    virtual bool by_one_thread() const { return false; }
 };
 
 struct CpuProgram : hydra_program {

@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(THREADS)
     if (row >= (rows + ROW_GROUP - 1) / ROW_GROUP * ROW_GROUP) return;
     const bool real = row < rows;
     int from = source.first + row;
-    if (real && source.taken == Taken::LAST) from = source.rows.last_rows[from];
+    if (real && source.taken == Taken::SELECTED) from = source.rows.row_of_selection(from);
     const float* x = source.x + from * source.columns;
     float* warps = shared_memory<Warps>().values;
     float norm_scale = 1;

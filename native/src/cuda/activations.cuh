@@ -27,9 +27,9 @@ constexpr int ROW_GROUP = 8;
 constexpr int BLOCK_ROWS = 64, WAVE_ROWS = 4 * BLOCK_ROWS;
 
 enum class Taken {
-    ALL,     // the pass's rows
-    PLACED,  // where they have slots
-    LAST     // the last one of each sequence, in order
+    ALL,      // the pass's rows
+    PLACED,   // where they have slots
+    SELECTED  // those at which a token is selected
 };
 
 // How the activation rows of an operation come about: x[rows][columns], normalised first where norm is not null. Of
@@ -51,7 +51,7 @@ struct RowSource {
 __device__ __forceinline__ int product_rows(const RowSource& source) {
     const int all = source.taken == Taken::ALL      ? source.rows.active()
                     : source.taken == Taken::PLACED ? source.rows.placed()
-                                                    : source.rows.active_sequences();
+                                                    : source.rows.active_selections();
     return max(0, min(all - source.first, source.wave_rows));
 }
 

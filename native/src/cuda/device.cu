@@ -304,6 +304,8 @@ constexpr DeviceApi API = {
 #define OPERATION(name, Name, FIELDS) .name = name,
 #include "program/operations.def"
     .mark = mark,
+    .lm_head_and_select = lm_head_and_select,
+    .judge_and_commit = judge_and_commit,
     .copy_rate = copy_rate,
 };
 

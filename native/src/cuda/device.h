@@ -47,6 +47,7 @@ struct TopView {
     int32_t k;
     int32_t* ids;   // [max_rows][k]
     float* values;  // [max_rows][k]
+    int32_t max_rows;
 };
 
 // What a handle or number of an operation is to a kernel. Optional handles that are null become null pointers, or
@@ -167,6 +168,11 @@ struct DeviceApi {
 #define OPERATION(name, Name, FIELDS) hydra_status (*name)(Stream * stream, const Name* arguments);
 #include "program/operations.def"
     hydra_status (*mark)(Stream* stream, const Mark* arguments);
+
+    // Two operations that follow each other in one launch fewer: the selection of a head's best entries, of the same
+    // rows and top; and a commit of trees that are judged by the same selection, of the same rows.
+    hydra_status (*lm_head_and_select)(Stream* stream, const LmHead* arguments, const Select* select);
+    hydra_status (*judge_and_commit)(Stream* stream, const Commit* arguments);
 
     // Best of `repeats` timings of a device-to-device copy of `bytes` bytes, in bytes (read and written) per second.
     hydra_status (*copy_rate)(Device* device, int64_t bytes, int32_t repeats, double* out);

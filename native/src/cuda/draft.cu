@@ -1,7 +1,8 @@
-// The draft's side of the tree: expanding it, gathering the inputs of a level's head, handing out a level's tokens.
+// The draft's side of the trees: expanding them, gathering the inputs of a level's head, handing out a level's tokens.
 #include <algorithm>
 
 #include "cuda/embedding.cuh"
+#include "cuda/levels.cuh"
 #include "cuda/rows.cuh"
 #include "cuda/runtime.cuh"
 
@@ -15,39 +16,91 @@ struct Warps {
     float sums[THREADS / WARP];
 };
 
-struct Rooms {
-    int32_t counts[HYDRA_MAX_SEQUENCES / WARP];  // sequences of a warp that have room
+constexpr int EXPAND_WARPS = HYDRA_MAX_SEQUENCES / WARP;
+
+struct Expansion {
+    bool has_prompt[HYDRA_MAX_SEQUENCES];
+    int32_t nodes[EXPAND_WARPS], trees[EXPAND_WARPS];  // that the sequences of a warp would have
+    int32_t ends[HYDRA_MAX_SEQUENCES];                 // of each tree's rows
 };
 
-// One block, a thread a sequence, then a thread a row.
+// Adds the chains of prompts after `trees` trees of `nodes` rows.
+__device__ void add_prompts(const RowsView& rows, const RowsView& prompts, int trees, int nodes) {
+    const auto first = static_cast<int>(threadIdx.x);
+    for (int c = first; c < prompts.state->segments; c += HYDRA_MAX_SEQUENCES) {
+        Segment chain = prompts.segments[c];
+        chain.order += trees;
+        chain.row += nodes;
+        rows.segments[trees + c] = chain;
+    }
+    for (int i = first; i < prompts.state->sequences; i += HYDRA_MAX_SEQUENCES) {
+        rows.last_rows[trees + i] = prompts.last_rows[i] + nodes;
+    }
+    for (int row = first; row < prompts.state->count; row += HYDRA_MAX_SEQUENCES) {
+        rows.tokens[nodes + row] = prompts.tokens[row];
+        rows.positions[nodes + row] = prompts.positions[row];
+        rows.segment_of[nodes + row] = prompts.segment_of[row] + trees;
+        rows.ancestors[nodes + row] = prompts.ancestors[row];
+    }
+}
+
+// One block, a thread a sequence, then a warp a tree.
 __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work) {
-    const TreeData& tree = *work.tree;
     const RowsView& rows = work.rows;
-    Rooms& rooms = shared_memory<Rooms>();
-    const int sequence = static_cast<int>(threadIdx.x), nodes = tree.nodes;
-    const bool fits = sequence < rows.batch_size && rows.has_room(sequence, nodes, tree.levels);
-    const unsigned fitting = __ballot_sync(ALL_LANES, fits);
-    if (lane_index() == 0) rooms.counts[warp_index()] = __popc(fitting);
+    Expansion& shared = shared_memory<Expansion>();
+    const auto sequence = static_cast<int>(threadIdx.x);
+    const int chains = work.prompts.state != nullptr ? work.prompts.active_segments() : 0;
+    shared.has_prompt[sequence] = false;
     __syncthreads();
-    int order = __popc(fitting & ((1u << lane_index()) - 1)), expanded = 0;
-    for (int w = 0; w < HYDRA_MAX_SEQUENCES / WARP; ++w) {
-        if (w < warp_index()) order += rooms.counts[w];
-        expanded += rooms.counts[w];
+    for (int c = sequence; c < chains; c += HYDRA_MAX_SEQUENCES) {
+        shared.has_prompt[work.prompts.segments[c].sequence] = true;
     }
-    if (fits) {
+    __syncthreads();
+    const bool present = sequence < rows.batch_size && !shared.has_prompt[sequence];
+    const int nodes = present ? rows.nodes_with_room(sequence, work.tree[sequence]) : 0;
+    const int end_here = inclusive_sum(nodes);
+    const unsigned fitting = __ballot_sync(ALL_LANES, nodes > 0);
+    if (lane_index() == WARP - 1) {
+        shared.nodes[warp_index()] = end_here;
+        shared.trees[warp_index()] = __popc(fitting);
+    }
+    __syncthreads();
+    int order = __popc(fitting & ((1u << lane_index()) - 1)), end = end_here;
+    for (int w = 0; w < warp_index(); ++w) {
+        order += shared.trees[w];
+        end += shared.nodes[w];
+    }
+    // Not all have rows only where operations before this one have given more sequences a root than there were.
+    const bool expands = nodes > 0 && end <= rows.max_rows - (chains > 0 ? work.prompts.active() : 0);
+    if (expands) {
         const hydra_step_result& result = rows.batch[sequence].result;
-        rows.segments[order] = {sequence, order, order * nodes, nodes, result.length};
-        rows.last_rows[order] = (order + 1) * nodes - 1;
-        rows.tokens[order * nodes] = result.root;
+        const int row = end - nodes;
+        rows.segments[order] = {sequence, order, row, nodes, result.length, 1, 1};
+        rows.last_rows[order] = end - 1;
+        rows.tokens[row] = result.root;
+        shared.ends[order] = end;
     }
-    if (threadIdx.x == 0) {
-        rows.set_count(expanded * nodes);
-        rows.state->segments = rows.state->sequences = expanded;
-    }
+    // Those that expand are the first ones.
+    const int expanding = __popc(__ballot_sync(ALL_LANES, expands));
     __syncthreads();
-    for (int row = static_cast<int>(threadIdx.x); row < expanded * nodes; row += HYDRA_MAX_SEQUENCES) {
-        const int segment = row / nodes, i = row % nodes;
-        rows.set_row(segment, i, rows.segments[segment].first + tree.depths[i], tree.ancestors[i]);
+    if (lane_index() == 0) shared.trees[warp_index()] = expanding;
+    __syncthreads();
+    int trees = 0;
+    for (int w = 0; w < EXPAND_WARPS; ++w) trees += shared.trees[w];
+    for (int s = warp_index(); s < trees; s += EXPAND_WARPS) {
+        const Segment& segment = rows.segments[s];
+        const TreeData& tree = work.tree[segment.sequence];
+        for (int i = lane_index(); i < segment.count; i += WARP) {
+            rows.set_row(s, i, segment.first + tree.depths[i], tree.ancestors[i]);
+        }
+    }
+    const int tree_rows = trees > 0 ? shared.ends[trees - 1] : 0;
+    if (chains > 0) add_prompts(rows, work.prompts, trees, tree_rows);
+    if (sequence == 0) {
+        rows.set_count(tree_rows + (chains > 0 ? work.prompts.state->count : 0));
+        rows.state->trees = trees;
+        rows.state->segments = trees + chains;
+        rows.state->sequences = trees + (chains > 0 ? work.prompts.state->sequences : 0);
     }
 }
 
@@ -73,21 +126,21 @@ __device__ int32_t token_of(const RowsView& nodes, const Segment& segment, int n
 
 // The ancestor at `depth` of the i-th node of a level that has children.
 __device__ int ancestor_of(const TreeData& tree, int level, int i, int depth) {
-    int node = tree.level_nodes[level][i];
+    int node = tree.level_node(level, i);
     for (; level > depth; --level) node = tree.parents[node];
     return node;
 }
 
 // Grid: rows of the level, parts of such a row (the hidden state, then a token for each depth).
 __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work) {
-    const TreeData& tree = *work.tree;
+    const Level at{work.tree, work.nodes, work.level};
     const bool grounded = work.embedding.data != nullptr;
-    const int each = grounded ? tree.level_rows[work.level] : tree.levels > work.level ? 1 : 0;
-    const int count = work.nodes.active_trees() * each;
+    const int trees = grounded || at.any_deeper() ? work.nodes.active_trees() : 0;
     const int row = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
-    if (row == 0 && part == 0 && threadIdx.x == 0) work.level_rows.set_count(count);
-    if (row >= count) return;
-    const Segment segment = work.nodes.segments[row / each];
+    const LevelRow found = find_row(trees, row, [&](int s) { return grounded ? at.parents(s) : at.guesses(s); });
+    if (row == 0 && part == 0 && threadIdx.x == 0) work.level_rows.set_count(found.rows);
+    if (found.segment < 0) return;
+    const Segment segment = work.nodes.segments[found.segment];
     const int64_t stride = grounded ? (work.level + 2) * work.width : work.width;
     float* out = work.out + row * stride + part * work.width;
     if (part == 0) {
@@ -95,24 +148,26 @@ __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work)
         for (int64_t c = threadIdx.x; c < work.width; c += THREADS) out[c] = state[c];
         return;
     }
-    const int node = ancestor_of(tree, work.level, row % each, part - 1);
+    const int node = ancestor_of(at.tree(found.segment), work.level, found.index, part - 1);
     read_token(work.embedding, token_of(work.nodes, segment, node), out);
 }
 
 // Grid: rows of the level, runs of THREADS columns.
 __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
-    const TreeData& tree = *work.tree;
-    const int each = tree.level_rows[work.level], count = work.nodes.active_trees() * each;
+    const Level at{work.tree, work.nodes, work.level};
     const int row = static_cast<int>(blockIdx.x);
-    if (row == 0 && blockIdx.y == 0 && threadIdx.x == 0) work.level_rows.set_count(count);
+    const LevelRow found = find_row(work.nodes.active_trees(), row, [&](int s) { return at.parents(s); });
+    if (row == 0 && blockIdx.y == 0 && threadIdx.x == 0) work.level_rows.set_count(found.rows);
+    if (found.segment < 0) return;
+    const int guess = rows_before(found.segment, [&](int s) { return at.guesses(s); });
     const int64_t column = int64_t{blockIdx.y} * THREADS + threadIdx.x;
-    if (row >= count || column >= work.n) return;
-    const int order = row / each;
-    const Segment segment = work.nodes.segments[order];
-    const float* part = work.parts + order * work.width + work.first + column;
+    if (column >= work.n) return;
+    const Segment segment = work.nodes.segments[found.segment];
+    const TreeData& tree = at.tree(found.segment);
+    const float* part = work.parts + guess * work.width + work.first + column;
     float linear = part[0], skip = part[work.n];
     for (int depth = 0; depth <= work.level; ++depth) {
-        const int32_t token = token_of(work.nodes, segment, ancestor_of(tree, work.level, row % each, depth));
+        const int32_t token = token_of(work.nodes, segment, ancestor_of(tree, work.level, found.index, depth));
         if (token < 0 || token >= work.vocabulary) continue;
         const uint16_t* entry =
             reinterpret_cast<const uint16_t*>(work.tables) + (depth * work.vocabulary + token) * 2 * work.n + column;
@@ -123,20 +178,24 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
 }
 
 __global__ void draft_levels_kernel(DraftLevels work) {
-    if (threadIdx.x == 0) work.rows.set_count(work.tree->levels * work.nodes.active_trees());
+    const Level at{work.tree, work.nodes, 0};
+    const int rows = at.deepest() * rows_before(work.nodes.active_trees(), [&](int s) { return at.guesses(s); });
+    if (threadIdx.x == 0) work.rows.set_count(rows);
 }
 
 // One block a segment, a thread a node.
 __global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftTokens work) {
-    const TreeData& tree = *work.tree;
-    const int segments = work.nodes.active_trees(), s = static_cast<int>(blockIdx.x);
-    if (s >= segments) return;
+    const Level at{work.tree, work.nodes, work.level};
+    const int trees = work.nodes.active_trees(), s = static_cast<int>(blockIdx.x);
+    if (s >= trees) return;
+    const bool of_parents = work.group < 0;
+    const auto rows_of = [&](int other) { return of_parents ? at.parents(other) : at.guesses(other); };
+    const int before = rows_before(s, rows_of), all = of_parents ? 0 : rows_before(trees, rows_of);
     const Segment segment = work.nodes.segments[s];
+    const TreeData& tree = at.tree(s);
     const int i = static_cast<int>(threadIdx.x);
-    // The tree may have been set again since its nodes were expanded.
-    if (i == 0 || i >= min(tree.nodes, segment.count) || tree.depths[i] != work.level + 1) return;
-    const int from =
-        work.group >= 0 ? work.group * segments + s : s * tree.level_rows[work.level] + tree.row_of[tree.parents[i]];
+    if (i == 0 || i >= tree.nodes_of(segment.count) || tree.depths[i] != work.level + 1) return;
+    const int from = before + (of_parents ? tree.row_of[tree.parents[i]] : work.group * all);
     work.nodes.tokens[segment.row + i] = work.top.ids[from * work.top.k + tree.ranks[i]];
 }
 
@@ -148,7 +207,7 @@ unsigned most_sequences(const RowsView& rows) {
 }  // namespace
 
 hydra_status expand(Stream* stream, const Expand* arguments) {
-    return launch(stream, "expand_kernel", expand_kernel, 1, HYDRA_MAX_SEQUENCES, sizeof(Rooms), *arguments);
+    return launch(stream, "expand_kernel", expand_kernel, 1, HYDRA_MAX_SEQUENCES, sizeof(Expansion), *arguments);
 }
 
 hydra_status draft_states(Stream* stream, const DraftStates* arguments) {

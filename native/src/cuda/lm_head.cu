@@ -24,7 +24,8 @@ struct Work {
     const float* bias;  // or null
     const int32_t* ids;
     TopView top;
-    float* logits;  // or null
+    float* logits;       // or null
+    int32_t* selection;  // the best entries, or null
     int64_t blocks;
     float* values;     // [blocks][BLOCK_ROWS][k]: each block's best
     int32_t* indices;  // the same
@@ -115,8 +116,10 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work)
     }
     if (lane >= k) return;
     const int target = (work.source.first + row) * k + lane;
-    work.top.ids[target] = work.ids != nullptr ? work.ids[merged.index] : merged.index;
+    const int32_t id = work.ids != nullptr ? work.ids[merged.index] : merged.index;
+    work.top.ids[target] = id;
     work.top.values[target] = merged.value;
+    if (work.selection != nullptr && lane == 0) work.selection[work.source.first + row] = id;
 }
 
 }  // namespace
@@ -125,12 +128,14 @@ int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix) {
     return std::min(MOST_BLOCKS, tiles_of(max_rows_of_a_matrix)) * BLOCK_ROWS * HYDRA_MAX_TOP * 8;
 }
 
-hydra_status lm_head(Stream* stream, const LmHead* arguments) {
+namespace {
+
+hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* selection) {
     const MatrixView& weight = arguments->weight;
     const RowsView& view = arguments->rows;
-    const RowSource all{view,          arguments->last_rows_only ? Taken::LAST : Taken::ALL, arguments->x, nullptr, 0,
-                        weight.columns};
-    const int32_t rows = arguments->last_rows_only ? std::min(view.batch_size, view.max_rows) : view.max_rows;
+    const bool selected = arguments->last_rows_only != 0;
+    const RowSource all{view, selected ? Taken::SELECTED : Taken::ALL, arguments->x, nullptr, 0, weight.columns};
+    const int32_t rows = selected ? std::min(arguments->top.max_rows, view.max_rows) : view.max_rows;
     const bool many = weight.rows * weight.columns >= LARGE_VALUES;
     const int64_t parts = blocks_of_tiles(weight, many ? ManyOutputs::BLOCK_TILES : FewOutputs::BLOCK_TILES);
     const int64_t blocks = std::min(MOST_BLOCKS, parts);
@@ -140,8 +145,9 @@ hydra_status lm_head(Stream* stream, const LmHead* arguments) {
     return each_wave(all, rows, BLOCK_ROWS, [&](const RowSource& source) {
         hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
         if (status != HYDRA_OK) return status;
-        const Work work{source,         arguments->workspace, weight, arguments->bias, ids,
-                        arguments->top, arguments->logits,    blocks, values,          indices};
+        const Work work{source,         arguments->workspace, weight,    arguments->bias, ids,
+                        arguments->top, arguments->logits,    selection, blocks,          values,
+                        indices};
         status = with_type(weight.type, [&](auto tag) {
             constexpr hydra_type type = decltype(tag)::type;
             const auto grid = static_cast<unsigned>(blocks);
@@ -154,6 +160,14 @@ hydra_status lm_head(Stream* stream, const LmHead* arguments) {
         return launch(stream, "merge_top_kernel", merge_top_kernel, static_cast<unsigned>(source.wave_rows),
                       MERGE_WARPS * WARP, sizeof(MergeShared), work);
     });
+}
+
+}  // namespace
+
+hydra_status lm_head(Stream* stream, const LmHead* arguments) { return launch_lm_head(stream, arguments, nullptr); }
+
+hydra_status lm_head_and_select(Stream* stream, const LmHead* arguments, const Select* select) {
+    return launch_lm_head(stream, arguments, reinterpret_cast<int32_t*>(select->selection));
 }
 
 }  // namespace hydra::cuda

@@ -39,14 +39,18 @@ MatrixView view_of(const hydra_matrix* matrix) {
     return matrix == nullptr ? MatrixView{} : static_cast<const CudaMatrix*>(matrix)->view;
 }
 
-KvView view_of(const hydra_kv_pool* pool) { return static_cast<const CudaKvPool*>(pool)->view; }
+KvView view_of(const hydra_kv_pool* pool) {
+    return pool == nullptr ? KvView{} : static_cast<const CudaKvPool*>(pool)->view;
+}
 
 TopView view_of(const hydra_top* top) {
     if (top == nullptr) return {};
-    return {top->k, top->memory.on_device(top->ids), top->memory.on_device(top->values)};
+    return {top->k, top->memory.on_device(top->ids), top->memory.on_device(top->values), top->max_rows};
 }
 
-const TreeData* view_of(const hydra_tree* tree) { return tree->memory.on_device(tree->data); }
+const TreeData* view_of(const hydra_tree* tree) {
+    return tree == nullptr ? nullptr : tree->memory.on_device(tree->data);
+}
 
 const float* view_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
 
@@ -74,10 +78,11 @@ struct Launch {
     void* workspace;
     const Mirror& marks;
 
-#define OPERATION(name, Name, FIELDS)             \
-    void operator()(const hydra::Name& o) const { \
-        const Name arguments{FIELDS workspace};   \
-        must(api, api.name(stream, &arguments));  \
+#define OPERATION(name, Name, FIELDS)                                            \
+    Name arguments_of(const hydra::Name& o) const { return {FIELDS workspace}; } \
+    void operator()(const hydra::Name& o) const {                                \
+        const Name arguments = arguments_of(o);                                  \
+        must(api, api.name(stream, &arguments));                                 \
     }
 #define FIELD(field) view_of(o.field),
 #include "program/operations.def"
@@ -85,6 +90,28 @@ struct Launch {
     void operator()(const hydra::Mark& o) const {
         const Mark arguments{marks.on_device(marks.at<int64_t>() + o.index)};
         must(api, api.mark(stream, &arguments));
+    }
+
+    // Enqueues two operations that follow each other together, where there is a launcher for both.
+    bool together(const Operation& first, const Operation& second) const {
+        const auto* head = std::get_if<hydra::LmHead>(&first);
+        const auto* select = std::get_if<hydra::Select>(&second);
+        if (head != nullptr && select != nullptr && head->rows == select->rows && head->top == select->top &&
+            head->last_rows_only != 0) {
+            const LmHead arguments = arguments_of(*head);
+            const Select selection = arguments_of(*select);
+            must(api, api.lm_head_and_select(stream, &arguments, &selection));
+            return true;
+        }
+        const auto* judge = std::get_if<hydra::Judge>(&first);
+        const auto* commit = std::get_if<hydra::Commit>(&second);
+        if (judge != nullptr && commit != nullptr && judge->rows == commit->rows && judge->tree == commit->tree &&
+            judge->selection == commit->selection) {
+            const Commit arguments = arguments_of(*commit);
+            must(api, api.judge_and_commit(stream, &arguments));
+            return true;
+        }
+        return false;
     }
 };
 
@@ -123,7 +150,9 @@ void CudaProgram::bring_back(hydra_batch& batch) {
     changes_state = true;
 }
 
-void CudaProgram::use(const hydra_tree* tree) { add_once(inputs, const_cast<Mirror*>(&tree->memory)); }
+void CudaProgram::use(const hydra_tree* tree) {
+    if (tree != nullptr) add_once(inputs, const_cast<Mirror*>(&tree->memory));
+}
 
 void CudaProgram::use(const hydra_top* top) {
     if (top != nullptr) add_once(inputs, const_cast<Mirror*>(&top->memory));
@@ -167,8 +196,7 @@ void CudaProgram::note(const Operation& operation) {
             }
         },
         operation);
-    if (const auto* step = std::get_if<hydra::Accept>(&operation)) bring_back(*step->nodes->batch);
-    if (const auto* chunk = std::get_if<hydra::Advance>(&operation)) bring_back(*chunk->rows->batch);
+    if (const auto* commit = std::get_if<hydra::Commit>(&operation)) bring_back(*commit->rows->batch);
     stream.need.include(need);
 }
 
@@ -176,7 +204,13 @@ void CudaProgram::record_on(Stream* target, void* workspace) {
     const Launch launch{cuda.api, target, workspace, marks};
     const bool timed = times.size() > 2;
     if (timed) launch(hydra::Mark{0});
-    for (const Operation& operation : operations) std::visit(launch, operation);
+    for (size_t i = 0; i < operations.size(); ++i) {
+        if (i + 1 < operations.size() && launch.together(operations[i], operations[i + 1])) {
+            ++i;
+        } else {
+            std::visit(launch, operations[i]);
+        }
+    }
     if (timed) {
         launch(hydra::Mark{static_cast<int32_t>(times.size() - 1)});
         must(cuda.api, cuda.api.enqueue_copy_out(target, marks.host.get(), marks.device.get(), marks.bytes));

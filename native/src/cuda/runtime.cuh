@@ -46,6 +46,8 @@ hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters.
 #define OPERATION(name, Name, FIELDS) hydra_status name(Stream* stream, const Name* arguments);
 #include "program/operations.def"
 hydra_status mark(Stream* stream, const Mark* arguments);
+hydra_status lm_head_and_select(Stream* stream, const LmHead* arguments, const Select* select);
+hydra_status judge_and_commit(Stream* stream, const Commit* arguments);
 
 // matrix.cu and kv.cu
 int64_t matrix_bytes(hydra_type type, int64_t rows, int64_t columns);

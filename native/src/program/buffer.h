@@ -14,6 +14,7 @@ struct hydra_buffer {
     const float* floats() const { return reinterpret_cast<const float*>(data.get()); }
     const uint16_t* halves() const { return reinterpret_cast<const uint16_t*>(data.get()); }
     const int32_t* ints() const { return reinterpret_cast<const int32_t*>(data.get()); }
+    int32_t* ints() { return reinterpret_cast<int32_t*>(data.get()); }
 };
 
 struct hydra_file {

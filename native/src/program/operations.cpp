@@ -72,8 +72,9 @@ void require_uncommitted(const hydra_rows* rows, const hydra_buffer* hidden, int
     HYDRA_REQUIRE(uncommitted_rows->batch == rows->batch, "uncommitted_rows belong to another batch");
 }
 
-void require_top_rows(const hydra_top* top, int32_t rows, const char* name) {
-    HYDRA_REQUIRE(top->max_rows >= rows, "%s has room for %d rows, must have it for %d", name, top->max_rows, rows);
+void require_top_rows(const hydra_top* top, int64_t rows, const char* name) {
+    HYDRA_REQUIRE(top->max_rows >= rows, "%s has room for %d rows, must have it for %lld", name, top->max_rows,
+                  wide(rows));
 }
 
 // Rows that an LM head leaves of the last row of each sequence.
@@ -89,7 +90,13 @@ void require_reach(const hydra_rows& rows, const hydra_rows* uncommitted_rows) {
 }
 
 // Rows of an LM head's results.
-int32_t results_of(const LmHead& o) { return o.last_rows_only ? last_rows(o.rows) : o.rows->max_rows; }
+int32_t results_of(const LmHead& o) {
+    return o.last_rows_only ? std::min(o.top->max_rows, o.rows->max_rows) : o.rows->max_rows;
+}
+
+void require_same_batch(const hydra_tree* tree, const hydra_rows* rows) {
+    HYDRA_REQUIRE(tree->batch == rows->batch, "the trees belong to another batch than the rows");
+}
 
 // Entries that are no token ids.
 void require_ids(const hydra_buffer& ids, int64_t count) {
@@ -132,7 +139,7 @@ void require(const Norm& o) {
 
 void require(const LmHead& o) {
     const int64_t vocabulary = o.weight->rows;
-    require_top_rows(o.top, results_of(o), "top");
+    require_top_rows(o.top, o.last_rows_only ? last_rows(o.rows) : o.rows->max_rows, "top");
     HYDRA_REQUIRE(o.x != o.logits, "logits must not be x");
     HYDRA_REQUIRE(o.top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", o.top->k, wide(vocabulary));
     if (!o.ids) return;
@@ -153,6 +160,13 @@ void require(const Block& o) {
                   HYDRA_MAX_NODES - 1);
 }
 
+void require(const Expand& o) {
+    require_same_batch(o.tree, o.rows);
+    if (o.prompts == nullptr) return;
+    HYDRA_REQUIRE(o.prompts != o.rows, "prompts must not be rows");
+    HYDRA_REQUIRE(o.prompts->batch == o.rows->batch, "prompts belong to another batch than rows");
+}
+
 void require(const DraftStates& o) {
     HYDRA_REQUIRE(o.x != o.states, "states must not be x");
     require_width(o.width);
@@ -160,6 +174,7 @@ void require(const DraftStates& o) {
 }
 
 void require(const DraftInputs& o) {
+    require_same_batch(o.tree, o.nodes);
     require_level(o.level, HYDRA_MAX_NODES - 1);
     require_level_rows(o.level_rows, o.nodes);
     HYDRA_REQUIRE(o.states != o.out, "out must not be states");
@@ -168,6 +183,7 @@ void require(const DraftInputs& o) {
 }
 
 void require(const TableBlock& o) {
+    require_same_batch(o.tree, o.nodes);
     require_level(o.level, HYDRA_MAX_NODES - 1);
     require_level_rows(o.level_rows, o.nodes);
     HYDRA_REQUIRE(o.out != o.parts && o.out != o.tables, "out must be neither parts nor tables");
@@ -182,34 +198,36 @@ void require(const TableBlock& o) {
 }
 
 void require(const DraftLevels& o) {
+    require_same_batch(o.tree, o.nodes);
     HYDRA_REQUIRE(o.rows != o.nodes, "rows must not be nodes");
     HYDRA_REQUIRE(o.rows->batch == o.nodes->batch, "rows belong to another batch");
 }
 
 void require(const DraftTokens& o) {
+    require_same_batch(o.tree, o.nodes);
     require_level(o.level, HYDRA_MAX_NODES - 2);
     HYDRA_REQUIRE(o.group >= -1 && o.group < HYDRA_MAX_NODES, "group is %d, must be from -1 to %d", o.group,
                   HYDRA_MAX_NODES - 1);
 }
 
-void require(const Accept& o) {
-    require_uncommitted(o.nodes, o.hidden, o.width, o.uncommitted_rows, o.uncommitted);
-    require_top_rows(o.best, o.nodes->max_rows, "best");
-    HYDRA_REQUIRE(o.append == 0 || o.nodes->batch->sequences == 1, "append is for a batch of one sequence, not of %d",
-                  o.nodes->batch->sequences);
-}
+void require(const Judge& o) { require_same_batch(o.tree, o.rows); }
 
-void require(const Advance& o) {
+void require(const Commit& o) {
     require_uncommitted(o.rows, o.hidden, o.width, o.uncommitted_rows, o.uncommitted);
-    HYDRA_REQUIRE(o.uncommitted_rows == nullptr || o.uncommitted_rows->max_rows >= o.rows->max_rows,
-                  "uncommitted_rows have room for %d rows, must have it for %d", o.uncommitted_rows->max_rows,
-                  o.rows->max_rows);
-    if (o.best) require_top_rows(o.best, last_rows(o.rows), "best");
+    HYDRA_REQUIRE((o.tree == nullptr) == (o.pool == nullptr), "tree and pool are for trees, both or neither");
+    if (o.tree) require_same_batch(o.tree, o.rows);
+    HYDRA_REQUIRE(
+        o.tree != nullptr || o.uncommitted_rows == nullptr || o.uncommitted_rows->max_rows >= o.rows->max_rows,
+        "uncommitted_rows have room for %d rows, must have it for %d", o.uncommitted_rows->max_rows, o.rows->max_rows);
+    HYDRA_REQUIRE(o.append == 0 || o.rows->batch->sequences == 1, "append is for a batch of one sequence, not of %d",
+                  o.rows->batch->sequences);
 }
 
 // What recorded operations ask of rows that are set later.
 
 void limit(const Embed& o) { o.rows->limit_tokens(o.embedding->rows); }
+
+void limit(const Expand& o) { o.rows->prompt_rows = o.prompts != nullptr ? o.prompts->max_rows : 0; }
 
 void limit(const Qkv& o) { o.rows->limit_positions(o.rope->positions); }
 
@@ -269,43 +287,64 @@ void check(const Embed& o) {
 void check(const Qkv& o) { o.rope->cover(o.rows->batch->reach()); }
 
 void check(const Expand& o) {
-    o.rows->require_rows_of_all(o.tree->data->nodes);
-    int32_t rooted = 0;
-    for (int32_t s = 0; s < o.rows->batch->sequences; ++s) {
-        const hydra_step_result& result = o.rows->batch->states[s].result;
-        if (result.root < 0) continue;
-        ++rooted;
-        HYDRA_REQUIRE(result.root < o.rows->token_limit,
-                      "the root token %d of sequence %d is outside the vocabulary of %lld", result.root, s,
-                      wide(o.rows->token_limit));
-        o.rows->require_room(s, result.length, o.tree->data->nodes, o.tree->data->levels);
+    const hydra_rows& rows = *o.rows;
+    const int32_t chains = o.prompts != nullptr ? o.prompts->view.active_segments() : 0;
+    int64_t needed = chains > 0 ? o.prompts->active() : 0;
+    std::vector<bool> has_prompt(static_cast<size_t>(rows.batch->sequences));
+    for (int32_t c = 0; c < chains; ++c) {
+        rows.require_room(o.prompts->view.segments[c]);
+        has_prompt[o.prompts->view.segments[c].sequence] = true;
     }
-    HYDRA_REQUIRE(rooted > 0, "no sequence has a root token: no prefill has ended");
+    for (int32_t r = 0; chains > 0 && r < o.prompts->active(); ++r) {
+        const int32_t token = o.prompts->view.tokens[r];
+        HYDRA_REQUIRE(token >= 0 && token < rows.token_limit,
+                      "token %d of row %d of the prompts is outside the vocabulary of %lld", token, r,
+                      wide(rows.token_limit));
+    }
+    for (int32_t s = 0; s < rows.batch->sequences; ++s) {
+        const int32_t nodes = has_prompt[s] ? 0 : rows.view.nodes_with_room(s, o.tree->data[s]);
+        const int32_t root = rows.batch->states[s].result.root;
+        HYDRA_REQUIRE(nodes == 0 || root < rows.token_limit,
+                      "the root token %d of sequence %d is outside the vocabulary of %lld", root, s,
+                      wide(rows.token_limit));
+        needed += nodes;
+    }
+    HYDRA_REQUIRE(needed > 0, "no sequence has a root token, and room for it, or a prompt");
+    rows.require_rows(needed);
 }
 
 void check(const DraftInputs& o) {
-    o.level_rows->require_rows_of_all(o.embedding != nullptr ? o.tree->data->level_rows[o.level] : 1);
+    o.level_rows->require_rows(o.embedding != nullptr
+                                   ? o.tree->sum([&](const TreeData& tree) { return tree.level_rows(o.level); })
+                                   : o.tree->sum([](const TreeData& tree) { return tree.levels > 0; }));
 }
 
-void check(const TableBlock& o) { o.level_rows->require_rows_of_all(o.tree->data->level_rows[o.level]); }
+void check(const TableBlock& o) {
+    o.level_rows->require_rows(o.tree->sum([&](const TreeData& tree) { return tree.level_rows(o.level); }));
+}
 
-void check(const DraftLevels& o) { o.rows->require_rows_of_all(o.tree->data->levels); }
+void check(const DraftLevels& o) {
+    o.rows->require_rows(o.tree->sum([](const TreeData& tree) { return tree.levels > 0; }) *
+                         o.tree->largest([](const TreeData& tree) { return tree.levels; }));
+}
 
 void check(const DraftTokens& o) {
-    const int32_t needed = o.tree->data->level_top[o.level];
-    HYDRA_REQUIRE(needed <= o.top->k, "depth %d of the tree needs %d candidates, the draft keeps %d", o.level + 1,
-                  needed, o.top->k);
-    const int32_t rows = o.group < 0 ? o.tree->data->level_rows[o.level] : o.group + 1;
-    if (needed > 0) require_top_rows(o.top, rows * o.nodes->batch->sequences, "top");
+    const int32_t needed = o.tree->largest([&](const TreeData& tree) { return tree.candidates[o.level]; });
+    HYDRA_REQUIRE(needed <= o.top->k, "depth %d of a tree needs %d candidates, the draft keeps %d", o.level + 1, needed,
+                  o.top->k);
+    const int64_t rows = o.group < 0
+                             ? o.tree->sum([&](const TreeData& tree) { return tree.level_rows(o.level); })
+                             : (o.group + 1) * o.tree->sum([](const TreeData& tree) { return tree.levels > 0; });
+    if (needed > 0) require_top_rows(o.top, rows, "top");
 }
 
-void check(const Accept& o) {
+void check(const Commit& o) {
     if (o.uncommitted_rows == nullptr) return;
-    require_reach(*o.nodes, o.uncommitted_rows);
-    o.uncommitted_rows->require_rows_of_all(o.tree->data->levels + 1);
+    require_reach(*o.rows, o.uncommitted_rows);
+    if (o.tree == nullptr) return;
+    const int64_t paths = o.tree->sum([](const TreeData& tree) { return tree.levels + 1; });
+    o.uncommitted_rows->require_rows(std::min<int64_t>(o.rows->max_rows, paths + o.rows->prompt_rows));
 }
-
-void check(const Advance& o) { require_reach(*o.rows, o.uncommitted_rows); }
 
 }  // namespace hydra
 

@@ -42,7 +42,6 @@ void check(const DraftInputs& o);
 void check(const TableBlock& o);
 void check(const DraftLevels& o);
 void check(const DraftTokens& o);
-void check(const Accept& o);
-void check(const Advance& o);
+void check(const Commit& o);
 
 }  // namespace hydra

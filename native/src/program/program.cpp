@@ -25,8 +25,9 @@ void note_pages(hydra_program& program, const O& operation) {
         auto& all = program.placed;
         if (std::find(all.begin(), all.end(), entry) == all.end()) all.push_back(entry);
     };
-    if constexpr (requires { note(operation.rows, operation.pool); }) note(operation.rows, operation.pool);
-    if constexpr (requires { note(operation.nodes, operation.pool); }) note(operation.nodes, operation.pool);
+    if constexpr (requires { note(operation.rows, operation.pool); }) {
+        if (operation.pool != nullptr) note(operation.rows, operation.pool);
+    }
 }
 
 }  // namespace

@@ -23,6 +23,44 @@ TreeData root_alone() {
     return tree;
 }
 
+// A tree of these nodes; refuses what is none.
+TreeData tree_of(const int32_t* parents, const int32_t* ranks, int32_t nodes) {
+    HYDRA_REQUIRE(nodes >= 1 && nodes <= HYDRA_MAX_NODES, "nodes is %d, must be from 1 to %d", nodes, HYDRA_MAX_NODES);
+    HYDRA_REQUIRE(parents[0] == -1 && ranks[0] == 0, "node 0 must be the root: parent -1, rank 0");
+    TreeData tree = root_alone();
+    tree.nodes = nodes;
+    for (int32_t i = 1; i < nodes; ++i) {
+        const int32_t parent = parents[i];
+        HYDRA_REQUIRE(parent >= 0 && parent < i, "the parent of node %d is %d, must be from 0 to %d", i, parent, i - 1);
+        HYDRA_REQUIRE(ranks[i] >= 0 && ranks[i] < HYDRA_MAX_TOP, "the rank of node %d is %d, must be from 0 to %d", i,
+                      ranks[i], HYDRA_MAX_TOP - 1);
+        for (int32_t j = 1; j < i; ++j) {
+            HYDRA_REQUIRE(parents[j] != parent || ranks[j] != ranks[i], "nodes %d and %d have the same parent and rank",
+                          j, i);
+        }
+        const int32_t depth = tree.depths[parent] + 1;
+        HYDRA_REQUIRE(depth >= tree.depths[i - 1], "node %d stands after a deeper one", i);
+        tree.parents[i] = static_cast<int8_t>(parent);
+        tree.ranks[i] = static_cast<int8_t>(ranks[i]);
+        tree.depths[i] = static_cast<int8_t>(depth);
+        tree.ancestors[i] = tree.ancestors[parent] | uint64_t{1} << i;
+        tree.candidates[depth - 1] = std::max(tree.candidates[depth - 1], static_cast<int8_t>(ranks[i] + 1));
+        tree.levels = depth;
+        tree.row_of[i] = -1;
+    }
+    for (int32_t i = 1; i < nodes; ++i) tree.row_of[parents[i]] = 0;
+    int8_t inner = 0;
+    for (int32_t depth = 0, i = 0; depth <= HYDRA_MAX_NODES; ++depth) {
+        tree.begins[depth] = inner;
+        for (; i < nodes && tree.depths[i] == depth; ++i) {
+            if (tree.row_of[i] < 0) continue;
+            tree.row_of[i] = static_cast<int8_t>(inner - tree.begins[depth]);
+            tree.inner[inner++] = static_cast<int8_t>(i);
+        }
+    }
+    return tree;
+}
+
 }  // namespace
 
 }  // namespace hydra
@@ -181,6 +219,15 @@ hydra_status hydra_batch_rewind(hydra_batch* batch, int32_t sequence, int32_t le
     });
 }
 
+hydra_status hydra_batch_set_root(hydra_batch* batch, int32_t sequence, int32_t root) {
+    return guarded("hydra_batch_set_root", [&] {
+        HYDRA_REQUIRE(batch != nullptr, "batch is null");
+        require_sequence(batch, sequence);
+        HYDRA_REQUIRE(root >= -1, "root is %d, must be a token or -1", root);
+        batch->change(sequence).result.root = root;
+    });
+}
+
 const hydra_step_result* hydra_batch_result(const hydra_batch* batch, int32_t sequence) {
     return batch == nullptr || sequence < 0 || sequence >= batch->sequences ? nullptr : &batch->states[sequence].result;
 }
@@ -202,12 +249,13 @@ void hydra_rows::limit_positions(int32_t limit) const {
 
 void hydra_rows::limit_tokens(int64_t limit) const { token_limit = std::min(token_limit, limit); }
 
-void hydra_rows::require_room(int32_t sequence, int32_t first, int32_t rows, int32_t depth) const {
-    HYDRA_REQUIRE(view.has_pages(sequence, first, rows),
-                  "the page table of sequence %d, %d pages, does not cover %lld positions", sequence,
-                  batch->states[sequence].page_count, static_cast<long long>(int64_t{first} + rows));
-    HYDRA_REQUIRE(view.has_positions(first, depth), "position %lld is beyond the context of %d positions",
-                  static_cast<long long>(int64_t{first} + depth), view.state->position_limit);
+void hydra_rows::require_room(const hydra::Segment& chain) const {
+    const auto end = static_cast<long long>(int64_t{chain.first} + chain.count);
+    HYDRA_REQUIRE(view.has_pages(chain.sequence, chain.first, chain.count),
+                  "the page table of sequence %d, %d pages, does not cover %lld positions", chain.sequence,
+                  batch->states[chain.sequence].page_count, end);
+    HYDRA_REQUIRE(view.has_positions(chain.first, chain.count - 1),
+                  "position %lld is beyond the context of %d positions", end - 1, view.state->position_limit);
 }
 
 void hydra_rows::require_pages(const hydra_kv_pool& pool) const {
@@ -216,25 +264,21 @@ void hydra_rows::require_pages(const hydra_kv_pool& pool) const {
                       s, batch->largest_page[s], pool.pages);
     }
     if (behind) return;
-    for (int32_t i = 0; i < view.active_segments(); ++i) {
-        const hydra::Segment& segment = view.segments[i];
-        const int32_t last = segment.row + segment.count - 1;
-        require_room(segment.sequence, segment.first, segment.count, view.positions[last] - segment.first);
-    }
+    for (int32_t i = view.active_trees(); i < view.active_segments(); ++i) require_room(view.segments[i]);
 }
 
-void hydra_rows::require_rows_of_all(int32_t each) const {
-    HYDRA_REQUIRE(int64_t{each} * batch->sequences <= max_rows,
-                  "%d rows for each of %d sequences are more than the rows' max_rows of %d", each, batch->sequences,
-                  max_rows);
+void hydra_rows::require_rows(int64_t all) const {
+    HYDRA_REQUIRE(all <= max_rows, "%lld rows of %d sequences are more than the rows' max_rows of %d",
+                  static_cast<long long>(all), batch->sequences, max_rows);
 }
 
 hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, const int32_t* counts, int32_t chains,
-                                   const int32_t* tokens) {
+                                   const int32_t* tokens, const int32_t* decides) {
     return guarded("hydra_rows_set_chains", [&] {
-        HYDRA_REQUIRE(rows != nullptr && sequences != nullptr && counts != nullptr && tokens != nullptr,
-                      "an argument is null");
-        HYDRA_REQUIRE(chains >= 1 && chains <= rows->batch->sequences, "chains is %d, must be from 1 to %d", chains,
+        HYDRA_REQUIRE(
+            rows != nullptr && (chains == 0 || (sequences != nullptr && counts != nullptr && tokens != nullptr)),
+            "an argument is null");
+        HYDRA_REQUIRE(chains >= 0 && chains <= rows->batch->sequences, "chains is %d, must be from 0 to %d", chains,
                       rows->batch->sequences);
         int64_t all = 0;
         std::vector<bool> taken(static_cast<size_t>(rows->batch->sequences));
@@ -251,13 +295,22 @@ hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, c
         const hydra::RowsView& view = rows->overwrite();
         view.set_count(0);
         for (int32_t i = 0; i < chains; ++i) {
-            view.add(sequences[i], rows->batch->states[sequences[i]].result.length, counts[i]);
+            view.add(sequences[i], rows->batch->states[sequences[i]].result.length, counts[i],
+                     decides == nullptr || decides[i] != 0);
         }
         for (int32_t s = 0; s < view.state->segments; ++s) {
             for (int32_t i = 0; i < view.segments[s].count; ++i) view.set_chain_row(s, i);
         }
         rows->given = true;
-        std::copy_n(tokens, all, view.tokens);
+        if (chains > 0) std::copy_n(tokens, all, view.tokens);
+    });
+}
+
+hydra_status hydra_rows_limit(hydra_rows* rows, int32_t limit) {
+    return guarded("hydra_rows_limit", [&] {
+        HYDRA_REQUIRE(rows != nullptr, "rows is null");
+        HYDRA_REQUIRE(limit >= 1, "limit is %d, must be positive", limit);
+        rows->limit_positions(limit);
     });
 }
 
@@ -273,55 +326,35 @@ const int32_t* hydra_rows_tokens(const hydra_rows* rows) {
     return hydra_rows_count(rows) < 0 ? nullptr : rows->view.tokens;
 }
 
-hydra_status hydra_tree_create(hydra_backend* backend, hydra_tree** out) {
+hydra_tree::hydra_tree(hydra_batch* owner)
+    : backend(owner->backend),
+      batch(owner),
+      memory(owner->backend->mirror(owner->sequences * int64_t{sizeof(hydra::TreeData)})),
+      data(memory.at<hydra::TreeData>()) {
+    memory.change();
+    std::fill_n(data, owner->sequences, hydra::root_alone());
+}
+
+hydra_status hydra_tree_create(hydra_batch* batch, hydra_tree** out) {
     return guarded("hydra_tree_create", [&] {
-        HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");
-        hydra::Mirror memory = backend->mirror(sizeof(hydra::TreeData));
-        auto* data = memory.at<hydra::TreeData>();
-        *data = hydra::root_alone();
-        memory.change();
-        *out = new hydra_tree{backend, std::move(memory), data};
+        HYDRA_REQUIRE(batch != nullptr && out != nullptr, "batch or out is null");
+        *out = std::make_unique<hydra_tree>(batch).release();
     });
 }
 
 void hydra_tree_destroy(hydra_tree* tree) { delete tree; }
 
-hydra_status hydra_tree_set(hydra_tree* tree, const int32_t* parents, const int32_t* ranks, int32_t nodes) {
+hydra_status hydra_tree_set(hydra_tree* tree, int32_t sequence, const int32_t* parents, const int32_t* ranks,
+                            int32_t nodes) {
     return guarded("hydra_tree_set", [&] {
         HYDRA_REQUIRE(tree != nullptr && parents != nullptr && ranks != nullptr, "an argument is null");
-        HYDRA_REQUIRE(nodes >= 1 && nodes <= HYDRA_MAX_NODES, "nodes is %d, must be from 1 to %d", nodes,
-                      HYDRA_MAX_NODES);
-        HYDRA_REQUIRE(parents[0] == -1 && ranks[0] == 0, "node 0 must be the root: parent -1, rank 0");
-        auto next = std::make_unique<hydra::TreeData>(hydra::root_alone());
-        next->nodes = nodes;
-        for (int32_t i = 1; i < nodes; ++i) {
-            const int32_t parent = parents[i];
-            HYDRA_REQUIRE(parent >= 0 && parent < i, "the parent of node %d is %d, must be from 0 to %d", i, parent,
-                          i - 1);
-            HYDRA_REQUIRE(ranks[i] >= 0 && ranks[i] < HYDRA_MAX_TOP, "the rank of node %d is %d, must be from 0 to %d",
-                          i, ranks[i], HYDRA_MAX_TOP - 1);
-            for (int32_t j = 1; j < i; ++j) {
-                HYDRA_REQUIRE(parents[j] != parent || ranks[j] != ranks[i],
-                              "nodes %d and %d have the same parent and rank", j, i);
-            }
-            const int32_t depth = next->depths[parent] + 1;
-            HYDRA_REQUIRE(depth >= next->depths[i - 1], "node %d stands behind a deeper one", i);
-            next->parents[i] = parent;
-            next->ranks[i] = ranks[i];
-            next->depths[i] = depth;
-            next->ancestors[i] = next->ancestors[parent] | uint64_t{1} << i;
-            next->level_top[depth - 1] = std::max(next->level_top[depth - 1], ranks[i] + 1);
-            next->levels = depth;
-            next->row_of[i] = -1;
-        }
-        for (int32_t i = 1; i < nodes; ++i) next->row_of[parents[i]] = 0;
-        for (int32_t i = 0; i < nodes; ++i) {
-            if (next->row_of[i] < 0) continue;
-            const int32_t depth = next->depths[i];
-            next->row_of[i] = next->level_rows[depth];
-            next->level_nodes[depth][next->level_rows[depth]++] = i;
-        }
+        if (sequence != -1) require_sequence(tree->batch, sequence);
+        const hydra::TreeData next = hydra::tree_of(parents, ranks, nodes);
         tree->memory.change();
-        *tree->data = *next;
+        if (sequence == -1) {
+            std::fill_n(tree->data, tree->batch->sequences, next);
+        } else {
+            tree->data[sequence] = next;
+        }
     });
 }

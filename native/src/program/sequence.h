@@ -2,6 +2,7 @@
 // side.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "hydra4j/sequence.h"
@@ -52,7 +53,7 @@ struct hydra_batch {
     int64_t reach() const { return static_cast<int64_t>(most_pages) * HYDRA_PAGE_POSITIONS; }
     // Changes the state and sees to it that the device learns of it.
     hydra::SequenceState& change(int32_t sequence);
-    // Makes all rows void.
+    // Invalidates all rows.
     void void_rows();
 };
 
@@ -67,6 +68,7 @@ struct hydra_rows {
     bool given = false;                       // the tokens are the host's, so a wrong one is refused before a run
     mutable bool behind = false;              // the device's copy is newer than the host's
     mutable int64_t token_limit = INT64_MAX;  // the smallest that a recorded operation can take, exclusive
+    mutable int32_t prompt_rows = 0;          // most of them that are of prompts beside trees
 
     // Brings what the device has to the host.
     void fetch() const;
@@ -80,16 +82,33 @@ struct hydra_rows {
     void limit_tokens(int64_t limit) const;
 
     int32_t active() const { return view.active(); }
-    // Refuses nodes of a tree, or rows of a chain, that the page table of a sequence or the context does not cover.
-    void require_room(int32_t sequence, int32_t first, int32_t rows, int32_t depth) const;
-    // The same for rows that the host has set (those that a program sets have room), and pages that the pool lacks.
+    // Refuses rows of a chain that the page table of a sequence or the context does not cover.
+    void require_room(const hydra::Segment& chain) const;
+    // The same for chains that the host has set (those that a program sets have room), and pages that the pool lacks.
     void require_pages(const hydra_kv_pool& pool) const;
-    // Refuses a batch whose sequences may each bring so many rows.
-    void require_rows_of_all(int32_t each) const;
+    // Refuses more rows than there can be, of sequences that may all bring theirs.
+    void require_rows(int64_t all) const;
 };
 
 struct hydra_tree {
+    explicit hydra_tree(hydra_batch* owner);
+
     hydra_backend* backend;
-    hydra::Mirror memory;  // of *data
-    hydra::TreeData* data;
+    hydra_batch* batch;
+    hydra::Mirror memory;   // of the data
+    hydra::TreeData* data;  // [sequences]
+
+    // The sum of of(tree) over all sequences, and the largest.
+    template <class Of>
+    int64_t sum(Of&& of) const {
+        int64_t all = 0;
+        for (int32_t s = 0; s < batch->sequences; ++s) all += of(data[s]);
+        return all;
+    }
+    template <class Of>
+    int32_t largest(Of&& of) const {
+        int32_t most = 0;
+        for (int32_t s = 0; s < batch->sequences; ++s) most = std::max<int32_t>(most, of(data[s]));
+        return most;
+    }
 };

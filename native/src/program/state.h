@@ -17,25 +17,60 @@ struct SequenceState {
     int32_t page_count;  // entries of the page table that are set
 };
 
-// The states of a batch's sequences begin so many bytes behind its generation.
+// The states of a batch's sequences begin so many bytes after its generation.
 constexpr int64_t STATES_OFFSET = 64;
 
 // At most HYDRA_MAX_NODES rows of one sequence that stand next to each other, in slots that do, too: a tree, or a part
 // of a chain. A longer chain is several segments.
 struct Segment {
-    int32_t sequence;  // in the batch
-    int32_t order;     // which of the pass's sequences that is
-    int32_t row;       // of the pass, its first
-    int32_t count;     // of rows
-    int32_t first;     // slot of its first row = number of positions that every row of it sees
+    int32_t sequence;     // in the batch
+    int32_t order;        // which of the pass's sequences that is
+    int32_t row;          // of the pass, its first
+    int32_t count;        // of rows
+    int32_t first;        // slot of its first row = number of positions that every row of it sees
+    int32_t decides = 1;  // whether the token selected at its last row becomes the sequence's root: not of a chain
+                          // after which more of the prompt follows
+    uint64_t accepted =
+        0;  // bit i: row i is accepted; of a chain all are, of a tree its root and those that a judge marks
 };
+
+// The set of a segment's first rows, 1 to HYDRA_MAX_NODES of them.
+HYDRA_BOTH uint64_t first_rows(int32_t rows) { return ~uint64_t{0} >> (HYDRA_MAX_NODES - rows); }
 
 struct RowsState {
     int64_t generation;      // of the batch, when the rows were set
     int32_t count;           // of rows
     int32_t segments;        // of them
+    int32_t trees;           // segments that are trees, which stand before the chains
     int32_t sequences;       // that have rows
     int32_t position_limit;  // the smallest that a recorded operation can take, exclusive
+};
+
+// The topology of a sequence's tree. Nodes stand in order of depth.
+struct TreeData {
+    int32_t nodes;
+    int32_t levels;                       // depth of the deepest node
+    int8_t parents[HYDRA_MAX_NODES];      // -1: the root's
+    int8_t ranks[HYDRA_MAX_NODES];        // among the parent's candidates
+    int8_t depths[HYDRA_MAX_NODES];       //
+    int8_t row_of[HYDRA_MAX_NODES];       // index of a node among those of its depth that have children; -1: none
+    int8_t inner[HYDRA_MAX_NODES];        // all nodes that have children
+    int8_t begins[HYDRA_MAX_NODES + 1];   // by depth: where its nodes begin among the inner ones
+    int8_t candidates[HYDRA_MAX_NODES];   // by depth: those needed of each node = largest rank of a child + 1
+    uint64_t ancestors[HYDRA_MAX_NODES];  // bit j: node j is an ancestor, or the node itself
+
+    // Nodes of a depth that have children, and one of them.
+    HYDRA_BOTH int32_t level_rows(int32_t depth) const { return begins[depth + 1] - begins[depth]; }
+    HYDRA_BOTH int32_t level_node(int32_t depth, int32_t i) const { return inner[begins[depth] + i]; }
+
+    // The tree's first nodes are a tree, too. So many of these were expanded: all, or whole levels of them where there
+    // was no room for more, or those of another tree, which was there before.
+    HYDRA_BOTH int32_t nodes_of(int32_t expanded) const { return nodes < expanded ? nodes : expanded; }
+    HYDRA_BOTH int32_t levels_of(int32_t expanded) const { return depths[nodes_of(expanded) - 1]; }
+    // Nodes of a depth whose children are drafted where so many nodes were expanded.
+    HYDRA_BOTH int32_t drafting(int32_t depth, int32_t expanded) const {
+        return depth < levels_of(expanded) ? level_rows(depth) : 0;
+    }
 };
 
 // The rows of a pass and what they belong to. Rows of a draft level have a count alone.
@@ -47,7 +82,7 @@ struct RowsView {
     int32_t* positions;    //
     int32_t* segment_of;   // index of the row's segment
     uint64_t* ancestors;   // bit j: the row sees row j of its segment
-    int64_t* generation;   // of the batch; grows when a sequence is rewound, so that rows of before are seen to be void
+    int64_t* generation;   // of the batch; grows when a sequence is rewound, so that rows of before are void
     SequenceState* batch;  // [batch_size]
     const int32_t* pages;  // [batch_size][max_pages]
     int32_t batch_size, max_pages, max_rows;
@@ -58,11 +93,23 @@ struct RowsView {
     // Rows that have tokens, positions and slots, unlike those of a draft level.
     HYDRA_BOTH int32_t placed() const { return is_valid() && state->segments > 0 ? state->count : 0; }
     HYDRA_BOTH int32_t active_segments() const { return is_valid() ? state->segments : 0; }
-    // Segments that may be trees, none where a sequence has several: it has a long chain then.
-    HYDRA_BOTH int32_t active_trees() const {
-        return is_valid() && state->segments == state->sequences ? state->segments : 0;
-    }
+    // Segments that are trees, the first ones.
+    HYDRA_BOTH int32_t active_trees() const { return is_valid() ? state->trees : 0; }
     HYDRA_BOTH int32_t active_sequences() const { return is_valid() ? state->sequences : 0; }
+
+    // Rows at which a token is selected: all nodes of trees, then the last row of each chain, in the sequences' order.
+    HYDRA_BOTH int32_t tree_rows() const { return state->trees > 0 ? last_rows[state->trees - 1] + 1 : 0; }
+    HYDRA_BOTH int32_t active_selections() const {
+        return is_valid() && state->segments > 0 ? tree_rows() + state->sequences - state->trees : 0;
+    }
+    HYDRA_BOTH int32_t row_of_selection(int32_t i) const {
+        const int32_t nodes = tree_rows();
+        return i < nodes ? i : last_rows[state->trees + i - nodes];
+    }
+    // The selection at the last row of a chain.
+    HYDRA_BOTH int32_t selection_of_chain(const Segment& chain) const {
+        return tree_rows() + chain.order - state->trees;
+    }
 
     HYDRA_BOTH const Segment& segment_of_row(int32_t row) const { return segments[segment_of[row]]; }
     HYDRA_BOTH int32_t slot_of(int32_t row) const {
@@ -81,10 +128,18 @@ struct RowsView {
     HYDRA_BOTH bool has_positions(int32_t first, int32_t depth) const {
         return int64_t{first} + depth < state->position_limit;
     }
-    // Whether a tree's nodes can stand behind the verified positions of a sequence that has a root.
-    HYDRA_BOTH bool has_room(int32_t sequence, int32_t nodes, int32_t levels) const {
+    // Nodes of its tree, whole levels, that can stand after the verified positions of a sequence: none where it has no
+    // root, or no room for it.
+    HYDRA_BOTH int32_t nodes_with_room(int32_t sequence, const TreeData& tree) const {
         const hydra_step_result& result = batch[sequence].result;
-        return result.root >= 0 && has_pages(sequence, result.length, nodes) && has_positions(result.length, levels);
+        if (result.root < 0) return 0;
+        int32_t nodes = tree.nodes;
+        while (nodes > 0 &&
+               !(has_pages(sequence, result.length, nodes) && has_positions(result.length, tree.depths[nodes - 1]))) {
+            const int32_t depth = tree.depths[nodes - 1];
+            while (nodes > 0 && tree.depths[nodes - 1] == depth) --nodes;
+        }
+        return nodes;
     }
 
     // Makes the rows `count` without segments.
@@ -92,17 +147,25 @@ struct RowsView {
         state->generation = *generation;
         state->count = count;
         state->segments = 0;
+        state->trees = 0;
         state->sequences = 0;
     }
-    // Adds the segments of `count` rows of a sequence behind those that are there, the first of them in slot `first`.
-    // What belongs to each row is for set_row.
-    HYDRA_BOTH void add(int32_t sequence, int32_t first, int32_t count) const {
+    // Adds the segments of a chain of `count` rows of a sequence after those that are there, the first of them in slot
+    // `first`. What belongs to each row is for set_row.
+    HYDRA_BOTH void add(int32_t sequence, int32_t first, int32_t count, bool decides = true) const {
         for (int32_t begin = 0; begin < count; begin += HYDRA_MAX_NODES) {
             const int32_t rows = count - begin < HYDRA_MAX_NODES ? count - begin : HYDRA_MAX_NODES;
-            segments[state->segments++] = {sequence, state->sequences, state->count, rows, first + begin};
+            segments[state->segments++] = {sequence,      state->sequences, state->count,    rows,
+                                           first + begin, decides,          first_rows(rows)};
             state->count += rows;
         }
         last_rows[state->sequences++] = state->count - 1;
+    }
+    // Adds a tree's nodes after those of other trees that are there; its root alone is accepted at first.
+    HYDRA_BOTH void add_tree(int32_t sequence, int32_t first, int32_t nodes) const {
+        add(sequence, first, nodes);
+        segments[state->segments - 1].accepted = 1;
+        ++state->trees;
     }
     // Row i of a segment; its token stays.
     HYDRA_BOTH void set_row(int32_t segment, int32_t i, int32_t position, uint64_t seen) const {
@@ -112,21 +175,8 @@ struct RowsView {
         ancestors[row] = seen;
     }
     HYDRA_BOTH void set_chain_row(int32_t segment, int32_t i) const {
-        set_row(segment, i, segments[segment].first + i, ~uint64_t{0} >> (63 - i));
+        set_row(segment, i, segments[segment].first + i, first_rows(i + 1));
     }
-};
-
-struct TreeData {
-    int32_t nodes;
-    int32_t levels;  // depth of the deepest node
-    int32_t parents[HYDRA_MAX_NODES];
-    int32_t ranks[HYDRA_MAX_NODES];
-    int32_t depths[HYDRA_MAX_NODES];
-    uint64_t ancestors[HYDRA_MAX_NODES];
-    int32_t level_rows[HYDRA_MAX_NODES];                    // by depth: nodes that have children
-    int32_t level_nodes[HYDRA_MAX_NODES][HYDRA_MAX_NODES];  // by depth: those nodes
-    int32_t row_of[HYDRA_MAX_NODES];                        // index of a node in its level's list; -1: no children
-    int32_t level_top[HYDRA_MAX_NODES];  // by depth: candidates needed of each row = largest rank of a child + 1
 };
 
 }  // namespace hydra

@@ -411,21 +411,35 @@ struct Shape {
         return nodes;
     }
 
+    // The nodes of a depth that have children, in order.
+    std::vector<int32_t> inner_nodes(int depth) const {
+        std::vector<int32_t> found;
+        for (int32_t i = 0; i < nodes(); ++i) {
+            if (depths[i] == depth && std::count(parents.begin(), parents.end(), i) > 0) found.push_back(i);
+        }
+        return found;
+    }
+
     TreeData data() const {
         TreeData tree{};
         tree.nodes = nodes();
         tree.levels = levels();
-        std::fill_n(tree.row_of, HYDRA_MAX_NODES, -1);
+        std::fill_n(tree.row_of, HYDRA_MAX_NODES, int8_t{-1});
         for (int i = 0; i < nodes(); ++i) {
-            tree.parents[i] = parents[i];
-            tree.ranks[i] = ranks[i];
-            tree.depths[i] = depths[i];
+            tree.parents[i] = static_cast<int8_t>(parents[i]);
+            tree.ranks[i] = static_cast<int8_t>(ranks[i]);
+            tree.depths[i] = static_cast<int8_t>(depths[i]);
             for (int32_t node : path(i)) tree.ancestors[i] |= uint64_t{1} << node;
-            if (i > 0) tree.level_top[depths[i] - 1] = std::max(tree.level_top[depths[i] - 1], ranks[i] + 1);
-            if (std::count(parents.begin(), parents.end(), i) == 0) continue;
-            tree.row_of[i] = tree.level_rows[depths[i]];
-            tree.level_nodes[depths[i]][tree.level_rows[depths[i]]++] = i;
         }
+        int8_t inner = 0;
+        for (int depth = 0; depth < HYDRA_MAX_NODES; ++depth) {
+            tree.begins[depth] = inner;
+            for (int32_t node : inner_nodes(depth)) {
+                tree.row_of[node] = static_cast<int8_t>(inner - tree.begins[depth]);
+                tree.inner[inner++] = static_cast<int8_t>(node);
+            }
+        }
+        tree.begins[HYDRA_MAX_NODES] = inner;
         return tree;
     }
 };
@@ -457,7 +471,7 @@ inline void expand_shape(Pass& pass, const Shape& shape, const std::vector<int>&
     host.set_count(0);
     for (int sequence : sequences) {
         const int segment = host.state->segments, first = pass.result(sequence).length;
-        host.add(sequence, first, shape.nodes());
+        host.add_tree(sequence, first, shape.nodes());
         for (int i = 0; i < shape.nodes(); ++i) host.set_row(segment, i, first + shape.depths[i], tree.ancestors[i]);
     }
     pass.upload();

@@ -130,8 +130,8 @@ TEST(LongPass, FindsTheBestEntriesOfShortOnes) {
         const Memory<uint8_t> work = workspace(VOCABULARY, HIDDEN, pass.max_rows);
         const Memory<int32_t> ids(pass.max_rows * K);
         const Memory<float> best(pass.max_rows * K);
-        run(api().lm_head,
-            LmHead{pass.view(), last_rows_only, x, weight.view, nullptr, nullptr, TopView{K, ids, best}, logits, work});
+        run(api().lm_head, LmHead{pass.view(), last_rows_only, x, weight.view, nullptr, nullptr,
+                                  TopView{K, ids, best, pass.max_rows}, logits, work});
         EXPECT_TRUE(untouched_behind(logits, results * VOCABULARY));
         EXPECT_EQ(ids.read()[results * K], 0);
         Floats found;

@@ -25,6 +25,7 @@ void expect_same_rows(const Pass& found, const Pass& expected) {
     ASSERT_EQ(found.count(), expected.count());
     ASSERT_EQ(found.state[0].segments, expected.state[0].segments);
     ASSERT_EQ(found.state[0].sequences, expected.state[0].sequences);
+    ASSERT_EQ(found.state[0].trees, expected.state[0].trees);
     for (int s = 0; s < expected.state[0].segments; ++s) {
         const Segment &a = found.segments[s], &b = expected.segments[s];
         EXPECT_EQ(a.sequence, b.sequence) << s;
@@ -32,6 +33,8 @@ void expect_same_rows(const Pass& found, const Pass& expected) {
         EXPECT_EQ(a.row, b.row) << s;
         EXPECT_EQ(a.count, b.count) << s;
         EXPECT_EQ(a.first, b.first) << s;
+        EXPECT_EQ(a.decides, b.decides) << s;
+        EXPECT_EQ(a.accepted, b.accepted) << s;
     }
     for (int i = 0; i < expected.state[0].sequences; ++i) EXPECT_EQ(found.last_rows[i], expected.last_rows[i]) << i;
     for (int r = 0; r < (expected.state[0].segments > 0 ? expected.count() : 0); ++r) {
@@ -41,54 +44,110 @@ void expect_same_rows(const Pass& found, const Pass& expected) {
     }
 }
 
-Memory<TreeData> tree_of(const Shape& shape) { return Memory<TreeData>(std::vector<TreeData>{shape.data()}); }
+// The same tree for all sequences.
+Memory<TreeData> trees_of(const Shape& shape, int sequences = 1) {
+    return Memory<TreeData>(std::vector<TreeData>(sequences, shape.data()));
+}
+
+// Nodes of a tree's whole levels of which so many nodes and positions fit.
+int nodes_that_fit(const Shape& shape, int slots, int positions) {
+    int nodes = shape.nodes();
+    while (nodes > 0 && (nodes > slots || shape.depths[nodes - 1] >= positions)) {
+        for (const int depth = shape.depths[nodes - 1]; nodes > 0 && shape.depths[nodes - 1] == depth;) --nodes;
+    }
+    return nodes;
+}
 
 TEST(Expand, MakesTheRowsTheTreesNodes) {
     Random random(1);
     for (int nodes : {1, 5, 64}) {
         const Shape shape = random_shape(random, nodes);
-        const Memory<TreeData> tree = tree_of(shape);
+        const Memory<TreeData> tree = trees_of(shape);
         Pass pass(LENGTH), expected(pass.batch);
         pass.result().root = 77;
         pass.chain(3);
         expand_shape(expected, shape);
-        run(api().expand, Expand{tree, pass.view()});
+        run(api().expand, Expand{tree, {}, pass.view()});
         pass.download();
         expect_same_rows(pass, expected);
         EXPECT_EQ(pass.tokens[0], 77);
     }
 }
 
-TEST(Expand, ExpandsNothingWhereThereIsNoRoom) {
+TEST(Expand, CutsTheTreeToWholeLevelsWithRoom) {
     Random random(2);
     const Shape shape = random_shape(random, 9);
-    const Memory<TreeData> tree = tree_of(shape);
-    const int full = 2 * HYDRA_PAGE_POSITIONS - 9, limit = LENGTH + shape.levels();
+    const Memory<TreeData> tree = trees_of(shape);
+    const int slots = 2 * HYDRA_PAGE_POSITIONS;
     struct {
-        int length, limit, root, count;
-    } cases[] = {{full, 1000, 0, 9},
-                 {full + 1, 1000, 0, 0},
-                 {LENGTH, limit + 1, 0, 9},
-                 {LENGTH, limit, 0, 0},
-                 {LENGTH, 1000, -1, 0}};
+        int length, limit, root;
+    } cases[] = {
+        {slots - 9, 1000, 0},    {slots - 8, 1000, 0}, {slots - 1, 1000, 0}, {slots, 1000, 0},
+        {LENGTH, LENGTH + 2, 0}, {LENGTH, LENGTH, 0},  {LENGTH, 1000, -1},   {LENGTH, LENGTH + shape.levels() + 1, 0}};
     for (const auto& c : cases) {
         Pass pass(c.length, 2);
         pass.state[0].position_limit = c.limit;
         pass.result().root = c.root;
         pass.chain(3);
-        run(api().expand, Expand{tree, pass.view()});
+        run(api().expand, Expand{tree, {}, pass.view()});
         pass.download();
-        EXPECT_EQ(pass.count(), c.count) << c.length << ", " << c.limit;
-        EXPECT_EQ(pass.state[0].segments, c.count > 0);
+        const int nodes = c.root < 0 ? 0 : nodes_that_fit(shape, slots - c.length, c.limit - c.length);
+        EXPECT_EQ(pass.count(), nodes) << c.length << ", " << c.limit;
+        EXPECT_EQ(pass.state[0].segments, nodes > 0);
         EXPECT_EQ(pass.state[0].position_limit, c.limit);
     }
+}
+
+// Trees of their own for 150 sequences, of which some are full, some have no root, and some take in prompts.
+TEST(Expand, AddsPromptsToTreesOfAllShapes) {
+    Random random(17);
+    std::vector<int> lengths;
+    std::vector<Shape> shapes;
+    std::vector<TreeData> data;
+    for (int s = 0; s < 150; ++s) {
+        lengths.push_back(random.below(64));
+        shapes.push_back(random_shape(random, 1 + random.below(9)));
+        data.push_back(shapes[s].data());
+    }
+    const Memory<TreeData> trees(data);
+    Pass pass(std::make_shared<Batch>(lengths, 2), 150 * 9 + 80), expected(pass.batch, 150 * 9 + 80);
+    Pass prompts(pass.batch, 80);
+    lengths[40] = lengths[149] = pass.result(40).length = pass.result(149).length = 0;
+    prompts.chains({{149, 5}, {40, 70}});
+    for (int r = 0; r < 75; ++r) prompts.tokens[r] = 500 + r;
+    prompts.segments[0].decides = 0;
+    std::vector<int> firsts;
+    const RowsView host = expected.on_host();
+    host.set_count(0);
+    for (int s = 0; s < 150; ++s) {
+        pass.result(s).root = s % 5 == 1 ? -1 : 1000 + s;
+        const int nodes = nodes_that_fit(shapes[s], 64 - lengths[s], 1000);
+        if (s % 5 == 1 || nodes == 0 || s == 40 || s == 149) continue;
+        const int segment = host.state->segments;
+        firsts.push_back(host.state->count);
+        host.add_tree(s, lengths[s], nodes);
+        for (int i = 0; i < nodes; ++i)
+            host.set_row(segment, i, lengths[s] + shapes[s].depths[i], data[s].ancestors[i]);
+    }
+    const int trees_rows = host.state->count, trees_count = host.state->segments;
+    host.add(149, 0, 5, false);
+    host.add(40, 0, 70);
+    for (int s = trees_count; s < host.state->segments; ++s) {
+        for (int i = 0; i < expected.segments[s].count; ++i) host.set_chain_row(s, i);
+    }
+    prompts.upload();
+    run(api().expand, Expand{trees, prompts.view(), pass.view()});
+    pass.download();
+    expect_same_rows(pass, expected);
+    for (int t = 0; t < trees_count; ++t) EXPECT_EQ(pass.tokens[firsts[t]], 1000 + pass.segments[t].sequence);
+    for (int r = 0; r < 75; ++r) EXPECT_EQ(pass.tokens[trees_rows + r], 500 + r);
 }
 
 TEST(Expand, ExpandsTheSequencesThatHaveRoomAndARoot) {
     Random random(3);
     for (int nodes : {1, 3, 11}) {
         const Shape shape = random_shape(random, nodes);
-        const Memory<TreeData> tree = tree_of(shape);
+        const Memory<TreeData> tree = trees_of(shape, 150);
         std::vector<int> lengths, expanded;
         for (int s = 0; s < 150; ++s) lengths.push_back(s % 7 == 3 ? 64 : random.below(40));
         Pass pass(std::make_shared<Batch>(lengths, 2), 150 * nodes), expected(pass.batch, 150 * nodes);
@@ -98,7 +157,7 @@ TEST(Expand, ExpandsTheSequencesThatHaveRoomAndARoot) {
         }
         pass.chain(3);
         expand_shape(expected, shape, expanded);
-        run(api().expand, Expand{tree, pass.view()});
+        run(api().expand, Expand{tree, {}, pass.view()});
         pass.download();
         expect_same_rows(pass, expected);
         for (size_t i = 0; i < expanded.size(); ++i) EXPECT_EQ(pass.tokens[i * nodes], 1000 + expanded[i]);
@@ -143,7 +202,7 @@ struct Expanded {
         : sequences(expanded),
           shape(random_shape(random, tree_nodes)),
           data(shape.data()),
-          tree(tree_of(shape)),
+          tree(trees_of(shape, batch_size)),
           nodes(std::make_shared<Batch>(std::vector<int>(batch_size, LENGTH), 6), batch_size * tree_nodes) {
         if (!expanded.empty()) expand_shape(nodes, shape, expanded);
     }
@@ -162,7 +221,7 @@ TEST(DraftInputs, GathersHiddenStatesAndTokens) {
         made.nodes.tokens = random_tokens(random, batch_size * 40, 38);
         made.nodes.upload();
         for (int level = 0; level <= made.shape.levels(); ++level) {
-            const int each = made.data.level_rows[level], rows = made.trees() * each;
+            const int each = made.data.level_rows(level), rows = made.trees() * each;
             const int64_t width = (level + 2) * WIDTH;
             Pass level_rows(made.nodes.batch, std::max(batch_size * each, batch_size));
             const auto out = poisoned(width, level_rows.max_rows), plain = poisoned(WIDTH, level_rows.max_rows);
@@ -179,7 +238,7 @@ TEST(DraftInputs, GathersHiddenStatesAndTokens) {
             for (int r = 0; r < rows; ++r) {
                 const int g = r / each;
                 Floats expected = row_of(states_values, expanded[g], WIDTH);
-                for (int32_t node : made.shape.path(made.data.level_nodes[level][r % each])) {
+                for (int32_t node : made.shape.path(made.data.level_node(level, r % each))) {
                     const int32_t token = made.nodes.tokens[g * 40 + node];
                     append(expected, token < 37 ? row_of(embedding.values, token, WIDTH) : Floats(WIDTH));
                 }
@@ -204,15 +263,15 @@ TEST(DraftInputs, StaysWithinTheNodesThatWereExpanded) {
     Expanded made(random, 3, 2, {0, 1});
     Shape shape;
     for (int i = 0; i < 63; ++i) shape.add(i, 0);
-    made.tree.write({shape.data()});
+    made.tree.write({shape.data(), shape.data()});
     const Memory<float> states(random.normal(2 * WIDTH));
     const auto out = poisoned(62 * WIDTH, 2);
     const Pass level_rows(made.nodes.batch, 2);
     run(api().draft_inputs,
         DraftInputs{made.tree, 60, made.nodes.view(), states, WIDTH, embedding.view, level_rows.view(), out});
-    EXPECT_TRUE(same_bits(row_of(out.read(), 123, WIDTH), Floats(WIDTH)));
+    EXPECT_TRUE(untouched_behind(out, 0));
     const Memory<int32_t> ids(std::vector<int32_t>(2, 8));
-    run(api().draft_tokens, DraftTokens{made.tree, 60, TopView{1, ids, nullptr}, -1, made.nodes.view()});
+    run(api().draft_tokens, DraftTokens{made.tree, 60, TopView{1, ids, nullptr, 0}, -1, made.nodes.view()});
     made.nodes.download();
     EXPECT_EQ(made.nodes.tokens, std::vector<int32_t>(6));
 }
@@ -246,7 +305,7 @@ TEST(DraftTokens, HandsOutARowsEntriesByRank) {
                 std::fill(made.nodes.tokens.begin(), made.nodes.tokens.end(), -5);
                 made.nodes.upload();
                 run(api().draft_tokens,
-                    DraftTokens{made.tree, level, TopView{K, ids, nullptr}, group, made.nodes.view()});
+                    DraftTokens{made.tree, level, TopView{K, ids, nullptr, 0}, group, made.nodes.view()});
                 made.nodes.download();
                 for (int r = 0; r < made.nodes.max_rows; ++r) {
                     const int g = r / 50, i = r % 50;
@@ -254,7 +313,7 @@ TEST(DraftTokens, HandsOutARowsEntriesByRank) {
                     if (g < trees && made.shape.depths[i] == level + 1) {
                         const int from =
                             group >= 0 ? group * trees + g
-                                       : g * made.data.level_rows[level] + made.data.row_of[made.shape.parents[i]];
+                                       : g * made.data.level_rows(level) + made.data.row_of[made.shape.parents[i]];
                         expected = entries[from * K + made.shape.ranks[i]];
                     }
                     EXPECT_EQ(made.nodes.tokens[r], expected) << r;
@@ -272,7 +331,7 @@ struct Step {
     std::vector<int32_t> tokens, answers;  // by row
     Pass pass, uncommitted_pass;
     Memory<TreeData> tree;
-    Memory<int32_t> ids;
+    Memory<int32_t> ids, selection;
     Kv kv;
     std::vector<std::vector<Floats>> cache;  // by sequence and slot
     Floats hidden_values;
@@ -286,7 +345,7 @@ struct Step {
           answers(random_tokens(random, made.nodes() * static_cast<int>(expanded.size()), kinds)),
           pass(std::make_shared<Batch>(lengths, 4), made.nodes() * static_cast<int>(lengths.size())),
           uncommitted_pass(pass.batch, lengths.size() == 1 ? HYDRA_MAX_NODES : pass.max_rows),
-          tree(tree_of(made)),
+          tree(trees_of(made, static_cast<int>(lengths.size()))),
           kv(type, 2, 2, 24, 4 * static_cast<int>(lengths.size())),
           cache(lengths.size()),
           hidden_values(random.normal(pass.max_rows * WIDTH)),
@@ -295,6 +354,7 @@ struct Step {
         std::vector<int32_t> best(pass.max_rows * K, -9);
         for (size_t i = 0; i < answers.size(); ++i) best[K * i] = answers[i];
         ids = Memory<int32_t>(best);
+        selection = Memory<int32_t>(std::vector<int32_t>(pass.max_rows, -9));
         expand_shape(pass, shape, expanded);
         std::copy(tokens.begin(), tokens.end(), pass.tokens.begin());
         for (hydra_step_result& result : results()) result.emitted = result.nodes = 3;
@@ -313,12 +373,26 @@ struct Step {
         return all;
     }
 
-    void accept(bool append = false, bool with_uncommitted = true) {
+    // Together: by the launcher that judges and commits.
+    void accept(bool append = false, bool with_uncommitted = true, bool together = true) {
         uncommitted_pass.upload();
-        run(api().accept,
-            Accept{tree, pass.view(), TopView{K, ids, nullptr}, kv.view, with_uncommitted ? hidden.get() : nullptr,
-                   WIDTH, with_uncommitted ? uncommitted_pass.view() : RowsView{},
-                   with_uncommitted ? uncommitted.get() : nullptr, append});
+        auto* selected = reinterpret_cast<float*>(selection.get());
+        run(api().select, Select{pass.view(), TopView{K, ids, nullptr, pass.max_rows}, selected});
+        const Commit commit{tree,
+                            pass.view(),
+                            selected,
+                            kv.view,
+                            with_uncommitted ? hidden.get() : nullptr,
+                            WIDTH,
+                            with_uncommitted ? uncommitted_pass.view() : RowsView{},
+                            with_uncommitted ? uncommitted.get() : nullptr,
+                            append};
+        if (together) {
+            run(api().judge_and_commit, commit);
+        } else {
+            run(api().judge, Judge{tree, pass.view(), selected});
+            run(api().commit, commit);
+        }
         pass.download();
         uncommitted_pass.download();
     }
@@ -379,7 +453,7 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
         Step step(random, random_shape(random, sizes[round % 6]), 1 + round % 4,
                   round / 6 % 2 == 0 ? HYDRA_F32 : HYDRA_F16);
         const auto count = static_cast<int>(step.longest().size());
-        step.accept(false, round % 5 != 4);
+        step.accept(false, round % 5 != 4, round % 2 == 0);
         step.expect_longest({LENGTH}, round % 5 != 4);
         longer += count > 2;
         ties += count > 1 && std::count(step.shape.depths.begin(), step.shape.depths.end(), count - 1) > 1;
@@ -400,7 +474,7 @@ TEST(Accept, KeepsAPathOfEachSequenceOfABatch) {
         random.shuffle(expanded);
         Step step(random, random_shape(random, nodes), 1 + round % 3, round % 2 == 0 ? HYDRA_F32 : HYDRA_F16, lengths,
                   expanded);
-        step.accept(false, round != 5);
+        step.accept(false, round != 5, round % 2 == 0);
         step.expect_longest(lengths, round != 5);
         for (int s = 0; s < size; ++s) {
             if (std::count(expanded.begin(), expanded.end(), s) > 0) continue;
@@ -483,25 +557,27 @@ TEST(Accept, StaysWithinTheNodesThatWereExpanded) {
     EXPECT_LE(step.pass.result().length, LENGTH + 3);
 }
 
-TEST(Accept, TakesAChainOfSeveralSegmentsForNoTree) {
+TEST(Commit, LeavesNoRowsToADrafterThatHasNoRoomForThem) {
     Random random(15);
     Step step(random, chain_of(2), 1);
     Pass pass(step.pass.batch, 70);
     pass.chain(70);
-    const Memory<int32_t> ids(std::vector<int32_t>(70 * Step::K));
-    run(api().accept, Accept{step.tree, pass.view(), TopView{Step::K, ids, nullptr}, step.kv.view, step.hidden, WIDTH,
+    run(api().commit, Commit{step.tree, pass.view(), nullptr, step.kv.view, step.hidden, WIDTH,
                              step.uncommitted_pass.view(), step.uncommitted, false});
     pass.download();
-    EXPECT_EQ(pass.result().length, LENGTH);
+    step.uncommitted_pass.download();
+    EXPECT_EQ(pass.result().length, LENGTH + 70);
     EXPECT_EQ(pass.result().emitted, 0);
+    EXPECT_EQ(pass.result().root, -1);
+    EXPECT_EQ(step.uncommitted_pass.count(), 0);
     EXPECT_TRUE(untouched_behind(step.uncommitted, 0));
 }
 
-TEST(Advance, CountsAllRowsAsVerified) {
+TEST(Commit, CountsAllRowsOfChainsAsVerified) {
     Random random(16);
     const std::vector<int> lengths{8, 0, 33, 12};
     const std::vector<std::vector<std::pair<int, int>>> passes{{{0, 17}}, {{2, 3}, {0, 150}, {3, 64}}, {{1, 65}}};
-    const Memory<int32_t> ids(std::vector<int32_t>{42, 1, 2, 43, 4, 5, 44, 7, 8});
+    const Memory<int32_t> selection(std::vector<int32_t>{42, 43, 44});
     for (int round = 0; round < 12; ++round) {
         const auto& chains = passes[round / 4];
         const bool last = round % 2 != 0, with_uncommitted = round / 2 % 2 != 0;
@@ -512,8 +588,9 @@ TEST(Advance, CountsAllRowsAsVerified) {
         const int count = pass.count();
         const Floats values = random.normal(count * WIDTH);
         const auto hidden = padded_rows(values, WIDTH, 220), uncommitted = poisoned(WIDTH, 230);
-        run(api().advance, Advance{pass.view(), TopView{3, last ? ids.get() : nullptr, nullptr}, hidden, WIDTH,
-                                   with_uncommitted ? uncommitted_pass.view() : RowsView{}, uncommitted});
+        run(api().commit,
+            Commit{nullptr, pass.view(), last ? reinterpret_cast<const float*>(selection.get()) : nullptr, KvView{},
+                   hidden, WIDTH, with_uncommitted ? uncommitted_pass.view() : RowsView{}, uncommitted, false});
         pass.download();
         uncommitted_pass.download();
         for (int s = 0; s < 4; ++s) EXPECT_EQ(pass.result(s).emitted, 0);

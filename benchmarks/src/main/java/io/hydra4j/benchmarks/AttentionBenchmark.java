@@ -60,7 +60,7 @@ public class AttentionBenchmark extends ProgramBenchmark {
         Program fill = resources.own(Program.create(backend));
         recordKeysAndValues(fill, pool, queryHeads, kvHeads, pages * KvPool.PAGE_POSITIONS, query);
         Program advance = resources.own(Program.create(backend));
-        advance.advance(pass, null, null, 0, null, null);
+        advance.commit(null, pass, null, null, null, 0, null, null, false);
         int[] all = IntStream.range(0, batch).toArray();
         for (int at = 0; at < prefix; at += Tree.MAX_NODES) {
             int[] counts = new int[batch];
@@ -71,13 +71,13 @@ public class AttentionBenchmark extends ProgramBenchmark {
         }
 
         Tree tree = Tree.of(Tree.published().subList(0, nodes - 1));
-        TreeTopology state = resources.own(TreeTopology.create(backend));
-        state.set(tree.parents(), tree.ranks());
+        TreeTopology state = resources.own(TreeTopology.create(sequences));
+        state.set(TreeTopology.ALL, tree.parents(), tree.ranks());
         for (int s = 0; s < batch; s++) {
             sequences.rewind(s, prefix, 0);
         }
         Program expand = resources.own(Program.create(backend));
-        expand.expand(state, pass);
+        expand.expand(state, null, pass);
         expand.run();
         fill.run();
 

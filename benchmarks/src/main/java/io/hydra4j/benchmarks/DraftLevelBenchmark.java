@@ -62,17 +62,17 @@ public class DraftLevelBenchmark extends ProgramBenchmark {
                 ? embedding
                 : resources.own(Fill.matrix(backend, type, vocabulary, hidden));
         levelRows = resources.own(PassRows.create(sequences, MAX_ROWS));
-        tree = resources.own(TreeTopology.create(backend));
+        tree = resources.own(TreeTopology.create(sequences));
         states = resources.own(Fill.buffer(backend, hidden));
         inputs = resources.own(Buffer.floats(backend, (long) MAX_ROWS * (TREE.depth() + 1) * hidden));
         state = resources.own(Buffer.floats(backend, (long) MAX_ROWS * hidden));
         top = resources.own(TopK.create(backend, TREE.candidates(), MAX_ROWS));
         sequences.rewind(0, 0, 0);
-        tree.set(TREE.parents(), TREE.ranks());
+        tree.set(TreeTopology.ALL, TREE.parents(), TREE.ranks());
 
         // The levels above give this one's inputs their tokens.
         Program draft = resources.own(Program.create(backend));
-        draft.expand(tree, pass);
+        draft.expand(tree, null, pass);
         for (int above = 0; above < level; above++) {
             record(draft, above, blocks(above));
         }

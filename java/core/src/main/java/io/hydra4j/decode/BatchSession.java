@@ -104,7 +104,7 @@ public final class BatchSession implements AutoCloseable {
         passes.recordVerify(program, false);
         program.mark();
         if (passes.draft() != null) {
-            passes.draft().recordCommit(program);
+            passes.draft().recordCommit(program, passes.draft().uncommittedRows());
         }
         return program;
     }

@@ -32,6 +32,8 @@ final class Passes implements AutoCloseable {
     private final PassBuffers buffers;
     private final Buffer logits;
     private final TopK best;
+    private final TopK lastBest;
+    private final Buffer selection;
     private Tree expanded;
 
     /**
@@ -49,7 +51,7 @@ final class Passes implements AutoCloseable {
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
             promptRows = owned.own(PassRows.create(batch, chunk));
             nodes = owned.own(PassRows.create(batch, size * limits.nodes()));
-            topology = owned.own(TreeTopology.create(model.backend()));
+            topology = owned.own(TreeTopology.create(batch));
             draft = drafter == null
                     ? null
                     : owned.own(
@@ -57,6 +59,9 @@ final class Passes implements AutoCloseable {
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
             best = owned.own(TopK.create(model.backend(), 1, nodes.maxRows()));
+            lastBest = owned.own(TopK.create(model.backend(), 1, size));
+            selection = owned.own(Buffer.ints(model.backend(), Math.max(chunk, nodes.maxRows())));
+            nodes.limit(limits.maxPositions());
         } catch (RuntimeException | Error e) {
             owned.close();
             throw e;
@@ -114,14 +119,22 @@ final class Passes implements AutoCloseable {
         if (keepLogits) {
             model.recordLmHead(program, promptRows, false, buffers, best, logits);
         }
-        // With logits for all rows the last rows' arg-max are not the first entries: ask for them again.
         if (last) {
-            model.recordLmHead(program, promptRows, true, buffers, best, null);
+            model.recordLmHead(program, promptRows, true, buffers, lastBest, null);
+            program.select(promptRows, lastBest, selection);
         }
-        if (draft == null) {
-            program.advance(promptRows, last ? best : null, null, 0, null, null);
-        } else {
-            draft.recordPrompt(program, promptRows, last ? best : null, buffers.hidden());
+        program.commit(
+                null,
+                promptRows,
+                last ? selection : null,
+                null,
+                buffers.hidden(),
+                model.config().hidden(),
+                draft == null ? null : draft.promptRows(),
+                draft == null ? null : draft.uncommitted(),
+                false);
+        if (draft != null) {
+            draft.recordCommit(program, draft.promptRows());
         }
         return program;
     }
@@ -129,7 +142,7 @@ final class Passes implements AutoCloseable {
     /** A program that begins a step: the trees are expanded. */
     Program step() {
         Program program = program();
-        program.expand(topology, nodes);
+        program.expand(topology, null, nodes);
         return program;
     }
 
@@ -142,12 +155,14 @@ final class Passes implements AutoCloseable {
     void recordVerify(Program program, boolean append) {
         program.mark();
         model.recordForward(program, nodes, buffers);
-        model.recordLmHead(program, nodes, false, buffers, best, logits);
+        model.recordLmHead(program, nodes, true, buffers, best, logits);
+        program.select(nodes, best, selection);
         program.mark();
-        program.accept(
+        program.judge(topology, nodes, selection);
+        program.commit(
                 topology,
                 nodes,
-                best,
+                selection,
                 model.pool(),
                 buffers.hidden(),
                 model.config().hidden(),
@@ -159,7 +174,7 @@ final class Passes implements AutoCloseable {
     /** Sets the tree that steps expand from now on. */
     void use(Tree tree) {
         if (tree != expanded) {
-            topology.set(tree.parents(), tree.ranks());
+            topology.set(TreeTopology.ALL, tree.parents(), tree.ranks());
             expanded = tree;
         }
     }

@@ -83,7 +83,7 @@ public final class Session implements AutoCloseable {
             draftStep = draft() == null ? plainStep : recordStep(true, false);
             commit = draft() != null && draft().keepsState() ? passes.program() : null;
             if (commit != null) {
-                draft().recordCommit(commit);
+                draft().recordCommit(commit, draft().uncommittedRows());
             }
             setTree(options.tree());
             passes.whenClosed(ended);
@@ -96,7 +96,7 @@ public final class Session implements AutoCloseable {
     private Program recordStep(boolean draft, boolean append) {
         Program program = passes.step();
         if (draft) {
-            draft().recordCommit(program);
+            draft().recordCommit(program, draft().uncommittedRows());
             passes.recordDraft(program);
         }
         passes.recordVerify(program, append);

@@ -3,14 +3,13 @@ package io.hydra4j.heads;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
-import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 
 /**
  * The draft of all sequences of a loop, recorded into its programs. A step leaves the hidden states of newly verified tokens, in
- * order, in {@link #uncommittedRows()} and {@link #uncommitted()}, if the draft wants them; {@link #recordCommit} takes them into
- * what it keeps from step to step. {@link #recordPrompt} does the same for chunks of prompts at once. {@link #recordDraft} guesses
- * the tokens of expanded trees. Not thread-safe.
+ * order, in {@link #uncommittedRows()} and {@link #uncommitted()}, and a pass over prompts in {@link #promptRows()}, if the draft
+ * wants them; {@link #recordCommit} takes them into what it keeps from step to step. {@link #recordDraft} guesses the tokens of
+ * expanded trees. Not thread-safe.
  */
 public interface Draft extends AutoCloseable {
     /**
@@ -19,8 +18,11 @@ public interface Draft extends AutoCloseable {
      */
     PassRows uncommittedRows();
 
+    /** The same of a pass over chunks of prompts. */
+    PassRows promptRows();
+
     /**
-     * {@code float[rows][hidden]}: those states; {@link #recordCommit} and {@link #recordPrompt} may overwrite them. Null where
+     * {@code float[rows][hidden]}: the states of either; {@link #recordCommit} may overwrite them. Null where
      * {@link #uncommittedRows} is.
      */
     Buffer uncommitted();
@@ -29,17 +31,12 @@ public interface Draft extends AutoCloseable {
     boolean keepsState();
 
     /**
-     * Records the end of a pass over chunks of prompts, and what is committed of it. What {@link #uncommittedRows} held before
-     * must have been committed and invalidated.
+     * Records that hidden states are committed.
      *
-     * @param rows the rows of the pass
-     * @param best as in {@link Program#advance}
-     * @param hidden {@code float[rows][hidden]} of the rows
+     * @param rows {@link #uncommittedRows} or {@link #promptRows}: where a pass has left them. What the others held must have been
+     *     committed before, and invalidated
      */
-    void recordPrompt(Program program, PassRows rows, TopK best, Buffer hidden);
-
-    /** Records that what a step has left is committed. */
-    void recordCommit(Program program);
+    void recordCommit(Program program, PassRows rows);
 
     /** Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}. */
     void recordDraft(Program program, TreeTopology tree, PassRows nodes);

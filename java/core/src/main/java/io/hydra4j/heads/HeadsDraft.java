@@ -48,14 +48,13 @@ public final class HeadsDraft implements Draft {
             // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
             uncommittedRows = owned.own(
                     PassRows.create(batch, sequences == 1 ? TreeTopology.MAX_NODES : sequences * (levels + 1)));
+            promptRows = owned.own(PassRows.create(batch, loop.chunk()));
+            int most = Math.max(uncommittedRows.maxRows(), loop.chunk());
             if (heads.prefixLayer() == null) {
                 prefix = null;
-                promptRows = null;
-                uncommitted = rows(uncommittedRows.maxRows(), config.hidden());
+                uncommitted = rows(most, config.hidden());
             } else {
-                int most = Math.max(uncommittedRows.maxRows(), loop.chunk());
                 prefix = owned.own(PassBuffers.create(backend, config, most));
-                promptRows = owned.own(PassRows.create(batch, loop.chunk()));
                 // The prefix layer works in place on the states that the loop leaves.
                 uncommitted = prefix.x();
             }
@@ -86,6 +85,11 @@ public final class HeadsDraft implements Draft {
     }
 
     @Override
+    public PassRows promptRows() {
+        return promptRows;
+    }
+
+    @Override
     public Buffer uncommitted() {
         return uncommitted;
     }
@@ -109,21 +113,11 @@ public final class HeadsDraft implements Draft {
     }
 
     @Override
-    public void recordPrompt(Program program, PassRows rows, TopK best, Buffer hidden) {
-        program.advance(rows, best, hidden, config.hidden(), promptRows, prefix == null ? null : uncommitted);
+    public void recordCommit(Program program, PassRows rows) {
         if (prefix == null) {
-            program.draftStates(rows, hidden, null, 0, config.hidden(), states);
+            program.draftStates(rows, uncommitted, null, 0, config.hidden(), states);
         } else {
-            recordPrefix(program, promptRows);
-        }
-    }
-
-    @Override
-    public void recordCommit(Program program) {
-        if (prefix == null) {
-            program.draftStates(uncommittedRows, uncommitted, null, 0, config.hidden(), states);
-        } else {
-            recordPrefix(program, uncommittedRows);
+            recordPrefix(program, rows);
         }
     }
 

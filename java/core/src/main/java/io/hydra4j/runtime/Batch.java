@@ -67,7 +67,7 @@ public final class Batch extends NativeObject<hydra_batch> {
 
     /**
      * Sets a sequence's page table: position p lives in page {@code pages[p / KvPool.PAGE_POSITIONS]} of every pool that is
-     * used with this batch. Where the table gets shorter, all rows of the batch become none.
+     * used with this batch. Where the table gets shorter, all rows of the batch are invalidated.
      *
      * @param pages at least {@code count} page numbers
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there are too many, or there is no such sequence
@@ -83,8 +83,8 @@ public final class Batch extends NativeObject<hydra_batch> {
     }
 
     /**
-     * Takes a sequence back to fewer verified positions, or as many. All rows of the batch become none, also those of other
-     * sequences, and those that a drafter has still to see.
+     * Takes a sequence back to fewer verified positions, or as many. All rows of the batch are invalidated, also those of
+     * other sequences, and uncommitted ones.
      *
      * @param length verified positions that stay, 0 to {@link #length}
      * @param root the token that follows them, or -1 if none is known: then the sequence takes no part in steps
@@ -92,6 +92,16 @@ public final class Batch extends NativeObject<hydra_batch> {
      */
     public void rewind(int sequence, int length, int root) {
         handle.check(batch -> Native.hydra_batch_rewind(batch, sequence, length, root));
+    }
+
+    /**
+     * Sets the token that follows a sequence's verified positions; nothing else changes.
+     *
+     * @param root -1 for none: then the sequence takes no part in steps
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if there is no such sequence
+     */
+    public void setRoot(int sequence, int root) {
+        handle.check(batch -> Native.hydra_batch_set_root(batch, sequence, root));
     }
 
     /** @return verified positions of a sequence, all of them in the KV cache */

@@ -46,22 +46,46 @@ public final class PassRows extends NativeObject<hydra_rows> {
     }
 
     /**
-     * Makes the rows chains of tokens, one behind the verified positions of each of some sequences.
+     * Makes the rows chains of tokens, one after the verified positions of each of some sequences.
      *
-     * @param sequences [chains] different sequences of the batch
+     * @param sequences [chains] different sequences of the batch; there may be none
      * @param counts [chains] tokens of each chain, at least 1
      * @param tokens those of all chains, one after the other
+     * @param decides [chains] whether the token that follows a chain is wanted and becomes the sequence's root, and not false,
+     *     where more of the prompt follows first; null: of all
      * @throws IllegalArgumentException if the counts are not those of the sequences and tokens
      * @throws NativeException with status {@code INVALID_ARGUMENT} if a sequence or count is out of range, or there are more
      *     than {@link #maxRows} tokens
      */
-    public void setChains(int[] sequences, int[] counts, int[] tokens) {
+    public void setChains(int[] sequences, int[] counts, int[] tokens, boolean[] decides) {
         long all = IntStream.of(counts).asLongStream().sum();
         if (counts.length != sequences.length || all != tokens.length) {
             throw new IllegalArgumentException(sequences.length + " sequences and " + tokens.length + " tokens, but "
                     + counts.length + " counts of " + all + " tokens in all");
         }
-        handle.check(rows -> Native.hydra_rows_set_chains(rows, sequences, counts, sequences.length, tokens));
+        if (decides != null && decides.length != sequences.length) {
+            throw new IllegalArgumentException(sequences.length + " sequences, but " + decides.length + " decides");
+        }
+        int[] flags = new int[sequences.length];
+        for (int i = 0; i < flags.length; i++) {
+            flags[i] = decides == null || decides[i] ? 1 : 0;
+        }
+        handle.check(rows -> Native.hydra_rows_set_chains(rows, sequences, counts, sequences.length, tokens, flags));
+    }
+
+    /** As {@link #setChains(int[], int[], int[], boolean[])}, all of which are followed by a root. */
+    public void setChains(int[] sequences, int[] counts, int[] tokens) {
+        setChains(sequences, counts, tokens, null);
+    }
+
+    /**
+     * Keeps the rows before a position: trees are cut to the levels before it, and chains refused.
+     *
+     * @param limit at least 1; operations that are recorded may lower it further
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if it is not positive
+     */
+    public void limit(int limit) {
+        handle.check(rows -> Native.hydra_rows_limit(rows, limit));
     }
 
     /** Makes the rows one chain of these tokens; as {@link #setChain(int, int[], int, int)}. */
@@ -70,7 +94,7 @@ public final class PassRows extends NativeObject<hydra_rows> {
     }
 
     /**
-     * Makes the rows one chain of tokens behind the verified positions of a sequence.
+     * Makes the rows one chain of tokens after the verified positions of a sequence.
      *
      * @param from first token of the chain
      * @param count tokens of the chain, 1 to {@link #maxRows}

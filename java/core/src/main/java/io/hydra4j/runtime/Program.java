@@ -1,11 +1,10 @@
 package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
-import io.hydra4j.runtime.bindings.hydra_accept;
-import io.hydra4j.runtime.bindings.hydra_advance;
 import io.hydra4j.runtime.bindings.hydra_attention;
 import io.hydra4j.runtime.bindings.hydra_block;
 import io.hydra4j.runtime.bindings.hydra_buffer;
+import io.hydra4j.runtime.bindings.hydra_commit;
 import io.hydra4j.runtime.bindings.hydra_draft_inputs;
 import io.hydra4j.runtime.bindings.hydra_draft_levels;
 import io.hydra4j.runtime.bindings.hydra_draft_states;
@@ -13,6 +12,8 @@ import io.hydra4j.runtime.bindings.hydra_draft_tokens;
 import io.hydra4j.runtime.bindings.hydra_embed;
 import io.hydra4j.runtime.bindings.hydra_expand;
 import io.hydra4j.runtime.bindings.hydra_gate_up;
+import io.hydra4j.runtime.bindings.hydra_judge;
+import io.hydra4j.runtime.bindings.hydra_kv_pool;
 import io.hydra4j.runtime.bindings.hydra_linear;
 import io.hydra4j.runtime.bindings.hydra_lm_head;
 import io.hydra4j.runtime.bindings.hydra_matrix;
@@ -20,9 +21,10 @@ import io.hydra4j.runtime.bindings.hydra_norm;
 import io.hydra4j.runtime.bindings.hydra_program;
 import io.hydra4j.runtime.bindings.hydra_qkv;
 import io.hydra4j.runtime.bindings.hydra_rows;
+import io.hydra4j.runtime.bindings.hydra_select;
 import io.hydra4j.runtime.bindings.hydra_stream;
 import io.hydra4j.runtime.bindings.hydra_table_block;
-import io.hydra4j.runtime.bindings.hydra_top;
+import io.hydra4j.runtime.bindings.hydra_tree;
 import java.nio.LongBuffer;
 import java.util.HashSet;
 import java.util.List;
@@ -103,7 +105,7 @@ public final class Program extends NativeObject<hydra_program> {
      *   <li>what is enqueued to the stream after the program finds its results in buffers;
      *   <li>results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
      *   <li>the program's batches, their rows, and its trees cannot be set, and it records nothing more;
-     *   <li>programs of other streams cannot use these, and if the program changes them (by expand, draft, accept or advance),
+     *   <li>programs of other streams cannot use these, and if the program changes them (by expand, draft, judge or commit),
      *       none can. A program that does not may be enqueued again and again, and others after it.
      * </ul>
      *
@@ -321,14 +323,14 @@ public final class Program extends NativeObject<hydra_program> {
     /**
      * LM head: the k best of weight x + bias for each row.
      *
-     * @param lastRowsOnly compute only the last row of each sequence, in the order in which the sequences have their rows:
-     *     then these are the rows of top and logits
+     * @param lastRowsOnly compute only the rows at which a token is selected: all nodes of trees, then the last row of each
+     *     chain, in the order of the rows, as many as top has room for; then these are the rows of top and logits
      * @param x {@code float[rows][h]}
      * @param weight [v][h]
      * @param bias {@code float[v]}, or null
      * @param ids {@code int32[v]} token id of each row of the weight, or null if they are the same
      * @param top receives the best of each row
-     * @param logits {@code float[rows][v]}, or {@code float[sequences][v]} with lastRowsOnly, receives all logits; or null
+     * @param logits {@code float[rows][v]}, or {@code float[rows of top][v]} with lastRowsOnly, receives all logits; or null
      */
     public void lmHead(
             PassRows rows,
@@ -389,14 +391,16 @@ public final class Program extends NativeObject<hydra_program> {
     }
 
     /**
-     * Begins a step: the rows become the tree's nodes after the verified positions of every sequence that has a root token,
-     * in the batch's order; node 0 of each gets the root token.
+     * Begins a pass: the rows become the nodes of the trees of all sequences that have a root token and room for it, in the
+     * batch's order, after their verified positions; node 0 of each gets the root token. A tree is cut to as many whole levels
+     * as there is room for. After the trees come the chains of prompts, whose sequences have no tree.
      *
-     * @param rows must suffice for trees of all sequences when the program runs
+     * @param prompts chains, or null
+     * @param rows must suffice for all of them when the program runs
      */
-    public void expand(TreeTopology tree, PassRows rows) {
+    public void expand(TreeTopology tree, PassRows prompts, PassRows rows) {
         try (hydra_expand arguments = new hydra_expand()) {
-            arguments.tree(use(tree.handle())).rows(use(rows.handle()));
+            arguments.tree(use(tree.handle())).prompts(optional(prompts)).rows(use(rows.handle()));
             record(program -> Native.hydra_program_expand(program, arguments));
         }
     }
@@ -532,65 +536,70 @@ public final class Program extends NativeObject<hydra_program> {
     }
 
     /**
-     * Ends a step. A node is accepted if its parent is and its token is its parent's best. Of each sequence the longest
-     * accepted path, the first in node order among equals, is kept: its keys and values move after the verified positions,
-     * the sequence's length grows, its root becomes the best of the last accepted node, and its result is filled. A sequence
-     * without nodes emits nothing.
+     * Selects a token at each node of trees and at the last row of each chain, in the order of {@link #lmHead} with
+     * lastRowsOnly: the one that plain decoding would emit there, the best entry of top. The host may read and write the
+     * selection between programs, so that a loop can select for itself.
      *
-     * @param best the base model's arg-max of every node
-     * @param hidden {@code float[rows][h]} of the nodes, or null
+     * @param selection {@code int32[]}, as many as the smaller one of the rows and the rows of top
+     */
+    public void select(PassRows rows, TopK top, Buffer selection) {
+        try (hydra_select arguments = new hydra_select()) {
+            arguments.rows(use(rows.handle())).top(use(top.handle())).selection(use(selection.handle()));
+            record(program -> Native.hydra_program_select(program, arguments));
+        }
+    }
+
+    /**
+     * Marks the accepted nodes of trees. A node is right if its token is the one selected at its parent; accepted are the nodes
+     * of the longest path of right ones, the first in node order among equals.
+     *
+     * @param selection {@code int32[rows]}
+     */
+    public void judge(TreeTopology tree, PassRows rows, Buffer selection) {
+        try (hydra_judge arguments = new hydra_judge()) {
+            arguments.tree(use(tree.handle())).rows(use(rows.handle())).selection(use(selection.handle()));
+            record(program -> Native.hydra_program_judge(program, arguments));
+        }
+    }
+
+    /**
+     * Ends a pass: accepted rows become part of their sequences. Accepted are, of a tree, the root and what {@link #judge} has
+     * marked, of a chain all rows. Their keys and values move to the positions after the verified ones, the sequence's length
+     * grows, its root becomes the token selected at its last accepted row, or none where that is not wanted
+     * ({@link PassRows#setChains}), and its result is filled. A sequence without rows emits nothing.
+     *
+     * @param tree null, as pool, where the rows are chains alone
+     * @param selection {@code int32[rows]}, where they are chains alone {@code int32[sequences]}; null: no root is known
+     * @param hidden {@code float[rows][h]} of the rows, or null
      * @param h the hidden size; without uncommittedRows it means nothing
      * @param uncommittedRows become the accepted positions as chains; null where no drafter needs them
-     * @param uncommitted {@code float[rows of uncommittedRows][h]} gets the rows of hidden of the accepted nodes in order; null with
+     * @param uncommitted {@code float[rows of uncommittedRows][h]} gets the rows of hidden that are accepted, in order; null with
      *     uncommittedRows
      * @param append for a batch of one sequence: append them to the uncommitted rows that are there, where these end at the
      *     verified positions and there is space for all, {@link TreeTopology#MAX_NODES}
      */
-    public void accept(
+    public void commit(
             TreeTopology tree,
-            PassRows nodes,
-            TopK best,
+            PassRows rows,
+            Buffer selection,
             KvPool pool,
             Buffer hidden,
             long h,
             PassRows uncommittedRows,
             Buffer uncommitted,
             boolean append) {
-        try (hydra_accept arguments = new hydra_accept()) {
+        try (hydra_commit arguments = new hydra_commit()) {
             arguments
-                    .tree(use(tree.handle()))
-                    .nodes(use(nodes.handle()))
-                    .best(use(best.handle()))
-                    .pool(use(pool.handle()))
+                    .tree(optional(tree))
+                    .rows(use(rows.handle()))
+                    .selection(optional(selection))
+                    .pool(optional(pool))
                     .hidden(optional(hidden))
                     .width(h)
                     .uncommitted_rows(optional(uncommittedRows))
                     .uncommitted(optional(uncommitted))
                     .append(append ? 1 : 0);
-            record(program -> Native.hydra_program_accept(program, arguments));
-        }
-    }
-
-    /**
-     * Ends the pass over chunks of prompts: all rows count as accepted.
-     *
-     * @param best its rows, one a sequence as {@link #lmHead} leaves them, give the roots; null where more of the prompts
-     *     follows
-     * @param hidden {@code float[rows][h]} of the rows, or null
-     * @param h as in {@link #accept}
-     * @param uncommittedRows as in {@link #accept}
-     * @param uncommitted as in {@link #accept}
-     */
-    public void advance(PassRows rows, TopK best, Buffer hidden, long h, PassRows uncommittedRows, Buffer uncommitted) {
-        try (hydra_advance arguments = new hydra_advance()) {
-            arguments
-                    .rows(use(rows.handle()))
-                    .best(optional(best))
-                    .hidden(optional(hidden))
-                    .width(h)
-                    .uncommitted_rows(optional(uncommittedRows))
-                    .uncommitted(optional(uncommitted));
-            record(program -> Native.hydra_program_advance(program, arguments));
+            record(program -> Native.hydra_program_commit(program, arguments));
         }
     }
 
@@ -620,7 +629,11 @@ public final class Program extends NativeObject<hydra_program> {
         return rows == null ? null : use(rows.handle());
     }
 
-    private hydra_top optional(TopK top) {
-        return top == null ? null : use(top.handle());
+    private hydra_tree optional(TreeTopology tree) {
+        return tree == null ? null : use(tree.handle());
+    }
+
+    private hydra_kv_pool optional(KvPool pool) {
+        return pool == null ? null : use(pool.handle());
     }
 }

@@ -23,7 +23,7 @@ class BatchTest {
 
     private void advance() {
         try (Program program = Program.create(backend)) {
-            program.advance(rows, null, null, 0, null, null);
+            program.commit(null, rows, null, null, null, 0, null, null, false);
             program.run();
         }
     }
@@ -87,7 +87,9 @@ class BatchTest {
         assertThrows(NativeException.class, () -> rows.setChains(new int[] {1, 1}, new int[] {1, 1}, new int[2]));
         assertThrows(NativeException.class, () -> rows.setChains(new int[] {0, 1}, new int[] {1, 0}, one));
         assertThrows(NativeException.class, () -> rows.setChains(new int[] {0, 1}, new int[] {2, -1}, one));
-        assertThrows(NativeException.class, () -> rows.setChains(new int[0], new int[0], new int[0]));
+        assertThrows(IllegalArgumentException.class, () -> rows.setChains(new int[] {0}, one, one, new boolean[2]));
+        rows.setChains(new int[0], new int[0], new int[0]);
+        assertEquals(0, rows.count());
         assertThrows(NativeException.class, () -> rows.setChain(0, new int[101]));
         assertThrows(IndexOutOfBoundsException.class, () -> rows.setChain(0, new int[4], 2, 3));
         assertThrows(IndexOutOfBoundsException.class, () -> rows.setChain(0, new int[4], -1, 1));

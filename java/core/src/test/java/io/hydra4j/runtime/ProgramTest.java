@@ -20,6 +20,7 @@ class ProgramTest {
     private final PassRows uncommittedRows = PassRows.create(batch, MAX_ROWS);
     private final Buffer uncommitted = Buffer.floats(backend, MAX_ROWS * VOCABULARY);
     private final Buffer states = Buffer.floats(backend, VOCABULARY);
+    private final Buffer selection = Buffer.ints(backend, MAX_ROWS);
     private final Matrix embedding = matrix(0, 1);
     private final Matrix lmHead = matrix(1, 1);
     private final TopK best = TopK.create(backend, 2, MAX_ROWS);
@@ -32,6 +33,7 @@ class ProgramTest {
         best.close();
         lmHead.close();
         embedding.close();
+        selection.close();
         states.close();
         uncommitted.close();
         uncommittedRows.close();
@@ -60,7 +62,8 @@ class ProgramTest {
         try (Program program = Program.create(backend)) {
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, true, hidden, lmHead, null, null, best, null);
-            program.advance(rows, best, hidden, VOCABULARY, uncommittedRows, uncommitted);
+            program.select(rows, best, selection);
+            program.commit(null, rows, selection, null, hidden, VOCABULARY, uncommittedRows, uncommitted, false);
             batch.setPages(0, new int[] {3, 1});
             rows.setChain(0, tokens);
             program.run();
@@ -88,12 +91,12 @@ class ProgramTest {
     @Test
     void aStepKeepsTheLongestPathThatTheBaseAgreesWith() {
         prefill(0);
-        try (TreeTopology tree = TreeTopology.create(backend);
+        try (TreeTopology tree = TreeTopology.create(batch);
                 PassRows levelRows = PassRows.create(batch, MAX_ROWS);
                 TopK candidates = TopK.create(backend, 2, MAX_ROWS);
                 Program program = Program.create(backend)) {
-            tree.set(new int[] {-1, 0, 0, 2}, new int[] {0, 1, 0, 0});
-            program.expand(tree, rows);
+            tree.set(0, new int[] {-1, 0, 0, 2}, new int[] {0, 1, 0, 0});
+            program.expand(tree, null, rows);
             program.draftStates(uncommittedRows, uncommitted, null, 0, VOCABULARY, states);
             for (int level = 0; level < 2; level++) {
                 // The program keeps what is closed here.
@@ -107,7 +110,9 @@ class ProgramTest {
             program.mark();
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, false, hidden, lmHead, null, null, best, null);
-            program.accept(tree, rows, best, pool, hidden, VOCABULARY, uncommittedRows, uncommitted, false);
+            program.select(rows, best, selection);
+            program.judge(tree, rows, selection);
+            program.commit(tree, rows, selection, pool, hidden, VOCABULARY, uncommittedRows, uncommitted, false);
             program.run();
 
             assertArrayEquals(new int[] {1, 3, 2, 3}, rows.tokens());
@@ -162,9 +167,9 @@ class ProgramTest {
         assertThrows(NativeException.class, () -> batch.setPages(0, new int[5]));
         assertThrows(NativeException.class, () -> TopK.create(backend, TopK.MAX_K + 1, 1));
         assertThrows(IllegalArgumentException.class, () -> Rope.create(backend, 8, new float[3], 16));
-        try (TreeTopology tree = TreeTopology.create(backend)) {
-            assertThrows(IllegalArgumentException.class, () -> tree.set(new int[] {-1, 0}, new int[] {0}));
-            assertThrows(NativeException.class, () -> tree.set(new int[] {-1, 1}, new int[] {0, 0}));
+        try (TreeTopology tree = TreeTopology.create(batch)) {
+            assertThrows(IllegalArgumentException.class, () -> tree.set(0, new int[] {-1, 0}, new int[] {0}));
+            assertThrows(NativeException.class, () -> tree.set(0, new int[] {-1, 1}, new int[] {0, 0}));
         }
     }
 }

@@ -1,0 +1,85 @@
+// What the trees of a pass draft at each level: its rows lie one tree's after the other's, and no two trees need the
+// same shape. All lanes of a warp take part and get the same answer.
+#pragma once
+
+#include "cuda/platform.cuh"
+#include "program/state.h"
+
+namespace hydra::cuda {
+
+__device__ __forceinline__ int inclusive_sum(int value) {
+    for (int by = 1; by < WARP; by *= 2) {
+        const int other = __shfl_up_sync(ALL_LANES, value, by);
+        if (lane_index() >= by) value += other;
+    }
+    return value;
+}
+
+struct LevelRow {
+    int segment, index;  // whose row it is, and which of its rows; segment -1: there are not so many
+    int rows;            // of all segments
+};
+
+// Finds a row of a level where segment s has rows_of(s) of them.
+template <class RowsOf>
+__device__ __forceinline__ LevelRow find_row(int segments, int row, RowsOf&& rows_of) {
+    LevelRow found{-1, 0, 0};
+    for (int base = 0; base < segments; base += WARP) {
+        const int s = base + lane_index(), own = s < segments ? rows_of(s) : 0;
+        const int end = found.rows + inclusive_sum(own);
+        const unsigned holds = __ballot_sync(ALL_LANES, row >= end - own && row < end);
+        const int begin_here = __shfl_sync(ALL_LANES, end - own, holds != 0 ? __ffs(static_cast<int>(holds)) - 1 : 0);
+        if (holds != 0) {
+            found.segment = base + __ffs(static_cast<int>(holds)) - 1;
+            found.index = row - begin_here;
+        }
+        found.rows = __shfl_sync(ALL_LANES, end, WARP - 1);
+    }
+    return found;
+}
+
+// The rows of the segments before one, or of all where there are no more.
+template <class RowsOf>
+__device__ __forceinline__ int rows_before(int segment, RowsOf&& rows_of) {
+    int rows = 0;
+    for (int base = 0; base < segment; base += WARP) {
+        const int s = base + lane_index();
+        rows += __shfl_sync(ALL_LANES, inclusive_sum(s < segment ? rows_of(s) : 0), WARP - 1);
+    }
+    return rows;
+}
+
+// The draft of expanded trees at one level.
+struct Level {
+    const TreeData* trees;  // by sequence
+    const RowsView& nodes;
+    int level;
+
+    __device__ __forceinline__ const TreeData& tree(int s) const { return trees[nodes.segments[s].sequence]; }
+    __device__ __forceinline__ int levels(int s) const { return tree(s).levels_of(nodes.segments[s].count); }
+    // Nodes of a tree at this depth that have children: rows of a grounded head.
+    __device__ __forceinline__ int parents(int s) const { return tree(s).drafting(level, nodes.segments[s].count); }
+    // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
+    __device__ __forceinline__ int guesses(int s) const { return levels(s) > 0; }
+
+    __device__ __forceinline__ bool any_deeper() const {
+        bool deeper = false;
+        for (int base = 0; base < nodes.active_trees(); base += WARP) {
+            const int s = base + lane_index();
+            deeper = deeper || __ballot_sync(ALL_LANES, s < nodes.active_trees() && levels(s) > level) != 0;
+        }
+        return deeper;
+    }
+    __device__ __forceinline__ int deepest() const {
+        int deepest = 0;
+        for (int base = 0; base < nodes.active_trees(); base += WARP) {
+            const int s = base + lane_index();
+            int own = s < nodes.active_trees() ? levels(s) : 0;
+            for (int mask = WARP / 2; mask > 0; mask /= 2) own = max(own, __shfl_xor_sync(ALL_LANES, own, mask));
+            deepest = max(deepest, own);
+        }
+        return deepest;
+    }
+};
+
+}  // namespace hydra::cuda
