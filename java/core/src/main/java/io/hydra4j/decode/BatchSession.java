@@ -3,6 +3,7 @@ package io.hydra4j.decode;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
+import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import java.util.Arrays;
 import java.util.Map;
@@ -12,8 +13,11 @@ import java.util.Map;
  * numbered from 0 and join and leave as they like: {@link #prefill} gives one a prompt, from then on it takes part in every
  * {@link #step}, until it is paused or cleared.
  *
- * <p>Each sequence's tokens, paths and logits are those of a {@link Session} of its own, to the bit, whatever is decoded beside
- * it, except that the tree of a step is cut to the depth for which all sequences that take part have room.
+ * <p>Each sequence has a tree of its own. Its tokens, paths and logits are those of a {@link Session} of its own, to the bit,
+ * whatever is decoded beside it. One that is full, or has room for a part of its tree alone, holds nobody else back.
+ *
+ * <p>Prompts may also be taken in beside what is decoded: {@link #enqueuePrompt} lets the steps that follow take a chunk along,
+ * until the prompt is complete and its sequence decodes, too.
  *
  * <p>A call that is refused changes nothing. Not thread-safe: use it from one thread at a time. Sessions of one model may run in
  * several threads, on CUDA at the same time.
@@ -26,13 +30,18 @@ public final class BatchSession implements AutoCloseable {
     private final Sequence[] sequences;
     private final int[] pausedRoots;
     private final int[] logitRows;
+    private final int[] logitNodes;
+    private final PromptQueue prompts = new PromptQueue();
     private final Program chunk;
     private final Program lastChunk;
     private final Program plainStep;
     private final Program draftStep;
+    private final Program plainMixed;
+    private final Program draftMixed;
     private final Recorder recorder = new Recorder();
     private final Runnable requireModel;
 
+    private final Tree[] trees;
     private Tree tree;
     private boolean closed;
 
@@ -68,23 +77,30 @@ public final class BatchSession implements AutoCloseable {
             DecoderModel model, Drafter drafter, BatchOptions options, Runnable requireModel, Runnable ended) {
         this.requireModel = requireModel;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), options.nodes());
-        setTree(options.tree());
+        limits.require(options.tree());
+        tree = options.tree();
         int size = options.size();
         int rows = options.chunk() == 0
                 ? PassBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
                 : options.chunk();
-        passes = new Passes(model, drafter, limits, size, rows, options.keepLogits());
+        passes = new Passes(model, drafter, limits, size, rows, options.keepLogits(), true);
         sequences = new Sequence[size];
         Arrays.setAll(sequences, s -> new Sequence(passes.pages(), passes.batch(), s));
         pausedRoots = new int[size];
         logitRows = new int[size];
+        logitNodes = new int[size];
+        trees = new Tree[size];
         Arrays.fill(pausedRoots, NONE);
         Arrays.fill(logitRows, NONE);
         try {
             chunk = passes.chunk(false, false);
             lastChunk = passes.chunk(true, false);
-            plainStep = recordStep(false);
-            draftStep = drafter == null || limits.nodes() == 1 ? plainStep : recordStep(true);
+            boolean drafts = drafter != null && limits.nodes() > 1;
+            plainStep = recordStep(passes.nodes(), false);
+            draftStep = drafts ? recordStep(passes.nodes(), true) : plainStep;
+            plainMixed = recordStep(passes.mixed(), false);
+            draftMixed = drafts ? recordStep(passes.mixed(), true) : plainMixed;
+            setTree(tree);
             passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
             passes.close();
@@ -93,24 +109,27 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Unlike in a {@link Session} the draft commits what a step leaves as the step ends: pausing, clearing or giving a prompt
-     * to one sequence voids all rows of the batch, and none may be waiting then.
+     * Unlike in a {@link Session} the draft commits what a step leaves as the step ends: clearing or rewinding
+     * one sequence invalidates all rows of the batch, and none may be uncommitted then.
      */
-    private Program recordStep(boolean draft) {
-        Program program = passes.step();
+    private Program recordStep(PassRows rows, boolean draft) {
+        Program program = passes.step(rows);
         if (draft) {
-            passes.recordDraft(program);
+            passes.recordDraft(program, rows);
         }
-        passes.recordVerify(program, false);
+        program.mark();
+        passes.recordVerify(program, rows);
+        program.mark();
+        passes.recordAccept(program, rows, false);
         program.mark();
         if (passes.draft() != null) {
-            passes.draft().recordCommit(program, passes.draft().uncommittedRows());
+            passes.draft().recordCommit(program, passes.left(rows));
         }
         return program;
     }
 
     /**
-     * Sets the tree of the steps that follow.
+     * Sets the tree of the steps that follow, of all sequences.
      *
      * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates or nodes than the session was made for
@@ -118,11 +137,31 @@ public final class BatchSession implements AutoCloseable {
     public void setTree(Tree tree) {
         limits.require(tree);
         this.tree = tree;
+        Arrays.fill(trees, tree);
+        passes.use(tree);
     }
 
-    /** The tree of the steps that follow. */
+    /**
+     * Sets the tree of the steps that follow, of one sequence; it stays when the sequence is cleared.
+     *
+     * @throws IllegalArgumentException as {@link #setTree(Tree)}, and if there is no such sequence
+     */
+    public void setTree(int sequence, Tree tree) {
+        requireSequence(sequence);
+        limits.require(tree);
+        trees[sequence] = tree;
+        passes.use(sequence, tree);
+    }
+
+    /** The tree that was last set for all sequences. */
     public Tree tree() {
         return tree;
+    }
+
+    /** The tree of the steps that follow, of one sequence. */
+    public Tree tree(int sequence) {
+        requireSequence(sequence);
+        return trees[sequence];
     }
 
     /** Number of sequences. */
@@ -139,6 +178,7 @@ public final class BatchSession implements AutoCloseable {
      * Appends tokens to some sequences: prompts, or more of conversations. They share passes of at most
      * {@link BatchOptions#chunk} tokens, in the order of the map. A root that was waiting is dropped for the first of them.
      * Afterwards {@link #root} is the base model's next token of each, and they take part in steps, also those that were paused.
+     * What {@link #enqueuePrompt} has left of their prompts is taken in before.
      *
      * @param prompts token ids by sequence, at least one for each
      * @throws ContextFullException if those of a sequence do not fit
@@ -150,101 +190,138 @@ public final class BatchSession implements AutoCloseable {
         if (prompts.isEmpty()) {
             throw new IllegalArgumentException("no prompts: give one at least");
         }
+        prompts.forEach(this::requirePrompt);
         int[] lengths = new int[size()];
-        prompts.forEach((sequence, ids) -> {
-            int length = length(sequence);
-            limits.require(ids);
-            if (ids.length > limits.maxPositions() - length) {
-                throw new ContextFullException(sequence, length, ids.length, limits.maxPositions());
-            }
-            lengths[sequence] = length + ids.length;
-        });
+        prompts.forEach((sequence, ids) -> lengths[sequence] = length(sequence) + promptLeft(sequence) + ids.length);
         reserve(lengths);
-        prompts.keySet().forEach(sequence -> pausedRoots[sequence] = NONE);
-        int[] order = prompts.keySet().stream().mapToInt(Integer::intValue).toArray();
-        int[][] ids = prompts.values().toArray(int[][]::new);
-        int[] done = new int[order.length];
-        for (int first = 0; first < order.length; ) {
-            first = pass(order, ids, done, first);
+        prompts.forEach(this::enqueue);
+        PromptQueue.Chunk chunk =
+                this.prompts.next(prompts.keySet(), passes.promptRows().maxRows());
+        while (chunk.tokens().length > 0) {
+            takeIn(chunk);
+            chunk = this.prompts.next(prompts.keySet(), passes.promptRows().maxRows());
         }
     }
 
     /**
-     * One pass over the next tokens of prompts.
+     * Lets the steps that follow append tokens to a sequence: a prompt, or more of a conversation. Each step takes at most
+     * {@link BatchOptions#chunk} tokens of all such prompts, in the order in which they came, beside the trees of the sequences
+     * that decode. A root that was waiting is dropped for the first of them. When the step that takes the last one in has ended,
+     * {@link #root} is the base model's next token, and the sequence takes part in steps, also where it was paused.
      *
-     * @param done how many tokens of each were taken in before; becomes how many are now
-     * @param first the first prompt of which some are left
-     * @return the same after the pass
+     * @param ids token ids, at least one
+     * @throws ContextFullException if they do not fit
+     * @throws IllegalArgumentException if there is no such sequence, or an id is outside the vocabulary
      */
-    private int pass(int[] order, int[][] ids, int[] done, int first) {
-        int[] counts = new int[order.length - first];
-        int[] tokens = new int[passes.promptRows().maxRows()];
-        int rows = 0;
-        int end = first;
-        while (end < order.length && rows < tokens.length) {
-            int count = Math.min(ids[end].length - done[end], tokens.length - rows);
-            System.arraycopy(ids[end], done[end], tokens, rows, count);
-            sequences[order[end]].append(
-                    ids[end], done[end], count, passes.batch().length(order[end]));
-            done[end] += count;
-            counts[end - first] = count;
-            rows += count;
-            end++;
+    public void enqueuePrompt(int sequence, int... ids) {
+        requireOpen();
+        requirePrompt(sequence, ids);
+        enqueue(sequence, ids);
+    }
+
+    /** Tokens of a sequence's prompt that the steps that follow have still to take in. */
+    public int promptLeft(int sequence) {
+        requireSequence(sequence);
+        return prompts.left(sequence);
+    }
+
+    private void requirePrompt(int sequence, int[] ids) {
+        int length = length(sequence) + promptLeft(sequence);
+        limits.require(ids);
+        if (ids.length > limits.maxPositions() - length) {
+            throw new ContextFullException(sequence, length, ids.length, limits.maxPositions());
         }
-        passes.promptRows()
-                .setChains(
-                        Arrays.copyOfRange(order, first, end),
-                        Arrays.copyOf(counts, end - first),
-                        Arrays.copyOf(tokens, rows));
-        // The last of them may go on in the next pass; its root is no matter until then.
-        Program program = done[first] == ids[first].length ? lastChunk : chunk;
+    }
+
+    private void enqueue(int sequence, int[] ids) {
+        prompts.add(sequence, ids);
+        pausedRoots[sequence] = NONE;
+        passes.batch().setRoot(sequence, NONE);
+    }
+
+    /** A pass over chunks of prompts alone, for which there are pages. */
+    private void takeIn(PromptQueue.Chunk tokens) {
+        set(tokens);
+        Program program = tokens.endsAny() ? lastChunk : chunk;
         program.run();
-        recorder.prefilled(rows, program);
-        return done[end - 1] == ids[end - 1].length ? end : end - 1;
+        prompts.taken(tokens);
+        recorder.prefilled(tokens.tokens().length, program);
+    }
+
+    /** Makes the prompts' rows these, and notes their tokens. */
+    private void set(PromptQueue.Chunk chunk) {
+        for (int i = 0, from = 0; i < chunk.sequences().length; from += chunk.counts()[i++]) {
+            int sequence = chunk.sequences()[i];
+            sequences[sequence].append(chunk.tokens(), from, chunk.counts()[i], length(sequence));
+        }
+        passes.promptRows().setChains(chunk.sequences(), chunk.counts(), chunk.tokens(), chunk.ends());
     }
 
     /**
-     * One step of all sequences that take part: draft, verify, accept.
+     * One step of all sequences that take part: draft, verify, accept. It also takes in what fits of prompts that
+     * {@link #enqueuePrompt} has left.
      *
      * @return {@code [size]} the emitted tokens and the path taken of each sequence; null where one took no part, as it has no
-     *     prompt or is paused
-     * @throws ContextFullException if not even the root of a sequence fits
+     *     prompt or has still to take one in, is paused, or is full, which {@link #room} tells
      * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
-     * @throws IllegalStateException if no sequence would take part
+     * @throws IllegalStateException if no sequence has a prompt and is not paused
      */
     public Step[] step() {
         requireOpen();
-        int room = Integer.MAX_VALUE;
+        Tree[] now = new Tree[size()];
+        int[] lengths = new int[size()];
+        int rows = 0;
+        boolean guesses = false;
+        boolean anyRoot = false;
         for (int s = 0; s < size(); s++) {
+            anyRoot |= passes.batch().root(s) >= 0;
             if (takesPart(s)) {
-                room = Math.min(room, room(s));
-                if (room < 1) {
-                    throw new ContextFullException(s, length(s), 1, limits.maxPositions());
-                }
+                now[s] = trees[s].truncated(room(s) - 1);
+                lengths[s] = length(s) + now[s].nodes();
+                rows += now[s].nodes();
+                guesses |= now[s].nodes() > 1;
             }
         }
-        if (room == Integer.MAX_VALUE) {
+        int most = Math.min(passes.promptRows().maxRows(), passes.mixed().maxRows() - rows);
+        PromptQueue.Chunk chunk = prompts.next(prompts.sequences(), most);
+        for (int i = 0; i < chunk.sequences().length; i++) {
+            lengths[chunk.sequences()[i]] = length(chunk.sequences()[i]) + chunk.counts()[i];
+        }
+        boolean takesIn = chunk.tokens().length > 0;
+        if (!anyRoot && !takesIn) {
             throw new IllegalStateException("a step without a sequence: call prefill or resume first");
         }
-        Tree now = tree.truncated(room - 1);
-        int[] lengths = new int[size()];
-        for (int s = 0; s < size(); s++) {
-            lengths[s] = takesPart(s) ? length(s) + now.nodes() : 0;
-        }
         reserve(lengths);
-        passes.use(now);
-        Program program = now.nodes() > 1 ? draftStep : plainStep;
+        Arrays.fill(logitRows, NONE);
+        if (rows == 0) {
+            if (takesIn) {
+                takeIn(chunk);
+            }
+            return new Step[size()];
+        }
+        Program program = guesses ? draftStep : plainStep;
+        if (takesIn) {
+            set(chunk);
+            program = guesses ? draftMixed : plainMixed;
+        }
         program.run();
-        recorder.passed(program, now.nodes() > 1);
+        prompts.taken(chunk);
+        recorder.prefilledBeside(chunk.tokens().length);
+        recorder.passed(program, guesses);
+        return steps(now);
+    }
+
+    /** What a step with these trees, null where there is none, has left of each sequence. */
+    private Step[] steps(Tree[] now) {
         Step[] steps = new Step[size()];
         int row = 0;
         for (int s = 0; s < size(); s++) {
-            logitRows[s] = NONE;
-            if (lengths[s] > 0) {
+            if (now[s] != null) {
                 steps[s] = sequences[s].step();
-                recorder.stepped(now, steps[s].tokens().length);
+                recorder.stepped(now[s], steps[s].emitted());
                 logitRows[s] = row;
-                row += now.nodes();
+                logitNodes[s] = now[s].nodes();
+                row += now[s].nodes();
             }
         }
         return steps;
@@ -276,10 +353,11 @@ public final class BatchSession implements AutoCloseable {
         requireOpen();
         int root = root(sequence);
         if (root < 0) {
-            throw new IllegalStateException("sequence " + sequence + " has no prompt yet: call prefill first");
+            throw new IllegalStateException(
+                    "sequence " + sequence + " has no prompt yet, or not all of it: call prefill first");
         }
         if (pausedRoots[sequence] == NONE) {
-            passes.batch().rewind(sequence, length(sequence), NONE);
+            passes.batch().setRoot(sequence, NONE);
             pausedRoots[sequence] = root;
         }
     }
@@ -293,7 +371,7 @@ public final class BatchSession implements AutoCloseable {
         requireOpen();
         int root = root(sequence);
         if (pausedRoots[sequence] != NONE) {
-            passes.batch().rewind(sequence, length(sequence), root);
+            passes.batch().setRoot(sequence, root);
             pausedRoots[sequence] = NONE;
         }
     }
@@ -312,6 +390,7 @@ public final class BatchSession implements AutoCloseable {
                     + ": must be from 0 to the present " + length(sequence));
         }
         passes.batch().rewind(sequence, length, NONE);
+        prompts.remove(sequence);
         pausedRoots[sequence] = NONE;
     }
 
@@ -324,13 +403,14 @@ public final class BatchSession implements AutoCloseable {
         requireOpen();
         requireSequence(sequence);
         sequences[sequence].clear();
+        prompts.remove(sequence);
         pausedRoots[sequence] = NONE;
     }
 
-    /** Whether a sequence takes part in the next step: it has a prompt and is not paused. */
+    /** Whether the next step emits tokens of a sequence: it has a prompt, is not paused, and not full. */
     public boolean takesPart(int sequence) {
         requireSequence(sequence);
-        return passes.batch().root(sequence) >= 0;
+        return passes.batch().root(sequence) >= 0 && room(sequence) > 0;
     }
 
     /** Verified positions of a sequence: tokens of the prompt and emitted ones. */
@@ -368,7 +448,7 @@ public final class BatchSession implements AutoCloseable {
     public float[] logits(int sequence, int node) {
         requireSequence(sequence);
         passes.requireLogits(BatchOptions.class);
-        if (logitRows[sequence] == NONE || node < 0 || node >= passes.expanded().nodes()) {
+        if (logitRows[sequence] == NONE || node < 0 || node >= logitNodes[sequence]) {
             throw new IllegalArgumentException("the last step has no node " + node + " of sequence " + sequence);
         }
         return passes.logits(logitRows[sequence] + node);

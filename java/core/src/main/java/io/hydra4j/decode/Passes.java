@@ -13,6 +13,7 @@ import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Stream;
 import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
+import java.util.Arrays;
 
 /**
  * What the passes of a session work on, and the parts of which their programs are recorded. When the draft commits what a step
@@ -27,6 +28,7 @@ final class Passes implements AutoCloseable {
     private final Batch batch;
     private final PassRows promptRows;
     private final PassRows nodes;
+    private final PassRows mixed;
     private final TreeTopology topology;
     private final Draft draft;
     private final PassBuffers buffers;
@@ -34,16 +36,25 @@ final class Passes implements AutoCloseable {
     private final TopK best;
     private final TopK lastBest;
     private final Buffer selection;
-    private Tree expanded;
+    private final Tree[] trees;
 
     /**
      * @param drafter null for plain decoding
      * @param size sequences
      * @param chunk most rows of a pass over prompts
      * @param keepLogits of the nodes of a step
+     * @param mixes whether there are passes over trees and prompts together
      */
-    Passes(DecoderModel model, Drafter drafter, SessionLimits limits, int size, int chunk, boolean keepLogits) {
+    Passes(
+            DecoderModel model,
+            Drafter drafter,
+            SessionLimits limits,
+            int size,
+            int chunk,
+            boolean keepLogits,
+            boolean mixes) {
         this.model = model;
+        trees = new Tree[size];
         vocabulary = limits.vocabulary();
         try {
             pages = owned.own(model.pages().lease()); // closed last: what runs uses them
@@ -51,17 +62,25 @@ final class Passes implements AutoCloseable {
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
             promptRows = owned.own(PassRows.create(batch, chunk));
             nodes = owned.own(PassRows.create(batch, size * limits.nodes()));
+            mixed = mixes
+                    ? owned.own(PassRows.create(batch, Math.min(PassRows.MAX_ROWS, nodes.maxRows() + chunk)))
+                    : nodes;
             topology = owned.own(TreeTopology.create(batch));
+            int depth = drafter == null ? 0 : Math.min(drafter.maxDepth(), limits.nodes() - 1);
+            // What a pass over prompts leaves to the draft, beside a path of each sequence where there are trees, too.
+            int left = mixes ? Math.min(PassRows.MAX_ROWS, chunk + size * (depth + 1)) : chunk;
             draft = drafter == null
                     ? null
                     : owned.own(
-                            drafter.open(new Drafter.Loop(model, batch, limits.candidates(), limits.nodes(), chunk)));
-            buffers = owned.own(PassBuffers.create(model.backend(), model.config(), Math.max(chunk, nodes.maxRows())));
+                            drafter.open(new Drafter.Loop(model, batch, limits.candidates(), limits.nodes(), left)));
+            int most = Math.max(chunk, mixed.maxRows());
+            buffers = owned.own(PassBuffers.create(model.backend(), model.config(), most));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
             best = owned.own(TopK.create(model.backend(), 1, nodes.maxRows()));
             lastBest = owned.own(TopK.create(model.backend(), 1, size));
-            selection = owned.own(Buffer.ints(model.backend(), Math.max(chunk, nodes.maxRows())));
+            selection = owned.own(Buffer.ints(model.backend(), most));
             nodes.limit(limits.maxPositions());
+            mixed.limit(limits.maxPositions());
         } catch (RuntimeException | Error e) {
             owned.close();
             throw e;
@@ -90,6 +109,16 @@ final class Passes implements AutoCloseable {
     /** The nodes of a step's trees. */
     PassRows nodes() {
         return nodes;
+    }
+
+    /** Trees and chunks of prompts together, where there are such passes. */
+    PassRows mixed() {
+        return mixed;
+    }
+
+    /** {@code int32[]}: the tokens selected at the nodes of a step. */
+    Buffer selection() {
+        return selection;
     }
 
     /** Null for plain decoding. */
@@ -139,49 +168,61 @@ final class Passes implements AutoCloseable {
         return program;
     }
 
-    /** A program that begins a step: the trees are expanded. */
-    Program step() {
+    /**
+     * A program that begins a step: the trees are expanded.
+     *
+     * @param rows {@link #nodes}, or {@link #mixed} for trees and the chunks of prompts in {@link #promptRows}
+     */
+    Program step(PassRows rows) {
         Program program = program();
-        program.expand(topology, null, nodes);
+        program.expand(topology, rows == nodes ? null : promptRows, rows);
         return program;
     }
 
     /** Records the guesses for expanded trees. */
-    void recordDraft(Program program) {
-        draft.recordDraft(program, topology, nodes);
+    void recordDraft(Program program, PassRows rows) {
+        draft.recordDraft(program, topology, rows);
     }
 
-    /** Records verification and acceptance, with a mark before each. What is accepted waits for the draft to commit it. */
-    void recordVerify(Program program, boolean append) {
-        program.mark();
-        model.recordForward(program, nodes, buffers);
-        model.recordLmHead(program, nodes, true, buffers, best, logits);
-        program.select(nodes, best, selection);
-        program.mark();
-        program.judge(topology, nodes, selection);
+    /** Records the forward pass, and that a token is selected at every node. */
+    void recordVerify(Program program, PassRows rows) {
+        model.recordForward(program, rows, buffers);
+        model.recordLmHead(program, rows, true, buffers, best, logits);
+        program.select(rows, best, selection);
+    }
+
+    /** Records acceptance by the selected tokens. What is accepted waits in {@link #left} for the draft to commit it. */
+    void recordAccept(Program program, PassRows rows, boolean append) {
+        program.judge(topology, rows, selection);
         program.commit(
                 topology,
-                nodes,
+                rows,
                 selection,
                 model.pool(),
                 buffers.hidden(),
                 model.config().hidden(),
-                draft == null ? null : draft.uncommittedRows(),
+                draft == null ? null : left(rows),
                 draft == null ? null : draft.uncommitted(),
                 append);
     }
 
-    /** Sets the tree that steps expand from now on. */
-    void use(Tree tree) {
-        if (tree != expanded) {
-            topology.set(TreeTopology.ALL, tree.parents(), tree.ranks());
-            expanded = tree;
+    /** The draft's rows that a step of these rows leaves. */
+    PassRows left(PassRows rows) {
+        return rows == nodes ? draft.uncommittedRows() : draft.promptRows();
+    }
+
+    /** Sets the tree of a sequence that steps expand from now on. */
+    void use(int sequence, Tree tree) {
+        if (tree != trees[sequence]) {
+            topology.set(sequence, tree.parents(), tree.ranks());
+            trees[sequence] = tree;
         }
     }
 
-    /** The tree that steps expand, null at first. */
-    Tree expanded() {
-        return expanded;
+    /** Sets the tree of all sequences. */
+    void use(Tree tree) {
+        topology.set(TreeTopology.ALL, tree.parents(), tree.ranks());
+        Arrays.fill(trees, tree);
     }
 
     /**

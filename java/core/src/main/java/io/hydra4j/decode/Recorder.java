@@ -18,12 +18,20 @@ final class Recorder {
     long verifyNanos;
     long acceptNanos;
     long plainNanos;
+    /** Of the step in parts so far. */
+    private long part;
+
     int depth;
 
     /** A pass over so many tokens of prompts. */
     void prefilled(int count, Program program) {
         promptTokens += count;
-        prefillNanos += program.nanos(0, program.marks() - 1);
+        prefillNanos += nanos(program);
+    }
+
+    /** A pass over trees that took in so many tokens of prompts, too. */
+    void prefilledBeside(int count) {
+        promptTokens += count;
     }
 
     /** What a pass emitted of one sequence. */
@@ -46,17 +54,40 @@ final class Recorder {
      * @param guessed whether any sequence had a tree of more than its root
      */
     void passed(Program program, boolean guessed) {
-        long draft = program.nanos(0, 1) + program.nanos(3, program.marks() - 1);
-        long verify = program.nanos(1, 2);
-        long accept = program.nanos(2, 3);
+        draftNanos += program.nanos(0, 1) + program.nanos(3, program.marks() - 1);
+        verifyNanos += program.nanos(1, 2);
+        acceptNanos += program.nanos(2, 3);
+        ended(program.nanos(0, program.marks() - 1), guessed);
+    }
+
+    /** The draft of a step in parts. */
+    void drafted(Program program) {
+        part = nanos(program);
+        draftNanos += part;
+    }
+
+    /** The verification of a step in parts. */
+    void verified(Program program) {
+        part += nanos(program);
+        verifyNanos += nanos(program);
+    }
+
+    /** The acceptance of a step in parts; guessed as in {@link #passed}. */
+    void accepted(Program program, boolean guessed) {
+        acceptNanos += nanos(program);
+        ended(part + nanos(program), guessed);
+    }
+
+    private void ended(long nanos, boolean guessed) {
         passes++;
-        draftNanos += draft;
-        verifyNanos += verify;
-        acceptNanos += accept;
         if (!guessed) {
             plainPasses++;
-            plainNanos += draft + verify + accept;
+            plainNanos += nanos;
         }
+    }
+
+    private static long nanos(Program program) {
+        return program.nanos(0, program.marks() - 1);
     }
 
     SessionStatistics statistics() {

@@ -21,6 +21,13 @@ import java.util.function.BooleanSupplier;
  * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
  */
 public final class Session implements AutoCloseable {
+    /** Where a step in parts has come to. */
+    private enum Phase {
+        READY,
+        DRAFTED,
+        VERIFIED
+    }
+
     private final SessionLimits limits;
     private final Passes passes;
     private final Sequence sequence;
@@ -33,6 +40,9 @@ public final class Session implements AutoCloseable {
     private final Recorder recorder = new Recorder();
     private final Runnable requireModel;
 
+    private StepParts parts;
+    private Phase phase = Phase.READY;
+    private Tree drafted;
     private Tree tree;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
     // the next step with a draft: what several plain steps leave is taken in at the price of one.
@@ -72,18 +82,18 @@ public final class Session implements AutoCloseable {
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
-        passes = new Passes(model, drafter, limits, 1, most, keepLogits);
+        passes = new Passes(model, drafter, limits, 1, most, keepLogits, false);
         sequence = new Sequence(passes.pages(), passes.batch(), 0);
         try {
             chunk = passes.chunk(false, keepLogits);
             lastChunk = passes.chunk(true, keepLogits);
             plainStep = recordStep(false, false);
-            boolean needsHidden = draft() != null && draft().uncommittedRows() != null;
+            boolean needsHidden = draftState() != null && draftState().uncommittedRows() != null;
             appendStep = needsHidden ? recordStep(false, true) : plainStep;
-            draftStep = draft() == null ? plainStep : recordStep(true, false);
-            commit = draft() != null && draft().keepsState() ? passes.program() : null;
+            draftStep = draftState() == null ? plainStep : recordStep(true, false);
+            commit = draftState() != null && draftState().keepsState() ? passes.program() : null;
             if (commit != null) {
-                draft().recordCommit(commit, draft().uncommittedRows());
+                draftState().recordCommit(commit, draftState().uncommittedRows());
             }
             setTree(options.tree());
             passes.whenClosed(ended);
@@ -94,13 +104,20 @@ public final class Session implements AutoCloseable {
     }
 
     private Program recordStep(boolean draft, boolean append) {
-        Program program = passes.step();
+        Program program = passes.step(passes.nodes());
         if (draft) {
-            draft().recordCommit(program, draft().uncommittedRows());
-            passes.recordDraft(program);
+            recordDraft(program);
         }
-        passes.recordVerify(program, append);
+        program.mark();
+        passes.recordVerify(program, passes.nodes());
+        program.mark();
+        passes.recordAccept(program, passes.nodes(), append);
         return program;
+    }
+
+    private void recordDraft(Program program) {
+        draftState().recordCommit(program, draftState().uncommittedRows());
+        passes.recordDraft(program, passes.nodes());
     }
 
     /**
@@ -180,8 +197,9 @@ public final class Session implements AutoCloseable {
         requireOpen();
         requirePrompt(ids);
         sequence.reserve(length() + ids.length);
+        phase = Phase.READY;
         commit();
-        if (draft() != null) {
+        if (draftState() != null) {
             // Voids the rows that waited: the next step must not take them in again.
             passes.batch().rewind(0, length(), -1);
         }
@@ -220,24 +238,14 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * One step: draft, verify, accept.
+     * One step: {@link #draft}, {@link #verify} and {@link #accept} at once.
      *
      * @return the emitted tokens and the path taken
      * @throws ContextFullException if not even the root fits
-     * @throws IllegalStateException if no prompt was taken in before
+     * @throws IllegalStateException if no prompt was taken in before, or a step in parts has begun
      */
     public Step step() {
-        requireOpen();
-        if (root() < 0) {
-            throw new IllegalStateException("a step before any prompt: call prefill first");
-        }
-        int room = room();
-        if (room < 1) {
-            throw new ContextFullException(length(), 1, limits.maxPositions());
-        }
-        Tree now = tree.truncated(room - 1);
-        sequence.reserve(length() + now.nodes());
-        passes.use(now);
+        Tree now = begin();
         Program program = now.nodes() > 1 ? draftStep : plainStep();
         int before = length();
         program.run();
@@ -245,18 +253,144 @@ public final class Session implements AutoCloseable {
         if (now.nodes() > 1) {
             committed = before;
         }
-        recorder.stepped(now, step.tokens().length);
+        recorder.stepped(now, step.emitted());
         recorder.passed(program, now.nodes() > 1);
         return step;
     }
 
+    /** Makes room for a step, and returns its tree: as much of {@link #tree} as there is room for. */
+    private Tree begin() {
+        requireOpen();
+        if (root() < 0) {
+            throw new IllegalStateException("a step before any prompt: call prefill first");
+        }
+        requirePhase(Phase.READY);
+        if (room() < 1) {
+            throw new ContextFullException(length(), 1, limits.maxPositions());
+        }
+        Tree now = tree.truncated(room() - 1);
+        sequence.reserve(length() + now.nodes());
+        passes.use(0, tree);
+        return now;
+    }
+
+    private void requirePhase(Phase needed) {
+        if (phase != needed) {
+            throw new IllegalStateException("the step is " + phase + ", must be " + needed
+                    + ": draft, verify and accept follow each other; rewind and prefill leave a step");
+        }
+    }
+
+    /**
+     * Begins a step in parts: guesses the tokens of the tree's nodes.
+     *
+     * @return {@code [nodes]} the tokens; that of node 0 is the root. The tree is {@link #tree}, cut to whole levels where there
+     *     is no room for more
+     * @throws ContextFullException if not even the root fits
+     * @throws IllegalStateException if no prompt was taken in before, or a step in parts has begun
+     */
+    public int[] draft() {
+        drafted = begin();
+        boolean guesses = drafted.nodes() > 1;
+        if (parts == null) {
+            parts = new StepParts(passes);
+        }
+        Program program = parts.draft(guesses);
+        program.run();
+        if (guesses) {
+            committed = length();
+        }
+        recorder.drafted(program);
+        phase = Phase.DRAFTED;
+        return nodeTokens();
+    }
+
+    /**
+     * Goes on with a step in parts: one pass of the base model over the tree's nodes.
+     *
+     * @return {@code [nodes]} the token that plain decoding would emit after each node; {@link #logits} has its row where they
+     *     are kept
+     * @throws IllegalStateException if no tree was drafted
+     */
+    public int[] verify() {
+        requireOpen();
+        requirePhase(Phase.DRAFTED);
+        parts.verify().run();
+        recorder.verified(parts.verify());
+        phase = Phase.VERIFIED;
+        int[] selected = new int[drafted.nodes()];
+        passes.selection().read(0, selected);
+        return selected;
+    }
+
+    /**
+     * Ends a step in parts: keeps the longest path on which every token is the one that was selected at its parent.
+     *
+     * @return the emitted tokens and the path taken
+     * @throws IllegalStateException if no tree was verified
+     */
+    public Step accept() {
+        requireOpen();
+        requirePhase(Phase.VERIFIED);
+        boolean guessed = drafted.nodes() > 1;
+        boolean appends = !guessed && !isWaitingFull();
+        if (!guessed && !appends) {
+            commit();
+        }
+        Program program = parts.accept(appends);
+        program.run();
+        phase = Phase.READY;
+        Step step = sequence.step();
+        recorder.stepped(drafted, step.emitted());
+        recorder.accepted(program, guessed);
+        return step;
+    }
+
+    /**
+     * As {@link #accept()}, by tokens of the caller's own: {@link #root} will be the one selected at the last accepted node.
+     *
+     * @param selected {@code [nodes]} the token that follows each node
+     * @throws IllegalArgumentException if there are not as many as nodes, or one is outside the vocabulary
+     * @throws IllegalStateException if no tree was verified
+     */
+    public Step accept(int... selected) {
+        requireOpen();
+        requirePhase(Phase.VERIFIED);
+        limits.require(selected);
+        if (selected.length != drafted.nodes()) {
+            throw new IllegalArgumentException(selected.length + " selected tokens for " + drafted.nodes() + " nodes");
+        }
+        passes.selection().write(0, selected);
+        return accept();
+    }
+
+    /**
+     * Replaces the next token, for loops that select tokens of their own.
+     *
+     * @throws IllegalArgumentException if it is outside the vocabulary
+     * @throws IllegalStateException if there is none, as no prompt was taken in, or a step in parts has begun
+     */
+    public void setRoot(int token) {
+        requireOpen();
+        requirePhase(Phase.READY);
+        limits.require(new int[] {token});
+        if (root() < 0) {
+            throw new IllegalStateException("there is no next token to replace: call prefill first");
+        }
+        passes.batch().setRoot(0, token);
+    }
+
     /** A step without a draft lets its hidden state wait after the others, until so many wait that they are taken in together. */
     private Program plainStep() {
-        if (commit == null || length() - committed < Tree.MAX_NODES) {
+        if (!isWaitingFull()) {
             return appendStep;
         }
         commit();
         return plainStep;
+    }
+
+    private boolean isWaitingFull() {
+        return commit != null && length() - committed >= Tree.MAX_NODES;
     }
 
     /**
@@ -271,6 +405,7 @@ public final class Session implements AutoCloseable {
             throw new IllegalArgumentException(
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
+        phase = Phase.READY;
         commit();
         passes.batch().rewind(0, length, -1);
         committed = length;
@@ -312,7 +447,7 @@ public final class Session implements AutoCloseable {
     }
 
     /** What drafts for this session, or null: for tests and tools that look at candidates. */
-    public Draft draft() {
+    public Draft draftState() {
         return passes.draft();
     }
 

@@ -1,5 +1,7 @@
 package io.hydra4j.decode;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -35,6 +37,27 @@ class BatchSessionCudaTest {
             twins.steps(steps);
             twins.prefill(0, prompt(3, 20, 2));
             twins.steps(steps);
+        }
+    }
+
+    /** Trees and room of their own, and a prompt beside them. */
+    @ParameterizedTest
+    @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
+    void treesOfAllShapesAndPromptsShareAPass(String heads) {
+        boolean emulated = Cuda.emulated();
+        BatchOptions options = BatchOptions.of(4, Tree.ROOT)
+                .withNodes(emulated ? 7 : 64)
+                .withChunk(emulated ? 3 : 50)
+                .withMaxPositions(emulated ? 8 : 150);
+        try (Loaded loaded = Cuda.open(Original.base(), Original.heads(heads), null);
+                Twins twins = new Twins(loaded, options)) {
+            twins.setTree(1, BitIdentity.tree(emulated ? 3 : 7));
+            twins.setTree(2, BitIdentity.tree(emulated ? 7 : 64));
+            twins.setTree(3, BitIdentity.tree(emulated ? 5 : 33));
+            twins.prefill(Map.of(0, prompt(0, 70, 2), 1, prompt(1, 148, 7), 2, prompt(2, 140, 4)));
+            twins.enqueue(3, prompt(3, 120, 4));
+            twins.steps(emulated ? 3 : 12);
+            assertEquals(0, twins.batch().promptLeft(3));
         }
     }
 }

@@ -201,41 +201,144 @@ class BatchSessionTest {
         }
     }
 
-    /** Trees are cut for the one with the least room, which changes no token. */
+    /** Beside each other: a tree of the root alone, small and large ones, and contexts that end at different steps. */
     @ParameterizedTest
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
-    void aSequenceIsFilledToItsLastPositionAndThenRefusedByName(String heads) {
-        Loaded loaded = LOADED.get(heads);
-        BatchOptions options = BatchOptions.of(3, Tree.DEFAULT).withMaxPositions(100);
+    void sequencesHaveTreesAndRoomOfTheirOwnAndAFullOneHoldsNobodyBack(String heads) {
+        BatchOptions options = BatchOptions.of(5, Tree.ROOT).withNodes(64).withMaxPositions(100);
+        int[] nodes = {1, 7, 64, 64, 16};
+        try (Twins twins = new Twins(LOADED.get(heads), options)) {
+            twins.prefill(
+                    Map.of(0, prompt(0, 70), 1, prompt(1, 91), 2, prompt(2, 40), 3, prompt(3, 98), 4, prompt(4, 10)));
+            for (int s = 0; s < 5; s++) {
+                twins.setTree(s, BitIdentity.tree(nodes[s]));
+                assertEquals(BitIdentity.tree(nodes[s]), twins.batch().tree(s));
+            }
+            int full = 0;
+            for (int step = 0; full < 5; step++) {
+                twins.step();
+                full = 0;
+                for (int s = 0; s < 5; s++) {
+                    boolean isFull = twins.batch().room(s) == 0;
+                    full += isFull ? 1 : 0;
+                    assertEquals(!isFull, twins.batch().takesPart(s));
+                }
+                // Trees may change at any step, too.
+                twins.setTree(step % 5, BitIdentity.tree((step * 17 + nodes[step % 5]) % 64 + 1));
+            }
+            twins.assertThatGuessesWereAccepted();
+            assertArrayEquals(new Step[5], twins.batch().step());
+            for (int s = 0; s < 5; s++) {
+                int sequence = s;
+                assertEquals(100, twins.batch().length(s));
+                assertTrue(twins.batch().root(s) >= 0);
+                assertThrows(ContextFullException.class, () -> twins.batch().prefill(sequence, 1));
+                twins.batch().pause(s);
+            }
+            assertThrows(IllegalStateException.class, () -> twins.batch().step());
+            twins.rewind(1, 50);
+            twins.prefill(1, prompt(7, 3));
+            twins.steps(3);
+        }
+    }
+
+    private static Stream<Arguments> headsAndSmallChunks() {
+        return Stream.of("hydra-ungrounded", "hydra", "hydra-plus-plus", "none")
+                .flatMap(heads -> Stream.of(1, 20, 64, 100).map(chunk -> Arguments.of(heads, chunk)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("headsAndSmallChunks")
+    void promptsAreTakenInBesideWhatIsDecoded(String heads, int chunk) {
+        boolean plain = heads.equals("none");
+        Tree tree = plain ? Tree.ROOT : BitIdentity.tree(16);
+        BatchOptions options =
+                BatchOptions.of(4, tree).withNodes(plain ? 1 : 64).withChunk(chunk);
+        try (Twins twins = new Twins(LOADED.get(heads), options)) {
+            // Nothing is decoded yet.
+            twins.enqueue(0, prompt(0, 30));
+            twins.enqueue(2, prompt(1, chunk == 1 ? 3 : 50));
+            while (twins.batch().promptLeft(2) > 0) {
+                twins.step();
+            }
+            twins.steps(2);
+            twins.enqueue(1, prompt(2, chunk == 1 ? 5 : 170));
+            twins.enqueue(3, prompt(3, 7));
+            twins.step();
+            if (!plain) {
+                twins.setTree(0, BitIdentity.tree(64));
+            }
+            assertEquals(chunk < 177, twins.batch().promptLeft(3) > 0);
+            while (twins.batch().promptLeft(3) > 0) {
+                twins.step();
+            }
+            twins.steps(2);
+            // More of a conversation, of one that decodes and of one that is paused.
+            twins.batch().pause(2);
+            twins.enqueue(0, prompt(4, 9));
+            twins.enqueue(2, prompt(5, 12));
+            twins.step();
+            // A prompt at once lets the others' wait.
+            twins.clear(1);
+            twins.prefill(1, prompt(6, 20));
+            twins.steps(chunk == 1 ? 24 : 4);
+            assertEquals(0, twins.batch().promptLeft(0) + twins.batch().promptLeft(2));
+            // One that is cleared or goes back forgets its prompt.
+            twins.batch().enqueuePrompt(3, prompt(7, 90));
+            twins.clear(3);
+            assertEquals(0, twins.batch().promptLeft(3));
+            twins.steps(2);
+            if (!plain) {
+                twins.assertThatGuessesWereAccepted();
+            }
+        }
+    }
+
+    @Test
+    void aPromptAtOnceTakesInWhatIsLeftOfTheOneBefore() {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        BatchOptions options = BatchOptions.of(2, Tree.chain(3)).withChunk(10).withMaxPositions(60);
         try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
-                Session plain = loaded.session(Tree.ROOT)) {
-            batch.prefill(Map.of(0, prompt(0, 70), 1, prompt(1, 91), 2, prompt(2, 40)));
-            for (int full = 0; full < 3; full++) {
-                ContextFullException refused = null;
-                while (refused == null) {
-                    try {
-                        batch.step();
-                    } catch (ContextFullException e) {
-                        refused = e;
-                    }
-                }
-                int sequence = refused.sequence();
-                assertTrue(refused.getMessage().contains("sequence " + sequence), refused.getMessage());
-                assertEquals(0, batch.room(sequence));
-                assertThrows(ContextFullException.class, () -> batch.prefill(sequence, 1));
-                batch.pause(sequence);
+                Session alone = loaded.session(Tree.chain(3))) {
+            batch.enqueuePrompt(1, prompt(0, 25));
+            batch.step();
+            assertEquals(15, batch.promptLeft(1));
+            assertEquals(10, batch.length(1));
+            assertThrows(IllegalStateException.class, () -> batch.pause(1));
+            assertThrows(ContextFullException.class, () -> batch.enqueuePrompt(1, prompt(0, 36)));
+            assertThrows(IllegalArgumentException.class, () -> batch.enqueuePrompt(2, 1));
+            assertThrows(IllegalArgumentException.class, () -> batch.enqueuePrompt(1));
+            assertThrows(IllegalArgumentException.class, () -> batch.enqueuePrompt(1, 260));
+            batch.prefill(1, prompt(1, 5));
+            alone.prefill(prompt(0, 25));
+            alone.prefill(prompt(1, 5));
+            assertArrayEquals(alone.tokens(), batch.tokens(1));
+            assertEquals(alone.step(), batch.step()[1]);
+        }
+    }
+
+    /** As many rows as a pass can have are trees; the prompt gets those of its own sequence. */
+    @Test
+    void promptsTakeTheRowsThatTreesLeave() {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        int[] prompt = prompt(0, 12);
+        BatchOptions options = BatchOptions.of(256, BitIdentity.tree(8)).withChunk(64);
+        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
+                Session alone = loaded.session(BitIdentity.tree(8))) {
+            Map<Integer, int[]> prompts = new HashMap<>();
+            for (int s = 0; s < 255; s++) {
+                prompts.put(s, prompt);
             }
-            assertThrows(IllegalStateException.class, batch::step);
-            int[] lengths = {70, 91, 40};
-            for (int s = 0; s < 3; s++) {
-                plain.rewind(0);
-                plain.prefill(prompt(s, lengths[s]));
-                while (plain.length() < 100) {
-                    plain.step();
-                }
-                assertArrayEquals(plain.tokens(), batch.tokens(s));
-                assertEquals(plain.root(), batch.root(s));
-            }
+            batch.prefill(prompts);
+            batch.enqueuePrompt(255, prompt);
+            alone.prefill(prompt);
+            Step first = alone.step();
+            assertEquals(first, batch.step()[0]);
+            assertEquals(4, batch.promptLeft(255));
+            Step second = alone.step();
+            assertEquals(second, batch.step()[254]);
+            assertEquals(0, batch.promptLeft(255));
+            assertEquals(first, batch.step()[255]);
         }
     }
 

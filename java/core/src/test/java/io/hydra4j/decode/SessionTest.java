@@ -464,7 +464,7 @@ class SessionTest {
     void aSessionWithoutHeadsHasNoDrafterAndDecodesPlainly() {
         Loaded loaded = LOADED.get("hydra");
         try (Session session = new Session(loaded.base(), SessionOptions.of(Tree.ROOT))) {
-            assertNull(session.draft());
+            assertNull(session.draftState());
             session.prefill(prompt);
             assertArrayEquals(greedy, tokens(run(session, greedy.length)));
         }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.runtime.Resources;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -18,6 +19,7 @@ final class Twins implements AutoCloseable {
     private final Resources owned = new Resources();
     private final BatchSession batch;
     private final Session[] alone;
+    private final Map<Integer, int[]> waiting = new HashMap<>();
     private long emitted;
     private long steps;
 
@@ -47,7 +49,16 @@ final class Twins implements AutoCloseable {
         check();
     }
 
+    /** The steps that follow take the prompt in; the session of its own does when that is done. */
+    void enqueue(int sequence, int... ids) {
+        batch.enqueuePrompt(sequence, ids);
+        assertEquals(ids.length, batch.promptLeft(sequence));
+        waiting.put(sequence, ids);
+        check();
+    }
+
     void clear(int sequence) {
+        waiting.remove(sequence);
         batch.clear(sequence);
         alone[sequence].rewind(0);
         check();
@@ -65,6 +76,11 @@ final class Twins implements AutoCloseable {
         for (Session session : alone) {
             session.setTree(tree);
         }
+    }
+
+    void setTree(int sequence, Tree tree) {
+        batch.setTree(sequence, tree);
+        alone[sequence].setTree(tree);
     }
 
     void steps(int count) {
@@ -92,11 +108,23 @@ final class Twins implements AutoCloseable {
             emitted += found[s].tokens().length;
             steps++;
         }
+        waiting.entrySet().removeIf(prompt -> {
+            boolean done = batch.promptLeft(prompt.getKey()) == 0;
+            if (done) {
+                alone[prompt.getKey()].prefill(prompt.getValue());
+            }
+            return done;
+        });
         check();
     }
 
     private void check() {
         for (int s = 0; s < alone.length; s++) {
+            if (waiting.containsKey(s)) {
+                assertEquals(-1, batch.root(s));
+                assertEquals(alone[s].length() + waiting.get(s).length, batch.length(s) + batch.promptLeft(s));
+                continue;
+            }
             assertEquals(alone[s].length(), batch.length(s));
             assertEquals(alone[s].root(), batch.root(s));
             assertEquals(alone[s].room(), batch.room(s));

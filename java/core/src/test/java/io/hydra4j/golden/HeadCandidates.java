@@ -31,7 +31,7 @@ final class HeadCandidates {
             session.rewind(kept);
             session.prefill(Arrays.copyOfRange(prompt, kept, prompt.length));
             session.step();
-            HeadsDraft drafter = (HeadsDraft) session.draft();
+            HeadsDraft drafter = (HeadsDraft) session.draftState();
             TopK top = drafter.top(head);
             // Of grounded heads row 0 is the one parent at this level; heads that share the base's LM head have a row
             // each.

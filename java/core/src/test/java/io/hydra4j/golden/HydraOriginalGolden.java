@@ -103,7 +103,7 @@ abstract class HydraOriginalGolden {
                         for (Json head : first.get("heads").list()) {
                             // Trees need not be as deep as there are heads; what lies deeper is not drafted.
                             if (head.get("head").integer() < session.tree().depth()) {
-                                checkHead((HeadsDraft) session.draft(), head, session.tree());
+                                checkHead((HeadsDraft) session.draftState(), head, session.tree());
                             }
                         }
                     }
