@@ -32,7 +32,7 @@ final class ModelOpening {
     private final OpenOptions options;
     private final ModelFiles files;
     private final HeadsTensors headTensors;
-    private final Resources opened = new Resources("model");
+    private final Resources opened;
     private MemoryNeed need;
 
     private ModelOpening(Path path, OpenOptions options) {
@@ -41,6 +41,8 @@ final class ModelOpening {
         headTensors = options.heads()
                 .map(heads -> HeadsFiles.open(heads, files.config()))
                 .orElse(null);
+        // Last, for what is made before a failure here would count as lost.
+        opened = new Resources("model");
     }
 
     static HydraModel open(Path path, OpenOptions options) {

@@ -91,6 +91,10 @@ public final class Fuzz {
                     found(Long.parseLong(line.substring(0, line.indexOf(' '))), line);
                 }
             }
+            lines.stream()
+                    .filter(line -> line.startsWith("WARNING: "))
+                    .findFirst()
+                    .ifPresent(line -> findings.add(first + " or one after it: " + line));
             if (code == 0) {
                 return last;
             }

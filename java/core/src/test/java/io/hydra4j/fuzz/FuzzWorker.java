@@ -33,7 +33,7 @@ public final class FuzzWorker {
     private FuzzWorker() {}
 
     /** @param args target, folder for the case, file that says which case it is, first and last seed */
-    public static void main(String[] args) throws IOException {
+    public static void main(String[] args) throws IOException, InterruptedException {
         FuzzTarget target = FuzzTarget.of(args[0]);
         Path folder = Path.of(args[1]);
         Path current = Path.of(args[2]);
@@ -54,7 +54,9 @@ public final class FuzzWorker {
                 System.out.println(seed + " " + fault);
             }
         }
-        Files.writeString(current, "done");
+        // What was not closed is told when it is collected.
+        System.gc();
+        Thread.sleep(300);
     }
 
     /** Makes the case of a seed in a folder, which then holds nothing else. */
