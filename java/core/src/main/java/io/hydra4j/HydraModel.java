@@ -6,15 +6,18 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
-import io.hydra4j.tuning.AdaptiveTree;
 import io.hydra4j.tuning.StepCosts;
+import io.hydra4j.tuning.TreeChoice;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
@@ -45,15 +48,32 @@ public final class HydraModel implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final ModelInfo info;
     private final ModelUses uses;
-    private StepCosts costs;
-    private AdaptiveTree learned;
+    private final TreeOrder order;
+    /** Null where none was made. */
+    private volatile Calibration calibration;
 
-    HydraModel(DecoderModel base, DraftHeads heads, Tokenizer tokenizer, ModelInfo info, Resources owned) {
+    private TreeChoice learned;
+
+    /** @throws CalibrationMismatchException if the calibration, which may be null, was made with something else */
+    HydraModel(
+            DecoderModel base,
+            DraftHeads heads,
+            Tokenizer tokenizer,
+            ModelInfo info,
+            Calibration calibration,
+            Resources owned) {
         this.base = base;
         this.heads = heads;
         this.tokenizer = tokenizer;
         this.info = info;
         uses = new ModelUses(owned::close);
+        order = StepCosts.order(heads);
+        if (calibration == null) {
+            learned = TreeChoice.of(order);
+        } else {
+            calibration.requireFit(info.calibrationFacts(), order);
+            use(calibration);
+        }
     }
 
     /** Opens a GGUF file or Hugging Face folder without draft heads. */
@@ -228,17 +248,54 @@ public final class HydraModel implements AutoCloseable {
         return new OutputAssembler(options, info.eosIds(), text);
     }
 
-    /** A choice of trees that begins with what earlier generations have learned. */
-    synchronized AdaptiveTree adaptiveTree() {
-        if (costs == null) {
-            costs = StepCosts.measure(base, heads);
+    /** As {@link #calibrate(Duration)}, in about two seconds. */
+    public Calibration calibrate() {
+        return calibrate(Duration.ofSeconds(2));
+    }
+
+    /**
+     * Measures what steps cost here, on a session of its own, and chooses trees by it from now on. Not needed: {@link
+     * Speculation#AUTO} finds out in its first steps otherwise. Best while nothing else runs.
+     *
+     * @param budget about how long it may take; a short prompt and a few steps are computed in any case
+     * @return what was measured, to be saved for {@link OpenOptions#withCalibration}
+     * @throws IllegalArgumentException if the budget is not positive
+     * @throws ResourceExhaustedException if memory or KV pages are short
+     */
+    public Calibration calibrate(Duration budget) {
+        OpenOptions.require("budget", budget, "a duration");
+        if (budget.isNegative() || budget.isZero()) {
+            throw new IllegalArgumentException("budget is " + budget + ": give a positive duration");
         }
-        return learned == null ? new AdaptiveTree(costs) : learned.next();
+        long begin = System.nanoTime();
+        StepCosts costs;
+        try (Session session = session(SessionOptions.of(Tree.ROOT).withCandidates(StepCosts.candidates(order)))) {
+            costs = StepCosts.measure(session, order, budget.toNanos());
+        }
+        Calibration made = new Calibration(info.calibrationFacts(), costs, System.nanoTime() - begin);
+        use(made);
+        return made;
+    }
+
+    private synchronized void use(Calibration made) {
+        calibration = made;
+        learned = TreeChoice.of(made.costs());
+    }
+
+    /** A choice of trees that begins with what earlier generations have learned. */
+    synchronized TreeChoice trees() {
+        return learned.next();
     }
 
     /** Keeps what a generation that has ended has learned. */
-    synchronized void learned(AdaptiveTree tree) {
-        learned = tree;
+    synchronized void learned(TreeChoice trees) {
+        learned = trees;
+    }
+
+    /** Mean time of a one-token step by the calibration, in nanoseconds; empty if there is none. */
+    OptionalDouble calibratedPlainNanos() {
+        Calibration made = calibration;
+        return made == null ? OptionalDouble.empty() : OptionalDouble.of(made.plainStepNanos());
     }
 
     ModelUses uses() {

@@ -2,10 +2,13 @@ package io.hydra4j;
 
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** Facts about an open model. Immutable. */
 public final class ModelInfo {
@@ -135,6 +138,24 @@ public final class ModelInfo {
     /** One line for each thing about the loaded weights that is not as the files have it. Unmodifiable. */
     public List<String> notices() {
         return notices;
+    }
+
+    /** What the cost of a step depends on, by name. */
+    Map<String, String> calibrationFacts() {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("architecture", architecture);
+        facts.put("layers", String.valueOf(layers));
+        facts.put("hidden", String.valueOf(hidden));
+        facts.put("vocabulary", String.valueOf(vocabulary));
+        facts.put("weights", new TreeSet<>(weightTypes).toString());
+        facts.put("weight_bytes", String.valueOf(weightBytes));
+        facts.put("kv", String.valueOf(kvType));
+        facts.put("heads", heads == null ? "none" : heads.count() + " " + heads.kind());
+        facts.put("heads_bytes", heads == null ? "0" : String.valueOf(heads.bytesPerStep()));
+        facts.put("backend", String.valueOf(backend.kind()));
+        facts.put("threads", String.valueOf(backend.threads()));
+        facts.put("device", backend.description());
+        return facts;
     }
 
     @Override

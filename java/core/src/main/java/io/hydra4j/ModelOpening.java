@@ -62,7 +62,13 @@ final class ModelOpening {
             if (read != null) {
                 opened.own(read);
             }
-            return new HydraModel(base, heads, read, info(backend, base, heads), opened);
+            return new HydraModel(
+                    base,
+                    heads,
+                    read,
+                    info(backend, base, heads),
+                    options.calibration().orElse(null),
+                    opened);
         } catch (RuntimeException | Error e) {
             opened.close();
             tokenizer.thenAccept(ModelOpening::closeTokenizer);

@@ -23,6 +23,7 @@ public final class OpenOptions {
     private final KvType kv;
     private final boolean draftTables;
     private final DoubleConsumer progress;
+    private final Calibration calibration;
 
     private OpenOptions(Builder from) {
         heads = from.heads;
@@ -33,6 +34,7 @@ public final class OpenOptions {
         kv = from.kv;
         draftTables = from.draftTables;
         progress = from.progress;
+        calibration = from.calibration;
     }
 
     /** A builder with the values of {@link #DEFAULT}. */
@@ -51,6 +53,7 @@ public final class OpenOptions {
         copy.kv = kv;
         copy.draftTables = draftTables;
         copy.progress = progress;
+        copy.calibration = calibration;
         return copy;
     }
 
@@ -94,6 +97,11 @@ public final class OpenOptions {
         return toBuilder().progress(progress).build();
     }
 
+    /** As {@link Builder#calibration}. */
+    public OpenOptions withCalibration(Calibration calibration) {
+        return toBuilder().calibration(calibration).build();
+    }
+
     /** Draft heads, if there are to be any. */
     public Optional<Path> heads() {
         return Optional.ofNullable(heads);
@@ -134,8 +142,13 @@ public final class OpenOptions {
         return progress;
     }
 
+    /** What steps cost, if that was measured before. */
+    public Optional<Calibration> calibration() {
+        return Optional.ofNullable(calibration);
+    }
+
     private List<Object> values() {
-        return Arrays.asList(heads, backend, threads, weights, headWeights, kv, draftTables, progress);
+        return Arrays.asList(heads, backend, threads, weights, headWeights, kv, draftTables, progress, calibration);
     }
 
     @Override
@@ -174,6 +187,7 @@ public final class OpenOptions {
         private KvType kv = KvType.AUTO;
         private boolean draftTables;
         private DoubleConsumer progress = NOBODY;
+        private Calibration calibration;
 
         private Builder() {}
 
@@ -243,6 +257,15 @@ public final class OpenOptions {
          */
         public Builder progress(DoubleConsumer progress) {
             this.progress = require("progress", progress, "a consumer, such as fraction -> {}");
+            return this;
+        }
+
+        /**
+         * What steps cost, as {@link HydraModel#calibrate} measured it with the same files, options and machine; opening fails with a
+         * {@link CalibrationMismatchException} with others. Null, as it is if not set, to find out while decoding.
+         */
+        public Builder calibration(Calibration calibration) {
+            this.calibration = calibration;
             return this;
         }
 

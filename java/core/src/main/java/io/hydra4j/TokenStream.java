@@ -4,7 +4,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.tuning.AdaptiveTree;
+import io.hydra4j.tuning.TreeChoice;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.OptionalDouble;
@@ -22,7 +22,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     private final GenerationOptions options;
     private final int[] prompt;
     private final Session session;
-    private final AdaptiveTree adaptive;
+    private final TreeChoice choice;
 
     // Used by the thread that is in next() alone.
     private boolean isPrefilled;
@@ -53,14 +53,14 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         output = model.output(prompt, options);
         boolean guesses = tree.nodes() > 1;
-        adaptive = guesses
+        choice = guesses
                         && options.speculation() == Speculation.AUTO
                         && options.tree().isEmpty()
-                ? model.adaptiveTree()
+                ? model.trees()
                 : null;
         SessionOptions settings = SessionOptions.of(tree);
-        if (adaptive != null) {
-            settings = settings.withCandidates(Math.max(settings.candidates(), adaptive.candidates()));
+        if (choice != null) {
+            settings = settings.withCandidates(Math.max(settings.candidates(), choice.candidates()));
         }
         session = model.session(settings, guesses);
         try {
@@ -137,13 +137,14 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
             return finish(FinishReason.LENGTH);
         }
         long begin = System.nanoTime();
-        if (adaptive != null) {
-            session.setTree(adaptive.tree());
+        if (choice != null) {
+            session.setTree(choice.tree());
         }
         var step = session.step();
         SessionStatistics now = session.statistics();
-        if (adaptive != null) {
-            adaptive.observe(step, System.nanoTime() - begin);
+        if (choice != null) {
+            long draft = now.draftNanos() - statistics.draftNanos();
+            choice.observe(step, System.nanoTime() - begin, draft);
         }
         synchronized (this) {
             statistics = now;
@@ -203,8 +204,8 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     }
 
     private void release() {
-        if (adaptive != null) {
-            model.learned(adaptive);
+        if (choice != null) {
+            model.learned(choice);
         }
         model.uses().remove(this);
         session.close();
@@ -218,6 +219,9 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     /** What was generated so far; {@link GenerationResult#finishReason()} is null while it goes on. Computes nothing. */
     public synchronized GenerationResult result() {
         OptionalDouble plain = statistics.plainStepNanos();
+        if (plain.isEmpty()) {
+            plain = model.calibratedPlainNanos();
+        }
         return new GenerationResult(
                 output,
                 statistics.draftedSteps() > 0

@@ -83,6 +83,19 @@ public final class Fields {
         throw invalid(name, "a number from " + min + " to " + max);
     }
 
+    /**
+     * A number within {@code [min, max]}, in double precision; NaN is not.
+     *
+     * @throws FormatException.MissingField if there is none
+     * @throws FormatException.InvalidValue if it is no number or out of range
+     */
+    public double decimal(String name, double min, double max) {
+        if (values.get(name) instanceof Number value && value.doubleValue() >= min && value.doubleValue() <= max) {
+            return value.doubleValue();
+        }
+        throw invalid(name, "a number from " + min + " to " + max);
+    }
+
     /** As {@link #number(String, float, float)}, or the fallback if there is none. */
     public float number(String name, float fallback, float min, float max) {
         return has(name) ? number(name, min, max) : fallback;

@@ -86,7 +86,7 @@ public final class AdaptiveTree {
     /** Square root of what was accepted ÷ what was promised of the nodes in use. */
     private double reliability = 1;
 
-    private double budget = TRIAL;
+    private double budget;
     private double allowance = ALLOWANCE;
     private double saved;
     /** Whether guessing has ended until there is budget for a trial. */
@@ -97,8 +97,18 @@ public final class AdaptiveTree {
     private int untilProbe = FIRST_PROBE;
     private int probeEvery = FIRST_PROBE;
 
-    /** A choice that starts from what was measured and what the heads promise. */
+    /** A choice that starts from measured costs and the prior acceptance of the heads. */
     public AdaptiveTree(StepCosts measured) {
+        this(measured, 1, TRIAL);
+    }
+
+    /**
+     * @param doubt how much larger the variances of the costs are than those of measured ones
+     * @param budget what guessing may lose at first, in plain steps; without any it rests at first
+     */
+    AdaptiveTree(StepCosts measured, double doubt, double budget) {
+        this.budget = Math.max(0, budget);
+        isResting = budget <= 0;
         double[] nanos = measured.nanos();
         int[] kept = IntStream.range(0, nanos.length)
                 .filter(t -> nanos[t] < Double.POSITIVE_INFINITY)
@@ -121,7 +131,7 @@ public final class AdaptiveTree {
             shares[i] = promised[i] / Math.max(promised[parents[i]], RARE);
         }
         costs = new CostEstimate(
-                trees, Arrays.stream(kept).mapToDouble(t -> nanos[t]).toArray());
+                trees, Arrays.stream(kept).mapToDouble(t -> nanos[t]).toArray(), doubt);
         expected = new double[trees.size()];
         expect();
     }
@@ -159,11 +169,6 @@ public final class AdaptiveTree {
     /** A choice for another text, which goes on from where this one is. Later steps of either do not concern the other. */
     public AdaptiveTree next() {
         return new AdaptiveTree(this);
-    }
-
-    /** The most candidates of one parent that any of the trees asks for, at least 1. */
-    public int candidates() {
-        return Math.max(1, trees.stream().mapToInt(Tree::candidates).max().orElse(1));
     }
 
     /** The tree for the next step. */
@@ -310,6 +315,13 @@ public final class AdaptiveTree {
         return best;
     }
 
+    /** What a step takes by so many times: caches are cold after a change, and others use the processor too. */
+    static double lowerQuartile(double[] nanos, int count) {
+        double[] sorted = Arrays.copyOf(nanos, count);
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 4];
+    }
+
     /** Times of the steps before and after a change of the tree. */
     private static final class PeriodTimes {
         private final double[] last = new double[PERIOD];
@@ -352,11 +364,8 @@ public final class AdaptiveTree {
             return usual() / nanosBefore;
         }
 
-        /** What a step takes: the lower quartile, as caches are cold behind a change and others use the processor too. */
         private double usual() {
-            double[] sorted = Arrays.copyOf(last, Math.min(count, PERIOD));
-            Arrays.sort(sorted);
-            return sorted[sorted.length / 4];
+            return lowerQuartile(last, Math.min(count, PERIOD));
         }
     }
 }

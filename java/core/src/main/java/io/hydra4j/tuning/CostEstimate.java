@@ -33,9 +33,10 @@ final class CostEstimate {
 
     /**
      * @param trees the root alone first
-     * @param nanos what was measured of each
+     * @param nanos what was measured or estimated of each
+     * @param doubt how much larger the variances are than those of measured costs
      */
-    CostEstimate(List<Tree> trees, double[] nanos) {
+    CostEstimate(List<Tree> trees, double[] nanos, double doubt) {
         mean = Arrays.stream(nanos).map(Math::log).toArray();
         covariance = new double[mean.length][mean.length];
         drift = new double[mean.length][mean.length];
@@ -43,7 +44,7 @@ final class CostEstimate {
             for (int j = 1; j < mean.length; j++) {
                 double a = trees.get(i).nodes();
                 double b = trees.get(j).nodes();
-                covariance[i][j] = TOGETHER + APART * Math.min(a, b) / Math.max(a, b);
+                covariance[i][j] = doubt * (TOGETHER + APART * Math.min(a, b) / Math.max(a, b));
                 drift[i][j] = DRIFT * covariance[i][j];
             }
         }

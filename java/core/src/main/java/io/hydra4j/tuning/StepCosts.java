@@ -6,6 +6,7 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,14 +21,18 @@ public final class StepCosts {
     /** Sizes of trees, the root included. */
     private static final int[] SIZES = {2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64};
 
+    private static final long BUDGET_NANOS = 200_000_000;
+
     private final TreeOrder order;
     private final List<Tree> trees;
     private final double[] nanos;
+    private final double plainMeanNanos;
 
-    private StepCosts(TreeOrder order, List<Tree> trees, double[] nanos) {
+    private StepCosts(TreeOrder order, List<Tree> trees, double[] nanos, double plainMeanNanos) {
         this.order = order;
         this.trees = trees;
         this.nanos = nanos;
+        this.plainMeanNanos = plainMeanNanos;
     }
 
     /**
@@ -36,16 +41,37 @@ public final class StepCosts {
      * @param heads the model's heads, or null
      */
     public static StepCosts measure(DecoderModel model, DraftHeads heads) {
-        return measure(model, heads, heads == null ? new TreeOrder(List.of(), List.of(1.0)) : TreeGrowth.of(heads));
+        return measure(model, heads, order(heads));
+    }
+
+    /** The order in which trees grow for these heads; the root alone without heads. */
+    public static TreeOrder order(DraftHeads heads) {
+        return heads == null ? new TreeOrder(List.of(), List.of(1.0)) : TreeGrowth.of(heads);
     }
 
     /** As {@link #measure(DecoderModel, DraftHeads)}, with trees that grow in this order. */
     public static StepCosts measure(DecoderModel model, DraftHeads heads, TreeOrder order) {
-        List<Tree> trees = trees(order);
-        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(candidates(trees));
+        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(candidates(trees(order)));
         try (Session session = new Session(model, heads, options)) {
-            return of(order, new StepTimer(session, trees).measure());
+            return measure(session, order, BUDGET_NANOS);
         }
+    }
+
+    /**
+     * As {@link #measure(DecoderModel, DraftHeads, TreeOrder)}, on an empty session.
+     *
+     * @param session made for as many candidates as {@link #candidates(TreeOrder)} says
+     * @param budgetNanos about how long it may take; a few steps are timed in any case
+     */
+    public static StepCosts measure(Session session, TreeOrder order, long budgetNanos) {
+        StepTimer timer = new StepTimer(session, trees(order), budgetNanos);
+        double[] nanos = timer.measure();
+        return of(order, nanos, timer.plainMean());
+    }
+
+    /** The most candidates of one parent that any of the trees of an order asks for, at least 1. */
+    public static int candidates(TreeOrder order) {
+        return candidates(trees(order));
     }
 
     /**
@@ -54,7 +80,22 @@ public final class StepCosts {
      * @param nanos time of a step with each of {@link #trees(TreeOrder)}, in nanoseconds
      */
     static StepCosts of(TreeOrder order, double[] nanos) {
-        return new StepCosts(order, trees(order), nanos.clone());
+        return of(order, nanos, nanos[0]);
+    }
+
+    /**
+     * Costs that were measured before.
+     *
+     * @param nanos as {@link #nanos()} gave them
+     * @param plainMeanNanos as {@link #plainMeanNanos()} gave it
+     * @throws IllegalArgumentException if there are not as many as the order has trees
+     */
+    public static StepCosts of(TreeOrder order, double[] nanos, double plainMeanNanos) {
+        List<Tree> trees = trees(order);
+        if (nanos.length != trees.size()) {
+            throw new IllegalArgumentException(nanos.length + " times of steps for " + trees.size() + " trees");
+        }
+        return new StepCosts(order, trees, nanos.clone(), plainMeanNanos);
     }
 
     /** The lesser of two measurements of the same trees. */
@@ -66,7 +107,7 @@ public final class StepCosts {
         for (int t = 0; t < least.length; t++) {
             least[t] = Math.min(least[t], other.nanos[t]);
         }
-        return of(order, least);
+        return of(order, least, Math.min(plainMeanNanos, other.plainMeanNanos));
     }
 
     /** The first nodes of the order in which trees grow for these heads, the root included; all if there are fewer. */
@@ -90,13 +131,37 @@ public final class StepCosts {
                 .toList();
     }
 
-    private static int candidates(List<Tree> trees) {
+    static int candidates(List<Tree> trees) {
         return Math.max(1, trees.stream().mapToInt(Tree::candidates).max().orElse(1));
     }
 
-    /** Time of a one-token step, in nanoseconds. */
+    /**
+     * Makes the costs of trees that cost more than their deepest path can bring infinite. The smallest tree of each depth always may
+     * pay: where all steps with trees were timed in a bad moment, decoding would otherwise be plain for good. One that seems not to
+     * counts as just paying, which trying it corrects. No tree counts as cheaper than a plain step.
+     *
+     * @param nanos of each of the trees, the root alone first
+     */
+    static double[] limit(List<Tree> trees, double[] nanos) {
+        double[] limited = nanos.clone();
+        for (int t = 1; t < limited.length; t++) {
+            Tree tree = trees.get(t);
+            double most = nanos[0] * (tree.depth() + 1);
+            boolean isSmallest =
+                    trees.stream().noneMatch(other -> other.depth() == tree.depth() && other.nodes() < tree.nodes());
+            limited[t] = nanos[t] <= most ? Math.max(nanos[t], nanos[0]) : isSmallest ? most : Double.POSITIVE_INFINITY;
+        }
+        return limited;
+    }
+
+    /** The least time of a one-token step, in nanoseconds. */
     public double plainNanos() {
         return nanos[0];
+    }
+
+    /** Mean time of a one-token step, in nanoseconds. */
+    public double plainMeanNanos() {
+        return plainMeanNanos;
     }
 
     /** The trees, the root alone first. */
@@ -115,6 +180,19 @@ public final class StepCosts {
      */
     public double[] nanos() {
         return nanos.clone();
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof StepCosts costs
+                && order.equals(costs.order)
+                && plainMeanNanos == costs.plainMeanNanos
+                && Arrays.equals(nanos, costs.nanos);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * order.hashCode() + Arrays.hashCode(nanos);
     }
 
     /** The order in which the trees grow, with the tokens that their nodes are expected to add. */

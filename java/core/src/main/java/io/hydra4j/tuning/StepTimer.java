@@ -6,12 +6,12 @@ import io.hydra4j.decode.Tree;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Times steps with many trees by taking turns over a few of them. Verification is timed by size, the draft by depth and size; the
+ * Times steps with many trees by taking turns over a few of them, within a budget of time: where that is short, small trees are timed
+ * alone, and the others are estimated from them. Verification is timed by size, the draft by depth and size; the
  * trees between lie on straight lines. The least of the times counts, for whatever else runs on the machine can only add to
  * them, and a larger tree never counts as cheaper than a smaller one.
  */
@@ -21,10 +21,10 @@ final class StepTimer {
 
     private static final int OTHER_SIZE = 16;
     private static final int MAX_TURNS = 5;
-    /** No turn begins after this time. */
-    private static final long BUDGET_NANOS = 200_000_000;
     /** Plain steps in one turn: the first ones find in the caches what a large tree has left there. */
     private static final int PLAIN_STEPS = 12;
+    /** Those that are timed whatever the budget. The first pays for what is done once. */
+    private static final int LEAST_PLAIN_STEPS = 3;
     /** Steps in one turn with a tree, and the most with one that seems to cost too much. */
     private static final int STEPS = 2;
 
@@ -32,19 +32,25 @@ final class StepTimer {
     /** How much more than in proportion to its size a tree may seem to cost. */
     private static final double PLAUSIBLE = 1.2;
 
-    private static final int PROMPT = 32;
+    private static final int PROMPT = 8;
 
     private final Session session;
     private final List<Tree> trees;
     private final List<Tree> timed = new ArrayList<>();
+    private final long budgetNanos;
+    private long end;
     private double plain = Double.MAX_VALUE;
+    private double plainSum;
+    private int plainCount;
     /** Least time by number of nodes. */
     private final TreeMap<Integer, Double> verify = new TreeMap<>();
     /** Least time by depth, then by number of nodes. */
-    private final Map<Integer, TreeMap<Integer, Double>> draft = new TreeMap<>();
+    private final TreeMap<Integer, TreeMap<Integer, Double>> draft = new TreeMap<>();
 
-    StepTimer(Session session, List<Tree> trees) {
+    /** @param budgetNanos no step begins after this time but the few that are always timed */
+    StepTimer(Session session, List<Tree> trees, long budgetNanos) {
         this.session = session;
+        this.budgetNanos = budgetNanos;
         this.trees = trees;
         int deepest = trees.stream().mapToInt(Tree::depth).max().orElse(0);
         for (Tree tree : trees) {
@@ -60,28 +66,57 @@ final class StepTimer {
         double[] nanos = new double[trees.size()];
         if (session.room() < 2) {
             Arrays.fill(nanos, Double.POSITIVE_INFINITY);
-            nanos[0] = 1; // no room for a step behind a prompt
+            nanos[0] = 1; // no place for a step after a prompt
+            plainSum = 1;
+            plainCount = 1;
             return nanos;
         }
-        long end = System.nanoTime() + BUDGET_NANOS;
-        for (int turn = 0; turn < MAX_TURNS && (turn == 0 || System.nanoTime() < end); turn++) {
+        end = System.nanoTime() + budgetNanos;
+        for (int turn = 0; turn < MAX_TURNS && (turn == 0 || !isLate()); turn++) {
             timePlain();
-            List<Tree> tooExpensive = new ArrayList<>();
-            timed.removeIf(tree -> isNoCheaper(tree, tooExpensive) || !mayPay(tree) && tooExpensive.add(tree));
+            timeTrees();
         }
         rise(verify);
         draft.values().forEach(StepTimer::rise);
         for (int t = 0; t < nanos.length; t++) {
             nanos[t] = t == 0 ? plain : nanos(trees.get(t));
         }
-        return nanos;
+        return StepCosts.limit(trees, nanos);
+    }
+
+    /** Mean time of the plain steps, in nanoseconds. */
+    double plainMean() {
+        return plainSum / plainCount;
+    }
+
+    private boolean isLate() {
+        return System.nanoTime() >= end;
     }
 
     private void timePlain() {
-        for (int i = 0; i < PLAIN_STEPS; i++) {
+        for (int i = 0; i < PLAIN_STEPS && (i < LEAST_PLAIN_STEPS || !isLate()); i++) {
             SessionStatistics step = step(Tree.ROOT);
             plain = Math.min(plain, step.stepNanos());
+            if (i > 0) {
+                plainSum += step.stepNanos();
+                plainCount++;
+            }
         }
+    }
+
+    /** One turn over the trees; those that cost more than they can bring are left out of the next. */
+    private void timeTrees() {
+        List<Tree> tooExpensive = new ArrayList<>();
+        List<Tree> kept = new ArrayList<>();
+        for (Tree tree : timed) {
+            if (isLate() && !verify.isEmpty()) {
+                return;
+            }
+            if (!isNoCheaper(tree, tooExpensive)) {
+                (mayPay(tree) ? kept : tooExpensive).add(tree);
+            }
+        }
+        timed.retainAll(kept);
     }
 
     /** Whether a tree costs at least as much as one of these, and cannot bring more. */
@@ -94,7 +129,7 @@ final class StepTimer {
         var drafts = draft.computeIfAbsent(tree.depth(), depth -> new TreeMap<>());
         double limit = plain * (tree.depth() + 1);
         double least = Double.MAX_VALUE;
-        for (int i = 0; i < ATTEMPTS && (i < STEPS || least > limit || !isPlausible(tree)); i++) {
+        for (int i = 0; i < ATTEMPTS && (i < STEPS || !isLate() && (least > limit || !isPlausible(tree))); i++) {
             SessionStatistics step = step(tree);
             drafts.merge(tree.nodes(), (double) step.draftNanos(), Math::min);
             verify.merge(tree.nodes(), (double) step.verifyNanos() + step.acceptNanos(), Math::min);
@@ -138,24 +173,19 @@ final class StepTimer {
         }
     }
 
-    /**
-     * The smallest tree of each depth always may pay: where all steps with trees were timed in a bad moment, decoding would
-     * otherwise be plain for good. One that seems not to counts as just paying, which trying it corrects.
-     */
     private double nanos(Tree tree) {
-        double nanos = at(draft.get(tree.depth()), tree.nodes()) + at(verify, tree.nodes());
-        double limit = plain * (tree.depth() + 1);
-        if (nanos > limit) {
-            return isSmallest(tree) ? limit : Double.POSITIVE_INFINITY;
-        }
-        return Math.max(nanos, plain);
+        return verify.isEmpty() ? Double.POSITIVE_INFINITY : draftNanos(tree) + at(verify, tree.nodes());
+    }
+
+    /** Of a depth that was not timed: as that of the nearest that was, in proportion. */
+    private double draftNanos(Tree tree) {
+        Integer nearest = draft.floorKey(tree.depth());
+        nearest = nearest == null ? draft.ceilingKey(tree.depth()) : nearest;
+        return at(draft.get(nearest), tree.nodes()) * tree.depth() / nearest;
     }
 
     /** The time at a size: on the straight line between its neighbours, or through the nearest two. */
     private static double at(TreeMap<Integer, Double> times, int size) {
-        if (times == null) {
-            return Double.POSITIVE_INFINITY;
-        }
         var below = times.floorEntry(size);
         var above = times.ceilingEntry(size);
         if (below == null) {

@@ -70,6 +70,33 @@ class TextStreamTest {
         assertEquals("\ufffda", stream.push(ids[0]));
     }
 
+    /** Prompts of any tokens in any order: ends within characters, within runs of byte tokens, and within the first space. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void whatFollowsAPromptReadsAsIfAllOfThePromptHadBeenDecoded(boolean isByteLevel) {
+        Tokenizer tokenizer = isByteLevel ? bytes : pieces;
+        Random random = new Random(7);
+        for (int i = 0; i < 5000; i++) {
+            int[] prompt = ids(tokenizer, random, random.nextInt(12));
+            int[] next = ids(tokenizer, random, random.nextInt(6));
+            TextStream whole = tokenizer.stream(true);
+            whole.push(prompt);
+            TextStream following = tokenizer.stream(true);
+            following.follow(prompt);
+            String expected = whole.push(next) + whole.finish();
+            assertEquals(
+                    expected,
+                    following.push(next) + following.finish(),
+                    () -> Arrays.toString(prompt) + " and then " + Arrays.toString(next));
+        }
+    }
+
+    private static int[] ids(Tokenizer tokenizer, Random random, int count) {
+        return IntStream.generate(() -> random.nextInt(tokenizer.vocabularySize()))
+                .limit(count)
+                .toArray();
+    }
+
     @Test
     void aRunOfByteTokensIsHeldBackUntilItEnds() {
         int[] run = byteTokens("\u4e2d\u6587");

@@ -118,6 +118,20 @@ final class SimulatedText {
         return time;
     }
 
+    /** As {@link #adaptive(AdaptiveTree, int)}, where the part of a step's time that is the draft's is known. */
+    double adaptive(TreeChoice trees, double[] draftShares, int tokens) {
+        double time = 0;
+        while (position < tokens) {
+            Tree tree = trees.tree();
+            int index = measured.trees().indexOf(tree);
+            Step step = step(tree);
+            double nanos = nanos(index);
+            trees.observe(step, (long) nanos, (long) (nanos * draftShares[index]));
+            time += nanos;
+        }
+        return time;
+    }
+
     /** Time to decode so many tokens with one of the trees. */
     double fixed(int index, int tokens) {
         double time = 0;

@@ -1,0 +1,95 @@
+package io.hydra4j;
+
+import io.hydra4j.heads.TreeOrder;
+import io.hydra4j.tuning.StepCosts;
+import java.nio.file.Path;
+import java.util.Map;
+
+/**
+ * What steps cost with a model, its heads and a machine, as {@link HydraModel#calibrate} measured it. {@link Speculation#AUTO} then
+ * knows from the first step on what it finds out in the first ones otherwise; the output is the same. Immutable; can be saved and
+ * loaded, and fits only what it was made with.
+ */
+public final class Calibration {
+    private final Map<String, String> facts;
+    private final StepCosts costs;
+    private final long nanos;
+
+    /**
+     * @param facts by name, what it was made with
+     * @param nanos what measuring took
+     */
+    Calibration(Map<String, String> facts, StepCosts costs, long nanos) {
+        this.facts = Map.copyOf(facts);
+        this.costs = costs;
+        this.nanos = nanos;
+    }
+
+    /**
+     * Reads a calibration that was saved.
+     *
+     * @throws HydraException if the file cannot be read or is no calibration; names file, field and value
+     */
+    public static Calibration load(Path file) {
+        return CalibrationFile.read(OpenOptions.require("file", file, "one that Calibration.save has written"));
+    }
+
+    /**
+     * Writes a JSON file; one that is there is replaced.
+     *
+     * @throws HydraException if it cannot be written
+     */
+    public void save(Path file) {
+        CalibrationFile.write(OpenOptions.require("file", file, "the file to write"), this);
+    }
+
+    /** What it was made with, by name. Unmodifiable. */
+    public Map<String, String> facts() {
+        return facts;
+    }
+
+    /** Mean time of a one-token step, in nanoseconds. */
+    public double plainStepNanos() {
+        return costs.plainMeanNanos();
+    }
+
+    /** What measuring took, in nanoseconds. */
+    public long nanos() {
+        return nanos;
+    }
+
+    StepCosts costs() {
+        return costs;
+    }
+
+    /** @throws CalibrationMismatchException if these are not the facts that it was made with, or the heads grow other trees */
+    void requireFit(Map<String, String> present, TreeOrder order) {
+        present.forEach((fact, value) -> {
+            String calibrated = facts.getOrDefault(fact, "unknown");
+            if (!calibrated.equals(value)) {
+                throw new CalibrationMismatchException(fact, calibrated, value);
+            }
+        });
+        if (!costs.order().equals(order)) {
+            throw new CalibrationMismatchException("a tree order", "of other heads", "that of these");
+        }
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Calibration calibration
+                && facts.equals(calibration.facts)
+                && nanos == calibration.nanos
+                && costs.equals(calibration.costs);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * facts.hashCode() + costs.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "Calibration[facts=" + facts + ", plainStepNanos=" + plainStepNanos() + "]";
+    }
+}

@@ -1,0 +1,33 @@
+package io.hydra4j;
+
+/** A calibration was made with another model, other draft heads, or on another machine than it is to be used with. */
+public final class CalibrationMismatchException extends HydraException {
+    private static final long serialVersionUID = 1L;
+
+    private final String fact;
+    private final String calibrated;
+    private final String present;
+
+    CalibrationMismatchException(String fact, String calibrated, String present) {
+        super("the calibration does not fit: it was made with " + fact + " " + calibrated + ", here it is " + present
+                + ": call HydraModel.calibrate() here, or leave it out");
+        this.fact = fact;
+        this.calibrated = calibrated;
+        this.present = present;
+    }
+
+    /** What differs, such as {@code threads}. */
+    public String fact() {
+        return fact;
+    }
+
+    /** What it was when the calibration was made. */
+    public String calibrated() {
+        return calibrated;
+    }
+
+    /** What it is here. */
+    public String present() {
+        return present;
+    }
+}
