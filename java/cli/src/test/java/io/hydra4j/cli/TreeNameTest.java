@@ -7,12 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.fuzz.JsonDamage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -86,5 +88,23 @@ class TreeNameTest {
         var error = assertThrows(HydraException.class, () -> TreeName.read(file, CONSOLE));
 
         assertEquals(file + ": no such file", error.getMessage());
+    }
+
+    @Test
+    void aDamagedFileIsReadOrRefusedInALine() throws IOException {
+        Path file = folder.resolve("damaged.json");
+        Random random = new Random(9);
+        int refused = 0;
+        for (int i = 0; i < 3000; i++) {
+            Object tree = JsonDamage.damaged(random, JsonDamage.parse("[[0],[1],[0,0],[0,1],[0,0,0]]"));
+            Files.write(file, JsonDamage.bytes(random, tree));
+            try {
+                TreeName.read(file.toString(), CONSOLE);
+            } catch (HydraException e) {
+                refused++;
+                assertTrue(e.getMessage().length() < 1000 && !e.getMessage().contains("\n"), e.getMessage());
+            }
+        }
+        assertTrue(refused > 1000 && refused < 3000, refused + " of 3000 files are refused");
     }
 }

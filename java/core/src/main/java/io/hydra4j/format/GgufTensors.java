@@ -124,7 +124,7 @@ final class GgufTensors {
                         file,
                         tensor.name(),
                         "bytes from " + tensor.offset(),
-                        "bytes from " + (before.offset() + before.bytes()) + ", behind " + before.name());
+                        "bytes from " + (before.offset() + before.bytes()) + ", after " + before.name());
             }
         }
     }

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads JSON as the specification has it: UTF-8, no comments, nothing behind the value, no key twice, no half of a surrogate
+ * Reads JSON as the specification has it: UTF-8, no comments, nothing after the value, no key twice, no half of a surrogate
  * pair. Objects become unmodifiable {@code Map<String, Object>} in the order of the file, arrays {@code List<Object>}, integers
  * Long (Double where they do not fit), other numbers Double, and null stays null. Thread-safe.
  */
@@ -114,7 +114,7 @@ public final class StrictJson {
             }
             var value = new StrictJson(file, part, namesFields, parser).value();
             if (parser.nextToken() != null) {
-                throw new FormatException.InvalidJson(file, part, "text behind the value", "one JSON value", null);
+                throw new FormatException.InvalidJson(file, part, "text after the value", "one JSON value", null);
             }
             return value;
         } catch (IOException e) {

@@ -99,7 +99,7 @@ public final class GgufBytes {
         return raw(key, bytes(9, 6, (long) values.length, values));
     }
 
-    /** Adds a tensor of zeros behind the others; the dimensions innermost first. */
+    /** Adds a tensor of zeros after the others; the dimensions innermost first. */
     public GgufBytes tensor(String name, TensorType type, long... dimensions) {
         long values = 1;
         for (long size : dimensions) {

@@ -52,7 +52,7 @@ class GgufFaultsTest {
     @Test
     void everyCutOfTheFileIsTruncated() {
         var whole = valid().build();
-        for (int length = 0; length < whole.length - 28; length++) { // 28: the padding behind the last tensor
+        for (int length = 0; length < whole.length - 28; length++) { // 28: the padding after the last tensor
             var cut = GgufBytes.write(path, Arrays.copyOf(whole, length));
             assertFault(Truncated.class, path, "", "", () -> GgufFile.read(cut));
         }
@@ -175,7 +175,7 @@ class GgufFaultsTest {
                 tensorFault("an offset that is not aligned", InvalidValue.class, "second", "129", info -> {
                     return info.withOffset(129);
                 }),
-                tensorFault("an offset behind the end", Truncated.class, "second", "bytes", info -> {
+                tensorFault("an offset after the end", Truncated.class, "second", "bytes", info -> {
                     return info.withOffset(1 << 20);
                 }),
                 tensorFault("a negative offset", TooLarge.class, "second", "18446744073709551584", info -> {

@@ -17,7 +17,7 @@ public final class SafetensorsBytes {
     /** What the first eight bytes say of the header's length, where that is not the truth. */
     public Long statedLength;
 
-    /** Adds a tensor of zeros behind the others. */
+    /** Adds a tensor of zeros after the others. */
     public SafetensorsBytes tensor(String name, String type, long... shape) {
         long bytes = type.endsWith("64") ? 8 : type.endsWith("32") ? 4 : 2;
         for (long size : shape) {

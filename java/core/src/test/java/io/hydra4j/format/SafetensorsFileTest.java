@@ -99,7 +99,7 @@ class SafetensorsFileTest {
                 headerFault("an array", WrongMagic.class, "header", "0x5b", "[]"),
                 headerFault("broken JSON", InvalidJson.class, "header", "", "{\"a\":}"),
                 headerFault("no end", InvalidJson.class, "header", "", "{\"a\":{"),
-                headerFault("a second object", InvalidJson.class, "header", "behind", "{}{}"),
+                headerFault("a second object", InvalidJson.class, "header", "after", "{}{}"),
                 headerFault("NaN", InvalidJson.class, "header", "NaN", "{\"a\":NaN}"),
                 headerFault("a comment", InvalidJson.class, "header", "", "{/* */}"),
                 headerFault("deep nesting", InvalidJson.class, "header", "", "{\"a\":" + "[".repeat(100_000)),
@@ -203,11 +203,11 @@ class SafetensorsFileTest {
                         "",
                         "bytes from 0",
                         entry("x", "F32", "[6]", 0, 24)),
-                entryFault("bytes behind the end", Truncated.class, "x", "34 bytes", entry("x", "F32", "[1]", 34, 38)),
+                entryFault("bytes after the end", Truncated.class, "x", "34 bytes", entry("x", "F32", "[1]", 34, 38)),
                 fault("a gap before a tensor", InvalidValue.class, "x", "bytes from 38", file -> {
                     file.raw(entry("x", "F32", "[1]", 38, 42)).dataBytes(42);
                 }),
-                fault("bytes behind the last tensor", InvalidValue.class, "size", "35 bytes", file -> {
+                fault("bytes after the last tensor", InvalidValue.class, "size", "35 bytes", file -> {
                     file.dataBytes(35);
                 }));
     }

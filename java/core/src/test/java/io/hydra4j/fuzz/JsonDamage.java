@@ -15,13 +15,13 @@ import java.util.Map;
 import java.util.Random;
 
 /** JSON as a tree of maps, lists and values that can be changed, and damage to such a tree. */
-final class JsonDamage {
+public final class JsonDamage {
     private static final JsonFactory JSON = new JsonFactory();
 
     private JsonDamage() {}
 
     /** A tree that can be changed. */
-    static Object parse(String json) {
+    public static Object parse(String json) {
         return copy(StrictJson.value(Path.of("seed"), "seed", json));
     }
 
@@ -40,7 +40,7 @@ final class JsonDamage {
     }
 
     /** Changes one to three values somewhere in the tree; those that are near the root as often as the many deep ones. */
-    static Object damaged(Random random, Object tree) {
+    public static Object damaged(Random random, Object tree) {
         Object root = tree;
         for (int i = random.nextInt(3); i >= 0; i--) {
             root = random.nextInt(60) == 0 ? value(random) : step(random, root, root);
@@ -49,7 +49,7 @@ final class JsonDamage {
     }
 
     /** The text of a tree, as bytes, now and then with damage to the bytes. */
-    static byte[] bytes(Random random, Object tree) {
+    public static byte[] bytes(Random random, Object tree) {
         byte[] bytes = write(tree).getBytes(StandardCharsets.UTF_8);
         return random.nextInt(10) == 0 ? Damage.bytes(random, bytes, bytes.length) : bytes;
     }

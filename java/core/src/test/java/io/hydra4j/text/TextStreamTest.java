@@ -126,9 +126,9 @@ class TextStreamTest {
         assertEquals("ab ab", pieces.decode(new int[] {word, word}, false));
         assertEquals("ab", pieces.decode(new int[] {begin, word}, true));
         assertEquals("<s> ab", pieces.decode(new int[] {begin, word}, false));
-        TextStream behindAPrompt = pieces.stream(true);
-        behindAPrompt.push(word);
-        assertEquals(" ab", behindAPrompt.push(word));
+        TextStream afterAPrompt = pieces.stream(true);
+        afterAPrompt.push(word);
+        assertEquals(" ab", afterAPrompt.push(word));
     }
 
     @Test
