@@ -97,9 +97,9 @@ TEST(Team, ThrowsWhatAThreadThrewAndRunsAgain) {
                 faults.phase_of[thrower] = phase;
                 EXPECT_EQ(failure_of(faults), "thread " + std::to_string(thrower));
                 for (int reached : faults.reached) EXPECT_LT(reached, phase) << "nobody passes the thrower's barrier";
-                Phases phases{&team, std::vector<int>(threads)};
-                team.run(write_and_look, &phases);
-                EXPECT_EQ(phases.wrong, 0);
+                faults.phase_of[thrower] = 0;
+                EXPECT_EQ(failure_of(faults), "");
+                EXPECT_EQ(faults.reached, std::vector<int>(threads, 5));
             }
         }
     }

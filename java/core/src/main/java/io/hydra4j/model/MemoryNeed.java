@@ -20,6 +20,10 @@ public final class MemoryNeed {
     /** Set aside for workspace and what the driver keeps. */
     static final long RESERVE = 256L << 20;
 
+    // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
+    private static final int TILE_ROWS = 16;
+    private static final int TILE_COLUMNS = 32;
+
     private static final double GIB = 1L << 30;
 
     private static final String WEIGHTS = "weights";
@@ -95,10 +99,14 @@ public final class MemoryNeed {
             return tensor.values() * Float.BYTES;
         }
         WeightType type = WeightLoader.typeOf(backend, tensor, convertTo);
-        long blocks = (tensor.columns() + type.blockValues() - 1) / type.blockValues();
         // On the GPU the 6-bit scales of Q4_K take a byte each.
         int blockBytes = type == WeightType.Q4_K ? type.blockBytes() + 4 : type.blockBytes();
-        return tensor.rows() * blocks * blockBytes;
+        long columns = roundUp(tensor.columns(), Math.max(TILE_COLUMNS, type.blockValues()));
+        return roundUp(tensor.rows(), TILE_ROWS) * (columns / type.blockValues()) * blockBytes;
+    }
+
+    private static long roundUp(long value, long unit) {
+        return (value + unit - 1) / unit * unit;
     }
 
     /** Bytes in all. */

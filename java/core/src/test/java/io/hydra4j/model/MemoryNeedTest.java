@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.InsufficientMemoryException;
+import io.hydra4j.format.Tensor;
+import io.hydra4j.format.TensorType;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
@@ -54,6 +56,20 @@ class MemoryNeedTest {
                         .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context,"
                                 + " keep them in f16 (kv), or use the CPU"),
                 refused.getMessage());
+    }
+
+    @Test
+    void narrowMatricesAreCountedInWholeTiles(@TempDir Path folder) {
+        long without = heads(folder, List.of()).headsBytes();
+        Tensor column = new Tensor(folder, "w", TensorType.BF16, List.of(1001L, 1L), 0, 2002);
+        Tensor row = new Tensor(folder, "w", TensorType.BF16, List.of(1L, 1001L), 0, 2002);
+        assertEquals(without + 1008 * 32 * 2, heads(folder, List.of(column)).headsBytes());
+        assertEquals(without + 16 * 1024 * 2, heads(folder, List.of(row)).headsBytes());
+    }
+
+    private MemoryNeed heads(Path folder, List<Tensor> tensors) {
+        ModelFiles files = ModelFiles.open(Original.base());
+        return MemoryNeed.of(backend, files, null, KvType.AUTO).addHeads(tensors, null, files.config());
     }
 
     @Test
