@@ -31,7 +31,7 @@ final class SyntheticModel implements AutoCloseable {
             this.positions = positions;
             Backend backend = resources.own(Settings.openBackend());
             // The model has KV pages for so many sequences of its whole context; more of them share these.
-            int context = positions * ((batch + DecoderModel.SESSIONS - 1) / DecoderModel.SESSIONS);
+            int context = (positions + Tree.MAX_NODES) * ((batch + DecoderModel.SESSIONS - 1) / DecoderModel.SESSIONS);
             base = resources.own(DecoderModel.random(backend, shape.config(context), type, Settings.kv(), SEED));
             heads = method == Method.PLAIN ? null : resources.own(heads(method, lmHead));
         } catch (RuntimeException | Error e) {

@@ -22,6 +22,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
 
 /** Opens a model: files, backend, weights, heads and tokenizer, all of it or none. */
@@ -95,7 +96,8 @@ final class ModelOpening {
     }
 
     private MemoryNeed need(Backend backend) {
-        MemoryNeed base = MemoryNeed.of(backend, files, options.weights().orElse(null), options.kv());
+        MemoryNeed base =
+                MemoryNeed.of(backend, files, options.weights().orElse(null), options.kv(), options.kvTokens());
         if (headTensors == null) {
             return base;
         }
@@ -111,18 +113,27 @@ final class ModelOpening {
                 files,
                 options.weights().orElse(null),
                 options.kv(),
+                options.kvTokens(),
                 need.headsBytes(),
-                fraction -> options.progress().accept(fraction * share)));
+                part(options.progress(), 0, share)));
     }
 
     private DraftHeads loadHeads(DecoderModel base) {
-        DraftHeads heads = opened.own(
-                DraftHeads.load(base, headTensors, options.headWeights().orElse(null), 0, fraction -> options.progress()
-                        .accept(BASE_SHARE + fraction * (1 - BASE_SHARE))));
+        DraftHeads heads = opened.own(DraftHeads.load(
+                base,
+                headTensors,
+                options.headWeights().orElse(null),
+                0,
+                part(options.progress(), BASE_SHARE, 1 - BASE_SHARE)));
         if (options.draftTables()) {
             heads.makeTables();
         }
         return heads;
+    }
+
+    /** Static: what is opened keeps its consumer, and must not refer to the resources that own it. */
+    private static DoubleConsumer part(DoubleConsumer progress, double from, double share) {
+        return fraction -> progress.accept(from + fraction * share);
     }
 
     private ModelInfo info(Backend backend, DecoderModel base, DraftHeads heads) {

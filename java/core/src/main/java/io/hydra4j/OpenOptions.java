@@ -15,12 +15,16 @@ public final class OpenOptions {
     /** No heads, all processors, the file's types. */
     public static final OpenOptions DEFAULT = builder().build();
 
+    /** The most tokens that there can be room for. */
+    public static final long MAX_KV_TOKENS = 1L << 32;
+
     private final Path heads;
     private final BackendKind backend;
     private final int threads;
     private final WeightType weights;
     private final WeightType headWeights;
     private final KvType kv;
+    private final long kvTokens;
     private final boolean draftTables;
     private final DoubleConsumer progress;
     private final Calibration calibration;
@@ -32,6 +36,7 @@ public final class OpenOptions {
         weights = from.weights;
         headWeights = from.headWeights;
         kv = from.kv;
+        kvTokens = from.kvTokens;
         draftTables = from.draftTables;
         progress = from.progress;
         calibration = from.calibration;
@@ -51,6 +56,7 @@ public final class OpenOptions {
         copy.weights = weights;
         copy.headWeights = headWeights;
         copy.kv = kv;
+        copy.kvTokens = kvTokens;
         copy.draftTables = draftTables;
         copy.progress = progress;
         copy.calibration = calibration;
@@ -85,6 +91,11 @@ public final class OpenOptions {
     /** As {@link Builder#kv}. */
     public OpenOptions withKv(KvType kv) {
         return toBuilder().kv(kv).build();
+    }
+
+    /** As {@link Builder#kvTokens}. */
+    public OpenOptions withKvTokens(long kvTokens) {
+        return toBuilder().kvTokens(kvTokens).build();
     }
 
     /** As {@link Builder#draftTables}. */
@@ -132,6 +143,11 @@ public final class OpenOptions {
         return kv;
     }
 
+    /** Tokens whose keys and values there is room for, of all sessions together; 0 for the default. */
+    public long kvTokens() {
+        return kvTokens;
+    }
+
     /** Whether grounded heads get tables in the place of their products with the embedding. */
     public boolean draftTables() {
         return draftTables;
@@ -148,7 +164,8 @@ public final class OpenOptions {
     }
 
     private List<Object> values() {
-        return Arrays.asList(heads, backend, threads, weights, headWeights, kv, draftTables, progress, calibration);
+        return Arrays.asList(
+                heads, backend, threads, weights, headWeights, kv, kvTokens, draftTables, progress, calibration);
     }
 
     @Override
@@ -164,7 +181,8 @@ public final class OpenOptions {
     @Override
     public String toString() {
         return "OpenOptions[heads=" + heads + ", backend=" + backend + ", threads=" + threads + ", weights=" + weights
-                + ", headWeights=" + headWeights + ", kv=" + kv + ", draftTables=" + draftTables + "]";
+                + ", headWeights=" + headWeights + ", kv=" + kv + ", kvTokens=" + kvTokens + ", draftTables="
+                + draftTables + "]";
     }
 
     /** The value of an option that must not be null. */
@@ -185,6 +203,7 @@ public final class OpenOptions {
         private WeightType weights;
         private WeightType headWeights;
         private KvType kv = KvType.AUTO;
+        private long kvTokens;
         private boolean draftTables;
         private DoubleConsumer progress = NOBODY;
         private Calibration calibration;
@@ -241,6 +260,24 @@ public final class OpenOptions {
          */
         public Builder kv(KvType kv) {
             this.kv = require("kv", kv, "AUTO, F32 or F16");
+            return this;
+        }
+
+        /**
+         * Tokens whose keys and values there is room for, of all streams and sessions together. A stream takes room for its prompt, its
+         * token limit and a tree, {@value io.hydra4j.decode.Tree#MAX_NODES} tokens, as it is opened, and is refused where there is not
+         * so much; the room comes in pages of {@value io.hydra4j.runtime.KvPool#PAGE_POSITIONS} tokens. On the CPU memory is taken as
+         * tokens are computed, on a GPU at once. If not set, or 0: 16 contexts, and on a GPU no more of them than half of the memory
+         * that is left holds, but one at least.
+         *
+         * @throws IllegalArgumentException if it is below 0 or above {@value #MAX_KV_TOKENS}
+         */
+        public Builder kvTokens(long kvTokens) {
+            if (kvTokens < 0 || kvTokens > MAX_KV_TOKENS) {
+                throw new IllegalArgumentException(
+                        "kvTokens is " + kvTokens + ": give 1 to " + MAX_KV_TOKENS + ", or 0 for 16 contexts");
+            }
+            this.kvTokens = kvTokens;
             return this;
         }
 

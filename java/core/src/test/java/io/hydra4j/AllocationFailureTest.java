@@ -58,7 +58,7 @@ class AllocationFailureTest {
     private static List<Integer> decode() {
         ModelFiles files = ModelFiles.open(Original.base());
         try (Backend backend = Backend.openCpu(2);
-                DecoderModel model = DecoderModel.load(backend, files, null, KvType.AUTO, 0, fraction -> {});
+                DecoderModel model = DecoderModel.load(backend, files, null, KvType.AUTO, 0, 0, fraction -> {});
                 DraftHeads heads = DraftHeads.load(
                         model,
                         HeadsFiles.open(Original.heads("hydra-plus-plus"), files.config()),

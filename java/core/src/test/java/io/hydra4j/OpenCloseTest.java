@@ -1,41 +1,57 @@
 package io.hydra4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.BackendKind;
-import java.io.IOException;
+import io.hydra4j.runtime.ForkedJvm;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A server that opens and closes models all day must not grow. */
 class OpenCloseTest {
     private static final int TIMES = 100;
     private static final long MOST_GROWTH = 4 << 20;
-    private static final int PAGE = 4096;
 
     @Test
     void openingAndClosingTwoHundredTimesLeavesMemoryAndThreadsWhereTheyWere(@TempDir Path folder) throws Exception {
+        Path model = model(folder);
+        openAndClose(model, BackendKind.CPU, TIMES);
+        Footprint before = Footprint.take();
+        openAndClose(model, BackendKind.CPU, TIMES);
+        Footprint.take().requireNoMoreThan(before, MOST_GROWTH);
+    }
+
+    /** JNI is checked, and the heap is small and resident from the beginning, so that what grows is not the heap. */
+    @ParameterizedTest
+    @ValueSource(ints = 50)
+    void aJvmThatChecksJniAndHasLittleHeapStaysAsItIs(int times, @TempDir Path folder) throws Exception {
+        String output = new ForkedJvm(OpenCloseMain.class)
+                .options("-Xcheck:jni", "-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch")
+                .arguments(model(folder), times)
+                .run();
+        assertEquals("as it was", output.lines().reduce("", (before, line) -> line), output);
+        assertFalse(output.contains("WARNING"), output);
+    }
+
+    @Tag("long")
+    @Test
+    void twoThousandTimes(@TempDir Path folder) throws Exception {
+        aJvmThatChecksJniAndHasLittleHeapStaysAsItIs(2000, folder);
+    }
+
+    private static Path model(Path folder) {
         assumeTrue(Files.exists(Path.of("/proc/self/statm")), "no /proc: resident memory is unknown");
-        Path model = Original.withTokenizer(Original.variant(folder, List.of(257), 1024));
-        openAndClose(model, BackendKind.CPU, TIMES);
-        System.gc();
-        long before = resident();
-        long threads = threads();
-        long files = files();
-        openAndClose(model, BackendKind.CPU, TIMES);
-        System.gc();
-        long growth = resident() - before;
-        assertTrue(growth < MOST_GROWTH, "resident memory grew by " + growth + " bytes");
-        assertTrue(threads() <= threads, "threads: " + threads() + " after " + threads);
-        assertTrue(files() <= files, "open files: " + files() + " after " + files);
+        return Original.withTokenizer(Original.variant(folder, List.of(257), 1024));
     }
 
     static void openAndClose(Path model, BackendKind backend, int times) {
@@ -54,24 +70,6 @@ class OpenCloseTest {
                 }
                 assertEquals(8, tokens);
             }
-        }
-    }
-
-    private static long resident() throws IOException {
-        return Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * PAGE;
-    }
-
-    private static long threads() throws IOException {
-        return count("/proc/self/task");
-    }
-
-    private static long files() throws IOException {
-        return count("/proc/self/fd");
-    }
-
-    private static long count(String folder) throws IOException {
-        try (Stream<Path> entries = Files.list(Path.of(folder))) {
-            return entries.count();
         }
     }
 }

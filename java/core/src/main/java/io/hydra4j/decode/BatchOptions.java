@@ -65,7 +65,8 @@ public final class BatchOptions {
 
     /**
      * These options with another limit of each sequence's positions, prompt and generated tokens together; 0 for the model's
-     * context.
+     * context. A sequence takes KV pages for a limit that is given with its first prompt, so that no step can be short of them;
+     * without one it takes them as it grows.
      *
      * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
      */

@@ -26,6 +26,8 @@ public final class BatchSession implements AutoCloseable {
     private static final int NONE = -1;
 
     private final SessionLimits limits;
+    // Whether a sequence takes all pages that it may need with its first prompt.
+    private final boolean reserving;
     private final Passes passes;
     private final Sequence[] sequences;
     private final int[] pausedRoots;
@@ -77,6 +79,7 @@ public final class BatchSession implements AutoCloseable {
             DecoderModel model, Drafter drafter, BatchOptions options, Runnable requireModel, Runnable ended) {
         this.requireModel = requireModel;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), options.nodes());
+        reserving = options.maxPositions() > 0;
         limits.require(options.tree());
         tree = options.tree();
         int size = options.size();
@@ -192,7 +195,7 @@ public final class BatchSession implements AutoCloseable {
         }
         prompts.forEach(this::requirePrompt);
         int[] lengths = new int[size()];
-        prompts.forEach((sequence, ids) -> lengths[sequence] = length(sequence) + promptLeft(sequence) + ids.length);
+        prompts.forEach((sequence, ids) -> lengths[sequence] = positions(sequence, ids));
         reserve(lengths);
         prompts.forEach(this::enqueue);
         PromptQueue.Chunk chunk =
@@ -211,12 +214,26 @@ public final class BatchSession implements AutoCloseable {
      *
      * @param ids token ids, at least one
      * @throws ContextFullException if they do not fit
+     * @throws io.hydra4j.KvPagesExhaustedException with {@link BatchOptions#withMaxPositions} if there are not enough KV pages for so
+     *     many
      * @throws IllegalArgumentException if there is no such sequence, or an id is outside the vocabulary
      */
     public void enqueuePrompt(int sequence, int... ids) {
         requireOpen();
         requirePrompt(sequence, ids);
+        if (reserving) {
+            int[] lengths = new int[size()];
+            lengths[sequence] = positions(sequence, ids);
+            reserve(lengths);
+        }
         enqueue(sequence, ids);
+    }
+
+    /** Positions that a sequence takes pages for as it gets a prompt. */
+    private int positions(int sequence, int[] ids) {
+        return reserving
+                ? limits.maxPositions() + limits.nodes()
+                : length(sequence) + promptLeft(sequence) + ids.length;
     }
 
     /** Tokens of a sequence's prompt that the steps that follow have still to take in. */

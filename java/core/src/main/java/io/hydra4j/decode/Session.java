@@ -96,6 +96,9 @@ public final class Session implements AutoCloseable {
                 draftState().recordCommit(commit, draftState().uncommittedRows());
             }
             setTree(options.tree());
+            if (options.maxPositions() > 0) {
+                sequence.reserve(limits.maxPositions() + Tree.MAX_NODES);
+            }
             passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
             passes.close();

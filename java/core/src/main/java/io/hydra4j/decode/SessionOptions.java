@@ -65,7 +65,9 @@ public final class SessionOptions {
     }
 
     /**
-     * These options with another limit of positions, prompt and generated tokens together; 0 for the model's context.
+     * These options with another limit of positions, prompt and generated tokens together; 0 for the model's context. KV pages for
+     * a limit that is given are taken as the session is made, so that it cannot be short of them later; without one they are taken
+     * as it grows.
      *
      * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
      */

@@ -20,7 +20,7 @@ import java.util.function.DoubleConsumer;
 
 /**
  * A loaded decoder: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
- * and safe to share between threads; everything made from it must be closed before it.
+ * and safe to share between threads. Sessions may be closed after it, and keep its memory until then.
  */
 public final class DecoderModel implements AutoCloseable {
     /**
@@ -46,6 +46,7 @@ public final class DecoderModel implements AutoCloseable {
             DecoderTensors tensors,
             WeightLoader loader,
             KvType kv,
+            long kvTokens,
             long reserve) {
         this.backend = backend;
         this.config = config;
@@ -59,7 +60,7 @@ public final class DecoderModel implements AutoCloseable {
         loader.finish();
         rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
         WeightType kvType = kvType(kv, backend, tensors, loader.convertTo());
-        pages = new KvPages(sessions(kvType, reserve) * pagesFor(config.context()));
+        pages = new KvPages(kvTokens > 0 ? pages(kvTokens) : sessions(kvType, reserve) * pagesFor(config.context()));
         pool = loader.own(
                 KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
         pages.add(pool);
@@ -73,18 +74,25 @@ public final class DecoderModel implements AutoCloseable {
      * @throws io.hydra4j.HydraException if memory is short or a file cannot be mapped
      */
     public static DecoderModel load(Backend backend, ModelFiles files, WeightType convertTo, DoubleConsumer progress) {
-        return load(backend, files, convertTo, KvType.AUTO, 0, progress);
+        return load(backend, files, convertTo, KvType.AUTO, 0, 0, progress);
     }
 
     /**
      * Loads the weights; as {@link #load(Backend, ModelFiles, WeightType, DoubleConsumer)}.
      *
      * @param kv how keys and values are kept
+     * @param kvTokens tokens whose keys and values there is room for, of all sessions; 0 for {@link #SESSIONS} contexts
      * @param reserve bytes of a GPU's memory to leave for what is loaded next
      * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
      */
     public static DecoderModel load(
-            Backend backend, ModelFiles files, WeightType convertTo, KvType kv, long reserve, DoubleConsumer progress) {
+            Backend backend,
+            ModelFiles files,
+            WeightType convertTo,
+            KvType kv,
+            long kvTokens,
+            long reserve,
+            DoubleConsumer progress) {
         long bytes = files.tensors().all().stream().mapToLong(Tensor::bytes).sum();
         return load(
                 backend,
@@ -92,6 +100,7 @@ public final class DecoderModel implements AutoCloseable {
                 files.tensors(),
                 new WeightLoader(backend, convertTo, bytes, progress),
                 kv,
+                kvTokens,
                 reserve);
     }
 
@@ -116,8 +125,8 @@ public final class DecoderModel implements AutoCloseable {
     public static DecoderModel random(Backend backend, DecoderConfig config, WeightType type, KvType kv, long seed) {
         DecoderTensors tensors =
                 DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), config, DecoderFamily.LLAMA, false);
-        MemoryNeed.of(backend, config, tensors, null, kv).require();
-        return load(backend, config, tensors, WeightLoader.random(backend, seed), kv, 0);
+        MemoryNeed.of(backend, config, tensors, null, kv, 0).require();
+        return load(backend, config, tensors, WeightLoader.random(backend, seed), kv, 0, 0);
     }
 
     private static DecoderModel load(
@@ -126,9 +135,10 @@ public final class DecoderModel implements AutoCloseable {
             DecoderTensors tensors,
             WeightLoader loader,
             KvType kv,
+            long kvTokens,
             long reserve) {
         try {
-            return new DecoderModel(backend, config, tensors, loader, kv, reserve);
+            return new DecoderModel(backend, config, tensors, loader, kv, kvTokens, reserve);
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;
@@ -181,6 +191,11 @@ public final class DecoderModel implements AutoCloseable {
     public void recordLmHead(
             Program program, PassRows rows, boolean lastRowsOnly, PassBuffers buffers, TopK top, Buffer logits) {
         program.lmHead(rows, lastRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
+    }
+
+    /** Pages for so many tokens. */
+    static int pages(long tokens) {
+        return Math.toIntExact((tokens + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS);
     }
 
     /** Pages that a session's table needs for a full context and one whole tree. */

@@ -28,19 +28,20 @@ public final class MemoryNeed {
 
     private static final String WEIGHTS = "weights";
     private static final String HEADS = "draft heads";
+    private static final String TOKENS = "keys and values of kvTokens";
     private static final String TABLES = "draft tables";
 
     private final Backend backend;
     private final Map<String, Long> parts = new LinkedHashMap<>();
 
     private final WeightType kvType;
-    private final long sessionBytes;
+    private final long kvBytes;
     private final long activationBytes;
 
-    private MemoryNeed(Backend backend, DecoderConfig config, WeightType kvType) {
+    private MemoryNeed(Backend backend, DecoderConfig config, WeightType kvType, int pages) {
         this.backend = backend;
         this.kvType = kvType;
-        sessionBytes = sessionBytes(config, kvType);
+        kvBytes = kvBytes(config, kvType, pages);
         activationBytes = PassBuffers.bytes(config, PassBuffers.promptRows(backend, config.context()));
     }
 
@@ -53,14 +54,29 @@ public final class MemoryNeed {
      * @throws io.hydra4j.HydraException if the backend cannot keep them so
      */
     public static MemoryNeed of(Backend backend, ModelFiles files, WeightType convertTo, KvType kv) {
-        return of(backend, files.config(), files.tensors(), convertTo, kv);
+        return of(backend, files, convertTo, kv, 0);
+    }
+
+    /**
+     * What the base model needs with room for some tokens; as {@link #of(Backend, ModelFiles, WeightType, KvType)}.
+     *
+     * @param kvTokens tokens whose keys and values there is to be room for; 0 for one session of full length
+     */
+    public static MemoryNeed of(Backend backend, ModelFiles files, WeightType convertTo, KvType kv, long kvTokens) {
+        return of(backend, files.config(), files.tensors(), convertTo, kv, kvTokens);
     }
 
     static MemoryNeed of(
-            Backend backend, DecoderConfig config, DecoderTensors tensors, WeightType convertTo, KvType kv) {
-        MemoryNeed need = new MemoryNeed(backend, config, DecoderModel.kvType(kv, backend, tensors, convertTo));
+            Backend backend,
+            DecoderConfig config,
+            DecoderTensors tensors,
+            WeightType convertTo,
+            KvType kv,
+            long kvTokens) {
+        int pages = kvTokens > 0 ? DecoderModel.pages(kvTokens) : DecoderModel.pagesFor(config.context());
+        MemoryNeed need = new MemoryNeed(backend, config, DecoderModel.kvType(kv, backend, tensors, convertTo), pages);
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
-        need.parts.put("keys and values of one session", need.sessionBytes);
+        need.parts.put(kvTokens > 0 ? TOKENS : "keys and values of one session", need.kvBytes);
         need.parts.put("activations of one session", need.activationBytes);
         need.parts.put("workspace", RESERVE);
         return need;
@@ -69,12 +85,14 @@ public final class MemoryNeed {
     /** What draft heads need whose base is loaded. */
     public static MemoryNeed ofHeads(Collection<Tensor> tensors, DecoderModel base) {
         DecoderConfig config = base.config();
-        return new MemoryNeed(base.backend(), config, base.pool().type()).addHeads(tensors, null, config);
+        return new MemoryNeed(
+                        base.backend(), config, base.pool().type(), base.pages().count())
+                .addHeads(tensors, null, config);
     }
 
     /** Adds draft heads, keys, values and activations of their own layer included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, DecoderConfig base) {
-        parts.put(HEADS, weights(tensors, convertTo) + sessionBytes / base.layers() + activationBytes);
+        parts.put(HEADS, weights(tensors, convertTo) + kvBytes / base.layers() + activationBytes);
         return this;
     }
 
@@ -86,8 +104,12 @@ public final class MemoryNeed {
 
     /** Bytes of the KV pages of one session of full length. */
     static long sessionBytes(DecoderConfig config, WeightType kvType) {
+        return kvBytes(config, kvType, DecoderModel.pagesFor(config.context()));
+    }
+
+    private static long kvBytes(DecoderConfig config, WeightType kvType, int pages) {
         long values = 2L * config.layers() * config.kvHeads() * config.headSize() * KvPool.PAGE_POSITIONS;
-        return DecoderModel.pagesFor(config.context()) * kvType.bytes(values);
+        return pages * kvType.bytes(values);
     }
 
     private long weights(Collection<Tensor> tensors, WeightType convertTo) {
@@ -155,6 +177,7 @@ public final class MemoryNeed {
         return switch (part) {
             case WEIGHTS, HEADS -> "convert them to Q8_0 or Q4_0 on load";
             case TABLES -> "do without them";
+            case TOKENS -> "open the model with fewer kvTokens";
             case "workspace" -> "end other programs that use the GPU";
             default -> "take a model with a shorter context"
                     + (kvType == WeightType.F32 ? ", keep them in f16 (kv)" : "");

@@ -81,12 +81,16 @@ public final class Resources implements AutoCloseable {
             resources.add(resource);
         }
 
+        private synchronized boolean isEmpty() {
+            return resources.isEmpty();
+        }
+
         private synchronized AutoCloseable pop() {
             return resources.poll();
         }
 
         void lost() {
-            if (!closed) {
+            if (!closed && !isEmpty()) {
                 System.getLogger(Resources.class.getPackageName())
                         .log(
                                 System.Logger.Level.WARNING,

@@ -36,7 +36,7 @@ public record Loaded(Backend backend, DecoderModel base, DraftHeads heads) imple
     /** On a backend, which is closed with the model. */
     public static Loaded open(Backend backend, Path model, Path heads, WeightType type, KvType kv) {
         ModelFiles files = ModelFiles.open(model);
-        DecoderModel base = DecoderModel.load(backend, files, type, kv, 0, fraction -> {});
+        DecoderModel base = DecoderModel.load(backend, files, type, kv, 0, 0, fraction -> {});
         DraftHeads loaded = heads == null
                 ? null
                 : DraftHeads.load(base, HeadsFiles.open(heads, files.config()), type, 0, fraction -> {});

@@ -48,7 +48,7 @@ class RandomWeightsTest {
     @Test
     void aModelIsRefusedThatNeedsMoreMemoryThanIsFree() {
         try (Backend backend = Backend.openCpu(1)) {
-            MemoryNeed need = MemoryNeed.of(backend, CONFIG, tensors(WeightType.Q8_0), null, KvType.AUTO);
+            MemoryNeed need = MemoryNeed.of(backend, CONFIG, tensors(WeightType.Q8_0), null, KvType.AUTO, 0);
             // PassRows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
             long layer = (32 + 16 + 16 + 100 + 100) * 2L + 40 * 1 + 40 * 4;
             long matrices = (2 * layer + 2 * 300 * 2) * 34;

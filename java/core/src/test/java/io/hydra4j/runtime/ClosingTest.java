@@ -159,6 +159,7 @@ class ClosingTest {
     }
 
     private static void loseGroup(List<String> closed) {
+        new Resources("group that owns nothing");
         Resources group = new Resources("group");
         group.own((AutoCloseable) () -> closed.add("first"));
         Backend backend = group.own(Backend.openCpu(1));
