@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -110,7 +111,9 @@ final class ConvertCommand implements Callable<Integer> {
         ModelFiles files = ModelFiles.open(model);
         HeadsTensors tensors = HeadsFiles.open(heads, files.config());
         String summary;
-        try (Tokenizer tokenizer = Tokenizer.of(
+        try (ScratchFolder scratch = ScratchFolder.create("hydra4j-convert");
+                Interruption interruption = new Interruption(scratch::close);
+                Tokenizer tokenizer = Tokenizer.of(
                                 model, files::metadata, files.config().vocabulary())
                         .orElseThrow(this::noTokenizer);
                 LoadProgress progress = new LoadProgress(console, "measuring");
@@ -121,8 +124,13 @@ final class ConvertCommand implements Callable<Integer> {
                     ? String.valueOf(model.getFileName())
                     : tensors.config().baseModel();
             var outcome = new HeadsConversion(base, tensors, sample, type, nodes)
-                    .run(vocabulary, tokens, name, output, progress);
+                    .run(vocabulary, tokens, name, output, scratch.path(), fraction -> {
+                        interruption.check();
+                        progress.accept(fraction);
+                    });
             summary = summary(sample, outcome);
+        } catch (CancellationException e) {
+            return Interruption.EXIT_CODE;
         }
         console.print(summary);
         return Main.OK;
@@ -155,7 +163,7 @@ final class ConvertCommand implements Callable<Integer> {
     }
 
     private HydraException noTokenizer() {
-        return new HydraException(model + " has no tokenizer: give a model that has one");
+        return NoTokenizer.in(model, "give a model that has one");
     }
 
     private String summary(ConversionText sample, HeadsConversion.Outcome outcome) {

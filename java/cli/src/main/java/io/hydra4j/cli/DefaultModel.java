@@ -1,37 +1,40 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
-import java.net.URISyntaxException;
-import java.nio.file.FileSystemNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.CodeSource;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
- * The model that is used where none is named: a small one of Java code, with Hydra++ heads.
- *
- * @param model the GGUF file
- * @param heads the compact heads file beside it
+ * The model that is used where none is named: a small one of Java code, with Hydra++ heads. It is packed into the jar; while
+ * it is opened, it lies in a temporary folder.
  */
-record DefaultModel(Path model, Path heads) {
-    /** System property: the folder that holds the files. */
+final class DefaultModel implements AutoCloseable {
+    /** System property: the folder that holds the files, to be used in place of those in the jar. */
     static final String PROPERTY = "hydra4j.models";
 
     static final String MODEL_FILE = "javalm-19m-q8_0.gguf";
     static final String HEADS_FILE = "javalm-19m-hydra-plus-plus.gguf";
 
-    private static final String FOLDER = "models";
-    private static final int LEVELS_UP = 3;
+    private static final String RESOURCES = "/models/";
+
+    private final Path folder;
+    private final ScratchFolder scratch;
+    private final Interruption interruption;
+
+    private DefaultModel(Path folder, ScratchFolder scratch) {
+        this.folder = folder;
+        this.scratch = scratch;
+        this.interruption = new Interruption(this::deleteFiles);
+    }
 
     /**
-     * Looks in the folder that {@link #PROPERTY} names, or else in a folder {@code models} beside the jar, in the working
-     * directory, or up to three folders above these.
+     * Puts the files where they can be read.
      *
-     * @throws HydraException if it is nowhere
+     * @throws HydraException if the folder that {@link #PROPERTY} names has no model, or there is no temporary folder
      */
-    static DefaultModel find() {
+    static DefaultModel open() {
         String named = System.getProperty(PROPERTY, "");
         if (!named.isEmpty()) {
             Path folder = Path.of(named);
@@ -39,42 +42,51 @@ record DefaultModel(Path model, Path heads) {
                 throw new HydraException("the system property " + PROPERTY + " names " + folder + ", which has no "
                         + MODEL_FILE + ": correct it, or name a model with --model");
             }
-            return in(folder);
+            return new DefaultModel(folder, null);
         }
-        List<Path> starts = new ArrayList<>();
-        Path program = program();
-        if (program != null) {
-            starts.add(program.getParent());
-        }
-        starts.add(Path.of("").toAbsolutePath());
-        for (Path start : starts) {
-            Path above = start;
-            for (int i = 0; i <= LEVELS_UP && above != null; i++) {
-                if (Files.isRegularFile(above.resolve(FOLDER).resolve(MODEL_FILE))) {
-                    return in(above.resolve(FOLDER));
-                }
-                above = above.getParent();
-            }
-        }
-        throw new HydraException(
-                "the default model, " + FOLDER + "/" + MODEL_FILE + ", is neither near the program nor near "
-                        + "the working directory: name a model with --model, or its folder with java -D" + PROPERTY
-                        + "=FOLDER");
-    }
-
-    private static DefaultModel in(Path folder) {
-        return new DefaultModel(folder.resolve(MODEL_FILE), folder.resolve(HEADS_FILE));
-    }
-
-    /** The jar, or the folder of classes; null where Java does not tell. */
-    private static Path program() {
+        ScratchFolder scratch = ScratchFolder.create("hydra4j-model");
+        DefaultModel model = new DefaultModel(scratch.path(), scratch);
         try {
-            CodeSource source = DefaultModel.class.getProtectionDomain().getCodeSource();
-            return source == null || source.getLocation() == null
-                    ? null
-                    : Path.of(source.getLocation().toURI()).toAbsolutePath();
-        } catch (URISyntaxException | IllegalArgumentException | FileSystemNotFoundException | SecurityException e) {
-            return null;
+            unpack(MODEL_FILE, scratch.path());
+            unpack(HEADS_FILE, scratch.path());
+            return model;
+        } catch (IOException e) {
+            model.close();
+            throw new HydraException(
+                    "the default model cannot be written to " + scratch.path() + ": " + e.getMessage()
+                            + ": set java.io.tmpdir to another folder, or name a model with --model",
+                    e);
         }
+    }
+
+    private static void unpack(String name, Path folder) throws IOException {
+        try (InputStream resource = DefaultModel.class.getResourceAsStream(RESOURCES + name)) {
+            if (resource == null) {
+                throw new HydraException("the jar is incomplete: it has no " + RESOURCES + name);
+            }
+            Files.copy(resource, folder.resolve(name));
+        }
+    }
+
+    /** The GGUF file, until this is closed. */
+    Path model() {
+        return folder.resolve(MODEL_FILE);
+    }
+
+    /** The compact heads file, until this is closed. */
+    Path heads() {
+        return folder.resolve(HEADS_FILE);
+    }
+
+    private void deleteFiles() {
+        if (scratch != null) {
+            scratch.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        deleteFiles();
+        interruption.close();
     }
 }

@@ -164,18 +164,13 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private HydraModel open() {
-        Path base = model;
-        Path drafts = heads;
-        if (base == null) {
-            DefaultModel found = DefaultModel.find();
-            base = found.model();
-            drafts = heads == null && speculation != Speculation.OFF ? found.heads() : heads;
-        }
-        try (LoadProgress progress = new LoadProgress(console)) {
+        try (DefaultModel found = model == null ? DefaultModel.open() : null;
+                LoadProgress progress = new LoadProgress(console)) {
+            boolean foundHeads = found != null && heads == null && speculation != Speculation.OFF;
             return HydraModel.open(
-                    base,
+                    found == null ? model : found.model(),
                     OpenOptions.builder()
-                            .heads(drafts)
+                            .heads(foundHeads ? found.heads() : heads)
                             .backend(backend)
                             .threads(threads == null ? 0 : threads)
                             .weights(weights)
@@ -198,13 +193,13 @@ final class GenerateCommand implements Callable<Integer> {
                     .cancelled(interruption)
                     .build();
             for (int i = 0; i < ids.size() && !interruption.getAsBoolean(); i++) {
-                generate(opened, ids.get(i), options, i + 1 < ids.size());
+                generate(opened, ids.get(i), options);
             }
             return interruption.getAsBoolean() ? Interruption.EXIT_CODE : Main.OK;
         }
     }
 
-    private void generate(HydraModel opened, int[] prompt, GenerationOptions options, boolean moreFollow) {
+    private void generate(HydraModel opened, int[] prompt, GenerationOptions options) {
         if (json) {
             GenerationResult result = opened.generate(prompt, options);
             console.print(
@@ -223,7 +218,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
         } else {
             GenerationResult result = opened.generate(prompt, options, chunk -> console.print(chunk.text()));
-            if (moreFollow && !result.text().endsWith("\n")) {
+            if (!result.text().endsWith("\n")) {
                 console.print("\n");
             }
         }

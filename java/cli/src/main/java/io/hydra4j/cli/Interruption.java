@@ -1,5 +1,6 @@
 package io.hydra4j.cli;
 
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -16,16 +17,25 @@ final class Interruption implements AutoCloseable, BooleanSupplier {
 
     private final CountDownLatch closed = new CountDownLatch(1);
     private final Thread hook = new Thread(this::await, "interruption");
+    private final Runnable last;
     private volatile boolean requested;
 
     Interruption() {
+        this(() -> {});
+    }
+
+    /** @param last what is to be done before the end where the command is not closed in time */
+    Interruption(Runnable last) {
+        this.last = last;
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
     private void await() {
         requested = true;
         try {
-            closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+            if (!closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS)) {
+                last.run();
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -35,6 +45,13 @@ final class Interruption implements AutoCloseable, BooleanSupplier {
     @Override
     public boolean getAsBoolean() {
         return requested;
+    }
+
+    /** @throws CancellationException if the command has been asked to end */
+    void check() {
+        if (requested) {
+            throw new CancellationException("interrupted");
+        }
     }
 
     @Override

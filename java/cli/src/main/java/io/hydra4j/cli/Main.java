@@ -1,8 +1,11 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.HydraException;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,9 +13,11 @@ import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help;
+import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 
 /** The command line's entry: one command line in, one exit code out. */
 @Command(
@@ -23,7 +28,6 @@ import picocli.CommandLine.ScopeType;
         scope = ScopeType.INHERIT,
         versionProvider = Main.Version.class,
         sortOptions = false,
-        usageHelpWidth = 100,
         synopsisSubcommandLabel = "COMMAND",
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:all went well", "1:a failure, told in one line", "2:wrong usage", "130:ended by Ctrl-C"})
@@ -34,6 +38,9 @@ public final class Main implements Runnable {
     public static final int FAILURE = 1;
     /** Exit code: wrong usage. */
     public static final int USAGE = 2;
+
+    private static final int HELP_WIDTH = 100;
+    private static final int LEAST_HELP_WIDTH = 55;
 
     private final Console console;
 
@@ -60,6 +67,10 @@ public final class Main implements Runnable {
         try {
             PrintWriter out = new PrintWriter(new OutputStreamWriter(console.out(), StandardCharsets.UTF_8));
             int code = commands(main, args)
+                    // Prompts and texts begin with an at sign too.
+                    .setExpandAtFiles(false)
+                    .setUsageHelpWidth(helpWidth(System.getenv("COLUMNS")))
+                    .registerConverter(Path.class, Main::path)
                     .setOut(out)
                     .setColorScheme(Help.defaultColorScheme(console.colour() ? Help.Ansi.ON : Help.Ansi.OFF))
                     .setParameterExceptionHandler((e, arguments) -> failures.usage(e))
@@ -81,11 +92,33 @@ public final class Main implements Runnable {
         all.put("inspect", () -> new InspectCommand(main.console));
         all.put("convert", () -> new ConvertCommand(main.console));
         all.put("devices", () -> new DevicesCommand(main.console));
-        if (args.length > 0 && all.containsKey(args[0])) {
+        all.put("help", HelpCommand::new);
+        if (args.length > 0 && !args[0].equals("help") && all.containsKey(args[0])) {
             all.keySet().retainAll(List.of(args[0]));
         }
         all.forEach((name, command) -> line.addSubcommand(name, command.get()));
         return line;
+    }
+
+    /** Columns of the help: those of the terminal where they are known and picocli can keep to them. */
+    static int helpWidth(String columns) {
+        try {
+            return columns == null
+                    ? HELP_WIDTH
+                    : Math.max(LEAST_HELP_WIDTH, Math.min(HELP_WIDTH, Integer.parseInt(columns)));
+        } catch (NumberFormatException e) {
+            return HELP_WIDTH;
+        }
+    }
+
+    private static Path path(String argument) {
+        try {
+            return Path.of(TextSource.argument(argument));
+        } catch (InvalidPathException e) {
+            throw new TypeConversionException("'" + argument + "' cannot be the name of a file: " + e.getReason());
+        } catch (HydraException e) {
+            throw new TypeConversionException(e.getMessage());
+        }
     }
 
     /** Without a command. */

@@ -92,8 +92,7 @@ final class Prompts {
 
     private int[] encodeText(HydraModel model) {
         Tokenizer tokenizer = model.tokenizer()
-                .orElseThrow(() -> new HydraException(
-                        model.info().path() + " has no tokenizer: give token ids with --prompt-ids"));
+                .orElseThrow(() -> NoTokenizer.in(model.info().path(), "give token ids with --prompt-ids"));
         int[] ids = tokenizer.encode(text, begin == null || begin);
         if (begin == null || !begin) {
             return ids;

@@ -50,8 +50,8 @@ final class TextSource {
     static String argument(String text) {
         if (text.indexOf('\uFFFD') >= 0 && !"UTF-8".equals(System.getProperty("sun.jnu.encoding"))) {
             throw new HydraException(
-                    "an argument has characters that this locale does not: set LC_ALL=C.UTF-8, or give the "
-                            + "text in a file or on standard input");
+                    "an argument has characters that this locale does not: set LC_ALL=C.UTF-8, or give a "
+                            + "text on standard input");
         }
         return text;
     }

@@ -1,6 +1,5 @@
 package io.hydra4j.cli;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.Tokenizer;
@@ -108,9 +107,17 @@ final class TokenizeCommand implements Callable<Integer> {
     }
 
     private Tokenizer open() {
-        Path path = model == null ? DefaultModel.find().model() : model;
+        if (model != null) {
+            return open(model);
+        }
+        try (DefaultModel found = DefaultModel.open()) {
+            return open(found.model());
+        }
+    }
+
+    private static Tokenizer open(Path path) {
         return Tokenizer.of(path, () -> GgufFile.read(path).metadata())
-                .orElseThrow(() -> new HydraException(path + " has no tokenizer: give a model that has one"));
+                .orElseThrow(() -> NoTokenizer.in(path, "give a model that has one"));
     }
 
     private void print(String text) {

@@ -3,6 +3,7 @@ package io.hydra4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.hydra4j.cli.CommandLines.Outcome;
 import io.hydra4j.format.GgufBytes;
@@ -18,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,6 +46,37 @@ class FailuresTest {
         failing("no such file", "generate", "--model", Original.base(), "--tree", folder.resolve("none.json"), "x");
         failing("no such file", "inspect", folder.resolve("none.gguf"));
         failing("no such file", "tokenize", "--model", folder.resolve("none.gguf"), "x");
+    }
+
+    @Test
+    void aFileThatThisUserMayNotReadIsPermissionDenied() throws IOException {
+        Path prompt = Files.writeString(folder.resolve("prompt"), "x");
+        Files.setPosixFilePermissions(prompt, Set.of());
+        assumeFalse(Files.isReadable(prompt), "this user may read everything");
+
+        failing("prompt: permission denied", "generate", "--model", Original.base(), "--prompt-file", prompt);
+        failing("found permission denied", "inspect", prompt);
+    }
+
+    @Test
+    void anUnknownInstructionSetIsOneLineWithTheKnownOnes() {
+        String before = System.setProperty("hydra4j.isa", "sse");
+        try {
+            failing(
+                    "the system property hydra4j.isa is sse, must be auto, avx512, avx2 or portable",
+                    "generate",
+                    "--backend",
+                    "cpu",
+                    "--model",
+                    TestData.committed("golden/families/odd"),
+                    "x");
+        } finally {
+            if (before == null) {
+                System.clearProperty("hydra4j.isa");
+            } else {
+                System.setProperty("hydra4j.isa", before);
+            }
+        }
     }
 
     @Test

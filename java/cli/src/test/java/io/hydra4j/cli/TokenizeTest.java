@@ -111,6 +111,38 @@ class TokenizeTest {
     }
 
     @Test
+    void textThatBeginsWithAnAtSignIsTextAndNoFile() throws IOException {
+        Path file = Files.writeString(folder.resolve("secret"), "int i = 0;");
+
+        String ids = CommandLines.run("tokenize", "--model", MODEL, "@" + file).out();
+
+        assertEquals(
+                "@" + file + "\n",
+                CommandLines.run("tokenize", "--model", MODEL, "--ids", ids.strip())
+                        .out());
+    }
+
+    @Test
+    void aFolderWithSentencePieceAloneGetsAHint() throws IOException {
+        Files.createFile(folder.resolve("tokenizer.model"));
+
+        Outcome outcome = CommandLines.run("tokenize", "--model", folder, "x");
+
+        assertEquals(Main.FAILURE, outcome.code());
+        assertTrue(outcome.err().contains("of tokenizer.model make a tokenizer.json"), outcome.err());
+    }
+
+    @Test
+    void theDefaultModelsTokenizerIsInTheJar() {
+        Outcome outcome = CommandLines.run("tokenize", "--no-special", "int i");
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertEquals(
+                "int i\n",
+                CommandLines.run("tokenize", "--ids", outcome.out().strip()).out());
+    }
+
+    @Test
     void idsThatAreNoneAreToldWithTheirLine() {
         Outcome outcome = CommandLines.run("tokenize", "--model", MODEL, "--ids", "[1, x]");
 

@@ -95,6 +95,41 @@ class UsageTest {
     }
 
     @Test
+    void helpIsACommandToo() {
+        assertEquals(CommandLines.run("--help").out(), CommandLines.run("help").out());
+        assertEquals(
+                CommandLines.run("generate", "--help").out(),
+                CommandLines.run("help", "generate").out());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"80,80", "40,55", "500,100", "wide,100", ",100"})
+    void theHelpKeepsToTheColumnsOfTheTerminal(String columns, int width) {
+        assertEquals(width, Main.helpWidth(columns));
+    }
+
+    @Test
+    void namesThatNoFileCanHaveAreWrongUsage() {
+        Outcome outcome = CommandLines.run("inspect", "a\0b");
+
+        assertEquals(Main.USAGE, outcome.code());
+        assertTrue(outcome.err().contains("cannot be the name of a file: Nul character not allowed"), outcome.err());
+    }
+
+    @Test
+    void namesThatTheLocaleLosesAreWrongUsageWithTheRemedy() {
+        String before = System.setProperty("sun.jnu.encoding", "ANSI_X3.4-1968");
+        try {
+            Outcome outcome = CommandLines.run("generate", "--prompt-file", "d\uFFFD\uFFFD.txt");
+
+            assertEquals(Main.USAGE, outcome.code());
+            assertTrue(outcome.err().contains("set LC_ALL=C.UTF-8"), outcome.err());
+        } finally {
+            System.setProperty("sun.jnu.encoding", before);
+        }
+    }
+
+    @Test
     void theVersionIsOneLine() {
         Outcome outcome = CommandLines.run("--version");
 

@@ -1,5 +1,6 @@
 package io.hydra4j.runtime;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_backend;
 import java.util.List;
@@ -45,8 +46,8 @@ public final class Backend extends NativeObject<hydra_backend> {
      * @param threads size of the team, 1 to {@value #MAX_THREADS}, the thread that calls {@link Program#run()} included; 0 for
      *     one per available processor
      * @throws LibraryLoadException if the native library cannot be loaded
-     * @throws IllegalArgumentException if the number of threads is out of range, or the system property
-     *     {@value InstructionSet#PROPERTY} names no instruction set
+     * @throws IllegalArgumentException if the number of threads is out of range
+     * @throws HydraException if the system property {@value InstructionSet#PROPERTY} names no instruction set
      * @throws NativeException with status {@code UNAVAILABLE} if the processor lacks the instruction set
      */
     public static Backend openCpu(int threads, InstructionSet isa) {

@@ -1,5 +1,6 @@
 package io.hydra4j.runtime;
 
+import io.hydra4j.HydraException;
 import java.util.Locale;
 
 /** Processor instructions that the CPU backend uses. All of them give the same bits. */
@@ -19,7 +20,7 @@ public enum InstructionSet {
     /**
      * The name that the native library knows, with the property applied.
      *
-     * @throws IllegalArgumentException if the property names no instruction set
+     * @throws HydraException if the property names no instruction set
      */
     String nativeName() {
         String override = System.getProperty(PROPERTY, "");
@@ -29,7 +30,7 @@ public enum InstructionSet {
                 return known.name().toLowerCase(Locale.ROOT);
             }
         }
-        throw new IllegalArgumentException(
+        throw new HydraException(
                 "the system property " + PROPERTY + " is " + override + ", must be auto, avx512, avx2 or portable");
     }
 

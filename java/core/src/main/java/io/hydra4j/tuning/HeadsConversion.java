@@ -10,8 +10,6 @@ import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -106,20 +104,20 @@ public final class HeadsConversion {
      * @param tokens about how many tokens the base writes
      * @param baseName the base's name, for the file
      * @param output the file to write
-     * @param progress gets the finished fraction, 0 to 1
-     * @throws HydraException if there is no temporary folder, or the file cannot be written
+     * @param scratch a folder for a file that is needed meanwhile; the caller deletes it
+     * @param progress gets the finished fraction, 0 to 1; what it throws ends the conversion
+     * @throws HydraException if a file cannot be written
      */
-    public Outcome run(int vocabulary, int tokens, String baseName, Path output, DoubleConsumer progress) {
-        Resources opened = new Resources();
-        Path folder = temporaryFolder();
-        try {
+    public Outcome run(
+            int vocabulary, int tokens, String baseName, Path output, Path scratch, DoubleConsumer progress) {
+        try (Resources opened = new Resources()) {
             DraftHeads original = DraftHeads.load(base, heads, null, 0, fraction -> {});
             opened.own(original);
             int room = base.config().context();
             List<int[]> prompts = text.prompts(Math.max(HELD_OUT, tokens / CONTINUATION), Math.max(1, room / 2));
             GreedyContinuations written = write(original, prompts, part -> progress.accept(part * 0.4));
             List<Integer> ids = frequentIds(written);
-            Path ranked = folder.resolve("ranked.gguf");
+            Path ranked = scratch.resolve("ranked.gguf");
             CompactHeads.write(ranked, heads, base.config(), baseName, type, ids, null);
             HeadsTensors rankedTensors = HeadsFiles.open(ranked, base.config());
             int[] sizes = sizes(vocabulary, ids.size());
@@ -140,9 +138,6 @@ public final class HeadsConversion {
                     IntStream.range(0, written.texts().size())
                             .mapToLong(i -> written.continuation(i).length)
                             .sum());
-        } finally {
-            opened.close();
-            delete(folder);
         }
     }
 
@@ -226,22 +221,5 @@ public final class HeadsConversion {
         return ids.stream()
                 .sorted(Comparator.<Integer>comparingLong(id -> -counts[id]))
                 .toList();
-    }
-
-    private static Path temporaryFolder() {
-        try {
-            return Files.createTempDirectory("hydra4j-convert");
-        } catch (IOException e) {
-            throw new HydraException("no temporary folder can be made: " + e.getMessage(), e);
-        }
-    }
-
-    private static void delete(Path folder) {
-        try {
-            Files.deleteIfExists(folder.resolve("ranked.gguf"));
-            Files.deleteIfExists(folder);
-        } catch (IOException e) {
-            throw new HydraException(folder + ": cannot be deleted: " + e.getMessage(), e);
-        }
     }
 }

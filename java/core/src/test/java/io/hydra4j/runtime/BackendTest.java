@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.HydraException;
 import org.junit.jupiter.api.Test;
 
 class BackendTest {
@@ -35,8 +36,7 @@ class BackendTest {
             System.setProperty(InstructionSet.PROPERTY, "mmx");
             assertEquals(
                     "the system property hydra4j.isa is mmx, must be auto, avx512, avx2 or portable",
-                    assertThrows(IllegalArgumentException.class, () -> Backend.openCpu(1))
-                            .getMessage());
+                    assertThrows(HydraException.class, () -> Backend.openCpu(1)).getMessage());
         } finally {
             restore(InstructionSet.PROPERTY, before);
         }
