@@ -1,5 +1,5 @@
 # The CUDA backend: the library libhydra4j_cuda where a CUDA compiler is found, one clear line where not; and its
-# emulation for tests, always.
+# emulation with the tests (HYDRA_TESTS).
 #
 # nvcc is looked for in CUDACXX, CUDA_HOME, PATH, and the folder that cmake/cuda-toolchain.sh makes.
 #   target hydra4j_cuda           libhydra4j_cuda.so, if HYDRA_NVCC is set; -DHYDRA_CUDA_VERBOSE=ON prints what ptxas says of
@@ -83,13 +83,15 @@ hydra_find_nvcc()
 if(HYDRA_NVCC)
   hydra_cuda_library()
 else()
-  message(STATUS "CUDA backend left out: ${HYDRA_NVCC_MISSING}")
+  message(NOTICE "CUDA backend left out: ${HYDRA_NVCC_MISSING}")
   # A library of a time when there was a compiler must not be taken for one of this build.
   file(REMOVE ${CMAKE_CURRENT_BINARY_DIR}/libhydra4j_cuda.so)
 endif()
 
 # -Wno-unknown-pragmas: of nvcc's unrolling.
-add_library(hydra4j_cuda_emulated SHARED ${HYDRA_CUDA_SOURCES} ${HYDRA_EMULATION_SOURCES})
-set_source_files_properties(${HYDRA_CUDA_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-Wno-unknown-pragmas")
-target_include_directories(hydra4j_cuda_emulated PRIVATE ${HYDRA_NATIVE}/include ${HYDRA_NATIVE}/src)
-hydra_compile_options(hydra4j_cuda_emulated)
+if(HYDRA_TESTS)
+  add_library(hydra4j_cuda_emulated SHARED ${HYDRA_CUDA_SOURCES} ${HYDRA_EMULATION_SOURCES})
+  set_source_files_properties(${HYDRA_CUDA_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-Wno-unknown-pragmas")
+  target_include_directories(hydra4j_cuda_emulated PRIVATE ${HYDRA_NATIVE}/include ${HYDRA_NATIVE}/src)
+  hydra_compile_options(hydra4j_cuda_emulated)
+endif()

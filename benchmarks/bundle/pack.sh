@@ -13,7 +13,7 @@ out=bundle/hydra4j
 
 for built in $build/libhydra4j_cuda.so java/core/target/test-classes java/cli/target/classes benchmarks/target/hydra4j-benchmarks.jar; do
     [ -e "$built" ] && continue
-    echo "$built is not there: run cmake/cuda-toolchain.sh, then mvn package -DskipTests" >&2
+    echo "$built is not there: run cmake/cuda-toolchain.sh, then mvn package -DskipTests -Dnative.tests=ON" >&2
     exit 1
 done
 [ -z "$golden" ] || [ -d "$golden/hydra-original" ] || { echo "$golden has no folder hydra-original" >&2; exit 1; }
