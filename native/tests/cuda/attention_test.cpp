@@ -147,7 +147,7 @@ TEST(Attention, OverHalvesMatchesTheReferenceAndSeesAPathAsAChain) {
         expect_reference_and_chains({c[0], c[1], c[2], c[3], random_shape(random, c[4]), HYDRA_F16}, random);
     }
     // Sizes that the plain kernel computes.
-    for (int size : {8, 24, 136}) {
+    for (int size : {8, 24, 40, 72, 104, 136, 304}) {
         expect_reference_and_chains({4, 2, size, 45, random_shape(random, 9), HYDRA_F16}, random);
     }
 }
