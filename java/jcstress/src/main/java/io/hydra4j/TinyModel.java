@@ -25,7 +25,7 @@ final class TinyModel {
         info.context = CONTEXT;
         info.vocabulary = VOCABULARY;
         DecoderModel base = DecoderModel.random(backend, config, WeightType.F32, 1);
-        return new HydraModel(base, null, null, new ModelInfo(info), new Resources());
+        return new HydraModel(base, null, null, new ModelInfo(info), null, new Resources());
     }
 
     /** Two tokens. */
