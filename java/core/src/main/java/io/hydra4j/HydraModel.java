@@ -87,8 +87,8 @@ public final class HydraModel implements AutoCloseable {
      * @param path a GGUF file or a Hugging Face folder
      * @throws ResourceExhaustedException if memory is short; {@link InsufficientMemoryException} if CUDA was asked for and the GPU
      *     does not have enough
-     * @throws HydraException if a file is damaged or of an unknown kind, the heads do not fit the base, or the backend cannot run or
-     *     cannot keep keys and values as asked; nothing stays open then
+     * @throws FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
+     * @throws HydraException if the backend cannot run or cannot keep keys and values as asked; nothing stays open then
      * @throws IllegalArgumentException if an argument is null
      */
     public static HydraModel open(Path path, OpenOptions options) {

@@ -26,7 +26,7 @@ public final class OutputAssembler {
     /**
      * @param options its token limit, stop strings and whether to continue past end-of-sequence tokens
      * @param endIds end-of-sequence tokens
-     * @param text turns tokens into text, the prompt already behind it; null for a model without tokenizer
+     * @param text turns tokens into text, after the prompt; null for a model without tokenizer
      * @throws IllegalArgumentException if there are stop strings but no text
      */
     public OutputAssembler(GenerationOptions options, int[] endIds, TextStream text) {

@@ -11,7 +11,8 @@ import java.util.stream.IntStream;
 /**
  * Chooses the tree of the next step by measured cost and acceptance, and plain decoding where guessing does not pay.
  *
- * <p>The candidates are the trees of {@link StepCosts} that may pay. How often each node is accepted starts from what the heads promise and
+ * <p>The candidates are the trees of {@link StepCosts} that may pay. How often each node is accepted starts from the prior acceptance
+ * of the heads and
  * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent.
  * What steps cost beside each other starts from what was measured and follows the times before and after each change of the
  * tree ({@link CostEstimate}). The best rate, expected tokens ÷ cost, is chosen every {@link #PERIOD} steps; costs that are not
@@ -47,8 +48,8 @@ public final class AdaptiveTree {
 
     private static final double MAX_SAVED = 40;
     private static final double FREED = 1.0 / 2000;
-    /** Steps that the heads' promise is worth beside what is observed. */
-    private static final int PROMISE_STEPS = 10;
+    /** Steps that the prior acceptance counts as, beside what is observed. */
+    private static final int PRIOR_STEPS = 10;
 
     /** Guessing steps between plain ones, at first and later. */
     private static final int FIRST_PROBE = 16;
@@ -66,8 +67,8 @@ public final class AdaptiveTree {
     private final int[][] places;
     /** {@code [place]}: that of the parent. */
     private final int[] parents;
-    /** {@code [place]}: what the heads promise to accept. */
-    private final double[] promised;
+    /** {@code [place]}: prior acceptance: how often the node is accepted where nothing was observed. */
+    private final double[] prior;
     /** {@code [place]}: how often the node is accepted, as far as is known. */
     private final double[] accepted;
     /** {@code [place]}: how often, where its parent is. */
@@ -82,8 +83,8 @@ public final class AdaptiveTree {
 
     private int current;
     private int periodLeft = PLAIN_PERIOD;
-    private double steps = PROMISE_STEPS;
-    /** Square root of what was accepted ÷ what was promised of the nodes in use. */
+    private double steps = PRIOR_STEPS;
+    /** Square root of what was accepted ÷ the prior acceptance of the nodes in use. */
     private double reliability = 1;
 
     private double budget;
@@ -121,14 +122,14 @@ public final class AdaptiveTree {
         parents = new int[placeOf.size()];
         placeOf.forEach(
                 (path, place) -> parents[place] = path.isEmpty() ? 0 : placeOf.get(path.subList(0, path.size() - 1)));
-        promised = measured.order().gains().stream()
+        prior = measured.order().gains().stream()
                 .mapToDouble(Double::doubleValue)
                 .toArray();
-        accepted = promised.clone();
+        accepted = prior.clone();
         shares = new double[accepted.length];
         isKnown = new boolean[accepted.length];
         for (int i = 0; i < shares.length; i++) {
-            shares[i] = promised[i] / Math.max(promised[parents[i]], RARE);
+            shares[i] = prior[i] / Math.max(prior[parents[i]], RARE);
         }
         costs = new CostEstimate(
                 trees, Arrays.stream(kept).mapToDouble(t -> nanos[t]).toArray(), doubt);
@@ -148,7 +149,7 @@ public final class AdaptiveTree {
         trees = before.trees;
         places = before.places;
         parents = before.parents;
-        promised = before.promised;
+        prior = before.prior;
         accepted = before.accepted.clone();
         shares = before.shares.clone();
         isKnown = before.isKnown.clone();
@@ -226,7 +227,7 @@ public final class AdaptiveTree {
 
     /**
      * What each tree may be expected to emit. Nodes outside the tree in use follow their parents; those that were never in use
-     * are expected to keep their promise about as well as the others do.
+     * are expected to reach their prior acceptance about as well as the others do.
      */
     private void expect() {
         boolean[] isSeen = new boolean[accepted.length];
@@ -236,7 +237,7 @@ public final class AdaptiveTree {
             isSeen[place] = true;
             isKnown[place] = true;
             kept += place == 0 ? 0 : accepted[place];
-            due += place == 0 ? 0 : promised[place];
+            due += place == 0 ? 0 : prior[place];
         }
         reliability = due == 0 ? reliability : Math.sqrt(kept / due);
         accepted[0] = 1;
@@ -277,13 +278,13 @@ public final class AdaptiveTree {
         }
     }
 
-    /** Expects something between what was observed last and the promise. */
+    /** Expects something between what was observed last and the prior acceptance. */
     private void expectAnew() {
-        steps = PROMISE_STEPS;
+        steps = PRIOR_STEPS;
         untilProbe = FIRST_PROBE;
         probeEvery = FIRST_PROBE;
         for (int i = 1; i < accepted.length; i++) {
-            accepted[i] = (accepted[i] + promised[i]) / 2;
+            accepted[i] = (accepted[i] + prior[i]) / 2;
             shares[i] = accepted[i] / Math.max(accepted[parents[i]], RARE);
         }
         expect();
@@ -330,7 +331,7 @@ public final class AdaptiveTree {
         /** What a step with the tree before took, in nanoseconds; 0 where that is not known. */
         private double nanosBefore;
 
-        /** A change. The first step behind it is left aside: it pays for the change. */
+        /** A change. The first step after it is left aside: it pays for the change. */
         void change(int tree) {
             nanosBefore = isKnown() ? usual() : 0;
             before = tree;
