@@ -249,6 +249,14 @@ typedef struct hydra_draft_tokens {
 } hydra_draft_tokens;
 HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_draft_tokens* arguments);
 
+/* Gives the nodes of all trees but the roots the tokens that the host guessed: node i of the tree of sequence s gets
+ * tokens[s][i]. */
+typedef struct hydra_give_tokens {
+    const hydra_buffer* tokens; /* int32[sequences of the batch][HYDRA_MAX_NODES] */
+    hydra_rows* nodes;
+} hydra_give_tokens;
+HYDRA_API hydra_status hydra_program_give_tokens(hydra_program* program, const hydra_give_tokens* arguments);
+
 /* Selects a token at each node of trees and at the last row of each chain, in the order of hydra_lm_head's rows with
  * last_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write the
  * selection between programs, so that a loop can select for itself. */

@@ -1,4 +1,5 @@
 // The draft's side of the trees: expanding them, gathering the inputs of a level's head, handing out a level's tokens.
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/embedding.h"
@@ -245,6 +246,21 @@ struct DraftTokensTask : Task {
     }
 };
 
+struct GiveTokensTask : Task {
+    const int32_t* guesses;
+    hydra_rows* nodes;
+
+    void run(const Worker& worker) override {
+        if (worker.thread != 0) return;
+        const RowsView& view = nodes->view;
+        for (int s = 0; s < view.active_trees(); ++s) {
+            const Segment& segment = view.segments[s];
+            const int32_t* from = guesses + int64_t{segment.sequence} * HYDRA_MAX_NODES;
+            std::copy(from + 1, from + segment.count, view.tokens + segment.row + 1);
+        }
+    }
+};
+
 }  // namespace
 
 std::unique_ptr<Task> task_of(const Expand& operation, CpuProgram&) {
@@ -307,6 +323,13 @@ std::unique_ptr<Task> task_of(const DraftTokens& operation, CpuProgram&) {
     task->level = operation.level;
     task->top = operation.top;
     task->group = operation.group;
+    task->nodes = operation.nodes;
+    return task;
+}
+
+std::unique_ptr<Task> task_of(const GiveTokens& operation, CpuProgram&) {
+    auto task = std::make_unique<GiveTokensTask>();
+    task->guesses = reinterpret_cast<const int32_t*>(operation.tokens->floats());
     task->nodes = operation.nodes;
     return task;
 }

@@ -199,6 +199,16 @@ __global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftToke
     work.nodes.tokens[segment.row + i] = work.top.ids[from * work.top.k + tree.ranks[i]];
 }
 
+// One block a segment, a thread a node.
+__global__ void __launch_bounds__(HYDRA_MAX_NODES) give_tokens_kernel(GiveTokens work) {
+    const int s = static_cast<int>(blockIdx.x), i = static_cast<int>(threadIdx.x);
+    if (s >= work.nodes.active_trees()) return;
+    const Segment segment = work.nodes.segments[s];
+    if (i == 0 || i >= segment.count) return;
+    const auto* guesses = reinterpret_cast<const int32_t*>(work.tokens);
+    work.nodes.tokens[segment.row + i] = guesses[int64_t{segment.sequence} * HYDRA_MAX_NODES + i];
+}
+
 // Sequences that can have rows.
 unsigned most_sequences(const RowsView& rows) {
     return static_cast<unsigned>(std::min(rows.batch_size, rows.max_rows));
@@ -237,6 +247,11 @@ hydra_status draft_levels(Stream* stream, const DraftLevels* arguments) {
 
 hydra_status draft_tokens(Stream* stream, const DraftTokens* arguments) {
     return launch(stream, "draft_tokens_kernel", draft_tokens_kernel, most_sequences(arguments->nodes), HYDRA_MAX_NODES,
+                  0, *arguments);
+}
+
+hydra_status give_tokens(Stream* stream, const GiveTokens* arguments) {
+    return launch(stream, "give_tokens_kernel", give_tokens_kernel, most_sequences(arguments->nodes), HYDRA_MAX_NODES,
                   0, *arguments);
 }
 

@@ -6,6 +6,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.Drafter;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
@@ -43,6 +44,15 @@ import java.util.function.Supplier;
  * on a closed model throws an IllegalStateException: "the model is closed".
  */
 public final class HydraModel implements AutoCloseable {
+    /** The longest guess of a model without heads: its rows cost little more than one. */
+    private static final int LOOKUP_DEPTH = 8;
+
+    /** What guesses where there are no heads. */
+    private static final Drafter LOOKUP = Drafter.lookup(LOOKUP_DEPTH);
+
+    /** The trees that it fills. */
+    static final Tree LOOKUP_TREE = Tree.chain(LOOKUP_DEPTH);
+
     private final DecoderModel base;
     private final DraftHeads heads;
     private final Tokenizer tokenizer;
@@ -207,11 +217,27 @@ public final class HydraModel implements AutoCloseable {
      * @throws ResourceExhaustedException if memory is short
      */
     public Session session(SessionOptions options) {
-        return session(options, true);
+        return session(options, heads);
     }
 
-    Session session(SessionOptions options, boolean guesses) {
-        return use(() -> new Session(base, guesses ? heads : null, options, uses::requireOpen, uses::end));
+    /**
+     * A session for a loop of one's own, with a drafter of one's own.
+     *
+     * @param drafter what guesses, such as {@link Drafter#lookup}; null for nothing
+     * @throws IllegalArgumentException if the options do not fit the model and the drafter
+     * @throws ResourceExhaustedException if memory is short
+     */
+    public Session session(SessionOptions options, Drafter drafter) {
+        return use(() -> new Session(base, drafter, options, uses::requireOpen, uses::end));
+    }
+
+    /** What guesses; null for nothing. */
+    Drafter drafter(Speculation speculation) {
+        return switch (speculation) {
+            case OFF -> null;
+            case AUTO -> heads;
+            case ON -> heads != null ? heads : LOOKUP;
+        };
     }
 
     /**
@@ -221,7 +247,12 @@ public final class HydraModel implements AutoCloseable {
      * @throws ResourceExhaustedException if memory is short
      */
     public BatchSession batch(BatchOptions options) {
-        return use(() -> new BatchSession(base, heads, options, uses::requireOpen, uses::end));
+        return batch(options, heads);
+    }
+
+    /** As {@link #batch(BatchOptions)}, with a drafter of one's own; null for none. */
+    public BatchSession batch(BatchOptions options, Drafter drafter) {
+        return use(() -> new BatchSession(base, drafter, options, uses::requireOpen, uses::end));
     }
 
     /** Makes a session, which ends the use. */

@@ -4,7 +4,10 @@ package io.hydra4j;
 public enum Speculation {
     /** Guess where it is faster than plain decoding, with the trees that are fastest by what is seen while decoding. */
     AUTO,
-    /** Guess in every step. */
+    /**
+     * Guess in every step; a model without draft heads looks up how the text went on where its end was before, which pays where texts
+     * repeat themselves.
+     */
     ON,
     /** Never guess: one token a step. */
     OFF

@@ -62,7 +62,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         if (choice != null) {
             settings = settings.withCandidates(Math.max(settings.candidates(), choice.candidates()));
         }
-        session = model.session(settings, guesses);
+        session = model.session(settings, guesses ? model.drafter(options.speculation()) : null);
         try {
             session.requirePrompt(prompt);
             session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
@@ -77,12 +77,9 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         if (options.speculation() == Speculation.OFF) {
             return Tree.ROOT;
         }
-        if (options.speculation() == Speculation.ON && model.info().heads().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "speculation is ON, but the model was opened without draft heads: open it"
-                            + " with OpenOptions.withHeads, or use AUTO or OFF");
-        }
-        return options.tree().orElseGet(model::tree);
+        boolean looksUp =
+                options.speculation() == Speculation.ON && model.info().heads().isEmpty();
+        return options.tree().orElseGet(() -> looksUp ? HydraModel.LOOKUP_TREE : model.tree());
     }
 
     /** This stream: chunks can be taken once. */
@@ -225,7 +222,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         return new GenerationResult(
                 output,
                 statistics.draftedSteps() > 0
-                        ? model.info().heads().map(HeadsInfo::kind).orElse(null)
+                        ? model.info().heads().map(HeadsInfo::kind).orElse("lookup")
                         : null,
                 statistics,
                 prompt.length,

@@ -72,11 +72,22 @@ class HydraModelTest {
             GenerationOptions options =
                     GenerationOptions.DEFAULT.withMaxTokens(5).withIgnoreEnd(true);
             assertEquals(5, model.generate("x", options).completionTokens());
-            assertThrows(
-                    IllegalArgumentException.class, () -> model.generate("x", options.withSpeculation(Speculation.ON)));
             assertEquals(Optional.empty(), model.generate("x", options).drafter());
             assertEquals("x", model.decode(model.encode("x")));
             assertThrows(IllegalArgumentException.class, () -> model.generate("x", options.withTree(Tree.chain(1))));
+        }
+    }
+
+    @Test
+    void withoutHeadsGuessesAreLookedUpInTheTextIfAsked() {
+        GenerationOptions options = GenerationOptions.DEFAULT.withMaxTokens(200).withIgnoreEnd(true);
+        try (HydraModel model = HydraModel.open(Original.base(), ONE_THREAD)) {
+            int[] prompt = {256, 'c', 'l', 'a', 's', 's', ' '};
+            GenerationResult plain = model.generate(prompt, options);
+            GenerationResult looked = model.generate(prompt, options.withSpeculation(Speculation.ON));
+            assertArrayEquals(plain.ids(), looked.ids());
+            assertEquals(Optional.of("lookup"), looked.drafter());
+            assertTrue(looked.statistics().steps() < plain.statistics().steps() * 3 / 4);
         }
     }
 

@@ -65,7 +65,8 @@ final class GenerateCommand implements Callable<Integer> {
             defaultValue = "auto",
             description =
                     "Whether to guess tokens: on, off, or auto, where it is faster by what is seen while decoding."
-                            + " The output is the same with all. Default: auto.")
+                            + " Without heads, on looks up how the text went on before. The output is the same with all."
+                            + " Default: auto.")
     private Speculation speculation;
 
     @Option(

@@ -140,7 +140,6 @@ class FailuresTest {
     void guessingThatTheModelCannotDoIsOneLine() throws IOException {
         Path ids = Files.writeString(folder.resolve("ids"), "[256]");
 
-        failing("heads", "generate", "--model", Original.base(), "--speculation", "on", "--prompt-ids", ids);
         failing(
                 "without draft heads",
                 "generate",

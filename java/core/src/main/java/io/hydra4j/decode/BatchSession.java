@@ -293,7 +293,7 @@ public final class BatchSession implements AutoCloseable {
         for (int s = 0; s < size(); s++) {
             anyRoot |= passes.batch().root(s) >= 0;
             if (takesPart(s)) {
-                now[s] = trees[s].truncated(room(s) - 1);
+                now[s] = proposed(s);
                 lengths[s] = length(s) + now[s].nodes();
                 rows += now[s].nodes();
                 guesses |= now[s].nodes() > 1;
@@ -342,6 +342,25 @@ public final class BatchSession implements AutoCloseable {
             }
         }
         return steps;
+    }
+
+    /** As much of a sequence's tree as there is room and there are guesses for. */
+    private Tree proposed(int sequence) {
+        Tree fitting = trees[sequence].truncated(room(sequence) - 1);
+        if (fitting.nodes() == 1) {
+            return fitting;
+        }
+        long begin = System.nanoTime();
+        Tree now = fitting.truncated(passes.draft().propose(sequence, sequences[sequence].text(), fitting.depth()));
+        passes.use(sequence, now == fitting ? trees[sequence] : now);
+        recorder.proposed(System.nanoTime() - begin);
+        return now;
+    }
+
+    private void rewound(int sequence, int length) {
+        if (passes.draft() != null) {
+            passes.draft().rewound(sequence, length);
+        }
     }
 
     /** Takes pages for so many positions of each sequence, all that are missing or none. */
@@ -408,6 +427,7 @@ public final class BatchSession implements AutoCloseable {
         }
         passes.batch().rewind(sequence, length, NONE);
         prompts.remove(sequence);
+        rewound(sequence, length);
         pausedRoots[sequence] = NONE;
     }
 
@@ -421,6 +441,7 @@ public final class BatchSession implements AutoCloseable {
         requireSequence(sequence);
         sequences[sequence].clear();
         prompts.remove(sequence);
+        rewound(sequence, 0);
         pausedRoots[sequence] = NONE;
     }
 

@@ -48,6 +48,11 @@ final class Recorder {
         depth = Math.max(depth, tree.depth());
     }
 
+    /** The time in which the host guessed for a pass. */
+    void proposed(long nanos) {
+        draftNanos += nanos;
+    }
+
     /**
      * A pass whose marks stand after draft and verification, and perhaps after acceptance where the drafter commits hidden states.
      *

@@ -3,6 +3,7 @@ package io.hydra4j.decode;
 import io.hydra4j.model.KvPages;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.KvPool;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 
 /** What the host keeps of one sequence of a batch: its pages and its tokens. Not thread-safe. */
@@ -59,6 +60,13 @@ final class Sequence {
         }
         append(ids, 0, ids.length, batch.length(number) - ids.length);
         return new Step(ids, path, batch.nodes(number));
+    }
+
+    /** The tokens of all verified positions and then the root; valid until the next change. */
+    IntBuffer text() {
+        int length = batch.length(number);
+        append(new int[] {batch.root(number)}, 0, 1, length);
+        return IntBuffer.wrap(tokens, 0, length + 1).asReadOnlyBuffer();
     }
 
     /** The tokens of all verified positions. A copy. */

@@ -261,7 +261,7 @@ public final class Session implements AutoCloseable {
         return step;
     }
 
-    /** Makes room for a step, and returns its tree: as much of {@link #tree} as there is room for. */
+    /** Makes room for a step, and returns its tree: as much of {@link #tree} as there is room and there are guesses for. */
     private Tree begin() {
         requireOpen();
         if (root() < 0) {
@@ -271,9 +271,10 @@ public final class Session implements AutoCloseable {
         if (room() < 1) {
             throw new ContextFullException(length(), 1, limits.maxPositions());
         }
-        Tree now = tree.truncated(room() - 1);
+        Tree fitting = tree.truncated(room() - 1);
+        Tree now = proposed(fitting);
         sequence.reserve(length() + now.nodes());
-        passes.use(0, tree);
+        passes.use(0, now == fitting ? tree : now);
         return now;
     }
 
@@ -383,6 +384,17 @@ public final class Session implements AutoCloseable {
         passes.batch().setRoot(0, token);
     }
 
+    /** The part of a tree for which there are guesses. */
+    private Tree proposed(Tree whole) {
+        if (whole.nodes() == 1) {
+            return whole;
+        }
+        long begin = System.nanoTime();
+        int depth = draftState().propose(0, sequence.text(), whole.depth());
+        recorder.proposed(System.nanoTime() - begin);
+        return whole.truncated(depth);
+    }
+
     /** A step without a draft lets its hidden state wait after the others, until so many wait that they are taken in together. */
     private Program plainStep() {
         if (!isWaitingFull()) {
@@ -411,6 +423,9 @@ public final class Session implements AutoCloseable {
         phase = Phase.READY;
         commit();
         passes.batch().rewind(0, length, -1);
+        if (draftState() != null) {
+            draftState().rewound(0, length);
+        }
         committed = length;
     }
 

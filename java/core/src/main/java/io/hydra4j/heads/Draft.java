@@ -4,6 +4,7 @@ import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.TreeTopology;
+import java.nio.IntBuffer;
 
 /**
  * The draft of all sequences of a loop, recorded into its programs. A step leaves the hidden states of newly verified tokens, in
@@ -40,6 +41,21 @@ public interface Draft extends AutoCloseable {
 
     /** Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}. */
     void recordDraft(Program program, TreeTopology tree, PassRows nodes);
+
+    /**
+     * Called before a step with trees is run, for each sequence that takes part: what is guessed on the host is guessed here, and
+     * {@link #recordDraft} then has it given to the nodes. A draft that guesses in programs fills every tree.
+     *
+     * @param text the verified tokens and, last, the root; valid during the call
+     * @param depth of the tree, at least 1
+     * @return down to which depth there are guesses, 0 to {@code depth}: no deeper nodes need be verified
+     */
+    default int propose(int sequence, IntBuffer text, int depth) {
+        return depth;
+    }
+
+    /** Called when a sequence goes back to a length; other tokens than before may follow. */
+    default void rewound(int sequence, int length) {}
 
     @Override
     void close();

@@ -30,6 +30,17 @@ public interface Drafter {
     Draft open(Loop loop);
 
     /**
+     * A drafter for any model, without heads: it looks for the longest end of the text so far that was there before, and guesses
+     * that it goes on as it did then. Trees are chains.
+     *
+     * @param depth the longest chain, 1 to 63; as long as one can be verified at little more than the price of a token is good
+     * @throws IllegalArgumentException if the depth is out of range
+     */
+    static Drafter lookup(int depth) {
+        return new LookupDrafter(depth);
+    }
+
+    /**
      * A loop that decodes.
      *
      * @param model whose tokens are guessed

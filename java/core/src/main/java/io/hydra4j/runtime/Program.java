@@ -12,6 +12,7 @@ import io.hydra4j.runtime.bindings.hydra_draft_tokens;
 import io.hydra4j.runtime.bindings.hydra_embed;
 import io.hydra4j.runtime.bindings.hydra_expand;
 import io.hydra4j.runtime.bindings.hydra_gate_up;
+import io.hydra4j.runtime.bindings.hydra_give_tokens;
 import io.hydra4j.runtime.bindings.hydra_judge;
 import io.hydra4j.runtime.bindings.hydra_kv_pool;
 import io.hydra4j.runtime.bindings.hydra_linear;
@@ -532,6 +533,18 @@ public final class Program extends NativeObject<hydra_program> {
                     .group(group)
                     .nodes(use(nodes.handle()));
             record(program -> Native.hydra_program_draft_tokens(program, arguments));
+        }
+    }
+
+    /**
+     * Gives the nodes of all trees but the roots the tokens that the host guessed.
+     *
+     * @param tokens {@code int32[sequences of the batch][TreeTopology.MAX_NODES]}: by sequence and node
+     */
+    public void giveTokens(Buffer tokens, PassRows nodes) {
+        try (hydra_give_tokens arguments = new hydra_give_tokens()) {
+            arguments.tokens(use(tokens.handle())).nodes(use(nodes.handle()));
+            record(program -> Native.hydra_program_give_tokens(program, arguments));
         }
     }
 

@@ -1,0 +1,72 @@
+package io.hydra4j.heads;
+
+import io.hydra4j.runtime.Buffer;
+import io.hydra4j.runtime.PassRows;
+import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.TreeTopology;
+import java.nio.IntBuffer;
+import java.util.Arrays;
+
+/**
+ * A draft that is made on the host, from the text alone: a chain of tokens for each sequence. It looks at no hidden states and keeps
+ * nothing on the device but the guesses of the present step.
+ */
+public abstract class HostDraft implements Draft {
+    private final Buffer guesses;
+    private final int[] chain = new int[TreeTopology.MAX_NODES - 1];
+
+    /** @throws io.hydra4j.HydraException if memory is short */
+    protected HostDraft(Drafter.Loop loop) {
+        guesses = Buffer.ints(loop.model().backend(), (long) loop.batch().sequences() * TreeTopology.MAX_NODES);
+    }
+
+    /**
+     * Guesses how a text goes on.
+     *
+     * @param text the verified tokens and, last, the root; valid during the call
+     * @param chain gets the guesses, the root's child first; those that are returned must be tokens of the model's vocabulary
+     * @param depth the most guesses that are wanted
+     * @return how many there are, 0 to {@code depth}
+     */
+    protected abstract int guess(int sequence, IntBuffer text, int[] chain, int depth);
+
+    @Override
+    public final int propose(int sequence, IntBuffer text, int depth) {
+        int count = guess(sequence, text, chain, depth);
+        guesses.write((long) sequence * TreeTopology.MAX_NODES + 1, Arrays.copyOf(chain, count));
+        return count;
+    }
+
+    @Override
+    public final void recordDraft(Program program, TreeTopology tree, PassRows nodes) {
+        program.giveTokens(guesses, nodes);
+    }
+
+    @Override
+    public final void recordCommit(Program program, PassRows rows) {}
+
+    @Override
+    public final PassRows uncommittedRows() {
+        return null;
+    }
+
+    @Override
+    public final PassRows promptRows() {
+        return null;
+    }
+
+    @Override
+    public final Buffer uncommitted() {
+        return null;
+    }
+
+    @Override
+    public final boolean keepsState() {
+        return false;
+    }
+
+    @Override
+    public void close() {
+        guesses.close();
+    }
+}
