@@ -27,10 +27,12 @@ class LostTest {
             lose(Original.base());
             warnings.await("a model made at io.hydra4j.LostTest.lose(");
             warnings.await("a session made at io.hydra4j.LostTest.lose(");
-            while (warnings.count() <= STREAMS || Footprint.take().threads() > before.threads()) {
+            while (warnings.count("LostTest.lose(") <= STREAMS
+                    || Footprint.take().threads() > before.threads()) {
                 Thread.sleep(10);
             }
-            assertEquals(STREAMS + 1, warnings.count(), warnings.toString());
+            assertEquals(STREAMS + 1, warnings.count("LostTest.lose("), warnings.toString());
+            assertEquals(0, warnings.count("CPU backend"), warnings.toString());
         }
     }
 

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 
 /**
  * Loaded draft heads of a base model: Medusa, Hydra or Hydra++ (arXiv 2402.05109). Immutable after loading and safe to share
- * between threads; drafts made of it must be closed before it, and it before its base.
+ * between threads; what is made of it may be closed after it.
  */
 public final class DraftHeads implements Drafter, AutoCloseable {
     /** A loaded residual block; {@code skip} and {@code skipBias} are null in blocks that add their input itself. */

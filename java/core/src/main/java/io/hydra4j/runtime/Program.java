@@ -26,6 +26,9 @@ import io.hydra4j.runtime.bindings.hydra_select;
 import io.hydra4j.runtime.bindings.hydra_stream;
 import io.hydra4j.runtime.bindings.hydra_table_block;
 import io.hydra4j.runtime.bindings.hydra_tree;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 import java.util.HashSet;
 import java.util.List;
@@ -46,10 +49,11 @@ import org.bytedeco.javacpp.Pointer;
  * where it was enqueued and not awaited.
  */
 public final class Program extends NativeObject<hydra_program> {
-    private final Set<UseCount> operands;
+    private final Operands operands;
+    private final ByteBuffer scratch = ByteBuffer.allocateDirect(1024).order(ByteOrder.nativeOrder());
     private LongBuffer times;
 
-    private Program(Handle<hydra_program> handle, Set<UseCount> operands) {
+    private Program(Handle<hydra_program> handle, Operands operands) {
         super(handle);
         this.operands = operands;
     }
@@ -73,7 +77,7 @@ public final class Program extends NativeObject<hydra_program> {
     }
 
     private static Program create(Backend backend, hydra_stream stream, List<Handle<?>> parents) {
-        Set<UseCount> operands = new HashSet<>();
+        Operands operands = new Operands();
         return new Program(
                 Handle.create(
                         "program",
@@ -81,7 +85,7 @@ public final class Program extends NativeObject<hydra_program> {
                         out -> Native.hydra_program_create(backend.handle().pointer(), stream, out),
                         program -> {
                             Native.hydra_program_destroy(program);
-                            operands.forEach(UseCount::release);
+                            operands.release();
                         },
                         parents),
                 operands);
@@ -178,7 +182,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][h]}
      */
     public void embed(PassRows rows, Matrix embedding, Buffer out) {
-        try (hydra_embed arguments = new hydra_embed()) {
+        try (hydra_embed arguments = new hydra_embed(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .embedding(use(embedding.handle()))
@@ -216,7 +220,7 @@ public final class Program extends NativeObject<hydra_program> {
             KvPool pool,
             int layer,
             Buffer out) {
-        try (hydra_qkv arguments = new hydra_qkv()) {
+        try (hydra_qkv arguments = new hydra_qkv(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
@@ -244,7 +248,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][heads * d]}
      */
     public void attention(PassRows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
-        try (hydra_attention arguments = new hydra_attention()) {
+        try (hydra_attention arguments = new hydra_attention(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .query(use(query.handle()))
@@ -266,7 +270,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][n]}
      */
     public void linear(PassRows rows, Buffer x, Matrix weight, Buffer bias, Buffer residual, Buffer out) {
-        try (hydra_linear arguments = new hydra_linear()) {
+        try (hydra_linear arguments = new hydra_linear(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
@@ -288,7 +292,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][m]}
      */
     public void gateUp(PassRows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
-        try (hydra_gate_up arguments = new hydra_gate_up()) {
+        try (hydra_gate_up arguments = new hydra_gate_up(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
@@ -309,7 +313,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param out {@code float[rows][h]}
      */
     public void norm(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
-        try (hydra_norm arguments = new hydra_norm()) {
+        try (hydra_norm arguments = new hydra_norm(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
@@ -342,7 +346,7 @@ public final class Program extends NativeObject<hydra_program> {
             Buffer ids,
             TopK top,
             Buffer logits) {
-        try (hydra_lm_head arguments = new hydra_lm_head()) {
+        try (hydra_lm_head arguments = new hydra_lm_head(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .last_rows_only(lastRowsOnly ? 1 : 0)
@@ -377,7 +381,7 @@ public final class Program extends NativeObject<hydra_program> {
             Buffer skipBias,
             int group,
             Buffer out) {
-        try (hydra_block arguments = new hydra_block()) {
+        try (hydra_block arguments = new hydra_block(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
@@ -400,7 +404,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param rows must suffice for all of them when the program runs
      */
     public void expand(TreeTopology tree, PassRows prompts, PassRows rows) {
-        try (hydra_expand arguments = new hydra_expand()) {
+        try (hydra_expand arguments = new hydra_expand(arguments())) {
             arguments.tree(use(tree.handle())).prompts(optional(prompts)).rows(use(rows.handle()));
             record(program -> Native.hydra_program_expand(program, arguments));
         }
@@ -417,7 +421,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param states {@code float[sequences][h]}
      */
     public void draftStates(PassRows rows, Buffer x, Buffer norm, float epsilon, long h, Buffer states) {
-        try (hydra_draft_states arguments = new hydra_draft_states()) {
+        try (hydra_draft_states arguments = new hydra_draft_states(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
@@ -451,7 +455,7 @@ public final class Program extends NativeObject<hydra_program> {
             Matrix embedding,
             PassRows levelRows,
             Buffer out) {
-        try (hydra_draft_inputs arguments = new hydra_draft_inputs()) {
+        try (hydra_draft_inputs arguments = new hydra_draft_inputs(arguments())) {
             arguments
                     .tree(use(tree.handle()))
                     .level(level)
@@ -488,7 +492,7 @@ public final class Program extends NativeObject<hydra_program> {
             long n,
             PassRows levelRows,
             Buffer out) {
-        try (hydra_table_block arguments = new hydra_table_block()) {
+        try (hydra_table_block arguments = new hydra_table_block(arguments())) {
             arguments
                     .tree(use(tree.handle()))
                     .level(level)
@@ -510,7 +514,7 @@ public final class Program extends NativeObject<hydra_program> {
      * evaluated together, each in its group of rows.
      */
     public void draftLevels(TreeTopology tree, PassRows nodes, PassRows rows) {
-        try (hydra_draft_levels arguments = new hydra_draft_levels()) {
+        try (hydra_draft_levels arguments = new hydra_draft_levels(arguments())) {
             arguments.tree(use(tree.handle())).nodes(use(nodes.handle())).rows(use(rows.handle()));
             record(program -> Native.hydra_program_draft_levels(program, arguments));
         }
@@ -525,7 +529,7 @@ public final class Program extends NativeObject<hydra_program> {
      *     row for each sequence that holds the candidates of all its parents, as with Medusa
      */
     public void draftTokens(TreeTopology tree, int level, TopK top, int group, PassRows nodes) {
-        try (hydra_draft_tokens arguments = new hydra_draft_tokens()) {
+        try (hydra_draft_tokens arguments = new hydra_draft_tokens(arguments())) {
             arguments
                     .tree(use(tree.handle()))
                     .level(level)
@@ -556,7 +560,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param selection {@code int32[]}, as many as the smaller one of the rows and the rows of top
      */
     public void select(PassRows rows, TopK top, Buffer selection) {
-        try (hydra_select arguments = new hydra_select()) {
+        try (hydra_select arguments = new hydra_select(arguments())) {
             arguments.rows(use(rows.handle())).top(use(top.handle())).selection(use(selection.handle()));
             record(program -> Native.hydra_program_select(program, arguments));
         }
@@ -569,7 +573,7 @@ public final class Program extends NativeObject<hydra_program> {
      * @param selection {@code int32[rows]}
      */
     public void judge(TreeTopology tree, PassRows rows, Buffer selection) {
-        try (hydra_judge arguments = new hydra_judge()) {
+        try (hydra_judge arguments = new hydra_judge(arguments())) {
             arguments.tree(use(tree.handle())).rows(use(rows.handle())).selection(use(selection.handle()));
             record(program -> Native.hydra_program_judge(program, arguments));
         }
@@ -601,7 +605,7 @@ public final class Program extends NativeObject<hydra_program> {
             PassRows uncommittedRows,
             Buffer uncommitted,
             boolean append) {
-        try (hydra_commit arguments = new hydra_commit()) {
+        try (hydra_commit arguments = new hydra_commit(arguments())) {
             arguments
                     .tree(optional(tree))
                     .rows(use(rows.handle()))
@@ -618,7 +622,18 @@ public final class Program extends NativeObject<hydra_program> {
 
     private void record(ToIntFunction<hydra_program> operation) {
         times = null;
-        handle.check(operation);
+        try {
+            handle.check(operation);
+        } finally {
+            Reference.reachabilityFence(scratch);
+        }
+    }
+
+    /** Memory for the struct of one operation, all zero: allocated by JavaCPP it would be subject to JavaCPP's limits on memory. */
+    private Memory arguments() {
+        scratch.clear();
+        scratch.put(new byte[scratch.capacity()]);
+        return new Memory(new Pointer(scratch.clear()).address(), scratch.capacity());
     }
 
     /** Keeps an operand in use as long as this program lives. */
@@ -628,6 +643,23 @@ public final class Program extends NativeObject<hydra_program> {
             operand.release();
         }
         return pointer;
+    }
+
+    /** What a program uses until it is destroyed, which may be while another thread records. Thread-safe. */
+    private static final class Operands {
+        private final Set<UseCount> used = new HashSet<>();
+        private boolean released;
+
+        /** Whether it has taken over a use. */
+        synchronized boolean add(UseCount operand) {
+            return !released && used.add(operand);
+        }
+
+        synchronized void release() {
+            released = true;
+            used.forEach(UseCount::release);
+            used.clear();
+        }
     }
 
     private hydra_buffer optional(Buffer buffer) {

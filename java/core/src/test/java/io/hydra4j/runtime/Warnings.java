@@ -30,8 +30,9 @@ public final class Warnings extends Handler implements AutoCloseable {
         }
     }
 
-    public int count() {
-        return messages.size();
+    /** How many messages contain this; other tests may have lost things, too. */
+    public long count(String part) {
+        return messages.stream().filter(message -> message.contains(part)).count();
     }
 
     @Override
