@@ -49,9 +49,9 @@ class RandomWeightsTest {
     void aModelIsRefusedThatNeedsMoreMemoryThanIsFree() {
         try (Backend backend = Backend.openCpu(1)) {
             MemoryNeed need = MemoryNeed.of(backend, CONFIG, tensors(WeightType.Q8_0), null, KvType.AUTO, 0);
-            // PassRows of whole blocks: 64 columns for 40, 32 for 32, 128 for 100.
-            long layer = (32 + 16 + 16 + 100 + 100) * 2L + 40 * 1 + 40 * 4;
-            long matrices = (2 * layer + 2 * 300 * 2) * 34;
+            // Whole tiles of 16 rows and 32 columns, a block each row: 48 rows for 40, 112 for 100, 304 for 300.
+            long layer = (32 + 16 + 16 + 112 + 112) * 2L + 48 * 1 + 48 * 4;
+            long matrices = (2 * layer + 2 * 304 * 2) * 34;
             long vectors = (2 * 2 + 1) * 40 * 4;
             long cache = MemoryNeed.sessionBytes(CONFIG, WeightType.F32);
             // 64 rows of two hidden states, queries, what they attend to, and the gated values.

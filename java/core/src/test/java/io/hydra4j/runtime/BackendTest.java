@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.runtime.bindings.Native;
 import org.junit.jupiter.api.Test;
 
 class BackendTest {
@@ -78,7 +79,7 @@ class BackendTest {
     @Test
     void describesItself() {
         String text = Backends.describe();
-        assertTrue(text.contains("native library: ABI version 4\n"), text);
+        assertTrue(text.contains("native library: ABI version " + Native.HYDRA_ABI_VERSION + "\n"), text);
         assertTrue(text.contains("\ncpu: "), text);
         assertTrue(text.contains("\ncuda: "), text);
     }
