@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.hydra4j.InsufficientMemoryException;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
+import io.hydra4j.format.Tensor;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
