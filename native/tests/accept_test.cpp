@@ -83,7 +83,7 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
         EXPECT_EQ(result.length, LENGTH + count);
         EXPECT_EQ(result.root, step.answers[path.back()]);
         EXPECT_EQ(result.nodes, step.shape.nodes());
-        // The cache holds the path behind what was verified before.
+        // The cache holds the path after what was verified before.
         for (int slot = 0; slot < LENGTH; ++slot) ASSERT_TRUE(same_bits(step.slots.all(slot), step.cache[slot]));
         for (int i = 0; i < count; ++i) {
             ASSERT_TRUE(same_bits(step.slots.all(LENGTH + i), step.cache[LENGTH + path[i]])) << i;

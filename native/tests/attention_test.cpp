@@ -55,7 +55,7 @@ Floats run_tree(hydra_backend* backend, const Data& data) {
     return contents(out, nodes * data.width());
 }
 
-// Attention of the last node of a path as the next token behind its ancestors, each of which is verified.
+// Attention of the last node of a path as the next token after its ancestors, each of which is verified.
 Floats run_path_end(hydra_backend* backend, const Data& data, int node) {
     const std::vector<int> seen = data.seen_by(node);
     Data alone(data.made, 0);

@@ -97,7 +97,7 @@ inline Buffer floats(hydra_backend* backend, const Floats& values) {
 
 constexpr int ROWS = 64;  // of most passes at most
 
-// The rows of `values` followed by NaN up to max_rows rows: what lies behind the rows of a pass must not matter.
+// The rows of `values` followed by NaN up to max_rows rows: what lies after the rows of a pass must not matter.
 inline Buffer padded_rows(hydra_backend* backend, Floats values, int64_t columns, int64_t max_rows = ROWS) {
     values.resize(static_cast<size_t>(max_rows * columns), NAN);
     return floats(backend, values);
@@ -114,7 +114,7 @@ inline Floats contents(const hydra_buffer* buffer, int64_t count) {
     return values;
 }
 
-// Whether everything behind the first `count` floats is still NaN.
+// Whether everything after the first `count` floats is still NaN.
 inline bool untouched_behind(const hydra_buffer* buffer, int64_t count) {
     const Floats all = contents(buffer, hydra_buffer_bytes(buffer) / 4);
     return std::all_of(all.begin() + count, all.end(), [](float value) { return std::isnan(value); });

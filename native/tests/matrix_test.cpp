@@ -138,7 +138,7 @@ TEST(Matrix, GathersRowsBitByBit) {
     }
 }
 
-// SplitMix64's output number `index` + 1 behind a seed that went through it once, as whole numbers from -2^23 on.
+// SplitMix64's output number `index` + 1 after a seed that went through it once, as whole numbers from -2^23 on.
 int64_t random_place(uint64_t seed, uint64_t index) {
     const auto scramble = [](uint64_t x) {
         x ^= x >> 30, x *= 0xbf58476d1ce4e5b9, x ^= x >> 27, x *= 0x94d049bb133111eb;

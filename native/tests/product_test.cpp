@@ -17,7 +17,7 @@ struct Weights {
     const PackedMatrix& packed() const { return packed_of(matrix); }
 };
 
-// Prepared activation rows. What is behind them are NaN and quants of -1.
+// Prepared activation rows. What is after them are NaN and quants of -1.
 struct Inputs {
     Aligned<ValueBlock> values;
     Aligned<QuantisedBlock> quantised;

@@ -320,7 +320,7 @@ struct Bench {
         begin_line(name, rate, its_bytes);
         for (int nodes : ROWS) {
             set_tree(nodes);
-            // The step behind it, a warm one, has nothing to draft from.
+            // The step after it, a warm one, has nothing to draft from.
             for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
             std::printf("%10.1f", median([] {}));
         }

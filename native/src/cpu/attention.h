@@ -19,7 +19,7 @@ struct AttentionWork {
     int head_size;                // a multiple of 8
     int value_stride;             // head_size rounded up to 16
     int prefix;                   // slots
-    int rows;                     // slots behind the prefix
+    int rows;                     // slots after the prefix
     const float* const* keys;     // [blocks]: float [head_size][KEY_BLOCK]
     const float* const* values;   // [blocks]: float [KEY_BLOCK][value_stride]
     int vectors;                  // 1 ... ATTENTION_VECTORS

@@ -8,7 +8,7 @@
 //   BFLOATS   bf16 [upper, rest][lane][slot]: x = upper + rest          for BF16 weights; keeps 16 bits of x
 //   HALVES    f16 [upper, rest][lane][slot]: scale x = upper + rest     for all others; keeps 22 bits of x
 // A row's scale is the power of two that brings its largest value to 2^14 ... 2^15; what it scales is scaled back
-// exactly. Behind the blocks: float inverse_scales [row], float sums [group][block][row % 8]: of scale x.
+// exactly. After the blocks: float inverse_scales [row], float sums [group][block][row % 8]: of scale x.
 #pragma once
 
 #include <algorithm>
@@ -101,7 +101,7 @@ __host__ __device__ inline Prepared prepared_of(void* workspace, const RowSource
     return {blocks, data + before * blocks * BLOCK_COLUMNS * 4, scales + before, scales + rows + before * blocks};
 }
 
-// Where products whose columns are split over blocks meet (product.cuh): behind the forms of the prepared rows.
+// Where products whose columns are split over blocks meet (product.cuh): after the forms of the prepared rows.
 constexpr int MOST_SPLIT_BLOCKS = 512;  // for each part of the rows
 struct SplitArea {
     int32_t* counters;  // [parts * MOST_SPLIT_BLOCKS]: zero but while a product runs

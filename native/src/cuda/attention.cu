@@ -74,7 +74,7 @@ struct SharedLayout {
     __host__ __device__ int stride() const { return head_size + 4; }
     __host__ __device__ int weights() const {
         return (staged ? BLOCK_VECTORS : WARPS) * head_size;
-    }  // behind the queries
+    }  // after the queries
     __host__ __device__ int rows() const { return weights() + WARPS * KEY_TILE * MOST_VECTORS; }
     __host__ __device__ int floats() const { return rows() + (staged ? TAIL_ROWS * stride() : 0); }
 };

@@ -9,7 +9,7 @@
 namespace hydra::cuda {
 
 constexpr int KEY_TILE = 32;
-constexpr int TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * KEY_TILE;  // behind the last whole tile of the prefix
+constexpr int TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * KEY_TILE;  // after the last whole tile of the prefix
 // Blocks that share out the splits of some vectors: so many of a single segment, fewer of each of many.
 constexpr int32_t MOST_WORKERS = 64, LEAST_WORKERS = 8;
 
@@ -99,7 +99,7 @@ struct AttentionWave {
     }
 
   private:
-    // The first segment that begins at this row or behind it.
+    // The first segment that begins at this row or after it.
     static __device__ __forceinline__ unsigned first_from(const RowsView& rows, int32_t row) {
         return row == 0 ? 0 : static_cast<unsigned>(rows.segment_of[row - 1]) + 1;
     }

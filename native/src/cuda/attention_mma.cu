@@ -21,10 +21,10 @@
 // Tiles are folded into the result of their split one after another (fold), splits into the vector's. An element of the
 // instruction's result depends on its row of A, its column of B and what it was before, not on where in the fragment
 // these stand. So all that the bits depend on is the vector's own query, keys and values by their number, and whether
-// the slots of the cache behind them are those of a prefix or of a tree only decides who computes a tile:
+// the slots of the cache after them are those of a prefix or of a tree only decides who computes a tile:
 //   * tiles that lie wholly in the prefix are the same for all vectors. A block takes a split and up to 256 vectors;
 //     keys and values of a tile come to shared memory once for all, the next ones meanwhile under way.
-//   * the up to three tiles behind, the tail, hold ancestors and differ from node to node. Other blocks stage the rows
+//   * the up to three tiles after, the tail, hold ancestors and differ from node to node. Other blocks stage the rows
 //     from the tail's begin to the pass's end; a warp computes one node at a time, reading the fragments' rows from
 //     wherever the node's keys are. As a tile's result needs no other's, they run beside the prefix.
 // A second kernel folds: the splits, and into each the tail's tiles that belong to it. It is a launch of its own, as
@@ -62,7 +62,7 @@ struct Pass {
     const Attention& work;
     int32_t table;                             // where the sequence's page table begins
     int kv_head, heads, begin, rows, vectors;  // heads: query heads of the KV head; begin: the segment's first row
-    int32_t first, tail;                       // tail: the first position behind the whole tiles of the prefix
+    int32_t first, tail;                       // tail: the first position after the whole tiles of the prefix
 
     __device__ Pass(const Attention& attention, const Segment& segment, int head)
         : work(attention),
@@ -321,7 +321,7 @@ struct Walk {
         float* target = wave.partial(part, pass.number(wave, first), D) + lane_index() / 4;
 #pragma unroll
         for (int i = 0; i < 2 * GROUPS; ++i) {
-            const int n = i / 2, v = i % 2, vector = n * GROUP + v;  // behind the first
+            const int n = i / 2, v = i % 2, vector = n * GROUP + v;  // after the first
             if (first + vector >= pass.vectors) break;
             float* values = target + vector * (D + 2);
 #pragma unroll

@@ -74,7 +74,7 @@ __device__ void write_part_of_super_block(const RowBlock& target, const uint8_t*
 }
 
 // Takes over one block of a row; `source` is that block in a file's layout (of Q4_K the super-block that it belongs
-// to), of a float type without what lies behind the columns.
+// to), of a float type without what lies after the columns.
 __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block, const uint8_t* source) {
     const RowBlock target = row_block(matrix, row, block);
     const hydra_type type = matrix.type;
@@ -189,7 +189,7 @@ hydra_status matrix_write(Device* device, const MatrixView* matrix, int64_t firs
                           const int32_t* target_rows, const void* source) {
     const int64_t row_bytes = source_row_bytes(matrix->type, matrix->columns);
     const int64_t chunk = std::clamp<int64_t>(STAGED_BYTES / row_bytes, 1, std::max<int64_t>(count, 1));
-    const int64_t rows_at = round_up(chunk * row_bytes);  // where target_rows lie behind the source rows
+    const int64_t rows_at = round_up(chunk * row_bytes);  // where target_rows lie after the source rows
     Temporary temporary{device};
     hydra_status status = temporary.make(rows_at + chunk * 4);
     auto* staged = static_cast<uint8_t*>(temporary.memory);

@@ -173,7 +173,7 @@ __device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES]
         Fragment<type> w[MATRICES][TILES];
 #pragma unroll
         for (int i = 0; i < WEIGHTS; ++i) {
-            // Behind the last tile the last one is computed again, for nothing.
+            // After the last tile the last one is computed again, for nothing.
             const int64_t wanted = part.first_tile + place + i % TILES;
             const int64_t tile = wanted < part.tiles ? wanted : part.tiles - 1;
             w[i / TILES][i % TILES] = load_fragment<type>(matrices[i / TILES], tile * x.blocks + b, lane);
@@ -215,7 +215,7 @@ __device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES]
 }
 
 // Computes a part. Calls take(r, n, values) once for each row r and each even n < OUTPUTS: values[m][i] belongs to
-// output row 16 first_tile + n + i of matrix m, which may lie behind the last, and must be multiplied by row_scale(x,
+// output row 16 first_tile + n + i of matrix m, which may lie after the last, and must be multiplied by row_scale(x,
 // r). All threads of the block take part; ends with a barrier.
 template <hydra_type type, int MATRICES, class Shape, class Take>
 __device__ __forceinline__ void compute_part(const MatrixView (&matrices)[MATRICES], const Part& part,
@@ -268,7 +268,7 @@ __device__ __forceinline__ bool is_last_split(int32_t* counters, bool& shared_an
 }
 
 // Grid: parts of all matrices times those of the rows, splits of the columns. finish(id, r, n, values) is called once
-// for each row r of the pass and even n; values[m][i] belongs to output row n + i of matrix m, which may lie behind the
+// for each row r of the pass and even n; values[m][i] belongs to output row n + i of matrix m, which may lie after the
 // last.
 template <hydra_type type, int MATRICES, class Shape, class Finish>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 1) product_kernel(Products<MATRICES> work, Finish finish) {

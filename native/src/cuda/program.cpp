@@ -287,8 +287,8 @@ void CudaProgram::await() {
     const hydra_status status = cuda.api.stream_wait(stream.handle);
     give_back(runs);
     must(cuda.api, status);
-    for (const hydra_rows* rows : rewritten) rows->behind = true;
-    for (const hydra_top* top : found) top->behind = true;
+    for (const hydra_rows* rows : rewritten) rows->stale = true;
+    for (const hydra_top* top : found) top->stale = true;
     place_marks(begun, now());
 }
 

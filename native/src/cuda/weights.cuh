@@ -102,8 +102,8 @@ __device__ __forceinline__ uint8_t* super_scales_at(const MatrixView& matrix, hy
 // One row's part of one block.
 struct RowBlock {
     uint8_t* block;
-    uint16_t* scale;        // and the minimum two behind it; Q4_K: a byte each
-    uint16_t* super_scale;  // Q4_K: by which the scale is multiplied, and two behind it what the minimum is
+    uint16_t* scale;        // and the minimum two after it; Q4_K: a byte each
+    uint16_t* super_scale;  // Q4_K: by which the scale is multiplied, and two after it what the minimum is
     int group, half;        // of the row: lanes 4 group to 4 group + 3
 };
 

@@ -74,9 +74,9 @@ hydra_top::hydra_top(hydra_backend* owner, int32_t its_k, int32_t most_rows)
 }
 
 void hydra_top::fetch() const {
-    if (!behind) return;
+    if (!stale) return;
     backend->copy_out(memory.host.get(), memory.device.get(), memory.bytes);
-    behind = false;
+    stale = false;
 }
 
 hydra_status hydra_program_create(hydra_backend* backend, hydra_stream* stream, hydra_program** out) {

@@ -40,7 +40,7 @@ struct hydra_top {
     hydra::Mirror memory;
     int32_t* ids;                 // [max_rows][k]
     float* values;                // [max_rows][k]
-    mutable bool behind = false;  // the device's copy is newer than the host's
+    mutable bool stale = false;  // the device's copy is newer than the host's
 
     hydra_top(hydra_backend* owner, int32_t its_k, int32_t most_rows);
     // Brings what the device has to the host.

@@ -30,7 +30,7 @@ HYDRA_EVERYWHERE uint64_t scramble(uint64_t x) {
     return x ^ x >> 31;
 }
 
-// 24 random bits of a place in a matrix of at most 2^24 columns; behind its columns the middle, which stands for zero.
+// 24 random bits of a place in a matrix of at most 2^24 columns; after its columns the middle, which stands for zero.
 HYDRA_EVERYWHERE uint32_t random_bits(const RandomWeights& weights, int64_t columns, int64_t row, int64_t column) {
     if (column >= columns) return 1 << 23;
     const auto place = static_cast<uint64_t>(row << 24 | column);

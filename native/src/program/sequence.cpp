@@ -119,9 +119,9 @@ hydra_rows::hydra_rows(hydra_batch* owner, int32_t most_rows)
 }
 
 void hydra_rows::fetch() const {
-    if (!behind) return;
+    if (!stale) return;
     backend->copy_out(memory.host.get(), memory.device.get(), memory.bytes);
-    behind = false;
+    stale = false;
 }
 
 const hydra::RowsView& hydra_rows::change() const {
@@ -131,7 +131,7 @@ const hydra::RowsView& hydra_rows::change() const {
 
 const hydra::RowsView& hydra_rows::overwrite() const {
     memory.change();
-    behind = false;
+    stale = false;
     return view;
 }
 
@@ -263,7 +263,7 @@ void hydra_rows::require_pages(const hydra_kv_pool& pool) const {
         HYDRA_REQUIRE(batch->largest_page[s] < pool.pages, "the page table of sequence %d has page %d, the pool has %d",
                       s, batch->largest_page[s], pool.pages);
     }
-    if (behind) return;
+    if (stale) return;
     for (int32_t i = view.active_trees(); i < view.active_segments(); ++i) require_room(view.segments[i]);
 }
 

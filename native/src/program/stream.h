@@ -1,4 +1,4 @@
-// What is behind hydra_stream.
+// Definition of hydra_stream.
 #pragma once
 
 #include "hydra4j/stream.h"

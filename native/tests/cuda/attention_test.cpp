@@ -64,7 +64,7 @@ Floats run_tree(const Data& data) {
     return out.read(nodes * data.width());
 }
 
-// Attention of the last node of a path as the next token behind its ancestors, each of which is verified.
+// Attention of the last node of a path as the next token after its ancestors, each of which is verified.
 Floats run_path_end(const Data& data, int node) {
     Data alone = data;
     const std::vector<int> seen = data.seen_by(node);

@@ -84,7 +84,7 @@ class Memory {
     std::unique_ptr<T, Release> memory_;
 };
 
-// `values` followed by NaN up to max_rows rows: what lies behind the rows of a pass must not matter.
+// `values` followed by NaN up to max_rows rows: what lies after the rows of a pass must not matter.
 inline Memory<float> padded_rows(Floats values, int64_t columns, int max_rows = HYDRA_MAX_NODES) {
     values.resize(static_cast<size_t>(max_rows * columns), NAN);
     return Memory<float>(values);
@@ -95,7 +95,7 @@ inline Memory<float> poisoned(int64_t columns, int max_rows = HYDRA_MAX_NODES) {
     return padded_rows({}, columns, max_rows);
 }
 
-// Whether everything behind the first `count` floats is still NaN.
+// Whether everything after the first `count` floats is still NaN.
 inline bool untouched_behind(const Memory<float>& memory, int64_t count) {
     const Floats all = memory.read();
     return std::all_of(all.begin() + count, all.end(), [](float value) { return std::isnan(value); });
@@ -346,7 +346,7 @@ struct Pass {
         return host;
     }
 
-    // Chains of so many rows behind the verified positions of the sequences, in this order.
+    // Chains of so many rows after the verified positions of the sequences, in this order.
     void chains(const std::vector<std::pair<int, int>>& sequences_and_counts) {
         const RowsView host = on_host();
         host.set_count(0);
@@ -464,7 +464,7 @@ inline Shape random_shape(Random& random, int nodes) {
     return shape;
 }
 
-// Makes the rows of the pass the nodes of a tree behind the verified positions of these sequences.
+// Makes the rows of the pass the nodes of a tree after the verified positions of these sequences.
 inline void expand_shape(Pass& pass, const Shape& shape, const std::vector<int>& sequences = {0}) {
     const TreeData tree = shape.data();
     const RowsView host = pass.on_host();

@@ -52,7 +52,7 @@ void score_blocks(const AttentionWork& work, int first, int block) {
     }
 }
 
-// Asks for the keys of the blocks behind [block, block + count), and for these blocks' values, which are added up after
+// Asks for the keys of the blocks after [block, block + count), and for these blocks' values, which are added up after
 // the scores.
 void prefetch(const AttentionWork& work, int block, int count, int blocks) {
     for (int b = block; b < block + count; ++b) {
@@ -72,7 +72,7 @@ void score(const AttentionWork& work, int first, int block, int end) {
     for (; block < end; ++block) score_blocks<V, 1>(work, first, block);
 }
 
-// Moves the scores of a vector's ancestors behind those of the prefix, turns all into weights e^(score - best) and
+// Moves the scores of a vector's ancestors after those of the prefix, turns all into weights e^(score - best) and
 // returns their sum.
 float weigh(const AttentionWork& work, int vector, float* scores) {
     int count = work.prefix;

@@ -30,7 +30,7 @@ struct Stack {
     void prepare(unsigned char* memory, void (*entry)()) {
         void** top = reinterpret_cast<void**>(memory + STACK_BYTES) - 8;
         std::memset(top, 0, 8 * sizeof(void*));
-        top[6] = reinterpret_cast<void*>(entry);  // behind the six saved registers: where `ret` goes
+        top[6] = reinterpret_cast<void*>(entry);  // after the six saved registers: where `ret` goes
         pointer = top;
     }
 };

@@ -11,7 +11,7 @@ import java.util.List;
  * @param trees names of trees, as {@link Trees} takes them, and {@code auto}
  * @param prompts prompts to measure
  * @param promptTokens tokens of a prompt that is cut from a text
- * @param maxTokens most tokens to generate behind a prompt
+ * @param maxTokens most tokens to generate for a prompt
  * @param seconds no prompt begins after this time, once {@link CompareDecode#LEAST_PROMPTS} were measured
  */
 record CompareOptions(

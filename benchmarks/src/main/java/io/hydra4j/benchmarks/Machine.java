@@ -45,15 +45,15 @@ final class Machine {
     }
 
     private static String processor() {
-        return behind("/proc/cpuinfo", "model name");
+        return valueAfter("/proc/cpuinfo", "model name");
     }
 
     private static String driver() {
-        return behind("/proc/driver/nvidia/version", "NVRM version");
+        return valueAfter("/proc/driver/nvidia/version", "NVRM version");
     }
 
-    /** What stands behind the colon of the first such line of a file. */
-    private static String behind(String file, String key) {
+    /** What stands after the colon of the first such line of a file. */
+    private static String valueAfter(String file, String key) {
         try (var lines = Files.lines(Path.of(file))) {
             return lines.filter(line -> line.startsWith(key))
                     .map(line -> line.substring(line.indexOf(':') + 1).strip())

@@ -54,7 +54,7 @@ public final class Main implements Callable<Integer> {
             paramLabel = "N,..",
             split = ",",
             description =
-                    "verified positions to measure behind; 512 to 16384, 32768 for attention, if left out (--shape)")
+                    "verified positions to measure after; 512 to 16384, 32768 for attention, if left out (--shape)")
     private List<Integer> contexts = new ArrayList<>();
 
     @Option(
@@ -143,7 +143,7 @@ public final class Main implements Callable<Integer> {
             names = "--max-tokens",
             paramLabel = "N",
             defaultValue = "128",
-            description = "most tokens behind a prompt; ${DEFAULT-VALUE} if left out (--compare)")
+            description = "most tokens after a prompt; ${DEFAULT-VALUE} if left out (--compare)")
     private int maxTokens;
 
     @Option(

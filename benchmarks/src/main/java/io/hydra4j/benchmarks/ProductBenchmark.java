@@ -9,7 +9,7 @@ import org.openjdk.jmh.annotations.Setup;
 
 /**
  * What do more rows cost in a matrix product, by shape and type of the weights? The score is the time of one pass over a set of
- * matrices as large as a small model, one behind another as a forward pass reads them, so that they come from where a
+ * matrices as large as a small model, one after another as a forward pass reads them, so that they come from where a
  * model's weights come from.
  */
 public class ProductBenchmark extends ProgramBenchmark {

@@ -33,7 +33,7 @@ final class RowCosts {
     }
 
     /**
-     * Measures behind a short prefix.
+     * Measures after a short prefix.
      *
      * @param prompt its first {@value #PREFIX} tokens are the prefix
      */

@@ -24,7 +24,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Where does a step's time go? The score is the time of a step behind a prompt of 256 tokens; the counters are the mean times of
+ * Where does a step's time go? The score is the time of a step after a prompt of 256 tokens; the counters are the mean times of
  * its parts. One node is a step without a draft.
  */
 @State(Scope.Thread)

@@ -24,7 +24,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What does a step of a model of some shape cost behind a long context, and what would it bring? The score is the time of a step of
+ * What does a step of a model of some shape cost with a long context, and what would it bring? The score is the time of a step of
  * all sequences with weights from a seed and the published tree of 64 nodes for each; counters give its parts, {@code plainStep}, which is measured in turn, and
  * {@code rho}. {@code tokensPerSecond} and {@code speedup} replay the acceptance length of real heads ({@link Acceptance}).
  */
@@ -35,7 +35,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 1, time = 300, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 5, time = 300, timeUnit = TimeUnit.MILLISECONDS)
 public class SyntheticDecodeBenchmark {
-    /** How far the context grows before it is cut again; at most 64 tokens a step behind it. */
+    /** How far the context grows before it is cut again; at most 64 tokens a step after it. */
     private static final int SPAN = 128;
 
     private static final int PLAIN_STEPS = 8;

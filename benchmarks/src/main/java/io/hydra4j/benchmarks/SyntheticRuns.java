@@ -23,7 +23,7 @@ final class SyntheticRuns {
     /**
      * @param regex which benchmarks to run
      * @param shapes names that {@link Shape#named} knows
-     * @param contexts verified positions to measure behind; empty for the parameters of each benchmark, or 512 if
+     * @param contexts verified positions to measure after; empty for the parameters of each benchmark, or 512 if
      *     quick
      * @param batches sequences to decode side by side
      * @param lmHeads LM heads of draft heads, as {@link LmHead#parse} reads them

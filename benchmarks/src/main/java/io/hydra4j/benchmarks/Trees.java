@@ -74,7 +74,7 @@ final class Trees {
         try {
             return Integer.parseInt(name.substring(prefix.length()));
         } catch (NumberFormatException e) {
-            throw new HydraException("tree '" + name + "': behind " + prefix + " comes a number", e);
+            throw new HydraException("tree '" + name + "': after " + prefix + " comes a number", e);
         }
     }
 }

@@ -48,7 +48,7 @@ class AllocationFailureTest {
             }
             failed = NativeAllocations.fail(0) == 0;
             // Less where the garbage collector has come to what another test lost.
-            assertTrue(NativeAllocations.live() <= live, "allocation " + k + " left something behind");
+            assertTrue(NativeAllocations.live() <= live, "allocation " + k + " left something after");
         }
         assertTrue(k > 300, "only " + k + " allocations: they are not counted");
         assertEquals(expected, decode());

@@ -4,7 +4,7 @@ package io.hydra4j.heads;
  * What a set of draft heads is. Immutable.
  *
  * @param kind what a head sees
- * @param heads draft heads: head i (from 0) guesses the token i + 2 places behind the last verified one
+ * @param heads draft heads: head i (from 0) guesses the token i + 2 places after the last verified one
  * @param layers residual blocks of a head
  * @param baseLmHead whether a head's vector goes through the base model's LM head; otherwise each head has one of its own
  * @param baseModel the name of the base model that the file states; empty if it states none

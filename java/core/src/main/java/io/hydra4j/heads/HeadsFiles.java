@@ -19,7 +19,7 @@ import java.nio.file.Path;
  *       {@code hydra_mlp.i.0, .1, ...} and {@code hydra_lm_head.i}. Copies of the base's embedding and {@code inv_freq} tables
  *       are ignored.
  *   <li>a folder as Medusa v0.1 publishes it: config.json and medusa_lm_head.safetensors with {@code i.j.linear} for block j
- *       of head i and, behind the last block, {@code i.L.weight} for the LM head; without these the base's is used. The counts
+ *       of head i and, after the last block, {@code i.L.weight} for the LM head; without these the base's is used. The counts
  *       are taken from the tensors, for published config.json files state wrong ones.
  *   <li>a compact GGUF file: {@code general.architecture} is {@code hydra}; {@code hydra.head_arch} ({@code mlp} or
  *       {@code prefix-mlp}), {@code hydra.grounded}, {@code hydra.head_count}, {@code hydra.layer_count}, {@code hydra.lm_head}

@@ -34,7 +34,7 @@ public record TreeOrder(List<List<Integer>> paths, List<Double> gains) {
         }
     }
 
-    /** This order without the paths deeper than {@code depth}, and without those behind the first {@code count}. */
+    /** This order without the paths deeper than {@code depth}, and without those after the first {@code count}. */
     public TreeOrder cut(int depth, int count) {
         var kept = new ArrayList<List<Integer>>();
         var keptGains = new ArrayList<>(gains.subList(0, 1));
@@ -87,7 +87,7 @@ public record TreeOrder(List<List<Integer>> paths, List<Double> gains) {
 
     private static List<List<Integer>> readPaths(Fields metadata, int depth) {
         var expected = "at most " + MAX_PATHS + " paths, each as its length from 1 to " + depth
-                + " and then ranks below " + MAX_RANKS + ", behind its parent";
+                + " and then ranks below " + MAX_RANKS + ", after its parent";
         var numbers = metadata.numbers(PATHS);
         var paths = new ArrayList<List<Integer>>();
         var seen = new HashSet<List<Integer>>();

@@ -2,7 +2,7 @@ package io.hydra4j.model;
 
 /**
  * What a file calls the tensors of a decoder: those of the ends by their whole names, those of a layer without what stands
- * before them, {@code layers} and the layer's number, and without {@code .weight} or {@code .bias} behind.
+ * before them, {@code layers} and the layer's number, and without {@code .weight} or {@code .bias} after.
  */
 record TensorNames(
         String embedding,

@@ -64,7 +64,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
         return new GreedyContinuations(all, lengths);
     }
 
-    /** Behind the first end-of-sequence token, or the last that is wanted. */
+    /** After the first end-of-sequence token, or the last that is wanted. */
     private static int end(DecoderModel model, int[] all, int prompt, int tokens) {
         int limit = Math.min(all.length, prompt + tokens);
         for (int i = prompt; i < limit; i++) {

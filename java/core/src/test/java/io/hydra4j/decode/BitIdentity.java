@@ -35,7 +35,7 @@ final class BitIdentity {
     /**
      * @param alone decodes plainly
      * @param drafting the same model with heads
-     * @param tokens how many to generate behind each prompt
+     * @param tokens how many to generate for each prompt
      * @param sizes nodes of the trees
      */
     static void assertSpeculationEqualsPlain(
@@ -57,7 +57,7 @@ final class BitIdentity {
         assertTrue(emitted > 1.2 * steps, "guesses must be accepted for this test to mean anything");
     }
 
-    /** A session for each tree size; they generate behind prompts of their own, one step each in turn. */
+    /** A session for each tree size; they continue prompts of their own, one step each in turn. */
     static void assertTurnsDoNotDisturb(Loaded loaded, List<int[]> prompts, int tokens, int[] sizes) {
         int count = sizes.length;
         List<PlainDecoding> expected = new ArrayList<>();

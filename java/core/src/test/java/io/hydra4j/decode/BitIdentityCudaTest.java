@@ -25,8 +25,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The promise of this library on CUDA, with every type of weights that has kernels and all kinds of heads: behind ten
- * prompts with trees of every size, or on the emulation behind the beginning of one with a few sizes.
+ * The promise of this library on CUDA, with every type of weights that has kernels and all kinds of heads: for ten
+ * prompts with trees of every size, or on the emulation for the beginning of one with a few sizes.
  */
 @ExtendWith(Cuda.class)
 class BitIdentityCudaTest {

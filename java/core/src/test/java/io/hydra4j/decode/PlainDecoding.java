@@ -6,10 +6,10 @@ import io.hydra4j.golden.Logits;
 import java.util.Arrays;
 
 /**
- * Plain decoding behind a prompt.
+ * Plain decoding after a prompt.
  *
  * @param tokens the continuation
- * @param logits {@code [0]} behind the prompt, {@code [i + 1]} behind token i
+ * @param logits {@code [0]} after the prompt, {@code [i + 1]} after token i
  */
 record PlainDecoding(int[] prompt, int[] tokens, float[][] logits) {
     static PlainDecoding of(Session session, int[] prompt, int count) {
@@ -27,7 +27,7 @@ record PlainDecoding(int[] prompt, int[] tokens, float[][] logits) {
 
     void assertSame(Session session, Tree tree) {
         session.setTree(tree);
-        // What the session did before ends behind this prompt, or is another prompt altogether.
+        // What the session did before ends after this prompt, or is another prompt altogether.
         boolean same = session.length() >= prompt.length
                 && Arrays.equals(prompt, Arrays.copyOf(session.tokens(), prompt.length));
         int kept = same ? prompt.length - 1 : 0;
@@ -50,7 +50,7 @@ record PlainDecoding(int[] prompt, int[] tokens, float[][] logits) {
         for (int i = 0; i < expected.length; i++) {
             if (Float.floatToRawIntBits(expected[i]) != Float.floatToRawIntBits(found[i])) {
                 throw new AssertionError(
-                        tree + ", logit " + i + " behind token " + token + ": " + found[i] + " for " + expected[i]);
+                        tree + ", logit " + i + " after token " + token + ": " + found[i] + " for " + expected[i]);
             }
         }
     }

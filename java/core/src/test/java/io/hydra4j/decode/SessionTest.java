@@ -353,7 +353,7 @@ class SessionTest {
         }
     }
 
-    /** What waited for the drafter before a prompt must not be taken in again behind it. */
+    /** What waited for the drafter before a prompt must not be taken in again after it. */
     @ParameterizedTest
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
     void aListenerThatFailsLeavesTheTokensThatItWasShown(String heads) {

@@ -14,7 +14,7 @@ final class Continuation {
     private Continuation() {}
 
     /**
-     * Generates behind a prefilled prompt and compares tokens and tokens per step with the golden ones, up to the first
+     * Generates after a prefilled prompt and compares tokens and tokens per step with the golden ones, up to the first
      * near tie at which they part.
      *
      * @param expected has {@code greedy_ids} and {@code top2_gap}

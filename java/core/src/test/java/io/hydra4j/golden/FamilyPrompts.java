@@ -21,7 +21,7 @@ final class FamilyPrompts {
     /**
      * @param prompts have {@code prompt_ids}
      * @param expected what is computed for them, in the same order
-     * @param tokens the most to generate behind each
+     * @param tokens the most to generate for each
      * @param tolerance {@link #FLOATS} or {@link #HALVES}
      */
     static void check(Loaded loaded, List<Json> prompts, List<Json> expected, int tokens, double tolerance) {

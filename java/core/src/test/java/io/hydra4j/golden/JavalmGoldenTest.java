@@ -114,7 +114,7 @@ class JavalmGoldenTest {
                 }
             }
         }
-        // Of 24 prompts x 4 heads; the rest lies behind a token that the head before does not have among its
+        // Of 24 prompts x 4 heads; the rest lies after a token that the head before does not have among its
         // candidates.
         assertTrue(compared >= 24 * 2, compared + " compared");
     }

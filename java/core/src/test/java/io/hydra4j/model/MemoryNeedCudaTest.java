@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.InsufficientMemoryException;
+import io.hydra4j.format.Tensor;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
-import io.hydra4j.format.Tensor;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
@@ -41,7 +41,7 @@ class MemoryNeedCudaTest {
             assertEquals(WeightType.F16, DecoderModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.Q8_0));
             assertEquals(WeightType.F32, DecoderModel.kvType(KvType.AUTO, backend, files.tensors(), WeightType.F32));
             long halves = MemoryNeed.sessionBytes(config, WeightType.F16);
-            // 2 layers of 2 heads of 16 keys and values are 256 bytes a position; a whole tree lies behind the context.
+            // 2 layers of 2 heads of 16 keys and values are 256 bytes a position; a whole tree lies after the context.
             assertEquals((config.context() + 64) * 256L, halves);
             assertEquals(2 * halves, MemoryNeed.sessionBytes(config, WeightType.F32));
             // Matrices, of whole tiles of 16 x 32, take half as halves, and so do keys and values then.
