@@ -38,8 +38,8 @@ struct hydra_top {
     hydra_backend* backend;
     int32_t k, max_rows;
     hydra::Mirror memory;
-    int32_t* ids;                 // [max_rows][k]
-    float* values;                // [max_rows][k]
+    int32_t* ids;                // [max_rows][k]
+    float* values;               // [max_rows][k]
     mutable bool stale = false;  // the device's copy is newer than the host's
 
     hydra_top(hydra_backend* owner, int32_t its_k, int32_t most_rows);

@@ -66,7 +66,7 @@ struct hydra_rows {
     mutable hydra::Mirror memory;
     hydra::RowsView view;                     // the host's
     bool given = false;                       // the tokens are the host's, so a wrong one is refused before a run
-    mutable bool stale = false;              // the device's copy is newer than the host's
+    mutable bool stale = false;               // the device's copy is newer than the host's
     mutable int64_t token_limit = INT64_MAX;  // the smallest that a recorded operation can take, exclusive
     mutable int32_t prompt_rows = 0;          // most of them that are of prompts beside trees
 
