@@ -63,7 +63,7 @@ public final class GenerationResult {
         return finishReason;
     }
 
-    /** What guessed, as {@link HeadsInfo#kind} has it; empty if every step was plain. */
+    /** What guessed: a {@link HeadsInfo#kind}, or {@code lookup}; empty if every step was plain. */
     public Optional<String> drafter() {
         return Optional.ofNullable(drafter);
     }
@@ -104,8 +104,8 @@ public final class GenerationResult {
     }
 
     /**
-     * Mean time of a one-token step, in nanoseconds: of those in this generation, or else of the calibration that the model was
-     * opened with; empty where neither has any.
+     * Mean time of a one-token step, in nanoseconds: of those in this generation, or else of the model's calibration;
+     * empty where neither has any.
      */
     public OptionalDouble plainStepNanos() {
         return plainStepNanos;

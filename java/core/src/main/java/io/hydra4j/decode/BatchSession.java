@@ -413,8 +413,8 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Goes back to a shorter length of a sequence; it keeps its pages and takes part in steps again after a {@link #prefill} with
-     * the tokens after that length.
+     * Goes back to a shorter length of a sequence; it keeps its pages, what was left of a prompt is dropped, and it takes
+     * part in steps again after a {@link #prefill} with the tokens after that length.
      *
      * @param length 0 to {@link #length}
      * @throws IllegalArgumentException if there is no such sequence, or the length is out of range

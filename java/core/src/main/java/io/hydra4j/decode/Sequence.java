@@ -81,7 +81,7 @@ final class Sequence {
         release();
     }
 
-    /** Gives its pages back; the batch must not use them any more. */
+    /** Releases its pages; the batch must not use them any more. */
     void release() {
         lease.release(pages);
         pages = new int[0];

@@ -236,7 +236,7 @@ public final class Session implements AutoCloseable {
     /** Sees the logits of a prompt, chunk by chunk. */
     @FunctionalInterface
     public interface ChunkListener {
-        /** PassRows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on. */
+        /** Rows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on. */
         void chunk(int first, int count);
     }
 

@@ -41,7 +41,7 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
                 drafter == null ? 0 : drafter.maxCandidates());
     }
 
-    /** @throws IllegalArgumentException if the tree is none for this session */
+    /** @throws IllegalArgumentException if the tree does not suit this session */
     void require(Tree tree) {
         if (tree.nodes() == 1) {
             return;

@@ -6,7 +6,8 @@ import java.util.OptionalDouble;
 
 /**
  * What a session has done since it was made or last reset; of a {@link BatchSession}, what it has done for all sequences
- * together. Immutable; two are equal if their values are. Times are of the native side, in nanoseconds.
+ * together. Immutable; two are equal if their values are. Times are of the native side, in nanoseconds;
+ * what a drafter guesses on the host counts as draft.
  */
 public final class SessionStatistics {
     /** Of a session that has done nothing. */

@@ -109,7 +109,7 @@ public final class DecoderModel implements AutoCloseable {
      * shape alone. Activations stay finite through all layers; the same seed gives the same model on every backend.
      *
      * @param type the type of all matrices
-     * @throws InsufficientMemoryException if a GPU has not the memory; nothing was made then
+     * @throws InsufficientMemoryException if a GPU does not have enough memory; nothing was made then
      * @throws io.hydra4j.HydraException if the type has no kernel, or memory is short
      */
     public static DecoderModel random(Backend backend, DecoderConfig config, WeightType type, long seed) {

@@ -142,7 +142,7 @@ public final class MemoryNeed {
     }
 
     /**
-     * Refuses a GPU that has not so much memory free.
+     * Refuses a GPU that does not have so much memory free.
      *
      * @throws InsufficientMemoryException with need, shortfall, the largest part and the remedy
      */

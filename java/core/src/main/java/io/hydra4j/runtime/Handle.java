@@ -93,8 +93,7 @@ final class Handle<P extends Pointer> implements AutoCloseable {
         P used = acquire();
         try {
             // Before the object is released: that may destroy it, or let a virtual thread go on elsewhere, and the
-            // message
-            // is kept for the thread that made the call.
+            // message is kept for the thread that made the call.
             NativeException.check(call.applyAsInt(used));
         } finally {
             release();

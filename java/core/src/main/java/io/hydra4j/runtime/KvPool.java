@@ -25,7 +25,7 @@ public final class KvPool extends NativeObject<hydra_kv_pool> {
      * Creates a pool.
      *
      * @param type {@link WeightType#F32}, or on CUDA {@link WeightType#F16}: then keys and values are rounded to nearest when
-     *     they are stored, and 65504 stands for what is larger
+     *     they are stored, values saturate at 65504
      * @param headSize values of a head, a multiple of 8
      * @throws NativeException with status {@code INVALID_ARGUMENT} if an argument is out of range or the backend has not this
      *     type

@@ -108,7 +108,7 @@ public final class Program extends NativeObject<hydra_program> {
      *
      * <ul>
      *   <li>what is enqueued to the stream after the program finds its results in buffers;
-     *   <li>results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
+     *   <li>results of batches, rows and top entries, and times, are not to be read: they may be old, new, or half of each;
      *   <li>the program's batches, their rows, and its trees cannot be set, and it records nothing more;
      *   <li>programs of other streams cannot use these, and if the program changes them (by expand, draft, judge or commit),
      *       none can. A program that does not may be enqueued again and again, and others after it.
@@ -567,8 +567,8 @@ public final class Program extends NativeObject<hydra_program> {
     }
 
     /**
-     * Marks the accepted nodes of trees. A node is right if its token is the one selected at its parent; accepted are the nodes
-     * of the longest path of right ones, the first in node order among equals.
+     * Marks the accepted nodes of trees. A node agrees if its token is the one selected at its parent; the longest path
+     * of nodes that agree is accepted, the first in node order among equals.
      *
      * @param selection {@code int32[rows]}
      */

@@ -8,7 +8,7 @@ import org.bytedeco.javacpp.Pointer;
 /**
  * A stream of the device: programs of one stream run one after the other, those of different streams at the same time. That
  * is so on CUDA; on the CPU the programs of a backend run one at a time whatever their stream, which can be created there so
- * that the same code serves both. Thread-safe. What programs change or the host sets (batches, rows, trees, tops) is used on
+ * that the same code serves both. Thread-safe. What programs change or the host sets (batches, rows, trees, top entries) is used on
  * one stream at a time; weights, rotation angles and KV pools serve all streams.
  */
 public final class Stream extends NativeObject<hydra_stream> {
@@ -39,8 +39,8 @@ public final class Stream extends NativeObject<hydra_stream> {
      * Wraps a stream of the caller's own, on CUDA alone. It stays the caller's, and must live until this one and all programs
      * on it are closed.
      *
-     * @param address a living {@code cudaStream_t} or {@code CUstream} of the primary context of the backend's device; what is
-     *     none may end the process
+     * @param address a living {@code cudaStream_t} or {@code CUstream} of the primary context of the backend's device; anything
+     *     else may end the process
      * @throws NativeException with status {@code INVALID_ARGUMENT} if it is 0, which is the default stream, belongs to another
      *     device or context or is being captured, and on the CPU
      */

@@ -47,7 +47,7 @@ public final class TopK extends NativeObject<hydra_top> {
     public static TopK create(Backend backend, int k, int maxRows) {
         return new TopK(
                 Handle.create(
-                        "top " + k,
+                        "top-k buffer of k " + k,
                         new hydra_top(),
                         out -> Native.hydra_top_create(backend.handle().pointer(), k, maxRows, out),
                         Native::hydra_top_destroy,

@@ -12,8 +12,7 @@ import java.util.stream.IntStream;
  * Chooses the tree of the next step by measured cost and acceptance, and plain decoding where guessing does not pay.
  *
  * <p>The candidates are the trees of {@link StepCosts} that may pay. How often each node is accepted starts from the prior acceptance
- * of the heads and
- * follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent.
+ * of the heads and follows the text, whatever tree was in use when it was seen; a node that is not in use keeps its relation to its parent.
  * What steps cost beside each other starts from what was measured and follows the times before and after each change of the
  * tree ({@link CostEstimate}). The best rate, expected tokens ÷ cost, is chosen every {@link #PERIOD} steps; costs that are not
  * sure count as a little less, so that what may be better is tried. Decoding begins with a few plain steps, and guessing that is

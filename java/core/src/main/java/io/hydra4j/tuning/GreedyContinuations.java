@@ -14,7 +14,7 @@ import java.util.function.DoubleConsumer;
 
 /**
  * Greedy continuations of prompts, on which trees are tuned and heads compared. Heads make them sooner, not different.
- * Immutable.
+ * The arrays are not copied: do not change them.
  *
  * @param texts {@code [prompt + continuation]} each, tokens
  * @param promptLengths {@code [texts]}: how many of them are the prompt, at least 1
