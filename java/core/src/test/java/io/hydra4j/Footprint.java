@@ -15,7 +15,8 @@ import java.util.stream.Stream;
  */
 record Footprint(long resident, long threads, long files, long mappings) {
     private static final int PAGE = 4096;
-    private static final int MORE_MAPPINGS = 16;
+    /** Fewer than one for each of the 50 or more models that a test opens: a heap that shrinks splits its mappings. */
+    private static final int MORE_MAPPINGS = 40;
 
     /** Takes it after a collection. */
     static Footprint take() throws IOException {
