@@ -142,7 +142,7 @@ struct Decoder {
                                         0, queries}));
         check(record(program, hydra_attention{rows, queries, 2, pool, 0, attended}));
         check(record(program, hydra_linear{rows, attended, output, nullptr, x, x}));
-        check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, gated}));
+        check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, HYDRA_SILU, gated}));
         check(record(program, hydra_linear{rows, gated, down, nullptr, x, x}));
         check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden}));
         check(record(program, hydra_lm_head{rows, last_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));

@@ -225,6 +225,21 @@ TEST(Silu, EqualsTheReference) {
     EXPECT_LT(relative_error(product, expected_product), 5e-7);
 }
 
+TEST(Gelu, EqualsTheReference) {
+    Random random(17);
+    Floats x = random.normal(256, 3.0f);
+    for (float value : {0.0f, -0.0f, 4.0f, -4.0f, 80.0f, -80.0f, 1e15f, -1e15f}) append(x, Floats(16, value));
+    const Floats up = random.normal(static_cast<int64_t>(x.size()));
+    const Floats product = everywhere(
+        x, [&](const Kernels& k, Floats& v) { k.gelu_mul(v.data(), up.data(), static_cast<int64_t>(v.size())); });
+    Doubles expected;
+    for (size_t i = 0; i < x.size(); ++i) {
+        expected.push_back(gelu(x[i]) * up[i]);
+        EXPECT_NEAR(product[i], expected[i], std::fabs(expected[i]) * 1e-6 + 1e-6) << x[i];
+    }
+    EXPECT_LT(relative_error(product, expected), 5e-7);
+}
+
 TEST(Above, FindsTheGreaterOnes) {
     Random random(16);
     for (const std::string& isa : instruction_sets()) {

@@ -8,10 +8,11 @@ constexpr float EPSILON = 1e-5f;
 struct Data {
     int hidden, outputs;
     hydra_type gate_type, up_type;
+    hydra_activation activation;
     Floats norm, gate, up;
 
-    Data(int columns, int rows, hydra_type first, hydra_type second)
-        : hidden(columns), outputs(rows), gate_type(first), up_type(second) {
+    Data(int columns, int rows, hydra_type first, hydra_type second, hydra_activation made = HYDRA_SILU)
+        : hidden(columns), outputs(rows), gate_type(first), up_type(second), activation(made) {
         Random random(columns);
         const float deviation = 1 / std::sqrt(static_cast<float>(columns));
         norm = random.normal(columns);
@@ -28,7 +29,7 @@ Floats run(hydra_backend* backend, const Data& data, const Floats& x) {
     const Buffer norm = floats(backend, data.norm);
     const Matrix gate = matrix(backend, data.gate_type, data.outputs, data.hidden, data.gate);
     const Matrix up = matrix(backend, data.up_type, data.outputs, data.hidden, data.up);
-    must(record(pass.program, hydra_gate_up{pass.rows, in, norm, EPSILON, gate, up, out}));
+    must(record(pass.program, hydra_gate_up{pass.rows, in, norm, EPSILON, gate, up, data.activation, out}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, rows * data.outputs));
     return contents(out, rows * data.outputs);
@@ -43,16 +44,21 @@ Doubles reference(hydra_backend* backend, const Data& data, const Floats& x) {
         const Doubles normed = rms_norm(Doubles(row.begin(), row.end()), data.norm, EPSILON);
         Doubles gated = product(gate, normed);
         const Doubles upped = product(up, normed);
-        for (int n = 0; n < data.outputs; ++n) gated[n] = silu(gated[n]) * upped[n];
+        for (int n = 0; n < data.outputs; ++n) {
+            gated[n] = (data.activation == HYDRA_GELU ? gelu(gated[n]) : silu(gated[n])) * upped[n];
+        }
         append(expected, gated);
     }
     return expected;
 }
 
 TEST(GateUp, MatchesTheReference) {
-    for (const Data& data : {Data(72, 200, HYDRA_F32, HYDRA_F32), Data(120, 72, HYDRA_F32, HYDRA_F32),
-                             Data(384, 100, HYDRA_F32, HYDRA_F32), Data(72, 200, HYDRA_Q8_0, HYDRA_Q8_0),
-                             Data(384, 100, HYDRA_Q8_0, HYDRA_Q8_0), Data(120, 72, HYDRA_F32, HYDRA_Q8_0)}) {
+    for (const Data& data :
+         {Data(72, 200, HYDRA_F32, HYDRA_F32), Data(120, 72, HYDRA_F32, HYDRA_F32),
+          Data(384, 100, HYDRA_F32, HYDRA_F32), Data(72, 200, HYDRA_Q8_0, HYDRA_Q8_0),
+          Data(384, 100, HYDRA_Q8_0, HYDRA_Q8_0), Data(120, 72, HYDRA_F32, HYDRA_Q8_0),
+          Data(72, 200, HYDRA_F32, HYDRA_F32, HYDRA_GELU), Data(384, 100, HYDRA_Q8_0, HYDRA_Q8_0, HYDRA_GELU),
+          Data(120, 72, HYDRA_F32, HYDRA_Q8_0, HYDRA_GELU)}) {
         for (int rows : {1, 2, 5, 17, 64}) {
             SCOPED_TRACE(testing::Message() << data.hidden << " to " << data.outputs << ", types " << data.gate_type
                                             << " and " << data.up_type << ", " << rows << " rows");
@@ -76,7 +82,7 @@ TEST(GateUp, GivesTheSameBitsEverywhere) {
 TEST(GateUp, GivesTheSameBitsForOneRowAndForMany) {
     const Backend backend = open_backend(3);
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
-        const Data data(120, 200, type, type);
+        const Data data(120, 200, type, type, type == HYDRA_F32 ? HYDRA_SILU : HYDRA_GELU);
         const Floats x = Random(1).normal(64 * 120), together = run(backend, data, x);
         for (int r : {0, 1, 7, 8, 31, 63}) {
             EXPECT_TRUE(same_bits(run(backend, data, row_of(x, r, 120)), row_of(together, r, 200))) << r;
@@ -93,7 +99,7 @@ TEST(GateUp, RefusesWhatDoesNotFit) {
     const Buffer norm = floats(backend, Floats(40)), short_norm = floats(backend, Floats(39));
     const auto attempt = [&](const Buffer& in, const Buffer& weight, float epsilon, const Matrix& up,
                              const Buffer& to) {
-        return record(pass.program, hydra_gate_up{pass.rows, in, weight, epsilon, gate, up, to});
+        return record(pass.program, hydra_gate_up{pass.rows, in, weight, epsilon, gate, up, HYDRA_SILU, to});
     };
     expect_refused(attempt(x, norm, 1e-5f, other, out), "up is [39][40], must be [40][40]");
     expect_refused(attempt(small, norm, 1e-5f, gate, out), "x has 9984 bytes");
@@ -103,6 +109,10 @@ TEST(GateUp, RefusesWhatDoesNotFit) {
     expect_refused(attempt(x, norm, NAN, gate, out), "epsilon is");
     expect_refused(attempt(x, norm, 1e-5f, gate, x), "out must not be x");
     expect_refused(attempt(x, norm, 1e-5f, {}, out), "up is null");
+    for (int32_t wrong : {-1, 2}) {
+        expect_refused(record(pass.program, hydra_gate_up{pass.rows, x, norm, 1e-5f, gate, gate, wrong, out}),
+                       "activation is " + std::to_string(wrong));
+    }
 }
 
 }  // namespace

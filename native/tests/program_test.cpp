@@ -49,7 +49,7 @@ TEST(Program, DoesNothingOverNoRows) {
                                    0, out}));
     must(record(program, hydra_attention{none, x, 2, kv, 0, out}));
     must(record(program, hydra_linear{none, x, weight, nullptr, out, out}));
-    must(record(program, hydra_gate_up{none, x, norm, 1e-5f, weight, weight, out}));
+    must(record(program, hydra_gate_up{none, x, norm, 1e-5f, weight, weight, HYDRA_SILU, out}));
     must(record(program, hydra_norm{none, x, norm, 1e-5f, 48, out}));
     must(record(program, hydra_lm_head{none, 1, x, weight, nullptr, nullptr, best, out}));
     must(record(program, hydra_block{none, x, weight, nullptr, nullptr, nullptr, 0, out}));

@@ -84,6 +84,7 @@ inline Doubles product(const Floats& weight, const Doubles& x, const Floats& bia
 }
 
 inline double silu(double x) { return x / (1 + std::exp(-x)); }
+inline double gelu(double x) { return x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) / 2; }
 
 // Turns each pair of neighbouring values of every head by position * frequencies[pair].
 inline void rotate(Doubles& values, int head_size, const Floats& frequencies, int position) {

@@ -202,8 +202,8 @@ struct Bench {
     }
     void record_output(int l) { must(record(program, hydra_linear{rows, attended, layers[l].output, nullptr, x, x})); }
     void record_gate_up(int l) {
-        must(record(program,
-                    hydra_gate_up{rows, x, layers[l].feed_forward_norm, EPSILON, layers[l].gate, layers[l].up, gated}));
+        must(record(program, hydra_gate_up{rows, x, layers[l].feed_forward_norm, EPSILON, layers[l].gate, layers[l].up,
+                                           HYDRA_SILU, gated}));
     }
     void record_down(int l) { must(record(program, hydra_linear{rows, gated, layers[l].down, nullptr, x, x})); }
 
@@ -230,7 +230,7 @@ struct Bench {
         must(
             record(program, hydra_linear{uncommitted_rows, attended, layer.output, nullptr, uncommitted, uncommitted}));
         must(record(program, hydra_gate_up{uncommitted_rows, uncommitted, layer.feed_forward_norm, EPSILON, layer.gate,
-                                           layer.up, gated}));
+                                           layer.up, HYDRA_SILU, gated}));
         must(record(program, hydra_linear{uncommitted_rows, gated, layer.down, nullptr, uncommitted, uncommitted}));
         must(record(program,
                     hydra_draft_states{uncommitted_rows, uncommitted, final_norm, EPSILON, model.hidden, states}));

@@ -108,7 +108,7 @@ struct ToySession {
             must(record(program, hydra_attention{rows, queries, model.shape.heads, kv, i, attended}));
             must(record(program, hydra_linear{rows, attended, layer.output, nullptr, x, x}));
             must(record(program, hydra_gate_up{rows, x, layer.feed_forward_norm, ToyModel::EPSILON, layer.gate,
-                                               layer.up, gated}));
+                                               layer.up, HYDRA_SILU, gated}));
             must(record(program, hydra_linear{rows, gated, layer.down, nullptr, x, x}));
         }
         must(record(program, hydra_norm{rows, x, model.final_norm, ToyModel::EPSILON, ToyModel::HIDDEN, hidden}));

@@ -115,7 +115,12 @@ typedef struct hydra_linear {
 } hydra_linear;
 HYDRA_API hydra_status hydra_program_linear(hydra_program* program, const hydra_linear* arguments);
 
-/* n = RMSNorm(x) * norm; out = silu(gate n) * (up n). */
+typedef enum hydra_activation {
+    HYDRA_SILU = 0, /* x / (1 + exp(-x)) */
+    HYDRA_GELU = 1  /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+} hydra_activation;
+
+/* n = RMSNorm(x) * norm; out = activation(gate n) * (up n). */
 typedef struct hydra_gate_up {
     const hydra_rows* rows;
     const hydra_buffer* x;    /* float[rows][h] */
@@ -123,6 +128,7 @@ typedef struct hydra_gate_up {
     float epsilon;
     const hydra_matrix* gate; /* [m][h] */
     const hydra_matrix* up;   /* [m][h] */
+    int32_t activation;       /* hydra_activation */
     hydra_buffer* out;        /* float[rows][m] */
 } hydra_gate_up;
 HYDRA_API hydra_status hydra_program_gate_up(hydra_program* program, const hydra_gate_up* arguments);

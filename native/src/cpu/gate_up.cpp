@@ -1,4 +1,4 @@
-// RMSNorm + gate and up products + SiLU.
+// RMSNorm + gate and up products + activation.
 #include "cpu/product.h"
 
 namespace hydra {
@@ -10,6 +10,7 @@ struct GateUpTask : Task {
     RowSource source;
     const PackedMatrix* gate;
     const PackedMatrix* up;
+    bool gelu;  // or SiLU
     float* out;
 
     bool idle() const override { return rows->active() == 0; }
@@ -25,12 +26,13 @@ struct GateUpTask : Task {
         float* upped = gated + MAX_TILES * SLICE_ROWS * TILE_ROWS;
         const auto up_product = worker.kernels().product[product_index(second.type)];
         const auto gate_product = worker.kernels().product[product_index(first.type)];
+        const auto activate = gelu ? worker.kernels().gelu_mul : worker.kernels().silu_mul;
         const int64_t group = tiles_per_product(count), end = worker.end(first.tiles);
         for (int64_t tile = worker.begin(first.tiles); tile < end; tile += group) {
             const int tiles = static_cast<int>(std::min(group, end - tile));
             gate_product(first, tile, tiles, x, count, gated);
             up_product(second, tile, tiles, x, count, upped);
-            worker.kernels().silu_mul(gated, upped, int64_t{tiles} * count * TILE_ROWS);
+            activate(gated, upped, int64_t{tiles} * count * TILE_ROWS);
             for (int t = 0; t < tiles; ++t) {
                 const int lanes = lanes_of(first, tile + t);
                 for (int r = 0; r < count; ++r) {
@@ -53,6 +55,7 @@ std::unique_ptr<Task> task_of(const GateUp& operation, CpuProgram& program) {
     task->source = {operation.x->floats(), hidden, operation.norm->floats(), operation.epsilon};
     task->gate = &packed_of(operation.gate);
     task->up = &packed_of(operation.up);
+    task->gelu = operation.activation == HYDRA_GELU;
     task->out = operation.out->floats();
     return task;
 }

@@ -86,6 +86,9 @@ struct Kernels {
     // gate[n] = silu(gate) * up, n a multiple of 16.
     void (*silu_mul)(float* gate, const float* up, int64_t n);
 
+    // gate[n] = gelu(gate) * up by the tanh approximation, n a multiple of 16.
+    void (*gelu_mul)(float* gate, const float* up, int64_t n);
+
     // x[n] = silu(x), n a multiple of 16.
     void (*silu)(float* x, int64_t n);
 

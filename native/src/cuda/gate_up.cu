@@ -1,30 +1,38 @@
-// RMSNorm + gate and up products + SiLU.
+// RMSNorm + gate and up products + activation.
 #include "cuda/product.cuh"
 
 namespace hydra::cuda {
 
 namespace {
 
-struct SiluMul {
+struct Activation {
+    bool is_gelu;  // or SiLU
+
+    __device__ float operator()(float x) const { return is_gelu ? gelu(x) : silu(x); }
+};
+
+struct ActivateAndMultiply {
+    Activation activation;
     float* out;
     int64_t columns;
 
     __device__ void operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
         for (int i = 0; i < 2 && n + i < columns; ++i) {
-            out[r * columns + n + i] = silu(values[0][i]) * values[1][i];
+            out[r * columns + n + i] = activation(values[0][i]) * values[1][i];
         }
     }
 };
 
-// The same in two launches, for matrices of different types: out = silu(gate), then out = out * up.
-struct SiluOrMul {
+// The same in two launches, for matrices of different types: out = activation(gate), then out = out * up.
+struct ActivateOrMultiply {
+    Activation activation;
     float* out;
     int64_t columns;
 
     __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
         for (int i = 0; i < 2 && n + i < columns; ++i) {
             float* target = out + r * columns + n + i;
-            *target = part == 0 ? silu(values[0][i]) : *target * values[0][i];
+            *target = part == 0 ? activation(values[0][i]) : *target * values[0][i];
         }
     }
 };
@@ -33,18 +41,20 @@ struct SiluOrMul {
 
 hydra_status gate_up(Stream* stream, const GateUp* arguments) {
     const MatrixView &gate = arguments->gate, &up = arguments->up;
+    const Activation activation{arguments->activation == HYDRA_GELU};
     const RowSource all{arguments->rows, Taken::ALL, arguments->x, arguments->norm, arguments->epsilon, gate.columns};
     return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
         hydra_status status = prepare_rows(stream, source, arguments->workspace, {gate.type, up.type});
         if (status != HYDRA_OK) return status;
         if (gate.type == up.type) {
             const Products<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
-            return launch_products(stream, "gate_up_kernel", work, SiluMul{arguments->out, gate.rows});
+            return launch_products(stream, "gate_up_kernel", work,
+                                   ActivateAndMultiply{activation, arguments->out, gate.rows});
         }
         for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
             const Products<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
             status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
-                                     SiluOrMul{arguments->out, gate.rows});
+                                     ActivateOrMultiply{activation, arguments->out, gate.rows});
         }
         return status;
     });

@@ -121,4 +121,9 @@ __device__ __forceinline__ float warp_max(float value) {
 
 __device__ __forceinline__ float silu(float x) { return x / (1.0f + expf(-x)); }
 
+// x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
+__device__ __forceinline__ float gelu(float x) {
+    return x / (1.0f + expf(-x * fmaf(x * x, 0.07135481627f, 1.595769122f)));
+}
+
 }  // namespace hydra::cuda

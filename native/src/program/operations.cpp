@@ -129,6 +129,9 @@ void require(const Linear& o) { HYDRA_REQUIRE(o.x != o.out, "out must not be x")
 
 void require(const GateUp& o) {
     HYDRA_REQUIRE(o.x != o.out, "out must not be x");
+    HYDRA_REQUIRE(o.activation == HYDRA_SILU || o.activation == HYDRA_GELU,
+                  "activation is %d, must be SILU (%d) or GELU (%d)", o.activation, static_cast<int>(HYDRA_SILU),
+                  static_cast<int>(HYDRA_GELU));
     require_epsilon(o.epsilon);
 }
 

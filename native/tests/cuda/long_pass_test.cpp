@@ -53,8 +53,9 @@ TEST(LongPass, GivesTheProductsOfShortOnes) {
                        mixed_gated = poisoned(outputs, pass.max_rows), drafted = poisoned(outputs, 2 * pass.max_rows);
             run(api().linear, Linear{pass.view(), x, weight.view, bias, residual, residual, work});
             run(api().linear, Linear{pass.view(), x, weight.view, bias, nullptr, multiplied, work});
-            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, other.view, gated, work});
-            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, mixed.view, mixed_gated, work});
+            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, weight.view, other.view, HYDRA_SILU, gated, work});
+            run(api().gate_up,
+                GateUp{pass.view(), x, norm, EPSILON, weight.view, mixed.view, HYDRA_GELU, mixed_gated, work});
             run(api().block, Block{pass.view(), x, weight.view, bias, other.view, nullptr, 1, drafted, work});
             run(api().block, Block{pass.view(), x, square.view, bias, {}, nullptr, 0, x, work});
             EXPECT_TRUE(untouched_behind(residual, count * outputs));

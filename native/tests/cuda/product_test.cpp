@@ -5,6 +5,7 @@
 namespace hydra::cuda::test {
 namespace {
 
+using hydra::test::gelu;
 using hydra::test::product;
 using hydra::test::rms_norm;
 using hydra::test::rotate;
@@ -104,7 +105,9 @@ TEST(Project, AddsTheProductToTheResidual) {
 
 TEST(GateUp, MultipliesTheGatedProducts) {
     Random random(2);
+    bool with_gelu = true;
     for (const Case& c : cases()) {
+        with_gelu = !with_gelu;
         const Data data(c, random);
         const Memory<float> norm(data.norm);
         const Memory<uint8_t> work = workspace(c.outputs, c.inputs);
@@ -112,7 +115,8 @@ TEST(GateUp, MultipliesTheGatedProducts) {
             Pass pass;
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs), out = poisoned(c.outputs);
-            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, data.first.view, data.second.view, out, work});
+            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, data.first.view, data.second.view,
+                                      with_gelu ? HYDRA_GELU : HYDRA_SILU, out, work});
             EXPECT_TRUE(untouched_behind(out, rows * c.outputs));
             return out.read(rows * c.outputs);
         };
@@ -120,7 +124,7 @@ TEST(GateUp, MultipliesTheGatedProducts) {
             const Doubles x = rms_norm(doubles(row_of(data.x, r, c.inputs)), data.norm, EPSILON);
             Doubles gate = product(data.first.values, x);
             const Doubles up = product(data.second.values, x);
-            for (int n = 0; n < c.outputs; ++n) gate[n] = silu(gate[n]) * up[n];
+            for (int n = 0; n < c.outputs; ++n) gate[n] = (with_gelu ? gelu(gate[n]) : silu(gate[n])) * up[n];
             return gate;
         });
     }
@@ -235,7 +239,8 @@ TEST(Product, ComputesLargePairs) {
             Pass pass;
             pass.chain(rows);
             const auto x = padded_rows(Data::part(data.x, c.inputs, from, rows), c.inputs), out = poisoned(c.outputs);
-            run(api().gate_up, GateUp{pass.view(), x, norm, EPSILON, data.first.view, data.second.view, out, work});
+            run(api().gate_up,
+                GateUp{pass.view(), x, norm, EPSILON, data.first.view, data.second.view, HYDRA_SILU, out, work});
             EXPECT_TRUE(untouched_behind(out, rows * c.outputs));
             return out.read(rows * c.outputs);
         };

@@ -1,5 +1,5 @@
-// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU, thresholds, and the plain
-// reader that measures memory.
+// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU and GELU, thresholds, and
+// the plain reader that measures memory.
 #include "cpu/kernels/functions.h"
 #include "cpu/simd.h"
 
@@ -8,6 +8,12 @@ namespace hydra::HYDRA_ISA {
 namespace {
 
 HYDRA_INLINE F32 silu_of(F32 x) { return div(x, add(broadcast(1.0f), exp(sub(zero(), x)))); }
+
+// x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
+HYDRA_INLINE F32 gelu_of(F32 x) {
+    const F32 factor = fma(mul(x, x), broadcast(0.07135481627f), broadcast(1.595769122f));
+    return div(x, add(broadcast(1.0f), exp(sub(zero(), mul(x, factor)))));
+}
 
 // Lanes [0, count) of p, zero beyond; count may be negative or more than the lanes.
 HYDRA_INLINE F32 load_some(const float* p, int64_t count) {
@@ -102,6 +108,10 @@ void rotate(float* x, const float* angles) {
 
 void silu_mul(float* gate, const float* up, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) store(gate + i, mul(silu_of(load(gate + i)), load(up + i)));
+}
+
+void gelu_mul(float* gate, const float* up, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) store(gate + i, mul(gelu_of(load(gate + i)), load(up + i)));
 }
 
 void silu(float* x, int64_t n) {

@@ -21,6 +21,7 @@ void remainder(const float* x, int64_t columns, const Activations& of, int row, 
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 void rotate(float* x, const float* angles);
 void silu_mul(float* gate, const float* up, int64_t n);
+void gelu_mul(float* gate, const float* up, int64_t n);
 void silu(float* x, int64_t n);
 void add_f16(const uint16_t* x, int64_t n, float* sum);
 uint32_t above(const float* values, float threshold);

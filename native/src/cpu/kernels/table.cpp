@@ -17,6 +17,7 @@ const Kernels kernels = {
     rms_norm,
     rotate,
     silu_mul,
+    gelu_mul,
     silu,
     add_f16,
     attention,

@@ -1,5 +1,6 @@
 package io.hydra4j.model;
 
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
@@ -70,7 +71,15 @@ public final class DecoderLayer {
                 buffers.query());
         program.attention(rows, buffers.query(), config.heads(), pool, layer, buffers.attention());
         program.linear(rows, buffers.attention(), output, outputBias, buffers.x(), buffers.x());
-        program.gateUp(rows, buffers.x(), feedForwardNorm, config.normEpsilon(), gate, up, buffers.feedForward());
+        program.gateUp(
+                rows,
+                buffers.x(),
+                feedForwardNorm,
+                config.normEpsilon(),
+                gate,
+                up,
+                Activation.SILU,
+                buffers.feedForward());
         program.linear(rows, buffers.feedForward(), down, null, buffers.x(), buffers.x());
     }
 

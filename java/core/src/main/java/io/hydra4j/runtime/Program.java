@@ -283,7 +283,7 @@ public final class Program extends NativeObject<hydra_program> {
     }
 
     /**
-     * The first half of a gated MLP: n = RMSNorm(x) * norm, out = silu(gate n) * (up n).
+     * The first half of a gated MLP: n = RMSNorm(x) * norm, out = activation(gate n) * (up n).
      *
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
@@ -291,7 +291,15 @@ public final class Program extends NativeObject<hydra_program> {
      * @param up [m][h]
      * @param out {@code float[rows][m]}
      */
-    public void gateUp(PassRows rows, Buffer x, Buffer norm, float epsilon, Matrix gate, Matrix up, Buffer out) {
+    public void gateUp(
+            PassRows rows,
+            Buffer x,
+            Buffer norm,
+            float epsilon,
+            Matrix gate,
+            Matrix up,
+            Activation activation,
+            Buffer out) {
         try (hydra_gate_up arguments = new hydra_gate_up(arguments())) {
             arguments
                     .rows(use(rows.handle()))
@@ -300,6 +308,7 @@ public final class Program extends NativeObject<hydra_program> {
                     .epsilon(epsilon)
                     .gate(use(gate.handle()))
                     .up(use(up.handle()))
+                    .activation(activation.code())
                     .out(use(out.handle()));
             record(program -> Native.hydra_program_gate_up(program, arguments));
         }
