@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What depends on the library compiles and runs, on the module path and on the class path, with what Maven gives it. */
 class ConsumerTest {
-    private static final Path SOURCE = Path.of("src/main/java/io/hydra4j/consumer/Main.java");
+    private static final Path SOURCES = Path.of("src/main/java/io/hydra4j/consumer");
     private static final Path CLASSES = Path.of("target/classes");
     private static final Path MODELS = Path.of("../../models");
     private static final String MAIN = "io.hydra4j.consumer.Main";
@@ -41,7 +41,15 @@ class ConsumerTest {
         StringWriter messages = new StringWriter();
         assertEquals(
                 0,
-                compile(messages, "-Werror", "-d", folder.toString(), "-cp", classPath(), SOURCE.toString()),
+                compile(
+                        messages,
+                        "-Werror",
+                        "-d",
+                        folder.toString(),
+                        "-cp",
+                        classPath(),
+                        SOURCES.resolve("Main.java").toString(),
+                        SOURCES.resolve("SameToken.java").toString()),
                 messages::toString);
         requireAnswer(run("-cp", folder + ":" + classPath(), MAIN), false);
     }
@@ -81,9 +89,19 @@ class ConsumerTest {
         assertAll(
                 output,
                 () -> assertTrue(output.contains("text: \\n    private final"), "the text"),
+                () -> assertEquals(32, line(output, "plain: ").split(",").length, "the tokens of plain decoding"),
+                () -> assertEquals(line(output, "plain: "), line(output, "guessed: "), "what a drafter guesses"),
                 () -> assertTrue(output.contains("named module: " + module), "the module"),
                 () -> assertTrue(output.contains("cuda"), "what is said of CUDA"),
                 () -> assertFalse(output.contains("neither on the class path nor on the module path"), "hydra4j-cuda"));
+    }
+
+    private static String line(String output, String name) {
+        return output.lines()
+                .filter(line -> line.startsWith(name))
+                .findFirst()
+                .map(line -> line.substring(name.length()))
+                .orElse("");
     }
 
     private static String classPath() throws IOException {

@@ -71,8 +71,8 @@ final class Passes implements AutoCloseable {
             int left = mixes ? Math.min(PassRows.MAX_ROWS, chunk + size * (depth + 1)) : chunk;
             draft = drafter == null
                     ? null
-                    : owned.own(
-                            drafter.open(new Drafter.Loop(model, batch, limits.candidates(), limits.nodes(), left)));
+                    : owned.own(drafter.open(new Drafter.Loop(
+                            SessionLimits.facts(model), batch, limits.candidates(), limits.nodes(), left)));
             int most = Math.max(chunk, mixed.maxRows());
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), most));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;

@@ -1,6 +1,8 @@
 package io.hydra4j.decode;
 
+import io.hydra4j.heads.BaseModel;
 import io.hydra4j.heads.Drafter;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
 
 /**
@@ -30,7 +32,7 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
             throw new IllegalArgumentException("candidates is " + candidates + ", must be from 1 to " + Tree.MAX_RANKS);
         }
         if (drafter != null) {
-            drafter.requireFit(model);
+            drafter.requireFit(facts(model));
         }
         return new SessionLimits(
                 model.config().vocabulary(),
@@ -39,6 +41,13 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
                 nodes,
                 drafter == null ? 0 : drafter.maxDepth(),
                 drafter == null ? 0 : drafter.maxCandidates());
+    }
+
+    /** What drafters may know of a model. */
+    static BaseModel facts(DecoderModel model) {
+        DecoderConfig config = model.config();
+        return new BaseModel(
+                model.backend(), model.embedding(), config.vocabulary(), config.hidden(), config.context());
     }
 
     /** @throws IllegalArgumentException if the tree does not suit this session */

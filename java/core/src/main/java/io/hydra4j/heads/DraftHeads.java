@@ -220,8 +220,8 @@ public final class DraftHeads implements Drafter, AutoCloseable {
     }
 
     @Override
-    public void requireFit(DecoderModel model) {
-        if (base != model) {
+    public void requireFit(BaseModel model) {
+        if (base.embedding() != model.embedding()) {
             throw new IllegalArgumentException("the heads were loaded for another model: load them for this one");
         }
     }

@@ -1,6 +1,5 @@
 package io.hydra4j.heads;
 
-import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Batch;
 
 /**
@@ -20,7 +19,7 @@ public interface Drafter {
      *
      * @throws IllegalArgumentException if it was made for another one
      */
-    void requireFit(DecoderModel model);
+    void requireFit(BaseModel model);
 
     /**
      * Makes what the draft of one loop works on; the loop closes it.
@@ -49,5 +48,5 @@ public interface Drafter {
      * @param nodes most nodes of a tree, at least 1; for all sequences together no more than a pass can have rows
      * @param chunk most rows of a pass over prompts
      */
-    record Loop(DecoderModel model, Batch batch, int candidates, int nodes, int chunk) {}
+    record Loop(BaseModel model, Batch batch, int candidates, int nodes, int chunk) {}
 }

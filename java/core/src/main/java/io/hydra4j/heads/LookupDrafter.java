@@ -1,6 +1,5 @@
 package io.hydra4j.heads;
 
-import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.TreeTopology;
 import java.nio.IntBuffer;
 import java.util.stream.Stream;
@@ -25,7 +24,7 @@ record LookupDrafter(int depth) implements Drafter {
     }
 
     @Override
-    public void requireFit(DecoderModel model) {}
+    public void requireFit(BaseModel model) {}
 
     @Override
     public Draft open(Loop loop) {

@@ -1,9 +1,9 @@
 package io.hydra4j.decode;
 
+import io.hydra4j.heads.BaseModel;
 import io.hydra4j.heads.Draft;
 import io.hydra4j.heads.Drafter;
 import io.hydra4j.heads.HostDraft;
-import io.hydra4j.model.DecoderModel;
 import java.nio.IntBuffer;
 
 /** A drafter made of a function, as anybody might write one. */
@@ -19,7 +19,7 @@ record ChainDrafter(int maxDepth, Guess guess) implements Drafter {
     }
 
     @Override
-    public void requireFit(DecoderModel model) {}
+    public void requireFit(BaseModel model) {}
 
     @Override
     public Draft open(Loop loop) {

@@ -81,8 +81,11 @@ class FailedMakingTest {
         try (DecoderModel base = base();
                 DraftHeads heads = heads(base, name, loaded -> {});
                 Batch batch = Batch.create(backend, 1, base.pagesPerSession())) {
+            DecoderConfig config = base.config();
+            BaseModel model =
+                    new BaseModel(backend, base.embedding(), config.vocabulary(), config.hidden(), config.context());
             HydraException refused = assertThrows(
-                    HydraException.class, () -> heads.open(new Drafter.Loop(base, batch, TopK.MAX_K + 1, 64, 64)));
+                    HydraException.class, () -> heads.open(new Drafter.Loop(model, batch, TopK.MAX_K + 1, 64, 64)));
             assertTrue(refused.getMessage().contains("" + TopK.MAX_K), refused.getMessage());
             assertEquals(4, heads.config().heads());
         }
