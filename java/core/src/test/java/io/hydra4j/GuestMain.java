@@ -16,8 +16,10 @@ final class GuestMain {
         Properties before = (Properties) System.getProperties().clone();
         OpenOptions options = OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
         try (HydraModel model = HydraModel.open(Path.of(arguments[0]), options)) {
-            GenerationOptions limits =
-                    GenerationOptions.DEFAULT.withMaxTokens(5).withIgnoreEnd(true);
+            GenerationOptions limits = GenerationOptions.DEFAULT
+                    .withMaxTokens(5)
+                    .withIgnoreEnd(true)
+                    .withSpeculation(Speculation.ON);
             System.out.println("tokens " + model.generate("x", limits).completionTokens());
         } catch (HydraException e) {
             System.out.println("failed " + e.getMessage());

@@ -39,7 +39,7 @@ public abstract class HostDraft implements Draft {
 
     @Override
     public final void recordDraft(Program program, TreeTopology tree, PassRows nodes) {
-        program.giveTokens(guesses, nodes);
+        program.setTokens(guesses, nodes);
     }
 
     @Override

@@ -554,8 +554,8 @@ public final class Program extends NativeObject<hydra_program> {
      *
      * @param tokens {@code int32[sequences of the batch][TreeTopology.MAX_NODES]}: by sequence and node
      */
-    public void giveTokens(Buffer tokens, PassRows nodes) {
-        try (hydra_give_tokens arguments = new hydra_give_tokens()) {
+    public void setTokens(Buffer tokens, PassRows nodes) {
+        try (hydra_give_tokens arguments = new hydra_give_tokens(arguments())) {
             arguments.tokens(use(tokens.handle())).nodes(use(nodes.handle()));
             record(program -> Native.hydra_program_give_tokens(program, arguments));
         }
