@@ -139,7 +139,7 @@ final class ModelOpening {
     private ModelInfo info(Backend backend, DecoderModel base, DraftHeads heads) {
         ModelInfo.Builder info = new ModelInfo.Builder();
         info.path = files.path();
-        info.architecture = String.valueOf(files.metadata().getOrDefault("general.architecture", "llama"));
+        info.architecture = files.family().id();
         info.layers = files.config().layers();
         info.hidden = files.config().hidden();
         info.context = files.config().context();

@@ -89,6 +89,11 @@ public enum DecoderFamily {
                         field, Arrays.stream(values()).map(family -> family.id).toArray(String[]::new)));
     }
 
+    /** The name that files give it: {@code general.architecture} in a GGUF file, {@code model_type} in config.json. */
+    public String id() {
+        return id;
+    }
+
     /** The name of a key of a GGUF file that belongs to the family. */
     String key(String name) {
         return id + "." + name;

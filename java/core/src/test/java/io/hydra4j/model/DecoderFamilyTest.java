@@ -11,9 +11,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.hydra4j.FormatException.MissingField;
 import io.hydra4j.FormatException.UnknownArchitecture;
 import io.hydra4j.FormatException.UnsupportedType;
+import io.hydra4j.HydraModel;
+import io.hydra4j.OpenOptions;
 import io.hydra4j.format.GgufBytes;
 import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.format.TensorType;
+import io.hydra4j.runtime.BackendKind;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -102,6 +105,15 @@ class DecoderFamilyTest {
         writeQwen2Folder("use_sliding_window", "true");
         var config = folder.resolve("config.json");
         assertFault(UnsupportedType.class, config, "sliding_window", "64", () -> ModelFiles.open(folder));
+    }
+
+    @Test
+    void anOpenModelSaysOfWhichFamilyItIs() {
+        writeQwen2Folder("use_sliding_window", "false");
+        OpenOptions options = OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
+        try (HydraModel model = HydraModel.open(folder, options)) {
+            assertEquals("qwen2", model.info().architecture());
+        }
     }
 
     @Test
