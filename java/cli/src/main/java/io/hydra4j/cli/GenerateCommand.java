@@ -143,9 +143,15 @@ final class GenerateCommand implements Callable<Integer> {
             if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {
                 throw new HydraException(opened.info().path() + " has no tokenizer: leave out --stop");
             }
-            Tree chosen = TreeName.DEFAULT.equals(tree) ? opened.tree() : given;
-            return generateAll(opened, prompts.encode(opened), chosen);
+            return generateAll(opened, prompts.encode(opened), chosen(opened, given));
         }
+    }
+
+    /** Null leaves the tree to the model, as it is without heads: the default tree has the depth of heads. */
+    private Tree chosen(HydraModel opened, Tree given) {
+        boolean isDefault =
+                TreeName.DEFAULT.equals(tree) && opened.info().heads().isPresent();
+        return isDefault ? opened.tree() : given;
     }
 
     private void check() {

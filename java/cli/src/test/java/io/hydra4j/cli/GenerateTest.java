@@ -128,6 +128,26 @@ class GenerateTest {
     }
 
     @Test
+    void theDefaultTreeWithoutHeadsIsTheLookups() {
+        Outcome outcome = CommandLines.run(
+                "generate",
+                "--model",
+                texts,
+                "--speculation",
+                "on",
+                "--tree",
+                "default",
+                "--max-tokens",
+                200,
+                "--ignore-eos",
+                "--json",
+                PROMPT);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertEquals("lookup", outcome.json().get(0).get("stats").get("drafter").text());
+    }
+
+    @Test
     void textFromEverySourceIsContinuedAlike() throws IOException {
         Path file = Files.writeString(folder.resolve("prompt.txt"), PROMPT);
         List<Outcome> outcomes = new ArrayList<>();
