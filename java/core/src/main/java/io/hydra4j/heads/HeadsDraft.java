@@ -12,7 +12,9 @@ import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The draft of heads. What it keeps from step to step are the prefix layer's keys and values, where there is such a layer, and the
@@ -34,6 +36,10 @@ public final class HeadsDraft implements Draft {
     private final PassRows levelRows;
     private final PassRows headRows;
     private final List<TopK> tops = new ArrayList<>();
+    private final Map<String, Buffer> scratch = new HashMap<>();
+    /** Those of the roots, where there are tables; made when they are first recorded. */
+    private PassRows rootRows;
+
     private final Resources owned = new Resources();
 
     HeadsDraft(DraftHeads heads, Drafter.Loop loop) {
@@ -77,6 +83,11 @@ public final class HeadsDraft implements Draft {
 
     private Buffer rows(long count, long columns) {
         return owned.own(Buffer.floats(heads.base().backend(), count * columns));
+    }
+
+    /** What a draft needs while it runs: made when it is first recorded, and shared by all recordings. */
+    private Buffer scratch(String name, long count, long columns) {
+        return scratch.computeIfAbsent(name, it -> rows(count, columns));
     }
 
     @Override
@@ -138,9 +149,10 @@ public final class HeadsDraft implements Draft {
     private void recordGrounded(Program program, TreeTopology tree, PassRows nodes) {
         DraftTables tables = heads.tables();
         Matrix embedding = heads.base().embedding();
-        Buffer inputs = tables != null ? null : rows(levelRows.maxRows(), (levels + 1L) * config.hidden());
+        Buffer inputs =
+                tables != null ? null : scratch("path inputs", levelRows.maxRows(), (levels + 1L) * config.hidden());
         Buffer parts = tables == null ? null : recordParts(program, tree, nodes, tables);
-        Buffer state = rows(levelRows.maxRows(), config.hidden());
+        Buffer state = scratch("between", levelRows.maxRows(), config.hidden());
         for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
             if (tables == null) {
@@ -171,18 +183,20 @@ public final class HeadsDraft implements Draft {
     /** The states' parts of all heads' first blocks: {@code float[sequences][heads * 2h]}. */
     private Buffer recordParts(Program program, TreeTopology tree, PassRows nodes, DraftTables tables) {
         int sequences = batch.sequences();
-        PassRows expanded = owned.own(PassRows.create(batch, sequences));
-        Buffer inputs = rows(sequences, config.hidden());
-        Buffer parts = rows(sequences, tables.states().rows());
-        program.draftInputs(tree, 0, nodes, states, config.hidden(), null, expanded, inputs);
-        program.linear(expanded, inputs, tables.states(), tables.biases(), null, parts);
+        if (rootRows == null) {
+            rootRows = owned.own(PassRows.create(batch, sequences));
+        }
+        Buffer inputs = scratch("inputs", sequences, config.hidden());
+        Buffer parts = scratch("parts", sequences, tables.states().rows());
+        program.draftInputs(tree, 0, nodes, states, config.hidden(), null, rootRows, inputs);
+        program.linear(rootRows, inputs, tables.states(), tables.biases(), null, parts);
         return parts;
     }
 
     private void recordIndependent(Program program, TreeTopology tree, PassRows nodes) {
-        Buffer inputs = rows(levelRows.maxRows(), config.hidden());
-        Buffer between = rows(levelRows.maxRows(), config.hidden());
-        Buffer vectors = rows(headRows.maxRows(), config.hidden());
+        Buffer inputs = scratch("inputs", levelRows.maxRows(), config.hidden());
+        Buffer between = scratch("between", levelRows.maxRows(), config.hidden());
+        Buffer vectors = scratch("vectors", headRows.maxRows(), config.hidden());
         for (int level = 0; level < levels; level++) {
             DraftHeads.Head head = heads.heads().get(level);
             program.draftInputs(tree, level, nodes, states, config.hidden(), null, levelRows, inputs);
