@@ -97,6 +97,7 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
         EXPECT_TRUE(untouched_behind(step.uncommitted, count * WIDTH));
         for (int i = 0; i < count; ++i) {
             EXPECT_EQ(step.uncommitted_rows->view.positions[i], LENGTH + i);
+            EXPECT_EQ(step.uncommitted_rows->view.tokens[i], step.tokens[path[i]]);
             EXPECT_EQ(step.uncommitted_rows->view.ancestors[i], ~uint64_t{0} >> (63 - i));
         }
         longer += count > 2;
@@ -124,6 +125,8 @@ TEST(Accept, AppendsToTheUncommittedRowsThatEndThere) {
     Step step(backend, random, chain, 1);
     // Five rows wait, the last of them just before the expanded root.
     set_chain(step.uncommitted_rows, LENGTH - 5, 5);
+    std::vector<int32_t> tokens{50, 51, 52, 53, 54};
+    set_tokens(step.uncommitted_rows, tokens);
     const Floats waiting = random.normal(5 * WIDTH);
     must(hydra_buffer_write(step.uncommitted, 0, waiting.data(), 5 * WIDTH * 4));
     step.run(true);
@@ -132,6 +135,9 @@ TEST(Accept, AppendsToTheUncommittedRowsThatEndThere) {
     Floats expected = waiting;
     append(expected, step.hidden_values);
     EXPECT_TRUE(same_bits(contents(step.uncommitted, 9 * WIDTH), expected));
+    tokens.insert(tokens.end(), step.tokens.begin(), step.tokens.end());
+    const int32_t* left = hydra_rows_tokens(step.uncommitted_rows);
+    EXPECT_EQ(std::vector<int32_t>(left, left + 9), tokens);
 }
 
 TEST(Accept, DropsUncommittedRowsThatEndElsewhereOrHaveNoRoom) {
@@ -296,6 +302,7 @@ TEST(Accept, TakesEverySequenceByItself) {
             for (int i = 0; i < count; ++i) {
                 EXPECT_EQ(result.tokens[i], tokens[first + path[i]]);
                 EXPECT_EQ(chains.positions[uncommitted_row + i], lengths[s] + i);
+                EXPECT_EQ(chains.tokens[uncommitted_row + i], tokens[first + path[i]]);
                 EXPECT_EQ(chains.slot_of(uncommitted_row + i), lengths[s] + i);
                 append(waiting, row_of(values, first + path[i], WIDTH));
             }
@@ -326,6 +333,23 @@ TEST(Commit, LeavesNoRowsToADrafterThatHasNoRoomForThem) {
     EXPECT_EQ(pass.result(1).emitted, 0);
     EXPECT_EQ(hydra_rows_count(uncommitted_rows), 0);
     EXPECT_TRUE(untouched_behind(uncommitted, 0));
+}
+
+TEST(Commit, EmptiesRowsToAppendToThatHaveNoRoom) {
+    const Backend backend = open_backend();
+    Pass pass(backend, LENGTH);
+    pass.chain_of(5);
+    const Tree expanded = tree(pass.batch, Shape{});
+    const Pool kv = pool(backend, 1, 1, 8, PAGES);
+    const Top best = top(backend, 1);
+    const Buffer hidden = poisoned(backend, WIDTH), uncommitted = poisoned(backend, WIDTH, 2);
+    const Rows uncommitted_rows = rows(pass.batch, 2);
+    set_chain(uncommitted_rows, LENGTH - 2, 2);
+    must(record_end(pass, pass.program,
+                    {expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 1}));
+    pass.run();
+    EXPECT_EQ(pass.result().length, LENGTH + 5);
+    EXPECT_EQ(hydra_rows_count(uncommitted_rows), 0);
 }
 
 // Two sequences verify trees of their own while two others take in prompts, one of which goes on.

@@ -160,6 +160,25 @@ TEST(Expand, RefusesPromptsThatDoNotFit) {
     expect_refused(hydra_program_run(pass.program), "position 70 is beyond the context of 70 positions");
 }
 
+TEST(Expand, DropsPromptsThatItsProgramMadeAndRefusesThemLater) {
+    const Backend backend = open_backend();
+    for (bool fit : {true, false}) {
+        Pass pass(backend, {0, 7}, 100);
+        const Tree trees = tree(pass.batch, Shape{{-1, 0, 0}, {0, 0, 1}, {0, 1, 1}});
+        const Rows made = rows(pass.batch, 100), few = rows(pass.batch, fit ? 75 : 8);
+        const Buffer hidden = floats(backend, Floats(100)), uncommitted = floats(backend, Floats(100));
+        must(record(pass.program, hydra_commit{nullptr, pass.rows, nullptr, nullptr, hidden, 1, made, uncommitted, 0}));
+        must(record(pass.program, hydra_expand{trees, made, few}));
+        pass.chain_of(70);
+        pass.run();
+        EXPECT_EQ(hydra_rows_count(made), 70);
+        EXPECT_EQ(hydra_rows_count(few), fit ? 73 : 3);
+        EXPECT_EQ(few->view.active_sequences(), fit ? 2 : 1);
+        EXPECT_EQ(few->view.segments[0].sequence, 1);
+        expect_refused(hydra_program_run(pass.program), "a program has changed the prompts since they were set");
+    }
+}
+
 TEST(Expand, RefusesARootOutsideTheVocabulary) {
     const Backend backend = open_backend();
     const Matrix embedding = matrix(backend, HYDRA_F32, VOCABULARY, WIDTH, Floats(VOCABULARY * WIDTH));

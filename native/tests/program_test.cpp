@@ -1,6 +1,6 @@
 #include "cpu/program.h"
 
-#include "fixture.h"
+#include "trees.h"
 
 namespace hydra::test {
 namespace {
@@ -110,6 +110,86 @@ TEST(Program, ThatFailsOnAThreadReturnsItsErrorAndOthersRun) {
         }
         EXPECT_EQ(static_cast<FailingTask&>(*tasks.back()).passed, 0) << "nobody passes the barrier";
     }
+}
+
+// Is always idle. Threads other than the test's take their time to find out, and note what they saw.
+struct SlowlyIdleTask : Task {
+    explicit SlowlyIdleTask(const int& its_state) : state(its_state) {}
+    void run(const Worker&) override {}
+    bool idle() const override {
+        if (std::this_thread::get_id() == caller) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        if (state != 0) ++late;
+        return true;
+    }
+    const int& state;
+    const std::thread::id caller = std::this_thread::get_id();
+    mutable std::atomic<int> late{0};
+};
+
+// One thread changes what idle() of the task above reads.
+struct ChangingTask : Task {
+    explicit ChangingTask(int& its_state) : state(its_state) {}
+    bool changes_rows() const override { return true; }
+    bool by_one_thread() const override { return true; }
+    void run(const Worker& worker) override {
+        if (worker.thread == 0) state = 1;
+    }
+    int& state;
+};
+
+TEST(Program, ChangesRowsOnlyWhenNoThreadAsksAnIdleTask) {
+    SKIP_ON_CUDA();
+    const Backend backend = open_backend(4);
+    Pass pass(backend);
+    int state = 0;
+    auto& tasks = static_cast<CpuProgram*>(static_cast<hydra_program*>(pass.program))->tasks;
+    tasks.push_back(std::make_unique<SlowlyIdleTask>(state));
+    const auto& idle = static_cast<SlowlyIdleTask&>(*tasks.back());
+    must(hydra_program_mark(pass.program));  // one thread's, too: no barrier between it and the next
+    tasks.push_back(std::make_unique<ChangingTask>(state));
+    for (int run = 0; run < 5; ++run, state = 0) pass.run();
+    EXPECT_EQ(idle.late, 0);
+}
+
+TEST(Program, OfIdleOperationsWhoseRowsOneThreadSetsIsTheSameAtEveryRun) {
+    const Backend backend = open_backend(4);
+    Pass pass(backend);
+    const Tree chain = tree(pass.batch, Shape{{-1, 0}, {0, 0}, {0, 1}});
+    const Rows drafted = rows(pass.batch);
+    const Buffer x = floats(backend, Floats(ROWS * 8, 2.0f)), norm = floats(backend, Floats(8, 1.0f));
+    const Buffer before = poisoned(backend, 8), after = poisoned(backend, 8);
+    must(record(pass.program, hydra_expand{chain, nullptr, pass.rows}));
+    must(record(pass.program, hydra_norm{drafted, x, norm, 1e-5f, 8, before}));
+    must(hydra_program_mark(pass.program));
+    must(record(pass.program, hydra_draft_levels{chain, pass.rows, drafted}));
+    must(record(pass.program, hydra_norm{drafted, x, norm, 1e-5f, 8, after}));
+    for (int run = 0; run < (emulated() ? 3 : 40); ++run) {
+        must(hydra_rows_set_chains(drafted, nullptr, nullptr, 0, nullptr, nullptr));
+        pass.run();
+        ASSERT_EQ(hydra_rows_count(drafted), 1);
+    }
+    EXPECT_TRUE(untouched_behind(before, 0));
+    EXPECT_TRUE(untouched_behind(after, 8));
+    EXPECT_FALSE(untouched_behind(after, 0));
+}
+
+TEST(Program, ForgetsAnOperationWhoseLimitsTheRowsCannotTake) {
+    const Backend backend = open_backend();
+    Pass pass(backend);
+    const Buffer x = poisoned(backend, 24), out = poisoned(backend, 24), norm = floats(backend, Floats(24, 1.0f));
+    const Matrix weight = matrix(backend, HYDRA_F32, 24, 24, Floats(24 * 24));
+    const Pool kv = pool(backend, 1, 1, 24, PAGES);
+    const Rope angles = rope(backend, 24, 10);
+    const hydra_qkv qkv{pass.rows, x,       norm,    1e-5f,  weight, weight, weight,
+                        nullptr,   nullptr, nullptr, angles, kv,     0,      out};
+    pass.rows->memory.enqueued = 1;  // as while a program that uses them is
+    expect_refused(record(pass.program, qkv), "a program that uses this state is enqueued");
+    pass.rows->memory.enqueued = 0;
+    EXPECT_TRUE(pass.program->operations.empty());
+    EXPECT_TRUE(pass.program->placed.empty());
+    must(record(pass.program, qkv));
+    EXPECT_EQ(pass.program->operations.size(), 1);
 }
 
 TEST(Program, RefusesNullHandles) {

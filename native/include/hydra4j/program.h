@@ -179,7 +179,8 @@ HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_b
  * for all. */
 typedef struct hydra_expand {
     const hydra_tree* tree;
-    const hydra_rows* prompts; /* chains, or null */
+    /* Chains that hydra_rows_set_chains made, or null. A run refuses those that a program has changed since. */
+    const hydra_rows* prompts;
     hydra_rows* rows;
 } hydra_expand;
 HYDRA_API hydra_status hydra_program_expand(hydra_program* program, const hydra_expand* arguments);

@@ -27,8 +27,8 @@ struct CommitTask : Task {
         for (int s = 0; s < view.batch_size; ++s) view.batch[s].result.nodes = view.batch[s].result.emitted = 0;
         const int segments = view.active_segments();
         if (segments == 0 || (pool == nullptr && view.active_trees() > 0)) return;
-        if (uncommitted_rows != nullptr && !append) uncommitted_rows->view.set_count(0);
         const bool leaves = uncommitted_rows != nullptr && accepted(view) <= uncommitted_rows->max_rows;
+        if (uncommitted_rows != nullptr && !(leaves && append)) uncommitted_rows->view.set_count(0);
         // All segments of a sequence at once: they are one chain.
         for (int begin = 0, s = 0; s < segments; ++s) {
             if (!view.ends_sequence(s)) continue;
@@ -52,15 +52,17 @@ struct CommitTask : Task {
         const int32_t* pages = view.pages_of(first.sequence);
         int count = 0;
         for (int s = begin; s <= end; ++s) count += __builtin_popcountll(view.segments[s].accepted);
-        float* target = leaves ? uncommitted + leave(first, count) * width : nullptr;
+        const int left = leaves ? leave(first, count) : 0;
         int place = 0, node = 0;
         for (int s = begin; s <= end; ++s) {
             const Segment& segment = view.segments[s];
             for (uint64_t rest = segment.accepted; rest != 0; rest &= rest - 1, ++place) {
                 node = __builtin_ctzll(rest);
                 const int row = segment.row + node;
-                if (target != nullptr) {
-                    std::memcpy(target + place * width, hidden + row * width, sizeof(float) * width);
+                if (leaves) {
+                    const int target = left + place;
+                    std::memcpy(uncommitted + target * width, hidden + row * width, sizeof(float) * width);
+                    uncommitted_rows->view.tokens[target] = view.tokens[row];
                 }
                 if (!is_tree) continue;
                 result.path[place] = node;

@@ -21,7 +21,9 @@ struct ExpandTask : Task {
         if (worker.thread != 0) return;
         const RowsView& view = rows->view;
         view.set_count(0);
-        const int chains = prompts != nullptr ? prompts->view.active_segments() : 0;
+        // Prompts that do not fit, which only operations before this one can have made, are dropped.
+        const bool fit = prompts != nullptr && prompts->active() <= view.max_rows;
+        const int chains = fit ? prompts->view.active_segments() : 0;
         const int nodes_at_most = view.max_rows - (chains > 0 ? prompts->active() : 0);
         bool has_prompt[HYDRA_MAX_SEQUENCES] = {};
         for (int c = 0; c < chains; ++c) has_prompt[prompts->view.segments[c].sequence] = true;
@@ -249,6 +251,8 @@ struct DraftTokensTask : Task {
 struct GiveTokensTask : Task {
     const int32_t* guesses;
     hydra_rows* nodes;
+
+    bool by_one_thread() const override { return true; }
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;

@@ -19,17 +19,20 @@ void walk(void* context, int thread) {
     const Worker worker{program->cpu, thread, program->cpu.team.threads()};
     bool together = true;        // no thread may still be asking an idle task
     const Task* last = nullptr;  // that ran, and that no barrier has followed yet
+    const auto meet = [&] {
+        worker.barrier();
+        together = true;
+    };
     for (auto& task : program->tasks) {
-        if (last != nullptr && !(last->by_one_thread() && task->by_one_thread())) worker.barrier();
+        if (last != nullptr && !(last->by_one_thread() && task->by_one_thread())) meet();
         last = nullptr;
         if (task->idle()) {
             together = false;
             continue;
         }
-        if (!together && task->changes_rows()) worker.barrier();
+        if (!together && task->changes_rows()) meet();
         task->run(worker);
         last = task.get();
-        together = true;
     }
     if (last != nullptr) worker.barrier();
 }

@@ -20,7 +20,8 @@ struct Worker {
     int64_t end(int64_t total) const { return total * (thread + 1) / threads; }
 };
 
-// One operation, ready to run. Every thread of the team calls run; a barrier follows each task that is not idle.
+// One operation, ready to run. Every thread of the team calls run. A barrier follows, unless the task is idle or both
+// it and the next one are done by one thread.
 class Task {
   public:
     virtual ~Task() = default;
@@ -47,8 +48,8 @@ struct CpuProgram : hydra_program {
     void launch() override;
 };
 
-// The tasks of the operations, each in the file of its name (draft.cpp: all of the draft's; accept.cpp: the end of a
-// step and of a chunk). They reserve the scratch memory that they need.
+// The tasks of the operations, each in the file of its name (draft.cpp: all of the draft's; judge.cpp: select,
+// too; norm.cpp: embed, too). They reserve the scratch memory that they need.
 #define OPERATION(name, Name, FIELDS) std::unique_ptr<Task> task_of(const Name& operation, CpuProgram& program);
 #include "program/operations.def"
 std::unique_ptr<Task> task_of(const Mark& operation, CpuProgram& program);

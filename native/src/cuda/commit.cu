@@ -91,8 +91,10 @@ __device__ void set_uncommitted(const Commit& work, int segments, const Accepted
     }
     __syncthreads();
     for (int i = static_cast<int>(threadIdx.x); i < waiting; i += THREADS) uncommitted.set_chain_row(0, i);
-    each_accepted(work, accepted, static_cast<int>(threadIdx.x), THREADS,
-                  [&](int, int s, int, int place) { uncommitted.set_chain_row(s, (s == 0 ? waiting : 0) + place); });
+    each_accepted(work, accepted, static_cast<int>(threadIdx.x), THREADS, [&](int row, int s, int, int place) {
+        uncommitted.set_chain_row(s, (s == 0 ? waiting : 0) + place);
+        uncommitted.tokens[waiting + accepted.begins[s] + place] = work.rows.tokens[row];
+    });
 }
 
 // The result of the sequence whose last segment this is.

@@ -49,7 +49,9 @@ __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work
     const RowsView& rows = work.rows;
     Expansion& shared = shared_memory<Expansion>();
     const auto sequence = static_cast<int>(threadIdx.x);
-    const int chains = work.prompts.state != nullptr ? work.prompts.active_segments() : 0;
+    // Prompts that do not fit, which only operations before this one can have made, are dropped.
+    const bool fit = work.prompts.state != nullptr && work.prompts.active() <= rows.max_rows;
+    const int chains = fit ? work.prompts.active_segments() : 0;
     shared.has_prompt[sequence] = false;
     __syncthreads();
     for (int c = sequence; c < chains; c += HYDRA_MAX_SEQUENCES) {

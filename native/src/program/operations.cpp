@@ -230,7 +230,9 @@ void require(const Commit& o) {
 
 void limit(const Embed& o) { o.rows->limit_tokens(o.embedding->rows); }
 
-void limit(const Expand& o) { o.rows->prompt_rows = o.prompts != nullptr ? o.prompts->max_rows : 0; }
+void limit(const Expand& o) {
+    if (o.prompts) o.rows->prompt_rows = std::max(o.rows->prompt_rows, o.prompts->max_rows);
+}
 
 void limit(const Qkv& o) { o.rows->limit_positions(o.rope->positions); }
 
@@ -272,12 +274,13 @@ hydra_status record(const char* function, hydra_program* program, const O* argum
         require_handles(*program, *arguments);
         if constexpr (requires { require(*arguments); }) require(*arguments);
         require_shapes(*arguments);
-        program->record(*arguments);
+        // First, as it may refuse, too.
         if constexpr (requires { limit(*arguments); }) limit(*arguments);
+        program->record(*arguments);
     });
 }
 
-}  // namespace
+// What a run refuses of the state that an operation finds.
 
 void check(const Embed& o) {
     for (int r = 0; o.rows->given && r < o.rows->active(); ++r) {
@@ -291,6 +294,8 @@ void check(const Qkv& o) { o.rope->cover(o.rows->batch->reach()); }
 
 void check(const Expand& o) {
     const hydra_rows& rows = *o.rows;
+    HYDRA_REQUIRE(o.prompts == nullptr || o.prompts->given,
+                  "a program has changed the prompts since they were set: set their chains again");
     const int32_t chains = o.prompts != nullptr ? o.prompts->view.active_segments() : 0;
     int64_t needed = chains > 0 ? o.prompts->active() : 0;
     std::vector<bool> has_prompt(static_cast<size_t>(rows.batch->sequences));
@@ -347,6 +352,16 @@ void check(const Commit& o) {
     if (o.tree == nullptr) return;
     const int64_t paths = o.tree->sum([](const TreeData& tree) { return tree.levels + 1; });
     o.uncommitted_rows->require_rows(std::min<int64_t>(o.rows->max_rows, paths + o.rows->prompt_rows));
+}
+
+}  // namespace
+
+void check_state(const Operation& operation) {
+    std::visit(
+        [](const auto& one) {
+            if constexpr (requires { check(one); }) check(one);
+        },
+        operation);
 }
 
 }  // namespace hydra

@@ -34,15 +34,8 @@ using Operation = std::variant<Mark
 template <class Visit>
 void each_field(const Mark&, Visit&&) {}
 
-// Refuse a run that would leave the memory of the state that it finds; called before anything runs. That pages cover
+// Refuses a run that would leave the memory of the state that it finds; called before anything runs. That pages cover
 // the rows of operations with a pool is checked for all of them.
-void check(const Embed& o);
-void check(const Qkv& o);
-void check(const Expand& o);
-void check(const DraftInputs& o);
-void check(const TableBlock& o);
-void check(const DraftLevels& o);
-void check(const DraftTokens& o);
-void check(const Commit& o);
+void check_state(const Operation& operation);
 
 }  // namespace hydra

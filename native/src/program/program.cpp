@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <type_traits>
 
 #include "program/backend.h"
 #include "program/error.h"
@@ -30,6 +31,15 @@ void note_pages(hydra_program& program, const O& operation) {
     }
 }
 
+// Notes that the rows that an operation changes are not as the host set them any more.
+constexpr auto note_changes = [](const auto& operation) {
+    hydra::each_field(operation, [](auto value, const char*, bool) {
+        if constexpr (std::is_same_v<decltype(value), hydra_rows*>) {
+            if (value != nullptr) value->given = false;
+        }
+    });
+};
+
 }  // namespace
 
 void hydra_program::record(const hydra::Operation& operation) {
@@ -49,17 +59,9 @@ void hydra_program::record(const hydra::Operation& operation) {
 void hydra_program::enqueue() {
     claim();
     try {
-        for (const hydra::Operation& operation : operations) {
-            std::visit(
-                [](const auto& one) {
-                    if constexpr (requires { hydra::check(one); }) hydra::check(one);
-                },
-                operation);
-        }
+        for (const hydra::Operation& operation : operations) hydra::check_state(operation);
         for (const auto& [rows, pool] : placed) rows->require_pages(*pool);
-        for (const hydra::Operation& operation : operations) {
-            if (const auto* expand = std::get_if<hydra::Expand>(&operation)) expand->rows->given = false;
-        }
+        for (const hydra::Operation& operation : operations) std::visit(note_changes, operation);
         launch();
     } catch (...) {
         drop();

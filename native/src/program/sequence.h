@@ -65,7 +65,7 @@ struct hydra_rows {
     int32_t max_rows;
     mutable hydra::Mirror memory;
     hydra::RowsView view;                     // the host's
-    bool given = false;                       // the tokens are the host's, so a wrong one is refused before a run
+    bool given = true;                        // no program has changed them since the host set them
     mutable bool stale = false;               // the device's copy is newer than the host's
     mutable int64_t token_limit = INT64_MAX;  // the smallest that a recorded operation can take, exclusive
     mutable int32_t prompt_rows = 0;          // most of them that are of prompts beside trees

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
+import org.bytedeco.javacpp.IntPointer;
 
 /**
  * The rows that a pass over a batch computes: prompt tokens of chunks, or nodes of the sequences' trees. For each a token, a
@@ -106,19 +107,35 @@ public final class PassRows extends NativeObject<hydra_rows> {
         setChains(new int[] {sequence}, new int[] {count}, Arrays.copyOfRange(tokens, from, from + count));
     }
 
-    /** @return the number of rows */
+    /**
+     * @return the number of rows
+     * @throws NativeException if the device fails
+     */
     public int count() {
-        return handle.get(Native::hydra_rows_count);
+        return handle.get(PassRows::count);
     }
 
-    /** @return [count] a copy of the rows' tokens */
+    /**
+     * @return [count] a copy of the rows' tokens
+     * @throws NativeException if the device fails
+     */
     public int[] tokens() {
         return handle.get(rows -> {
-            int[] tokens = new int[Native.hydra_rows_count(rows)];
-            if (tokens.length > 0) {
-                Native.hydra_rows_tokens(rows).get(tokens);
+            int[] tokens = new int[count(rows)];
+            IntPointer all = Native.hydra_rows_tokens(rows);
+            if (all == null) {
+                throw NativeException.of(Native.HYDRA_INTERNAL, Native.hydra_error_message());
             }
+            all.get(tokens);
             return tokens;
         });
+    }
+
+    private static int count(hydra_rows rows) {
+        int count = Native.hydra_rows_count(rows);
+        if (count < 0) {
+            throw NativeException.of(Native.HYDRA_INTERNAL, Native.hydra_error_message());
+        }
+        return count;
     }
 }
