@@ -3,9 +3,11 @@ package io.hydra4j;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.InstructionSet;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
-/** Facts about what computes for a model. Immutable. */
+/** Facts about what computes for a model. Immutable; two are equal if their values are. */
 public final class BackendInfo {
     private final BackendKind kind;
     private final String description;
@@ -44,6 +46,20 @@ public final class BackendInfo {
     /** The processor's instruction set in use, never {@link InstructionSet#AUTO}; empty if it is not the CPU. */
     public Optional<InstructionSet> isa() {
         return Optional.ofNullable(isa);
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(kind, description, fallback, threads, isa);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof BackendInfo info && values().equals(info.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
     }
 
     @Override

@@ -9,13 +9,16 @@ import io.hydra4j.format.StrictJson;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.tuning.StepCosts;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 
 /**
  * The file of a calibration: one JSON object of {@code version}, {@code facts} (texts by name), {@code calibration_ns}, {@code
@@ -30,7 +33,22 @@ final class CalibrationFile {
 
     private CalibrationFile() {}
 
+    /** What was there is replaced at once, when all is written beside it. */
     static void write(Path file, Calibration calibration) {
+        Path beside = file.resolveSibling(file.getFileName() + "." + UUID.randomUUID() + ".tmp");
+        try {
+            try {
+                writeJson(beside, calibration);
+                Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+            } finally {
+                Files.deleteIfExists(beside);
+            }
+        } catch (IOException e) {
+            throw new HydraException(file + ": the calibration cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    private static void writeJson(Path file, Calibration calibration) throws IOException {
         StepCosts costs = calibration.costs();
         try (JsonGenerator json = new JsonFactory().createGenerator(file.toFile(), JsonEncoding.UTF8)) {
             json.useDefaultPrettyPrinter();
@@ -62,8 +80,6 @@ final class CalibrationFile {
                             .map(nanos -> Double.isInfinite(nanos) ? 0 : nanos)
                             .toArray());
             json.writeEndObject();
-        } catch (IOException e) {
-            throw new HydraException(file + ": the calibration cannot be written: " + e.getMessage(), e);
         }
     }
 

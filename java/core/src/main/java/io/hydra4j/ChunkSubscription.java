@@ -8,7 +8,8 @@ import java.util.function.Supplier;
 
 /**
  * A subscription to a generation, by the rules of Reactive Streams: signals come one after the other, no more chunks than are
- * requested, and none after the end. All signals but {@code onSubscribe} come from the executor's threads. Thread-safe.
+ * requested, and none after the end. All signals but {@code onSubscribe} come from the executor's threads; where it takes
+ * no more tasks, {@code onError} comes from the thread that has requested chunks. Thread-safe.
  */
 final class ChunkSubscription implements Flow.Subscription {
     private final Supplier<TokenStream> open;
@@ -69,8 +70,12 @@ final class ChunkSubscription implements Flow.Subscription {
                 executor.execute(this::drain);
             } catch (RuntimeException e) {
                 // Nobody drains: the executor takes no more.
-                end(() -> subscriber.onError(e));
-                close();
+                try {
+                    end(() -> subscriber.onError(e));
+                } finally {
+                    close();
+                    asked.set(0);
+                }
             }
         }
     }
@@ -84,7 +89,12 @@ final class ChunkSubscription implements Flow.Subscription {
     private void drain() {
         int seen = asked.get();
         do {
-            signal();
+            try {
+                signal();
+            } catch (RuntimeException | Error e) {
+                asked.set(0); // it has ended, and whoever asks again finds that out
+                throw e;
+            }
             seen = asked.addAndGet(-seen);
         } while (seen != 0);
     }
@@ -111,9 +121,10 @@ final class ChunkSubscription implements Flow.Subscription {
             }
         } catch (RuntimeException | Error e) {
             end(() -> subscriber.onError(e));
-        }
-        if (isEnded) {
-            close();
+        } finally {
+            if (isEnded) {
+                close();
+            }
         }
     }
 

@@ -58,9 +58,9 @@ public final class GenerationResult {
         return tokensPerStep.clone();
     }
 
-    /** Why it ended; null of a {@link TokenStream} that goes on. */
-    public FinishReason finishReason() {
-        return finishReason;
+    /** Why it ended; empty of a {@link TokenStream} that goes on. */
+    public Optional<FinishReason> finishReason() {
+        return Optional.ofNullable(finishReason);
     }
 
     /** What guessed: a {@link HeadsInfo#kind}, or {@code lookup}; empty if every step was plain. */

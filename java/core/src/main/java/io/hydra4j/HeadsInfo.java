@@ -1,6 +1,9 @@
 package io.hydra4j;
 
-/** Facts about loaded draft heads. Immutable. */
+import java.util.Arrays;
+import java.util.List;
+
+/** Facts about loaded draft heads. Immutable; two are equal if their values are. */
 public final class HeadsInfo {
     private final String kind;
     private final int count;
@@ -32,6 +35,20 @@ public final class HeadsInfo {
     /** Bytes of weights that the draft of one step reads. */
     public long bytesPerStep() {
         return bytesPerStep;
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(kind, count, draftVocabulary, bytesPerStep);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof HeadsInfo info && values().equals(info.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
     }
 
     @Override

@@ -170,6 +170,7 @@ public final class HydraModel implements AutoCloseable {
      *
      * @return completes with the result, or with what {@link #generate(int[], GenerationOptions)} throws; cancelling it, or
      *     completing it otherwise, ends the generation before its next step
+     * @throws java.util.concurrent.RejectedExecutionException if the executor takes no more tasks
      */
     public CompletableFuture<GenerationResult> generateAsync(
             int[] promptIds, GenerationOptions options, Executor executor) {
@@ -201,7 +202,8 @@ public final class HydraModel implements AutoCloseable {
     /**
      * Generates for subscribers, in the executor's threads: each subscription is a generation of its own, and a step is computed for
      * each chunk that its subscriber has requested, and not before. Cancelling ends the generation; what {@link #stream(int[],
-     * GenerationOptions)} and {@link TokenStream#next} throw goes to {@code onError}.
+     * GenerationOptions)} and {@link TokenStream#next} throw goes to {@code onError}. So does what the executor throws where it takes
+     * no more tasks, in the thread that has requested chunks.
      */
     public Flow.Publisher<Chunk> publish(int[] promptIds, GenerationOptions options, Executor executor) {
         OpenOptions.require("executor", executor, "one whose threads may be busy for long");
@@ -229,6 +231,11 @@ public final class HydraModel implements AutoCloseable {
      */
     public Session session(SessionOptions options, Drafter drafter) {
         return use(() -> new Session(base, drafter, options, uses::requireOpen, uses::end));
+    }
+
+    /** A session of a stream: the model's closing ends the stream and with it the session, in whose steps none is refused. */
+    Session streamSession(SessionOptions options, Drafter drafter) {
+        return use(() -> new Session(base, drafter, options, () -> {}, uses::end));
     }
 
     /** What guesses; null for nothing. */
@@ -318,9 +325,11 @@ public final class HydraModel implements AutoCloseable {
         return learned.next();
     }
 
-    /** Keeps what a generation that has ended has learned. */
+    /** Keeps what a generation that has ended has learned, if anything, and if the model was not calibrated meanwhile. */
     synchronized void learned(TreeChoice trees) {
-        learned = trees;
+        if (trees.continues(learned)) {
+            learned = trees;
+        }
     }
 
     /** Mean time of a one-token step by the calibration, in nanoseconds; empty if there is none. */

@@ -2,6 +2,7 @@ package io.hydra4j;
 
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,7 +11,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Facts about an open model. Immutable. */
+/** Facts about an open model. Immutable; two are equal if their values are. */
 public final class ModelInfo {
     private final Path path;
     private final String architecture;
@@ -156,6 +157,35 @@ public final class ModelInfo {
         facts.put("threads", String.valueOf(backend.threads()));
         facts.put("device", backend.description());
         return facts;
+    }
+
+    private List<Object> values() {
+        return Arrays.asList(
+                path,
+                architecture,
+                layers,
+                hidden,
+                context,
+                vocabulary,
+                bosId,
+                Arrays.stream(eosIds).boxed().toList(),
+                weightTypes,
+                kvType,
+                weightBytes,
+                bytesPerPass,
+                heads,
+                backend,
+                notices);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ModelInfo info && values().equals(info.values());
+    }
+
+    @Override
+    public int hashCode() {
+        return values().hashCode();
     }
 
     @Override

@@ -71,7 +71,7 @@ final class ModelOpening {
                     options.calibration().orElse(null),
                     opened);
         } catch (RuntimeException | Error e) {
-            opened.close();
+            Resources.closeAfter(e, opened);
             tokenizer.thenAccept(ModelOpening::closeTokenizer);
             throw e;
         }

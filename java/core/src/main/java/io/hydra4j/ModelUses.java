@@ -1,8 +1,7 @@
 package io.hydra4j;
 
-import java.util.ArrayList;
+import io.hydra4j.runtime.Resources;
 import java.util.Collections;
-import java.util.List;
 import java.util.Set;
 import java.util.WeakHashMap;
 
@@ -13,7 +12,7 @@ import java.util.WeakHashMap;
 final class ModelUses {
     private final Runnable free;
     // Weak, so that streams that nobody closes are found; streams are equal to themselves alone.
-    private final Set<TokenStream> streams = Collections.newSetFromMap(new WeakHashMap<>());
+    private final Set<AutoCloseable> streams = Collections.newSetFromMap(new WeakHashMap<>());
     private int uses;
     private boolean closed;
 
@@ -55,31 +54,29 @@ final class ModelUses {
      *
      * @throws IllegalStateException if the model is closed
      */
-    synchronized void add(TokenStream stream) {
+    synchronized void add(AutoCloseable stream) {
         requireOpen();
         streams.add(stream);
     }
 
     /** Forgets a stream that has released its session. */
-    synchronized void remove(TokenStream stream) {
+    synchronized void remove(AutoCloseable stream) {
         streams.remove(stream);
     }
 
-    /** Closes all streams, and frees the model now or when its last session ends. Idempotent. */
+    /** Closes all streams, also where closing some fails, and frees the model now or when its last session ends. Idempotent. */
     void close() {
-        List<TokenStream> open;
-        boolean last;
+        Resources closing = new Resources();
         synchronized (this) {
             if (closed) {
                 return;
             }
             closed = true;
-            open = new ArrayList<>(streams);
-            last = uses == 0;
+            if (uses == 0) {
+                closing.own(free::run);
+            }
+            streams.forEach(closing::own);
         }
-        open.forEach(TokenStream::close);
-        if (last) {
-            free.run();
-        }
+        closing.close();
     }
 }

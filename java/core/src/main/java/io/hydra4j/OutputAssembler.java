@@ -78,9 +78,14 @@ public final class OutputAssembler {
      *
      * @param reason {@link FinishReason#CANCELLED}, or {@link FinishReason#LENGTH} where the context is full
      * @return the text that was held back; a stop string in it still counts
+     * @throws IllegalArgumentException if the reason is another one
      * @throws IllegalStateException if the output is finished
      */
     public Chunk finish(FinishReason reason) {
+        if (reason != FinishReason.CANCELLED && reason != FinishReason.LENGTH) {
+            throw new IllegalArgumentException(
+                    "reason is " + reason + ": give CANCELLED or LENGTH; tokens alone end an output otherwise");
+        }
         requireUnfinished();
         finishReason = reason;
         return chunk(new int[0], rest());

@@ -4,6 +4,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.tuning.TreeChoice;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
@@ -62,13 +63,13 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         if (choice != null) {
             settings = settings.withCandidates(Math.max(settings.candidates(), choice.candidates()));
         }
-        session = model.session(settings, guesses ? model.drafter(options.speculation()) : null);
+        session = model.streamSession(settings, guesses ? model.drafter(options.speculation()) : null);
         try {
             session.requirePrompt(prompt);
             session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
             model.uses().add(this);
         } catch (RuntimeException | Error e) {
-            session.close();
+            Resources.closeAfter(e, session);
             throw e;
         }
     }
@@ -161,9 +162,6 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     /** Whether the whole prompt was taken in: not where the generation was cancelled meanwhile. */
     private boolean prefill() {
         long begin = System.nanoTime();
-        if (session.length() > 0) {
-            session.rewind(0); // what an attempt that failed has left
-        }
         isPrefilled = session.prefill(prompt, this::isStopped);
         SessionStatistics now = session.statistics();
         synchronized (this) {
@@ -213,7 +211,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         isCancelled = true;
     }
 
-    /** What was generated so far; {@link GenerationResult#finishReason()} is null while it goes on. Computes nothing. */
+    /** What was generated so far; {@link GenerationResult#finishReason()} is empty while it goes on. Computes nothing. */
     public synchronized GenerationResult result() {
         OptionalDouble plain = statistics.plainStepNanos();
         if (plain.isEmpty()) {

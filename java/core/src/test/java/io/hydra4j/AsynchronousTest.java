@@ -99,7 +99,7 @@ class AsynchronousTest {
     }
 
     /** Notes all signals, and that they never overlap. */
-    private static final class Recorder implements Flow.Subscriber<Chunk> {
+    private static class Recorder implements Flow.Subscriber<Chunk> {
         private final List<Chunk> chunks = new ArrayList<>();
         private final CountDownLatch subscribed = new CountDownLatch(1);
         private final CountDownLatch ended = new CountDownLatch(1);
@@ -262,5 +262,37 @@ class AsynchronousTest {
                 .subscribe(rejected);
         assertInstanceOf(RejectedExecutionException.class, rejected.failure);
         assertFalse(rejected.overlapped);
+    }
+
+    /** By the rules it must not, but then no page may stay taken. */
+    @Test
+    void aSubscriberThatThrowsFromOnErrorLeavesNothingOpen() {
+        for (int i = 0; i < 40; i++) { // more than there are pages for
+            AtomicInteger failures = new AtomicInteger();
+            Recorder throwing = new Recorder(0) {
+                @Override
+                public synchronized void onNext(Chunk chunk) {
+                    throw new IllegalStateException("no");
+                }
+
+                @Override
+                public void onError(Throwable failure) {
+                    super.onError(failure);
+                    throw new IllegalStateException(failure);
+                }
+            };
+            model.publish(PROMPT, OPTIONS.withMaxTokens(900), task -> {
+                        try {
+                            task.run();
+                        } catch (IllegalStateException e) {
+                            failures.incrementAndGet();
+                        }
+                    })
+                    .subscribe(throwing);
+            throwing.subscription.request(1);
+            assertEquals("no", throwing.failure.getMessage());
+            throwing.subscription.cancel();
+            assertEquals(1, failures.get());
+        }
     }
 }

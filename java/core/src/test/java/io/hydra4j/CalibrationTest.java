@@ -6,14 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.tuning.TreeChoice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -150,6 +153,39 @@ class CalibrationTest {
     private static void takeAll(HydraModel model, Resources taken) {
         for (int i = 0; i < 1000; i++) {
             taken.own(model.session(SessionOptions.of(Tree.ROOT))).reserve(1);
+        }
+    }
+
+    @Test
+    void aGenerationThatBeganBeforeACalibrationDoesNotReplaceIt() {
+        try (HydraModel model = HydraModel.open(Original.base(), OPTIONS)) {
+            TokenStream early = model.stream(PROMPT, LIMITS);
+            early.next();
+            model.calibrate(SHORT);
+            TreeChoice calibrated = model.trees();
+            early.close();
+            model.stream(PROMPT, LIMITS).close();
+            calibrated.observe(new Step(new int[1], new int[1], 1), 1000, 0);
+            assertTrue(calibrated.continues(model.trees()));
+        }
+    }
+
+    /** Whoever has the old file open reads it to its end. */
+    @Test
+    void aFileThatIsThereIsReplacedAtOnce() throws IOException {
+        Path file = folder.resolve("calibration.json");
+        Files.writeString(file, "old");
+        Path old = Files.createLink(folder.resolve("old.json"), file);
+        try (HydraModel model = HydraModel.open(Original.base(), OPTIONS)) {
+            Calibration made = model.calibrate(SHORT);
+            made.save(file);
+            assertEquals(made, Calibration.load(file));
+            Path taken = Files.createDirectory(folder.resolve("taken"));
+            assertThrows(HydraException.class, () -> made.save(taken));
+        }
+        assertEquals("old", Files.readString(old));
+        try (Stream<Path> files = Files.list(folder)) {
+            assertEquals(3, files.count(), "nothing is left beside it");
         }
     }
 }

@@ -2,7 +2,6 @@ package io.hydra4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,11 +16,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -29,6 +29,7 @@ import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Streams and models that are closed while something is going on. */
 class ClosingTest {
@@ -68,7 +69,7 @@ class ClosingTest {
             stream.close();
             assertFalse(stream.hasNext());
             GenerationResult result = stream.result();
-            assertEquals(FinishReason.CANCELLED, result.finishReason());
+            assertEquals(Optional.of(FinishReason.CANCELLED), result.finishReason());
             assertTrue(result.text().startsWith(text));
             assertEquals(result, stream.result());
             assertEquals(0, stream.next().ids().length, "what a close in another thread may leave to a loop");
@@ -88,8 +89,8 @@ class ClosingTest {
                 stream.next();
                 ended.add(stream);
             }
-            ended.forEach(stream ->
-                    assertEquals(FinishReason.CANCELLED, stream.result().finishReason()));
+            ended.forEach(stream -> assertEquals(
+                    Optional.of(FinishReason.CANCELLED), stream.result().finishReason()));
         }
     }
 
@@ -126,7 +127,7 @@ class ClosingTest {
         model.close();
         assertFalse(begun.hasNext());
         assertFalse(fresh.hasNext());
-        assertEquals(FinishReason.CANCELLED, begun.result().finishReason());
+        assertEquals(Optional.of(FinishReason.CANCELLED), begun.result().finishReason());
         assertEquals(tokens, begun.result().completionTokens());
         assertEquals(0, fresh.result().completionTokens());
         begun.close();
@@ -168,9 +169,25 @@ class ClosingTest {
                 model.close();
             }
         });
-        assertEquals(FinishReason.CANCELLED, result.finishReason());
+        assertEquals(Optional.of(FinishReason.CANCELLED), result.finishReason());
         assertEquals(5, chunks.size());
         assertEquals(5, result.tokensPerStep().length);
+    }
+
+    /** The question itself closes the model: what follows it is a chunk of the prompt, or a step. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void aGenerationThatWasToldToGoOnBeforeTheModelWasClosedEndsAsCancelled(int question) {
+        HydraModel model = open();
+        AtomicInteger asked = new AtomicInteger();
+        GenerationResult result = model.generate(new int[300], LONG.withCancelled(() -> {
+            if (asked.incrementAndGet() == question) {
+                model.close();
+            }
+            return false;
+        }));
+        assertEquals(Optional.of(FinishReason.CANCELLED), result.finishReason());
+        assertEquals(question, asked.get());
     }
 
     /** Whenever it happens: while the prompt is taken in, within a step, between two, or before the generation begins. */
@@ -184,23 +201,32 @@ class ClosingTest {
             for (int i = 0; i < 3; i++) {
                 results.add(threads.submit(() -> {
                     StringBuilder text = new StringBuilder();
-                    GenerationResult result = model.generate(PROMPT.repeat(30), LONG, chunk -> {
+                    TokenStream stream;
+                    try {
+                        stream = model.stream(PROMPT.repeat(30), LONG);
+                    } catch (IllegalStateException e) {
+                        assertEquals("the model is closed", e.getMessage());
+                        return null;
+                    }
+                    stream.forEachRemaining(chunk -> {
                         text.append(chunk.text());
                         begun.countDown();
                     });
-                    assertTrue(result.text().startsWith(text.toString()));
-                    return result;
+                    assertTrue(stream.result().text().startsWith(text.toString()));
+                    return stream.result();
                 }));
             }
             begun.await();
             model.close();
-            for (Future<GenerationResult> result : results) {
-                try {
-                    assertEquals(FinishReason.CANCELLED, result.get().finishReason());
-                } catch (ExecutionException e) {
-                    assertEquals("the model is closed", e.getCause().getMessage(), "one that had not begun");
+            int cancelled = 0;
+            for (Future<GenerationResult> future : results) {
+                GenerationResult result = future.get();
+                if (result != null) {
+                    assertEquals(Optional.of(FinishReason.CANCELLED), result.finishReason());
+                    cancelled++;
                 }
             }
+            assertTrue(cancelled >= 1, "one at least had begun");
         } finally {
             threads.shutdownNow();
         }
@@ -227,7 +253,7 @@ class ClosingTest {
             }
             other.join();
             assertTrue(stream.result().text().startsWith(text.toString()));
-            assertEquals(FinishReason.CANCELLED, stream.result().finishReason());
+            assertEquals(Optional.of(FinishReason.CANCELLED), stream.result().finishReason());
         }
     }
 
@@ -251,9 +277,9 @@ class ClosingTest {
     void theResultOfAStreamThatGoesOnHasNoReason() {
         try (HydraModel model = open();
                 TokenStream stream = model.stream(PROMPT, LONG)) {
-            assertNull(stream.result().finishReason());
+            assertEquals(Optional.empty(), stream.result().finishReason());
             stream.next();
-            assertNull(stream.result().finishReason());
+            assertEquals(Optional.empty(), stream.result().finishReason());
         }
     }
 }

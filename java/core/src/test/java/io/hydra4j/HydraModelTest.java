@@ -2,6 +2,7 @@ package io.hydra4j;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -173,6 +174,20 @@ class HydraModelTest {
             }
         } finally {
             threads.shutdownNow();
+        }
+    }
+
+    @Test
+    void factsAboutTheSameModelAreEqual() {
+        OpenOptions hydra = ONE_THREAD.withHeads(Original.heads("hydra"));
+        try (HydraModel one = HydraModel.open(Original.base(), hydra);
+                HydraModel same = HydraModel.open(Original.base(), hydra);
+                HydraModel other = HydraModel.open(Original.base(), hydra.withThreads(2))) {
+            assertEquals(one.info(), same.info());
+            assertEquals(one.info().hashCode(), same.info().hashCode());
+            assertEquals(one.info().heads(), other.info().heads());
+            assertNotEquals(one.info().backend(), other.info().backend());
+            assertNotEquals(one.info(), other.info());
         }
     }
 }

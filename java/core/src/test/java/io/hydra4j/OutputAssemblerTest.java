@@ -17,6 +17,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.NullSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Without a model: every token is a byte of the text. */
@@ -120,5 +122,16 @@ class OutputAssemblerTest {
         GenerationOptions stopping = GenerationOptions.DEFAULT.withStop(List.of("x"));
         assertThrows(
                 IllegalArgumentException.class, () -> new OutputAssembler(stopping, new int[0], (TextStream) null));
+    }
+
+    @ParameterizedTest
+    @NullSource
+    @EnumSource(
+            value = FinishReason.class,
+            names = {"END", "STOP"})
+    void reasonsThatTokensAloneCanGiveAreRefused(FinishReason reason) {
+        OutputAssembler output = new OutputAssembler(GenerationOptions.DEFAULT, new int[0], null);
+        assertThrows(IllegalArgumentException.class, () -> output.finish(reason));
+        assertEquals(Optional.empty(), output.finishReason());
     }
 }

@@ -2,7 +2,6 @@ package io.hydra4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -77,7 +76,7 @@ class TokenStreamTest {
         GenerationResult result = generate(WITH_TREE.withMaxTokens(limit));
         assertEquals(greedy.subList(0, limit), ids(result.ids()));
         assertEquals(text(greedy.subList(0, limit)), result.text());
-        assertEquals(FinishReason.LENGTH, result.finishReason());
+        assertEquals(Optional.of(FinishReason.LENGTH), result.finishReason());
         assertEquals(limit, Arrays.stream(result.tokensPerStep()).sum());
         assertTrue(Arrays.stream(result.tokensPerStep()).allMatch(tokens -> tokens > 0));
         assertEquals(result.tokensPerStep().length, result.statistics().steps());
@@ -119,7 +118,7 @@ class TokenStreamTest {
             try (HydraModel ending = HydraModel.open(variant, OPTIONS)) {
                 GenerationResult result = ending.generate(prompt, WITH_TREE.withMaxTokens(104), chunk -> {});
                 int at = greedy.indexOf(end);
-                assertEquals(FinishReason.END, result.finishReason());
+                assertEquals(Optional.of(FinishReason.END), result.finishReason());
                 assertEquals(greedy.subList(0, at + 1), ids(result.ids()));
                 assertEquals(text(greedy.subList(0, at)), result.text(), "the end token adds no text");
                 assertEquals(at + 1, Arrays.stream(result.tokensPerStep()).sum());
@@ -142,12 +141,12 @@ class TokenStreamTest {
             int at = Math.min(greedy.indexOf(first), greedy.indexOf(second));
             GenerationResult result = ending.generate(prompt, WITH_TREE, chunk -> {});
             assertEquals(greedy.subList(0, at + 1), ids(result.ids()));
-            assertEquals(FinishReason.END, result.finishReason());
+            assertEquals(Optional.of(FinishReason.END), result.finishReason());
 
             GenerationResult on =
                     ending.generate(prompt, WITH_TREE.withIgnoreEnd(true).withMaxTokens(104), chunk -> {});
             assertEquals(greedy, ids(on.ids()));
-            assertEquals(FinishReason.LENGTH, on.finishReason());
+            assertEquals(Optional.of(FinishReason.LENGTH), on.finishReason());
         }
     }
 
@@ -161,7 +160,7 @@ class TokenStreamTest {
                         List.of(WITH_TREE, GenerationOptions.DEFAULT.withSpeculation(Speculation.OFF))) {
                     GenerationResult result =
                             generate(options.withMaxTokens(104).withStop(List.of("never there", stop)));
-                    assertEquals(FinishReason.STOP, result.finishReason());
+                    assertEquals(Optional.of(FinishReason.STOP), result.finishReason());
                     assertEquals(greedyText.substring(0, found), result.text());
                     assertEquals(
                             greedy.subList(0, found + length),
@@ -177,7 +176,7 @@ class TokenStreamTest {
         String begun = greedyText.substring(95, 104) + "and never this";
         GenerationResult result = generate(WITH_TREE.withMaxTokens(104).withStop(List.of(begun)));
         assertEquals(greedyText, result.text());
-        assertEquals(FinishReason.LENGTH, result.finishReason());
+        assertEquals(Optional.of(FinishReason.LENGTH), result.finishReason());
     }
 
     @Test
@@ -253,12 +252,12 @@ class TokenStreamTest {
             stream.next();
             stream.next();
             int count = stream.result().completionTokens();
-            assertNull(stream.result().finishReason());
+            assertEquals(Optional.empty(), stream.result().finishReason());
             stream.cancel();
             assertTrue(stream.hasNext());
             assertEquals(0, stream.next().ids().length);
             assertFalse(stream.hasNext());
-            assertEquals(FinishReason.CANCELLED, stream.result().finishReason());
+            assertEquals(Optional.of(FinishReason.CANCELLED), stream.result().finishReason());
             assertEquals(greedy.subList(0, count), ids(stream.result().ids()));
             assertEquals(text(greedy.subList(0, count)), stream.result().text());
             assertEquals(2, stream.result().statistics().steps());
@@ -273,7 +272,7 @@ class TokenStreamTest {
                 prompt,
                 WITH_TREE.withMaxTokens(104).withCancelled(() -> chunks.get() == 3),
                 chunk -> chunks.incrementAndGet());
-        assertEquals(FinishReason.CANCELLED, result.finishReason());
+        assertEquals(Optional.of(FinishReason.CANCELLED), result.finishReason());
         assertEquals(3, result.statistics().steps());
         assertEquals(3, result.tokensPerStep().length);
         assertEquals(4, chunks.get(), "the last one without tokens");
@@ -286,7 +285,7 @@ class TokenStreamTest {
         int[] longest = new int[1000];
         GenerationResult result =
                 model.generate(longest, WITH_TREE.withMaxTokens(5).withCancelled(() -> asked.incrementAndGet() > 2));
-        assertEquals(FinishReason.CANCELLED, result.finishReason());
+        assertEquals(Optional.of(FinishReason.CANCELLED), result.finishReason());
         assertEquals(3, asked.get());
         long taken = result.statistics().promptTokens();
         assertTrue(taken > 0 && taken < longest.length, taken + " tokens");
@@ -304,7 +303,7 @@ class TokenStreamTest {
             other.start();
             other.join();
             stream.forEachRemaining(chunk -> assertEquals(List.of(), ids(chunk.ids())));
-            assertEquals(FinishReason.CANCELLED, stream.result().finishReason());
+            assertEquals(Optional.of(FinishReason.CANCELLED), stream.result().finishReason());
         }
     }
 
@@ -340,7 +339,7 @@ class TokenStreamTest {
             for (GenerationOptions options : List.of(
                     WITH_TREE, GenerationOptions.DEFAULT, GenerationOptions.DEFAULT.withSpeculation(Speculation.OFF))) {
                 GenerationResult result = small.generate(prompt, options, chunk -> {});
-                assertEquals(FinishReason.LENGTH, result.finishReason());
+                assertEquals(Optional.of(FinishReason.LENGTH), result.finishReason());
                 assertEquals(greedy.subList(0, 30), ids(result.ids()));
                 assertEquals(text(greedy.subList(0, 30)), result.text());
                 assertTrue(Arrays.stream(result.tokensPerStep()).allMatch(tokens -> tokens > 0));
@@ -349,7 +348,7 @@ class TokenStreamTest {
             assertThrows(IllegalArgumentException.class, () -> small.generate(tooLong, WITH_TREE, chunk -> {}));
             GenerationResult none = small.generate(new int[prompt.length + 30], WITH_TREE, chunk -> {});
             assertEquals(List.of(), ids(none.ids()));
-            assertEquals(FinishReason.LENGTH, none.finishReason());
+            assertEquals(Optional.of(FinishReason.LENGTH), none.finishReason());
         }
     }
 

@@ -42,7 +42,7 @@ public class CancelAgainstNext {
     public void end(IIL_Result r) {
         r.r1 = taken;
         r.r2 = stream.result().ids().length;
-        r.r3 = stream.result().finishReason();
+        r.r3 = stream.result().finishReason().orElse(null);
         stream.close();
     }
 }

@@ -33,7 +33,9 @@ final class ResultJson {
         return Json.line(ascii, this::write);
     }
 
-    static String name(FinishReason reason) {
+    /** Why a generation has ended. */
+    static String finishReason(GenerationResult result) {
+        FinishReason reason = result.finishReason().orElseThrow();
         return reason == FinishReason.END ? "eos" : reason.name().toLowerCase(Locale.ROOT);
     }
 
@@ -42,7 +44,7 @@ final class ResultJson {
         array(json, "ids", result.ids());
         json.writeStringField("text", result.text());
         array(json, "tokens_per_step", result.tokensPerStep());
-        json.writeStringField("finish_reason", name(result.finishReason()));
+        json.writeStringField("finish_reason", finishReason(result));
         json.writeObjectFieldStart("stats");
         stats(json);
         json.writeEndObject();

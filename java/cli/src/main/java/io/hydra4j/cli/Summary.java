@@ -10,7 +10,7 @@ final class Summary {
     static String of(GenerationResult result) {
         double rate = result.tokensPerSecond();
         StringBuilder line = new StringBuilder();
-        add(line, "%d tokens (%s)", result.completionTokens(), ResultJson.name(result.finishReason()));
+        add(line, "%d tokens (%s)", result.completionTokens(), ResultJson.finishReason(result));
         add(line, ", %.0f tokens/s", rate);
         add(line, ", %.2f tokens a step", result.acceptanceLength());
         add(line, ", %s", result.drafter().orElse("plain"));

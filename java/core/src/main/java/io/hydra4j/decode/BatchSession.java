@@ -5,7 +5,9 @@ import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Map;
 
 /**
@@ -106,7 +108,7 @@ public final class BatchSession implements AutoCloseable {
             setTree(tree);
             passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
-            passes.close();
+            Resources.closeAfter(e, passes);
             throw e;
         }
     }
@@ -183,6 +185,9 @@ public final class BatchSession implements AutoCloseable {
      * Afterwards {@link #root} is the base model's next token of each, and they take part in steps, also those that were paused.
      * What {@link #enqueuePrompt} has left of their prompts is taken in before.
      *
+     * <p>Where a pass fails, these sequences have the lengths and what was left of their prompts as before the call, and no roots: they
+     * take no part in steps until a {@link #prefill}, which may be the same again.
+     *
      * @param prompts token ids by sequence, at least one for each
      * @throws ContextFullException if those of a sequence do not fit
      * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
@@ -197,12 +202,29 @@ public final class BatchSession implements AutoCloseable {
         int[] lengths = new int[size()];
         prompts.forEach((sequence, ids) -> lengths[sequence] = positions(sequence, ids));
         reserve(lengths);
-        prompts.forEach(this::enqueue);
-        PromptQueue.Chunk chunk =
-                this.prompts.next(prompts.keySet(), passes.promptRows().maxRows());
+        int[] before = new int[size()];
+        Arrays.setAll(before, this::length);
+        PromptQueue left = this.prompts.of(prompts.keySet());
+        try {
+            prompts.forEach(this::enqueue);
+            takeIn(prompts.keySet());
+        } catch (RuntimeException | Error e) {
+            try {
+                prompts.forEach((sequence, ids) -> goBack(sequence, before[sequence]));
+            } catch (RuntimeException too) {
+                e.addSuppressed(too);
+            }
+            this.prompts.addAll(left);
+            throw e;
+        }
+    }
+
+    private void takeIn(Collection<Integer> sequences) {
+        int most = passes.promptRows().maxRows();
+        PromptQueue.Chunk chunk = prompts.next(sequences, most);
         while (chunk.tokens().length > 0) {
             takeIn(chunk);
-            chunk = this.prompts.next(prompts.keySet(), passes.promptRows().maxRows());
+            chunk = prompts.next(sequences, most);
         }
     }
 
@@ -260,7 +282,7 @@ public final class BatchSession implements AutoCloseable {
     private void takeIn(PromptQueue.Chunk tokens) {
         set(tokens);
         Program program = tokens.endsAny() ? lastChunk : chunk;
-        program.run();
+        passes.run(program);
         prompts.taken(tokens);
         recorder.prefilled(tokens.tokens().length, program);
     }
@@ -321,7 +343,7 @@ public final class BatchSession implements AutoCloseable {
             set(chunk);
             program = guesses ? draftMixed : plainMixed;
         }
-        program.run();
+        passes.run(program);
         prompts.taken(chunk);
         recorder.prefilledBeside(chunk.tokens().length);
         recorder.passed(program, guesses);
@@ -425,10 +447,14 @@ public final class BatchSession implements AutoCloseable {
             throw new IllegalArgumentException("sequence " + sequence + " cannot go back to a length of " + length
                     + ": must be from 0 to the present " + length(sequence));
         }
-        passes.batch().rewind(sequence, length, NONE);
+        goBack(sequence, length);
+    }
+
+    private void goBack(int sequence, int length) {
         prompts.remove(sequence);
-        rewound(sequence, length);
         pausedRoots[sequence] = NONE;
+        passes.batch().rewind(sequence, length, NONE);
+        rewound(sequence, length);
     }
 
     /**

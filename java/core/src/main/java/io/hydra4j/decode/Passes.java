@@ -82,7 +82,7 @@ final class Passes implements AutoCloseable {
             nodes.limit(limits.maxPositions());
             mixed.limit(limits.maxPositions());
         } catch (RuntimeException | Error e) {
-            owned.close();
+            Resources.closeAfter(e, owned);
             throw e;
         }
     }
@@ -133,7 +133,22 @@ final class Passes implements AutoCloseable {
 
     /** An empty program. */
     Program program() {
-        return owned.own(Program.create(stream));
+        return owned.own(create());
+    }
+
+    /** An empty program that is the caller's to close. */
+    Program create() {
+        return Program.create(stream);
+    }
+
+    /** Closes something before all that is there already. */
+    void own(AutoCloseable resource) {
+        owned.own(resource);
+    }
+
+    /** Runs a program; the session's pages stay taken until it has ended. */
+    void run(Program program) {
+        pages.run(program::run);
     }
 
     /**
@@ -175,8 +190,13 @@ final class Passes implements AutoCloseable {
      */
     Program step(PassRows rows) {
         Program program = program();
-        program.expand(topology, rows == nodes ? null : promptRows, rows);
+        recordExpand(program, rows);
         return program;
+    }
+
+    /** Records that the trees are expanded. */
+    void recordExpand(Program program, PassRows rows) {
+        program.expand(topology, rows == nodes ? null : promptRows, rows);
     }
 
     /** Records the guesses for expanded trees. */

@@ -45,6 +45,21 @@ final class PromptQueue {
         });
     }
 
+    /** A copy of what waits of these sequences. */
+    PromptQueue of(Collection<Integer> sequences) {
+        PromptQueue copy = new PromptQueue();
+        waiting.forEach((sequence, ids) -> {
+            if (sequences.contains(sequence)) {
+                copy.add(sequence, ids);
+            }
+        });
+        return copy;
+    }
+
+    void addAll(PromptQueue other) {
+        other.waiting.forEach(this::add);
+    }
+
     void remove(int sequence) {
         waiting.remove(sequence);
     }

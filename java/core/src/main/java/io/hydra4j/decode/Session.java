@@ -7,6 +7,7 @@ import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -101,7 +102,7 @@ public final class Session implements AutoCloseable {
             }
             passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
-            passes.close();
+            Resources.closeAfter(e, passes);
             throw e;
         }
     }
@@ -141,7 +142,8 @@ public final class Session implements AutoCloseable {
 
     /**
      * Appends tokens to the sequence: a prompt, or more of a conversation. A root that was waiting is dropped for the first of
-     * them. Afterwards {@link #root} is the base model's next token.
+     * them. Afterwards {@link #root} is the base model's next token. Where it fails after the first of them, {@link #length} is what
+     * it was before and there is no root: {@link #prefill} must follow, with the same tokens or others.
      *
      * @param ids token ids, at least one
      * @throws ContextFullException if they do not fit
@@ -206,6 +208,21 @@ public final class Session implements AutoCloseable {
             // Voids the rows that waited: the next step must not take them in again.
             passes.batch().rewind(0, length(), -1);
         }
+        int before = length();
+        try {
+            return takeIn(ids, each, cancelled);
+        } catch (RuntimeException | Error e) {
+            try {
+                goBack(before);
+            } catch (RuntimeException too) {
+                e.addSuppressed(too);
+            }
+            throw e;
+        }
+    }
+
+    /** The chunks of a prompt, for which there are pages. */
+    private boolean takeIn(int[] ids, ChunkListener each, BooleanSupplier cancelled) {
         int most = promptRows().maxRows();
         for (int from = 0; from < ids.length; from += most) {
             if (cancelled.getAsBoolean()) {
@@ -215,7 +232,7 @@ public final class Session implements AutoCloseable {
             sequence.append(ids, from, count, length());
             promptRows().setChain(0, ids, from, count);
             Program program = from + count == ids.length ? lastChunk : chunk;
-            program.run();
+            passes.run(program);
             recorder.prefilled(count, program);
             committed = length();
             if (each != null) {
@@ -228,7 +245,7 @@ public final class Session implements AutoCloseable {
     /** Takes the waiting hidden states into the prefix layer before others overwrite them. */
     private void commit() {
         if (commit != null && committed < length()) {
-            commit.run();
+            passes.run(commit);
         }
         committed = length();
     }
@@ -251,7 +268,7 @@ public final class Session implements AutoCloseable {
         Tree now = begin();
         Program program = now.nodes() > 1 ? draftStep : plainStep();
         int before = length();
-        program.run();
+        passes.run(program);
         Step step = sequence.step();
         if (now.nodes() > 1) {
             committed = before;
@@ -300,7 +317,7 @@ public final class Session implements AutoCloseable {
             parts = new StepParts(passes);
         }
         Program program = parts.draft(guesses);
-        program.run();
+        passes.run(program);
         if (guesses) {
             committed = length();
         }
@@ -319,7 +336,7 @@ public final class Session implements AutoCloseable {
     public int[] verify() {
         requireOpen();
         requirePhase(Phase.DRAFTED);
-        parts.verify().run();
+        passes.run(parts.verify());
         recorder.verified(parts.verify());
         phase = Phase.VERIFIED;
         int[] selected = new int[drafted.nodes()];
@@ -342,7 +359,7 @@ public final class Session implements AutoCloseable {
             commit();
         }
         Program program = parts.accept(appends);
-        program.run();
+        passes.run(program);
         phase = Phase.READY;
         Step step = sequence.step();
         recorder.stepped(drafted, step.emitted());
@@ -360,10 +377,10 @@ public final class Session implements AutoCloseable {
     public Step accept(int... selected) {
         requireOpen();
         requirePhase(Phase.VERIFIED);
-        limits.require(selected);
         if (selected.length != drafted.nodes()) {
             throw new IllegalArgumentException(selected.length + " selected tokens for " + drafted.nodes() + " nodes");
         }
+        limits.require(selected);
         passes.selection().write(0, selected);
         return accept();
     }
@@ -422,6 +439,10 @@ public final class Session implements AutoCloseable {
         }
         phase = Phase.READY;
         commit();
+        goBack(length);
+    }
+
+    private void goBack(int length) {
         passes.batch().rewind(0, length, -1);
         if (draftState() != null) {
             draftState().rewound(0, length);

@@ -11,6 +11,7 @@ import io.hydra4j.model.WeightLoader;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
@@ -186,7 +187,7 @@ public final class DraftHeads implements Drafter, AutoCloseable {
         try {
             return new DraftHeads(base, tensors, vocabulary, loader);
         } catch (RuntimeException | Error e) {
-            loader.close();
+            Resources.closeAfter(e, loader);
             throw e;
         }
     }

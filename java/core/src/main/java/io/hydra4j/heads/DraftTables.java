@@ -58,7 +58,7 @@ final class DraftTables implements AutoCloseable {
                 tables.add(table);
             }
         } catch (RuntimeException | Error e) {
-            owned.close();
+            Resources.closeAfter(e, owned);
             throw e;
         }
     }
@@ -122,7 +122,7 @@ final class DraftTables implements AutoCloseable {
                 program.embed(rows, base.embedding(), x);
                 program.linear(rows, x, slice, null, null, products);
             } catch (RuntimeException | Error e) {
-                owned.close();
+                Resources.closeAfter(e, owned);
                 throw e;
             }
         }

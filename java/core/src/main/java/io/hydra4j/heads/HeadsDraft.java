@@ -76,7 +76,7 @@ public final class HeadsDraft implements Draft {
                 tops.add(owned.own(TopK.create(backend, Math.min(loop.candidates(), vocabulary), rows)));
             }
         } catch (RuntimeException | Error e) {
-            owned.close();
+            Resources.closeAfter(e, owned);
             throw e;
         }
     }

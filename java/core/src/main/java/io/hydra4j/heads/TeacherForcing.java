@@ -65,7 +65,7 @@ public final class TeacherForcing implements AutoCloseable {
                 levels.add(record(heads.heads().get(i), inputWidth(i), state));
             }
         } catch (RuntimeException | Error e) {
-            close();
+            Resources.closeAfter(e, owned);
             throw e;
         }
     }

@@ -10,6 +10,7 @@ import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
+import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Rope;
 import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
@@ -140,7 +141,7 @@ public final class DecoderModel implements AutoCloseable {
         try {
             return new DecoderModel(backend, config, tensors, loader, kv, kvTokens, reserve);
         } catch (RuntimeException | Error e) {
-            loader.close();
+            Resources.closeAfter(e, loader);
             throw e;
         }
     }

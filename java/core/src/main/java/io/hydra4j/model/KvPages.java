@@ -45,9 +45,43 @@ public final class KvPages {
      */
     public final class Lease implements AutoCloseable {
         private final BitSet taken = new BitSet();
+        private int running;
         private boolean closed;
 
         private Lease() {}
+
+        /**
+         * Runs a pass over the pages. Where another thread closes the lease meanwhile, they are released when the pass has ended, so
+         * that nobody takes pages that are being written.
+         *
+         * @throws IllegalStateException if the lease is closed
+         */
+        public void run(Runnable pass) {
+            synchronized (KvPages.this) {
+                requireOpen();
+                running++;
+            }
+            try {
+                pass.run();
+            } finally {
+                synchronized (KvPages.this) {
+                    running--;
+                    releaseIfDone();
+                }
+            }
+        }
+
+        private void requireOpen() {
+            if (closed) {
+                throw new IllegalStateException("the session is closed");
+            }
+        }
+
+        private void releaseIfDone() {
+            if (closed && running == 0) {
+                release(taken.stream().toArray());
+            }
+        }
 
         /**
          * Takes pages that nobody uses: all of them, or none. Their memory is not touched.
@@ -58,9 +92,7 @@ public final class KvPages {
          */
         public int[] take(int count) {
             synchronized (KvPages.this) {
-                if (closed) {
-                    throw new IllegalStateException("the session is closed");
-                }
+                requireOpen();
                 int free = pages - used.cardinality();
                 if (count > free) {
                     throw new KvPagesExhaustedException(count + " more KV pages of " + KvPool.PAGE_POSITIONS
@@ -100,12 +132,12 @@ public final class KvPages {
             }
         }
 
-        /** Releases all pages. Idempotent. */
+        /** Releases all pages, now or as the last pass over them ends. Idempotent. */
         @Override
         public void close() {
             synchronized (KvPages.this) {
                 closed = true;
-                release(taken.stream().toArray());
+                releaseIfDone();
             }
         }
     }

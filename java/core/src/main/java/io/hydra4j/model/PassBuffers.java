@@ -32,7 +32,7 @@ public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedF
                     made.own(Buffer.floats(backend, rows * config.feedForward())),
                     made.own(Buffer.floats(backend, rows * config.hidden())));
         } catch (RuntimeException | Error e) {
-            made.close();
+            Resources.closeAfter(e, made);
             throw e;
         }
     }

@@ -51,6 +51,21 @@ public final class Resources implements AutoCloseable {
     }
 
     /**
+     * Closes something after a failure, which keeps what closing it throws as a suppressed exception.
+     *
+     * @param failure to be thrown afterwards
+     */
+    public static void closeAfter(Throwable failure, AutoCloseable resource) {
+        try {
+            resource.close();
+        } catch (Exception | Error e) {
+            if (e != failure) {
+                failure.addSuppressed(e);
+            }
+        }
+    }
+
+    /**
      * Closes all.
      *
      * @throws RuntimeException the first failure, with those that followed as suppressed exceptions; one that is neither an

@@ -22,6 +22,8 @@ public final class TreeChoice {
     private final TreeOrder order;
     private final List<Tree> trees;
     private final Tree trial;
+    /** One object of all choices that go back to the same beginning. */
+    private final Object origin;
 
     private final double[] plainNanos;
     private int plainSteps;
@@ -29,10 +31,12 @@ public final class TreeChoice {
     private double trialNanos = Double.POSITIVE_INFINITY;
     private double draftNanos = Double.POSITIVE_INFINITY;
     private double budget = AdaptiveTree.TRIAL;
+    private boolean hasObserved;
     /** Chooses once costs are known; null before. */
     private AdaptiveTree adaptive;
 
-    private TreeChoice(TreeOrder order, List<Tree> trees, double[] plainNanos, AdaptiveTree adaptive) {
+    private TreeChoice(TreeOrder order, List<Tree> trees, double[] plainNanos, AdaptiveTree adaptive, Object origin) {
+        this.origin = origin;
         this.order = order;
         this.trees = trees;
         this.plainNanos = plainNanos;
@@ -45,23 +49,30 @@ public final class TreeChoice {
 
     /** A choice for which nothing was measured, among the beginnings of a growth order. */
     public static TreeChoice of(TreeOrder order) {
-        return new TreeChoice(order, StepCosts.trees(order), new double[AdaptiveTree.PLAIN_PERIOD], null);
+        return new TreeChoice(order, StepCosts.trees(order), new double[AdaptiveTree.PLAIN_PERIOD], null, new Object());
     }
 
     /** A choice that starts from costs that were measured. */
     public static TreeChoice of(StepCosts measured) {
-        return new TreeChoice(measured.order(), measured.trees(), new double[0], new AdaptiveTree(measured));
+        return new TreeChoice(
+                measured.order(), measured.trees(), new double[0], new AdaptiveTree(measured), new Object());
     }
 
     /** A choice for another text, which goes on from where this one is. Later steps of either do not concern the other. */
     public TreeChoice next() {
-        TreeChoice next = new TreeChoice(order, trees, plainNanos.clone(), adaptive == null ? null : adaptive.next());
+        TreeChoice next =
+                new TreeChoice(order, trees, plainNanos.clone(), adaptive == null ? null : adaptive.next(), origin);
         next.plainSteps = plainSteps;
         next.trialSteps = trialSteps;
         next.trialNanos = trialNanos;
         next.draftNanos = draftNanos;
         next.budget = budget;
         return next;
+    }
+
+    /** Whether this has observed a step, and both go back to the same beginning by {@link #next}. */
+    public boolean continues(TreeChoice other) {
+        return hasObserved && origin == other.origin;
     }
 
     /** The most candidates of one parent that any of the trees asks for, at least 1. */
@@ -84,6 +95,7 @@ public final class TreeChoice {
      * @param draft the part of it that went into the draft
      */
     public void observe(Step step, long nanos, long draft) {
+        hasObserved = true;
         if (adaptive != null) {
             adaptive.observe(step, nanos);
         } else if (step.nodes() == tree().nodes() && trees.size() > 1) {

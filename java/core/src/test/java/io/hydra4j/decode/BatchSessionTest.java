@@ -12,11 +12,14 @@ import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.KvPages;
 import io.hydra4j.runtime.InstructionSet;
+import java.util.AbstractSet;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -505,6 +508,61 @@ class BatchSessionTest {
     private static void requireFree(KvPages pages) {
         try (KvPages.Lease all = pages.lease()) {
             assertEquals(pages.count(), all.take(pages.count()).length);
+        }
+    }
+
+    /** Fails as the prompts are gone through for so many a time: the last one is after a pass. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void promptsThatFailHalfwayAreTakenInByTheSameCallAgain(int passes) {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        BatchOptions options = BatchOptions.of(2, BitIdentity.tree(16)).withChunk(32);
+        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
+                BatchSession expected = new BatchSession(loaded.base(), loaded.heads(), options)) {
+            for (BatchSession each : List.of(batch, expected)) {
+                each.prefill(prompts(2));
+                each.step();
+                each.enqueuePrompt(1, prompt(2, 5));
+            }
+            int[] lengths = {batch.length(0), batch.length(1)};
+            long before = batch.statistics().promptTokens();
+            Map<Integer, int[]> more = Map.of(0, prompt(3, 100), 1, prompt(4, 50));
+            Map<Integer, int[]> failing = new LinkedHashMap<>(more) {
+                private static final long serialVersionUID = 1;
+
+                @Override
+                public Set<Integer> keySet() {
+                    return new AbstractSet<>() {
+                        @Override
+                        public Iterator<Integer> iterator() {
+                            if (batch.statistics().promptTokens() - before == passes * 32) {
+                                throw new UnsupportedOperationException();
+                            }
+                            return more.keySet().iterator();
+                        }
+
+                        @Override
+                        public int size() {
+                            return more.size();
+                        }
+                    };
+                }
+            };
+            assertThrows(UnsupportedOperationException.class, () -> batch.prefill(failing));
+            assertEquals(before + passes * 32, batch.statistics().promptTokens());
+            for (int s = 0; s < 2; s++) {
+                assertEquals(lengths[s], batch.length(s));
+                assertEquals(-1, batch.root(s));
+            }
+            assertEquals(5, batch.promptLeft(1));
+            batch.prefill(more);
+            expected.prefill(more);
+            for (int i = 0; i < 5; i++) {
+                assertArrayEquals(expected.step(), batch.step());
+            }
+            for (int s = 0; s < 2; s++) {
+                assertArrayEquals(expected.tokens(s), batch.tokens(s));
+            }
         }
     }
 }

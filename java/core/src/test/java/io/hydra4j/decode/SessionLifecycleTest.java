@@ -1,6 +1,7 @@
 package io.hydra4j.decode;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.hydra4j.KvPagesExhaustedException;
 import io.hydra4j.golden.Original;
@@ -84,5 +85,20 @@ class SessionLifecycleTest {
                 }
             }
         }
+    }
+
+    /** Another thread may close a session during its step; pages that are being written must not be taken. */
+    @Test
+    void pagesAreReleasedWhenThePassOverThemHasEnded() {
+        KvPages.Lease lease = model.pages().lease();
+        lease.take(3);
+        lease.run(() -> {
+            lease.close();
+            assertEquals(model.pages().count() - 3, free());
+            assertThrows(IllegalStateException.class, () -> lease.take(1));
+        });
+        requireAllPagesFree();
+        assertThrows(IllegalStateException.class, () -> lease.run(() -> {}));
+        closeModel();
     }
 }

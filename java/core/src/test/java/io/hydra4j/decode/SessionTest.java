@@ -356,7 +356,7 @@ class SessionTest {
     /** What waited for the drafter before a prompt must not be taken in again after it. */
     @ParameterizedTest
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
-    void aListenerThatFailsLeavesTheTokensThatItWasShown(String heads) {
+    void aListenerThatFailsLeavesTheTokensOfBefore(String heads) {
         try (Session fresh = session(heads, Tree.DEFAULT);
                 Session failed = session(heads, Tree.DEFAULT)) {
             failed.prefill(Arrays.copyOf(prompt, 40));
@@ -367,6 +367,8 @@ class SessionTest {
                     () -> failed.prefill(Arrays.copyOfRange(prompt, 40, 60), (first, count) -> {
                         throw new IllegalStateException();
                     }));
+            assertArrayEquals(before, failed.tokens());
+            failed.prefill(Arrays.copyOfRange(prompt, 40, 60));
             fresh.prefill(before);
             fresh.prefill(Arrays.copyOfRange(prompt, 40, 60));
             assertArrayEquals(fresh.tokens(), failed.tokens());
@@ -555,6 +557,40 @@ class SessionTest {
                 }
                 assertEquals(before + step.tokens().length, session.length());
                 assertArrayEquals(step.tokens(), Arrays.copyOfRange(session.tokens(), before, session.length()));
+            }
+        }
+    }
+
+    @Test
+    void aPromptThatFailsHalfwayIsTakenInByTheSameCallAgain() {
+        int[] more = new int[900];
+        for (String heads : Original.HEADS) {
+            try (Session session = session(heads, CHAIN);
+                    Session expected = session(heads, CHAIN)) {
+                for (Session each : List.of(session, expected)) {
+                    each.prefill(prompt);
+                    each.step();
+                }
+                int length = session.length();
+                AtomicInteger asked = new AtomicInteger();
+                assertThrows(
+                        UnsupportedOperationException.class,
+                        () -> session.prefill(more, () -> {
+                            if (asked.incrementAndGet() == 3) {
+                                throw new UnsupportedOperationException();
+                            }
+                            return false;
+                        }));
+                assertEquals(3, asked.get());
+                assertEquals(length, session.length());
+                assertEquals(-1, session.root());
+                int[] fitting = Arrays.copyOf(more, 100);
+                session.prefill(fitting);
+                expected.prefill(fitting);
+                assertArrayEquals(expected.tokens(), session.tokens());
+                for (int i = 0; i < 5; i++) {
+                    assertEquals(expected.step(), session.step());
+                }
             }
         }
     }

@@ -113,4 +113,17 @@ class StepInPartsTest {
             session.step();
         }
     }
+
+    @Test
+    void noSelectedTokensAreTooFew() {
+        try (Loaded loaded = open("hydra");
+                Session session = session(loaded, BitIdentity.tree(16))) {
+            session.prefill(prompt(30));
+            session.draft();
+            session.verify();
+            IllegalArgumentException refused =
+                    assertThrows(IllegalArgumentException.class, () -> session.accept(new int[0]));
+            assertEquals("0 selected tokens for 16 nodes", refused.getMessage());
+        }
+    }
 }

@@ -52,4 +52,19 @@ class ResourcesTest {
                 failure,
                 assertThrows(IllegalStateException.class, resources::close).getCause());
     }
+
+    @Test
+    void whatClosingThrowsDoesNotHideTheFailureBefore() {
+        IllegalStateException failure = new IllegalStateException("first");
+        IOException late = new IOException("late");
+        Resources.closeAfter(failure, () -> {
+            throw late;
+        });
+        assertSame(late, failure.getSuppressed()[0]);
+        Resources.closeAfter(failure, () -> {
+            throw failure;
+        });
+        Resources.closeAfter(failure, () -> {});
+        assertEquals(1, failure.getSuppressed().length);
+    }
 }

@@ -1,6 +1,7 @@
 package io.hydra4j.tuning;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.Step;
@@ -146,5 +147,17 @@ class TreeChoiceTest {
             choice.observe(new Step(new int[1], new int[1], 1), (long) PLAIN_NANOS, 0);
         }
         assertTrue(choice.tree().nodes() > 5, "no trial: " + choice.tree());
+    }
+
+    @Test
+    void aChoiceThatHasObservedNothingOrBeganElsewhereContinuesNone() {
+        TreeOrder order = SimulatedText.order(0.66);
+        TreeChoice first = TreeChoice.of(order);
+        TreeChoice next = first.next();
+        assertFalse(next.continues(first));
+        next.observe(new Step(new int[1], new int[1], 1), 1000, 0);
+        assertTrue(next.continues(first));
+        assertFalse(next.next().continues(first));
+        assertFalse(next.continues(TreeChoice.of(order)));
     }
 }
