@@ -24,7 +24,7 @@ final class Interruption implements AutoCloseable, BooleanSupplier {
         this(() -> {});
     }
 
-    /** @param last what is to be done before the end where the command is not closed in time */
+    /** @param last what is to be done before the end, even if the command does it too */
     Interruption(Runnable last) {
         this.last = last;
         Runtime.getRuntime().addShutdownHook(hook);
@@ -33,12 +33,11 @@ final class Interruption implements AutoCloseable, BooleanSupplier {
     private void await() {
         requested = true;
         try {
-            if (!closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS)) {
-                last.run();
-            }
+            closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        last.run();
     }
 
     /** Whether the command has been asked to end. */
