@@ -81,24 +81,7 @@ struct DraftStatesTask : Task {
     }
 };
 
-// The token of a node; none where the tree has been set again since its nodes were expanded and has more of them.
-int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
-    return node < segment.count ? nodes.tokens[segment.row + node] : -1;
-}
-
-// What the trees of expanded nodes draft at a level.
-struct Level {
-    const TreeData* trees;
-    const RowsView& nodes;
-    int level;
-
-    const TreeData& tree(int s) const { return trees[nodes.segments[s].sequence]; }
-    int levels(int s) const { return tree(s).levels_of(nodes.segments[s].count); }
-    // Nodes of a tree at this depth that have children: rows of a grounded head.
-    int parents(int s) const { return tree(s).drafting(level, nodes.segments[s].count); }
-    // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
-    int guesses(int s) const { return levels(s) > 0; }
-
+struct Level : DraftLevel {
     int deepest() const {
         int deepest = 0;
         for (int s = 0; s < nodes.active_trees(); ++s) deepest = std::max(deepest, levels(s));
@@ -129,7 +112,7 @@ struct DraftInputsTask : Task {
     bool changes_rows() const override { return true; }
 
     void run(const Worker& worker) override {
-        const Level at{trees, nodes->view, level};
+        const Level at{{trees, nodes->view, level}};
         const bool grounded = embedding != nullptr;
         const int count = grounded ? at.all_parents() : at.deepest() > level ? at.all_guesses() : 0;
         if (worker.thread == 0) level_rows->view.set_count(count);
@@ -150,7 +133,7 @@ struct DraftInputsTask : Task {
         const TreeData& tree = at.trees[segment.sequence];
         int node = tree.level_node(level, index);
         for (int depth = level; depth >= 0; --depth, node = tree.parents[node]) {
-            read_token(*embedding, token_of(nodes->view, segment, node), row + (depth + 1) * width);
+            read_token(*embedding, nodes->view.token_of(segment, node), row + (depth + 1) * width);
         }
     }
 };
@@ -170,7 +153,7 @@ struct TableBlockTask : Task {
 
     // Each thread has its own columns of all rows.
     void run(const Worker& worker) override {
-        const Level at{trees, nodes->view, level};
+        const Level at{{trees, nodes->view, level}};
         if (worker.thread == 0) level_rows->view.set_count(at.all_parents());
         float* target = out;
         const float* part = parts;
@@ -191,7 +174,7 @@ struct TableBlockTask : Task {
         int32_t tokens[HYDRA_MAX_NODES];
         int node = tree.level_node(level, index);
         for (int depth = level; depth >= 0; --depth, node = tree.parents[node]) {
-            tokens[depth] = token_of(nodes->view, segment, node);
+            tokens[depth] = nodes->view.token_of(segment, node);
         }
         for (int depth = 0; depth <= level; ++depth) {
             if (tokens[depth] < 0 || tokens[depth] >= vocabulary) continue;
@@ -214,7 +197,7 @@ struct DraftLevelsTask : Task {
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
-        const Level at{trees, nodes->view, 0};
+        const Level at{{trees, nodes->view, 0}};
         rows->view.set_count(at.deepest() * at.all_guesses());
     }
 };
@@ -226,12 +209,12 @@ struct DraftTokensTask : Task {
     int group;
     hydra_rows* nodes;
 
-    bool idle() const override { return Level{trees, nodes->view, level}.deepest() <= level; }
+    bool idle() const override { return Level{{trees, nodes->view, level}}.deepest() <= level; }
 
     void run(const Worker& worker) override {
         if (worker.thread != 0) return;
         const RowsView& view = nodes->view;
-        const Level at{trees, view, level};
+        const Level at{{trees, view, level}};
         const bool of_parents = group < 0;
         int from = of_parents ? 0 : group * at.all_guesses();  // row of top
         for (int s = 0; s < view.active_trees(); ++s) {
@@ -333,7 +316,7 @@ std::unique_ptr<Task> task_of(const DraftTokens& operation, CpuProgram&) {
 
 std::unique_ptr<Task> task_of(const GiveTokens& operation, CpuProgram&) {
     auto task = std::make_unique<GiveTokensTask>();
-    task->guesses = reinterpret_cast<const int32_t*>(operation.tokens->floats());
+    task->guesses = operation.tokens->ints();
     task->nodes = operation.nodes;
     return task;
 }

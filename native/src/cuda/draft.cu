@@ -121,11 +121,6 @@ __global__ void __launch_bounds__(THREADS) draft_states_kernel(DraftStates work)
     for (int64_t c = threadIdx.x; c < work.width; c += THREADS) state[c] = x[c] * scale * work.norm[c];
 }
 
-// The token of a node; none where the tree has been set again since its nodes were expanded and has more of them.
-__device__ int32_t token_of(const RowsView& nodes, const Segment& segment, int node) {
-    return node < segment.count ? nodes.tokens[segment.row + node] : -1;
-}
-
 // The ancestor at `depth` of the i-th node of a level that has children.
 __device__ int ancestor_of(const TreeData& tree, int level, int i, int depth) {
     int node = tree.level_node(level, i);
@@ -135,7 +130,7 @@ __device__ int ancestor_of(const TreeData& tree, int level, int i, int depth) {
 
 // Grid: rows of the level, parts of such a row (the hidden state, then a token for each depth).
 __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work) {
-    const Level at{work.tree, work.nodes, work.level};
+    const Level at{{work.tree, work.nodes, work.level}};
     const bool grounded = work.embedding.data != nullptr;
     const int trees = grounded || at.any_deeper() ? work.nodes.active_trees() : 0;
     const int row = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
@@ -151,12 +146,12 @@ __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work)
         return;
     }
     const int node = ancestor_of(at.tree(found.segment), work.level, found.index, part - 1);
-    read_token(work.embedding, token_of(work.nodes, segment, node), out);
+    read_token(work.embedding, work.nodes.token_of(segment, node), out);
 }
 
 // Grid: rows of the level, runs of THREADS columns.
 __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
-    const Level at{work.tree, work.nodes, work.level};
+    const Level at{{work.tree, work.nodes, work.level}};
     const int row = static_cast<int>(blockIdx.x);
     const LevelRow found = find_row(work.nodes.active_trees(), row, [&](int s) { return at.parents(s); });
     if (row == 0 && blockIdx.y == 0 && threadIdx.x == 0) work.level_rows.set_count(found.rows);
@@ -169,7 +164,7 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
     const float* part = work.parts + guess * work.width + work.first + column;
     float linear = part[0], skip = part[work.n];
     for (int depth = 0; depth <= work.level; ++depth) {
-        const int32_t token = token_of(work.nodes, segment, ancestor_of(tree, work.level, found.index, depth));
+        const int32_t token = work.nodes.token_of(segment, ancestor_of(tree, work.level, found.index, depth));
         if (token < 0 || token >= work.vocabulary) continue;
         const uint16_t* entry =
             reinterpret_cast<const uint16_t*>(work.tables) + (depth * work.vocabulary + token) * 2 * work.n + column;
@@ -180,14 +175,14 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
 }
 
 __global__ void draft_levels_kernel(DraftLevels work) {
-    const Level at{work.tree, work.nodes, 0};
+    const Level at{{work.tree, work.nodes, 0}};
     const int rows = at.deepest() * rows_before(work.nodes.active_trees(), [&](int s) { return at.guesses(s); });
     if (threadIdx.x == 0) work.rows.set_count(rows);
 }
 
 // One block a segment, a thread a node.
 __global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftTokens work) {
-    const Level at{work.tree, work.nodes, work.level};
+    const Level at{{work.tree, work.nodes, work.level}};
     const int trees = work.nodes.active_trees(), s = static_cast<int>(blockIdx.x);
     if (s >= trees) return;
     const bool of_parents = work.group < 0;

@@ -12,11 +12,6 @@ __device__ __forceinline__ const int32_t* tokens_of(const float* selection) {
     return reinterpret_cast<const int32_t*>(selection);
 }
 
-__device__ __forceinline__ int warp_max(int value) {
-    for (int mask = WARP / 2; mask > 0; mask /= 2) value = max(value, __shfl_xor_sync(ALL_LANES, value, mask));
-    return value;
-}
-
 // The set of nodes on the longest path on which each node's token is the one selected at its parent, the first in node
 // order among equals. A warp takes a tree, a lane two of its nodes.
 __device__ __forceinline__ uint64_t accepted_path(const TreeData& tree, const RowsView& rows, const Segment& segment,

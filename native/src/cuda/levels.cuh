@@ -49,19 +49,7 @@ __device__ __forceinline__ int rows_before(int segment, RowsOf&& rows_of) {
     return rows;
 }
 
-// The draft of expanded trees at one level.
-struct Level {
-    const TreeData* trees;  // by sequence
-    const RowsView& nodes;
-    int level;
-
-    __device__ __forceinline__ const TreeData& tree(int s) const { return trees[nodes.segments[s].sequence]; }
-    __device__ __forceinline__ int levels(int s) const { return tree(s).levels_of(nodes.segments[s].count); }
-    // Nodes of a tree at this depth that have children: rows of a grounded head.
-    __device__ __forceinline__ int parents(int s) const { return tree(s).drafting(level, nodes.segments[s].count); }
-    // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
-    __device__ __forceinline__ int guesses(int s) const { return levels(s) > 0; }
-
+struct Level : DraftLevel {
     __device__ __forceinline__ bool any_deeper() const {
         bool deeper = false;
         for (int base = 0; base < nodes.active_trees(); base += WARP) {
@@ -74,9 +62,7 @@ struct Level {
         int deepest = 0;
         for (int base = 0; base < nodes.active_trees(); base += WARP) {
             const int s = base + lane_index();
-            int own = s < nodes.active_trees() ? levels(s) : 0;
-            for (int mask = WARP / 2; mask > 0; mask /= 2) own = max(own, __shfl_xor_sync(ALL_LANES, own, mask));
-            deepest = max(deepest, own);
+            deepest = max(deepest, warp_max(s < nodes.active_trees() ? levels(s) : 0));
         }
         return deepest;
     }

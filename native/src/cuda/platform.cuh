@@ -119,6 +119,11 @@ __device__ __forceinline__ float warp_max(float value) {
     return value;
 }
 
+__device__ __forceinline__ int warp_max(int value) {
+    for (int mask = WARP / 2; mask > 0; mask /= 2) value = max(value, __shfl_xor_sync(ALL_LANES, value, mask));
+    return value;
+}
+
 __device__ __forceinline__ float silu(float x) { return x / (1.0f + expf(-x)); }
 
 // x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3).

@@ -116,6 +116,10 @@ struct RowsView {
         const Segment& segment = segment_of_row(row);
         return segment.first + row - segment.row;
     }
+    // The token of a tree's node; none where the tree was set again since its nodes were expanded and has more of them.
+    HYDRA_BOTH int32_t token_of(const Segment& tree, int32_t node) const {
+        return node < tree.count ? tokens[tree.row + node] : -1;
+    }
     HYDRA_BOTH const int32_t* pages_of(int32_t sequence) const { return pages + int64_t{sequence} * max_pages; }
     // Whether a segment is the last one of its sequence.
     HYDRA_BOTH bool ends_sequence(int32_t segment) const {
@@ -177,6 +181,20 @@ struct RowsView {
     HYDRA_BOTH void set_chain_row(int32_t segment, int32_t i) const {
         set_row(segment, i, segments[segment].first + i, first_rows(i + 1));
     }
+};
+
+// What the trees of expanded nodes draft at a level.
+struct DraftLevel {
+    const TreeData* trees;  // by sequence
+    const RowsView& nodes;
+    int32_t level;
+
+    HYDRA_BOTH const TreeData& tree(int32_t s) const { return trees[nodes.segments[s].sequence]; }
+    HYDRA_BOTH int32_t levels(int32_t s) const { return tree(s).levels_of(nodes.segments[s].count); }
+    // Nodes of a tree at this depth that have children: rows of a grounded head.
+    HYDRA_BOTH int32_t parents(int32_t s) const { return tree(s).drafting(level, nodes.segments[s].count); }
+    // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
+    HYDRA_BOTH int32_t guesses(int32_t s) const { return levels(s) > 0; }
 };
 
 }  // namespace hydra
