@@ -69,7 +69,8 @@ final class PromptQueue {
         int[] sequences = new int[of.size()];
         int[] counts = new int[of.size()];
         boolean[] ends = new boolean[of.size()];
-        int[] tokens = new int[most];
+        int all = of.stream().mapToInt(this::left).sum();
+        int[] tokens = new int[Math.min(most, all)];
         int chains = 0;
         int rows = 0;
         for (int sequence : of) {
@@ -85,7 +86,7 @@ final class PromptQueue {
         return new Chunk(
                 Arrays.copyOf(sequences, chains),
                 Arrays.copyOf(counts, chains),
-                Arrays.copyOf(tokens, rows),
+                tokens,
                 Arrays.copyOf(ends, chains));
     }
 
