@@ -84,10 +84,7 @@ final class PromptQueue {
             }
         }
         return new Chunk(
-                Arrays.copyOf(sequences, chains),
-                Arrays.copyOf(counts, chains),
-                tokens,
-                Arrays.copyOf(ends, chains));
+                Arrays.copyOf(sequences, chains), Arrays.copyOf(counts, chains), tokens, Arrays.copyOf(ends, chains));
     }
 
     /** Drops tokens that were taken in. */
