@@ -27,7 +27,7 @@ struct Accepted {
 __device__ void find_accepted(const Commit& work, bool judges, int segments, Accepted& accepted) {
     const int trees = judges ? work.rows.active_trees() : 0;
     for (int s = warp_index(); s < segments; s += WARPS) {
-        const Segment segment = work.rows.segments[s];
+        const Segment& segment = work.rows.segments[s];
         const uint64_t rows =
             s < trees ? accepted_path(work.tree[segment.sequence], work.rows, segment, tokens_of(work.selection))
                       : segment.accepted;
@@ -125,8 +125,9 @@ __device__ bool leaves_rows(const Commit& work, int segments, const Accepted& ac
 }
 
 // By the first block alone.
-__device__ void finish_pass(const Commit& work, int segments, const Accepted& accepted) {
+__device__ void finish_pass(const Commit& work, bool judges, int segments, const Accepted& accepted) {
     const RowsView& rows = work.rows;
+    const int trees = rows.active_trees();
     for (int s = static_cast<int>(threadIdx.x); s < rows.batch_size; s += THREADS) {
         rows.batch[s].result.nodes = 0;
         rows.batch[s].result.emitted = 0;
@@ -137,9 +138,9 @@ __device__ void finish_pass(const Commit& work, int segments, const Accepted& ac
     __syncthreads();  // all have read the uncommitted rows, and no result is cleared any more
     for (int s = static_cast<int>(threadIdx.x); s < segments; s += THREADS) {
         if (rows.ends_sequence(s)) set_result(work, s, accepted);
-        rows.segments[s].accepted = accepted.rows[s];
+        // Of what is accepted already, other blocks may still be reading.
+        if (judges && s < trees) rows.segments[s].accepted = accepted.rows[s];
     }
-    const int trees = rows.state->trees;
     each_accepted(work, accepted, static_cast<int>(threadIdx.x), THREADS, [&](int row, int s, int i, int place) {
         if (s >= trees) return;
         hydra_step_result& result = rows.batch[rows.segments[s].sequence].result;
@@ -182,7 +183,7 @@ __global__ void __launch_bounds__(THREADS, 1) commit_kernel(Commit work, bool ju
     const int segments = trees > 0 && work.pool.data == nullptr ? 0 : work.rows.active_segments();
     Accepted& accepted = shared_memory<Accepted>();
     find_accepted(work, judges, segments, accepted);
-    if (blockIdx.x == 0) return finish_pass(work, segments, accepted);
+    if (blockIdx.x == 0) return finish_pass(work, judges, segments, accepted);
     if (segments == 0) return;
     move_kv(work, trees, accepted);
     // Where they are appended the first block does it, as it alone knows after which rows.

@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work
     shared.has_prompt[sequence] = false;
     __syncthreads();
     for (int c = sequence; c < chains; c += HYDRA_MAX_SEQUENCES) {
-        shared.has_prompt[work.prompts.segments[c].sequence] = true;
+        if (work.prompts.ends_sequence(c)) shared.has_prompt[work.prompts.segments[c].sequence] = true;
     }
     __syncthreads();
     const bool present = sequence < rows.batch_size && !shared.has_prompt[sequence];
