@@ -42,11 +42,15 @@ public final class BatchSession implements AutoCloseable {
     private final Program draftStep;
     private final Program plainMixed;
     private final Program draftMixed;
-    private final Recorder recorder = new Recorder();
+    private final StatisticsCounter counter = new StatisticsCounter();
     private final Runnable requireModel;
 
     private final Tree[] trees;
     private Tree tree;
+    private StepParts parts;
+    private StepParts mixedParts;
+    private StepPhase phase = StepPhase.READY;
+    private BatchStep drafted;
     private boolean closed;
 
     /**
@@ -100,7 +104,7 @@ public final class BatchSession implements AutoCloseable {
         try {
             chunk = passes.chunk(false, false);
             lastChunk = passes.chunk(true, false);
-            boolean drafts = drafter != null && limits.nodes() > 1;
+            boolean drafts = passes.drafts();
             plainStep = recordStep(passes.nodes(), false);
             draftStep = drafts ? recordStep(passes.nodes(), true) : plainStep;
             plainMixed = recordStep(passes.mixed(), false);
@@ -138,8 +142,10 @@ public final class BatchSession implements AutoCloseable {
      *
      * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates or nodes than the session was made for
+     * @throws IllegalStateException if a step in parts has begun
      */
     public void setTree(Tree tree) {
+        phase.require(StepPhase.READY);
         limits.require(tree);
         this.tree = tree;
         Arrays.fill(trees, tree);
@@ -150,8 +156,10 @@ public final class BatchSession implements AutoCloseable {
      * Sets the tree of the steps that follow, of one sequence; it stays when the sequence is cleared.
      *
      * @throws IllegalArgumentException as {@link #setTree(Tree)}, and if there is no such sequence
+     * @throws IllegalStateException if a step in parts has begun
      */
     public void setTree(int sequence, Tree tree) {
+        phase.require(StepPhase.READY);
         requireSequence(sequence);
         limits.require(tree);
         trees[sequence] = tree;
@@ -203,6 +211,7 @@ public final class BatchSession implements AutoCloseable {
         prompts.forEach((sequence, ids) -> lengths[sequence] = positions(sequence, ids));
         reserve(lengths);
         int[] before = new int[size()];
+        phase = StepPhase.READY;
         Arrays.setAll(before, this::length);
         PromptQueue left = this.prompts.of(prompts.keySet());
         try {
@@ -221,10 +230,10 @@ public final class BatchSession implements AutoCloseable {
 
     private void takeIn(Collection<Integer> sequences) {
         int most = passes.promptRows().maxRows();
-        PromptQueue.Chunk chunk = prompts.next(sequences, most);
-        while (chunk.tokens().length > 0) {
-            takeIn(chunk);
-            chunk = prompts.next(sequences, most);
+        PromptQueue.Portion portion = prompts.next(sequences, most);
+        while (portion.tokens().length > 0) {
+            takeIn(portion);
+            portion = prompts.next(sequences, most);
         }
     }
 
@@ -239,9 +248,11 @@ public final class BatchSession implements AutoCloseable {
      * @throws io.hydra4j.KvPagesExhaustedException with {@link BatchOptions#withMaxPositions} if there are not enough KV pages for so
      *     many
      * @throws IllegalArgumentException if there is no such sequence, or an id is outside the vocabulary
+     * @throws IllegalStateException if a step in parts has begun
      */
     public void enqueuePrompt(int sequence, int... ids) {
         requireOpen();
+        phase.require(StepPhase.READY);
         requirePrompt(sequence, ids);
         if (reserving) {
             int[] lengths = new int[size()];
@@ -278,35 +289,59 @@ public final class BatchSession implements AutoCloseable {
         passes.batch().setRoot(sequence, NONE);
     }
 
-    /** A pass over chunks of prompts alone, for which there are pages. */
-    private void takeIn(PromptQueue.Chunk tokens) {
-        set(tokens);
-        Program program = tokens.endsAny() ? lastChunk : chunk;
+    /** A pass over portions of prompts alone, for which there are pages. */
+    private void takeIn(PromptQueue.Portion portion) {
+        set(portion);
+        Program program = portion.endsAny() ? lastChunk : chunk;
         passes.run(program);
-        prompts.taken(tokens);
-        recorder.prefilled(tokens.tokens().length, program);
+        prompts.taken(portion);
+        counter.prefilled(portion.tokens().length, program);
     }
 
     /** Makes the prompts' rows these, and notes their tokens. */
-    private void set(PromptQueue.Chunk chunk) {
-        for (int i = 0, from = 0; i < chunk.sequences().length; from += chunk.counts()[i++]) {
-            int sequence = chunk.sequences()[i];
-            sequences[sequence].append(chunk.tokens(), from, chunk.counts()[i], length(sequence));
+    private void set(PromptQueue.Portion portion) {
+        for (int i = 0, from = 0; i < portion.sequences().length; from += portion.counts()[i++]) {
+            int sequence = portion.sequences()[i];
+            sequences[sequence].append(portion.tokens(), from, portion.counts()[i], length(sequence));
         }
-        passes.promptRows().setChains(chunk.sequences(), chunk.counts(), chunk.tokens(), chunk.ends());
+        passes.promptRows().setChains(portion.sequences(), portion.counts(), portion.tokens(), portion.ends());
     }
 
     /**
-     * One step of all sequences that take part: draft, verify, accept. It also takes in what fits of prompts that
-     * {@link #enqueuePrompt} has left.
+     * One step of all sequences that take part: {@link #draft}, {@link #verify} and {@link #accept} at once. It also takes in what
+     * fits of prompts that {@link #enqueuePrompt} has left.
      *
      * @return {@code [size]} the emitted tokens and the path taken of each sequence; null where one took no part, as it has no
      *     prompt or has still to take one in, is paused, or is full, which {@link #room} tells
      * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
-     * @throws IllegalStateException if no sequence has a prompt and is not paused
+     * @throws IllegalStateException if no sequence has a prompt and is not paused, or a step in parts has begun
      */
     public Step[] step() {
+        BatchStep now = begin();
+        PromptQueue.Portion portion = now.prompts();
+        if (now.nodes() == 0) {
+            if (now.takesIn()) {
+                takeIn(portion);
+            }
+            return new Step[size()];
+        }
+        Program program = now.guesses() ? draftStep : plainStep;
+        if (now.takesIn()) {
+            set(portion);
+            program = now.guesses() ? draftMixed : plainMixed;
+        }
+        passes.run(program);
+        prompts.taken(portion);
+        counter.prefilledBeside(portion.tokens().length);
+        counter.passed(program, now.guesses());
+        keepLogits(now, now.roots());
+        return steps(now);
+    }
+
+    /** What the next step computes, for which there are pages then. */
+    private BatchStep begin() {
         requireOpen();
+        phase.require(StepPhase.READY);
         Tree[] now = new Tree[size()];
         int[] lengths = new int[size()];
         int rows = 0;
@@ -322,48 +357,156 @@ public final class BatchSession implements AutoCloseable {
             }
         }
         int most = Math.min(passes.promptRows().maxRows(), passes.mixed().maxRows() - rows);
-        PromptQueue.Chunk chunk = prompts.next(prompts.sequences(), most);
-        for (int i = 0; i < chunk.sequences().length; i++) {
-            lengths[chunk.sequences()[i]] = length(chunk.sequences()[i]) + chunk.counts()[i];
+        BatchStep step = new BatchStep(now, rows, guesses, prompts.next(prompts.sequences(), most));
+        for (int i = 0; i < step.prompts().sequences().length; i++) {
+            int sequence = step.prompts().sequences()[i];
+            lengths[sequence] = length(sequence) + step.prompts().counts()[i];
         }
-        boolean takesIn = chunk.tokens().length > 0;
-        if (!anyRoot && !takesIn) {
+        if (!anyRoot && !step.takesIn()) {
             throw new IllegalStateException("a step without a sequence: call prefill or resume first");
         }
         reserve(lengths);
         Arrays.fill(logitRows, NONE);
-        if (rows == 0) {
-            if (takesIn) {
-                takeIn(chunk);
-            }
-            return new Step[size()];
-        }
-        Program program = guesses ? draftStep : plainStep;
-        if (takesIn) {
-            set(chunk);
-            program = guesses ? draftMixed : plainMixed;
-        }
-        passes.run(program);
-        prompts.taken(chunk);
-        recorder.prefilledBeside(chunk.tokens().length);
-        recorder.passed(program, guesses);
-        return steps(now);
+        return step;
     }
 
-    /** What a step with these trees, null where there is none, has left of each sequence. */
-    private Step[] steps(Tree[] now) {
+    /** What a step has left of each sequence that has a tree in it. */
+    private Step[] steps(BatchStep now) {
         Step[] steps = new Step[size()];
-        int row = 0;
         for (int s = 0; s < size(); s++) {
-            if (now[s] != null) {
+            if (now.trees()[s] != null) {
                 steps[s] = sequences[s].step();
-                recorder.stepped(now[s], steps[s].emitted());
-                logitRows[s] = row;
-                logitNodes[s] = now[s].nodes();
-                row += now[s].nodes();
+                counter.stepped(now.trees()[s], steps[s].emitted());
             }
         }
         return steps;
+    }
+
+    /** @param rows {@code [size]} the first of each sequence; -1 where there is none */
+    private void keepLogits(BatchStep now, int[] rows) {
+        System.arraycopy(rows, 0, logitRows, 0, size());
+        Arrays.setAll(logitNodes, now::selections);
+    }
+
+    /**
+     * Begins a step in parts: guesses the tokens of the nodes of all sequences that take part. Until it is accepted the session may
+     * be read and nothing else; {@link #prefill}, {@link #rewind} and {@link #clear} leave the step, of all sequences, and the next
+     * one begins as if it had not been.
+     *
+     * @return {@code [size][nodes]} the tokens; that of node 0 is the root, and the tree is {@link #tree(int)}, cut to whole levels
+     *     where there is no room for more. Null where a sequence takes no part, as {@link #step} says
+     * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
+     * @throws IllegalStateException if no sequence has a prompt and is not paused, or a step in parts has begun
+     */
+    public int[][] draft() {
+        BatchStep now = begin();
+        StepParts parts = parts(now);
+        if (now.takesIn()) {
+            set(now.prompts());
+        }
+        if (!now.isEmpty()) {
+            Program program = parts.draft(now.guesses());
+            passes.run(program);
+            counter.drafted(program);
+        }
+        drafted = now;
+        phase = StepPhase.DRAFTED;
+        return now.ofTrees((now.takesIn() ? passes.mixed() : passes.nodes()).tokens());
+    }
+
+    private StepParts parts(BatchStep step) {
+        if (step.takesIn()) {
+            mixedParts = mixedParts == null ? new StepParts(passes, passes.mixed(), true) : mixedParts;
+            return mixedParts;
+        }
+        parts = parts == null ? new StepParts(passes, passes.nodes(), true) : parts;
+        return parts;
+    }
+
+    /**
+     * Goes on with a step in parts: one pass of the base model over the nodes of all sequences, and what the step takes in of
+     * prompts.
+     *
+     * @return {@code [size][nodes]} the token that plain decoding would emit after each node, {@code [size][1]} after the prompt of a
+     *     sequence of which nothing is left then; null of the others. {@link #logits} has its row where they are kept
+     * @throws IllegalStateException if no trees were drafted
+     */
+    public int[][] verify() {
+        requireOpen();
+        phase.require(StepPhase.DRAFTED);
+        int[] selected = new int[drafted.selections()];
+        if (!drafted.isEmpty()) {
+            Program program = parts(drafted).verify();
+            passes.run(program);
+            counter.verified(program);
+            passes.selection().read(0, selected);
+        }
+        keepLogits(drafted, drafted.firstSelections());
+        phase = StepPhase.VERIFIED;
+        return drafted.split(selected);
+    }
+
+    /**
+     * Ends a step in parts: keeps of each sequence the longest path on which every token is the one that was selected at its parent.
+     *
+     * @return as {@link #step}
+     * @throws IllegalStateException if no trees were verified
+     */
+    public Step[] accept() {
+        requireOpen();
+        phase.require(StepPhase.VERIFIED);
+        if (drafted.isEmpty()) {
+            phase = StepPhase.READY;
+            return new Step[size()];
+        }
+        Program program = parts(drafted).accept(false);
+        passes.run(program);
+        phase = StepPhase.READY;
+        PromptQueue.Portion portion = drafted.prompts();
+        prompts.taken(portion);
+        if (drafted.nodes() == 0) {
+            counter.prefilledInParts(portion.tokens().length, program);
+        } else {
+            counter.prefilledBeside(portion.tokens().length);
+            counter.accepted(program, drafted.guesses());
+        }
+        return steps(drafted);
+    }
+
+    /**
+     * As {@link #accept()}, by tokens of the caller's own: {@link #root} of each sequence will be the one selected at its last
+     * accepted node, or after its prompt.
+     *
+     * @param selected {@code [size][nodes]}, as {@link #verify} gives them: the token that follows each node or prompt
+     * @throws IllegalArgumentException if there are not as many as were selected, or one is outside the vocabulary
+     * @throws IllegalStateException if no trees were verified
+     */
+    public Step[] accept(int[][] selected) {
+        requireOpen();
+        phase.require(StepPhase.VERIFIED);
+        passes.selection().write(0, drafted.joined(selected, limits));
+        return accept();
+    }
+
+    /**
+     * Replaces the next token of a sequence, for loops that select tokens of their own.
+     *
+     * @throws IllegalArgumentException if it is outside the vocabulary, or there is no such sequence
+     * @throws IllegalStateException if there is none, as no prompt was taken in, or a step in parts has begun
+     */
+    public void setRoot(int sequence, int token) {
+        requireOpen();
+        phase.require(StepPhase.READY);
+        limits.require(new int[] {token});
+        if (root(sequence) < 0) {
+            throw new IllegalStateException(
+                    "sequence " + sequence + " has no next token to replace: give it a prompt first");
+        }
+        if (pausedRoots[sequence] == NONE) {
+            passes.batch().setRoot(sequence, token);
+        } else {
+            pausedRoots[sequence] = token;
+        }
     }
 
     /** As much of a sequence's tree as there is room and there are guesses for. */
@@ -375,7 +518,7 @@ public final class BatchSession implements AutoCloseable {
         long begin = System.nanoTime();
         Tree now = fitting.truncated(passes.draft().propose(sequence, sequences[sequence].text(), fitting.depth()));
         passes.use(sequence, now == fitting ? trees[sequence] : now);
-        recorder.proposed(System.nanoTime() - begin);
+        counter.proposed(System.nanoTime() - begin);
         return now;
     }
 
@@ -405,10 +548,11 @@ public final class BatchSession implements AutoCloseable {
      * is paused stays so.
      *
      * @throws IllegalArgumentException if there is no such sequence
-     * @throws IllegalStateException if it has no prompt yet
+     * @throws IllegalStateException if it has no prompt yet, or a step in parts has begun
      */
     public void pause(int sequence) {
         requireOpen();
+        phase.require(StepPhase.READY);
         int root = root(sequence);
         if (root < 0) {
             throw new IllegalStateException(
@@ -424,9 +568,11 @@ public final class BatchSession implements AutoCloseable {
      * Lets a paused sequence take part in steps again; another one stays as it is.
      *
      * @throws IllegalArgumentException if there is no such sequence
+     * @throws IllegalStateException if a step in parts has begun
      */
     public void resume(int sequence) {
         requireOpen();
+        phase.require(StepPhase.READY);
         int root = root(sequence);
         if (pausedRoots[sequence] != NONE) {
             passes.batch().setRoot(sequence, root);
@@ -447,6 +593,7 @@ public final class BatchSession implements AutoCloseable {
             throw new IllegalArgumentException("sequence " + sequence + " cannot go back to a length of " + length
                     + ": must be from 0 to the present " + length(sequence));
         }
+        phase = StepPhase.READY;
         goBack(sequence, length);
     }
 
@@ -465,6 +612,7 @@ public final class BatchSession implements AutoCloseable {
     public void clear(int sequence) {
         requireOpen();
         requireSequence(sequence);
+        phase = StepPhase.READY;
         sequences[sequence].clear();
         prompts.remove(sequence);
         rewound(sequence, 0);
@@ -501,7 +649,8 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Logits of a tree node of the last step.
+     * Logits of a tree node of the last step, or where that is made in parts, and a prompt ends in it, as node 0 those after the
+     * prompt.
      *
      * @param node 0 to {@link Step#nodes} - 1 of the sequence's step
      * @return {@code [vocabulary]}
@@ -520,12 +669,12 @@ public final class BatchSession implements AutoCloseable {
 
     /** What this session did for all sequences since it was made or {@link #resetStatistics} was called. */
     public SessionStatistics statistics() {
-        return recorder.statistics();
+        return counter.statistics();
     }
 
     /** Begins the statistics anew. */
     public void resetStatistics() {
-        recorder.reset();
+        counter.reset();
     }
 
     private void requireSequence(int sequence) {

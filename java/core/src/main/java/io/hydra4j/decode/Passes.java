@@ -31,6 +31,7 @@ final class Passes implements AutoCloseable {
     private final PassRows mixed;
     private final TreeTopology topology;
     private final Draft draft;
+    private final boolean drafts;
     private final PassBuffers buffers;
     private final Buffer logits;
     private final TopK best;
@@ -73,6 +74,7 @@ final class Passes implements AutoCloseable {
                     ? null
                     : owned.own(drafter.open(new Drafter.Loop(
                             SessionLimits.facts(model), batch, limits.candidates(), limits.nodes(), left)));
+            drafts = draft != null && limits.nodes() > 1;
             int most = Math.max(chunk, mixed.maxRows());
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), most));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
@@ -124,6 +126,11 @@ final class Passes implements AutoCloseable {
     /** Null for plain decoding. */
     Draft draft() {
         return draft;
+    }
+
+    /** Whether there may be guesses: there is a draft, and trees may have more than their roots. */
+    boolean drafts() {
+        return drafts;
     }
 
     /** {@code float[rows][hidden]}: the hidden states of the last pass. */

@@ -17,7 +17,7 @@ final class PromptQueue {
      * @param tokens those of all, one after the other
      * @param ends [chains] whether they are the last of their prompt
      */
-    record Chunk(int[] sequences, int[] counts, int[] tokens, boolean[] ends) {
+    record Portion(int[] sequences, int[] counts, int[] tokens, boolean[] ends) {
         boolean endsAny() {
             for (boolean end : ends) {
                 if (end) {
@@ -65,7 +65,7 @@ final class PromptQueue {
     }
 
     /** As many tokens as there may be, of these sequences in their order. They stay in the queue. */
-    Chunk next(Collection<Integer> of, int most) {
+    Portion next(Collection<Integer> of, int most) {
         int[] sequences = new int[of.size()];
         int[] counts = new int[of.size()];
         boolean[] ends = new boolean[of.size()];
@@ -83,16 +83,16 @@ final class PromptQueue {
                 rows += count;
             }
         }
-        return new Chunk(
+        return new Portion(
                 Arrays.copyOf(sequences, chains), Arrays.copyOf(counts, chains), tokens, Arrays.copyOf(ends, chains));
     }
 
     /** Drops tokens that were taken in. */
-    void taken(Chunk chunk) {
-        for (int i = 0; i < chunk.sequences().length; i++) {
-            int count = chunk.counts()[i];
+    void taken(Portion portion) {
+        for (int i = 0; i < portion.sequences().length; i++) {
+            int count = portion.counts()[i];
             waiting.computeIfPresent(
-                    chunk.sequences()[i],
+                    portion.sequences()[i],
                     (sequence, ids) -> ids.length == count ? null : Arrays.copyOfRange(ids, count, ids.length));
         }
     }

@@ -22,13 +22,6 @@ import java.util.function.BooleanSupplier;
  * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
  */
 public final class Session implements AutoCloseable {
-    /** Where a step in parts has come to. */
-    private enum Phase {
-        READY,
-        DRAFTED,
-        VERIFIED
-    }
-
     private final SessionLimits limits;
     private final Passes passes;
     private final Sequence sequence;
@@ -38,11 +31,11 @@ public final class Session implements AutoCloseable {
     private final Program plainStep;
     private final Program appendStep;
     private final Program draftStep;
-    private final Recorder recorder = new Recorder();
+    private final StatisticsCounter counter = new StatisticsCounter();
     private final Runnable requireModel;
 
     private StepParts parts;
-    private Phase phase = Phase.READY;
+    private StepPhase phase = StepPhase.READY;
     private Tree drafted;
     private Tree tree;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
@@ -202,7 +195,7 @@ public final class Session implements AutoCloseable {
         requireOpen();
         requirePrompt(ids);
         sequence.reserve(length() + ids.length);
-        phase = Phase.READY;
+        phase = StepPhase.READY;
         commit();
         if (draftState() != null) {
             // Voids the rows that waited: the next step must not take them in again.
@@ -233,7 +226,7 @@ public final class Session implements AutoCloseable {
             promptRows().setChain(0, ids, from, count);
             Program program = from + count == ids.length ? lastChunk : chunk;
             passes.run(program);
-            recorder.prefilled(count, program);
+            counter.prefilled(count, program);
             committed = length();
             if (each != null) {
                 each.chunk(from, count);
@@ -273,8 +266,8 @@ public final class Session implements AutoCloseable {
         if (now.nodes() > 1) {
             committed = before;
         }
-        recorder.stepped(now, step.emitted());
-        recorder.passed(program, now.nodes() > 1);
+        counter.stepped(now, step.emitted());
+        counter.passed(program, now.nodes() > 1);
         return step;
     }
 
@@ -284,7 +277,7 @@ public final class Session implements AutoCloseable {
         if (root() < 0) {
             throw new IllegalStateException("a step before any prompt: call prefill first");
         }
-        requirePhase(Phase.READY);
+        phase.require(StepPhase.READY);
         if (room() < 1) {
             throw new ContextFullException(length(), 1, limits.maxPositions());
         }
@@ -293,13 +286,6 @@ public final class Session implements AutoCloseable {
         sequence.reserve(length() + now.nodes());
         passes.use(0, now == fitting ? tree : now);
         return now;
-    }
-
-    private void requirePhase(Phase needed) {
-        if (phase != needed) {
-            throw new IllegalStateException("the step is " + phase + ", must be " + needed
-                    + ": draft, verify and accept follow each other; rewind and prefill leave a step");
-        }
     }
 
     /**
@@ -314,15 +300,15 @@ public final class Session implements AutoCloseable {
         drafted = begin();
         boolean guesses = drafted.nodes() > 1;
         if (parts == null) {
-            parts = new StepParts(passes);
+            parts = new StepParts(passes, passes.nodes(), false);
         }
         Program program = parts.draft(guesses);
         passes.run(program);
         if (guesses) {
             committed = length();
         }
-        recorder.drafted(program);
-        phase = Phase.DRAFTED;
+        counter.drafted(program);
+        phase = StepPhase.DRAFTED;
         return nodeTokens();
     }
 
@@ -335,10 +321,10 @@ public final class Session implements AutoCloseable {
      */
     public int[] verify() {
         requireOpen();
-        requirePhase(Phase.DRAFTED);
+        phase.require(StepPhase.DRAFTED);
         passes.run(parts.verify());
-        recorder.verified(parts.verify());
-        phase = Phase.VERIFIED;
+        counter.verified(parts.verify());
+        phase = StepPhase.VERIFIED;
         int[] selected = new int[drafted.nodes()];
         passes.selection().read(0, selected);
         return selected;
@@ -352,7 +338,7 @@ public final class Session implements AutoCloseable {
      */
     public Step accept() {
         requireOpen();
-        requirePhase(Phase.VERIFIED);
+        phase.require(StepPhase.VERIFIED);
         boolean guessed = drafted.nodes() > 1;
         boolean appends = !guessed && !isWaitingFull();
         if (!guessed && !appends) {
@@ -360,10 +346,10 @@ public final class Session implements AutoCloseable {
         }
         Program program = parts.accept(appends);
         passes.run(program);
-        phase = Phase.READY;
+        phase = StepPhase.READY;
         Step step = sequence.step();
-        recorder.stepped(drafted, step.emitted());
-        recorder.accepted(program, guessed);
+        counter.stepped(drafted, step.emitted());
+        counter.accepted(program, guessed);
         return step;
     }
 
@@ -376,7 +362,7 @@ public final class Session implements AutoCloseable {
      */
     public Step accept(int... selected) {
         requireOpen();
-        requirePhase(Phase.VERIFIED);
+        phase.require(StepPhase.VERIFIED);
         if (selected.length != drafted.nodes()) {
             throw new IllegalArgumentException(selected.length + " selected tokens for " + drafted.nodes() + " nodes");
         }
@@ -393,7 +379,7 @@ public final class Session implements AutoCloseable {
      */
     public void setRoot(int token) {
         requireOpen();
-        requirePhase(Phase.READY);
+        phase.require(StepPhase.READY);
         limits.require(new int[] {token});
         if (root() < 0) {
             throw new IllegalStateException("there is no next token to replace: call prefill first");
@@ -408,7 +394,7 @@ public final class Session implements AutoCloseable {
         }
         long begin = System.nanoTime();
         int depth = draftState().propose(0, sequence.text(), whole.depth());
-        recorder.proposed(System.nanoTime() - begin);
+        counter.proposed(System.nanoTime() - begin);
         return whole.truncated(depth);
     }
 
@@ -437,7 +423,7 @@ public final class Session implements AutoCloseable {
             throw new IllegalArgumentException(
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
-        phase = Phase.READY;
+        phase = StepPhase.READY;
         commit();
         goBack(length);
     }
@@ -503,12 +489,12 @@ public final class Session implements AutoCloseable {
 
     /** What this session did since it was made or {@link #resetStatistics} was called. */
     public SessionStatistics statistics() {
-        return recorder.statistics();
+        return counter.statistics();
     }
 
     /** Begins the statistics anew. */
     public void resetStatistics() {
-        recorder.reset();
+        counter.reset();
     }
 
     private void requireOpen() {

@@ -11,7 +11,7 @@ import java.util.OptionalDouble;
  */
 public final class SessionStatistics {
     /** Of a session that has done nothing. */
-    public static final SessionStatistics NONE = new Recorder().statistics();
+    public static final SessionStatistics NONE = new StatisticsCounter().statistics();
 
     private final long promptTokens;
     private final long tokens;
@@ -27,7 +27,7 @@ public final class SessionStatistics {
     private final long acceptNanos;
     private final long plainNanos;
 
-    SessionStatistics(Recorder from) {
+    SessionStatistics(StatisticsCounter from) {
         promptTokens = from.promptTokens;
         tokens = from.tokens;
         steps = from.steps;

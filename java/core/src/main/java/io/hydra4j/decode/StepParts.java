@@ -12,25 +12,37 @@ final class StepParts {
     private final Program accept;
     private final Program append;
 
-    /** Made as a whole or not at all; closed with the passes. */
-    StepParts(Passes passes) {
-        PassRows nodes = passes.nodes();
+    /**
+     * Made as a whole or not at all; closed with the passes.
+     *
+     * @param rows {@link Passes#nodes}, or {@link Passes#mixed} for trees and prompts
+     * @param commitsLast whether the draft commits what a step leaves as the step ends; else as the next one begins
+     */
+    StepParts(Passes passes, PassRows rows, boolean commitsLast) {
         Resources made = new Resources();
         try {
             expand = made.own(passes.create());
-            passes.recordExpand(expand, nodes);
+            passes.recordExpand(expand, rows);
             verify = made.own(passes.create());
-            passes.recordVerify(verify, nodes);
+            passes.recordVerify(verify, rows);
             accept = made.own(passes.create());
-            passes.recordAccept(accept, nodes, false);
-            boolean drafts = passes.draft() != null;
-            draft = drafts ? made.own(passes.create()) : expand;
-            append = drafts ? made.own(passes.create()) : accept;
-            if (drafts) {
-                passes.recordExpand(draft, nodes);
-                passes.draft().recordCommit(draft, passes.draft().uncommittedRows());
-                passes.recordDraft(draft, nodes);
-                passes.recordAccept(append, nodes, passes.draft().uncommittedRows() != null);
+            passes.recordAccept(accept, rows, false);
+            if (passes.draft() != null && commitsLast) {
+                accept.mark();
+                passes.draft().recordCommit(accept, passes.left(rows));
+            }
+            draft = passes.drafts() ? made.own(passes.create()) : expand;
+            if (passes.drafts()) {
+                passes.recordExpand(draft, rows);
+                if (!commitsLast) {
+                    passes.draft().recordCommit(draft, passes.left(rows));
+                }
+                passes.recordDraft(draft, rows);
+            }
+            boolean appends = !commitsLast && passes.drafts();
+            append = appends ? made.own(passes.create()) : accept;
+            if (appends) {
+                passes.recordAccept(append, rows, passes.draft().uncommittedRows() != null);
             }
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, made);

@@ -3,8 +3,8 @@ package io.hydra4j.decode;
 import io.hydra4j.runtime.Program;
 import java.util.Arrays;
 
-/** Adds up statistics. Not thread-safe. */
-final class Recorder {
+/** Counts what {@link SessionStatistics} says. Not thread-safe. */
+final class StatisticsCounter {
     long promptTokens;
     long tokens;
     long steps;
@@ -19,7 +19,9 @@ final class Recorder {
     long acceptNanos;
     long plainNanos;
     /** Of the step in parts so far. */
-    private long part;
+    private long partDraftNanos;
+
+    private long partVerifyNanos;
 
     int depth;
 
@@ -65,22 +67,28 @@ final class Recorder {
         ended(program.nanos(0, program.marks() - 1), guessed);
     }
 
-    /** The draft of a step in parts. */
+    /** The draft of a step in parts, which counts when the step has ended. */
     void drafted(Program program) {
-        part = nanos(program);
-        draftNanos += part;
+        partDraftNanos = nanos(program);
     }
 
-    /** The verification of a step in parts. */
+    /** The verification of a step in parts, which counts when the step has ended. */
     void verified(Program program) {
-        part += nanos(program);
-        verifyNanos += nanos(program);
+        partVerifyNanos = nanos(program);
     }
 
-    /** The acceptance of a step in parts; guessed as in {@link #passed}. */
+    /** The end of a step in parts; a mark may stand after acceptance, and guessed is as in {@link #passed}. */
     void accepted(Program program, boolean guessed) {
-        acceptNanos += nanos(program);
-        ended(part + nanos(program), guessed);
+        draftNanos += partDraftNanos + program.nanos(1, program.marks() - 1);
+        verifyNanos += partVerifyNanos;
+        acceptNanos += program.nanos(0, 1);
+        ended(partDraftNanos + partVerifyNanos + nanos(program), guessed);
+    }
+
+    /** The end of a step in parts over so many tokens of prompts alone. */
+    void prefilledInParts(int count, Program program) {
+        promptTokens += count;
+        prefillNanos += partDraftNanos + partVerifyNanos + nanos(program);
     }
 
     private void ended(long nanos, boolean guessed) {

@@ -1,0 +1,17 @@
+package io.hydra4j.decode;
+
+/** Where a step in parts has come to. */
+enum StepPhase {
+    /** There is none. */
+    READY,
+    DRAFTED,
+    VERIFIED;
+
+    /** @throws IllegalStateException if this is another phase than a call needs */
+    void require(StepPhase needed) {
+        if (this != needed) {
+            throw new IllegalStateException("the step is " + this + ", must be " + needed
+                    + ": draft, verify and accept follow each other; rewind and prefill leave a step");
+        }
+    }
+}
