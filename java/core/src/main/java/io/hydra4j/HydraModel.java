@@ -13,6 +13,7 @@ import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
+import io.hydra4j.tuning.FullChains;
 import io.hydra4j.tuning.StepCosts;
 import io.hydra4j.tuning.TreeChoice;
 import java.nio.file.Path;
@@ -77,7 +78,7 @@ public final class HydraModel implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.info = info;
         uses = new ModelUses(owned::close);
-        order = StepCosts.order(heads);
+        order = heads == null ? StepCosts.chains(LOOKUP_DEPTH) : StepCosts.order(heads);
         if (calibration == null) {
             learned = TreeChoice.of(order);
         } else {
@@ -240,11 +241,10 @@ public final class HydraModel implements AutoCloseable {
 
     /** What guesses; null for nothing. */
     Drafter drafter(Speculation speculation) {
-        return switch (speculation) {
-            case OFF -> null;
-            case AUTO -> heads;
-            case ON -> heads != null ? heads : LOOKUP;
-        };
+        if (speculation == Speculation.OFF) {
+            return null;
+        }
+        return heads != null ? heads : LOOKUP;
     }
 
     /**
@@ -307,7 +307,8 @@ public final class HydraModel implements AutoCloseable {
         }
         long begin = System.nanoTime();
         StepCosts costs;
-        try (Session session = session(SessionOptions.of(Tree.ROOT).withCandidates(StepCosts.candidates(order)))) {
+        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(StepCosts.candidates(order));
+        try (Session session = session(options, heads != null ? heads : new FullChains(LOOKUP_DEPTH))) {
             costs = StepCosts.measure(session, order, budget.toNanos());
         }
         Calibration made = new Calibration(info.calibrationFacts(), costs, System.nanoTime() - begin);

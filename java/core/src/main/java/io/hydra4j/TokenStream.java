@@ -78,8 +78,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         if (options.speculation() == Speculation.OFF) {
             return Tree.ROOT;
         }
-        boolean looksUp =
-                options.speculation() == Speculation.ON && model.info().heads().isEmpty();
+        boolean looksUp = model.info().heads().isEmpty();
         return options.tree().orElseGet(() -> looksUp ? HydraModel.LOOKUP_TREE : model.tree());
     }
 

@@ -64,6 +64,28 @@ class CalibrationTest {
         }
     }
 
+    @Test
+    void aModelWithoutHeadsIsCalibratedForWhatItLooksUp() {
+        Path file = folder.resolve("calibration.json");
+        OpenOptions options = OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1);
+        Calibration made;
+        int[] plain;
+        try (HydraModel model = HydraModel.open(Original.base(), options)) {
+            plain = model.generate(PROMPT, LIMITS.withSpeculation(Speculation.OFF))
+                    .ids();
+            made = model.calibrate(SHORT);
+            assertArrayEquals(plain, model.generate(PROMPT, LIMITS).ids());
+            made.save(file);
+        }
+        assertEquals(
+                HydraModel.LOOKUP_TREE,
+                made.costs().trees().get(made.costs().trees().size() - 1));
+        assertTrue(made.costs().nanos()[1] >= made.costs().plainNanos());
+        try (HydraModel model = HydraModel.open(Original.base(), options.withCalibration(Calibration.load(file)))) {
+            assertArrayEquals(plain, model.generate(PROMPT, LIMITS).ids());
+        }
+    }
+
     /** A budget of nothing stands for a model whose steps take seconds. */
     @Test
     void howLongItTakesDoesNotGrowWithTheNumberOfTrees() {

@@ -41,7 +41,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
             names = "--heads",
             paramLabel = "PATH",
-            description = "Draft heads: a folder, or a compact file. Without them, decoding is plain.")
+            description =
+                    "Draft heads: a folder, or a compact file. Without them, guesses are looked up in the text so far.")
     private Path heads;
 
     @Option(
@@ -65,7 +66,7 @@ final class GenerateCommand implements Callable<Integer> {
             defaultValue = "auto",
             description =
                     "Whether to guess tokens: on, off, or auto, where it is faster by what is seen while decoding."
-                            + " Without heads, on looks up how the text went on before. The output is the same with all."
+                            + " Without heads, guesses are how the text went on before. The output is the same with all."
                             + " Default: auto.")
     private Speculation speculation;
 

@@ -141,12 +141,12 @@ class FailuresTest {
         Path ids = Files.writeString(folder.resolve("ids"), "[256]");
 
         failing(
-                "without draft heads",
+                "the tree is 9 deep, the drafter fills 8 levels",
                 "generate",
                 "--model",
                 Original.base(),
                 "--tree",
-                "chain:2",
+                "chain:9",
                 "--prompt-ids",
                 ids);
     }

@@ -169,13 +169,14 @@ class GenerateTest {
     @Test
     void plainTextIsTheTextOfTheJson() {
         Outcome plain = CommandLines.run("generate", "--model", texts, "--max-tokens", 30, PROMPT);
-        Json json = CommandLines.run("generate", "--model", texts, "--max-tokens", 30, "--json", PROMPT)
+        Json json = CommandLines.run(
+                        "generate", "--model", texts, "--speculation", "off", "--max-tokens", 30, "--json", PROMPT)
                 .json()
                 .get(0);
 
         assertConsistent(json);
         assertEquals(PROMPT.length(), json.get("stats").get("prompt_tokens").integer());
-        assertEquals("auto", json.get("stats").get("speculation").text());
+        assertEquals("off", json.get("stats").get("speculation").text());
         assertEquals(1, json.get("stats").get("rho").number(), 1e-9, "all steps were plain");
         assertTrue(json.get("stats").get("plain_step_ms").number() > 0);
         String text = json.get("text").text();
@@ -255,7 +256,8 @@ class GenerateTest {
         String plain = CommandLines.run("generate", "--model", texts, "--max-tokens", 30, PROMPT)
                 .out();
 
-        Outcome shaded = CommandLines.runOnTerminal("generate", "--model", texts, "--max-tokens", 30, PROMPT);
+        Outcome shaded = CommandLines.runOnTerminal(
+                "generate", "--model", texts, "--speculation", "off", "--max-tokens", 30, PROMPT);
         Outcome colourless =
                 CommandLines.runOnTerminal("generate", "--model", texts, "--max-tokens", 30, "--no-color", PROMPT);
 

@@ -120,6 +120,9 @@ public final class Tree {
 
     /** This tree without the nodes deeper than {@code depth}. */
     public Tree truncated(int depth) {
+        if (depth <= 0) {
+            return ROOT;
+        }
         return depth >= depth()
                 ? this
                 : of(paths.stream().filter(path -> path.size() <= depth).toList());

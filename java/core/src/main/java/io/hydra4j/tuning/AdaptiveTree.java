@@ -24,6 +24,9 @@ import java.util.stream.IntStream;
  * no more than the first trial, while what good heads have gained lets them survive a run of bad luck. A part of every
  * gain is saved and makes trials more frequent where the text changes.
  *
+ * <p>A drafter may have no guesses for a step, which is plain then and tells nothing: costs and acceptance are those of the steps for
+ * which there are some, and so is the rate by which they are chosen. The others cost no more than to find that out.
+ *
  * <p>Short texts go on with what the one before has learned ({@link #next}), or each would pay for it anew. Not thread-safe.
  */
 public final class AdaptiveTree {
@@ -183,7 +186,7 @@ public final class AdaptiveTree {
      */
     public void observe(Step step, long nanos) {
         if (step.nodes() != tree().nodes() || trees.size() == 1) {
-            return; // cut short by the end of the context, or nothing to choose from
+            return; // cut short by the end of the context, without guesses, or nothing to choose from
         }
         times.add(nanos);
         if (times.isComparison()) {

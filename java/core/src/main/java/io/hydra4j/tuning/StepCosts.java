@@ -49,6 +49,11 @@ public final class StepCosts {
         return heads == null ? new TreeOrder(List.of(), List.of(1.0)) : TreeGrowth.of(heads);
     }
 
+    /** The order in which chains grow, for a drafter that fills no other trees. */
+    public static TreeOrder chains(int depth) {
+        return TreeGrowth.chains(depth);
+    }
+
     /** As {@link #measure(DecoderModel, DraftHeads)}, with trees that grow in this order. */
     public static StepCosts measure(DecoderModel model, DraftHeads heads, TreeOrder order) {
         SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(candidates(trees(order)));

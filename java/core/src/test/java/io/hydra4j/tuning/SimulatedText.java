@@ -16,7 +16,7 @@ import java.util.function.IntToDoubleFunction;
  * told to. Easy and hard passages of some tokens alternate by chance, as in real text.
  */
 final class SimulatedText {
-    private static final int DEPTH = 4;
+    private static final int HEADS = 4;
 
     private final StepCosts measured;
     private final double[] costs;
@@ -27,6 +27,7 @@ final class SimulatedText {
     private int position;
     private double ease;
     private double restlessness;
+    private IntToDoubleFunction found = position -> 1;
     private double speed = 1;
     private Tree before;
     private int sinceChange;
@@ -54,6 +55,12 @@ final class SimulatedText {
         return this;
     }
 
+    /** Makes the drafter one that has guesses for a part of the steps alone, by token position; the others are plain. */
+    SimulatedText withGuessesFor(IntToDoubleFunction part) {
+        found = part;
+        return this;
+    }
+
     private double nanos(int index) {
         Tree tree = measured.trees().get(index);
         sinceChange = tree == before ? sinceChange + 1 : 0;
@@ -73,16 +80,16 @@ final class SimulatedText {
         for (int i = 0; i < 200; i++) {
             int[][] ranks = new int[100][];
             for (int p = 0; p < ranks.length; p++) {
-                ranks[p] = ranks(topOne, random);
+                ranks[p] = ranks(topOne, HEADS, random);
             }
             samples.add(ranks);
         }
         return TreeTuner.grow(samples, Tree.MAX_NODES);
     }
 
-    private static int[] ranks(double topOne, Random random) {
-        int[] ranks = new int[DEPTH];
-        for (int d = 0; d < DEPTH; d++) {
+    private static int[] ranks(double topOne, int depth, Random random) {
+        int[] ranks = new int[depth];
+        for (int d = 0; d < depth; d++) {
             ranks[d] = rank(topOne * (d == 0 ? 1 : 0.92), random);
         }
         return ranks;
@@ -108,9 +115,8 @@ final class SimulatedText {
     double adaptive(AdaptiveTree trees, int tokens) {
         double time = 0;
         while (position < tokens) {
-            Tree tree = trees.tree();
-            int index = measured.trees().indexOf(tree);
-            Step step = step(tree);
+            Step step = step(trees.tree());
+            int index = step.nodes() == 1 ? 0 : measured.trees().indexOf(trees.tree());
             double nanos = nanos(index);
             trees.observe(step, (long) nanos);
             time += nanos;
@@ -122,9 +128,8 @@ final class SimulatedText {
     double adaptive(TreeChoice trees, double[] draftShares, int tokens) {
         double time = 0;
         while (position < tokens) {
-            Tree tree = trees.tree();
-            int index = measured.trees().indexOf(tree);
-            Step step = step(tree);
+            Step step = step(trees.tree());
+            int index = step.nodes() == 1 ? 0 : measured.trees().indexOf(trees.tree());
             double nanos = nanos(index);
             trees.observe(step, (long) nanos, (long) (nanos * draftShares[index]));
             time += nanos;
@@ -136,8 +141,7 @@ final class SimulatedText {
     double fixed(int index, int tokens) {
         double time = 0;
         while (position < tokens) {
-            step(measured.trees().get(index));
-            time += nanos(index);
+            time += nanos(step(measured.trees().get(index)).nodes() == 1 ? 0 : index);
         }
         return time;
     }
@@ -146,8 +150,14 @@ final class SimulatedText {
         if (random.nextInt(8) == 0) {
             ease = 0.25 * (random.nextDouble() - 0.5);
         }
+        double part = found.applyAsDouble(position);
+        if (part < 1 && random.nextDouble() >= part) {
+            position++;
+            return new Step(new int[1], new int[1], 1);
+        }
         double top = topOne.applyAsDouble(position);
-        int[] ranks = ranks(top <= 0 ? 0 : Math.min(0.97, Math.max(0, top + ease)), random);
+        int depth = Math.max(HEADS, tree.depth());
+        int[] ranks = ranks(top <= 0 ? 0 : Math.min(0.97, Math.max(0, top + ease)), depth, random);
         List<Integer> path = new ArrayList<>();
         List<Integer> nodes = new ArrayList<>(List.of(0));
         Map<List<Integer>, Integer> nodeOf = nodesOf.computeIfAbsent(tree, SimulatedText::nodes);
