@@ -10,10 +10,12 @@ module io.hydra4j {
 
     exports io.hydra4j;
     exports io.hydra4j.decode;
-    exports io.hydra4j.heads;
+    exports io.hydra4j.draft;
     exports io.hydra4j.runtime;
     exports io.hydra4j.text;
     exports io.hydra4j.format to
+            io.hydra4j.cli;
+    exports io.hydra4j.heads to
             io.hydra4j.cli;
     exports io.hydra4j.model to
             io.hydra4j.cli;

@@ -3,6 +3,7 @@ package io.hydra4j.benchmarks;
 import io.hydra4j.decode.BatchOptions;
 import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.model.DecoderModel;
@@ -72,7 +73,7 @@ final class SyntheticModel implements AutoCloseable {
 
     /** @param chunk as {@link BatchOptions#chunk} */
     BatchSession session(int batch, int chunk) {
-        return new BatchSession(
+        return Sessions.batch(
                 base,
                 heads,
                 BatchOptions.of(batch, tree()).withMaxPositions(positions).withChunk(chunk));

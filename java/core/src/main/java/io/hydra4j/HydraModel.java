@@ -5,8 +5,9 @@ import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.heads.DraftHeads;
-import io.hydra4j.heads.Drafter;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
@@ -231,12 +232,12 @@ public final class HydraModel implements AutoCloseable {
      * @throws ResourceExhaustedException if memory is short
      */
     public Session session(SessionOptions options, Drafter drafter) {
-        return use(() -> new Session(base, drafter, options, uses::requireOpen, uses::end));
+        return use(() -> Sessions.session(base, drafter, options, uses::requireOpen, uses::end));
     }
 
     /** A session of a stream: the model's closing ends the stream and with it the session, in whose steps none is refused. */
     Session streamSession(SessionOptions options, Drafter drafter) {
-        return use(() -> new Session(base, drafter, options, () -> {}, uses::end));
+        return use(() -> Sessions.session(base, drafter, options, () -> {}, uses::end));
     }
 
     /** What guesses; null for nothing. */
@@ -259,7 +260,7 @@ public final class HydraModel implements AutoCloseable {
 
     /** As {@link #batch(BatchOptions)}, with a drafter of one's own; null for none. */
     public BatchSession batch(BatchOptions options, Drafter drafter) {
-        return use(() -> new BatchSession(base, drafter, options, uses::requireOpen, uses::end));
+        return use(() -> Sessions.batch(base, drafter, options, uses::requireOpen, uses::end));
     }
 
     /** Makes a session, which ends the use. */

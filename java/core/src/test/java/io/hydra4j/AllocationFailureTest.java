@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
@@ -65,7 +66,7 @@ class AllocationFailureTest {
                         null,
                         0,
                         fraction -> {});
-                Session session = new Session(model, heads, SessionOptions.of(TREE))) {
+                Session session = Sessions.session(model, heads, SessionOptions.of(TREE))) {
             session.prefill(256, 'p', 'u', 'b');
             List<Integer> tokens = new ArrayList<>();
             for (int i = 0; i < 2; i++) {

@@ -13,8 +13,8 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
 /**
- * Arrows run downwards only: other modules, the root, tuning, decode, heads, model, then text, which knows format, and the
- * runtime, which knows neither.
+ * Arrows run downwards only: other modules, the root, tuning, decode and heads, draft and model, then text, which knows format, and
+ * the runtime, which knows neither.
  */
 @AnalyzeClasses(packages = "io.hydra4j", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
@@ -24,6 +24,7 @@ class ArchitectureTest {
     private static final String TRAIN = "io.hydra4j.train..";
     private static final String TUNING = "io.hydra4j.tuning..";
     private static final String DECODE = "io.hydra4j.decode..";
+    private static final String DRAFT = "io.hydra4j.draft..";
     private static final String HEADS = "io.hydra4j.heads..";
     private static final String MODEL = "io.hydra4j.model..";
     private static final String FORMAT = "io.hydra4j.format..";
@@ -33,14 +34,14 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule nothingBelowTheRootKnowsMoreOfItThanItsExceptions = noClasses()
             .that()
-            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT, RUNTIME)
+            .resideInAnyPackage(TUNING, DECODE, HEADS, DRAFT, MODEL, FORMAT, TEXT, RUNTIME)
             .should()
             .dependOnClassesThat(resideInAPackage(ROOT).and(not(assignableTo(HydraException.class))));
 
     @ArchTest
     static final ArchRule nothingKnowsWhatStandsAtTheTop = noClasses()
             .that()
-            .resideInAnyPackage(ROOT, TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT, RUNTIME)
+            .resideInAnyPackage(ROOT, TUNING, DECODE, HEADS, DRAFT, MODEL, FORMAT, TEXT, RUNTIME)
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(CLI, SERVE, TRAIN);
@@ -52,6 +53,22 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage(TUNING);
+
+    @ArchTest
+    static final ArchRule theLoopKnowsNoDrafterButTheInterface = noClasses()
+            .that()
+            .resideInAPackage(DECODE)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage(HEADS);
+
+    @ArchTest
+    static final ArchRule whatDraftersAreKnowsOnlyTheRuntime = noClasses()
+            .that()
+            .resideInAPackage(DRAFT)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT);
 
     @ArchTest
     static final ArchRule headsDoNotKnowTheLoop = noClasses()
@@ -67,7 +84,7 @@ class ArchitectureTest {
             .resideInAPackage(MODEL)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(TUNING, DECODE, HEADS);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, DRAFT);
 
     @ArchTest
     static final ArchRule formatsKnowNoneOfOurOtherPackages = noClasses()
@@ -75,7 +92,7 @@ class ArchitectureTest {
             .resideInAPackage(FORMAT)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, TEXT, RUNTIME);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, DRAFT, MODEL, TEXT, RUNTIME);
 
     @ArchTest
     static final ArchRule textKnowsOnlyFormats = noClasses()
@@ -83,7 +100,7 @@ class ArchitectureTest {
             .resideInAPackage(TEXT)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, RUNTIME);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, DRAFT, MODEL, RUNTIME);
 
     @ArchTest
     static final ArchRule theRuntimeKnowsNoneOfOurOtherPackages = noClasses()
@@ -91,7 +108,7 @@ class ArchitectureTest {
             .resideInAPackage(RUNTIME)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(TUNING, DECODE, HEADS, MODEL, FORMAT, TEXT);
+            .resideInAnyPackage(TUNING, DECODE, HEADS, DRAFT, MODEL, FORMAT, TEXT);
 
     @ArchTest
     static final ArchRule onlyTheRuntimeTouchesTheGeneratedBindings = noClasses()

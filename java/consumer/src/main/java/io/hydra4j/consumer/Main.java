@@ -7,7 +7,7 @@ import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.runtime.Backends;
 import java.nio.file.Path;
 import java.util.ArrayList;

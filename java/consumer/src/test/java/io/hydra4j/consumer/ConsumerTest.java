@@ -56,7 +56,13 @@ class ConsumerTest {
 
     @Test
     void modulesCannotReachWhatIsInternal() throws IOException {
-        for (String internal : List.of("format.GgufFile", "model.ModelFiles", "runtime.bindings.Native")) {
+        for (String internal : List.of(
+                "decode.access.Sessions",
+                "format.GgufFile",
+                "heads.DraftHeads",
+                "model.ModelFiles",
+                "runtime.bindings.Native",
+                "tuning.StepCosts")) {
             Path module = Files.writeString(folder.resolve("module-info.java"), "module x { requires io.hydra4j; }");
             Path source = Files.writeString(
                     folder.resolve("X.java"), "package x; class X { io.hydra4j." + internal + " y; }");

@@ -1,6 +1,6 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.PassRows;
@@ -53,36 +53,8 @@ public final class BatchSession implements AutoCloseable {
     private BatchStep drafted;
     private boolean closed;
 
-    /**
-     * Empty sequences for plain decoding.
-     *
-     * @throws IllegalArgumentException if options do not fit the model
-     * @throws io.hydra4j.ResourceExhaustedException if memory is short
-     */
-    public BatchSession(DecoderModel model, BatchOptions options) {
-        this(model, null, options);
-    }
-
-    /**
-     * Empty sequences that draft.
-     *
-     * @param drafter draft heads loaded for this model, or another drafter; null for plain decoding
-     * @throws IllegalArgumentException if the tree does not fit the drafter, or options do not fit the model
-     * @throws io.hydra4j.ResourceExhaustedException if memory is short
-     */
-    public BatchSession(DecoderModel model, Drafter drafter, BatchOptions options) {
-        this(model, drafter, options, () -> {}, () -> {});
-    }
-
-    /**
-     * For a model that counts its sessions.
-     *
-     * @param requireModel throws where the model is closed
-     * @param ended called once, after the session has released what it holds
-     */
-    @SuppressWarnings("exports") // made by HydraModel alone
-    public BatchSession(
-            DecoderModel model, Drafter drafter, BatchOptions options, Runnable requireModel, Runnable ended) {
+    /** As {@link io.hydra4j.decode.access.Sessions.Constructor#make}. */
+    BatchSession(DecoderModel model, Drafter drafter, BatchOptions options, Runnable requireModel, Runnable ended) {
         this.requireModel = requireModel;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), options.nodes());
         reserving = options.maxPositions() > 0;

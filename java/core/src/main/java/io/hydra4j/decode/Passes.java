@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.heads.Draft;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.draft.Draft;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.KvPages;
 import io.hydra4j.model.PassBuffers;

@@ -1,7 +1,8 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.heads.Draft;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Draft;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Buffer;
@@ -22,6 +23,10 @@ import java.util.function.BooleanSupplier;
  * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
  */
 public final class Session implements AutoCloseable {
+    static {
+        Sessions.handOver(Session::new, BatchSession::new);
+    }
+
     private final SessionLimits limits;
     private final Passes passes;
     private final Sequence sequence;
@@ -43,35 +48,8 @@ public final class Session implements AutoCloseable {
     private int committed;
     private boolean closed;
 
-    /**
-     * A session for plain decoding.
-     *
-     * @throws IllegalArgumentException if options do not fit the model
-     * @throws io.hydra4j.ResourceExhaustedException if memory is short
-     */
-    public Session(DecoderModel model, SessionOptions options) {
-        this(model, null, options);
-    }
-
-    /**
-     * A session that drafts.
-     *
-     * @param drafter draft heads loaded for this model, or another drafter; null for plain decoding
-     * @throws IllegalArgumentException if the tree does not fit the drafter, or options do not fit the model
-     * @throws io.hydra4j.ResourceExhaustedException if memory is short
-     */
-    public Session(DecoderModel model, Drafter drafter, SessionOptions options) {
-        this(model, drafter, options, () -> {}, () -> {});
-    }
-
-    /**
-     * For a model that counts its sessions.
-     *
-     * @param requireModel throws where the model is closed
-     * @param ended called once, after the session has released what it holds
-     */
-    @SuppressWarnings("exports") // made by HydraModel alone
-    public Session(DecoderModel model, Drafter drafter, SessionOptions options, Runnable requireModel, Runnable ended) {
+    /** As {@link Sessions.Constructor#make}. */
+    Session(DecoderModel model, Drafter drafter, SessionOptions options, Runnable requireModel, Runnable ended) {
         this.requireModel = requireModel;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();

@@ -1,7 +1,7 @@
 package io.hydra4j.decode;
 
-import io.hydra4j.heads.BaseModel;
-import io.hydra4j.heads.Drafter;
+import io.hydra4j.draft.BaseModel;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
 

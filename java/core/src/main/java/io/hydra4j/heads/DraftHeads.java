@@ -1,6 +1,8 @@
 package io.hydra4j.heads;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.draft.BaseModel;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderLayer;

@@ -1,5 +1,7 @@
 package io.hydra4j.heads;
 
+import io.hydra4j.draft.Draft;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.PassBuffers;
 import io.hydra4j.runtime.Backend;

@@ -10,10 +10,11 @@ import java.util.List;
  * What is made from a backend can be used with things of the same backend only. The threads of a closed backend end when
  * everything that was made from it is closed too.
  */
-public final class Backend extends NativeObject<hydra_backend> {
+public final class Backend extends NativeObject {
     /** Largest thread team. */
     public static final int MAX_THREADS = 256;
 
+    private final Handle<hydra_backend> handle;
     private final BackendKind kind;
     private final String description;
     private final String fallback;
@@ -21,7 +22,7 @@ public final class Backend extends NativeObject<hydra_backend> {
     private final int threads;
 
     private Backend(Handle<hydra_backend> handle, BackendKind kind, String fallback) {
-        super(handle);
+        this.handle = handle;
         this.kind = kind;
         this.fallback = fallback;
         this.description = handle.get(Native::hydra_backend_description);
@@ -29,6 +30,11 @@ public final class Backend extends NativeObject<hydra_backend> {
                 ? handle.get(pointer -> InstructionSet.ofNativeName(Native.hydra_backend_isa(pointer)))
                 : null;
         this.threads = handle.get(Native::hydra_backend_threads);
+    }
+
+    @Override
+    Handle<hydra_backend> handle() {
+        return handle;
     }
 
     /**

@@ -13,7 +13,7 @@ import org.bytedeco.javacpp.Pointer;
  * and what the last step left behind. A sequence's results do not depend on the others, to the bit. Results are read from
  * memory that the backend writes at the end of a run, without a native call; do not read them while a program runs.
  */
-public final class Batch extends NativeObject<hydra_batch> {
+public final class Batch extends NativeObject {
     /** Most sequences of a batch. */
     public static final int MAX_SEQUENCES = Native.HYDRA_MAX_SEQUENCES;
 
@@ -25,11 +25,17 @@ public final class Batch extends NativeObject<hydra_batch> {
     private static final int PATH = TOKENS + TreeTopology.MAX_NODES;
     private static final int RESULT = PATH + TreeTopology.MAX_NODES;
 
+    private final Handle<hydra_batch> handle;
     private final List<IntBuffer> results;
 
     private Batch(Handle<hydra_batch> handle, int sequences) {
-        super(handle);
+        this.handle = handle;
         this.results = IntStream.range(0, sequences).mapToObj(this::resultOf).toList();
+    }
+
+    @Override
+    Handle<hydra_batch> handle() {
+        return handle;
     }
 
     private IntBuffer resultOf(int sequence) {

@@ -11,12 +11,18 @@ import java.util.Objects;
  * Memory of a backend, 64-byte aligned unless it is the caller's, without a type of its own. It must not be read or written
  * while a program that uses it runs, nor between its being enqueued and awaited: reading and writing wait for no stream.
  */
-public final class Buffer extends NativeObject<hydra_buffer> {
+public final class Buffer extends NativeObject {
+    private final Handle<hydra_buffer> handle;
     private final long bytes;
 
     private Buffer(Handle<hydra_buffer> handle, long bytes) {
-        super(handle);
+        this.handle = handle;
         this.bytes = bytes;
+    }
+
+    @Override
+    Handle<hydra_buffer> handle() {
+        return handle;
     }
 
     /**

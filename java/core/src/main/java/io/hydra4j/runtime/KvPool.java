@@ -8,17 +8,23 @@ import java.util.List;
  * Paged keys and values for all layers of a model, in 32-bit floats or, on CUDA, 16-bit ones. On the CPU address space is
  * reserved for all pages, and memory is taken as pages are used; on CUDA the memory of all pages is taken at once.
  */
-public final class KvPool extends NativeObject<hydra_kv_pool> {
+public final class KvPool extends NativeObject {
     /** Positions of a page. */
     public static final int PAGE_POSITIONS = Native.HYDRA_PAGE_POSITIONS;
 
+    private final Handle<hydra_kv_pool> handle;
     private final WeightType type;
     private final int pages;
 
     private KvPool(Handle<hydra_kv_pool> handle, WeightType type, int pages) {
-        super(handle);
+        this.handle = handle;
         this.type = type;
         this.pages = pages;
+    }
+
+    @Override
+    Handle<hydra_kv_pool> handle() {
+        return handle;
     }
 
     /**

@@ -15,19 +15,25 @@ import org.bytedeco.javacpp.Pointer;
  * process cuts short while it is mapped cannot be guarded against. What was written from it to matrices and buffers stays
  * when it is closed.
  */
-public final class MappedFile extends NativeObject<hydra_file> {
+public final class MappedFile extends NativeObject {
+    private final Handle<hydra_file> handle;
     private final Path path;
     private final long size;
     private final long address;
 
     private MappedFile(Path path, Handle<hydra_file> handle) {
-        super(handle);
+        this.handle = handle;
         this.path = path;
         this.size = handle.get(Native::hydra_file_bytes);
         this.address = handle.get(file -> {
             Pointer data = Native.hydra_file_data(file);
             return data == null ? 0 : data.address();
         });
+    }
+
+    @Override
+    Handle<hydra_file> handle() {
+        return handle;
     }
 
     /**

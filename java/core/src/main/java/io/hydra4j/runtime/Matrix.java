@@ -9,16 +9,22 @@ import java.util.List;
  * A weight matrix [rows][columns], output rows by input columns, packed for the products of its backend. It must not be
  * written while a program that uses it runs; reading it is safe from any thread.
  */
-public final class Matrix extends NativeObject<hydra_matrix> {
+public final class Matrix extends NativeObject {
+    private final Handle<hydra_matrix> handle;
     private final WeightType type;
     private final long rows;
     private final long columns;
 
     private Matrix(Handle<hydra_matrix> handle, WeightType type, long rows, long columns) {
-        super(handle);
+        this.handle = handle;
         this.type = type;
         this.rows = rows;
         this.columns = columns;
+    }
+
+    @Override
+    Handle<hydra_matrix> handle() {
+        return handle;
     }
 
     /**

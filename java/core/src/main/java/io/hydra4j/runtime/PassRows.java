@@ -12,15 +12,21 @@ import org.bytedeco.javacpp.IntPointer;
  * The rows that a pass over a batch computes: prompt tokens of chunks, or nodes of the sequences' trees. For each a token, a
  * position, a KV slot, and the set of rows of this pass that it sees.
  */
-public final class PassRows extends NativeObject<hydra_rows> {
+public final class PassRows extends NativeObject {
     /** Most rows of a pass. */
     public static final int MAX_ROWS = Native.HYDRA_MAX_ROWS;
 
+    private final Handle<hydra_rows> handle;
     private final int maxRows;
 
     private PassRows(Handle<hydra_rows> handle, int maxRows) {
-        super(handle);
+        this.handle = handle;
         this.maxRows = maxRows;
+    }
+
+    @Override
+    Handle<hydra_rows> handle() {
+        return handle;
     }
 
     /**

@@ -48,14 +48,20 @@ import org.bytedeco.javacpp.Pointer;
  * shapes do not fit, and {@link IllegalStateException} if the program or an operand is closed. Closing a program waits for it
  * where it was enqueued and not awaited.
  */
-public final class Program extends NativeObject<hydra_program> {
+public final class Program extends NativeObject {
+    private final Handle<hydra_program> handle;
     private final Operands operands;
     private final ByteBuffer scratch = ByteBuffer.allocateDirect(1024).order(ByteOrder.nativeOrder());
     private LongBuffer times;
 
     private Program(Handle<hydra_program> handle, Operands operands) {
-        super(handle);
+        this.handle = handle;
         this.operands = operands;
+    }
+
+    @Override
+    Handle<hydra_program> handle() {
+        return handle;
     }
 
     /**

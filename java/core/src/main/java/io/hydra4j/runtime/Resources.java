@@ -38,7 +38,7 @@ public final class Resources implements AutoCloseable {
 
     /** Closes a resource together with the others, before those that are owned already. */
     public <T extends AutoCloseable> T own(T resource) {
-        if (resource instanceof NativeObject<?> object) {
+        if (resource instanceof NativeObject object) {
             object.handle().reportedByOwner();
         }
         owned.push(resource);

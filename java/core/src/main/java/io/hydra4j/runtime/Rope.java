@@ -5,10 +5,16 @@ import io.hydra4j.runtime.bindings.hydra_rope;
 import java.util.List;
 
 /** The angles by which rotary embedding turns the pairs of a head. Immutable. */
-public final class Rope extends NativeObject<hydra_rope> {
+public final class Rope extends NativeObject {
+    private final Handle<hydra_rope> handle;
 
     private Rope(Handle<hydra_rope> handle) {
-        super(handle);
+        this.handle = handle;
+    }
+
+    @Override
+    Handle<hydra_rope> handle() {
+        return handle;
     }
 
     /**

@@ -11,12 +11,18 @@ import org.bytedeco.javacpp.Pointer;
  * that the same code serves both. Thread-safe. What programs change or the host sets (batches, rows, trees, top entries) is used on
  * one stream at a time; weights, rotation angles and KV pools serve all streams.
  */
-public final class Stream extends NativeObject<hydra_stream> {
+public final class Stream extends NativeObject {
+    private final Handle<hydra_stream> handle;
     private final Backend backend;
 
     private Stream(Backend backend, Handle<hydra_stream> handle) {
-        super(handle);
+        this.handle = handle;
         this.backend = backend;
+    }
+
+    @Override
+    Handle<hydra_stream> handle() {
+        return handle;
     }
 
     /**

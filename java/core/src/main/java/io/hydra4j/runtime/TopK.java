@@ -11,10 +11,11 @@ import java.util.Objects;
  * The best entries of each row of an LM head: [rows][k] ids and values, best first, equal values by smaller index. On the
  * CPU they are read without a native call. Do not read them while a program that writes them runs.
  */
-public final class TopK extends NativeObject<hydra_top> {
+public final class TopK extends NativeObject {
     /** Most entries of a row. */
     public static final int MAX_K = Native.HYDRA_MAX_TOP;
 
+    private final Handle<hydra_top> handle;
     private final int k;
     private final int maxRows;
     private final boolean remote;
@@ -22,7 +23,7 @@ public final class TopK extends NativeObject<hydra_top> {
     private final FloatBuffer values;
 
     private TopK(Handle<hydra_top> handle, int k, int maxRows, boolean remote) {
-        super(handle);
+        this.handle = handle;
         this.k = k;
         this.maxRows = maxRows;
         this.remote = remote;
@@ -35,6 +36,11 @@ public final class TopK extends NativeObject<hydra_top> {
                 .asByteBuffer()
                 .asFloatBuffer()
                 .asReadOnlyBuffer());
+    }
+
+    @Override
+    Handle<hydra_top> handle() {
+        return handle;
     }
 
     /**

@@ -5,15 +5,22 @@ import io.hydra4j.runtime.bindings.hydra_tree;
 import java.util.List;
 
 /** The topologies of the draft trees of a batch's sequences, on the backend. They are data: another tree needs no other program. */
-public final class TreeTopology extends NativeObject<hydra_tree> {
+public final class TreeTopology extends NativeObject {
     /** Most nodes of a tree, the root included. */
     public static final int MAX_NODES = Native.HYDRA_MAX_NODES;
 
     /** All sequences of the batch, to {@link #set}. */
     public static final int ALL = -1;
 
+    private final Handle<hydra_tree> handle;
+
     private TreeTopology(Handle<hydra_tree> handle) {
-        super(handle);
+        this.handle = handle;
+    }
+
+    @Override
+    Handle<hydra_tree> handle() {
+        return handle;
     }
 
     /**

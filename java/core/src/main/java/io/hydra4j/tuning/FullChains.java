@@ -1,9 +1,9 @@
 package io.hydra4j.tuning;
 
-import io.hydra4j.heads.BaseModel;
-import io.hydra4j.heads.Draft;
-import io.hydra4j.heads.Drafter;
-import io.hydra4j.heads.HostDraft;
+import io.hydra4j.draft.BaseModel;
+import io.hydra4j.draft.Draft;
+import io.hydra4j.draft.Drafter;
+import io.hydra4j.draft.HostDraft;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 

@@ -4,6 +4,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TeacherForcing;
 import io.hydra4j.model.DecoderModel;
@@ -34,7 +35,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
         StepCosts costs = StepCosts.measure(model, heads);
         SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(costs.candidates());
         AdaptiveTree trees = new AdaptiveTree(costs);
-        try (Session session = new Session(model, heads, options)) {
+        try (Session session = Sessions.session(model, heads, options)) {
             for (int[] prompt : prompts) {
                 session.rewind(0);
                 session.prefill(prompt);
@@ -91,7 +92,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
     public List<RankSamples> ranks(List<DraftHeads> heads, DoubleConsumer progress) {
         List<RankSamples> samples = new ArrayList<>();
         SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(1);
-        try (Session session = new Session(heads.get(0).base(), heads.get(0), options)) {
+        try (Session session = Sessions.session(heads.get(0).base(), heads.get(0), options)) {
             List<TeacherForcing> forced = new ArrayList<>();
             try {
                 for (DraftHeads each : heads) {

@@ -3,6 +3,7 @@ package io.hydra4j.tuning;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
@@ -57,7 +58,7 @@ public final class StepCosts {
     /** As {@link #measure(DecoderModel, DraftHeads)}, with trees that grow in this order. */
     public static StepCosts measure(DecoderModel model, DraftHeads heads, TreeOrder order) {
         SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(candidates(trees(order)));
-        try (Session session = new Session(model, heads, options)) {
+        try (Session session = Sessions.session(model, heads, options)) {
             return measure(session, order, BUDGET_NANOS);
         }
     }

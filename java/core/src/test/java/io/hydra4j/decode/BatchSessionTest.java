@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.KvPagesExhaustedException;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.KvPages;
@@ -188,7 +189,7 @@ class BatchSessionTest {
         int[] prompt = prompt(0, 12);
         try (Session alone = loaded.session(BitIdentity.tree(nodes));
                 BatchSession batch =
-                        new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(size, alone.tree()))) {
+                        Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(size, alone.tree()))) {
             alone.prefill(prompt);
             Map<Integer, int[]> prompts = new HashMap<>();
             for (int s = 0; s < size; s++) {
@@ -301,7 +302,7 @@ class BatchSessionTest {
     void aPromptAtOnceTakesInWhatIsLeftOfTheOneBefore() {
         Loaded loaded = LOADED.get("hydra-plus-plus");
         BatchOptions options = BatchOptions.of(2, Tree.chain(3)).withChunk(10).withMaxPositions(60);
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options);
                 Session alone = loaded.session(Tree.chain(3))) {
             batch.enqueuePrompt(1, prompt(0, 25));
             batch.step();
@@ -326,7 +327,7 @@ class BatchSessionTest {
         Loaded loaded = LOADED.get("hydra-plus-plus");
         int[] prompt = prompt(0, 12);
         BatchOptions options = BatchOptions.of(256, BitIdentity.tree(8)).withChunk(64);
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options);
                 Session alone = loaded.session(BitIdentity.tree(8))) {
             Map<Integer, int[]> prompts = new HashMap<>();
             for (int s = 0; s < 255; s++) {
@@ -370,7 +371,7 @@ class BatchSessionTest {
     void clearedSequencesGiveTheirPagesBack() {
         Loaded loaded = LOADED.get("hydra-plus-plus");
         KvPages pages = loaded.base().pages();
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
             batch.prefill(0, prompt(0, 90));
             batch.prefill(1, prompt(1, 90));
             batch.step();
@@ -422,7 +423,7 @@ class BatchSessionTest {
     @Test
     void treesThatTheSessionWasNotMadeForAreRefused() {
         Loaded loaded = LOADED.get("hydra");
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)))) {
             IllegalArgumentException refused =
                     assertThrows(IllegalArgumentException.class, () -> batch.setTree(Tree.chain(4)));
             assertTrue(refused.getMessage().contains("5 nodes, the session was made for 4"), refused.getMessage());
@@ -435,12 +436,12 @@ class BatchSessionTest {
                 BatchOptions.of(2, Tree.ROOT).withMaxPositions(1025),
                 BatchOptions.of(2, Tree.chain(4)).withNodes(4),
                 BatchOptions.of(2, Tree.of(List.of(List.of(5)))).withCandidates(5))) {
-            assertThrows(IllegalArgumentException.class, () -> new BatchSession(loaded.base(), loaded.heads(), options)
+            assertThrows(IllegalArgumentException.class, () -> Sessions.batch(loaded.base(), loaded.heads(), options)
                     .close());
         }
-        assertThrows(
-                IllegalArgumentException.class,
-                () -> new BatchSession(loaded.base(), BatchOptions.of(2, Tree.chain(1))).close());
+        assertThrows(IllegalArgumentException.class, () -> Sessions.batch(
+                        loaded.base(), null, BatchOptions.of(2, Tree.chain(1)))
+                .close());
     }
 
     @ParameterizedTest
@@ -465,7 +466,7 @@ class BatchSessionTest {
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
     void theStatisticsAddUp(String heads) {
         Loaded loaded = LOADED.get(heads);
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(3, Tree.DEFAULT))) {
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(3, Tree.DEFAULT))) {
             batch.prefill(Map.of(0, prompt(0, 70), 1, prompt(1, 30)));
             long emitted = 0;
             for (int i = 0; i < 10; i++) {
@@ -491,7 +492,7 @@ class BatchSessionTest {
     @Test
     void aClosedSessionRefusesToWorkAndMayBeClosedAgain() {
         Loaded loaded = LOADED.get("hydra-plus-plus");
-        BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)));
+        BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.chain(3)));
         batch.prefill(0, 1, 2, 3);
         batch.close();
         batch.close();
@@ -517,8 +518,8 @@ class BatchSessionTest {
     void promptsThatFailHalfwayAreTakenInByTheSameCallAgain(int passes) {
         Loaded loaded = LOADED.get("hydra-plus-plus");
         BatchOptions options = BatchOptions.of(2, BitIdentity.tree(16)).withChunk(32);
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options);
-                BatchSession expected = new BatchSession(loaded.base(), loaded.heads(), options)) {
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options);
+                BatchSession expected = Sessions.batch(loaded.base(), loaded.heads(), options)) {
             for (BatchSession each : List.of(batch, expected)) {
                 each.prefill(prompts(2));
                 each.step();

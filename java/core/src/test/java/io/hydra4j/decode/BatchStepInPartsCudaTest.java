@@ -2,6 +2,7 @@ package io.hydra4j.decode;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -30,9 +31,9 @@ class BatchStepInPartsCudaTest {
         int length = Cuda.emulated() ? 3 : 40;
         int[][] prompts = {prompt(0, 30, 2), prompt(1, 70, 4)};
         try (Loaded loaded = Cuda.open(Original.base(), Original.heads(heads), null);
-                Session plain =
-                        new Session(loaded.base(), SessionOptions.of(Tree.ROOT).withLogits());
-                BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options())) {
+                Session plain = Sessions.session(
+                        loaded.base(), null, SessionOptions.of(Tree.ROOT).withLogits());
+                BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options())) {
             OwnSampler.Results found = OwnSampler.run(batch, prompts, length);
             for (int s = 0; s < prompts.length; s++) {
                 plain.rewind(0);
@@ -45,8 +46,8 @@ class BatchStepInPartsCudaTest {
     @ValueSource(strings = {"hydra", "hydra-plus-plus"})
     void theThreePartsMakeAStepOfAllSequences(String heads) {
         try (Loaded loaded = Cuda.open(Original.base(), Original.heads(heads), null);
-                BatchSession whole = new BatchSession(loaded.base(), loaded.heads(), options());
-                BatchSession parts = new BatchSession(loaded.base(), loaded.heads(), options())) {
+                BatchSession whole = Sessions.batch(loaded.base(), loaded.heads(), options());
+                BatchSession parts = Sessions.batch(loaded.base(), loaded.heads(), options())) {
             for (BatchSession batch : new BatchSession[] {whole, parts}) {
                 batch.prefill(Map.of(0, prompt(0, 30, 3)));
                 batch.enqueuePrompt(1, prompt(1, 70, 4));

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ class BatchStepInPartsTest {
 
     private static BatchSession batch(String heads, BatchOptions options) {
         Loaded loaded = LOADED.get(heads);
-        return new BatchSession(loaded.base(), loaded.heads(), options.withLogits());
+        return Sessions.batch(loaded.base(), loaded.heads(), options.withLogits());
     }
 
     private static int[] prompt(int number, int length) {
@@ -174,8 +175,8 @@ class BatchStepInPartsTest {
     }
 
     private static int[] plain(int[] prompt, int length) {
-        try (Session plain = new Session(
-                LOADED.get("none").base(), SessionOptions.of(Tree.ROOT).withLogits())) {
+        try (Session plain = Sessions.session(
+                LOADED.get("none").base(), null, SessionOptions.of(Tree.ROOT).withLogits())) {
             return OwnSampler.run(plain, prompt, length).tokens();
         }
     }

@@ -2,6 +2,7 @@ package io.hydra4j.decode;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.DraftHeads;
@@ -36,7 +37,7 @@ class ConcurrentSessionsCudaTest {
     }
 
     private static int[] decode(DraftHeads heads, Tree tree, int first) {
-        try (Session session = new Session(heads.base(), heads, SessionOptions.of(tree))) {
+        try (Session session = Sessions.session(heads.base(), heads, SessionOptions.of(tree))) {
             session.prefill(256, first, first + 1, first + 2);
             int prompt = session.length();
             while (session.length() < prompt + TOKENS) {

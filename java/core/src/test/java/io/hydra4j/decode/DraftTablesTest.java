@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsConfig.Kind;
@@ -37,7 +38,7 @@ class DraftTablesTest {
     /** The tokens of all nodes of all steps. */
     private static List<Integer> drafted(DecoderModel model, DraftHeads heads, int steps, List<Integer> emitted) {
         var nodes = new ArrayList<Integer>();
-        try (Session session = new Session(model, heads, SessionOptions.of(Tree.DEFAULT.truncated(3)))) {
+        try (Session session = Sessions.session(model, heads, SessionOptions.of(Tree.DEFAULT.truncated(3)))) {
             session.prefill(PROMPT);
             for (int i = 0; i < steps; i++) {
                 for (int token : session.step().tokens()) {
@@ -90,8 +91,8 @@ class DraftTablesTest {
                 DraftHeads heads = heads(model, Kind.HYDRA, 2, WeightType.F32)) {
             heads.makeTables();
             Tree tree = Tree.DEFAULT.truncated(3);
-            try (Session alone = new Session(model, heads, SessionOptions.of(tree));
-                    BatchSession batch = new BatchSession(model, heads, BatchOptions.of(2, tree))) {
+            try (Session alone = Sessions.session(model, heads, SessionOptions.of(tree));
+                    BatchSession batch = Sessions.batch(model, heads, BatchOptions.of(2, tree))) {
                 alone.prefill(PROMPT);
                 batch.prefill(0, 3, 1, 4);
                 batch.prefill(1, PROMPT);

@@ -3,10 +3,11 @@ package io.hydra4j.decode;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
-import io.hydra4j.heads.Drafter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -23,10 +24,10 @@ class DrafterCudaTest {
         byte[] text = "int a = 0; int a = 0; int a".getBytes(StandardCharsets.US_ASCII);
         int[] prompt = IntStream.range(0, text.length).map(i -> text[i]).toArray();
         try (Loaded loaded = Cuda.open(Original.base(), null, null);
-                Session plain = new Session(loaded.base(), SessionOptions.of(Tree.ROOT));
-                Session session = new Session(loaded.base(), Drafter.lookup(4), SessionOptions.of(Tree.chain(4)));
+                Session plain = Sessions.session(loaded.base(), null, SessionOptions.of(Tree.ROOT));
+                Session session = Sessions.session(loaded.base(), Drafter.lookup(4), SessionOptions.of(Tree.chain(4)));
                 BatchSession batch =
-                        new BatchSession(loaded.base(), Drafter.lookup(4), BatchOptions.of(2, Tree.chain(4)))) {
+                        Sessions.batch(loaded.base(), Drafter.lookup(4), BatchOptions.of(2, Tree.chain(4)))) {
             plain.prefill(prompt);
             while (plain.length() < prompt.length + TOKENS) {
                 plain.step();

@@ -5,9 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
-import io.hydra4j.heads.Drafter;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,7 +31,7 @@ class DrafterTest {
     static void load() {
         loaded = Loaded.open(Original.base(), null, null);
         prompts = BitIdentity.bytePrompts().subList(0, 4);
-        try (Session session = new Session(loaded.base(), SessionOptions.of(Tree.ROOT))) {
+        try (Session session = Sessions.session(loaded.base(), null, SessionOptions.of(Tree.ROOT))) {
             for (int[] prompt : prompts) {
                 session.rewind(0);
                 session.prefill(prompt);
@@ -52,7 +53,7 @@ class DrafterTest {
     }
 
     private static Session session(Drafter drafter, int depth) {
-        return new Session(loaded.base(), drafter, SessionOptions.of(Tree.chain(depth)));
+        return Sessions.session(loaded.base(), drafter, SessionOptions.of(Tree.chain(depth)));
     }
 
     /** The text that plain decoding of a prompt gives, as far as it was recorded. */
@@ -107,7 +108,7 @@ class DrafterTest {
     void eachSequenceOfABatchHasItsOwnGuesses() {
         Drafter oracle = new ChainDrafter(4, DrafterTest::oracle);
         try (BatchSession session =
-                new BatchSession(loaded.base(), oracle, BatchOptions.of(prompts.size(), Tree.chain(4)))) {
+                Sessions.batch(loaded.base(), oracle, BatchOptions.of(prompts.size(), Tree.chain(4)))) {
             Map<Integer, int[]> all = new LinkedHashMap<>();
             for (int s = 0; s < prompts.size(); s++) {
                 all.put(s, prompts.get(s));
@@ -136,7 +137,8 @@ class DrafterTest {
                 .contains("the tree is 5 deep, the drafter fills 4 levels"));
         assertThrows(
                 RuntimeException.class,
-                () -> new Session(loaded.base(), lookup, SessionOptions.of(Tree.of(List.of(List.of(0), List.of(1))))));
+                () -> Sessions.session(
+                        loaded.base(), lookup, SessionOptions.of(Tree.of(List.of(List.of(0), List.of(1))))));
         assertThrows(IllegalArgumentException.class, () -> Drafter.lookup(0));
         assertThrows(IllegalArgumentException.class, () -> Drafter.lookup(64));
     }

@@ -3,6 +3,7 @@ package io.hydra4j.decode;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.NativeAllocations;
@@ -68,7 +69,7 @@ class FailedStepsTest {
         int failures = 0;
         int[] tokens;
         long live;
-        try (Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(TREE))) {
+        try (Session session = Sessions.session(loaded.base(), loaded.heads(), SessionOptions.of(TREE))) {
             for (Consumer<Session> call : calls) {
                 failures += make(() -> call.accept(session), failing);
             }
@@ -107,7 +108,7 @@ class FailedStepsTest {
         int[] tokens;
         long live;
         BatchOptions options = BatchOptions.of(2, TREE).withChunk(3);
-        try (BatchSession batch = new BatchSession(loaded.base(), loaded.heads(), options)) {
+        try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options)) {
             for (Consumer<BatchSession> call : calls) {
                 failures += make(() -> call.accept(batch), failing);
             }

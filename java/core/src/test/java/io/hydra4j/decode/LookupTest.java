@@ -3,10 +3,11 @@ package io.hydra4j.decode;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
-import io.hydra4j.heads.Drafter;
 import io.hydra4j.runtime.InstructionSet;
 import io.hydra4j.text.Tokenizer;
 import java.util.Arrays;
@@ -19,11 +20,11 @@ class LookupTest {
     private static void check(Loaded loaded, List<int[]> prompts, int tokens, double least) {
         Tree chain = Tree.chain(8);
         try (Session plain = loaded.session(Tree.ROOT);
-                Session session = new Session(
+                Session session = Sessions.session(
                         loaded.base(),
                         Drafter.lookup(8),
                         SessionOptions.of(chain).withLogits());
-                BatchSession batch = new BatchSession(loaded.base(), Drafter.lookup(8), BatchOptions.of(2, chain))) {
+                BatchSession batch = Sessions.batch(loaded.base(), Drafter.lookup(8), BatchOptions.of(2, chain))) {
             for (int[] prompt : prompts) {
                 PlainDecoding expected = PlainDecoding.of(plain, prompt, tokens);
                 expected.assertSame(session, chain);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsConfig.Kind;
@@ -42,14 +43,15 @@ class RandomModelTest {
     }
 
     private static float[] logits(DecoderModel model) {
-        try (Session session = new Session(model, SessionOptions.of(Tree.ROOT).withLogits())) {
+        try (Session session =
+                Sessions.session(model, null, SessionOptions.of(Tree.ROOT).withLogits())) {
             session.prefill(PROMPT);
             return session.logits(0);
         }
     }
 
     private static int[] decoded(DecoderModel model, DraftHeads heads, Tree tree) {
-        try (Session session = new Session(model, heads, SessionOptions.of(tree))) {
+        try (Session session = Sessions.session(model, heads, SessionOptions.of(tree))) {
             session.prefill(PROMPT);
             while (session.length() < PROMPT.length + 40) {
                 session.step();
@@ -115,7 +117,7 @@ class RandomModelTest {
                 DraftHeads heads = DraftHeads.random(model, config, WeightType.Q8_0, draftVocabulary, 2)) {
             assertEquals(config, heads.config());
             assertArrayEquals(decoded(model, null, Tree.ROOT), decoded(model, heads, tree));
-            try (Session session = new Session(model, heads, SessionOptions.of(tree))) {
+            try (Session session = Sessions.session(model, heads, SessionOptions.of(tree))) {
                 session.prefill(PROMPT);
                 session.step();
                 int most = draftVocabulary == 0 ? 500 : draftVocabulary;

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.hydra4j.KvPagesExhaustedException;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
@@ -32,7 +33,7 @@ class SessionLifecycleTest {
 
     @Test
     void aSessionThatOutlivesItsModelIsClosedWithoutAFailure() {
-        Session session = new Session(model, heads, SessionOptions.of(Tree.chain(3)));
+        Session session = Sessions.session(model, heads, SessionOptions.of(Tree.chain(3)));
         session.prefill(1, 2, 3);
         closeModel();
         session.step();
@@ -42,7 +43,7 @@ class SessionLifecycleTest {
 
     @Test
     void allSequencesOfABatchThatOutlivesItsModelAreReleased() {
-        BatchSession batch = new BatchSession(model, heads, BatchOptions.of(3, Tree.chain(3)));
+        BatchSession batch = Sessions.batch(model, heads, BatchOptions.of(3, Tree.chain(3)));
         batch.prefill(Map.of(0, new int[] {1, 2}, 1, new int[] {3}, 2, new int[] {4}));
         closeModel();
         batch.close();
@@ -66,7 +67,7 @@ class SessionLifecycleTest {
     }
 
     private void lose() {
-        new Session(model, heads, SessionOptions.of(Tree.chain(3))).prefill(1, 2, 3);
+        Sessions.session(model, heads, SessionOptions.of(Tree.chain(3))).prefill(1, 2, 3);
     }
 
     private void requireAllPagesFree() {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -56,7 +57,7 @@ class SessionTest {
 
     private static Session session(Tree tree, int maxPositions) {
         Loaded loaded = LOADED.get("hydra-plus-plus");
-        return new Session(
+        return Sessions.session(
                 loaded.base(),
                 loaded.heads(),
                 SessionOptions.of(tree).withMaxPositions(maxPositions).withLogits());
@@ -413,10 +414,11 @@ class SessionTest {
         }
         Loaded loaded = LOADED.get("hydra");
         SessionOptions options = SessionOptions.of(CHAIN);
-        assertThrows(IllegalArgumentException.class, () -> new Session(loaded.base(), options).close());
-        assertThrows(
-                IllegalArgumentException.class,
-                () -> new Session(loaded.base(), loaded.heads(), SessionOptions.of(Tree.chain(5))).close());
+        assertThrows(IllegalArgumentException.class, () -> Sessions.session(loaded.base(), null, options)
+                .close());
+        assertThrows(IllegalArgumentException.class, () -> Sessions.session(
+                        loaded.base(), loaded.heads(), SessionOptions.of(Tree.chain(5)))
+                .close());
     }
 
     @Test
@@ -425,15 +427,15 @@ class SessionTest {
         for (SessionOptions options : List.of(
                 SessionOptions.of(CHAIN).withMaxPositions(1025),
                 SessionOptions.of(Tree.of(List.of(List.of(5)))).withCandidates(5))) {
-            assertThrows(
-                    IllegalArgumentException.class, () -> new Session(loaded.base(), loaded.heads(), options).close());
+            assertThrows(IllegalArgumentException.class, () -> Sessions.session(loaded.base(), loaded.heads(), options)
+                    .close());
         }
     }
 
     @Test
     void headsOfAnotherModelAreRefused() {
         SessionOptions options = SessionOptions.of(CHAIN);
-        assertThrows(IllegalArgumentException.class, () -> new Session(
+        assertThrows(IllegalArgumentException.class, () -> Sessions.session(
                         LOADED.get("hydra").base(),
                         LOADED.get("hydra-plus-plus").heads(),
                         options)
@@ -447,7 +449,7 @@ class SessionTest {
                 IntStream.range(0, 32).mapToObj(List::of).collect(Collectors.toCollection(ArrayList::new));
         wide.add(List.of(31, 31));
         Tree tree = Tree.of(wide);
-        try (Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(tree))) {
+        try (Session session = Sessions.session(loaded.base(), loaded.heads(), SessionOptions.of(tree))) {
             session.prefill(prompt);
             assertArrayEquals(Arrays.copyOf(greedy, 30), Arrays.copyOf(tokens(run(session, 30)), 30));
         }
@@ -456,7 +458,7 @@ class SessionTest {
     @Test
     void logitsAreThereOnlyIfTheyWereAskedFor() {
         Loaded loaded = LOADED.get("hydra");
-        try (Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(CHAIN))) {
+        try (Session session = Sessions.session(loaded.base(), loaded.heads(), SessionOptions.of(CHAIN))) {
             session.prefill(prompt);
             assertThrows(IllegalStateException.class, () -> session.logits(0));
         }
@@ -465,7 +467,7 @@ class SessionTest {
     @Test
     void aSessionWithoutHeadsHasNoDrafterAndDecodesPlainly() {
         Loaded loaded = LOADED.get("hydra");
-        try (Session session = new Session(loaded.base(), SessionOptions.of(Tree.ROOT))) {
+        try (Session session = Sessions.session(loaded.base(), null, SessionOptions.of(Tree.ROOT))) {
             assertNull(session.draftState());
             session.prefill(prompt);
             assertArrayEquals(greedy, tokens(run(session, greedy.length)));

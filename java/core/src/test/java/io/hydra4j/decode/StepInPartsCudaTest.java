@@ -2,6 +2,7 @@ package io.hydra4j.decode;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -19,9 +20,9 @@ class StepInPartsCudaTest {
         int length = Cuda.emulated() ? 3 : 40;
         int[] prompt = Arrays.copyOf(BitIdentity.bytePrompts().get(0), Cuda.emulated() ? 3 : 30);
         try (Loaded loaded = Cuda.open(Original.base(), Original.heads(heads), null);
-                Session plain =
-                        new Session(loaded.base(), SessionOptions.of(Tree.ROOT).withLogits());
-                Session guessing = new Session(
+                Session plain = Sessions.session(
+                        loaded.base(), null, SessionOptions.of(Tree.ROOT).withLogits());
+                Session guessing = Sessions.session(
                         loaded.base(),
                         loaded.heads(),
                         SessionOptions.of(BitIdentity.tree(Cuda.emulated() ? 7 : 64))

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import java.util.Arrays;
@@ -18,7 +19,7 @@ class StepInPartsTest {
     private static final int LENGTH = 40;
 
     private static Session session(Loaded loaded, Tree tree) {
-        return new Session(
+        return Sessions.session(
                 loaded.base(), loaded.heads(), SessionOptions.of(tree).withLogits());
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.runtime.Resources;
 import java.util.HashMap;
@@ -24,14 +25,14 @@ final class Twins implements AutoCloseable {
     private long steps;
 
     Twins(Loaded loaded, BatchOptions options) {
-        batch = owned.own(new BatchSession(loaded.base(), loaded.heads(), options.withLogits()));
+        batch = owned.own(Sessions.batch(loaded.base(), loaded.heads(), options.withLogits()));
         alone = new Session[options.size()];
         SessionOptions lone = SessionOptions.of(options.tree())
                 .withMaxPositions(options.maxPositions())
                 .withCandidates(options.candidates())
                 .withLogits();
         for (int s = 0; s < alone.length; s++) {
-            alone[s] = owned.own(new Session(loaded.base(), loaded.heads(), lone));
+            alone[s] = owned.own(Sessions.session(loaded.base(), loaded.heads(), lone));
         }
     }
 

@@ -8,6 +8,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.runtime.InstructionSet;
 import io.hydra4j.runtime.WeightType;
 import io.hydra4j.text.Tokenizer;
@@ -85,7 +86,7 @@ class JavalmGoldenTest {
 
     /** Every {@code stride}-th prompt. */
     static void checkSteps(Loaded loaded, String heads, int stride) {
-        try (Session session = new Session(loaded.base(), loaded.heads(), SessionOptions.of(Tree.DEFAULT))) {
+        try (Session session = Sessions.session(loaded.base(), loaded.heads(), SessionOptions.of(Tree.DEFAULT))) {
             List<Json> golden = golden();
             for (int i = 0; i < golden.size(); i += stride) {
                 session.rewind(0);
@@ -108,7 +109,7 @@ class JavalmGoldenTest {
         int compared = 0;
         try (Loaded loaded = open(heads)) {
             SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(Tree.MAX_RANKS);
-            try (Session session = new Session(loaded.base(), loaded.heads(), options)) {
+            try (Session session = Sessions.session(loaded.base(), loaded.heads(), options)) {
                 for (Json expected : golden()) {
                     compared += HeadCandidates.assertTenBest(session, expected, heads);
                 }

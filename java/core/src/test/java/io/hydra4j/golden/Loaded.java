@@ -3,6 +3,7 @@ package io.hydra4j.golden;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.model.DecoderModel;
@@ -45,7 +46,7 @@ public record Loaded(Backend backend, DecoderModel base, DraftHeads heads) imple
 
     /** A session with this tree that keeps logits. */
     public Session session(Tree tree) {
-        return new Session(base, heads, SessionOptions.of(tree).withLogits());
+        return Sessions.session(base, heads, SessionOptions.of(tree).withLogits());
     }
 
     @Override

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.runtime.InstructionSet;
 import io.hydra4j.runtime.WeightType;
@@ -118,7 +119,7 @@ class SmolLm2GoldenTest {
         Path folder = TestData.shared(MODEL + "/heads-" + heads);
         SessionOptions options = SessionOptions.of(Tree.DEFAULT).withCandidates(Tree.MAX_RANKS);
         try (Loaded loaded = Loaded.open(gguf(), folder, WeightType.F32, 2, InstructionSet.AUTO);
-                Session session = new Session(loaded.base(), loaded.heads(), options)) {
+                Session session = Sessions.session(loaded.base(), loaded.heads(), options)) {
             for (Json expected : prompts) {
                 session.setTree(Tree.DEFAULT);
                 session.rewind(0);

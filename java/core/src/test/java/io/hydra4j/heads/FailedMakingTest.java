@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.draft.BaseModel;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.heads.CompactHeads;
@@ -83,7 +84,7 @@ class GreedyContinuationsTest {
                         tree.truncated(loaded.heads().config().heads()))
                 .withCandidates(32);
         var paths = new HashSet<>(options.tree().paths());
-        try (Session session = new Session(loaded.base(), loaded.heads(), options)) {
+        try (Session session = Sessions.session(loaded.base(), loaded.heads(), options)) {
             session.prefill(prompts().get(text));
             for (int position = 0; position < ranks.length; ) {
                 int emitted = session.step().tokens().length;

@@ -1,4 +1,4 @@
-package io.hydra4j.heads;
+package io.hydra4j.draft;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

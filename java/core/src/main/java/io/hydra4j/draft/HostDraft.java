@@ -1,4 +1,4 @@
-package io.hydra4j.heads;
+package io.hydra4j.draft;
 
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.PassRows;

@@ -1,6 +1,7 @@
-package io.hydra4j.heads;
+package io.hydra4j.draft;
 
 import io.hydra4j.runtime.Batch;
+import io.hydra4j.runtime.TopK;
 
 /**
  * Guesses the tokens of trees that the base model then verifies: draft heads, or whatever else may know what comes next. A session
@@ -11,7 +12,7 @@ public interface Drafter {
     /** The deepest tree that it can fill, at least 1. */
     int maxDepth();
 
-    /** The most children of one node that it can fill, 1 to {@link TreeOrder#MAX_RANKS}. */
+    /** The most children of one node that it can fill, 1 to {@link TopK#MAX_K}. */
     int maxCandidates();
 
     /**

@@ -1,4 +1,4 @@
-package io.hydra4j.heads;
+package io.hydra4j.draft;
 
 import java.nio.IntBuffer;
 import java.util.Arrays;
