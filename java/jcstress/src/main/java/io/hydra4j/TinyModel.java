@@ -13,24 +13,31 @@ final class TinyModel {
     private static final int VOCABULARY = 32;
     private static final int CONTEXT = 1024;
 
-    private static final HydraModel MODEL = open();
+    private static final Backend BACKEND = Backend.openCpu(1);
+    private static final HydraModel MODEL = open(() -> {});
 
     private TinyModel() {}
 
-    private static HydraModel open() {
+    /** @param freed called as the model is freed */
+    static HydraModel open(Runnable freed) {
         DecoderConfig config =
                 new DecoderConfig(1, HIDDEN, 2, 2, 8, HIDDEN, VOCABULARY, CONTEXT, 10000f, 1e-5f, true, -1, List.of());
-        Backend backend = Backend.openCpu(1);
         ModelInfo.Builder info = new ModelInfo.Builder();
         info.context = CONTEXT;
         info.vocabulary = VOCABULARY;
-        DecoderModel base = DecoderModel.random(backend, config, WeightType.F32, 1);
-        return new HydraModel(base, null, null, new ModelInfo(info), null, new Resources());
+        Resources owned = new Resources();
+        DecoderModel base = owned.own(DecoderModel.random(BACKEND, config, WeightType.F32, 1));
+        owned.own(freed::run);
+        return new HydraModel(base, null, null, new ModelInfo(info), null, owned);
+    }
+
+    static TokenStream stream() {
+        return stream(MODEL);
     }
 
     /** Two tokens. */
-    static TokenStream stream() {
-        return MODEL.stream(
+    static TokenStream stream(HydraModel model) {
+        return model.stream(
                 new int[] {1}, GenerationOptions.DEFAULT.withMaxTokens(2).withIgnoreEnd(true));
     }
 }
