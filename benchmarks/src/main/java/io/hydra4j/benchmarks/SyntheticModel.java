@@ -71,12 +71,12 @@ final class SyntheticModel implements AutoCloseable {
         return base;
     }
 
-    /** @param chunk as {@link BatchOptions#chunk} */
+    /** @param chunk as {@link BatchOptions#prefillTokens} */
     BatchSession session(int batch, int chunk) {
         return Sessions.batch(
                 base,
                 heads,
-                BatchOptions.of(batch, tree()).withMaxPositions(positions).withChunk(chunk));
+                BatchOptions.of(batch, tree()).withMaxPositions(positions).withPrefillTokens(chunk));
     }
 
     /** The published tree; the root alone without heads. */

@@ -99,7 +99,7 @@ public final class GenerationOptions {
         return ignoreEnd;
     }
 
-    /** Asked before every step and every chunk of the prompt; true ends the generation. */
+    /** Asked before every step and every pass over the prompt; true ends the generation. */
     public BooleanSupplier cancelled() {
         return cancelled;
     }
@@ -191,7 +191,7 @@ public final class GenerationOptions {
         }
 
         /**
-         * Asked before every step and every chunk of the prompt, in the generating thread; true ends the generation.
+         * Asked before every step and every pass over the prompt, in the generating thread; true ends the generation.
          *
          * @throws IllegalArgumentException if it is null
          */

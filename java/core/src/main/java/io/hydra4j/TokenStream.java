@@ -16,7 +16,7 @@ import java.util.OptionalDouble;
  *
  * <p>Chunks belong to one thread at a time. {@link #cancel}, {@link #close} and {@link #result} may be called from any thread at
  * any time and do not wait for a step: a generation that is cancelled or closed, or whose model is closed, ends before its next
- * step or chunk of the prompt, with {@link FinishReason#CANCELLED}, and its result stays readable.
+ * step or pass over the prompt, with {@link FinishReason#CANCELLED}, and its result stays readable.
  */
 public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, AutoCloseable {
     private final HydraModel model;
@@ -205,7 +205,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         session.close();
     }
 
-    /** Ends the generation before its next step or chunk of the prompt; {@link #next} then gives the last chunk. */
+    /** Ends the generation before its next step or pass over the prompt; {@link #next} then gives the last chunk. */
     public void cancel() {
         isCancelled = true;
     }

@@ -15,17 +15,17 @@ public final class BatchOptions {
     private final int nodes;
     private final Tree tree;
     private final int candidates;
-    private final int chunk;
+    private final int prefillTokens;
     private final boolean keepLogits;
 
     private BatchOptions(
-            int size, int maxPositions, int nodes, Tree tree, int candidates, int chunk, boolean keepLogits) {
+            int size, int maxPositions, int nodes, Tree tree, int candidates, int prefillTokens, boolean keepLogits) {
         this.size = size;
         this.maxPositions = maxPositions;
         this.nodes = nodes;
         this.tree = tree;
         this.candidates = candidates;
-        this.chunk = chunk;
+        this.prefillTokens = prefillTokens;
         this.keepLogits = keepLogits;
         if (size * nodes() > PassRows.MAX_ROWS) {
             throw new IllegalArgumentException(size + " sequences with trees of " + nodes() + " nodes make "
@@ -60,7 +60,7 @@ public final class BatchOptions {
      */
     public BatchOptions withTree(Tree tree) {
         return new BatchOptions(
-                size, maxPositions, nodes, SessionOptions.requireTree(tree), candidates, chunk, keepLogits);
+                size, maxPositions, nodes, SessionOptions.requireTree(tree), candidates, prefillTokens, keepLogits);
     }
 
     /**
@@ -72,7 +72,7 @@ public final class BatchOptions {
      */
     public BatchOptions withMaxPositions(int maxPositions) {
         SessionOptions.requirePositions(maxPositions);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
     }
 
     /**
@@ -83,7 +83,7 @@ public final class BatchOptions {
      */
     public BatchOptions withNodes(int nodes) {
         SessionOptions.require("nodes", nodes, 1, Tree.MAX_NODES);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
     }
 
     /**
@@ -94,23 +94,23 @@ public final class BatchOptions {
      */
     public BatchOptions withCandidates(int candidates) {
         SessionOptions.require("candidates", candidates, 1, Tree.MAX_RANKS);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
     }
 
     /**
      * These options with another size of the passes over prompts.
      *
-     * @param chunk tokens, 1 to {@link PassRows#MAX_ROWS}; 0 for what suits the backend
+     * @param prefillTokens tokens, 1 to {@link PassRows#MAX_ROWS}; 0 for what suits the backend
      * @throws IllegalArgumentException if it is out of range
      */
-    public BatchOptions withChunk(int chunk) {
-        SessionOptions.require("chunk", chunk, 0, PassRows.MAX_ROWS);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+    public BatchOptions withPrefillTokens(int prefillTokens) {
+        SessionOptions.require("prefillTokens", prefillTokens, 0, PassRows.MAX_ROWS);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
     }
 
     /** These options with logits kept, so that {@link BatchSession#logits} works. */
     public BatchOptions withLogits() {
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, chunk, true);
+        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, true);
     }
 
     /** Sequences. */
@@ -139,8 +139,8 @@ public final class BatchOptions {
     }
 
     /** Most tokens of prompts that are computed in one pass; 0 for what suits the backend. */
-    public int chunk() {
-        return chunk;
+    public int prefillTokens() {
+        return prefillTokens;
     }
 
     /** Whether {@link BatchSession#logits} works. */
@@ -149,7 +149,7 @@ public final class BatchOptions {
     }
 
     private List<Object> values() {
-        return Arrays.asList(size, maxPositions, nodes, tree, candidates, chunk, keepLogits);
+        return Arrays.asList(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
     }
 
     @Override
@@ -165,6 +165,7 @@ public final class BatchOptions {
     @Override
     public String toString() {
         return "BatchOptions[size=" + size + ", maxPositions=" + maxPositions + ", nodes=" + nodes() + ", tree=" + tree
-                + ", candidates=" + candidates() + ", chunk=" + chunk + ", keepLogits=" + keepLogits + "]";
+                + ", candidates=" + candidates() + ", prefillTokens=" + prefillTokens + ", keepLogits=" + keepLogits
+                + "]";
     }
 }

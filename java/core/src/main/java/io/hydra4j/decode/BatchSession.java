@@ -18,8 +18,8 @@ import java.util.Map;
  * <p>Each sequence has a tree of its own. Its tokens, paths and logits are those of a {@link Session} of its own, to the bit,
  * whatever is decoded beside it. One that is full, or has room for a part of its tree alone, holds nobody else back.
  *
- * <p>Prompts may also be taken in beside what is decoded: {@link #enqueuePrompt} lets the steps that follow take a chunk along,
- * until the prompt is complete and its sequence decodes, too.
+ * <p>Prompts may also be taken in beside what is decoded: {@link #enqueuePrompt} lets each of the steps that follow take some tokens
+ * along, until the prompt is complete and its sequence decodes, too.
  *
  * <p>A call that is refused changes nothing. Not thread-safe: use it from one thread at a time. Sessions of one model may run in
  * several threads, on CUDA at the same time.
@@ -36,8 +36,8 @@ public final class BatchSession implements AutoCloseable {
     private final int[] logitRows;
     private final int[] logitNodes;
     private final PromptQueue prompts = new PromptQueue();
-    private final Program chunk;
-    private final Program lastChunk;
+    private final Program prefill;
+    private final Program lastPrefill;
     private final Program plainStep;
     private final Program draftStep;
     private final Program plainMixed;
@@ -61,9 +61,9 @@ public final class BatchSession implements AutoCloseable {
         limits.require(options.tree());
         tree = options.tree();
         int size = options.size();
-        int rows = options.chunk() == 0
+        int rows = options.prefillTokens() == 0
                 ? PassBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
-                : options.chunk();
+                : options.prefillTokens();
         passes = new Passes(model, drafter, limits, size, rows, options.keepLogits(), true);
         sequences = new Sequence[size];
         Arrays.setAll(sequences, s -> new Sequence(passes.pages(), passes.batch(), s));
@@ -74,8 +74,8 @@ public final class BatchSession implements AutoCloseable {
         Arrays.fill(pausedRoots, NONE);
         Arrays.fill(logitRows, NONE);
         try {
-            chunk = passes.chunk(false, false);
-            lastChunk = passes.chunk(true, false);
+            prefill = passes.prefill(false, false);
+            lastPrefill = passes.prefill(true, false);
             boolean drafts = passes.drafts();
             plainStep = recordStep(passes.nodes(), false);
             draftStep = drafts ? recordStep(passes.nodes(), true) : plainStep;
@@ -161,7 +161,7 @@ public final class BatchSession implements AutoCloseable {
 
     /**
      * Appends tokens to some sequences: prompts, or more of conversations. They share passes of at most
-     * {@link BatchOptions#chunk} tokens, in the order of the map. A root that was waiting is dropped for the first of them.
+     * {@link BatchOptions#prefillTokens}, in the order of the map. A root that was waiting is dropped for the first of them.
      * Afterwards {@link #root} is the base model's next token of each, and they take part in steps, also those that were paused.
      * What {@link #enqueuePrompt} has left of their prompts is taken in before.
      *
@@ -190,11 +190,7 @@ public final class BatchSession implements AutoCloseable {
             prompts.forEach(this::enqueue);
             takeIn(prompts.keySet());
         } catch (RuntimeException | Error e) {
-            try {
-                prompts.forEach((sequence, ids) -> goBack(sequence, before[sequence]));
-            } catch (RuntimeException too) {
-                e.addSuppressed(too);
-            }
+            Resources.closeAfter(e, () -> prompts.forEach((sequence, ids) -> goBack(sequence, before[sequence])));
             this.prompts.addAll(left);
             throw e;
         }
@@ -211,7 +207,7 @@ public final class BatchSession implements AutoCloseable {
 
     /**
      * Lets the steps that follow append tokens to a sequence: a prompt, or more of a conversation. Each step takes at most
-     * {@link BatchOptions#chunk} tokens of all such prompts, in the order in which they came, beside the trees of the sequences
+     * {@link BatchOptions#prefillTokens} of all such prompts, in the order in which they came, beside the trees of the sequences
      * that decode. A root that was waiting is dropped for the first of them. When the step that takes the last one in has ended,
      * {@link #root} is the base model's next token, and the sequence takes part in steps, also where it was paused.
      *
@@ -264,7 +260,7 @@ public final class BatchSession implements AutoCloseable {
     /** A pass over portions of prompts alone, for which there are pages. */
     private void takeIn(PromptQueue.Portion portion) {
         set(portion);
-        Program program = portion.endsAny() ? lastChunk : chunk;
+        Program program = portion.endsAny() ? lastPrefill : prefill;
         passes.run(program);
         prompts.taken(portion);
         counter.prefilled(portion.tokens().length, program);

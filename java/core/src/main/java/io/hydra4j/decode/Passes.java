@@ -42,7 +42,7 @@ final class Passes implements AutoCloseable {
     /**
      * @param drafter null for plain decoding
      * @param size sequences
-     * @param chunk most rows of a pass over prompts
+     * @param promptRows most rows of a pass over prompts
      * @param keepLogits of the nodes of a step
      * @param mixes whether there are passes over trees and prompts together
      */
@@ -51,7 +51,7 @@ final class Passes implements AutoCloseable {
             Drafter drafter,
             SessionLimits limits,
             int size,
-            int chunk,
+            int promptRows,
             boolean keepLogits,
             boolean mixes) {
         this.model = model;
@@ -61,21 +61,21 @@ final class Passes implements AutoCloseable {
             pages = owned.own(model.pages().lease()); // closed last: what runs uses them
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
-            promptRows = owned.own(PassRows.create(batch, chunk));
+            this.promptRows = owned.own(PassRows.create(batch, promptRows));
             nodes = owned.own(PassRows.create(batch, size * limits.nodes()));
             mixed = mixes
-                    ? owned.own(PassRows.create(batch, Math.min(PassRows.MAX_ROWS, nodes.maxRows() + chunk)))
+                    ? owned.own(PassRows.create(batch, Math.min(PassRows.MAX_ROWS, nodes.maxRows() + promptRows)))
                     : nodes;
             topology = owned.own(TreeTopology.create(batch));
             int depth = drafter == null ? 0 : Math.min(drafter.maxDepth(), limits.nodes() - 1);
             // What a pass over prompts leaves to the draft, beside a path of each sequence where there are trees, too.
-            int left = mixes ? Math.min(PassRows.MAX_ROWS, chunk + size * (depth + 1)) : chunk;
+            int left = mixes ? Math.min(PassRows.MAX_ROWS, promptRows + size * (depth + 1)) : promptRows;
             draft = drafter == null
                     ? null
                     : owned.own(drafter.open(new Drafter.Loop(
                             SessionLimits.facts(model), batch, limits.candidates(), limits.nodes(), left)));
             drafts = draft != null && limits.nodes() > 1;
-            int most = Math.max(chunk, mixed.maxRows());
+            int most = Math.max(promptRows, mixed.maxRows());
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), most));
             logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
             best = owned.own(TopK.create(model.backend(), 1, nodes.maxRows()));
@@ -113,7 +113,7 @@ final class Passes implements AutoCloseable {
         return nodes;
     }
 
-    /** Trees and chunks of prompts together, where there are such passes. */
+    /** Trees and parts of prompts together, where there are such passes. */
     PassRows mixed() {
         return mixed;
     }
@@ -159,12 +159,12 @@ final class Passes implements AutoCloseable {
     }
 
     /**
-     * Records a pass over chunks of prompts, and that the draft commits it.
+     * Records a pass over parts of prompts, and that the draft commits it.
      *
      * @param last whether the sequences' roots are wanted
      * @param keepLogits of all rows, of which there are no more than nodes then
      */
-    Program chunk(boolean last, boolean keepLogits) {
+    Program prefill(boolean last, boolean keepLogits) {
         Program program = program();
         model.recordForward(program, promptRows, buffers);
         if (keepLogits) {
@@ -193,7 +193,7 @@ final class Passes implements AutoCloseable {
     /**
      * A program that begins a step: the trees are expanded.
      *
-     * @param rows {@link #nodes}, or {@link #mixed} for trees and the chunks of prompts in {@link #promptRows}
+     * @param rows {@link #nodes}, or {@link #mixed} for trees and the parts of prompts in {@link #promptRows}
      */
     Program step(PassRows rows) {
         Program program = program();

@@ -30,8 +30,8 @@ public final class Session implements AutoCloseable {
     private final SessionLimits limits;
     private final Passes passes;
     private final Sequence sequence;
-    private final Program chunk;
-    private final Program lastChunk;
+    private final Program prefill;
+    private final Program lastPrefill;
     private final Program commit;
     private final Program plainStep;
     private final Program appendStep;
@@ -57,8 +57,8 @@ public final class Session implements AutoCloseable {
         passes = new Passes(model, drafter, limits, 1, most, keepLogits, false);
         sequence = new Sequence(passes.pages(), passes.batch(), 0);
         try {
-            chunk = passes.chunk(false, keepLogits);
-            lastChunk = passes.chunk(true, keepLogits);
+            prefill = passes.prefill(false, keepLogits);
+            lastPrefill = passes.prefill(true, keepLogits);
             plainStep = recordStep(false, false);
             boolean needsHidden = draftState() != null && draftState().uncommittedRows() != null;
             appendStep = needsHidden ? recordStep(false, true) : plainStep;
@@ -127,17 +127,17 @@ public final class Session implements AutoCloseable {
     /**
      * As {@link #prefill(int...)}, and shows the logits of every prompt position.
      *
-     * @param each called after each chunk with the index in {@code ids} of its first token and the number of its tokens;
+     * @param each called after each pass with the index in {@code ids} of its first token and the number of its tokens;
      *     {@link #logits} then has a row for each of them. Needs {@link SessionOptions#keepLogits}
      */
-    public void prefill(int[] ids, ChunkListener each) {
+    public void prefill(int[] ids, PrefillListener each) {
         prefill(ids, each, () -> false);
     }
 
     /**
-     * As {@link #prefill(int...)}, in chunks between which it may be cancelled.
+     * As {@link #prefill(int...)}, in passes between which it may be cancelled.
      *
-     * @param cancelled asked before each chunk
+     * @param cancelled asked before each pass
      * @return whether all of the tokens were appended; if not, {@link #length} says how many were, and {@link #prefill} with the
      *     others or {@link #rewind} must follow
      */
@@ -169,7 +169,7 @@ public final class Session implements AutoCloseable {
         sequence.reserve(Math.min(positions, limits.maxPositions()) + Tree.MAX_NODES);
     }
 
-    private boolean prefill(int[] ids, ChunkListener each, BooleanSupplier cancelled) {
+    private boolean prefill(int[] ids, PrefillListener each, BooleanSupplier cancelled) {
         requireOpen();
         requirePrompt(ids);
         sequence.reserve(length() + ids.length);
@@ -183,17 +183,13 @@ public final class Session implements AutoCloseable {
         try {
             return takeIn(ids, each, cancelled);
         } catch (RuntimeException | Error e) {
-            try {
-                goBack(before);
-            } catch (RuntimeException too) {
-                e.addSuppressed(too);
-            }
+            Resources.closeAfter(e, () -> goBack(before));
             throw e;
         }
     }
 
-    /** The chunks of a prompt, for which there are pages. */
-    private boolean takeIn(int[] ids, ChunkListener each, BooleanSupplier cancelled) {
+    /** The passes over a prompt, for which there are pages. */
+    private boolean takeIn(int[] ids, PrefillListener each, BooleanSupplier cancelled) {
         int most = promptRows().maxRows();
         for (int from = 0; from < ids.length; from += most) {
             if (cancelled.getAsBoolean()) {
@@ -202,12 +198,12 @@ public final class Session implements AutoCloseable {
             int count = Math.min(most, ids.length - from);
             sequence.append(ids, from, count, length());
             promptRows().setChain(0, ids, from, count);
-            Program program = from + count == ids.length ? lastChunk : chunk;
+            Program program = from + count == ids.length ? lastPrefill : prefill;
             passes.run(program);
             counter.prefilled(count, program);
             committed = length();
             if (each != null) {
-                each.chunk(from, count);
+                each.prefilled(from, count);
             }
         }
         return true;
@@ -221,11 +217,11 @@ public final class Session implements AutoCloseable {
         committed = length();
     }
 
-    /** Sees the logits of a prompt, chunk by chunk. */
+    /** Sees the logits of a prompt, pass by pass. */
     @FunctionalInterface
-    public interface ChunkListener {
+    public interface PrefillListener {
         /** Rows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on. */
-        void chunk(int first, int count);
+        void prefilled(int first, int count);
     }
 
     /**
@@ -439,7 +435,7 @@ public final class Session implements AutoCloseable {
         return passes.nodes().tokens();
     }
 
-    /** The rows of the last chunk of a prompt, for tools that look at hidden states. */
+    /** The rows of the last pass over a prompt, for tools that look at hidden states. */
     public PassRows promptRows() {
         return passes.promptRows();
     }
@@ -455,7 +451,7 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Logits of one row of the last pass: a tree node of a step, or a token of the last chunk of a prompt.
+     * Logits of one row of the last pass: a tree node of a step, or a token of the last pass over a prompt.
      *
      * @return {@code [vocabulary]}
      * @throws IllegalStateException without {@link SessionOptions#withLogits}

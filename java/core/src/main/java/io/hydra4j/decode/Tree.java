@@ -1,5 +1,6 @@
 package io.hydra4j.decode;
 
+import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,7 +22,7 @@ public final class Tree {
     public static final int MAX_NODES = TreeTopology.MAX_NODES;
 
     /** Ranks are below this. */
-    public static final int MAX_RANKS = 32;
+    public static final int MAX_RANKS = TopK.MAX_K;
 
     /** Only the root: plain decoding. */
     public static final Tree ROOT = of(List.of());

@@ -19,7 +19,7 @@ public interface Draft extends AutoCloseable {
      */
     PassRows uncommittedRows();
 
-    /** The same of a pass over chunks of prompts. */
+    /** The same of a pass over prompts. */
     PassRows promptRows();
 
     /**

@@ -47,7 +47,7 @@ public interface Drafter {
      * @param batch its sequences
      * @param candidates most candidates of one parent that a tree may ask for
      * @param nodes most nodes of a tree, at least 1; for all sequences together no more than a pass can have rows
-     * @param chunk most rows of a pass over prompts
+     * @param promptRows most rows of a pass over prompts
      */
-    record Loop(BaseModel model, Batch batch, int candidates, int nodes, int chunk) {}
+    record Loop(BaseModel model, Batch batch, int candidates, int nodes, int promptRows) {}
 }

@@ -14,6 +14,7 @@ import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
@@ -219,7 +220,7 @@ public final class DraftHeads implements Drafter, AutoCloseable {
 
     @Override
     public int maxCandidates() {
-        return TreeOrder.MAX_RANKS;
+        return TopK.MAX_K;
     }
 
     @Override

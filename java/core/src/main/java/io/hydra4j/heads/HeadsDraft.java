@@ -56,8 +56,8 @@ public final class HeadsDraft implements Draft {
             // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
             uncommittedRows = owned.own(
                     PassRows.create(batch, sequences == 1 ? TreeTopology.MAX_NODES : sequences * (levels + 1)));
-            promptRows = owned.own(PassRows.create(batch, loop.chunk()));
-            int most = Math.max(uncommittedRows.maxRows(), loop.chunk());
+            promptRows = owned.own(PassRows.create(batch, loop.promptRows()));
+            int most = Math.max(uncommittedRows.maxRows(), loop.promptRows());
             if (heads.prefixLayer() == null) {
                 prefix = null;
                 uncommitted = rows(most, config.hidden());

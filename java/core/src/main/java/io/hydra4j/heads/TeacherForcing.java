@@ -17,21 +17,21 @@ import java.util.Map;
  * Draft heads evaluated along a text that is known: at every position each head is given the tokens that really follow, and
  * tells the rank of the next one among its candidates. A step that began at a position accepts a path exactly as long as its
  * nodes have these ranks, whatever the tree, for candidates are the same to the bit as in a step. The positions of
- * a chunk are computed at a time.
+ * a pass are computed together.
  *
- * <p>It follows a session that takes the text in: it reads the hidden states of the chunk, and leaves them as they are. Not
+ * <p>It follows a session that takes the text in: it reads the hidden states of its last pass, and leaves them as they are. Not
  * thread-safe.
  */
 public final class TeacherForcing implements AutoCloseable {
     /** Stands for a rank where the token is not among the candidates. */
-    public static final int MISSED = TreeOrder.MAX_RANKS;
+    public static final int MISSED = TopK.MAX_K;
 
     /** One head: from {@code inputs}, {@code float[rows][width]}, to candidates. */
     private record Level(Program program, Buffer inputs, TopK top) {}
 
     private final DraftHeads heads;
     private final PassRows rows;
-    private final Buffer chunk;
+    private final Buffer hiddenStates;
     private final int hidden;
     private final Resources owned = new Resources();
     private final PassBuffers prefix;
@@ -41,13 +41,13 @@ public final class TeacherForcing implements AutoCloseable {
 
     /**
      * @param heads heads to evaluate
-     * @param rows the positions of a chunk of the text that a session takes in
-     * @param chunk {@code float[rows][hidden]}: their hidden states in the base
+     * @param rows the positions of a pass in which a session takes the text in
+     * @param hiddenStates {@code float[rows][hidden]}: their hidden states in the base
      */
-    public TeacherForcing(DraftHeads heads, PassRows rows, Buffer chunk) {
+    public TeacherForcing(DraftHeads heads, PassRows rows, Buffer hiddenStates) {
         this.heads = heads;
         this.rows = rows;
-        this.chunk = chunk;
+        this.hiddenStates = hiddenStates;
         DecoderConfig config = heads.base().config();
         Backend backend = heads.base().backend();
         hidden = config.hidden();
@@ -74,8 +74,8 @@ public final class TeacherForcing implements AutoCloseable {
         Backend backend = heads.base().backend();
         Program program = owned.own(Program.create(backend));
         Buffer inputs = owned.own(Buffer.floats(backend, (long) rows.maxRows() * width));
-        TopK top = owned.own(TopK.create(
-                backend, (int) Math.min(TreeOrder.MAX_RANKS, head.lmHead().rows()), rows.maxRows()));
+        TopK top = owned.own(
+                TopK.create(backend, (int) Math.min(TopK.MAX_K, head.lmHead().rows()), rows.maxRows()));
         Buffer x = inputs;
         for (DraftHeads.Block block : head.blocks()) {
             program.block(rows, x, block.linear(), block.linearBias(), block.skip(), block.skipBias(), 0, state);
@@ -91,19 +91,19 @@ public final class TeacherForcing implements AutoCloseable {
     }
 
     /**
-     * Evaluates the positions that the session took in last; call it for each chunk, in order.
+     * Evaluates the positions that the session took in last; call it after each pass, in order.
      *
      * @param tokens the text
-     * @param first the position of the chunk's first token in the text
-     * @param count positions of the chunk
-     * @param wanted the first position that has to be evaluated; chunks that end before it only pass through the prefix layer
+     * @param first the first of the positions
+     * @param count how many there are
+     * @param wanted the first position that has to be evaluated; a pass that ends before it only goes through the prefix layer
      * @return {@code [count][heads]}: at position p, for head i, the rank of token p + 2 + i given those before it;
      *     {@link #MISSED} where it is not among the best 32. Positions whose tokens are not all
-     *     there have null instead of a row, and so have chunks that are not wanted
+     *     there have null instead of a row, and so have those that are not wanted
      */
     public int[][] ranks(int[] tokens, int first, int count, int wanted) {
         int[][] ranks = new int[count][];
-        float[] states = chunk.readFloats(0, count * hidden);
+        float[] states = hiddenStates.readFloats(0, count * hidden);
         if (prefix != null) {
             prefix.x().write(0, states);
             prefixProgram.run();

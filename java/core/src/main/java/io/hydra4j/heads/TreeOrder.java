@@ -3,6 +3,8 @@ package io.hydra4j.heads;
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
 import io.hydra4j.format.GgufWriter;
+import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -17,10 +19,8 @@ import java.util.List;
  * @param gains {@code [paths + 1]}: expected tokens that each node adds to a step; that of the root, which comes first, is 1
  */
 public record TreeOrder(List<List<Integer>> paths, List<Double> gains) {
-    /** The most paths: a tree has 64 nodes with its root. */
-    public static final int MAX_PATHS = 63;
-    /** Ranks are below this. */
-    public static final int MAX_RANKS = 32;
+    /** The most paths: those of a tree, all of whose nodes but the root end one. */
+    public static final int MAX_PATHS = TreeTopology.MAX_NODES - 1;
 
     private static final String PATHS = "hydra.tree_paths";
     private static final String GAINS = "hydra.tree_gains";
@@ -87,7 +87,7 @@ public record TreeOrder(List<List<Integer>> paths, List<Double> gains) {
 
     private static List<List<Integer>> readPaths(Fields metadata, int depth) {
         var expected = "at most " + MAX_PATHS + " paths, each as its length from 1 to " + depth
-                + " and then ranks below " + MAX_RANKS + ", after its parent";
+                + " and then ranks below " + TopK.MAX_K + ", after its parent";
         var numbers = metadata.numbers(PATHS);
         var paths = new ArrayList<List<Integer>>();
         var seen = new HashSet<List<Integer>>();
@@ -99,7 +99,7 @@ public record TreeOrder(List<List<Integer>> paths, List<Double> gains) {
             var path = new ArrayList<Integer>();
             for (int i = 0; i < length; i++) {
                 double rank = numbers[at++];
-                if (!isIndex(rank, MAX_RANKS)) {
+                if (!isIndex(rank, TopK.MAX_K)) {
                     throw new FormatException.InvalidValue(metadata.file(), PATHS, "rank " + rank, expected);
                 }
                 path.add((int) rank);

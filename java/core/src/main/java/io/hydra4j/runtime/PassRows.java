@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.javacpp.IntPointer;
 
 /**
- * The rows that a pass over a batch computes: prompt tokens of chunks, or nodes of the sequences' trees. For each a token, a
+ * The rows that a pass over a batch computes: tokens of prompts, or nodes of the sequences' trees. For each a token, a
  * position, a KV slot, and the set of rows of this pass that it sees.
  */
 public final class PassRows extends NativeObject {

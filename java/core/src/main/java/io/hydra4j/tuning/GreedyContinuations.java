@@ -117,8 +117,8 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
         session.rewind(0);
         session.prefill(tokens, (from, count) -> {
             for (int h = 0; h < ranks.length; h++) {
-                int[][] chunk = forced.get(h).ranks(tokens, from, count, first);
-                System.arraycopy(chunk, 0, ranks[h], from, count);
+                int[][] part = forced.get(h).ranks(tokens, from, count, first);
+                System.arraycopy(part, 0, ranks[h], from, count);
             }
         });
         for (int h = 0; h < ranks.length; h++) {

@@ -22,8 +22,8 @@ class BatchSessionCudaTest {
     @ValueSource(strings = {"hydra-ungrounded", "hydra", "hydra-plus-plus"})
     void sequencesJoinAndLeaveWithoutDisturbingTheOthers(String heads) {
         int steps = Cuda.emulated() ? 1 : 8;
-        BatchOptions options =
-                BatchOptions.of(3, BitIdentity.tree(Cuda.emulated() ? 7 : 64)).withChunk(Cuda.emulated() ? 5 : 256);
+        BatchOptions options = BatchOptions.of(3, BitIdentity.tree(Cuda.emulated() ? 7 : 64))
+                .withPrefillTokens(Cuda.emulated() ? 5 : 256);
         try (Loaded loaded = Cuda.open(Original.base(), Original.heads(heads), null);
                 Twins twins = new Twins(loaded, options)) {
             // Together more than a pass has.
@@ -47,7 +47,7 @@ class BatchSessionCudaTest {
         boolean emulated = Cuda.emulated();
         BatchOptions options = BatchOptions.of(4, Tree.ROOT)
                 .withNodes(emulated ? 7 : 64)
-                .withChunk(emulated ? 3 : 50)
+                .withPrefillTokens(emulated ? 3 : 50)
                 .withMaxPositions(emulated ? 8 : 150);
         try (Loaded loaded = Cuda.open(Original.base(), Original.heads(heads), null);
                 Twins twins = new Twins(loaded, options)) {

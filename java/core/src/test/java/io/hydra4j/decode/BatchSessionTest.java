@@ -96,7 +96,7 @@ class BatchSessionTest {
     @ParameterizedTest
     @MethodSource("headsAndChunks")
     void promptsThatSharePassesOfAnySizeAreThoseOfSessionsOfTheirOwn(String heads, int chunk) {
-        BatchOptions options = BatchOptions.of(5, BitIdentity.tree(16)).withChunk(chunk);
+        BatchOptions options = BatchOptions.of(5, BitIdentity.tree(16)).withPrefillTokens(chunk);
         try (Twins twins = new Twins(LOADED.get(heads), options)) {
             twins.prefill(prompts(5));
             twins.steps(4);
@@ -257,7 +257,7 @@ class BatchSessionTest {
         boolean plain = heads.equals("none");
         Tree tree = plain ? Tree.ROOT : BitIdentity.tree(16);
         BatchOptions options =
-                BatchOptions.of(4, tree).withNodes(plain ? 1 : 64).withChunk(chunk);
+                BatchOptions.of(4, tree).withNodes(plain ? 1 : 64).withPrefillTokens(chunk);
         try (Twins twins = new Twins(LOADED.get(heads), options)) {
             // Nothing is decoded yet.
             twins.enqueue(0, prompt(0, 30));
@@ -301,7 +301,8 @@ class BatchSessionTest {
     @Test
     void aPromptAtOnceTakesInWhatIsLeftOfTheOneBefore() {
         Loaded loaded = LOADED.get("hydra-plus-plus");
-        BatchOptions options = BatchOptions.of(2, Tree.chain(3)).withChunk(10).withMaxPositions(60);
+        BatchOptions options =
+                BatchOptions.of(2, Tree.chain(3)).withPrefillTokens(10).withMaxPositions(60);
         try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options);
                 Session alone = loaded.session(Tree.chain(3))) {
             batch.enqueuePrompt(1, prompt(0, 25));
@@ -326,7 +327,7 @@ class BatchSessionTest {
     void promptsTakeTheRowsThatTreesLeave() {
         Loaded loaded = LOADED.get("hydra-plus-plus");
         int[] prompt = prompt(0, 12);
-        BatchOptions options = BatchOptions.of(256, BitIdentity.tree(8)).withChunk(64);
+        BatchOptions options = BatchOptions.of(256, BitIdentity.tree(8)).withPrefillTokens(64);
         try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options);
                 Session alone = loaded.session(BitIdentity.tree(8))) {
             Map<Integer, int[]> prompts = new HashMap<>();
@@ -450,15 +451,15 @@ class BatchSessionTest {
         "257, 1, 0, size is 257",
         "1, 0, 0, nodes is 0",
         "1, 65, 0, nodes is 65",
-        "1, 1, -1, chunk is -1",
-        "1, 1, 2049, chunk is 2049",
+        "1, 1, -1, prefillTokens is -1",
+        "1, 1, 2049, prefillTokens is 2049",
         "33, 64, 0, at most 62 nodes",
         "256, 9, 0, at most 8 nodes"
     })
     void optionsBeyondTheLimitsOfAPassAreRefused(int size, int nodes, int chunk, String reason) {
         IllegalArgumentException refused = assertThrows(
                 IllegalArgumentException.class,
-                () -> BatchOptions.of(size, Tree.ROOT).withNodes(nodes).withChunk(chunk));
+                () -> BatchOptions.of(size, Tree.ROOT).withNodes(nodes).withPrefillTokens(chunk));
         assertTrue(refused.getMessage().contains(reason), refused.getMessage());
     }
 
@@ -517,7 +518,7 @@ class BatchSessionTest {
     @ValueSource(ints = {1, 2})
     void promptsThatFailHalfwayAreTakenInByTheSameCallAgain(int passes) {
         Loaded loaded = LOADED.get("hydra-plus-plus");
-        BatchOptions options = BatchOptions.of(2, BitIdentity.tree(16)).withChunk(32);
+        BatchOptions options = BatchOptions.of(2, BitIdentity.tree(16)).withPrefillTokens(32);
         try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options);
                 BatchSession expected = Sessions.batch(loaded.base(), loaded.heads(), options)) {
             for (BatchSession each : List.of(batch, expected)) {

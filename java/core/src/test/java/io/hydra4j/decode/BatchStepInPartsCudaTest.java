@@ -21,7 +21,7 @@ class BatchStepInPartsCudaTest {
 
     private static BatchOptions options() {
         return BatchOptions.of(2, BitIdentity.tree(Cuda.emulated() ? 7 : 64))
-                .withChunk(Cuda.emulated() ? 3 : 32)
+                .withPrefillTokens(Cuda.emulated() ? 3 : 32)
                 .withLogits();
     }
 

@@ -97,7 +97,7 @@ class BatchStepInPartsTest {
     void theThreePartsMakeAStepOfAllSequences(String heads) {
         BatchOptions options = BatchOptions.of(4, BitIdentity.tree(16))
                 .withNodes(64)
-                .withChunk(32)
+                .withPrefillTokens(32)
                 .withMaxPositions(150);
         try (BatchSession whole = batch(heads, options);
                 BatchSession parts = batch(heads, options)) {
@@ -138,7 +138,7 @@ class BatchStepInPartsTest {
     @Test
     void stepsOverPromptsAloneCountAsPrefill() {
         try (BatchSession batch =
-                batch("hydra-plus-plus", BatchOptions.of(2, Tree.DEFAULT).withChunk(32))) {
+                batch("hydra-plus-plus", BatchOptions.of(2, Tree.DEFAULT).withPrefillTokens(32))) {
             batch.enqueuePrompt(1, prompt(0, 40));
             int[][] drafted = batch.draft();
             assertArrayEquals(new int[2][], drafted);
@@ -164,7 +164,7 @@ class BatchStepInPartsTest {
         int length = 30;
         int[][] prompts = {prompt(0, 30), prompt(1, 75), prompt(2, 3)};
         try (BatchSession batch = batch(
-                heads, BatchOptions.of(3, BitIdentity.tree(16)).withNodes(64).withChunk(32))) {
+                heads, BatchOptions.of(3, BitIdentity.tree(16)).withNodes(64).withPrefillTokens(32))) {
             batch.setTree(1, BitIdentity.tree(64));
             OwnSampler.Results found = OwnSampler.run(batch, prompts, length);
             for (int s = 0; s < prompts.length; s++) {
@@ -262,7 +262,7 @@ class BatchStepInPartsTest {
     @ParameterizedTest
     @ValueSource(strings = {"hydra-ungrounded", "hydra-plus-plus"})
     void aStepThatIsLeftHasNotBeen(String heads) {
-        BatchOptions options = BatchOptions.of(3, BitIdentity.tree(16)).withChunk(32);
+        BatchOptions options = BatchOptions.of(3, BitIdentity.tree(16)).withPrefillTokens(32);
         List<Consumer<BatchSession>> leavings =
                 List.of(batch -> batch.rewind(1, 10), batch -> batch.clear(1), batch -> batch.prefill(1, prompt(3, 5)));
         for (Consumer<BatchSession> leaving : leavings) {

@@ -107,7 +107,7 @@ class FailedStepsTest {
         int failures = 0;
         int[] tokens;
         long live;
-        BatchOptions options = BatchOptions.of(2, TREE).withChunk(3);
+        BatchOptions options = BatchOptions.of(2, TREE).withPrefillTokens(3);
         try (BatchSession batch = Sessions.batch(loaded.base(), loaded.heads(), options)) {
             for (Consumer<BatchSession> call : calls) {
                 failures += make(() -> call.accept(batch), failing);
