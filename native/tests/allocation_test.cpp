@@ -21,7 +21,7 @@ struct Decoder {
 
     Backend backend;
     Matrix embedding, query, key, value, output, gate, up, down, linear;
-    Buffer norm, x, queries, attended, gated, hidden, states, inputs, drafted, selection;
+    Buffer norm, x, queries, keys, values, attended, gated, hidden, states, inputs, drafted, selection;
     Rope rope;
     Pool pool;
     Batch batch;
@@ -110,6 +110,8 @@ struct Decoder {
         guesses = top(2);
         x = memory(HIDDEN);
         queries = memory(2 * HEAD);
+        keys = memory(HEAD);
+        values = memory(HEAD);
         attended = memory(2 * HEAD);
         gated = memory(INNER);
         hidden = memory(HIDDEN);
@@ -138,8 +140,9 @@ struct Decoder {
 
     void record_pass(hydra_program* program, int last_rows_only) {
         check(record(program, hydra_embed{rows, embedding, x}));
-        check(record(program, hydra_qkv{rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, rope, pool,
-                                        0, queries}));
+        check(record(program, hydra_qkv{rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, queries,
+                                        keys, values}));
+        check(record(program, hydra_append_kv{rows, queries, keys, values, 2, nullptr, nullptr, 0, rope, pool, 0}));
         check(record(program, hydra_attention{rows, queries, 2, pool, 0, attended}));
         check(record(program, hydra_linear{rows, attended, output, nullptr, x, x}));
         check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, HYDRA_SILU, gated}));

@@ -195,14 +195,14 @@ TEST(RmsNorm, MayWriteWhereItReads) {
 
 TEST(Rotate, TurnsEveryPair) {
     Random random(14);
-    const Floats x = random.normal(16);
+    const Floats x = random.normal(40);
     Floats angles, expected;
-    for (int i = 0; i < 16; i += 2) {
+    for (int i = 0; i < 40; i += 2) {
         const float angle = static_cast<float>(i * i), cosine = std::cos(angle), sine = std::sin(angle);
         append(angles, {cosine, sine});
         append(expected, {x[i] * cosine - x[i + 1] * sine, x[i + 1] * cosine + x[i] * sine});
     }
-    const Floats out = everywhere(x, [&](const Kernels& k, Floats& v) { k.rotate(v.data(), angles.data()); });
+    const Floats out = everywhere(x, [&](const Kernels& k, Floats& v) { k.rotate(v.data(), angles.data(), 40); });
     EXPECT_TRUE(same_bits(out, expected));
 }
 

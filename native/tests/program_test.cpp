@@ -37,6 +37,7 @@ TEST(Program, DoesNothingOverNoRows) {
     const Backend backend = open_backend(2);
     Pass pass(backend);
     const Buffer x = poisoned(backend, 48), out = poisoned(backend, 48), norm = floats(backend, Floats(48, 1.0f));
+    const Buffer key = poisoned(backend, 48), value = poisoned(backend, 48);
     const Matrix weight = matrix(backend, HYDRA_F32, 48, 48, Floats(48 * 48));
     const Pool kv = pool(backend, 1, 2, 24, PAGES);
     const Rope angles = rope(backend, 24, 10);
@@ -45,8 +46,9 @@ TEST(Program, DoesNothingOverNoRows) {
     hydra_program* program = pass.program;
     const hydra_rows* none = pass.rows;
     must(record(program, hydra_embed{none, weight, out}));
-    must(record(program, hydra_qkv{none, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, angles, kv,
-                                   0, out}));
+    must(record(program,
+                hydra_qkv{none, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, out, key, value}));
+    must(record(program, hydra_append_kv{none, out, key, value, 2, nullptr, nullptr, 0, angles, kv, 0}));
     must(record(program, hydra_attention{none, x, 2, kv, 0, out}));
     must(record(program, hydra_linear{none, x, weight, nullptr, out, out}));
     must(record(program, hydra_gate_up{none, x, norm, 1e-5f, weight, weight, HYDRA_SILU, out}));
@@ -177,18 +179,16 @@ TEST(Program, OfIdleOperationsWhoseRowsOneThreadSetsIsTheSameAtEveryRun) {
 TEST(Program, ForgetsAnOperationWhoseLimitsTheRowsCannotTake) {
     const Backend backend = open_backend();
     Pass pass(backend);
-    const Buffer x = poisoned(backend, 24), out = poisoned(backend, 24), norm = floats(backend, Floats(24, 1.0f));
-    const Matrix weight = matrix(backend, HYDRA_F32, 24, 24, Floats(24 * 24));
+    const Buffer query = poisoned(backend, 24), key = poisoned(backend, 24), value = poisoned(backend, 24);
     const Pool kv = pool(backend, 1, 1, 24, PAGES);
     const Rope angles = rope(backend, 24, 10);
-    const hydra_qkv qkv{pass.rows, x,       norm,    1e-5f,  weight, weight, weight,
-                        nullptr,   nullptr, nullptr, angles, kv,     0,      out};
+    const hydra_append_kv append{pass.rows, query, key, value, 1, nullptr, nullptr, 0, angles, kv, 0};
     pass.rows->memory.enqueued = 1;  // as while a program that uses them is
-    expect_refused(record(pass.program, qkv), "a program that uses this state is enqueued");
+    expect_refused(record(pass.program, append), "a program that uses this state is enqueued");
     pass.rows->memory.enqueued = 0;
     EXPECT_TRUE(pass.program->operations.empty());
     EXPECT_TRUE(pass.program->placed.empty());
-    must(record(pass.program, qkv));
+    must(record(pass.program, append));
     EXPECT_EQ(pass.program->operations.size(), 1);
 }
 

@@ -6,7 +6,7 @@
 namespace hydra::test {
 namespace {
 
-constexpr int HEAD_SIZE = 16, HIDDEN = 16;
+constexpr int HEAD_SIZE = 16;
 
 Floats angles_at(const Rope& rope, int64_t position) {
     Floats angles(HEAD_SIZE);
@@ -47,11 +47,10 @@ struct LongSequence {
     Batch batch;
     Rows rows;
     Program program;
-    Buffer out;
+    Buffer query, key, value;
 
-    LongSequence(hydra_backend* backend, const Rope& rope, const Buffer& x, const Matrix& weight, const Buffer& norm,
-                 const Pool& kv, int pages)
-        : out(poisoned(backend, HIDDEN)) {
+    LongSequence(hydra_backend* backend, const Rope& rope, const Pool& kv, int pages)
+        : query(poisoned(backend, HEAD_SIZE)), key(poisoned(backend, HEAD_SIZE)), value(poisoned(backend, HEAD_SIZE)) {
         hydra_batch* created = nullptr;
         must(hydra_batch_create(backend, 1, pages, &created));
         batch = Batch(created);
@@ -59,19 +58,20 @@ struct LongSequence {
         hydra_program* recorded = nullptr;
         must(hydra_program_create(backend, nullptr, &recorded));
         program = Program(recorded);
-        must(record(program, hydra_qkv{rows, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, rope,
-                                       kv, 0, out}));
+        must(record(program, hydra_append_kv{rows, query, key, value, 1, nullptr, nullptr, 0, rope, kv, 0}));
     }
 
-    // Queries of one row at a position, with as many pages as it needs.
+    // A query of one row at a position, with as many pages as it needs.
     Floats at(int position) {
         const std::vector<int32_t> table(static_cast<size_t>(position / HYDRA_PAGE_POSITIONS + 1));
         must(hydra_batch_set_pages(batch, 0, table.data(), static_cast<int32_t>(table.size())));
         batch->change(0).result.length = position;
         const int32_t sequence = 0, count = 1, token = 0;
         must(hydra_rows_set_chains(rows, &sequence, &count, 1, &token, nullptr));
+        const Floats values = Random(1).normal(HEAD_SIZE);
+        must(hydra_buffer_write(query, 0, values.data(), HEAD_SIZE * 4));
         must(hydra_program_run(program));
-        return contents(out, HIDDEN);
+        return contents(query, HEAD_SIZE);
     }
 };
 
@@ -79,13 +79,10 @@ TEST(Rope, GrowsWithThePositionsOfRuns) {
     const Backend backend = open_backend(2);
     const Rope long_context = rope(backend, HEAD_SIZE, 1 << 24), covered = rope(backend, HEAD_SIZE, 1 << 24);
     covered->cover(20000);
-    Random random(1);
-    const Buffer x = padded_rows(backend, random.normal(HIDDEN), HIDDEN), norm = floats(backend, Floats(HIDDEN, 1.0f));
-    const Matrix weight = matrix(backend, HYDRA_F32, HIDDEN, HIDDEN, random.normal(HIDDEN * HIDDEN));
     const Pool kv = pool(backend, 1, 1, HEAD_SIZE, 1);
-    LongSequence growing(backend, long_context, x, weight, norm, kv, 1 << 16);
-    LongSequence other(backend, long_context, x, weight, norm, kv, 1 << 16);
-    LongSequence expected(backend, covered, x, weight, norm, kv, 1 << 16);
+    LongSequence growing(backend, long_context, kv, 1 << 16);
+    LongSequence other(backend, long_context, kv, 1 << 16);
+    LongSequence expected(backend, covered, kv, 1 << 16);
     for (int position : {3, 4095, 4096, 10000, 17, 16500}) {
         EXPECT_TRUE(same_bits(growing.at(position), expected.at(position))) << position;
         EXPECT_TRUE(same_bits(other.at(position % 4000), expected.at(position % 4000)))

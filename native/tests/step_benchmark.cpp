@@ -112,6 +112,8 @@ struct Bench {
         selection = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{max_rows} * 4);
         x = buffer(model.hidden);
         query = buffer(queries);
+        key = buffer(keys);
+        value = buffer(keys);
         attended = buffer(queries);
         gated = buffer(model.inner);
         hidden = buffer(model.hidden);
@@ -135,7 +137,7 @@ struct Bench {
         std::printf("\n");
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         const double kv = kv_bytes();
-        line("qkv, a layer", rate, bytes(queries + 2 * keys, model.hidden), model.layers,
+        line("qkv, append, a layer", rate, bytes(queries + 2 * keys, model.hidden), model.layers,
              [&](int l) { record_qkv(l); });
         line("attention, a layer", rate, kv, model.layers, [&](int l) { record_attention(l); });
         line("o, a layer", rate, bytes(model.hidden, queries), model.layers, [&](int l) { record_output(l); });
@@ -195,7 +197,9 @@ struct Bench {
     void record_qkv(int l) {
         const Layer& layer = layers[l];
         must(record(program, hydra_qkv{rows, x, layer.attention_norm, EPSILON, layer.query, layer.key, layer.value,
-                                       nullptr, nullptr, nullptr, rope, pool, l, query}));
+                                       nullptr, nullptr, nullptr, query, key, value}));
+        must(
+            record(program, hydra_append_kv{rows, query, key, value, model.heads, nullptr, nullptr, 0, rope, pool, l}));
     }
     void record_attention(int l) {
         must(record(program, hydra_attention{rows, query, model.heads, pool, l, attended}));
@@ -223,9 +227,10 @@ struct Bench {
     // The prefix layer over what was accepted last, then a head for each level.
     void record_draft() {
         const Layer& layer = layers[model.layers];
-        must(
-            record(program, hydra_qkv{uncommitted_rows, uncommitted, layer.attention_norm, EPSILON, layer.query,
-                                      layer.key, layer.value, nullptr, nullptr, nullptr, rope, prefix_pool, 0, query}));
+        must(record(program, hydra_qkv{uncommitted_rows, uncommitted, layer.attention_norm, EPSILON, layer.query,
+                                       layer.key, layer.value, nullptr, nullptr, nullptr, query, key, value}));
+        must(record(program, hydra_append_kv{uncommitted_rows, query, key, value, model.heads, nullptr, nullptr, 0,
+                                             rope, prefix_pool, 0}));
         must(record(program, hydra_attention{uncommitted_rows, query, model.heads, prefix_pool, 0, attended}));
         must(
             record(program, hydra_linear{uncommitted_rows, attended, layer.output, nullptr, uncommitted, uncommitted}));
@@ -404,7 +409,8 @@ struct Bench {
     hydra_batch* batch;
     hydra_rows *rows, *uncommitted_rows, *level_rows;
     hydra_tree* tree;
-    hydra_buffer *x, *query, *attended, *gated, *hidden, *uncommitted, *states, *head_in, *head_out, *selection;
+    hydra_buffer *x, *query, *key, *value, *attended, *gated, *hidden, *uncommitted, *states, *head_in, *head_out,
+        *selection;
     hydra_top *best, *guesses;
     hydra_program* program = nullptr;
 };

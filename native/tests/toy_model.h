@@ -65,7 +65,7 @@ struct ToySession {
     int sequences, max_rows;
     Pass pass;
     Pool kv;
-    Buffer x, queries, attended, gated, hidden, logits;
+    Buffer x, queries, keys, values, attended, gated, hidden, logits;
     Top best;
     Tree nodes;
     Program prefill, step;  // rows in chains + advance; the nodes of the tree + accept
@@ -79,6 +79,8 @@ struct ToySession {
                   made.shape.kv)),
           x(poisoned(made.backend, ToyModel::HIDDEN, rows)),
           queries(poisoned(made.backend, made.shape.queries(), rows)),
+          keys(poisoned(made.backend, made.shape.keys(), rows)),
+          values(poisoned(made.backend, made.shape.keys(), rows)),
           attended(poisoned(made.backend, made.shape.queries(), rows)),
           gated(poisoned(made.backend, ToyModel::INNER, rows)),
           hidden(poisoned(made.backend, ToyModel::HIDDEN, rows)),
@@ -104,7 +106,9 @@ struct ToySession {
             const ToyModel::Layer& layer = model.layers[i];
             must(record(program,
                         hydra_qkv{rows, x, layer.attention_norm, ToyModel::EPSILON, layer.query, layer.key, layer.value,
-                                  layer.query_bias, layer.key_bias, layer.value_bias, model.rope, kv, i, queries}));
+                                  layer.query_bias, layer.key_bias, layer.value_bias, queries, keys, values}));
+            must(record(program, hydra_append_kv{rows, queries, keys, values, model.shape.heads, nullptr, nullptr, 0,
+                                                 model.rope, kv, i}));
             must(record(program, hydra_attention{rows, queries, model.shape.heads, kv, i, attended}));
             must(record(program, hydra_linear{rows, attended, layer.output, nullptr, x, x}));
             must(record(program, hydra_gate_up{rows, x, layer.feed_forward_norm, ToyModel::EPSILON, layer.gate,

@@ -72,8 +72,7 @@ typedef struct hydra_embed {
 } hydra_embed;
 HYDRA_API hydra_status hydra_program_embed(hydra_program* program, const hydra_embed* arguments);
 
-/* One layer's queries, keys and values. n = RMSNorm(x) * norm; out = rope(query n + query_bias); keys and values of
- * every row are stored in the row's slot of `layer` of the pool. Rows of query and key are interleaved (hydra_rope). */
+/* One layer's queries, keys and values. n = RMSNorm(x) * norm; query_out = query n + query_bias, and so the others. */
 typedef struct hydra_qkv {
     const hydra_rows* rows;
     const hydra_buffer* x;    /* float[rows][h] */
@@ -85,12 +84,30 @@ typedef struct hydra_qkv {
     const hydra_buffer* query_bias; /* float[heads*d], or null */
     const hydra_buffer* key_bias;   /* float[kv_heads*d], or null */
     const hydra_buffer* value_bias; /* float[kv_heads*d], or null */
+    hydra_buffer* query_out;        /* float[rows][heads*d] */
+    hydra_buffer* key_out;          /* float[rows][kv_heads*d] */
+    hydra_buffer* value_out;        /* float[rows][kv_heads*d] */
+} hydra_qkv;
+HYDRA_API hydra_status hydra_program_qkv(hydra_program* program, const hydra_qkv* arguments);
+
+/* What stands between the products of queries, keys and values and their attention. Of each head of a row: RMSNorm over
+ * its d values, times the norm, where one is given (QK norm); then RoPE, in place of the query; then key and value go
+ * to the row's slot of `layer` of the pool. Columns of query and key are interleaved (hydra_rope), so are their norms.
+ * Afterwards key and value hold anything. */
+typedef struct hydra_append_kv {
+    const hydra_rows* rows;
+    hydra_buffer* query; /* float[rows][heads*d] */
+    hydra_buffer* key;   /* float[rows][kv_heads*d] */
+    hydra_buffer* value; /* float[rows][kv_heads*d] */
+    int32_t heads;
+    const hydra_buffer* query_norm; /* float[d], or null */
+    const hydra_buffer* key_norm;   /* float[d], or null */
+    float epsilon;                  /* of the norms */
     const hydra_rope* rope;
     hydra_kv_pool* pool;
     int32_t layer;
-    hydra_buffer* out; /* float[rows][heads*d] */
-} hydra_qkv;
-HYDRA_API hydra_status hydra_program_qkv(hydra_program* program, const hydra_qkv* arguments);
+} hydra_append_kv;
+HYDRA_API hydra_status hydra_program_append_kv(hydra_program* program, const hydra_append_kv* arguments);
 
 /* Tree attention: every row sees all verified positions before the pass and those rows of the pass that are its
  * ancestors, itself included; scale 1/sqrt(d). */

@@ -80,8 +80,8 @@ struct Kernels {
     // out[n] = x * weight / sqrt(mean(x^2) + epsilon).
     void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 
-    // Turns the 8 pairs (x[2i], x[2i+1]) by the angles whose cosine and sine are angles[2i] and angles[2i+1].
-    void (*rotate)(float* x, const float* angles);
+    // Turns the pairs (x[2i], x[2i+1]) of x[n] by the angles whose cosine and sine are angles[2i] and angles[2i+1].
+    void (*rotate)(float* x, const float* angles, int64_t n);
 
     // gate[n] = silu(gate) * up, n a multiple of 16.
     void (*silu_mul)(float* gate, const float* up, int64_t n);

@@ -304,6 +304,7 @@ constexpr DeviceApi API = {
 #define OPERATION(name, Name, FIELDS) .name = name,
 #include "program/operations.def"
     .mark = mark,
+    .qkv_and_append = qkv_and_append,
     .lm_head_and_select = lm_head_and_select,
     .judge_and_commit = judge_and_commit,
     .copy_rate = copy_rate,

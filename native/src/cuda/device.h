@@ -15,7 +15,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 4;
+constexpr int32_t DEVICE_API_VERSION = 5;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -139,7 +139,7 @@ struct DeviceApi {
 
     int64_t (*kv_page_bytes)(hydra_type type, int32_t layers, int32_t kv_heads, int32_t head_size);
     // One slot of a page, on the host: values [layers][kv_heads][2][head_size], keys before values; what is
-    // written is rounded as qkv rounds it. Not fast: for tests and for looking into a cache.
+    // written is rounded as append_kv rounds it. Not fast: for tests and for looking into a cache.
     hydra_status (*kv_read)(Device* device, const KvView* kv, int32_t page, int32_t slot, float* values);
     hydra_status (*kv_write)(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 
@@ -169,8 +169,10 @@ struct DeviceApi {
 #include "program/operations.def"
     hydra_status (*mark)(Stream* stream, const Mark* arguments);
 
-    // Two operations that follow each other in one launch fewer: the selection of a head's best entries, of the same
-    // rows and top; and a commit of trees that are judged by the same selection, of the same rows.
+    // Two operations that follow each other in one launch fewer: products of queries, keys and values and the appending
+    // of these buffers, without norms; the selection of a head's best entries, of the same rows and top; and a commit
+    // of trees that are judged by the same selection, of the same rows.
+    hydra_status (*qkv_and_append)(Stream* stream, const Qkv* arguments, const AppendKv* append);
     hydra_status (*lm_head_and_select)(Stream* stream, const LmHead* arguments, const Select* select);
     hydra_status (*judge_and_commit)(Stream* stream, const Commit* arguments);
 

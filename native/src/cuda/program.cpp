@@ -71,6 +71,15 @@ WorkspaceNeed need_of(const hydra_matrix* matrix) {
     return need;
 }
 
+// Whether heads are appended as their products leave them, but for RoPE.
+bool appends(const hydra::AppendKv& append, const hydra::Qkv& qkv) {
+    const int64_t columns = int64_t{append.pool->kv_heads} * append.pool->head_size;
+    return append.rows == qkv.rows && append.query == qkv.query_out && append.key == qkv.key_out &&
+           append.value == qkv.value_out && append.query_norm == nullptr && append.key_norm == nullptr &&
+           qkv.query->rows == int64_t{append.heads} * append.pool->head_size && qkv.key->rows == columns &&
+           qkv.value->rows == columns;
+}
+
 // Enqueues each operation.
 struct Launch {
     const DeviceApi& api;
@@ -94,6 +103,14 @@ struct Launch {
 
     // Enqueues two operations that follow each other together, where there is a launcher for both.
     bool together(const Operation& first, const Operation& second) const {
+        const auto* qkv = std::get_if<hydra::Qkv>(&first);
+        const auto* append = std::get_if<hydra::AppendKv>(&second);
+        if (qkv != nullptr && append != nullptr && appends(*append, *qkv)) {
+            const Qkv arguments = arguments_of(*qkv);
+            const AppendKv appended = arguments_of(*append);
+            must(api, api.qkv_and_append(stream, &arguments, &appended));
+            return true;
+        }
         const auto* head = std::get_if<hydra::LmHead>(&first);
         const auto* select = std::get_if<hydra::Select>(&second);
         if (head != nullptr && select != nullptr && head->rows == select->rows && head->top == select->top &&
@@ -189,7 +206,7 @@ void CudaProgram::note(const Operation& operation) {
                 if constexpr (std::is_same_v<decltype(value), const hydra_matrix*>) need.include(need_of(value));
             });
             if constexpr (requires { o.rows; }) need.pass_rows = o.rows->max_rows;
-            if constexpr (requires { o.heads; }) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, hydra::Attention>) {
                 need.heads = o.heads;
                 need.head_size = o.pool->head_size;
                 need.positions = static_cast<int32_t>(o.rows->batch->capacity());

@@ -1,5 +1,5 @@
-// RMSNorm + query, key and value products + RoPE + storing keys and values.
-#include "cuda/kv.cuh"
+// RMSNorm + query, key and value products; with RoPE and storing keys and values where that follows.
+#include "cuda/append_kv.cuh"
 #include "cuda/product.cuh"
 
 namespace hydra::cuda {
@@ -8,73 +8,88 @@ namespace {
 
 constexpr int QUERY = 0, KEY = 1, VALUE = 2;
 
-struct StoreQkv {
-    RowsView rows;
-    const float *query_bias, *key_bias, *value_bias;  // or null
-    const float* rope;
-    KvView kv;
-    int32_t layer;
-    int64_t query_columns;
+// What a product leaves: one of three matrices with its bias.
+struct Projection {
+    const float* bias;  // or null
+    int64_t columns;    // of out
     float* out;
 
-    // n is even, and so are the rows of all three matrices: a pair never stands alone.
+    __device__ __forceinline__ float biased(int64_t n, float value) const {
+        return bias != nullptr ? value + bias[n] : value;
+    }
+};
+
+struct StoreProjections {
+    Projection projections[3];
+
     __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
-        if (n >= (part == QUERY ? query_columns : int64_t{kv.kv_heads} * kv.head_size)) return;
-        float a = values[0][0], b = values[0][1];
-        const float* bias = part == QUERY ? query_bias : part == KEY ? key_bias : value_bias;
-        if (bias != nullptr) {
-            a += bias[n];
-            b += bias[n + 1];
-        }
-        const int column = static_cast<int>(n % kv.head_size);
-        if (part != VALUE) {
-            const float* angles = rope + int64_t{rows.positions[r]} * kv.head_size + column;
-            const float cosine = angles[0], sine = angles[1], turned = a * cosine - b * sine;
-            b = b * cosine + a * sine;
-            a = turned;
-        }
+        const Projection& to = projections[part];
+        for (int i = 0; i < 2 && n + i < to.columns; ++i)
+            to.out[r * to.columns + n + i] = to.biased(n + i, values[0][i]);
+    }
+};
+
+// Columns are whole heads, so a pair never stands alone.
+struct StoreAppended {
+    Projection projections[3];
+    AppendPlaces places;
+
+    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+        const Projection& to = projections[part];
+        if (n >= to.columns) return;
+        float2 pair{to.biased(n, values[0][0]), to.biased(n + 1, values[0][1])};
+        const int column = static_cast<int>(n % places.kv.head_size);
+        if (part != VALUE) pair = places.turn(r, column, pair);
         if (part == QUERY) {
-            *reinterpret_cast<float2*>(out + r * query_columns + n) = {a, b};
-            return;
-        }
-        const int32_t* pages = rows.pages_of(rows.segment_of_row(r).sequence);
-        uint8_t* row =
-            kv_row(kv, pages, layer, static_cast<int32_t>(n / kv.head_size), part == KEY ? 0 : 1, rows.slot_of(r));
-        if (kv.type == HYDRA_F16) {
-            reinterpret_cast<uint32_t*>(row)[column / 2] = uint32_t{kv_half(b)} << 16 | kv_half(a);
+            *reinterpret_cast<float2*>(to.out + r * to.columns + n) = pair;
         } else {
-            reinterpret_cast<float2*>(row)[column / 2] = {a, b};
+            places.store(places.row_of(r, static_cast<int32_t>(n / places.kv.head_size), part == KEY ? 0 : 1), column,
+                         pair);
         }
     }
 };
 
-}  // namespace
-
-hydra_status qkv(Stream* stream, const Qkv* arguments) {
-    const MatrixView* weights[3] = {&arguments->query, &arguments->key, &arguments->value};
-    const RowSource all{arguments->rows, Taken::PLACED,      arguments->x,
-                        arguments->norm, arguments->epsilon, arguments->query.columns};
-    const StoreQkv store{arguments->rows,       arguments->query_bias, arguments->key_bias,
-                         arguments->value_bias, arguments->rope,       arguments->pool,
-                         arguments->layer,      arguments->query.rows, arguments->out};
-    return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
+template <class Store>
+hydra_status launch_qkv(Stream* stream, const Qkv& work, const Store& store) {
+    const MatrixView* weights[3] = {&work.query, &work.key, &work.value};
+    const RowSource all{work.rows, Taken::PLACED, work.x, work.norm, work.epsilon, work.query.columns};
+    return each_wave(all, work.rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
         hydra_status status =
-            prepare_rows(stream, source, arguments->workspace, {weights[0]->type, weights[1]->type, weights[2]->type});
+            prepare_rows(stream, source, work.workspace, {weights[0]->type, weights[1]->type, weights[2]->type});
         // Matrices of one type share a launch.
         bool done[3] = {};
         for (int first = 0; first < 3 && status == HYDRA_OK; ++first) {
             if (done[first]) continue;
-            Products<1> work{source, arguments->workspace, 0, {}, {}};
+            Products<1> products{source, work.workspace, 0, {}, {}};
             for (int part = first; part < 3; ++part) {
                 if (weights[part]->type != weights[first]->type) continue;
-                work.ids[work.count] = part;
-                work.matrices[work.count++][0] = *weights[part];
+                products.ids[products.count] = part;
+                products.matrices[products.count++][0] = *weights[part];
                 done[part] = true;
             }
-            status = launch_products(stream, "qkv_kernel", work, store);
+            status = launch_products(stream, "qkv_kernel", products, store);
         }
         return status;
     });
+}
+
+}  // namespace
+
+hydra_status qkv(Stream* stream, const Qkv* arguments) {
+    const Qkv& o = *arguments;
+    return launch_qkv(stream, o,
+                      StoreProjections{{{o.query_bias, o.query.rows, o.query_out},
+                                        {o.key_bias, o.key.rows, o.key_out},
+                                        {o.value_bias, o.value.rows, o.value_out}}});
+}
+
+hydra_status qkv_and_append(Stream* stream, const Qkv* arguments, const AppendKv* append) {
+    const Qkv& o = *arguments;
+    return launch_qkv(stream, o,
+                      StoreAppended{{{o.query_bias, o.query.rows, append->query},
+                                     {o.key_bias, o.key.rows, nullptr},
+                                     {o.value_bias, o.value.rows, nullptr}},
+                                    {append->rows, append->rope, append->pool, append->layer}});
 }
 
 }  // namespace hydra::cuda

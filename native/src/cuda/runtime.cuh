@@ -46,6 +46,7 @@ hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters.
 #define OPERATION(name, Name, FIELDS) hydra_status name(Stream* stream, const Name* arguments);
 #include "program/operations.def"
 hydra_status mark(Stream* stream, const Mark* arguments);
+hydra_status qkv_and_append(Stream* stream, const Qkv* arguments, const AppendKv* append);
 hydra_status lm_head_and_select(Stream* stream, const LmHead* arguments, const Select* select);
 hydra_status judge_and_commit(Stream* stream, const Commit* arguments);
 

@@ -3,7 +3,9 @@
 #include "program/operations.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "program/backend.h"
@@ -43,6 +45,20 @@ void require_width(int64_t width) {
 
 void require_layer(int32_t layer, const hydra_kv_pool* pool) {
     HYDRA_REQUIRE(layer >= 0 && layer < pool->layers, "layer is %d, must be from 0 to %d", layer, pool->layers - 1);
+}
+
+void require_heads(int32_t heads, const hydra_kv_pool* pool) {
+    HYDRA_REQUIRE(heads >= 1 && heads % pool->kv_heads == 0, "heads is %d, must be a multiple of %d KV heads", heads,
+                  pool->kv_heads);
+}
+
+// Refuses one buffer in two places.
+void require_different(std::initializer_list<std::pair<const char*, const hydra_buffer*>> buffers) {
+    for (auto one = buffers.begin(); one != buffers.end(); ++one) {
+        for (auto other = buffers.begin(); other != one; ++other) {
+            HYDRA_REQUIRE(one->second != other->second, "%s must not be %s", one->first, other->first);
+        }
+    }
 }
 
 void require_level(int32_t level, int32_t most) {
@@ -110,18 +126,21 @@ void require_ids(const hydra_buffer& ids, int64_t count) {
 // What recording an operation refuses beside handles and shapes, called before the shapes are looked at.
 
 void require(const Qkv& o) {
-    HYDRA_REQUIRE(o.query->rows % kv_columns(o.pool) == 0, "query has %lld rows, must be a multiple of %lld key rows",
-                  wide(o.query->rows), wide(kv_columns(o.pool)));
-    HYDRA_REQUIRE(o.x != o.out, "out must not be x");
-    HYDRA_REQUIRE(o.rope->head_size == o.pool->head_size, "the rope has head size %d, the pool %d", o.rope->head_size,
-                  o.pool->head_size);
-    require_layer(o.layer, o.pool);
+    require_different({{"x", o.x}, {"query_out", o.query_out}, {"key_out", o.key_out}, {"value_out", o.value_out}});
     require_epsilon(o.epsilon);
 }
 
+void require(const AppendKv& o) {
+    require_heads(o.heads, o.pool);
+    require_different({{"query", o.query}, {"key", o.key}, {"value", o.value}});
+    HYDRA_REQUIRE(o.rope->head_size == o.pool->head_size, "the rope has head size %d, the pool %d", o.rope->head_size,
+                  o.pool->head_size);
+    require_layer(o.layer, o.pool);
+    if (o.query_norm != nullptr || o.key_norm != nullptr) require_epsilon(o.epsilon);
+}
+
 void require(const Attention& o) {
-    HYDRA_REQUIRE(o.heads >= 1 && o.heads % o.pool->kv_heads == 0, "heads is %d, must be a multiple of %d KV heads",
-                  o.heads, o.pool->kv_heads);
+    require_heads(o.heads, o.pool);
     require_layer(o.layer, o.pool);
 }
 
@@ -234,7 +253,7 @@ void limit(const Expand& o) {
     if (o.prompts) o.rows->prompt_rows = std::max(o.rows->prompt_rows, o.prompts->max_rows);
 }
 
-void limit(const Qkv& o) { o.rows->limit_positions(o.rope->positions); }
+void limit(const AppendKv& o) { o.rows->limit_positions(o.rope->positions); }
 
 void limit(const DraftInputs& o) {
     if (o.embedding) o.nodes->limit_tokens(o.embedding->rows);
@@ -290,7 +309,7 @@ void check(const Embed& o) {
     }
 }
 
-void check(const Qkv& o) { o.rope->cover(o.rows->batch->reach()); }
+void check(const AppendKv& o) { o.rope->cover(o.rows->batch->reach()); }
 
 void check(const Expand& o) {
     const hydra_rows& rows = *o.rows;

@@ -129,6 +129,13 @@ void run(hydra_status (*operation)(Stream*, const Arguments*), const Arguments& 
     must(api().stream_wait(owner.stream));
 }
 
+// The products of queries, keys and values, and appending them, in one launch.
+inline void run_together(const Qkv& qkv, const AppendKv& append) {
+    const StreamOwner owner;
+    must(api().qkv_and_append(owner.stream, &qkv, &append));
+    must(api().stream_wait(owner.stream));
+}
+
 constexpr hydra_type ALL_TYPES[] = {HYDRA_F32, HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_Q4_K};
 
 inline bool is_blocked(hydra_type type) { return type != HYDRA_F32 && type != HYDRA_F16 && type != HYDRA_BF16; }

@@ -195,8 +195,10 @@ TEST(LongPass, StoresTheKeysAndValuesOfShortOnes) {
             pass.chains(chains);
             const auto x = padded_rows(inputs, HIDDEN, pass.max_rows), out = poisoned(WIDTH, pass.max_rows);
             const Memory<uint8_t> work = workspace(WIDTH, HIDDEN, pass.max_rows);
-            run(api().qkv, Qkv{pass.view(), x, norm, EPSILON, query.view, key.view, value.view, nullptr, nullptr,
-                               nullptr, rope, kv.view, 0, out, work});
+            run_together(Qkv{pass.view(), x, norm, EPSILON, query.view, key.view, value.view, nullptr, nullptr, nullptr,
+                             out, nullptr, nullptr, work},
+                         AppendKv{pass.view(), out, nullptr, nullptr, WIDTH / SIZE, nullptr, nullptr, 0, rope, kv.view,
+                                  0, work});
             EXPECT_TRUE(untouched_behind(out, count * WIDTH));
             const Floats found = out.read(count * WIDTH);
             int row = 0;
@@ -244,8 +246,12 @@ TEST(LongPass, OfADraftLevelHasNoSlots) {
     const Memory<float> norm(random.normal(8)), rope(Floats(64 * 8));
     const Memory<uint8_t> work = attention_workspace(1, 8, 128), product_work = workspace(8, 8);
     run(api().embed, Embed{pass.view(), embedding.view, out});
-    run(api().qkv, Qkv{pass.view(), x, norm, EPSILON, embedding.view, embedding.view, embedding.view, nullptr, nullptr,
-                       nullptr, rope, kv.view, 0, out, product_work});
+    const Qkv qkv{pass.view(), x,   norm, EPSILON, embedding.view, embedding.view, embedding.view, nullptr, nullptr,
+                  nullptr,     out, out,  out,     product_work};
+    const AppendKv append{pass.view(), out, out, out, 1, nullptr, nullptr, 0, rope, kv.view, 0, work};
+    run(api().qkv, qkv);
+    run(api().append_kv, append);
+    run_together(qkv, append);
     run(api().attention, Attention{pass.view(), x, 1, kv.view, 0, out, work});
     EXPECT_TRUE(untouched_behind(out, 0));
     run(api().norm, Norm{pass.view(), x, norm, EPSILON, 8, normed});

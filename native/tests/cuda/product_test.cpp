@@ -273,7 +273,7 @@ struct QkvCase {
     int rows, hidden, heads, kv_heads, head_size, first;
 };
 
-TEST(Qkv, TurnsQueriesAndKeysAndStoresKeysAndValues) {
+TEST(QkvAndAppend, TurnsQueriesAndKeysAndStoresKeysAndValues) {
     Random random(7);
     const QkvCase all[] = {{HYDRA_F32, HYDRA_F32, HYDRA_F32, 1, 45, 2, 1, 8, 0},
                            {HYDRA_BF16, HYDRA_BF16, HYDRA_BF16, 64, 96, 4, 2, 16, 31},
@@ -305,9 +305,10 @@ TEST(Qkv, TurnsQueriesAndKeysAndStoresKeysAndValues) {
             pass.chain(rows);
             const Kv kv(HYDRA_F32, 2, c.kv_heads, c.head_size);
             const auto x = padded_rows(Data::part(x_values, c.hidden, from, rows), c.hidden), out = poisoned(q);
-            run(api().qkv, Qkv{pass.view(), x, norm, EPSILON, query.view, key.view, value.view,
-                               biased ? bias[0].get() : nullptr, biased ? bias[1].get() : nullptr,
-                               biased ? bias[2].get() : nullptr, rope, kv.view, layer, out, work});
+            run_together(
+                Qkv{pass.view(), x, norm, EPSILON, query.view, key.view, value.view, biased ? bias[0].get() : nullptr,
+                    biased ? bias[1].get() : nullptr, biased ? bias[2].get() : nullptr, out, nullptr, nullptr, work},
+                AppendKv{pass.view(), out, nullptr, nullptr, c.heads, nullptr, nullptr, 0, rope, kv.view, layer, work});
             EXPECT_TRUE(untouched_behind(out, rows * q));
             Floats found;
             for (int r = 0; r < rows; ++r) {

@@ -101,9 +101,11 @@ void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, flo
     }
 }
 
-void rotate(float* x, const float* angles) {
-    const F32 value = load(x), angle = load(angles);
-    store(x, sub_add(mul(value, even_lanes(angle)), mul(swap_pairs(value), odd_lanes(angle))));
+void rotate(float* x, const float* angles, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        const F32 value = load_some(x + i, n - i), angle = load_some(angles + i, n - i);
+        store_some(x + i, sub_add(mul(value, even_lanes(angle)), mul(swap_pairs(value), odd_lanes(angle))), n - i);
+    }
 }
 
 void silu_mul(float* gate, const float* up, int64_t n) {

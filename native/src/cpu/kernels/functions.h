@@ -19,7 +19,7 @@ void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
 void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out);
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
-void rotate(float* x, const float* angles);
+void rotate(float* x, const float* angles, int64_t n);
 void silu_mul(float* gate, const float* up, int64_t n);
 void gelu_mul(float* gate, const float* up, int64_t n);
 void silu(float* x, int64_t n);

@@ -95,10 +95,13 @@ public class AttentionBenchmark extends ProgramBenchmark {
         Rope rope = resources.own(Rope.create(backend, headSize, frequencies, positions));
         Buffer x = resources.own(Fill.buffer(backend, pass.maxRows() * HIDDEN));
         Buffer norm = resources.own(Fill.buffer(backend, HIDDEN));
+        Buffer key = resources.own(Buffer.floats(backend, (long) pass.maxRows() * kvHeads * headSize));
+        Buffer value = resources.own(Buffer.floats(backend, (long) pass.maxRows() * kvHeads * headSize));
         Matrix queries = resources.own(Fill.matrix(backend, WeightType.F32, queryHeads * headSize, HIDDEN));
         Matrix keys = resources.own(Fill.matrix(backend, WeightType.F32, kvHeads * headSize, HIDDEN));
         for (int layer = 0; layer < LAYERS; layer++) {
-            fill.qkv(pass, x, norm, EPSILON, queries, keys, keys, null, null, null, rope, pool, layer, query);
+            fill.qkv(pass, x, norm, EPSILON, queries, keys, keys, null, null, null, query, key, value);
+            fill.appendKv(pass, query, key, value, queryHeads, null, null, 0, rope, pool, layer);
         }
     }
 

@@ -2,6 +2,7 @@ package io.hydra4j.benchmarks;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.runtime.Activation;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -52,6 +53,7 @@ record Shape(
                 context,
                 10000,
                 1e-5f,
+                Activation.SILU,
                 tied,
                 -1,
                 List.of());

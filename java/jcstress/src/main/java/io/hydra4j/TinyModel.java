@@ -2,6 +2,7 @@ package io.hydra4j;
 
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
@@ -20,8 +21,8 @@ final class TinyModel {
 
     /** @param freed called as the model is freed */
     static HydraModel open(Runnable freed) {
-        DecoderConfig config =
-                new DecoderConfig(1, HIDDEN, 2, 2, 8, HIDDEN, VOCABULARY, CONTEXT, 10000f, 1e-5f, true, -1, List.of());
+        DecoderConfig config = new DecoderConfig(
+                1, HIDDEN, 2, 2, 8, HIDDEN, VOCABULARY, CONTEXT, 10000f, 1e-5f, Activation.SILU, true, -1, List.of());
         ModelInfo.Builder info = new ModelInfo.Builder();
         info.context = CONTEXT;
         info.vocabulary = VOCABULARY;

@@ -1,11 +1,12 @@
 package io.hydra4j.model;
 
+import io.hydra4j.runtime.Activation;
 import java.util.List;
 
 /**
  * The sizes and constants of a decoder, whatever its family: what the forward pass is recorded from. Readers of files take nothing
  * on trust: every value is compared with the limits stated here, and features that the forward pass does not have are errors, never
- * ignored. What else a model may have shows in its {@link DecoderTensors}, as biases do. Immutable.
+ * ignored. What else a model may have shows in its {@link DecoderTensors}, as biases and norms of heads do. Immutable.
  *
  * @param layers transformer layers
  * @param hidden values of a hidden state
@@ -17,6 +18,7 @@ import java.util.List;
  * @param context the most tokens of a sequence
  * @param ropeBase base of the rotary frequencies
  * @param normEpsilon what RMSNorm adds to the mean square
+ * @param activation what the gated MLP applies to its gate
  * @param tiedEmbedding whether the LM head is the embedding matrix
  * @param bosId the token that begins a text, -1 if there is none
  * @param eosIds the tokens that end a text, any of them; may be empty
@@ -32,6 +34,7 @@ public record DecoderConfig(
         int context,
         float ropeBase,
         float normEpsilon,
+        Activation activation,
         boolean tiedEmbedding,
         int bosId,
         List<Integer> eosIds) {

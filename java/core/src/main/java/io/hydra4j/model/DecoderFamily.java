@@ -18,6 +18,7 @@ public enum DecoderFamily {
             TensorNames.HUGGING_FACE,
             RotatedRows.NEIGHBOURS,
             AttentionBias.ANNOUNCED,
+            false,
             true),
     /** Qwen2 and Qwen2.5. */
     QWEN2(
@@ -27,6 +28,17 @@ public enum DecoderFamily {
             TensorNames.HUGGING_FACE,
             RotatedRows.HALVES,
             AttentionBias.QUERY_KEY_VALUE,
+            false,
+            false),
+    /** Qwen3 (dense). */
+    QWEN3(
+            "Qwen3",
+            "qwen3",
+            TensorNames.GGUF,
+            TensorNames.HUGGING_FACE,
+            RotatedRows.HALVES,
+            AttentionBias.ANNOUNCED,
+            true,
             false);
 
     /** How the two rows of q or k stand whose values RoPE rotates together. */
@@ -51,6 +63,7 @@ public enum DecoderFamily {
     private final TensorNames huggingFace;
     private final RotatedRows ggufRows;
     private final AttentionBias attentionBias;
+    private final boolean normsHeads;
     private final boolean usesSlidingWindow;
 
     DecoderFamily(
@@ -60,6 +73,7 @@ public enum DecoderFamily {
             TensorNames huggingFace,
             RotatedRows ggufRows,
             AttentionBias attentionBias,
+            boolean normsHeads,
             boolean usesSlidingWindow) {
         this.label = label;
         this.id = id;
@@ -67,6 +81,7 @@ public enum DecoderFamily {
         this.huggingFace = huggingFace;
         this.ggufRows = ggufRows;
         this.attentionBias = attentionBias;
+        this.normsHeads = normsHeads;
         this.usesSlidingWindow = usesSlidingWindow;
     }
 
@@ -116,6 +131,11 @@ public enum DecoderFamily {
 
     AttentionBias attentionBias() {
         return attentionBias;
+    }
+
+    /** Whether each head of the queries and of the keys is normed (QK norm). */
+    boolean normsHeads() {
+        return normsHeads;
     }
 
     /** Whether a {@code sliding_window} in config.json counts where {@code use_sliding_window} is not there. */

@@ -1,6 +1,5 @@
 package io.hydra4j.model;
 
-import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.Matrix;
@@ -23,6 +22,8 @@ public final class DecoderLayer {
     private final Buffer keyBias;
     private final Buffer valueBias;
     private final Buffer outputBias;
+    private final Buffer queryNorm;
+    private final Buffer keyNorm;
     private final Buffer feedForwardNorm;
     private final Matrix gate;
     private final Matrix up;
@@ -42,10 +43,13 @@ public final class DecoderLayer {
         key = loader.matrix(tensors.k(), keyRows);
         value = loader.matrix(tensors.v());
         output = loader.matrix(tensors.o());
-        queryBias = tensors.qBias() == null ? null : loader.vector(tensors.qBias(), queryRows);
-        keyBias = tensors.kBias() == null ? null : loader.vector(tensors.kBias(), keyRows);
+        queryBias = loader.vector(tensors.qBias(), queryRows);
+        keyBias = loader.vector(tensors.kBias(), keyRows);
         valueBias = loader.vector(tensors.vBias());
         outputBias = loader.vector(tensors.oBias());
+        int[] headColumns = interleaved ? null : interleave(1, config.headSize());
+        queryNorm = loader.vector(tensors.qNorm(), headColumns);
+        keyNorm = loader.vector(tensors.kNorm(), headColumns);
         feedForwardNorm = loader.vector(tensors.feedForwardNorm());
         gate = loader.matrix(tensors.gate());
         up = loader.matrix(tensors.up());
@@ -65,10 +69,21 @@ public final class DecoderLayer {
                 queryBias,
                 keyBias,
                 valueBias,
+                buffers.query(),
+                buffers.key(),
+                buffers.value());
+        program.appendKv(
+                rows,
+                buffers.query(),
+                buffers.key(),
+                buffers.value(),
+                config.heads(),
+                queryNorm,
+                keyNorm,
+                config.normEpsilon(),
                 rope,
                 pool,
-                layer,
-                buffers.query());
+                layer);
         program.attention(rows, buffers.query(), config.heads(), pool, layer, buffers.attention());
         program.linear(rows, buffers.attention(), output, outputBias, buffers.x(), buffers.x());
         program.gateUp(
@@ -78,7 +93,7 @@ public final class DecoderLayer {
                 config.normEpsilon(),
                 gate,
                 up,
-                Activation.SILU,
+                config.activation(),
                 buffers.feedForward());
         program.linear(rows, buffers.feedForward(), down, null, buffers.x(), buffers.x());
     }

@@ -55,6 +55,8 @@ public record DecoderTensors(
      * @param kBias {@code [keyValueRows]} or null
      * @param vBias {@code [keyValueRows]} or null
      * @param oBias {@code [hidden]} or null
+     * @param qNorm {@code [headSize]}, which each query head is normed with, or null
+     * @param kNorm {@code [headSize]}, which each key head is normed with, or null
      * @param feedForwardNorm {@code [hidden]}
      * @param gate {@code [feedForward, hidden]}
      * @param up {@code [feedForward, hidden]}
@@ -70,6 +72,8 @@ public record DecoderTensors(
             Tensor kBias,
             Tensor vBias,
             Tensor oBias,
+            Tensor qNorm,
+            Tensor kNorm,
             Tensor feedForwardNorm,
             Tensor gate,
             Tensor up,
@@ -84,18 +88,39 @@ public record DecoderTensors(
          * @throws FormatException.UnsupportedType if one is of a type that cannot be used
          */
         public static Layer huggingFace(TensorTable tensors, String prefix, LayerSizes sizes) {
-            return bind(tensors, prefix, TensorNames.HUGGING_FACE, sizes, AttentionBias.ANNOUNCED);
+            return bind(tensors, prefix, TensorNames.HUGGING_FACE, sizes, AttentionBias.ANNOUNCED, 0);
         }
 
         /** The tensors that are not null, in the order of the components. */
         public List<Tensor> all() {
-            return Stream.of(attentionNorm, q, k, v, o, qBias, kBias, vBias, oBias, feedForwardNorm, gate, up, down)
+            return Stream.of(
+                            attentionNorm,
+                            q,
+                            k,
+                            v,
+                            o,
+                            qBias,
+                            kBias,
+                            vBias,
+                            oBias,
+                            qNorm,
+                            kNorm,
+                            feedForwardNorm,
+                            gate,
+                            up,
+                            down)
                     .filter(Objects::nonNull)
                     .toList();
         }
 
+        // normedHead: values of the heads that are normed, 0 if none are.
         private static Layer bind(
-                TensorTable tensors, String prefix, TensorNames names, LayerSizes sizes, AttentionBias bias) {
+                TensorTable tensors,
+                String prefix,
+                TensorNames names,
+                LayerSizes sizes,
+                AttentionBias bias,
+                long normedHead) {
             long hidden = sizes.hidden();
             boolean required = bias == AttentionBias.QUERY_KEY_VALUE;
             var q = prefix + names.q();
@@ -112,10 +137,16 @@ public record DecoderTensors(
                     bias(tensors, k, sizes.keyValueRows(), required),
                     bias(tensors, v, sizes.keyValueRows(), required),
                     required ? null : bias(tensors, o, hidden, false),
+                    headNorm(tensors, prefix + names.qNorm(), normedHead),
+                    headNorm(tensors, prefix + names.kNorm(), normedHead),
                     tensors.requireVector(prefix + names.feedForwardNorm() + ".weight", hidden),
                     tensors.require(prefix + names.gate() + ".weight", sizes.feedForward(), hidden),
                     tensors.require(prefix + names.up() + ".weight", sizes.feedForward(), hidden),
                     tensors.require(prefix + names.down() + ".weight", hidden, sizes.feedForward()));
+        }
+
+        private static Tensor headNorm(TensorTable tensors, String name, long normedHead) {
+            return normedHead == 0 ? null : tensors.requireVector(name + ".weight", normedHead);
         }
 
         private static Tensor bias(TensorTable tensors, String name, long length, boolean required) {
@@ -136,7 +167,7 @@ public record DecoderTensors(
      */
     static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config, DecoderFamily family) {
         boolean interleaved = family.ggufRows() == DecoderFamily.RotatedRows.NEIGHBOURS;
-        var model = bind(tensors, config, family.gguf(), family.attentionBias(), interleaved);
+        var model = bind(tensors, config, family.gguf(), family, interleaved);
         model.rejectUnused(tensors, family, name -> false);
         return model;
     }
@@ -155,7 +186,7 @@ public record DecoderTensors(
     static DecoderTensors fromHuggingFace(
             TensorTable tensors, DecoderConfig config, DecoderFamily family, boolean attentionBias) {
         var names = family.huggingFace();
-        var model = bind(tensors, config, names, family.attentionBias(), false);
+        var model = bind(tensors, config, names, family, false);
         if (family.attentionBias() == AttentionBias.ANNOUNCED) {
             for (int i = 0; i < config.layers(); i++) {
                 for (String name : List.of(names.q(), names.k(), names.v(), names.o())) {
@@ -170,10 +201,16 @@ public record DecoderTensors(
     }
 
     private static DecoderTensors bind(
-            TensorTable tensors, DecoderConfig config, TensorNames names, AttentionBias bias, boolean interleaved) {
+            TensorTable tensors, DecoderConfig config, TensorNames names, DecoderFamily family, boolean interleaved) {
         var layers = new ArrayList<Layer>();
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(Layer.bind(tensors, names.layer(i), names, LayerSizes.of(config), bias));
+            layers.add(Layer.bind(
+                    tensors,
+                    names.layer(i),
+                    names,
+                    LayerSizes.of(config),
+                    family.attentionBias(),
+                    family.normsHeads() ? config.headSize() : 0));
         }
         var embedding = tensors.require(names.embedding(), config.vocabulary(), config.hidden());
         var lmHead = config.tiedEmbedding()

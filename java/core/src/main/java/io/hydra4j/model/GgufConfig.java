@@ -13,6 +13,7 @@ import static io.hydra4j.model.DecoderConfig.MAX_VOCABULARY;
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
 import io.hydra4j.format.TensorTable;
+import io.hydra4j.runtime.Activation;
 import java.util.LinkedHashSet;
 import java.util.List;
 
@@ -68,6 +69,7 @@ final class GgufConfig {
                 metadata.integer(family.key("context_length"), 1, MAX_CONTEXT),
                 metadata.number(family.key("rope.freq_base"), ConfigValues.DEFAULT_ROPE_BASE, 1, MAX_ROPE_BASE),
                 ConfigValues.normEpsilon(metadata, family.key("attention.layer_norm_rms_epsilon")),
+                Activation.SILU,
                 !tensors.has(family.gguf().lmHead()),
                 ConfigValues.bosId(metadata, "tokenizer.ggml.bos_token_id", vocabulary),
                 List.copyOf(eosIds));

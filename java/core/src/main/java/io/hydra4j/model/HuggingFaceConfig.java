@@ -11,6 +11,7 @@ import static io.hydra4j.model.DecoderConfig.MAX_VOCABULARY;
 
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
+import io.hydra4j.runtime.Activation;
 import java.util.LinkedHashSet;
 import java.util.List;
 
@@ -48,6 +49,7 @@ final class HuggingFaceConfig {
                 config.integer("max_position_embeddings", 1, MAX_CONTEXT),
                 config.object("rope_parameters").number("rope_theta", outerBase, 1, MAX_ROPE_BASE),
                 ConfigValues.normEpsilon(config, "rms_norm_eps"),
+                activation(config, family),
                 config.flag("tie_word_embeddings", false),
                 ConfigValues.bosId(config, "bos_token_id", vocabulary),
                 List.copyOf(eosIds));
@@ -74,14 +76,19 @@ final class HuggingFaceConfig {
         if (config.flag("mlp_bias", false)) {
             throw config.unsupported("mlp_bias", "false", remedy);
         }
-        var activation = config.string("hidden_act", "silu");
-        if (!activation.equals("silu") && !activation.equals("swish")) {
-            throw config.unsupported("hidden_act", "\"silu\"", remedy);
-        }
         if (config.has("quantization_config")) {
             throw config.unsupported(
                     "quantization_config", "no such field", "give the unquantised weights, or a quantised GGUF file");
         }
+    }
+
+    private static Activation activation(Fields config, DecoderFamily family) {
+        return switch (config.string("hidden_act", "silu")) {
+            case "silu", "swish" -> Activation.SILU;
+            case "gelu_pytorch_tanh", "gelu_new" -> Activation.GELU;
+            default -> throw config.unsupported(
+                    "hidden_act", "\"silu\" or \"gelu_pytorch_tanh\"", ConfigValues.remedy(family));
+        };
     }
 
     private static void rejectPartialRotary(Fields fields, String remedy) {

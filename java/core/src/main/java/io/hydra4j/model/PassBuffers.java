@@ -11,11 +11,14 @@ import io.hydra4j.runtime.TreeTopology;
  *
  * @param x residual stream, n = hidden
  * @param query queries, n = heads × head size
+ * @param key keys, until they are in the pool, n = KV heads × head size
+ * @param value values, likewise
  * @param attention attention outputs, n = heads × head size
  * @param feedForward gated values, n = feed-forward size
  * @param hidden normed last hidden states, n = hidden
  */
-public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedForward, Buffer hidden)
+public record PassBuffers(
+        Buffer x, Buffer query, Buffer key, Buffer value, Buffer attention, Buffer feedForward, Buffer hidden)
         implements AutoCloseable {
     /**
      * Zeroed buffers for passes of at most so many rows of a model of this configuration.
@@ -28,6 +31,8 @@ public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedF
             return new PassBuffers(
                     made.own(Buffer.floats(backend, rows * config.hidden())),
                     made.own(Buffer.floats(backend, rows * config.queryRows())),
+                    made.own(Buffer.floats(backend, rows * config.keyValueRows())),
+                    made.own(Buffer.floats(backend, rows * config.keyValueRows())),
                     made.own(Buffer.floats(backend, rows * config.queryRows())),
                     made.own(Buffer.floats(backend, rows * config.feedForward())),
                     made.own(Buffer.floats(backend, rows * config.hidden())));
@@ -39,7 +44,9 @@ public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedF
 
     /** Bytes of such buffers. */
     static long bytes(DecoderConfig config, long rows) {
-        return rows * (2L * config.hidden() + 2L * config.queryRows() + config.feedForward()) * Float.BYTES;
+        long values =
+                2L * config.hidden() + 2L * config.queryRows() + 2L * config.keyValueRows() + config.feedForward();
+        return rows * values * Float.BYTES;
     }
 
     /**
@@ -57,6 +64,8 @@ public record PassBuffers(Buffer x, Buffer query, Buffer attention, Buffer feedF
     public void close() {
         x.close();
         query.close();
+        key.close();
+        value.close();
         attention.close();
         feedForward.close();
         hidden.close();

@@ -96,15 +96,18 @@ public final class WeightLoader implements AutoCloseable {
 
     /** The values of a vector or matrix as float32, or null for null. */
     public Buffer vector(Tensor tensor) {
-        return tensor == null ? null : vector(tensor, null);
+        return vector(tensor, null);
     }
 
     /**
-     * The values of a vector as float32.
+     * The values of a vector as float32, or null for null.
      *
      * @param target {@code [length]}: where each value goes; null to keep the order
      */
     public Buffer vector(Tensor tensor, int[] target) {
+        if (tensor == null) {
+            return null;
+        }
         float[] values = source.values(tensor);
         float[] ordered = values;
         if (target != null) {

@@ -1,6 +1,7 @@
 package io.hydra4j.runtime;
 
 import io.hydra4j.runtime.bindings.Native;
+import io.hydra4j.runtime.bindings.hydra_append_kv;
 import io.hydra4j.runtime.bindings.hydra_attention;
 import io.hydra4j.runtime.bindings.hydra_block;
 import io.hydra4j.runtime.bindings.hydra_buffer;
@@ -198,8 +199,7 @@ public final class Program extends NativeObject {
     }
 
     /**
-     * One layer's queries, keys and values: n = RMSNorm(x) * norm, out = rope(query n + queryBias); keys and values are stored
-     * in the rows' slots of a layer of the pool.
+     * One layer's queries, keys and values: n = RMSNorm(x) * norm, queryOut = query n + queryBias, and so the others.
      *
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
@@ -209,7 +209,9 @@ public final class Program extends NativeObject {
      * @param queryBias {@code float[heads * d]}, or null
      * @param keyBias {@code float[kvHeads * d]}, or null
      * @param valueBias {@code float[kvHeads * d]}, or null
-     * @param out {@code float[rows][heads * d]}
+     * @param queryOut {@code float[rows][heads * d]}
+     * @param keyOut {@code float[rows][kvHeads * d]}
+     * @param valueOut {@code float[rows][kvHeads * d]}
      */
     public void qkv(
             PassRows rows,
@@ -222,10 +224,9 @@ public final class Program extends NativeObject {
             Buffer queryBias,
             Buffer keyBias,
             Buffer valueBias,
-            Rope rope,
-            KvPool pool,
-            int layer,
-            Buffer out) {
+            Buffer queryOut,
+            Buffer keyOut,
+            Buffer valueOut) {
         try (hydra_qkv arguments = new hydra_qkv(arguments())) {
             arguments
                     .rows(use(rows.handle()))
@@ -238,11 +239,51 @@ public final class Program extends NativeObject {
                     .query_bias(optional(queryBias))
                     .key_bias(optional(keyBias))
                     .value_bias(optional(valueBias))
+                    .query_out(use(queryOut.handle()))
+                    .key_out(use(keyOut.handle()))
+                    .value_out(use(valueOut.handle()));
+            record(program -> Native.hydra_program_qkv(program, arguments));
+        }
+    }
+
+    /**
+     * What stands between the products of queries, keys and values and their attention. Of each head of a row: RMSNorm over its
+     * d values, times the norm, where one is given (QK norm); then RoPE, in place of the query; then key and value go to the
+     * row's slot of a layer of the pool. Afterwards {@code key} and {@code value} hold anything.
+     *
+     * @param query {@code float[rows][heads * d]}, the columns of each head interleaved as {@link Rope} says
+     * @param key {@code float[rows][kvHeads * d]}, interleaved likewise
+     * @param value {@code float[rows][kvHeads * d]}
+     * @param queryNorm {@code float[d]}, interleaved likewise, or null
+     * @param keyNorm {@code float[d]}, interleaved likewise, or null
+     * @param epsilon of the norms
+     */
+    public void appendKv(
+            PassRows rows,
+            Buffer query,
+            Buffer key,
+            Buffer value,
+            int heads,
+            Buffer queryNorm,
+            Buffer keyNorm,
+            float epsilon,
+            Rope rope,
+            KvPool pool,
+            int layer) {
+        try (hydra_append_kv arguments = new hydra_append_kv(arguments())) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .query(use(query.handle()))
+                    .key(use(key.handle()))
+                    .value(use(value.handle()))
+                    .heads(heads)
+                    .query_norm(optional(queryNorm))
+                    .key_norm(optional(keyNorm))
+                    .epsilon(epsilon)
                     .rope(use(rope.handle()))
                     .pool(use(pool.handle()))
-                    .layer(layer)
-                    .out(use(out.handle()));
-            record(program -> Native.hydra_program_qkv(program, arguments));
+                    .layer(layer);
+            record(program -> Native.hydra_program_append_kv(program, arguments));
         }
     }
 

@@ -12,6 +12,7 @@ import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
@@ -28,7 +29,8 @@ class DraftTablesTest {
     private static final int STEPS = 12;
 
     private static DecoderConfig config(int hidden) {
-        return new DecoderConfig(1, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, true, -1, List.of());
+        return new DecoderConfig(
+                1, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, Activation.SILU, true, -1, List.of());
     }
 
     private static DraftHeads heads(DecoderModel model, Kind kind, int layers, WeightType type) {

@@ -13,6 +13,7 @@ import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
 import java.util.Arrays;
@@ -39,7 +40,8 @@ class RandomModelTest {
     }
 
     private static DecoderConfig config(int layers, int hidden, boolean tied) {
-        return new DecoderConfig(layers, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, tied, -1, List.of());
+        return new DecoderConfig(
+                layers, hidden, 4, 2, 16, 2 * hidden, 500, 256, 10000, 1e-5f, Activation.SILU, tied, -1, List.of());
     }
 
     private static float[] logits(DecoderModel model) {

@@ -12,6 +12,7 @@ import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.model.PassBuffers;
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Freed;
@@ -47,7 +48,8 @@ class FailedMakingTest {
     @Test
     void activationsOfWhichOneIsTooLarge() {
         // 2^20 rows of 2^20 gated values are 4 TiB; the buffers before them are 32 MiB.
-        DecoderConfig config = new DecoderConfig(1, 8, 1, 1, 8, 1 << 20, 8, 8, 10000, 1e-5f, true, -1, List.of());
+        DecoderConfig config =
+                new DecoderConfig(1, 8, 1, 1, 8, 1 << 20, 8, 8, 10000, 1e-5f, Activation.SILU, true, -1, List.of());
         assertThrows(HydraException.class, () -> PassBuffers.create(backend, config, 1 << 20));
         Freed.assertFreedWhenClosed(backend);
     }

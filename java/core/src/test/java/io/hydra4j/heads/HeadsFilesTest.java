@@ -19,6 +19,7 @@ import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.TinyModel;
+import io.hydra4j.runtime.Activation;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +51,20 @@ class HeadsFilesTest {
 
     private static DecoderConfig base(int hidden, int heads, int kvHeads, int feedForward, int vocabulary) {
         return new DecoderConfig(
-                2, hidden, heads, kvHeads, 8, feedForward, vocabulary, 128, 10000, 1e-5f, false, -1, List.of());
+                2,
+                hidden,
+                heads,
+                kvHeads,
+                8,
+                feedForward,
+                vocabulary,
+                128,
+                10000,
+                1e-5f,
+                Activation.SILU,
+                false,
+                -1,
+                List.of());
     }
 
     private HeadsTensors open(Map<String, String> config, SafetensorsBytes tensors) {

@@ -11,6 +11,7 @@ import io.hydra4j.FormatException.MissingField;
 import io.hydra4j.FormatException.UnknownArchitecture;
 import io.hydra4j.FormatException.UnsupportedType;
 import io.hydra4j.format.GgufBytes;
+import io.hydra4j.runtime.Activation;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,9 @@ class DecoderConfigTest {
     void readsAGgufFile() {
         TinyModel.gguf().u32("tokenizer.ggml.eot_token_id", 5).write(gguf);
         var config = ModelFiles.open(gguf).config();
-        assertEquals(new DecoderConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, false, 1, List.of(2, 5)), config);
+        assertEquals(
+                new DecoderConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, Activation.SILU, false, 1, List.of(2, 5)),
+                config);
         assertEquals(32, config.queryRows());
         assertEquals(16, config.keyValueRows());
     }
@@ -50,8 +53,16 @@ class DecoderConfigTest {
     void readsAFolder() {
         TinyModel.writeJson(json, TinyModel.config());
         assertEquals(
-                new DecoderConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, false, 1, List.of(2)),
+                new DecoderConfig(2, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, Activation.SILU, false, 1, List.of(2)),
                 ModelFiles.open(folder).config());
+    }
+
+    @Test
+    void readsTheActivationOfAFolder() {
+        var config = TinyModel.config();
+        config.put("hidden_act", "\"gelu_pytorch_tanh\"");
+        TinyModel.writeJson(json, config);
+        assertEquals(Activation.GELU, ModelFiles.open(folder).config().activation());
     }
 
     @Test
@@ -162,8 +173,8 @@ class DecoderConfigTest {
     @TestFactory
     Stream<DynamicTest> ggufFeaturesThatAreNotThere() {
         return Stream.of(
-                ggufFault(UnknownArchitecture.class, "general.architecture", "\"qwen3\"", f -> {
-                    f.string("general.architecture", "qwen3");
+                ggufFault(UnknownArchitecture.class, "general.architecture", "\"gemma3\"", f -> {
+                    f.string("general.architecture", "gemma3");
                 }),
                 ggufFault(MissingField.class, "general.architecture", "nothing", f -> {
                     f.without("general.architecture");

@@ -18,7 +18,6 @@ import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.runtime.BackendKind;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,6 +40,15 @@ class DecoderFamilyTest {
             file.tensor("blk." + i + ".attn_q.bias", TensorType.F32, TinyModel.QUERY_ROWS)
                     .tensor("blk." + i + ".attn_k.bias", TensorType.F32, TinyModel.KEY_VALUE_ROWS)
                     .tensor("blk." + i + ".attn_v.bias", TensorType.F32, TinyModel.KEY_VALUE_ROWS);
+        }
+        return file;
+    }
+
+    private static GgufBytes qwen3() {
+        GgufBytes file = TinyModel.gguf("qwen3");
+        for (int i = 0; i < TinyModel.LAYERS; i++) {
+            file.tensor("blk." + i + ".attn_q_norm.weight", TensorType.F32, TinyModel.HEAD_SIZE)
+                    .tensor("blk." + i + ".attn_k_norm.weight", TensorType.F32, TinyModel.HEAD_SIZE);
         }
         return file;
     }
@@ -97,6 +105,21 @@ class DecoderFamilyTest {
     }
 
     @Test
+    void headsOfQwen3AreNormed() {
+        qwen3().write(gguf);
+        var layer = ModelFiles.open(gguf).tensors().layers().get(1);
+        assertNotNull(layer.qNorm());
+        assertNotNull(layer.kNorm());
+        assertNull(layer.qBias());
+        qwen3().withoutTensor("blk.1.attn_k_norm.weight").write(gguf);
+        assertFault(MissingField.class, gguf, "blk.1.attn_k_norm.weight", "nothing", () -> ModelFiles.open(gguf));
+        TinyModel.gguf()
+                .tensor("blk.0.attn_q_norm.weight", TensorType.F32, TinyModel.HEAD_SIZE)
+                .write(gguf);
+        assertFault(UnsupportedType.class, gguf, "blk.0.attn_q_norm.weight", "[8]", () -> ModelFiles.open(gguf));
+    }
+
+    @Test
     void qwen2UsesItsWindowOnlyIfItSaysSo() {
         writeQwen2Folder("use_sliding_window", "false");
         assertEquals(DecoderFamily.QWEN2, ModelFiles.open(folder).family());
@@ -121,8 +144,7 @@ class DecoderFamilyTest {
         TinyModel.gguf("gemma").write(gguf);
         var refused = assertThrows(UnknownArchitecture.class, () -> ModelFiles.open(gguf));
         assertEquals("\"gemma\"", refused.found());
-        assertEquals("\"llama\" or \"qwen2\"", refused.expected());
-        assertEquals(
-                List.of("Llama", "Qwen2"), List.of(DecoderFamily.LLAMA.toString(), DecoderFamily.QWEN2.toString()));
+        assertEquals("\"llama\" or \"qwen2\" or \"qwen3\"", refused.expected());
+        assertEquals("Llama", DecoderFamily.LLAMA.toString());
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.InsufficientMemoryException;
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.Matrix;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
 class RandomWeightsTest {
     // Columns that are no multiple of a block's 32.
     private static final DecoderConfig CONFIG =
-            new DecoderConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, false, -1, List.of());
+            new DecoderConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, Activation.SILU, false, -1, List.of());
 
     private static DecoderTensors tensors(WeightType type) {
         return DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, DecoderFamily.LLAMA, false);
