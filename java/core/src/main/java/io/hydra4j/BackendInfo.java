@@ -23,27 +23,27 @@ public final class BackendInfo {
         isa = kind == BackendKind.CPU ? backend.isa() : null;
     }
 
-    /** What computes, never {@link BackendKind#AUTO}. */
+    /** {@return what computes, never {@link BackendKind#AUTO}} */
     public BackendKind kind() {
         return kind;
     }
 
-    /** The device in one line. */
+    /** {@return the device in one line} */
     public String description() {
         return description;
     }
 
-    /** Why CUDA is not used although it would have been chosen, in one line; empty if there is nothing to tell. */
+    /** {@return why CUDA is not used although it would have been chosen, in one line; empty if there is nothing to tell} */
     public String fallback() {
         return fallback;
     }
 
-    /** Threads that compute; 0 if it is not the CPU. */
+    /** {@return the number of threads that compute; 0 if it is not the CPU} */
     public int threads() {
         return threads;
     }
 
-    /** The processor's instruction set in use, never {@link InstructionSet#AUTO}; empty if it is not the CPU. */
+    /** {@return the processor's instruction set in use, never {@link InstructionSet#AUTO}; empty if it is not the CPU} */
     public Optional<InstructionSet> isa() {
         return Optional.ofNullable(isa);
     }

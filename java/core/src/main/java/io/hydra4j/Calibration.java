@@ -28,6 +28,8 @@ public final class Calibration {
     /**
      * Reads a calibration that was saved.
      *
+     * @param file a file that {@link #save} wrote
+     * @return the calibration, for {@link OpenOptions#withCalibration}
      * @throws HydraException if the file cannot be read or is no calibration; names file, field and value
      */
     public static Calibration load(Path file) {
@@ -37,23 +39,24 @@ public final class Calibration {
     /**
      * Writes a JSON file; one that is there is replaced.
      *
+     * @param file the file to write
      * @throws HydraException if it cannot be written
      */
     public void save(Path file) {
         CalibrationFile.write(OpenOptions.require("file", file, "the file to write"), this);
     }
 
-    /** What it was made with, by name. Unmodifiable. */
+    /** {@return what it was made with, by name} Unmodifiable. */
     public Map<String, String> facts() {
         return facts;
     }
 
-    /** Mean time of a one-token step, in nanoseconds. */
+    /** {@return the mean time of a one-token step, in nanoseconds} */
     public double plainStepNanos() {
         return costs.plainMeanNanos();
     }
 
-    /** What measuring took, in nanoseconds. */
+    /** {@return what measuring took, in nanoseconds} */
     public long nanos() {
         return nanos;
     }

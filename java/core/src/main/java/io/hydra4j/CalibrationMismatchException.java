@@ -4,8 +4,11 @@ package io.hydra4j;
 public final class CalibrationMismatchException extends HydraException {
     private static final long serialVersionUID = 1L;
 
+    /** What differs, such as {@code threads}. */
     private final String fact;
+    /** Its value when the calibration was made. */
     private final String calibrated;
+    /** Its value here. */
     private final String present;
 
     CalibrationMismatchException(String fact, String calibrated, String present) {
@@ -16,17 +19,17 @@ public final class CalibrationMismatchException extends HydraException {
         this.present = present;
     }
 
-    /** What differs, such as {@code threads}. */
+    /** {@return what differs, such as {@code threads}} */
     public String fact() {
         return fact;
     }
 
-    /** What it was when the calibration was made. */
+    /** {@return what it was when the calibration was made} */
     public String calibrated() {
         return calibrated;
     }
 
-    /** What it is here. */
+    /** {@return what it is here} */
     public String present() {
         return present;
     }

@@ -15,7 +15,12 @@ public final class Chunk {
         this.finishReason = finishReason;
     }
 
-    /** A chunk that is not the last, such as tests of listeners need. */
+    /**
+     * {@return a chunk that is not the last, such as tests of listeners need}
+     *
+     * @param ids the tokens that a step emitted
+     * @param text the text that they make certain
+     */
     public static Chunk of(int[] ids, String text) {
         return new Chunk(ids, text, null);
     }
@@ -27,20 +32,22 @@ public final class Chunk {
         return new Chunk(all, text + next.text, next.finishReason);
     }
 
-    /** The tokens that the step emitted, up to the end; none in a last chunk for which nothing was computed. A copy. */
+    /**
+     * {@return the tokens that the step emitted, up to the end; none in a last chunk for which nothing was computed} A copy.
+     */
     public int[] ids() {
         return ids.clone();
     }
 
     /**
-     * Text that is now certain: whole characters only, and never taken back. It may belong to earlier tokens and may be empty; over
-     * all chunks it adds up to the whole text.
+     * {@return the text that is now certain: whole characters only, and never taken back} It may belong to earlier tokens and may
+     * be empty; over all chunks it adds up to the whole text.
      */
     public String text() {
         return text;
     }
 
-    /** Why the generation has ended; empty in all chunks but the last. */
+    /** {@return why the generation has ended; empty in all chunks but the last} */
     public Optional<FinishReason> finishReason() {
         return Optional.ofNullable(finishReason);
     }

@@ -12,8 +12,11 @@ public abstract class FormatException extends HydraException {
     private static final int MAX_TEXT = 200;
 
     private final transient Path file;
+    /** Metadata key, tensor name or part of the file. */
     private final String field;
+    /** What the file holds there, shortened. */
     private final String found;
+    /** What it should hold. */
     private final String expected;
 
     private FormatException(Path file, String field, Object found, Object expected, String remedy, Throwable cause) {
@@ -27,22 +30,22 @@ public abstract class FormatException extends HydraException {
         this.expected = line(expected);
     }
 
-    /** The file or folder at fault; null only after Java deserialization. */
+    /** {@return the file or folder at fault; null only after Java deserialization} */
     public Path file() {
         return file;
     }
 
-    /** The metadata key, tensor name or part of the file at fault. */
+    /** {@return the metadata key, tensor name or part of the file at fault} */
     public String field() {
         return field;
     }
 
-    /** What the file holds there. */
+    /** {@return what the file holds there} */
     public String found() {
         return found;
     }
 
-    /** What it should hold. */
+    /** {@return what it should hold} */
     public String expected() {
         return expected;
     }
@@ -76,12 +79,24 @@ public abstract class FormatException extends HydraException {
     public static final class Unreadable extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param cause the failure of the operating system, or null */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found what the file holds there
+         * @param expected what it should hold
+         * @param cause the failure of the operating system, or null
+         */
         public Unreadable(Path file, String field, Object found, Object expected, Throwable cause) {
             super(file, field, found, expected, null, cause);
         }
 
-        /** @param remedy what the user can do about it */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found what the file holds there
+         * @param expected what it should hold
+         * @param remedy what the user can do about it
+         */
         public Unreadable(Path file, String field, Object found, Object expected, String remedy) {
             super(file, field, found, expected, remedy, null);
         }
@@ -91,7 +106,12 @@ public abstract class FormatException extends HydraException {
     public static final class Truncated extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param found the bytes that are there; {@code expected} says how many are needed */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found the bytes that are there; {@code expected} says how many are needed
+         * @param expected what it should hold
+         */
         public Truncated(Path file, String field, Object found, Object expected) {
             super(file, field, found, expected, "the file is incomplete: copy or download it again", null);
         }
@@ -101,7 +121,12 @@ public abstract class FormatException extends HydraException {
     public static final class TooLarge extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param found the number in the file; {@code expected} states the limit */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found the number in the file; {@code expected} states the limit
+         * @param expected what it should hold
+         */
         public TooLarge(Path file, String field, Object found, Object expected) {
             super(file, field, found, expected, null, null);
         }
@@ -111,7 +136,12 @@ public abstract class FormatException extends HydraException {
     public static final class Overlap extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param found where the tensor begins; {@code expected} says where the one before it ends */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found where the tensor begins; {@code expected} says where the one before it ends
+         * @param expected what it should hold
+         */
         public Overlap(Path file, String field, Object found, Object expected) {
             super(file, field, found, expected, null, null);
         }
@@ -121,7 +151,10 @@ public abstract class FormatException extends HydraException {
     public static final class DuplicateKey extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param field the key that occurs twice */
+        /**
+         * @param file the file or folder at fault
+         * @param field the key that occurs twice
+         */
         public DuplicateKey(Path file, String field) {
             super(file, field, "the same name twice", "every name once", null, null);
         }
@@ -131,7 +164,13 @@ public abstract class FormatException extends HydraException {
     public static final class WrongMagic extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param remedy what the user can do about it, or null */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found what the file holds there
+         * @param expected what it should hold
+         * @param remedy what the user can do about it, or null
+         */
         public WrongMagic(Path file, String field, Object found, Object expected, String remedy) {
             super(file, field, found, expected, remedy, null);
         }
@@ -141,7 +180,13 @@ public abstract class FormatException extends HydraException {
     public static final class UnsupportedVersion extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param remedy what the user can do about it */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found what the file holds there
+         * @param expected what it should hold
+         * @param remedy what the user can do about it
+         */
         public UnsupportedVersion(Path file, String field, Object found, Object expected, String remedy) {
             super(file, field, found, expected, remedy, null);
         }
@@ -151,7 +196,12 @@ public abstract class FormatException extends HydraException {
     public static final class WrongShape extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param field the tensor's name */
+        /**
+         * @param file the file or folder at fault
+         * @param field the tensor's name
+         * @param found what the file holds there
+         * @param expected what it should hold
+         */
         public WrongShape(Path file, String field, Object found, Object expected) {
             super(file, field, found, expected, null, null);
         }
@@ -161,7 +211,11 @@ public abstract class FormatException extends HydraException {
     public static final class MissingField extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param expected what should be there */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param expected what should be there
+         */
         public MissingField(Path file, String field, Object expected) {
             super(file, field, "nothing", expected, null, null);
         }
@@ -171,7 +225,12 @@ public abstract class FormatException extends HydraException {
     public static final class UnknownArchitecture extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param found the architecture that the file names */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found the architecture that the file names
+         * @param expected what it should hold
+         */
         public UnknownArchitecture(Path file, String field, Object found, Object expected) {
             super(file, field, found, expected, "this version reads no other architecture", null);
         }
@@ -181,7 +240,13 @@ public abstract class FormatException extends HydraException {
     public static final class UnsupportedType extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param remedy what the user can do about it, or null */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found what the file holds there
+         * @param expected what it should hold
+         * @param remedy what the user can do about it, or null
+         */
         public UnsupportedType(Path file, String field, Object found, Object expected, String remedy) {
             super(file, field, found, expected, remedy, null);
         }
@@ -191,7 +256,12 @@ public abstract class FormatException extends HydraException {
     public static final class InvalidValue extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param found the value; {@code expected} states the kind and the range */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found the value; {@code expected} states the kind and the range
+         * @param expected what it should hold
+         */
         public InvalidValue(Path file, String field, Object found, Object expected) {
             super(file, field, found, expected, null, null);
         }
@@ -201,7 +271,13 @@ public abstract class FormatException extends HydraException {
     public static final class InvalidJson extends FormatException {
         private static final long serialVersionUID = 1L;
 
-        /** @param cause the parser's complaint, or null */
+        /**
+         * @param file the file or folder at fault
+         * @param field the metadata key, tensor name or part of the file at fault
+         * @param found what the file holds there
+         * @param expected what it should hold
+         * @param cause the parser's complaint, or null
+         */
         public InvalidJson(Path file, String field, Object found, Object expected, Throwable cause) {
             super(file, field, found, expected, null, cause);
         }
@@ -212,7 +288,10 @@ public abstract class FormatException extends HydraException {
         private static final long serialVersionUID = 1L;
 
         /**
+         * @param file the file or folder at fault
          * @param field what differs, such as "hidden size"
+         * @param found what the file holds there
+         * @param expected what it should hold
          * @param remedy what the user can do about it
          */
         public HeadsMismatch(Path file, String field, Object found, Object expected, String remedy) {

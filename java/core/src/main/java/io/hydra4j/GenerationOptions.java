@@ -27,12 +27,12 @@ public final class GenerationOptions {
         cancelled = from.cancelled;
     }
 
-    /** A builder with the values of {@link #DEFAULT}. */
+    /** {@return a builder with the values of {@link #DEFAULT}} */
     public static Builder builder() {
         return new Builder();
     }
 
-    /** A builder with the values of these options. */
+    /** {@return a builder with the values of these options} */
     public Builder toBuilder() {
         Builder copy = new Builder();
         copy.speculation = speculation;
@@ -44,62 +44,86 @@ public final class GenerationOptions {
         return copy;
     }
 
-    /** As {@link Builder#speculation}. */
+    /**
+     * {@return these options with another choice of whether to guess; see {@link Builder#speculation}}
+     *
+     * @param speculation whether to guess
+     */
     public GenerationOptions withSpeculation(Speculation speculation) {
         return toBuilder().speculation(speculation).build();
     }
 
-    /** As {@link Builder#tree}. */
+    /**
+     * {@return these options with another tree; see {@link Builder#tree}}
+     *
+     * @param tree the tree of every step, or null
+     */
     public GenerationOptions withTree(Tree tree) {
         return toBuilder().tree(tree).build();
     }
 
-    /** As {@link Builder#maxTokens}. */
+    /**
+     * {@return these options with another limit of tokens; see {@link Builder#maxTokens}}
+     *
+     * @param maxTokens at least 1
+     */
     public GenerationOptions withMaxTokens(int maxTokens) {
         return toBuilder().maxTokens(maxTokens).build();
     }
 
-    /** As {@link Builder#stop}. */
+    /**
+     * {@return these options with other strings that end the text; see {@link Builder#stop}}
+     *
+     * @param stop strings, none of them empty
+     */
     public GenerationOptions withStop(List<String> stop) {
         return toBuilder().stop(stop).build();
     }
 
-    /** As {@link Builder#ignoreEnd}. */
+    /**
+     * {@return these options with another choice of what end-of-sequence tokens do; see {@link Builder#ignoreEnd}}
+     *
+     * @param ignoreEnd true to go on
+     */
     public GenerationOptions withIgnoreEnd(boolean ignoreEnd) {
         return toBuilder().ignoreEnd(ignoreEnd).build();
     }
 
-    /** As {@link Builder#cancelled}. */
+    /**
+     * {@return these options with another way to end the generation; see {@link Builder#cancelled}}
+     *
+     * @param cancelled cheap, and thread-safe where another thread ends the generation
+     */
     public GenerationOptions withCancelled(BooleanSupplier cancelled) {
         return toBuilder().cancelled(cancelled).build();
     }
 
-    /** Whether to guess. */
+    /** {@return whether to guess} */
     public Speculation speculation() {
         return speculation;
     }
 
-    /** The tree of every step; empty for a choice of the library. */
+    /** {@return the tree of every step; empty for a choice of the library} */
     public Optional<Tree> tree() {
         return Optional.ofNullable(tree);
     }
 
-    /** The most tokens to generate. */
+    /** {@return the most tokens to generate} */
     public int maxTokens() {
         return maxTokens;
     }
 
-    /** Strings that end the text. Unmodifiable. */
+    /** {@return the strings that end the text} Unmodifiable. */
     public List<String> stop() {
         return stop;
     }
 
-    /** Whether to continue past end-of-sequence tokens. */
+    /** {@return whether to continue past end-of-sequence tokens} */
     public boolean ignoreEnd() {
         return ignoreEnd;
     }
 
-    /** Asked before every step and every pass over the prompt; true ends the generation. */
+    /** {@return what is asked before every step and every chunk of the prompt; true ends the generation} */
     public BooleanSupplier cancelled() {
         return cancelled;
     }
@@ -140,6 +164,8 @@ public final class GenerationOptions {
         /**
          * Whether to guess; {@link Speculation#AUTO} if not set.
          *
+         * @param speculation whether to guess
+         * @return this builder
          * @throws IllegalArgumentException if it is null
          */
         public Builder speculation(Speculation speculation) {
@@ -150,6 +176,9 @@ public final class GenerationOptions {
         /**
          * The tree of every step; null, as it is if not set, for a choice of the library: the drafter's default tree with {@link
          * Speculation#ON}, what is fastest with {@link Speculation#AUTO}. Not used with {@link Speculation#OFF}.
+         *
+         * @param tree the tree of every step, or null
+         * @return this builder
          */
         public Builder tree(Tree tree) {
             this.tree = tree;
@@ -159,6 +188,8 @@ public final class GenerationOptions {
         /**
          * The most tokens to generate, exact; 256 if not set.
          *
+         * @param maxTokens at least 1
+         * @return this builder
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder maxTokens(int maxTokens) {
@@ -172,6 +203,8 @@ public final class GenerationOptions {
         /**
          * Strings that end the text before them; none if not set.
          *
+         * @param stop strings, none of them empty
+         * @return this builder
          * @throws IllegalArgumentException if the list or a string is null, or a string is empty
          */
         public Builder stop(List<String> stop) {
@@ -184,7 +217,12 @@ public final class GenerationOptions {
             return this;
         }
 
-        /** Whether to continue past end-of-sequence tokens; not if not set. */
+        /**
+         * Whether to continue past end-of-sequence tokens; not if not set.
+         *
+         * @param ignoreEnd true to go on
+         * @return this builder
+         */
         public Builder ignoreEnd(boolean ignoreEnd) {
             this.ignoreEnd = ignoreEnd;
             return this;
@@ -193,6 +231,8 @@ public final class GenerationOptions {
         /**
          * Asked before every step and every pass over the prompt, in the generating thread; true ends the generation.
          *
+         * @param cancelled cheap, and thread-safe where another thread ends the generation
+         * @return this builder
          * @throws IllegalArgumentException if it is null
          */
         public Builder cancelled(BooleanSupplier cancelled) {
@@ -200,7 +240,7 @@ public final class GenerationOptions {
             return this;
         }
 
-        /** The options. */
+        /** {@return the options} */
         public GenerationOptions build() {
             return new GenerationOptions(this);
         }

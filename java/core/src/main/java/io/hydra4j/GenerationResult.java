@@ -43,75 +43,80 @@ public final class GenerationResult {
         this.plainStepNanos = plainStepNanos;
     }
 
-    /** The generated tokens, an end-of-sequence token that ended it included. A copy. */
+    /** {@return the generated tokens, an end-of-sequence token that ended it included} A copy. */
     public int[] ids() {
         return ids.clone();
     }
 
-    /** Their text, without special tokens and cut before a stop string; empty for a model without tokenizer. */
+    /** {@return their text, without special tokens and cut before a stop string; empty for a model without tokenizer} */
     public String text() {
         return text;
     }
 
-    /** Tokens that each step added to {@link #ids}, in order; their sum is {@link #completionTokens}. A copy. */
+    /** {@return tokens that each step added to {@link #ids}, in order; their sum is {@link #completionTokens}} A copy. */
     public int[] tokensPerStep() {
         return tokensPerStep.clone();
     }
 
-    /** Why it ended; empty of a {@link TokenStream} that goes on. */
+    /** {@return why it ended; empty of a {@link TokenStream} that goes on} */
     public Optional<FinishReason> finishReason() {
         return Optional.ofNullable(finishReason);
     }
 
-    /** What guessed: a {@link HeadsInfo#kind}, or {@code lookup}; empty if every step was plain. */
+    /** {@return what guessed: a {@link HeadsInfo#kind}, or {@code lookup}; empty if every step was plain} */
     public Optional<String> drafter() {
         return Optional.ofNullable(drafter);
     }
 
-    /** What the session did; its tokens count whole steps, also those beyond the end. */
+    /** {@return what the session did; its tokens count whole steps, also those beyond the end} */
     public SessionStatistics statistics() {
         return statistics;
     }
 
-    /** Tokens of the prompt. */
+    /** {@return the number of tokens of the prompt} */
     public int promptTokens() {
         return promptTokens;
     }
 
-    /** Generated tokens: as many as {@link #ids} has. */
+    /** {@return the number of generated tokens: as many as {@link #ids} has} */
     public int completionTokens() {
         return ids.length;
     }
 
-    /** Wall time of the prompt's passes, in nanoseconds. */
+    /** {@return the wall time of the prompt's passes, in nanoseconds} */
     public long prefillNanos() {
         return prefillNanos;
     }
 
-    /** Wall time of all steps, the work between them included, in nanoseconds. */
+    /** {@return the wall time of all steps, the work between them included, in nanoseconds} */
     public long decodeNanos() {
         return decodeNanos;
     }
 
-    /** Generated tokens per second of {@link #decodeNanos}; 0 if nothing was generated. */
+    /** {@return generated tokens per second of {@link #decodeNanos}; 0 if nothing was generated} */
     public double tokensPerSecond() {
         return decodeNanos == 0 ? 0 : ids.length * 1e9 / decodeNanos;
     }
 
-    /** Acceptance length: tokens emitted per base forward, the root included; 1.0 for plain decoding. That of {@link #statistics}. */
+    /**
+     * {@return the acceptance length: tokens emitted per base forward, the root included; 1.0 for plain decoding} That of {@link
+     * #statistics}.
+     */
     public double acceptanceLength() {
         return statistics.acceptanceLength();
     }
 
     /**
-     * Mean time of a one-token step, in nanoseconds: of those in this generation, or else of the model's calibration;
-     * empty where neither has any.
+     * {@return the mean time of a one-token step, in nanoseconds: of those in this generation, or else of the model's
+     * calibration; empty where neither has any}
      */
     public OptionalDouble plainStepNanos() {
         return plainStepNanos;
     }
 
-    /** Step overhead rho: mean time of a step ÷ mean time of a one-token step; empty where the latter is not known. */
+    /**
+     * {@return the step overhead rho: mean time of a step ÷ mean time of a one-token step; empty where the latter is not known}
+     */
     public OptionalDouble rho() {
         return plainStepNanos.isEmpty() || statistics.passes() == 0
                 ? OptionalDouble.empty()

@@ -17,22 +17,22 @@ public final class HeadsInfo {
         this.bytesPerStep = bytesPerStep;
     }
 
-    /** What they are: {@code medusa}, {@code hydra} or {@code hydra++}. Others may follow. */
+    /** {@return what they are: {@code medusa}, {@code hydra} or {@code hydra++}} Others may follow. */
     public String kind() {
         return kind;
     }
 
-    /** Number of heads: the depth of the deepest tree. */
+    /** {@return the number of heads: the depth of the deepest tree} */
     public int count() {
         return count;
     }
 
-    /** Number of tokens that they draft from: the model's vocabulary, or a part of it. */
+    /** {@return the number of tokens that they draft from: the model's vocabulary, or a part of it} */
     public int draftVocabulary() {
         return draftVocabulary;
     }
 
-    /** Bytes of weights that the draft of one step reads. */
+    /** {@return the number of bytes of weights that the draft of one step reads} */
     public long bytesPerStep() {
         return bytesPerStep;
     }

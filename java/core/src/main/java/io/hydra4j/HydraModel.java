@@ -88,7 +88,12 @@ public final class HydraModel implements AutoCloseable {
         }
     }
 
-    /** Opens a GGUF file or Hugging Face folder without draft heads. */
+    /**
+     * Opens a GGUF file or Hugging Face folder without draft heads.
+     *
+     * @param path a GGUF file or a Hugging Face folder
+     * @return the model, to be closed
+     */
     public static HydraModel open(Path path) {
         return open(path, OpenOptions.DEFAULT);
     }
@@ -97,6 +102,8 @@ public final class HydraModel implements AutoCloseable {
      * Opens a model.
      *
      * @param path a GGUF file or a Hugging Face folder
+     * @param options how to open it
+     * @return the model, to be closed
      * @throws ResourceExhaustedException if memory is short; {@link InsufficientMemoryException} if CUDA was asked for and the GPU
      *     does not have enough
      * @throws FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
@@ -112,6 +119,9 @@ public final class HydraModel implements AutoCloseable {
     /**
      * Continues a prompt.
      *
+     * @param prompt a text, encoded as {@link #encode(String)} does
+     * @param options how to generate
+     * @return the text, its tokens and what was measured
      * @throws IllegalArgumentException if the prompt is empty or longer than the context, or the options do not fit the model
      * @throws ResourceExhaustedException if memory or KV pages are short
      * @throws HydraException if the model has no tokenizer
@@ -120,17 +130,37 @@ public final class HydraModel implements AutoCloseable {
         return generate(prompt, options, chunk -> {});
     }
 
-    /** As {@link #generate(String, GenerationOptions)}; the listener gets each step's tokens and text, in the calling thread. */
+    /**
+     * As {@link #generate(String, GenerationOptions)}; the listener gets each step's tokens and text, in the calling thread.
+     *
+     * @param prompt a text, encoded as {@link #encode(String)} does
+     * @param options how to generate
+     * @param listener gets a chunk for each step
+     * @return the text, its tokens and what was measured
+     */
     public GenerationResult generate(String prompt, GenerationOptions options, Consumer<Chunk> listener) {
         return generate(encode(prompt), options, listener);
     }
 
-    /** As {@link #generate(String, GenerationOptions)}, from token ids. */
+    /**
+     * As {@link #generate(String, GenerationOptions)}, from token ids.
+     *
+     * @param promptIds token ids, at least one
+     * @param options how to generate
+     * @return the text, its tokens and what was measured
+     */
     public GenerationResult generate(int[] promptIds, GenerationOptions options) {
         return generate(promptIds, options, chunk -> {});
     }
 
-    /** As {@link #generate(String, GenerationOptions, Consumer)}, from token ids. */
+    /**
+     * As {@link #generate(String, GenerationOptions, Consumer)}, from token ids.
+     *
+     * @param promptIds token ids, at least one
+     * @param options how to generate
+     * @param listener gets a chunk for each step
+     * @return the text, its tokens and what was measured
+     */
     public GenerationResult generate(int[] promptIds, GenerationOptions options, Consumer<Chunk> listener) {
         OpenOptions.require("listener", listener, "one, such as chunk -> {}");
         try (TokenStream stream = stream(promptIds, options)) {
@@ -139,7 +169,13 @@ public final class HydraModel implements AutoCloseable {
         }
     }
 
-    /** As {@link #stream(int[], GenerationOptions)}, from a text. */
+    /**
+     * As {@link #stream(int[], GenerationOptions)}, from a text.
+     *
+     * @param prompt a text, encoded as {@link #encode(String)} does
+     * @param options how to generate
+     * @return the stream, to be closed
+     */
     public TokenStream stream(String prompt, GenerationOptions options) {
         return stream(encode(prompt), options);
     }
@@ -149,6 +185,7 @@ public final class HydraModel implements AutoCloseable {
      * limit are taken at once, so that a stream that has been opened does not fail for lack of them.
      *
      * @param promptIds token ids, at least one
+     * @param options how to generate
      * @return the stream, to be closed
      * @throws IllegalArgumentException if there are no ids, more than the context holds, one is outside the vocabulary, or the options
      *     do not fit the model
@@ -161,7 +198,14 @@ public final class HydraModel implements AutoCloseable {
                 OpenOptions.require("options", options, "GenerationOptions.DEFAULT"));
     }
 
-    /** As {@link #generateAsync(int[], GenerationOptions, Executor)}, from a text. */
+    /**
+     * As {@link #generateAsync(int[], GenerationOptions, Executor)}, from a text.
+     *
+     * @param prompt a text, encoded as {@link #encode(String)} does
+     * @param options how to generate
+     * @param executor its threads are busy for as long as a generation runs
+     * @return completes with the result; cancelling it ends the generation
+     */
     public CompletableFuture<GenerationResult> generateAsync(
             String prompt, GenerationOptions options, Executor executor) {
         return generateAsync(encode(prompt), options, executor);
@@ -170,6 +214,9 @@ public final class HydraModel implements AutoCloseable {
     /**
      * Generates in one of the executor's threads, which is busy until the generation ends.
      *
+     * @param promptIds token ids, at least one
+     * @param options how to generate
+     * @param executor its threads are busy for as long as a generation runs
      * @return completes with the result, or with what {@link #generate(int[], GenerationOptions)} throws; cancelling it, or
      *     completing it otherwise, ends the generation before its next step
      * @throws java.util.concurrent.RejectedExecutionException if the executor takes no more tasks
@@ -196,7 +243,14 @@ public final class HydraModel implements AutoCloseable {
         return future;
     }
 
-    /** As {@link #publish(int[], GenerationOptions, Executor)}, from a text. */
+    /**
+     * As {@link #publish(int[], GenerationOptions, Executor)}, from a text.
+     *
+     * @param prompt a text, encoded as {@link #encode(String)} does
+     * @param options how to generate
+     * @param executor its threads are busy for as long as a generation runs
+     * @return the publisher, which computes nothing until it is subscribed to
+     */
     public Flow.Publisher<Chunk> publish(String prompt, GenerationOptions options, Executor executor) {
         return publish(encode(prompt), options, executor);
     }
@@ -206,6 +260,11 @@ public final class HydraModel implements AutoCloseable {
      * each chunk that its subscriber has requested, and not before. Cancelling ends the generation; what {@link #stream(int[],
      * GenerationOptions)} and {@link TokenStream#next} throw goes to {@code onError}. So does what the executor throws where it takes
      * no more tasks, in the thread that has requested chunks.
+     *
+     * @param promptIds token ids, at least one
+     * @param options how to generate
+     * @param executor its threads are busy for as long as a generation runs
+     * @return the publisher, which computes nothing until it is subscribed to
      */
     public Flow.Publisher<Chunk> publish(int[] promptIds, GenerationOptions options, Executor executor) {
         OpenOptions.require("executor", executor, "one whose threads may be busy for long");
@@ -217,6 +276,8 @@ public final class HydraModel implements AutoCloseable {
     /**
      * A session for a loop of one's own, with the heads if there are any.
      *
+     * @param options its first tree and its limits
+     * @return the session, empty, to be closed
      * @throws IllegalArgumentException if the options do not fit the model
      * @throws ResourceExhaustedException if memory is short
      */
@@ -227,7 +288,9 @@ public final class HydraModel implements AutoCloseable {
     /**
      * A session for a loop of one's own, with a drafter of one's own.
      *
+     * @param options its first tree and its limits
      * @param drafter what guesses, such as {@link Drafter#lookup}; null for nothing
+     * @return the session, empty, to be closed
      * @throws IllegalArgumentException if the options do not fit the model and the drafter
      * @throws ResourceExhaustedException if memory is short
      */
@@ -251,6 +314,8 @@ public final class HydraModel implements AutoCloseable {
     /**
      * Several sequences decoded side by side, with the heads if there are any.
      *
+     * @param options the number of sequences, their first tree and their limits
+     * @return the session, of empty sequences, to be closed
      * @throws IllegalArgumentException if the options do not fit the model
      * @throws ResourceExhaustedException if memory is short
      */
@@ -258,7 +323,13 @@ public final class HydraModel implements AutoCloseable {
         return batch(options, heads);
     }
 
-    /** As {@link #batch(BatchOptions)}, with a drafter of one's own; null for none. */
+    /**
+     * As {@link #batch(BatchOptions)}, with a drafter of one's own; null for none.
+     *
+     * @param options the number of sequences, their first tree and their limits
+     * @param drafter what guesses; null for nothing
+     * @return the session, of empty sequences, to be closed
+     */
     public BatchSession batch(BatchOptions options, Drafter drafter) {
         return use(() -> Sessions.batch(base, drafter, options, uses::requireOpen, uses::end));
     }
@@ -278,7 +349,13 @@ public final class HydraModel implements AutoCloseable {
         }
     }
 
-    /** The output of a generation that continues these tokens, for a loop of one's own. */
+    /**
+     * The output of a generation that continues these tokens, for a loop of one's own.
+     *
+     * @param promptIds the tokens before the output, which decide how its first characters are spaced
+     * @param options of which the end of the output is read: token limit, stop strings, and whether end-of-sequence tokens end it
+     * @return the output, empty
+     */
     public OutputAssembler output(int[] promptIds, GenerationOptions options) {
         TextStream text = tokenizer == null ? null : tokenizer.stream(true);
         if (text != null) {
@@ -287,7 +364,11 @@ public final class HydraModel implements AutoCloseable {
         return new OutputAssembler(options, info.eosIds(), text);
     }
 
-    /** As {@link #calibrate(Duration)}, in about two seconds. */
+    /**
+     * As {@link #calibrate(Duration)}, in about two seconds.
+     *
+     * @return what was measured, to be saved for {@link OpenOptions#withCalibration}
+     */
     public Calibration calibrate() {
         return calibrate(Duration.ofSeconds(2));
     }
@@ -344,7 +425,7 @@ public final class HydraModel implements AutoCloseable {
         return uses;
     }
 
-    /** The default tree, cut to the depth of the heads; the root alone without heads. */
+    /** {@return the default tree, cut to the depth of the heads; the root alone without heads} */
     public Tree tree() {
         return heads == null
                 ? Tree.ROOT
@@ -352,7 +433,7 @@ public final class HydraModel implements AutoCloseable {
     }
 
     /**
-     * The tree of so many nodes from which the heads are expected to have the most accepted.
+     * {@return the tree of so many nodes from which the heads are expected to have the most accepted}
      *
      * @param nodes the root included, 1 to {@link Tree#MAX_NODES}; the tree has fewer where the heads' order has no more
      * @throws IllegalArgumentException if it is out of range
@@ -364,20 +445,21 @@ public final class HydraModel implements AutoCloseable {
         return heads == null ? Tree.ROOT : StepCosts.tree(heads, nodes);
     }
 
-    /** Facts about the model, its heads and what computes. */
+    /** {@return facts about the model, its heads and what computes} */
     public ModelInfo info() {
         return info;
     }
 
-    /** The tokenizer, if the model has one. */
+    /** {@return the tokenizer, if the model has one} */
     public Optional<Tokenizer> tokenizer() {
         return Optional.ofNullable(tokenizer);
     }
 
     /**
-     * The token ids of a complete prompt, as {@link EncodeOptions#PROMPT} says: with those that the tokenizer adds (such as the
-     * begin of text), and special tokens that are written in it recognised.
+     * {@return the token ids of a complete prompt, as {@link EncodeOptions#PROMPT} says: with those that the tokenizer adds (such
+     * as the begin of text), and special tokens that are written in it recognised}
      *
+     * @param text the prompt
      * @throws HydraException if the model has no tokenizer, or the text is longer than can be encoded at once
      * @throws IllegalArgumentException if the text is null
      */
@@ -386,9 +468,11 @@ public final class HydraModel implements AutoCloseable {
     }
 
     /**
-     * The token ids of a text. With {@link EncodeOptions#TEXT} what a user has typed cannot become special tokens, such as the
-     * end of a turn.
+     * {@return the token ids of a text} With {@link EncodeOptions#TEXT} what a user has typed cannot become special tokens, such
+     * as the end of a turn.
      *
+     * @param text a prompt or a part of one
+     * @param options what becomes a special token
      * @throws HydraException if the model has no tokenizer, or the text is longer than can be encoded at once
      * @throws IllegalArgumentException if an argument is null
      */
@@ -399,8 +483,9 @@ public final class HydraModel implements AutoCloseable {
     }
 
     /**
-     * The text of token ids, without special tokens.
+     * {@return the text of token ids, without special tokens}
      *
+     * @param ids token ids of the vocabulary
      * @throws HydraException if the model has no tokenizer
      * @throws IllegalArgumentException if the tokenizer does not have one of the ids
      */

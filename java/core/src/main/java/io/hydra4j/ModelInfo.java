@@ -66,77 +66,77 @@ public final class ModelInfo {
         List<String> notices = List.of();
     }
 
-    /** The file or folder that it was opened from. */
+    /** {@return the file or folder that it was opened from} */
     public Path path() {
         return path;
     }
 
-    /** The architecture, as files name it. */
+    /** {@return the architecture, as files name it} */
     public String architecture() {
         return architecture;
     }
 
-    /** Transformer layers. */
+    /** {@return the number of transformer layers} */
     public int layers() {
         return layers;
     }
 
-    /** Values of a hidden state. */
+    /** {@return the number of values of a hidden state} */
     public int hidden() {
         return hidden;
     }
 
-    /** The most tokens of a sequence, prompt and generated ones together. */
+    /** {@return the most tokens of a sequence, prompt and generated ones together} */
     public int context() {
         return context;
     }
 
-    /** Number of tokens: ids run from 0 to one less. */
+    /** {@return the number of tokens: ids run from 0 to one less} */
     public int vocabulary() {
         return vocabulary;
     }
 
-    /** The token that begins a text, if there is one. */
+    /** {@return the token that begins a text, if there is one} */
     public OptionalInt bosId() {
         return bosId < 0 ? OptionalInt.empty() : OptionalInt.of(bosId);
     }
 
-    /** The tokens that end a text, any of them; may be empty. A copy. */
+    /** {@return the tokens that end a text, any of them; may be empty} A copy. */
     public int[] eosIds() {
         return eosIds.clone();
     }
 
-    /** The types that the matrices have as loaded. Unmodifiable. */
+    /** {@return the types that the matrices have as loaded} Unmodifiable. */
     public Set<WeightType> weightTypes() {
         return weightTypes;
     }
 
-    /** The type that keys and values are kept in. */
+    /** {@return the type that keys and values are kept in} */
     public WeightType kvType() {
         return kvType;
     }
 
-    /** Bytes of the base's matrices as loaded. */
+    /** {@return the number of bytes of the base's matrices as loaded} */
     public long weightBytes() {
         return weightBytes;
     }
 
-    /** Bytes of weights that one pass over few rows reads: what bounds the speed of plain decoding. */
+    /** {@return the number of bytes of weights that one pass over few rows reads: what bounds the speed of plain decoding} */
     public long bytesPerPass() {
         return bytesPerPass;
     }
 
-    /** The draft heads, if there are any. */
+    /** {@return the draft heads, if there are any} */
     public Optional<HeadsInfo> heads() {
         return Optional.ofNullable(heads);
     }
 
-    /** What computes. */
+    /** {@return what computes} */
     public BackendInfo backend() {
         return backend;
     }
 
-    /** One line for each thing about the loaded weights that is not as the files have it. Unmodifiable. */
+    /** {@return one line for each thing about the loaded weights that is not as the files have it} Unmodifiable. */
     public List<String> notices() {
         return notices;
     }

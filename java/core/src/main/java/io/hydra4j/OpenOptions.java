@@ -42,12 +42,12 @@ public final class OpenOptions {
         calibration = from.calibration;
     }
 
-    /** A builder with the values of {@link #DEFAULT}. */
+    /** {@return a builder with the values of {@link #DEFAULT}} */
     public static Builder builder() {
         return new Builder();
     }
 
-    /** A builder with the values of these options. */
+    /** {@return a builder with the values of these options} */
     public Builder toBuilder() {
         Builder copy = new Builder();
         copy.heads = heads;
@@ -63,102 +63,142 @@ public final class OpenOptions {
         return copy;
     }
 
-    /** As {@link Builder#heads}. */
+    /**
+     * {@return these options with other draft heads; see {@link Builder#heads}}
+     *
+     * @param heads a folder or file, or null
+     */
     public OpenOptions withHeads(Path heads) {
         return toBuilder().heads(heads).build();
     }
 
-    /** As {@link Builder#backend}. */
+    /**
+     * {@return these options with another backend; see {@link Builder#backend}}
+     *
+     * @param backend the kind of backend
+     */
     public OpenOptions withBackend(BackendKind backend) {
         return toBuilder().backend(backend).build();
     }
 
-    /** As {@link Builder#threads}. */
+    /**
+     * {@return these options with another number of threads; see {@link Builder#threads}}
+     *
+     * @param threads 0 to {@value Backend#MAX_THREADS}
+     */
     public OpenOptions withThreads(int threads) {
         return toBuilder().threads(threads).build();
     }
 
-    /** As {@link Builder#weights}. */
+    /**
+     * {@return these options with another type of the base's matrices; see {@link Builder#weights}}
+     *
+     * @param weights a type that the backend has a kernel for, or null
+     */
     public OpenOptions withWeights(WeightType weights) {
         return toBuilder().weights(weights).build();
     }
 
-    /** As {@link Builder#headWeights}. */
+    /**
+     * {@return these options with another type of the heads' matrices; see {@link Builder#headWeights}}
+     *
+     * @param headWeights a type that the backend has a kernel for, or null
+     */
     public OpenOptions withHeadWeights(WeightType headWeights) {
         return toBuilder().headWeights(headWeights).build();
     }
 
-    /** As {@link Builder#kv}. */
+    /**
+     * {@return these options with another way to keep keys and values; see {@link Builder#kv}}
+     *
+     * @param kv how keys and values are kept
+     */
     public OpenOptions withKv(KvType kv) {
         return toBuilder().kv(kv).build();
     }
 
-    /** As {@link Builder#kvTokens}. */
+    /**
+     * {@return these options with room for another number of tokens; see {@link Builder#kvTokens}}
+     *
+     * @param kvTokens 0 to {@value #MAX_KV_TOKENS}
+     */
     public OpenOptions withKvTokens(long kvTokens) {
         return toBuilder().kvTokens(kvTokens).build();
     }
 
-    /** As {@link Builder#draftTables}. */
+    /**
+     * {@return these options with or without tables of grounded heads; see {@link Builder#draftTables}}
+     *
+     * @param draftTables whether to make them
+     */
     public OpenOptions withDraftTables(boolean draftTables) {
         return toBuilder().draftTables(draftTables).build();
     }
 
-    /** As {@link Builder#progress}. */
+    /**
+     * {@return these options with another listener to loading; see {@link Builder#progress}}
+     *
+     * @param progress gets the loaded fraction
+     */
     public OpenOptions withProgress(DoubleConsumer progress) {
         return toBuilder().progress(progress).build();
     }
 
-    /** As {@link Builder#calibration}. */
+    /**
+     * {@return these options with what steps cost; see {@link Builder#calibration}}
+     *
+     * @param calibration what was measured, or null
+     */
     public OpenOptions withCalibration(Calibration calibration) {
         return toBuilder().calibration(calibration).build();
     }
 
-    /** Draft heads, if there are to be any. */
+    /** {@return draft heads, if there are to be any} */
     public Optional<Path> heads() {
         return Optional.ofNullable(heads);
     }
 
-    /** What computes. */
+    /** {@return what computes} */
     public BackendKind backend() {
         return backend;
     }
 
-    /** Threads that compute on the CPU; 0 for one per processor. */
+    /** {@return the number of threads that compute on the CPU; 0 for one per processor} */
     public int threads() {
         return threads;
     }
 
-    /** Type of all matrices of the base; empty to keep the file's. */
+    /** {@return the type of all matrices of the base; empty to keep the file's} */
     public Optional<WeightType> weights() {
         return Optional.ofNullable(weights);
     }
 
-    /** Type of all matrices of the heads; empty to keep the file's. */
+    /** {@return the type of all matrices of the heads; empty to keep the file's} */
     public Optional<WeightType> headWeights() {
         return Optional.ofNullable(headWeights);
     }
 
-    /** How keys and values are kept. */
+    /** {@return how keys and values are kept} */
     public KvType kv() {
         return kv;
     }
 
-    /** Tokens whose keys and values there is room for, of all sessions together; 0 for the default. */
+    /** {@return the number of tokens whose keys and values there is room for, of all sessions together; 0 for the default} */
     public long kvTokens() {
         return kvTokens;
     }
 
-    /** Whether grounded heads get tables in the place of their products with the embedding. */
+    /** {@return whether grounded heads get tables in the place of their products with the embedding} */
     public boolean draftTables() {
         return draftTables;
     }
 
-    /** Gets the loaded fraction, 0 to 1. */
+    /** {@return what gets the loaded fraction, 0 to 1} */
     public DoubleConsumer progress() {
         return progress;
     }
 
-    /** What steps cost, if that was measured before. */
+    /** {@return what steps cost, if that was measured before} */
     public Optional<Calibration> calibration() {
         return Optional.ofNullable(calibration);
     }
@@ -210,7 +250,12 @@ public final class OpenOptions {
 
         private Builder() {}
 
-        /** Draft heads: a folder of the published kind or a compact file; null, as it is if not set, for none. */
+        /**
+         * Draft heads: a folder of the published kind or a compact file; null, as it is if not set, for none.
+         *
+         * @param heads a folder or file, or null
+         * @return this builder
+         */
         public Builder heads(Path heads) {
             this.heads = heads;
             return this;
@@ -220,6 +265,8 @@ public final class OpenOptions {
          * What computes; if not set {@link BackendKind#AUTO}, which takes a GPU where one can be used and has the memory, else the
          * CPU.
          *
+         * @param backend the kind of backend
+         * @return this builder
          * @throws IllegalArgumentException if it is null
          */
         public Builder backend(BackendKind backend) {
@@ -230,6 +277,8 @@ public final class OpenOptions {
         /**
          * Threads that compute on the CPU; 0, as it is if not set, for one per processor.
          *
+         * @param threads 0 to {@value Backend#MAX_THREADS}
+         * @return this builder
          * @throws IllegalArgumentException if it is below 0 or above {@link Backend#MAX_THREADS}
          */
         public Builder threads(int threads) {
@@ -241,13 +290,23 @@ public final class OpenOptions {
             return this;
         }
 
-        /** Type of all matrices of the base; null, as it is if not set, to keep the file's. */
+        /**
+         * Type of all matrices of the base; null, as it is if not set, to keep the file's.
+         *
+         * @param weights a type that the backend has a kernel for, or null
+         * @return this builder
+         */
         public Builder weights(WeightType weights) {
             this.weights = weights;
             return this;
         }
 
-        /** Type of all matrices of the heads; null, as it is if not set, to keep the file's. */
+        /**
+         * Type of all matrices of the heads; null, as it is if not set, to keep the file's.
+         *
+         * @param headWeights a type that the backend has a kernel for, or null
+         * @return this builder
+         */
         public Builder headWeights(WeightType headWeights) {
             this.headWeights = headWeights;
             return this;
@@ -256,6 +315,8 @@ public final class OpenOptions {
         /**
          * How keys and values are kept; {@link KvType#AUTO} if not set.
          *
+         * @param kv how keys and values are kept
+         * @return this builder
          * @throws IllegalArgumentException if it is null
          */
         public Builder kv(KvType kv) {
@@ -270,6 +331,8 @@ public final class OpenOptions {
          * tokens are computed, on a GPU at once. If not set, or 0: 16 contexts, and on a GPU no more of them than half of the memory
          * that is left holds, but one at least.
          *
+         * @param kvTokens 0 to {@value #MAX_KV_TOKENS}
+         * @return this builder
          * @throws IllegalArgumentException if it is below 0 or above {@value #MAX_KV_TOKENS}
          */
         public Builder kvTokens(long kvTokens) {
@@ -281,7 +344,12 @@ public final class OpenOptions {
             return this;
         }
 
-        /** Whether grounded heads get tables in the place of their products with the embedding: more memory for less reading. */
+        /**
+         * Whether grounded heads get tables in the place of their products with the embedding: more memory for less reading.
+         *
+         * @param draftTables whether to make them
+         * @return this builder
+         */
         public Builder draftTables(boolean draftTables) {
             this.draftTables = draftTables;
             return this;
@@ -290,6 +358,8 @@ public final class OpenOptions {
         /**
          * Gets the loaded fraction, 0 to 1, in the opening thread.
          *
+         * @param progress gets the loaded fraction
+         * @return this builder
          * @throws IllegalArgumentException if it is null
          */
         public Builder progress(DoubleConsumer progress) {
@@ -300,13 +370,16 @@ public final class OpenOptions {
         /**
          * What steps cost, as {@link HydraModel#calibrate} measured it with the same files, options and machine; opening fails with a
          * {@link CalibrationMismatchException} with others. Null, as it is if not set, to find out while decoding.
+         *
+         * @param calibration what was measured, or null
+         * @return this builder
          */
         public Builder calibration(Calibration calibration) {
             this.calibration = calibration;
             return this;
         }
 
-        /** The options. */
+        /** {@return the options} */
         public OpenOptions build() {
             return new OpenOptions(this);
         }

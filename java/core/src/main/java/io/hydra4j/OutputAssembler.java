@@ -44,6 +44,7 @@ public final class OutputAssembler {
     /**
      * Takes the tokens that a step emitted; those beyond the end are dropped.
      *
+     * @param tokens the tokens, the root first
      * @return what it adds to the output
      * @throws IllegalStateException if the output is finished
      */
@@ -138,27 +139,27 @@ public final class OutputAssembler {
         }
     }
 
-    /** Why the output ended; empty while it goes on. */
+    /** {@return why the output ended; empty while it goes on} */
     public Optional<FinishReason> finishReason() {
         return Optional.ofNullable(finishReason);
     }
 
-    /** The tokens so far, an end-of-sequence token that ended it included. A copy. */
+    /** {@return the tokens so far, an end-of-sequence token that ended it included} A copy. */
     public int[] ids() {
         return Arrays.copyOf(ids, count);
     }
 
-    /** Number of tokens so far. */
+    /** {@return the number of tokens so far} */
     public int tokens() {
         return count;
     }
 
-    /** Tokens that each push added, in order. A copy. */
+    /** {@return tokens that each push added, in order} A copy. */
     public int[] tokensPerStep() {
         return Arrays.copyOf(tokensPerStep, steps);
     }
 
-    /** The text so far, without special tokens and cut before a stop string; empty for a model without tokenizer. */
+    /** {@return the text so far, without special tokens and cut before a stop string; empty for a model without tokenizer} */
     public String text() {
         return written.toString();
     }

@@ -210,7 +210,9 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         isCancelled = true;
     }
 
-    /** What was generated so far; {@link GenerationResult#finishReason()} is empty while it goes on. Computes nothing. */
+    /**
+     * {@return what was generated so far; {@link GenerationResult#finishReason()} is empty while it goes on} Computes nothing.
+     */
     public synchronized GenerationResult result() {
         OptionalDouble plain = statistics.plainStepNanos();
         if (plain.isEmpty()) {

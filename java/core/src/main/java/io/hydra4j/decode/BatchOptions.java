@@ -35,7 +35,7 @@ public final class BatchOptions {
     }
 
     /**
-     * Options for so many sequences and this tree, in the model's whole context, without logits.
+     * {@return options for so many sequences and this tree, in the model's whole context, without logits}
      *
      * @param size sequences, 1 to {@link Batch#MAX_SEQUENCES}
      * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
@@ -54,8 +54,9 @@ public final class BatchOptions {
     }
 
     /**
-     * These options with another first tree.
+     * {@return these options with another first tree}
      *
+     * @param tree the tree of every step of all sequences
      * @throws IllegalArgumentException if it is null, or there are more nodes in all than a pass can have
      */
     public BatchOptions withTree(Tree tree) {
@@ -64,10 +65,11 @@ public final class BatchOptions {
     }
 
     /**
-     * These options with another limit of each sequence's positions, prompt and generated tokens together; 0 for the model's
-     * context. A sequence takes KV pages for a limit that is given with its first prompt, so that no step can be short of them;
-     * without one it takes them as it grows.
+     * {@return these options with another limit of each sequence's positions, prompt and generated tokens together; 0 for the
+     * model's context} A sequence takes KV pages for a limit that is given with its first prompt, so that no step can be short of
+     * them; without one it takes them as it grows.
      *
+     * @param maxPositions positions of each sequence
      * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
      */
     public BatchOptions withMaxPositions(int maxPositions) {
@@ -76,7 +78,7 @@ public final class BatchOptions {
     }
 
     /**
-     * These options with memory for larger trees than the first one.
+     * {@return these options with memory for larger trees than the first one}
      *
      * @param nodes 1 to {@link Tree#MAX_NODES}; for all sequences together at most {@link PassRows#MAX_ROWS}
      * @throws IllegalArgumentException if it is out of range
@@ -87,7 +89,7 @@ public final class BatchOptions {
     }
 
     /**
-     * These options with another limit of candidates of one parent, for trees that are set later.
+     * {@return these options with another limit of candidates of one parent, for trees that are set later}
      *
      * @param candidates 1 to {@link Tree#MAX_RANKS}
      * @throws IllegalArgumentException if it is out of range
@@ -98,7 +100,7 @@ public final class BatchOptions {
     }
 
     /**
-     * These options with another size of the passes over prompts.
+     * {@return these options with another size of the passes over prompts}
      *
      * @param prefillTokens tokens, 1 to {@link PassRows#MAX_ROWS}; 0 for what suits the backend
      * @throws IllegalArgumentException if it is out of range
@@ -108,42 +110,45 @@ public final class BatchOptions {
         return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
     }
 
-    /** These options with logits kept, so that {@link BatchSession#logits} works. */
+    /** {@return these options with logits kept, so that {@link BatchSession#logits} works} */
     public BatchOptions withLogits() {
         return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, true);
     }
 
-    /** Sequences. */
+    /** {@return the number of sequences} */
     public int size() {
         return size;
     }
 
-    /** Most positions of each sequence, prompt and generated tokens together; 0 for the model's context. */
+    /** {@return the most positions of each sequence, prompt and generated tokens together; 0 for the model's context} */
     public int maxPositions() {
         return maxPositions;
     }
 
-    /** Most nodes of any tree of the session, for which memory is taken; if not set, those of {@link #tree}. */
+    /** {@return the most nodes of any tree of the session, for which memory is taken; if not set, those of {@link #tree}} */
     public int nodes() {
         return nodes > 0 ? nodes : tree.nodes();
     }
 
-    /** The tree of the first steps. */
+    /** {@return the tree of the first steps} */
     public Tree tree() {
         return tree;
     }
 
-    /** Most candidates of one parent that any tree of the session asks for; if not set, 10 or what {@link #tree} needs. */
+    /**
+     * {@return the most candidates of one parent that any tree of the session asks for; if not set, 10 or what {@link #tree}
+     * needs}
+     */
     public int candidates() {
         return SessionOptions.candidates(candidates, tree);
     }
 
-    /** Most tokens of prompts that are computed in one pass; 0 for what suits the backend. */
+    /** {@return the most tokens of prompts that are computed in one pass; 0 for what suits the backend} */
     public int prefillTokens() {
         return prefillTokens;
     }
 
-    /** Whether {@link BatchSession#logits} works. */
+    /** {@return whether {@link BatchSession#logits} works} */
     public boolean keepLogits() {
         return keepLogits;
     }

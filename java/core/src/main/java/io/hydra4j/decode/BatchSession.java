@@ -112,6 +112,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow, of all sequences.
      *
+     * @param tree at most as large as the session was made for
      * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates or nodes than the session was made for
      * @throws IllegalStateException if a step in parts has begun
@@ -127,6 +128,8 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow, of one sequence; it stays when the sequence is cleared.
      *
+     * @param sequence 0 to {@link #size} - 1
+     * @param tree at most as large as the session was made for
      * @throws IllegalArgumentException as {@link #setTree(Tree)}, and if there is no such sequence
      * @throws IllegalStateException if a step in parts has begun
      */
@@ -138,23 +141,32 @@ public final class BatchSession implements AutoCloseable {
         passes.use(sequence, tree);
     }
 
-    /** The tree that was last set for all sequences. */
+    /** {@return the tree that was last set for all sequences} */
     public Tree tree() {
         return tree;
     }
 
-    /** The tree of the steps that follow, of one sequence. */
+    /**
+     * {@return the tree of the steps that follow, of one sequence}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public Tree tree(int sequence) {
         requireSequence(sequence);
         return trees[sequence];
     }
 
-    /** Number of sequences. */
+    /** {@return the number of sequences} */
     public int size() {
         return sequences.length;
     }
 
-    /** Appends tokens to one sequence; as {@link #prefill(Map)}. */
+    /**
+     * Appends tokens to one sequence; as {@link #prefill(Map)}.
+     *
+     * @param sequence 0 to {@link #size} - 1
+     * @param ids token ids, at least one
+     */
     public void prefill(int sequence, int... ids) {
         prefill(Map.of(sequence, ids));
     }
@@ -211,6 +223,7 @@ public final class BatchSession implements AutoCloseable {
      * that decode. A root that was waiting is dropped for the first of them. When the step that takes the last one in has ended,
      * {@link #root} is the base model's next token, and the sequence takes part in steps, also where it was paused.
      *
+     * @param sequence 0 to {@link #size} - 1
      * @param ids token ids, at least one
      * @throws ContextFullException if they do not fit
      * @throws io.hydra4j.KvPagesExhaustedException with {@link BatchOptions#withMaxPositions} if there are not enough KV pages for so
@@ -237,7 +250,11 @@ public final class BatchSession implements AutoCloseable {
                 : length(sequence) + promptLeft(sequence) + ids.length;
     }
 
-    /** Tokens of a sequence's prompt that the steps that follow have still to take in. */
+    /**
+     * {@return the number of tokens of a sequence's prompt that the steps that follow have still to take in}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public int promptLeft(int sequence) {
         requireSequence(sequence);
         return prompts.left(sequence);
@@ -446,6 +463,7 @@ public final class BatchSession implements AutoCloseable {
      * accepted node, or after its prompt.
      *
      * @param selected {@code [size][nodes]}, as {@link #verify} gives them: the token that follows each node or prompt
+     * @return {@code [size]} as {@link #accept()}
      * @throws IllegalArgumentException if there are not as many as were selected, or one is outside the vocabulary
      * @throws IllegalStateException if no trees were verified
      */
@@ -459,6 +477,8 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Replaces the next token of a sequence, for loops that select tokens of their own.
      *
+     * @param sequence 0 to {@link #size} - 1
+     * @param token an id of the vocabulary
      * @throws IllegalArgumentException if it is outside the vocabulary, or there is no such sequence
      * @throws IllegalStateException if there is none, as no prompt was taken in, or a step in parts has begun
      */
@@ -515,6 +535,7 @@ public final class BatchSession implements AutoCloseable {
      * Leaves a sequence out of the steps that follow, until it is resumed or gets more of a prompt; it keeps all it has. One that
      * is paused stays so.
      *
+     * @param sequence 0 to {@link #size} - 1
      * @throws IllegalArgumentException if there is no such sequence
      * @throws IllegalStateException if it has no prompt yet, or a step in parts has begun
      */
@@ -535,6 +556,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Lets a paused sequence take part in steps again; another one stays as it is.
      *
+     * @param sequence 0 to {@link #size} - 1
      * @throws IllegalArgumentException if there is no such sequence
      * @throws IllegalStateException if a step in parts has begun
      */
@@ -552,6 +574,7 @@ public final class BatchSession implements AutoCloseable {
      * Goes back to a shorter length of a sequence; it keeps its pages, what was left of a prompt is dropped, and it takes
      * part in steps again after a {@link #prefill} with the tokens after that length.
      *
+     * @param sequence 0 to {@link #size} - 1
      * @param length 0 to {@link #length}
      * @throws IllegalArgumentException if there is no such sequence, or the length is out of range
      */
@@ -575,6 +598,7 @@ public final class BatchSession implements AutoCloseable {
     /**
      * Makes a sequence empty and releases its pages, so that it can serve another text.
      *
+     * @param sequence 0 to {@link #size} - 1
      * @throws IllegalArgumentException if there is no such sequence
      */
     public void clear(int sequence) {
@@ -587,30 +611,50 @@ public final class BatchSession implements AutoCloseable {
         pausedRoots[sequence] = NONE;
     }
 
-    /** Whether the next step emits tokens of a sequence: it has a prompt, is not paused, and not full. */
+    /**
+     * {@return whether the next step emits tokens of a sequence: it has a prompt, is not paused, and not full}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public boolean takesPart(int sequence) {
         requireSequence(sequence);
         return passes.batch().root(sequence) >= 0 && room(sequence) > 0;
     }
 
-    /** Verified positions of a sequence: tokens of the prompt and emitted ones. */
+    /**
+     * {@return the number of verified positions of a sequence: tokens of the prompt and emitted ones}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public int length(int sequence) {
         requireSequence(sequence);
         return passes.batch().length(sequence);
     }
 
-    /** The base model's next token of a sequence, which its next step will emit first; -1 before any prompt. */
+    /**
+     * {@return the base model's next token of a sequence, which its next step will emit first; -1 before any prompt}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public int root(int sequence) {
         requireSequence(sequence);
         return pausedRoots[sequence] == NONE ? passes.batch().root(sequence) : pausedRoots[sequence];
     }
 
-    /** Positions that still fit into a sequence. */
+    /**
+     * {@return the number of positions that still fit into a sequence}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public int room(int sequence) {
         return limits.maxPositions() - length(sequence);
     }
 
-    /** The verified tokens of a sequence, {@code [length]}. A copy. */
+    /**
+     * {@return the verified tokens of a sequence, {@code [length]}} A copy.
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
     public int[] tokens(int sequence) {
         requireSequence(sequence);
         return sequences[sequence].tokens();
@@ -620,6 +664,7 @@ public final class BatchSession implements AutoCloseable {
      * Logits of a tree node of the last step, or where that is made in parts, and a prompt ends in it, as node 0 those after the
      * prompt.
      *
+     * @param sequence 0 to {@link #size} - 1
      * @param node 0 to {@link Step#nodes} - 1 of the sequence's step
      * @return {@code [vocabulary]}
      * @throws IllegalStateException without {@link BatchOptions#withLogits}
@@ -635,7 +680,7 @@ public final class BatchSession implements AutoCloseable {
         return passes.logits(logitRows[sequence] + node);
     }
 
-    /** What this session did for all sequences since it was made or {@link #resetStatistics} was called. */
+    /** {@return what this session did for all sequences since it was made or {@link #resetStatistics} was called} */
     public SessionStatistics statistics() {
         return counter.statistics();
     }

@@ -6,6 +6,7 @@ import io.hydra4j.HydraException;
 public final class ContextFullException extends HydraException {
     private static final long serialVersionUID = 1L;
 
+    /** Number of the sequence; 0 of a {@link Session}. */
     private final int sequence;
 
     ContextFullException(int length, int wanted, int maxPositions) {
@@ -25,7 +26,7 @@ public final class ContextFullException extends HydraException {
                 + " more were asked for";
     }
 
-    /** The sequence of a {@link BatchSession} that is full; 0 of a {@link Session}. */
+    /** {@return the sequence of a {@link BatchSession} that is full; 0 of a {@link Session}} */
     public int sequence() {
         return sequence;
     }

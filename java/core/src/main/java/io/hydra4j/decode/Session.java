@@ -98,6 +98,7 @@ public final class Session implements AutoCloseable {
     /**
      * Sets the tree of the steps that follow.
      *
+     * @param tree {@link Tree#ROOT} for plain decoding
      * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates than {@link SessionOptions#candidates}
      */
@@ -106,7 +107,7 @@ public final class Session implements AutoCloseable {
         this.tree = tree;
     }
 
-    /** The tree of the steps that follow. */
+    /** {@return the tree of the steps that follow} */
     public Tree tree() {
         return tree;
     }
@@ -127,6 +128,7 @@ public final class Session implements AutoCloseable {
     /**
      * As {@link #prefill(int...)}, and shows the logits of every prompt position.
      *
+     * @param ids token ids, at least one
      * @param each called after each pass with the index in {@code ids} of its first token and the number of its tokens;
      *     {@link #logits} then has a row for each of them. Needs {@link SessionOptions#keepLogits}
      */
@@ -137,6 +139,7 @@ public final class Session implements AutoCloseable {
     /**
      * As {@link #prefill(int...)}, in passes between which it may be cancelled.
      *
+     * @param ids token ids, at least one
      * @param cancelled asked before each pass
      * @return whether all of the tokens were appended; if not, {@link #length} says how many were, and {@link #prefill} with the
      *     others or {@link #rewind} must follow
@@ -148,6 +151,7 @@ public final class Session implements AutoCloseable {
     /**
      * Refuses tokens that {@link #prefill} would refuse.
      *
+     * @param ids the tokens of a prompt
      * @throws ContextFullException if they do not fit
      * @throws IllegalArgumentException if there are none, or an id is outside the vocabulary
      */
@@ -220,7 +224,12 @@ public final class Session implements AutoCloseable {
     /** Sees the logits of a prompt, pass by pass. */
     @FunctionalInterface
     public interface PrefillListener {
-        /** Rows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on. */
+        /**
+         * Rows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on.
+         *
+         * @param first index of the chunk's first token in the prompt
+         * @param count tokens of the chunk
+         */
         void prefilled(int first, int count);
     }
 
@@ -331,6 +340,7 @@ public final class Session implements AutoCloseable {
      * As {@link #accept()}, by tokens of the caller's own: {@link #root} will be the one selected at the last accepted node.
      *
      * @param selected {@code [nodes]} the token that follows each node
+     * @return as {@link #accept()}
      * @throws IllegalArgumentException if there are not as many as nodes, or one is outside the vocabulary
      * @throws IllegalStateException if no tree was verified
      */
@@ -348,6 +358,7 @@ public final class Session implements AutoCloseable {
     /**
      * Replaces the next token, for loops that select tokens of their own.
      *
+     * @param token an id of the vocabulary
      * @throws IllegalArgumentException if it is outside the vocabulary
      * @throws IllegalStateException if there is none, as no prompt was taken in, or a step in parts has begun
      */
@@ -410,42 +421,42 @@ public final class Session implements AutoCloseable {
         committed = length;
     }
 
-    /** Verified positions: tokens of the prompt and emitted ones. */
+    /** {@return the number of verified positions: tokens of the prompt and emitted ones} */
     public int length() {
         return passes.batch().length(0);
     }
 
-    /** The base model's next token, which the next step will emit first; -1 before any prompt. */
+    /** {@return the base model's next token, which the next step will emit first; -1 before any prompt} */
     public int root() {
         return passes.batch().root(0);
     }
 
-    /** Positions that still fit. */
+    /** {@return the number of positions that still fit} */
     public int room() {
         return limits.maxPositions() - length();
     }
 
-    /** The verified tokens, {@code [length]}. A copy. */
+    /** {@return the verified tokens, {@code [length]}} A copy. */
     public int[] tokens() {
         return sequence.tokens();
     }
 
-    /** Tokens of all nodes of the last step's tree, {@code [nodes]}. */
+    /** {@return tokens of all nodes of the last step's tree, {@code [nodes]}} */
     public int[] nodeTokens() {
         return passes.nodes().tokens();
     }
 
-    /** The rows of the last pass over a prompt, for tools that look at hidden states. */
+    /** {@return the rows of the last pass over a prompt, for tools that look at hidden states} */
     public PassRows promptRows() {
         return passes.promptRows();
     }
 
-    /** {@code float[rows][hidden]}: the hidden states of the last pass. */
+    /** {@return {@code float[rows][hidden]}: the hidden states of the last pass} */
     public Buffer hidden() {
         return passes.hidden();
     }
 
-    /** What drafts for this session, or null: for tests and tools that look at candidates. */
+    /** {@return what drafts for this session, for tools that look at candidates; null for plain decoding} */
     public Draft draftState() {
         return passes.draft();
     }
@@ -453,6 +464,7 @@ public final class Session implements AutoCloseable {
     /**
      * Logits of one row of the last pass: a tree node of a step, or a token of the last pass over a prompt.
      *
+     * @param row of the last pass, counted from 0
      * @return {@code [vocabulary]}
      * @throws IllegalStateException without {@link SessionOptions#withLogits}
      */
@@ -461,7 +473,7 @@ public final class Session implements AutoCloseable {
         return passes.logits(row);
     }
 
-    /** What this session did since it was made or {@link #resetStatistics} was called. */
+    /** {@return what this session did since it was made or {@link #resetStatistics} was called} */
     public SessionStatistics statistics() {
         return counter.statistics();
     }

@@ -21,7 +21,7 @@ public final class SessionOptions {
     }
 
     /**
-     * Options for this tree, in the model's whole context, without logits.
+     * {@return options for this tree, in the model's whole context, without logits}
      *
      * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
      * @throws IllegalArgumentException if it is null
@@ -56,8 +56,9 @@ public final class SessionOptions {
     }
 
     /**
-     * These options with another first tree.
+     * {@return these options with another first tree}
      *
+     * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding
      * @throws IllegalArgumentException if it is null
      */
     public SessionOptions withTree(Tree tree) {
@@ -65,10 +66,11 @@ public final class SessionOptions {
     }
 
     /**
-     * These options with another limit of positions, prompt and generated tokens together; 0 for the model's context. KV pages for
-     * a limit that is given are taken as the session is made, so that it cannot be short of them later; without one they are taken
-     * as it grows.
+     * {@return these options with another limit of positions, prompt and generated tokens together; 0 for the model's context} KV
+     * pages for a limit that is given are taken as the session is made, so that it cannot be short of them later; without one
+     * they are taken as it grows.
      *
+     * @param maxPositions positions, 0 to the model's context
      * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
      */
     public SessionOptions withMaxPositions(int maxPositions) {
@@ -76,7 +78,7 @@ public final class SessionOptions {
     }
 
     /**
-     * These options with another limit of candidates of one parent, for trees that are set later.
+     * {@return these options with another limit of candidates of one parent, for trees that are set later}
      *
      * @param candidates 1 to {@link Tree#MAX_RANKS}
      * @throws IllegalArgumentException if it is out of range
@@ -85,22 +87,25 @@ public final class SessionOptions {
         return new SessionOptions(maxPositions, tree, require("candidates", candidates, 1, Tree.MAX_RANKS), keepLogits);
     }
 
-    /** These options with logits kept, so that {@link Session#logits} works: 64 rows of memory and a little time. */
+    /** {@return these options with logits kept, so that {@link Session#logits} works: 64 rows of memory and a little time} */
     public SessionOptions withLogits() {
         return new SessionOptions(maxPositions, tree, candidates, true);
     }
 
-    /** Most positions, prompt and generated tokens together; 0 for the model's context. */
+    /** {@return the most positions, prompt and generated tokens together; 0 for the model's context} */
     public int maxPositions() {
         return maxPositions;
     }
 
-    /** The tree of the first steps. */
+    /** {@return the tree of the first steps} */
     public Tree tree() {
         return tree;
     }
 
-    /** Most candidates of one parent that any tree of the session asks for; if not set, 10 or what {@link #tree} needs. */
+    /**
+     * {@return the most candidates of one parent that any tree of the session asks for; if not set, 10 or what {@link #tree}
+     * needs}
+     */
     public int candidates() {
         return candidates(candidates, tree);
     }
@@ -109,7 +114,7 @@ public final class SessionOptions {
         return asked > 0 ? asked : Math.max(CANDIDATES, tree.candidates());
     }
 
-    /** Whether {@link Session#logits} works. */
+    /** {@return whether {@link Session#logits} works} */
     public boolean keepLogits() {
         return keepLogits;
     }

@@ -43,90 +43,93 @@ public final class SessionStatistics {
         plainNanos = from.plainNanos;
     }
 
-    /** Tokens that went through prefill. */
+    /** {@return the number of tokens that went through prefill} */
     public long promptTokens() {
         return promptTokens;
     }
 
-    /** Tokens that steps emitted, roots included. */
+    /** {@return the number of tokens that steps emitted, roots included} */
     public long tokens() {
         return tokens;
     }
 
-    /** Steps of sequences: each is one forward pass of the base over the tree of one sequence. */
+    /** {@return the number of steps of sequences: each is one forward pass of the base over the tree of one sequence} */
     public long steps() {
         return steps;
     }
 
-    /** Passes of the base model, prefill not counted: each is a step of one or more sequences. */
+    /** {@return the number of passes of the base model, prefill not counted: each is a step of one or more sequences} */
     public long passes() {
         return passes;
     }
 
-    /** Passes in which no sequence guessed. */
+    /** {@return the number of passes in which no sequence guessed} */
     public long plainPasses() {
         return plainPasses;
     }
 
-    /** Tree nodes verified in all steps, roots included. */
+    /** {@return the number of tree nodes verified in all steps, roots included} */
     public long nodes() {
         return nodes;
     }
 
     /**
-     * {@code [d]}: steps whose accepted path reached depth d or deeper; {@code [0]} is {@link #steps}, the sum is {@link #tokens}. A
-     * copy.
+     * {@return {@code [d]}: the steps whose accepted path reached depth d or deeper; {@code [0]} is {@link #steps}, the sum is
+     * {@link #tokens}} A copy.
      */
     public long[] acceptedByDepth() {
         return acceptedByDepth.clone();
     }
 
-    /** {@code [d]}: steps whose tree had nodes of depth d. A copy. */
+    /** {@return {@code [d]}: steps whose tree had nodes of depth d} A copy. */
     public long[] draftedByDepth() {
         return draftedByDepth.clone();
     }
 
-    /** Steps that guessed. */
+    /** {@return the number of steps that guessed} */
     public long draftedSteps() {
         return draftedByDepth.length > 1 ? draftedByDepth[1] : 0;
     }
 
-    /** Time in prefill, with what the draft heads commit of prompts. */
+    /** {@return the time in prefill, with what the draft heads commit of prompts} */
     public long prefillNanos() {
         return prefillNanos;
     }
 
-    /** Time in the draft heads, their prefix layer included. */
+    /** {@return the time in the draft heads, their prefix layer included} */
     public long draftNanos() {
         return draftNanos;
     }
 
-    /** Time in the base model's passes over trees. */
+    /** {@return the time in the base model's passes over trees} */
     public long verifyNanos() {
         return verifyNanos;
     }
 
-    /** Time in acceptance and moving keys and values. */
+    /** {@return the time in acceptance and moving keys and values} */
     public long acceptNanos() {
         return acceptNanos;
     }
 
-    /** Acceptance length: tokens emitted per base forward of a sequence, the root included; 1.0 for plain decoding, 0 before any step. */
+    /**
+     * {@return the acceptance length: tokens emitted per base forward of a sequence, the root included; 1.0 for plain decoding, 0
+     * before any step}
+     */
     public double acceptanceLength() {
         return steps == 0 ? 0 : (double) tokens / steps;
     }
 
-    /** Nanoseconds in steps: draft, verify and accept. */
+    /** {@return the nanoseconds in steps: draft, verify and accept} */
     public long stepNanos() {
         return draftNanos + verifyNanos + acceptNanos;
     }
 
-    /** Mean time of a step in nanoseconds, of all sequences that take part in it together; 0 before any. */
+    /** {@return the mean time of a step in nanoseconds, of all sequences that take part in it together; 0 before any} */
     public double nanosPerStep() {
         return passes == 0 ? 0 : (double) stepNanos() / passes;
     }
 
-    /** Mean time of a step in which no sequence guessed, in nanoseconds; empty if there was none. */
+    /** {@return the mean time of a step in which no sequence guessed, in nanoseconds; empty if there was none} */
     public OptionalDouble plainStepNanos() {
         return plainPasses == 0 ? OptionalDouble.empty() : OptionalDouble.of((double) plainNanos / plainPasses);
     }

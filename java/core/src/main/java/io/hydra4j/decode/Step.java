@@ -24,22 +24,22 @@ public final class Step {
         this.nodes = nodes;
     }
 
-    /** The emitted tokens, the root first; at least one. A copy. */
+    /** {@return the emitted tokens, the root first; at least one} A copy. */
     public int[] tokens() {
         return tokens.clone();
     }
 
-    /** The accepted nodes of the tree, {@code path[0] = 0}; as many as there are tokens. A copy. */
+    /** {@return the accepted nodes of the tree, {@code path[0] = 0}; as many as there are tokens} A copy. */
     public int[] path() {
         return path.clone();
     }
 
-    /** Number of emitted tokens. */
+    /** {@return the number of emitted tokens} */
     public int emitted() {
         return tokens.length;
     }
 
-    /** Tree nodes that the base model verified, the root included. */
+    /** {@return the number of tree nodes that the base model verified, the root included} */
     public int nodes() {
         return nodes;
     }

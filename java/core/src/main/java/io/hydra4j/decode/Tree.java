@@ -57,8 +57,9 @@ public final class Tree {
     }
 
     /**
-     * A tree of the given paths, in any order.
+     * {@return a tree of the given paths, in any order}
      *
+     * @param paths for each node but the root its ranks from the root down
      * @throws InvalidTreeException if a path is empty or given twice, its parent is missing, a rank is out of range, or
      *     there are too many
      */
@@ -92,7 +93,7 @@ public final class Tree {
     }
 
     /**
-     * A chain of the best guesses.
+     * {@return a chain of the best guesses}
      *
      * @param length nodes below the root, 0 to 63
      * @throws InvalidTreeException if length is out of range
@@ -110,7 +111,9 @@ public final class Tree {
         return of(paths);
     }
 
-    /** The paths of {@link #DEFAULT} in the order in which its authors' search added them: every beginning is a tree. */
+    /**
+     * {@return the paths of {@link #DEFAULT} in the order in which its authors' search added them: every beginning is a tree}
+     */
     public static List<List<Integer>> published() {
         List<List<Integer>> paths = new ArrayList<>();
         for (String digits : PUBLISHED.split(" ")) {
@@ -119,7 +122,11 @@ public final class Tree {
         return paths;
     }
 
-    /** This tree without the nodes deeper than {@code depth}. */
+    /**
+     * {@return this tree without the nodes deeper than {@code depth}}
+     *
+     * @param depth the deepest level that stays; 0 leaves the root alone
+     */
     public Tree truncated(int depth) {
         if (depth <= 0) {
             return ROOT;
@@ -129,42 +136,42 @@ public final class Tree {
                 : of(paths.stream().filter(path -> path.size() <= depth).toList());
     }
 
-    /** Number of nodes, the root included. */
+    /** {@return the number of nodes, the root included} */
     public int nodes() {
         return parents.length;
     }
 
-    /** Depth of the deepest node; 0 for the root alone. */
+    /** {@return the depth of the deepest node; 0 for the root alone} */
     public int depth() {
         return depths[depths.length - 1];
     }
 
-    /** Candidates that one parent can be asked for: the largest rank + 1, 0 for the root alone. */
+    /** {@return the number of candidates that one parent can be asked for: the largest rank + 1, 0 for the root alone} */
     public int candidates() {
         return Arrays.stream(ranks).max().orElse(0) + (nodes() > 1 ? 1 : 0);
     }
 
-    /** The paths in node order, without the root. */
+    /** {@return the paths in node order, without the root} */
     public List<List<Integer>> paths() {
         return paths;
     }
 
-    /** Parent of each node, {@code [nodes]}; -1 for the root. A copy. */
+    /** {@return the parent of each node, {@code [nodes]}; -1 for the root} A copy. */
     public int[] parents() {
         return parents.clone();
     }
 
-    /** Rank of each node among its parent's candidates, {@code [nodes]}; 0 for the root. A copy. */
+    /** {@return the rank of each node among its parent's candidates, {@code [nodes]}; 0 for the root} A copy. */
     public int[] ranks() {
         return ranks.clone();
     }
 
-    /** Depth of each node, {@code [nodes]}: its position relative to the root. A copy. */
+    /** {@return the depth of each node, {@code [nodes]}: its position relative to the root} A copy. */
     public int[] depths() {
         return depths.clone();
     }
 
-    /** For each node the set of nodes that it sees: itself, its ancestors, the root; bit i is node i. */
+    /** {@return for each node the set of nodes that it sees: itself, its ancestors, the root; bit i is node i} */
     public long[] ancestorMasks() {
         long[] masks = new long[nodes()];
         for (int i = 0; i < masks.length; i++) {
@@ -173,7 +180,7 @@ public final class Tree {
         return masks;
     }
 
-    /** Nodes without children, in node order. */
+    /** {@return nodes without children, in node order} */
     public int[] leaves() {
         boolean[] inner = new boolean[nodes()];
         for (int i = 1; i < nodes(); i++) {
@@ -209,7 +216,12 @@ public final class Tree {
         return path.size() < MAX_NODES ? path.toString() : path.subList(0, 4) + "... of " + path.size() + " ranks";
     }
 
-    /** The order of nodes: by depth, then by ranks from the root down. */
+    /**
+     * {@return the order of nodes: by depth, then by ranks from the root down}
+     *
+     * @param a a path
+     * @param b another one
+     */
     public static int compare(List<Integer> a, List<Integer> b) {
         if (a.size() != b.size()) {
             return Integer.compare(a.size(), b.size());

@@ -14,38 +14,46 @@ import java.nio.IntBuffer;
  */
 public interface Draft extends AutoCloseable {
     /**
-     * Rows of the hidden states that a step has left and {@link #recordCommit} has not taken in yet; null if the draft does not
-     * look at the base's hidden states.
+     * {@return rows of the hidden states that a step has left and {@link #recordCommit} has not taken in yet; null if the draft
+     * does not look at the base's hidden states}
      */
     PassRows uncommittedRows();
 
-    /** The same of a pass over prompts. */
+    /** {@return the same of a pass over prompts} */
     PassRows promptRows();
 
     /**
-     * {@code float[rows][hidden]}: the states of either; {@link #recordCommit} may overwrite them. Null where
-     * {@link #uncommittedRows} is.
+     * {@return {@code float[rows][hidden]}: the states of either; {@link #recordCommit} may overwrite them} Null where {@link
+     * #uncommittedRows} is.
      */
     Buffer uncommitted();
 
-    /** Whether skipping {@link #recordCommit} for some verified tokens would leave a hole in what is kept. */
+    /** {@return whether skipping {@link #recordCommit} for some verified tokens would leave a hole in what is kept} */
     boolean keepsState();
 
     /**
      * Records that hidden states are committed.
      *
+     * @param program to record into
      * @param rows {@link #uncommittedRows} or {@link #promptRows}: where a pass has left them. What the others held must have been
      *     committed before, and invalidated
      */
     void recordCommit(Program program, PassRows rows);
 
-    /** Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}. */
+    /**
+     * Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}.
+     *
+     * @param program to record into
+     * @param tree the trees, whose shapes differ by sequence and step
+     * @param nodes the nodes of all trees of a step
+     */
     void recordDraft(Program program, TreeTopology tree, PassRows nodes);
 
     /**
      * Called before a step with trees is run, for each sequence that takes part: what is guessed on the host is guessed here, and
      * {@link #recordDraft} then has it given to the nodes. A draft that guesses in programs fills every tree.
      *
+     * @param sequence number of the sequence in its batch
      * @param text the verified tokens and, last, the root; valid during the call
      * @param depth of the tree, at least 1
      * @return down to which depth there are guesses, 0 to {@code depth}: no deeper nodes need be verified
@@ -54,7 +62,12 @@ public interface Draft extends AutoCloseable {
         return depth;
     }
 
-    /** Called when a sequence goes back to a length; other tokens than before may follow. */
+    /**
+     * Called when a sequence goes back to a length; other tokens than before may follow.
+     *
+     * @param sequence number of the sequence in its batch
+     * @param length verified positions that are left
+     */
     default void rewound(int sequence, int length) {}
 
     @Override

@@ -9,15 +9,16 @@ import io.hydra4j.runtime.TopK;
  * which. Immutable and safe to share between sessions and threads.
  */
 public interface Drafter {
-    /** The deepest tree that it can fill, at least 1. */
+    /** {@return the deepest tree that it can fill, at least 1} */
     int maxDepth();
 
-    /** The most children of one node that it can fill, 1 to {@link TopK#MAX_K}. */
+    /** {@return the most children of one node that it can fill, 1 to {@link TopK#MAX_K}} */
     int maxCandidates();
 
     /**
      * Refuses a model that it cannot guess for.
      *
+     * @param model what the loop decodes
      * @throws IllegalArgumentException if it was made for another one
      */
     void requireFit(BaseModel model);
@@ -25,13 +26,15 @@ public interface Drafter {
     /**
      * Makes what the draft of one loop works on; the loop closes it.
      *
+     * @param loop the loop and its limits
+     * @return the draft, which belongs to the loop
      * @throws io.hydra4j.HydraException if memory is short; nothing is kept then
      */
     Draft open(Loop loop);
 
     /**
-     * A drafter for any model, without heads: it looks for the longest end of the text so far that was there before, and guesses
-     * that it goes on as it did then. Trees are chains.
+     * {@return a drafter for any model, without heads: it looks for the longest end of the text so far that was there before, and
+     * guesses that it goes on as it did then} Trees are chains.
      *
      * @param depth the longest chain, 1 to 63; as long as one can be verified at little more than the price of a token is good
      * @throws IllegalArgumentException if the depth is out of range

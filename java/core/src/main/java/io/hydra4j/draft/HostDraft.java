@@ -15,7 +15,10 @@ public abstract class HostDraft implements Draft {
     private final Buffer guesses;
     private final int[] chain = new int[TreeTopology.MAX_NODES - 1];
 
-    /** @throws io.hydra4j.HydraException if memory is short */
+    /**
+     * @param loop the loop that asks for it
+     * @throws io.hydra4j.HydraException if memory is short
+     */
     protected HostDraft(Drafter.Loop loop) {
         guesses = Buffer.ints(loop.model().backend(), (long) loop.batch().sequences() * TreeTopology.MAX_NODES);
     }
@@ -23,6 +26,7 @@ public abstract class HostDraft implements Draft {
     /**
      * Guesses how a text goes on.
      *
+     * @param sequence number of the sequence in its batch
      * @param text the verified tokens and, last, the root; valid during the call
      * @param chain gets the guesses, the root's child first; those that are returned must be tokens of the model's vocabulary
      * @param depth the most guesses that are wanted

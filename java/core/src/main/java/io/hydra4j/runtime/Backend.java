@@ -41,16 +41,18 @@ public final class Backend extends NativeObject {
      * Opens the CPU backend with the best instruction set; as {@link #openCpu(int, InstructionSet)}.
      *
      * @param threads size of the thread team; 0 for one per available processor
+     * @return the backend, to be closed
      */
     public static Backend openCpu(int threads) {
         return openCpu(threads, InstructionSet.AUTO);
     }
 
     /**
-     * Opens the CPU backend.
+     * {@return the instruction set in use, never {@link InstructionSet#AUTO}}
      *
      * @param threads size of the team, 1 to {@value #MAX_THREADS}, the thread that calls {@link Program#run()} included; 0 for
      *     one per available processor
+     * @param isa vector instructions to use; {@link InstructionSet#AUTO} for the best that the processor has
      * @throws LibraryLoadException if the native library cannot be loaded
      * @throws IllegalArgumentException if the number of threads is out of range
      * @throws HydraException if the system property {@value InstructionSet#PROPERTY} names no instruction set
@@ -84,6 +86,7 @@ public final class Backend extends NativeObject {
      * Opens the CUDA backend.
      *
      * @param device number of the device, 0 being the first
+     * @return the backend, to be closed
      * @throws LibraryLoadException if the native library cannot be loaded
      * @throws NativeException with status {@code UNAVAILABLE} and the reason if the CUDA library or the driver is missing or
      *     does not fit, there is no device, or the device is too old, and with {@code INVALID_ARGUMENT} if there are fewer devices
@@ -128,7 +131,7 @@ public final class Backend extends NativeObject {
     }
 
     /**
-     * The instruction set in use, never {@link InstructionSet#AUTO}.
+     * {@return the instruction set in use, never {@link InstructionSet#AUTO}}
      *
      * @throws IllegalStateException if this is not the CPU's backend
      */
@@ -139,7 +142,10 @@ public final class Backend extends NativeObject {
         return isa;
     }
 
-    /** @return whether a {@link Matrix} of this backend can have the type; the others are converted when they are written to one */
+    /**
+     * @param type a type of weights
+     * @return whether a {@link Matrix} of this backend can have the type; the others are converted when they are written to one
+     */
     public boolean hasKernel(WeightType type) {
         return handle.get(pointer -> Native.hydra_backend_has_kernel(pointer, type.id())) == 1;
     }
@@ -155,6 +161,7 @@ public final class Backend extends NativeObject {
      *
      * @param bytes size of the memory that is read or copied; several times the last-level cache, to measure memory and not cache
      * @param repeats number of timings, at least 1
+     * @return bytes per second
      * @throws NativeException if an argument is out of range or there is not enough memory
      */
     public double streamRate(long bytes, int repeats) {

@@ -13,6 +13,7 @@ public final class Backends {
      * @param kind {@link BackendKind#AUTO} takes CUDA's first device where it can be used, and otherwise the CPU, whose
      *     {@link Backend#fallback()} says why; the others are opened or fail
      * @param threads size of the CPU's thread team; 0 for one per available processor
+     * @return the backend, to be closed
      * @throws LibraryLoadException if the native library cannot be loaded
      * @throws NativeException with status {@code UNAVAILABLE} and the reason if CUDA was asked for and cannot be used
      * @throws IllegalArgumentException if the number of threads is out of range
@@ -36,7 +37,9 @@ public final class Backends {
     /**
      * Opens the CPU's backend in place of another one.
      *
+     * @param threads size of the thread team; 0 for one per available processor
      * @param fallback why, for {@link Backend#fallback()}
+     * @return the backend, to be closed
      */
     public static Backend openCpu(int threads, String fallback) {
         return Backend.openCpu(threads, InstructionSet.AUTO, fallback);
@@ -52,6 +55,8 @@ public final class Backends {
     /**
      * Describes the library and its backends in a few lines, {@code name: value} each, for bug reports: versions, platform,
      * and for each backend what was found or why it cannot be used. Never throws a {@link HydraException}.
+     *
+     * @return the lines, without one at the end
      */
     public static String describe() {
         StringBuilder text = new StringBuilder();

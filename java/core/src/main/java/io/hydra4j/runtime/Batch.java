@@ -51,8 +51,10 @@ public final class Batch extends NativeObject {
     /**
      * Creates empty sequences.
      *
+     * @param backend on which they are decoded
      * @param sequences 1 to {@link #MAX_SEQUENCES}
      * @param maxPages most pages of one sequence's page table
+     * @return the sequences, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if a number is out of range
      */
     public static Batch create(Backend backend, int sequences, int maxPages) {
@@ -75,7 +77,9 @@ public final class Batch extends NativeObject {
      * Sets a sequence's page table: position p lives in page {@code pages[p / KvPool.PAGE_POSITIONS]} of every pool that is
      * used with this batch. Where the table gets shorter, all rows of the batch are invalidated.
      *
+     * @param sequence 0 to {@link #sequences} - 1
      * @param pages at least {@code count} page numbers
+     * @param count how many of them the table has
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there are too many, or there is no such sequence
      */
     public void setPages(int sequence, int[] pages, int count) {
@@ -83,7 +87,12 @@ public final class Batch extends NativeObject {
         handle.check(batch -> Native.hydra_batch_set_pages(batch, sequence, pages, count));
     }
 
-    /** Sets the page table to these pages; as {@link #setPages(int, int[], int)}. */
+    /**
+     * Sets the page table to these pages; as {@link #setPages(int, int[], int)}.
+     *
+     * @param sequence 0 to {@link #sequences} - 1
+     * @param pages page numbers; all of them are the table
+     */
     public void setPages(int sequence, int[] pages) {
         setPages(sequence, pages, pages.length);
     }
@@ -92,6 +101,7 @@ public final class Batch extends NativeObject {
      * Takes a sequence back to fewer verified positions, or as many. All rows of the batch are invalidated, also those of
      * other sequences, and uncommitted ones.
      *
+     * @param sequence 0 to {@link #sequences} - 1
      * @param length verified positions that stay, 0 to {@link #length}
      * @param root the token that follows them, or -1 if none is known: then the sequence takes no part in steps
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the length is out of range, or there is no such sequence
@@ -103,6 +113,7 @@ public final class Batch extends NativeObject {
     /**
      * Sets the token that follows a sequence's verified positions; nothing else changes.
      *
+     * @param sequence 0 to {@link #sequences} - 1
      * @param root -1 for none: then the sequence takes no part in steps
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there is no such sequence
      */
@@ -110,12 +121,16 @@ public final class Batch extends NativeObject {
         handle.check(batch -> Native.hydra_batch_set_root(batch, sequence, root));
     }
 
-    /** @return verified positions of a sequence, all of them in the KV cache */
+    /**
+     * @param sequence 0 to {@link #sequences} - 1
+     * @return verified positions of a sequence, all of them in the KV cache
+     */
     public int length(int sequence) {
         return field(sequence, LENGTH);
     }
 
     /**
+     * @param sequence 0 to {@link #sequences} - 1
      * @return the base model's next token of a sequence, its arg-max at the last verified position; -1 before the prefill has
      *     ended
      */
@@ -123,19 +138,26 @@ public final class Batch extends NativeObject {
         return field(sequence, ROOT);
     }
 
-    /** @return tree nodes, or prompt tokens, that the last pass computed of a sequence */
+    /**
+     * @param sequence 0 to {@link #sequences} - 1
+     * @return tree nodes, or prompt tokens, that the last pass computed of a sequence
+     */
     public int nodes(int sequence) {
         return field(sequence, NODES);
     }
 
-    /** @return tokens of a sequence that the last step emitted, the root included; 0 after a prefill */
+    /**
+     * @param sequence 0 to {@link #sequences} - 1
+     * @return tokens of a sequence that the last step emitted, the root included; 0 after a prefill
+     */
     public int emitted(int sequence) {
         return field(sequence, EMITTED);
     }
 
     /**
-     * A token of a sequence that the last step emitted.
+     * {@return a token of a sequence that the last step emitted}
      *
+     * @param sequence 0 to {@link #sequences} - 1
      * @param i 0 to {@link #emitted} - 1
      * @throws IndexOutOfBoundsException if there is no such token
      */
@@ -144,8 +166,9 @@ public final class Batch extends NativeObject {
     }
 
     /**
-     * The tree node that a token of the last step came from; that of token 0 is 0, the root.
+     * {@return the tree node that a token of the last step came from; that of token 0 is 0, the root}
      *
+     * @param sequence 0 to {@link #sequences} - 1
      * @param i 0 to {@link #emitted} - 1
      * @throws IndexOutOfBoundsException if there is no such token
      */

@@ -28,7 +28,9 @@ public final class Buffer extends NativeObject {
     /**
      * Creates a buffer of zeros.
      *
+     * @param backend in whose memory it lies
      * @param bytes its size, at least 1
+     * @return the buffer, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the size is out of range
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
@@ -48,8 +50,10 @@ public final class Buffer extends NativeObject {
      * programs that recorded it are closed. Where an operation's operands must not be the same buffer, they must not share
      * memory either.
      *
+     * @param backend in whose memory it lies
      * @param address of memory of the backend's device, aligned to 16 bytes
      * @param bytes its size, at least 1
+     * @return the buffer, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if its first or last byte is memory of the host, of another
      *     device, managed, or unknown to CUDA, if it is not aligned, and on the CPU
      */
@@ -65,12 +69,24 @@ public final class Buffer extends NativeObject {
                 bytes);
     }
 
-    /** Creates a buffer {@code float[count]} of zeros; errors as those of {@link #create}. */
+    /**
+     * Creates a buffer {@code float[count]} of zeros; errors as those of {@link #create}.
+     *
+     * @param backend in whose memory it lies
+     * @param count values, at least 1
+     * @return the buffer, to be closed
+     */
     public static Buffer floats(Backend backend, long count) {
         return create(backend, Math.multiplyExact(count, (long) Float.BYTES));
     }
 
-    /** Creates a buffer {@code int32[count]} of zeros; errors as those of {@link #create}. */
+    /**
+     * Creates a buffer {@code int32[count]} of zeros; errors as those of {@link #create}.
+     *
+     * @param backend in whose memory it lies
+     * @param count values, at least 1
+     * @return the buffer, to be closed
+     */
     public static Buffer ints(Backend backend, long count) {
         return create(backend, Math.multiplyExact(count, (long) Integer.BYTES));
     }
@@ -121,7 +137,12 @@ public final class Buffer extends NativeObject {
         }
     }
 
-    /** Writes all values as 32-bit floats; as {@link #write(long, float[], int, int)}. */
+    /**
+     * Writes all values as 32-bit floats; as {@link #write(long, float[], int, int)}.
+     *
+     * @param index where to begin, counted in values
+     * @param source the values
+     */
     public void write(long index, float[] source) {
         write(index, source, 0, source.length);
     }
@@ -130,6 +151,9 @@ public final class Buffer extends NativeObject {
      * Writes 32-bit floats.
      *
      * @param index where to write, counted in floats
+     * @param source the array to write from
+     * @param from index of the first one in the array
+     * @param count values to write
      * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the source
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the values do not lie in the buffer
      */
@@ -142,14 +166,25 @@ public final class Buffer extends NativeObject {
         }
     }
 
-    /** Reads so many 32-bit floats; as {@link #read(long, float[], int, int)}. */
+    /**
+     * Reads so many 32-bit floats; as {@link #read(long, float[], int, int)}.
+     *
+     * @param index where to begin, counted in values
+     * @param count values to read
+     * @return [count]
+     */
     public float[] readFloats(long index, int count) {
         float[] values = new float[count];
         read(index, values);
         return values;
     }
 
-    /** Reads 32-bit floats until the target is full; as {@link #read(long, float[], int, int)}. */
+    /**
+     * Reads 32-bit floats until the target is full; as {@link #read(long, float[], int, int)}.
+     *
+     * @param index where to begin, counted in values
+     * @param target gets the values
+     */
     public void read(long index, float[] target) {
         read(index, target, 0, target.length);
     }
@@ -158,6 +193,9 @@ public final class Buffer extends NativeObject {
      * Reads 32-bit floats.
      *
      * @param index where to read, counted in floats
+     * @param target the array to read into
+     * @param from index of the first one in the array
+     * @param count values to read
      * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the target
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the values do not lie in the buffer
      */
@@ -177,6 +215,7 @@ public final class Buffer extends NativeObject {
      * Writes 32-bit integers.
      *
      * @param index where to write, counted in integers
+     * @param source the values
      * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the buffer
      */
     public void write(long index, int[] source) {
@@ -190,6 +229,7 @@ public final class Buffer extends NativeObject {
      * Reads 32-bit integers until the target is full.
      *
      * @param index where to read, counted in integers
+     * @param target gets the values
      * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the buffer
      */
     public void read(long index, int[] target) {

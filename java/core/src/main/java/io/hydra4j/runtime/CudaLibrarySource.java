@@ -11,8 +11,8 @@ import java.util.ServiceLoader;
  */
 public interface CudaLibrarySource {
     /**
-     * The bytes of {@code libhydra4j_cuda.so}, to be closed by the caller; empty if there was no CUDA compiler when it was
-     * built.
+     * {@return the bytes of {@code libhydra4j_cuda.so}, to be closed by the caller; empty if there was no CUDA compiler when it
+     * was built}
      *
      * @throws IOException if they cannot be read
      */

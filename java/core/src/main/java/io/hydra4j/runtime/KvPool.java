@@ -30,9 +30,14 @@ public final class KvPool extends NativeObject {
     /**
      * Creates a pool.
      *
+     * @param backend in whose memory it lies
      * @param type {@link WeightType#F32}, or on CUDA {@link WeightType#F16}: then keys and values are rounded to nearest when
      *     they are stored, values saturate at 65504
+     * @param layers layers of the model
+     * @param kvHeads key and value heads of a layer
      * @param headSize values of a head, a multiple of 8
+     * @param pages pages of {@link #PAGE_POSITIONS} positions
+     * @return the pool, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if an argument is out of range or the backend has not this
      *     type
      * @throws OutOfNativeMemoryException if the system refuses the address space

@@ -17,6 +17,7 @@ public enum KvType {
     /**
      * The type that it means on a backend.
      *
+     * @param backend where keys and values will be kept
      * @param floats whether the model's matrices are 32-bit floats
      * @return {@link WeightType#F32} or {@link WeightType#F16}
      * @throws HydraException if it is {@link #F16} and the backend is the CPU's

@@ -39,6 +39,8 @@ public final class MappedFile extends NativeObject {
     /**
      * Maps a file.
      *
+     * @param path a file of at least one byte; it must not get shorter while it is mapped
+     * @return the file, to be closed
      * @throws NativeException with status {@code IO} if the file cannot be opened or mapped
      * @throws LibraryLoadException if the native library cannot be loaded
      */
@@ -75,6 +77,7 @@ public final class MappedFile extends NativeObject {
      * @param offset where they begin in the file, in bytes
      * @param bytes exactly what they need
      * @param values their number, a multiple of the type's block
+     * @return [values]
      * @throws IllegalArgumentException if the bytes do not lie in the file
      * @throws ArithmeticException if there are more values than an array holds
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the bytes are not what the values need

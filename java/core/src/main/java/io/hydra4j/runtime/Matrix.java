@@ -30,9 +30,11 @@ public final class Matrix extends NativeObject {
     /**
      * Creates a matrix of zeros.
      *
+     * @param backend in whose memory it lies
      * @param type one that {@linkplain Backend#hasKernel the backend has a kernel for}
      * @param rows number of outputs, 1 to 2^24
      * @param columns number of inputs, 1 to 2^24; for Q4_K a multiple of 256
+     * @return the matrix, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if type and shape do not fit these limits
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
@@ -81,6 +83,7 @@ public final class Matrix extends NativeObject {
      * @param targetRows [count] row i of the file becomes row targetRows[i], which is how the order is changed; null to keep it
      * @param sourceType number of the type in the file, as {@link WeightType#id()}: this matrix's, which is taken over bit by
      *     bit, or any other one whose block divides the columns, which is converted; a matrix of Q4_K takes its own only
+     * @param file where the rows stand
      * @param offset where the rows begin in the file, in bytes
      * @param bytes exactly what the rows need
      * @throws IllegalArgumentException if the bytes do not lie in the file or the target rows are not {@code count}
@@ -107,6 +110,9 @@ public final class Matrix extends NativeObject {
     /**
      * Writes rows from memory.
      *
+     * @param firstRow the row of this matrix that the first one becomes
+     * @param count number of rows
+     * @param sourceType their type: this matrix's, or one that is converted to it
      * @param source exactly the rows, in row-major order, from position to limit
      * @throws IllegalArgumentException if the source is not exactly so many rows
      * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the matrix
@@ -128,6 +134,7 @@ public final class Matrix extends NativeObject {
     /**
      * Writes rows of 32-bit floats.
      *
+     * @param firstRow the row of this matrix that the first one becomes
      * @param values [count][columns]
      * @throws IllegalArgumentException if the values are not whole rows
      * @throws NativeException with status {@code INVALID_ARGUMENT} if they do not lie in the matrix
@@ -150,6 +157,7 @@ public final class Matrix extends NativeObject {
      * Fills the matrix with pseudo-random weights, uniform between -scale and scale, on its device. A value depends on seed, row
      * and column alone, and is the same to the bit on every backend.
      *
+     * @param seed any number
      * @param scale 0 to 2^15
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the scale is out of range
      */
@@ -164,6 +172,7 @@ public final class Matrix extends NativeObject {
     /**
      * Reads one row as the 32-bit floats that its packed values stand for.
      *
+     * @param row 0 to {@link #rows} - 1
      * @return [columns]
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there is no such row
      */
@@ -177,6 +186,7 @@ public final class Matrix extends NativeObject {
      * Makes a new matrix of some of the rows, bit by bit.
      *
      * @param ids [count] row i of the new matrix is row ids[i] of this one
+     * @return the new matrix, of the same type, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if there is none, or one does not lie in the matrix
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */

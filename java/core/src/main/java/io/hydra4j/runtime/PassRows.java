@@ -32,7 +32,9 @@ public final class PassRows extends NativeObject {
     /**
      * Creates no rows, and room for some.
      *
+     * @param batch whose sequences the rows belong to
      * @param maxRows 1 to {@link #MAX_ROWS}
+     * @return the rows, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if the number is out of range
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
@@ -80,7 +82,13 @@ public final class PassRows extends NativeObject {
         handle.check(rows -> Native.hydra_rows_set_chains(rows, sequences, counts, sequences.length, tokens, flags));
     }
 
-    /** As {@link #setChains(int[], int[], int[], boolean[])}, all of which are followed by a root. */
+    /**
+     * As {@link #setChains(int[], int[], int[], boolean[])}, all of which are followed by a root.
+     *
+     * @param sequences [chains] number of each chain's sequence
+     * @param counts [chains] tokens of each
+     * @param tokens the tokens of all chains, one after the other
+     */
     public void setChains(int[] sequences, int[] counts, int[] tokens) {
         setChains(sequences, counts, tokens, null);
     }
@@ -95,7 +103,12 @@ public final class PassRows extends NativeObject {
         handle.check(rows -> Native.hydra_rows_limit(rows, limit));
     }
 
-    /** Makes the rows one chain of these tokens; as {@link #setChain(int, int[], int, int)}. */
+    /**
+     * Makes the rows one chain of these tokens; as {@link #setChain(int, int[], int, int)}.
+     *
+     * @param sequence number of the sequence in its batch
+     * @param tokens the tokens of all chains, one after the other
+     */
     public void setChain(int sequence, int[] tokens) {
         setChain(sequence, tokens, 0, tokens.length);
     }
@@ -103,6 +116,8 @@ public final class PassRows extends NativeObject {
     /**
      * Makes the rows one chain of tokens after the verified positions of a sequence.
      *
+     * @param sequence number of the sequence in its batch
+     * @param tokens the tokens of all chains, one after the other
      * @param from first token of the chain
      * @param count tokens of the chain, 1 to {@link #maxRows}
      * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the tokens

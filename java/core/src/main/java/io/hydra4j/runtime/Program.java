@@ -68,6 +68,8 @@ public final class Program extends NativeObject {
     /**
      * Creates an empty program on a stream that the backend has for such programs.
      *
+     * @param backend on which it runs
+     * @return the program, to be closed
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
     public static Program create(Backend backend) {
@@ -77,6 +79,8 @@ public final class Program extends NativeObject {
     /**
      * Creates an empty program on a stream.
      *
+     * @param stream on which it runs, in order with what else is enqueued there
+     * @return the program, to be closed
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
     public static Program create(Stream stream) {
@@ -155,6 +159,7 @@ public final class Program extends NativeObject {
      * The time of a mark in the last run, in nanoseconds of a monotonic clock.
      *
      * @param mark 0 to {@link #marks()} - 1
+     * @return nanoseconds since some moment
      * @throws IndexOutOfBoundsException if there is no such mark
      */
     public long time(int mark) {
@@ -176,6 +181,9 @@ public final class Program extends NativeObject {
     /**
      * The time between two marks of the last run in nanoseconds.
      *
+     * @param from the earlier mark, 0 to {@link #marks()} - 1
+     * @param to the later one
+     * @return nanoseconds, from the first mark to the second
      * @throws IndexOutOfBoundsException if there is no such mark
      */
     public long nanos(int from, int to) {
@@ -185,6 +193,7 @@ public final class Program extends NativeObject {
     /**
      * Embedding: the rows of the embedding matrix at the rows' tokens.
      *
+     * @param rows whose tokens are looked up
      * @param embedding [vocabulary][h]
      * @param out {@code float[rows][h]}
      */
@@ -201,8 +210,10 @@ public final class Program extends NativeObject {
     /**
      * One layer's queries, keys and values: n = RMSNorm(x) * norm, queryOut = query n + queryBias, and so the others.
      *
+     * @param rows what is computed
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
+     * @param epsilon added to the mean square under the root
      * @param query [heads * d][h], its rows interleaved as {@link Rope} says
      * @param key [kvHeads * d][h], its rows interleaved likewise
      * @param value [kvHeads * d][h]
@@ -251,12 +262,17 @@ public final class Program extends NativeObject {
      * d values, times the norm, where one is given (QK norm); then RoPE, in place of the query; then key and value go to the
      * row's slot of a layer of the pool. Afterwards {@code key} and {@code value} hold anything.
      *
+     * @param rows what is computed
      * @param query {@code float[rows][heads * d]}, the columns of each head interleaved as {@link Rope} says
      * @param key {@code float[rows][kvHeads * d]}, interleaved likewise
      * @param value {@code float[rows][kvHeads * d]}
+     * @param heads query heads, a multiple of the KV heads of the pool
      * @param queryNorm {@code float[d]}, interleaved likewise, or null
      * @param keyNorm {@code float[d]}, interleaved likewise, or null
      * @param epsilon of the norms
+     * @param rope the angles of positions
+     * @param pool where keys and values are kept
+     * @param layer of the pool, counted from 0
      */
     public void appendKv(
             PassRows rows,
@@ -291,7 +307,11 @@ public final class Program extends NativeObject {
      * Tree attention: a row sees all verified positions before the pass, and those rows of the pass that are its ancestors,
      * itself included. Scores are scaled by 1 / sqrt(d).
      *
+     * @param rows of which each asks for itself and what it sees
      * @param query {@code float[rows][heads * d]}
+     * @param heads query heads, a multiple of the KV heads of the pool
+     * @param pool where keys and values are kept
+     * @param layer of the pool, counted from 0
      * @param out {@code float[rows][heads * d]}
      */
     public void attention(PassRows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
@@ -310,6 +330,7 @@ public final class Program extends NativeObject {
     /**
      * A product: out = weight x + bias + residual.
      *
+     * @param rows what is computed
      * @param x {@code float[rows][m]}
      * @param weight [n][m]
      * @param bias {@code float[n]}, or null
@@ -332,10 +353,13 @@ public final class Program extends NativeObject {
     /**
      * The first half of a gated MLP: n = RMSNorm(x) * norm, out = activation(gate n) * (up n).
      *
+     * @param rows what is computed
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
+     * @param epsilon added to the mean square under the root
      * @param gate [m][h]
      * @param up [m][h]
+     * @param activation that of the gate
      * @param out {@code float[rows][m]}
      */
     public void gateUp(
@@ -364,8 +388,10 @@ public final class Program extends NativeObject {
     /**
      * RMSNorm: out = RMSNorm(x) * norm.
      *
+     * @param rows what is computed
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}
+     * @param epsilon added to the mean square under the root
      * @param out {@code float[rows][h]}
      */
     public void norm(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
@@ -384,6 +410,7 @@ public final class Program extends NativeObject {
     /**
      * LM head: the k best of weight x + bias for each row.
      *
+     * @param rows what is computed
      * @param lastRowsOnly compute only the rows at which a token is selected: all nodes of trees, then the last row of each
      *     chain, in the order of the rows, as many as top has room for; then these are the rows of top and logits
      * @param x {@code float[rows][h]}
@@ -420,6 +447,7 @@ public final class Program extends NativeObject {
      * A residual block of a draft head: out row (group * number of rows + r) = s + silu(linear x + linearBias), where
      * s = skip x + skipBias, or x without a skip.
      *
+     * @param rows what is computed
      * @param x {@code float[rows][m]}
      * @param linear [n][m]
      * @param linearBias {@code float[n]}, or null
@@ -456,6 +484,7 @@ public final class Program extends NativeObject {
      * batch's order, after their verified positions; node 0 of each gets the root token. A tree is cut to as many whole levels
      * as there is room for. After the trees come the chains of prompts, whose sequences have no tree.
      *
+     * @param tree the trees of the sequences, one of each
      * @param prompts chains, or null
      * @param rows must suffice for all of them when the program runs
      */
@@ -470,6 +499,7 @@ public final class Program extends NativeObject {
      * Keeps the hidden states that drafts start from: that of each sequence among the rows is its last row of x, as
      * RMSNorm(x) * norm where a norm is given. Other sequences keep theirs.
      *
+     * @param rows in which each sequence has its last row last
      * @param x {@code float[rows][h]}
      * @param norm {@code float[h]}, or null
      * @param epsilon of the norm; without one it means nothing
@@ -494,6 +524,7 @@ public final class Program extends NativeObject {
      * for each node of depth {@code level} that has children: [state; E(root); ...; E(node)]. Without one (Medusa) there is
      * one row a sequence, [state], if the tree is deeper than the level.
      *
+     * @param tree the trees of the sequences
      * @param level the draft head: head 0 drafts the root's children
      * @param nodes the nodes of the sequences' trees
      * @param states {@code float[sequences][h]}, as {@link #draftStates} keeps them
@@ -528,10 +559,16 @@ public final class Program extends NativeObject {
     /**
      * The inputs of a grounded head and its first block in one, where the block's products with the embedding are tables.
      *
+     * @param tree the trees of the sequences
+     * @param level the draft head: head 0 drafts the root's children
+     * @param nodes the nodes of the sequences' trees
      * @param parts {@code float[sequences][width]}: in columns first to first + 2n - 1 of the rows of the sequences of nodes, in
      *     their order, the state's part of the block, linear and then skip, biases included
+     * @param width columns of parts
+     * @param first the first column of the block in parts
      * @param tables {@code F16[level + 1][vocabulary][2n]}: what a token adds to that at each depth; tokens beyond the vocabulary
      *     add nothing
+     * @param vocabulary tokens that the tables have
      * @param n width of the block, a multiple of 16
      * @param levelRows become those of {@link #draftInputs}
      * @param out {@code float[rows][n]}: skip + silu(linear)
@@ -568,6 +605,10 @@ public final class Program extends NativeObject {
     /**
      * The rows become, for each level of the tree below the root, one for each sequence of the nodes: for heads that are
      * evaluated together, each in its group of rows.
+     *
+     * @param tree the trees of the sequences
+     * @param nodes the nodes of the sequences' trees
+     * @param rows become one of each sequence for each level; must suffice when the program runs
      */
     public void draftLevels(TreeTopology tree, PassRows nodes, PassRows rows) {
         try (hydra_draft_levels arguments = new hydra_draft_levels(arguments())) {
@@ -580,9 +621,12 @@ public final class Program extends NativeObject {
      * Gives the nodes of depth level + 1 their tokens: each one gets the candidate of its rank from the row of top that belongs
      * to its parent.
      *
+     * @param tree the trees of the sequences
+     * @param level the draft head: head 0 drafts the root's children
      * @param top its k must exceed every rank of that depth when the program runs
      * @param group -1, and each parent has the row that it has in {@link #draftInputs}, as with Hydra; else the group of one
      *     row for each sequence that holds the candidates of all its parents, as with Medusa
+     * @param nodes the nodes of the sequences' trees
      */
     public void draftTokens(TreeTopology tree, int level, TopK top, int group, PassRows nodes) {
         try (hydra_draft_tokens arguments = new hydra_draft_tokens(arguments())) {
@@ -600,6 +644,7 @@ public final class Program extends NativeObject {
      * Gives the nodes of all trees but the roots the tokens that the host guessed.
      *
      * @param tokens {@code int32[sequences of the batch][TreeTopology.MAX_NODES]}: by sequence and node
+     * @param nodes the nodes of the sequences' trees
      */
     public void setTokens(Buffer tokens, PassRows nodes) {
         try (hydra_give_tokens arguments = new hydra_give_tokens(arguments())) {
@@ -613,6 +658,8 @@ public final class Program extends NativeObject {
      * lastRowsOnly: the one that plain decoding would emit there, the best entry of top. The host may read and write the
      * selection between programs, so that a loop can select for itself.
      *
+     * @param rows nodes of trees and chains
+     * @param top the best entries of each row's logits
      * @param selection {@code int32[]}, as many as the smaller one of the rows and the rows of top
      */
     public void select(PassRows rows, TopK top, Buffer selection) {
@@ -626,6 +673,8 @@ public final class Program extends NativeObject {
      * Marks the accepted nodes of trees. A node agrees if its token is the one selected at its parent; the longest path
      * of nodes that agree is accepted, the first in node order among equals.
      *
+     * @param tree the trees of the sequences
+     * @param rows the nodes, of which some are marked
      * @param selection {@code int32[rows]}
      */
     public void judge(TreeTopology tree, PassRows rows, Buffer selection) {
@@ -642,7 +691,9 @@ public final class Program extends NativeObject {
      * ({@link PassRows#setChains}), and its result is filled. A sequence without rows emits nothing.
      *
      * @param tree null, as pool, where the rows are chains alone
+     * @param rows nodes of trees, chains, or both
      * @param selection {@code int32[rows]}, where they are chains alone {@code int32[sequences]}; null: no root is known
+     * @param pool where keys and values of trees are moved; null, as tree, where there are chains alone
      * @param hidden {@code float[rows][h]} of the rows, or null
      * @param h the hidden size; without uncommittedRows it means nothing
      * @param uncommittedRows become the accepted positions as chains; null where no drafter needs them

@@ -36,7 +36,13 @@ public final class Resources implements AutoCloseable {
         return caller.map(frame -> "at " + frame).orElse("somewhere");
     }
 
-    /** Closes a resource together with the others, before those that are owned already. */
+    /**
+     * Closes a resource together with the others, before those that are owned already.
+     *
+     * @param <T> its type
+     * @param resource what is to be closed
+     * @return the resource
+     */
     public <T extends AutoCloseable> T own(T resource) {
         if (resource instanceof NativeObject object) {
             object.handle().reportedByOwner();
@@ -45,7 +51,11 @@ public final class Resources implements AutoCloseable {
         return resource;
     }
 
-    /** Closes a resource together with the others, after those that are owned already. */
+    /**
+     * Closes a resource together with the others, after those that are owned already.
+     *
+     * @param resource what is to be closed
+     */
     public void ownLast(AutoCloseable resource) {
         owned.append(resource);
     }
@@ -54,6 +64,7 @@ public final class Resources implements AutoCloseable {
      * Closes something after a failure, which keeps what closing it throws as a suppressed exception.
      *
      * @param failure to be thrown afterwards
+     * @param resource what is to be closed, if its closing fails, too
      */
     public static void closeAfter(Throwable failure, AutoCloseable resource) {
         try {

@@ -20,9 +20,11 @@ public final class Rope extends NativeObject {
     /**
      * Creates the angles: pair i of a head at a position turns by position * frequencies[i].
      *
+     * @param backend in whose memory they lie
      * @param headSize values of a head; pair i is rows 2i and 2i + 1 of a head of the query and key matrices
      * @param frequencies [headSize / 2] radians per position
      * @param positions the positions that are possible are 0 to positions - 1
+     * @return the angles, to be closed
      * @throws IllegalArgumentException if the frequencies are not headSize / 2
      * @throws NativeException with status {@code INVALID_ARGUMENT} if an argument is out of range
      */

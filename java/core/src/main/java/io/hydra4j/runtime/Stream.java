@@ -28,6 +28,8 @@ public final class Stream extends NativeObject {
     /**
      * Creates a stream that waits for no other one, the default stream included.
      *
+     * @param backend on whose device it is
+     * @return the stream, to be closed
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
     public static Stream create(Backend backend) {
@@ -45,8 +47,10 @@ public final class Stream extends NativeObject {
      * Wraps a stream of the caller's own, on CUDA alone. It stays the caller's, and must live until this one and all programs
      * on it are closed.
      *
+     * @param backend on whose device it is
      * @param address a living {@code cudaStream_t} or {@code CUstream} of the primary context of the backend's device; anything
      *     else may end the process
+     * @return the stream, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if it is 0, which is the default stream, belongs to another
      *     device or context or is being captured, and on the CPU
      */

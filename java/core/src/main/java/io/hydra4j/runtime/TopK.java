@@ -46,8 +46,10 @@ public final class TopK extends NativeObject {
     /**
      * Creates room for k entries of every row.
      *
+     * @param backend on which they are computed
      * @param k 1 to {@link #MAX_K}
      * @param maxRows 1 to {@link PassRows#MAX_ROWS}
+     * @return the entries, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if a number is out of range
      */
     public static TopK create(Backend backend, int k, int maxRows) {
@@ -74,7 +76,7 @@ public final class TopK extends NativeObject {
     }
 
     /**
-     * The token id of an entry of the last run.
+     * {@return the token id of an entry of the last run}
      *
      * @param row 0 to {@link #maxRows} - 1; rows that the run did not compute hold what was there before
      * @param rank 0 to k - 1, 0 being the best
@@ -92,8 +94,10 @@ public final class TopK extends NativeObject {
     }
 
     /**
-     * The logit of an entry of the last run; arguments as those of {@link #id}.
+     * {@return the logit of an entry of the last run; arguments as those of {@link #id}}
      *
+     * @param row 0 to {@link #maxRows} - 1
+     * @param rank 0 to k - 1, 0 being the best
      * @throws IndexOutOfBoundsException if there is no such entry
      */
     public float value(int row, int rank) {

@@ -26,6 +26,8 @@ public final class TreeTopology extends NativeObject {
     /**
      * Creates trees of one node each, the root.
      *
+     * @param batch whose sequences they are of
+     * @return the trees, to be closed
      * @throws OutOfNativeMemoryException if the system refuses the memory
      */
     public static TreeTopology create(Batch batch) {

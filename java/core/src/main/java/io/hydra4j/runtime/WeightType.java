@@ -42,6 +42,7 @@ public enum WeightType {
 
     /**
      * @param id the number of the type in GGUF files
+     * @return the type
      * @throws IllegalArgumentException if there is no such type here
      */
     public static WeightType of(int id) {
@@ -77,8 +78,9 @@ public enum WeightType {
     }
 
     /**
-     * The size of so many values in bytes.
+     * {@return the size of so many values in bytes}
      *
+     * @param values a multiple of {@link #blockValues}
      * @throws IllegalArgumentException if the values are negative or not a multiple of the block
      * @throws ArithmeticException if the size exceeds 2^63 - 1
      */
@@ -94,6 +96,7 @@ public enum WeightType {
      * Converts values of this type to 32-bit floats.
      *
      * @param source whole blocks, from position to limit
+     * @return the values, as many as the source holds
      * @throws IllegalArgumentException if the source is not whole blocks
      */
     public float[] decode(ByteBuffer source) {
@@ -118,6 +121,7 @@ public enum WeightType {
      * Converts 32-bit floats to this type, in native byte order.
      *
      * @param source a multiple of the block
+     * @return the blocks, {@code bytes(source.length)} bytes
      * @throws IllegalArgumentException if the source is not whole blocks
      * @throws NativeException with status {@code INVALID_ARGUMENT} if nothing can be converted to this type, which is so for
      *     those without a kernel

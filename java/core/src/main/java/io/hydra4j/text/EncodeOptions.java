@@ -24,12 +24,20 @@ public final class EncodeOptions {
         this.specialTokens = specialTokens;
     }
 
-    /** These options, with or without the tokens around the text that the tokenizer adds, such as the begin of text. */
+    /**
+     * {@return these options, with or without the tokens around the text that the tokenizer adds, such as the begin of text}
+     *
+     * @param added whether the tokenizer's own tokens come around the text
+     */
     public EncodeOptions withBeginAndEnd(boolean added) {
         return new EncodeOptions(added, specialTokens);
     }
 
-    /** These options, with special tokens that are written in the text recognised, or taken as text. */
+    /**
+     * {@return these options, with special tokens that are written in the text recognised, or taken as text}
+     *
+     * @param recognised whether the text of a special token becomes that token
+     */
     public EncodeOptions withSpecialTokens(boolean recognised) {
         return new EncodeOptions(beginAndEnd, recognised);
     }

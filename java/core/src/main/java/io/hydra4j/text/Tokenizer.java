@@ -87,7 +87,10 @@ public final class Tokenizer implements AutoCloseable {
     /**
      * As {@link #of(Path, Supplier)}, for a model that is to be fed with the ids.
      *
+     * @param model the model's file or folder
+     * @param metadata metadata of a GGUF file, asked for where the tokenizer is in it
      * @param modelVocabulary rows of the model's embedding; there may be more than tokens, for files pad them
+     * @return the tokenizer; empty where the model has none
      * @throws TokenizerException also if the tokenizer has ids that the model does not
      */
     public static Optional<Tokenizer> of(Path model, Supplier<? extends Map<String, ?>> metadata, int modelVocabulary) {

@@ -11,9 +11,13 @@ public final class TokenizerException extends HydraException {
     private static final long serialVersionUID = 1L;
     private static final int LONGEST_QUOTE = 120;
 
+    /** The file at fault. */
     private final String file;
+    /** The place in it. */
     private final String field;
+    /** What it holds there, shortened. */
     private final String found;
+    /** What it should hold. */
     private final String expected;
 
     TokenizerException(String file, String field, String found, String expected) {
