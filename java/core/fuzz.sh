@@ -4,7 +4,7 @@
 #
 #   java/core/fuzz.sh [TARGET|all [FIRST [COUNT [FOLDER]]]]
 #
-# TARGET: gguf, folder, tokenizer, tables, heads, compact, tree or generation.
+# TARGET: gguf, folder, tokenizer, tables, heads, compact, tree, generation or calibration.
 set -eu
 target=${1:-all}
 first=${2:-0}

@@ -146,11 +146,16 @@ final class CalibrationFile {
                 }
                 read.add(number.intValue());
             }
+            if (read.size() > 1 && !paths.contains(read.subList(0, read.size() - 1))) {
+                throw fields.invalid("tree_paths", "path " + read, "each path after its parent");
+            }
             paths.add(read);
         }
         double[] gains = numbers(fields, "tree_gains");
-        if (gains.length != paths.size() + 1 || Arrays.stream(gains).anyMatch(gain -> !(gain >= 0 && gain <= 1))) {
-            throw fields.invalid("tree_gains", "a number from 0 to 1 for the root and for each path");
+        if (gains.length != paths.size() + 1
+                || gains[0] != 1
+                || Arrays.stream(gains).anyMatch(gain -> !(gain >= 0 && gain <= 1))) {
+            throw fields.invalid("tree_gains", "1 for the root and a number from 0 to 1 for each path");
         }
         try {
             Tree.of(paths);

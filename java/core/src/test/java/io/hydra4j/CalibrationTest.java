@@ -137,6 +137,24 @@ class CalibrationTest {
         assertTrue(refused.getMessage().contains("calibration.json"), refused.getMessage());
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "[[0, 0], [0]] | [1, 0.5, 0.7] | tree_paths: found \"path [0, 0]\", expected each path after its parent",
+                "[[0], [0, 0]] | [0, 0.7, 0.5] | tree_gains: found an array, expected 1 for the root",
+                "[[0], [0, 0]] | [1, 0.7] | tree_gains: found an array, expected 1 for the root",
+                "[[0], [0, 0]] | [1, 0.7, 1.5] | tree_gains: found an array, expected 1 for the root"
+            })
+    void anOrderThatIsNoneIsRefusedByItsOwnName(String paths, String gains, String reason) throws IOException {
+        Path file = Files.writeString(
+                folder.resolve("calibration.json"),
+                "{\"version\": 1, \"facts\": {}, \"calibration_ns\": 1, \"plain_step_ns\": 1, \"tree_paths\": " + paths
+                        + ", \"tree_gains\": " + gains + ", \"step_ns\": [1, 2, 3]}");
+        FormatException refused = assertThrows(FormatException.class, () -> Calibration.load(file));
+        assertTrue(refused.getMessage().contains(reason), refused.getMessage());
+    }
+
     @Test
     void aFileThatIsNotThereIsRefusedWithItsName() {
         Path none = folder.resolve("none.json");

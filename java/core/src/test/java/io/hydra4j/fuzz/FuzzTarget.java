@@ -18,7 +18,8 @@ interface FuzzTarget {
             new HeadsFolderTarget(),
             new CompactHeadsTarget(),
             new TreeTarget(),
-            new GenerationTarget());
+            new GenerationTarget(),
+            new CalibrationTarget());
 
     /** The name on the command line and in the corpus. */
     String name();
