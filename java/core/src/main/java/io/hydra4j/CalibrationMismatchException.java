@@ -13,7 +13,7 @@ public final class CalibrationMismatchException extends HydraException {
 
     CalibrationMismatchException(String fact, String calibrated, String present) {
         super("the calibration does not fit: it was made with " + fact + " " + calibrated + ", here it is " + present
-                + ": call HydraModel.calibrate() here, or leave it out");
+                + ": make one here, or leave it out");
         this.fact = fact;
         this.calibrated = calibrated;
         this.present = present;

@@ -1,5 +1,6 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.Calibration;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
@@ -111,6 +112,13 @@ final class GenerateCommand implements Callable<Integer> {
     private KvType kv;
 
     @Option(
+            names = "--kv-tokens",
+            paramLabel = "N",
+            description = "Tokens whose keys and values there is room for: those of the prompt, --max-tokens and "
+                    + Tree.MAX_NODES + " more. Default: 16 contexts, on a GPU fewer where its memory is short.")
+    private Long kvTokens;
+
+    @Option(
             names = "--draft-tables",
             description = "Tables in the place of the heads' products with the embedding: more memory for less reading"
                     + " (Hydra, Hydra++). The output stays the same.")
@@ -121,6 +129,19 @@ final class GenerateCommand implements Callable<Integer> {
             paramLabel = "N",
             description = "Threads that compute on the CPU. Default: one per processor.")
     private Integer threads;
+
+    @Option(
+            names = "--calibration",
+            paramLabel = "FILE",
+            description = "What steps cost here, as --save-calibration has written it with the same model, heads and"
+                    + " options: what to guess is known from the first token on. The output stays the same.")
+    private Path calibration;
+
+    @Option(
+            names = "--save-calibration",
+            paramLabel = "FILE",
+            description = "Measure what steps cost here, for about two seconds before the first token, and write it.")
+    private Path savedCalibration;
 
     @Option(names = "--json", description = "Write one JSON object a line for each prompt, with ids and statistics.")
     private boolean json;
@@ -144,7 +165,11 @@ final class GenerateCommand implements Callable<Integer> {
             if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {
                 throw new HydraException(opened.info().path() + " has no tokenizer: leave out --stop");
             }
-            return generateAll(opened, prompts.encode(opened), chosen(opened, given));
+            List<int[]> ids = prompts.encode(opened);
+            if (savedCalibration != null) {
+                opened.calibrate().save(savedCalibration);
+            }
+            return generateAll(opened, ids, chosen(opened, given));
         }
     }
 
@@ -161,6 +186,13 @@ final class GenerateCommand implements Callable<Integer> {
         }
         if (threads != null) {
             UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
+        }
+        if (kvTokens != null) {
+            UsageException.requireRange("--kv-tokens", kvTokens, 1, OpenOptions.MAX_KV_TOKENS);
+        }
+        if (calibration != null && savedCalibration != null) {
+            throw new UsageException(
+                    "--calibration with --save-calibration, which measures anew: leave out one of them");
         }
         if (stop.contains("")) {
             throw new UsageException("--stop is empty: leave it out");
@@ -184,7 +216,9 @@ final class GenerateCommand implements Callable<Integer> {
                             .weights(weights)
                             .headWeights(headWeights)
                             .kv(kv)
+                            .kvTokens(kvTokens == null ? 0 : kvTokens)
                             .draftTables(draftTables)
+                            .calibration(calibration == null ? null : Calibration.load(calibration))
                             .progress(progress)
                             .build());
         }

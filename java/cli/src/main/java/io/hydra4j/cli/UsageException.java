@@ -9,7 +9,7 @@ final class UsageException extends RuntimeException {
     }
 
     /** Rejects the value of an option that lies outside {@code [least, most]}. */
-    static void requireRange(String option, int value, int least, int most) {
+    static void requireRange(String option, long value, long least, long most) {
         if (value < least || value > most) {
             throw new UsageException(option + " is " + value + ", must be from " + least + " to " + most);
         }

@@ -152,6 +152,53 @@ class FailuresTest {
     }
 
     @Test
+    void roomForTooFewTokensIsOneLine() throws IOException {
+        Path ids = Files.writeString(folder.resolve("ids"), "[256]");
+        Object[] command = {
+            "generate", "--model", Original.base(), "--prompt-ids", ids, "--max-tokens", 63, "--kv-tokens", 96
+        };
+
+        failing("(kvTokens)", command);
+        command[command.length - 1] = 128;
+        assertEquals(Main.OK, CommandLines.run(command).code());
+    }
+
+    @Test
+    void aCalibrationThatDoesNotFitIsOneLine() throws IOException {
+        Path ids = Files.writeString(folder.resolve("ids"), "[256]");
+        Path file = folder.resolve("calibration.json");
+        Object[] command = {
+            "generate",
+            "--model",
+            Original.base(),
+            "--prompt-ids",
+            ids,
+            "--max-tokens",
+            2,
+            "--threads",
+            1,
+            "--save-calibration",
+            file
+        };
+        assertEquals(Main.OK, CommandLines.run(command).code());
+
+        command[command.length - 2] = "--calibration";
+        command[command.length - 3] = 2;
+        failing("it was made with threads 1, here it is 2: make one here, or leave it out", command);
+        failing(
+                "none.json: file: found no such file",
+                "generate",
+                "--model",
+                Original.base(),
+                "--calibration",
+                folder.resolve("none.json"),
+                "x");
+        command[command.length - 2] = "--save-calibration";
+        command[command.length - 1] = folder.resolve("none/calibration.json");
+        failing("the calibration cannot be written", command);
+    }
+
+    @Test
     void aPromptThatDoesNotFitIsOneLine() throws IOException {
         Path model = Original.withTokenizer(Original.variant(folder, List.of(257), 64));
 

@@ -1,9 +1,11 @@
 package io.hydra4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.Calibration;
 import io.hydra4j.cli.CommandLines.Outcome;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
@@ -145,6 +147,27 @@ class GenerateTest {
 
         assertEquals(Main.OK, outcome.code(), outcome.err());
         assertEquals("lookup", outcome.json().get(0).get("stats").get("drafter").text());
+    }
+
+    @Test
+    void aCalibrationThatWasSavedCanBeGivenAndTheTextStays() {
+        Path file = folder.resolve("calibration.json");
+        List<Object> command = List.of("generate", "--model", texts, "--max-tokens", 40, "--ignore-eos", "--json");
+        List<Object> saving = new ArrayList<>(command);
+        saving.addAll(List.of("--save-calibration", file, PROMPT));
+        List<Object> using = new ArrayList<>(command);
+        using.addAll(List.of("--calibration", file, PROMPT));
+
+        Outcome saved = CommandLines.run(saving.toArray());
+        Outcome used = CommandLines.run(using.toArray());
+
+        assertEquals(Main.OK, saved.code(), saved.err());
+        assertEquals(Main.OK, used.code(), used.err());
+        assertEquals("", used.err());
+        assertArrayEquals(
+                saved.json().get(0).get("ids").ints(),
+                used.json().get(0).get("ids").ints());
+        assertTrue(Calibration.load(file).plainStepNanos() > 0);
     }
 
     @Test

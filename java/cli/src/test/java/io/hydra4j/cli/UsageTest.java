@@ -25,6 +25,8 @@ class UsageTest {
                 "generate x --max-tokens 0             | --max-tokens is 0, must be at least 1",
                 "generate x --threads 0                | --threads is 0, must be from 1 to 256",
                 "generate x --threads 257              | --threads is 257, must be from 1 to 256",
+                "generate x --kv-tokens 0              | --kv-tokens is 0, must be from 1 to 4294967296",
+                "generate x --calibration a --save-calibration b | --calibration with --save-calibration",
                 "generate x --speculation maybe        | must be one of auto, on, off",
                 "generate x --weights q6_k             | must be one of f32, f16, bf16, q8_0, q4_0, q4_1",
                 "generate x --heads-weights int4       | must be one of f32, f16, bf16, q8_0, q4_0, q4_1",
