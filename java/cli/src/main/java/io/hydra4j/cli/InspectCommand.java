@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "inspect",
         description = "Shows metadata and tensors of a model or of draft heads without loading them: a GGUF file, a "
-                + "safetensors file, or a folder.")
+                + "safetensors file, a .pt file, or a folder.")
 final class InspectCommand implements Callable<Integer> {
     private final Console console;
 

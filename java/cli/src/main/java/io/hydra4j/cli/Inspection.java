@@ -8,6 +8,7 @@ import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
+import io.hydra4j.format.TorchFile;
 import io.hydra4j.heads.HeadsConfig;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.model.DecoderConfig;
@@ -15,9 +16,9 @@ import io.hydra4j.model.ModelFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a model or heads file says of itself; no weights are read. Text in it is as the file has it.
@@ -29,7 +30,6 @@ import java.util.Map;
  * @param tensors tensors by name
  */
 record Inspection(Path path, String format, String use, Map<String, Object> metadata, Map<String, Tensor> tensors) {
-    private static final List<String> HEADS = List.of("hydra_lm_head.safetensors", "medusa_lm_head.safetensors");
     private static final String GGUF_HEADS = "hydra";
 
     /**
@@ -49,6 +49,14 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
             return new Inspection(
                     path, "safetensors file", "tensors; open the folder that it is in", others, file.tensors());
         }
+        if (name != null && name.toString().endsWith(".pt")) {
+            return new Inspection(
+                    path,
+                    "torch checkpoint",
+                    "tensors; open the folder that it is in",
+                    Map.of(),
+                    TorchFile.read(path).tensors());
+        }
         GgufFile file = GgufFile.read(path);
         boolean heads = GGUF_HEADS.equals(file.metadata().get("general.architecture"));
         return new Inspection(
@@ -60,12 +68,14 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
     }
 
     private static Inspection ofFolder(Path folder) {
-        for (String name : HEADS) {
-            if (Files.exists(folder.resolve(name))) {
-                SafetensorsFile file = SafetensorsFile.read(folder.resolve(name));
-                return new Inspection(
-                        folder, "folder of draft heads", headsUse(folder), config(folder), file.tensors());
-            }
+        Optional<TensorTable> heads = HeadsFiles.table(folder);
+        if (heads.isPresent()) {
+            return new Inspection(
+                    folder,
+                    "folder of draft heads",
+                    headsUse(folder),
+                    config(folder),
+                    heads.get().tensors());
         }
         TensorTable table = Safetensors.readFolder(folder, "model.safetensors");
         return new Inspection(folder, "Hugging Face folder", modelUse(folder), config(folder), table.tensors());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.cli.CommandLines.Outcome;
+import io.hydra4j.format.TorchBytes;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.TinyModel;
@@ -103,6 +104,19 @@ class InspectTest {
         assertEquals(Main.OK, outcome.code(), outcome.err());
         assertTrue(outcome.out().contains(format), outcome.out());
         assertTrue(outcome.out().contains(use), outcome.out());
+    }
+
+    @Test
+    void tensorsOfATorchCheckpointAreTold() {
+        Path file = new TorchBytes()
+                .tensor("0.0.linear.weight", "BFloat16Storage", 4, 6)
+                .write(folder.resolve("medusa_lm_head.pt"));
+
+        Outcome outcome = CommandLines.run("inspect", file);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().contains("torch checkpoint"), outcome.out());
+        assertTrue(outcome.out().contains("0.0.linear.weight"), outcome.out());
     }
 
     @Test

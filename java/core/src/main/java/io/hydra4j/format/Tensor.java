@@ -36,6 +36,14 @@ public record Tensor(Path file, String name, TensorType type, List<Long> shape, 
         return rows;
     }
 
+    /**
+     * The tensor without its name: equal for two names of the same bytes, as checkpoints of torch have for modules that share their
+     * weights.
+     */
+    public Tensor unnamed() {
+        return new Tensor(file, "", type, shape, offset, bytes);
+    }
+
     /** Values in all. */
     public long values() {
         return rows() * columns();

@@ -5,20 +5,23 @@ import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.format.TensorTable;
+import io.hydra4j.format.TorchFile;
 import io.hydra4j.model.DecoderConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Opens draft heads. Nothing of their weights is read; everything about them is checked. Three layouts are known:
  *
  * <ul>
- *   <li>a folder as the Hydra code publishes it: config.json and hydra_lm_head.safetensors. {@code "lm_head": "base"} in
+ *   <li>a folder as the Hydra code publishes it: config.json and hydra_lm_head.safetensors or, as torch saves it,
+ *       hydra_lm_head.pt. {@code "lm_head": "base"} in
  *       config.json means that the heads use the base's LM head. Blocks of {@code prefix-mlp} have the odd indices
  *       {@code hydra_mlp.i.1, .3, ...} and LM heads are {@code hydra_lm_head.i.1}, for dropout has the even ones; of {@code mlp}
  *       {@code hydra_mlp.i.0, .1, ...} and {@code hydra_lm_head.i}. Copies of the base's embedding and {@code inv_freq} tables
  *       are ignored.
- *   <li>a folder as Medusa v0.1 publishes it: config.json and medusa_lm_head.safetensors with {@code i.j.linear} for block j
+ *   <li>a folder as Medusa v0.1 publishes it: config.json and medusa_lm_head.safetensors or .pt with {@code i.j.linear} for block j
  *       of head i and, after the last block, {@code i.L.weight} for the LM head; without these the base's is used. The counts
  *       are taken from the tensors, for published config.json files state wrong ones.
  *   <li>a compact GGUF file: {@code general.architecture} is {@code hydra}; {@code hydra.head_arch} ({@code mlp} or
@@ -33,8 +36,10 @@ import java.nio.file.Path;
  * </ul>
  */
 public final class HeadsFiles {
-    private static final String HYDRA_FILE = "hydra_lm_head.safetensors";
-    private static final String MEDUSA_FILE = "medusa_lm_head.safetensors";
+    private static final String HYDRA_FILE = "hydra_lm_head";
+    private static final String MEDUSA_FILE = "medusa_lm_head";
+    private static final String SAFETENSORS = ".safetensors";
+    private static final String TORCH = ".pt";
 
     private HeadsFiles() {}
 
@@ -70,23 +75,34 @@ public final class HeadsFiles {
             return HydraHeads.readCompact(file.fields(), file.table());
         }
         var config = path.resolve("config.json");
-        if (Files.exists(path.resolve(HYDRA_FILE))) {
-            return HydraHeads.readFolder(StrictJson.read(config), table(path.resolve(HYDRA_FILE)));
+        var hydra = table(path, HYDRA_FILE);
+        if (hydra.isPresent()) {
+            return HydraHeads.readFolder(StrictJson.read(config), hydra.get());
         }
-        if (Files.exists(path.resolve(MEDUSA_FILE))) {
-            return MedusaHeads.readFolder(StrictJson.read(config), table(path.resolve(MEDUSA_FILE)));
+        var medusa = table(path, MEDUSA_FILE);
+        if (medusa.isPresent()) {
+            return MedusaHeads.readFolder(StrictJson.read(config), medusa.get());
         }
         throw new FormatException.Unreadable(
                 path,
                 "heads",
                 "neither " + HYDRA_FILE + " nor " + MEDUSA_FILE,
-                "one of them",
-                "if the folder has a .pt file, convert it to safetensors; if it has a .gguf file, give that file"
-                        + " itself");
+                "one of them, " + SAFETENSORS + " or " + TORCH,
+                "if the folder has a .gguf file, give that file itself");
     }
 
-    private static TensorTable table(Path path) {
-        var file = SafetensorsFile.read(path);
-        return new TensorTable(path, file.tensors(), file.otherTypes());
+    /** The tensors of a folder's heads, whatever they are; empty where it has none. */
+    public static Optional<TensorTable> table(Path folder) {
+        return table(folder, HYDRA_FILE).or(() -> table(folder, MEDUSA_FILE));
+    }
+
+    private static Optional<TensorTable> table(Path folder, String name) {
+        var safetensors = folder.resolve(name + SAFETENSORS);
+        if (Files.exists(safetensors)) {
+            var file = SafetensorsFile.read(safetensors);
+            return Optional.of(new TensorTable(safetensors, file.tensors(), file.otherTypes()));
+        }
+        var torch = folder.resolve(name + TORCH);
+        return Files.exists(torch) ? Optional.of(TorchFile.read(torch)) : Optional.empty();
     }
 }

@@ -8,6 +8,7 @@ import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -113,7 +114,11 @@ public final class MemoryNeed {
     }
 
     private long weights(Collection<Tensor> tensors, WeightType convertTo) {
-        return tensors.stream().mapToLong(tensor -> bytes(tensor, convertTo)).sum();
+        var once = new HashSet<Tensor>();
+        return tensors.stream()
+                .filter(tensor -> tensor.bytes() == 0 || once.add(tensor.unnamed()))
+                .mapToLong(tensor -> bytes(tensor, convertTo))
+                .sum();
     }
 
     private long bytes(Tensor tensor, WeightType convertTo) {

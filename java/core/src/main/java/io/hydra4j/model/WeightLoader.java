@@ -9,6 +9,7 @@ import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.function.DoubleConsumer;
 
@@ -24,6 +25,9 @@ public final class WeightLoader implements AutoCloseable {
     private final DoubleConsumer progress;
     private final WeightSource source;
     private final Resources owned = new Resources();
+    /** What several names may stand for. */
+    private final Map<Tensor, Matrix> matrices = new HashMap<>();
+
     private final Map<TensorType, Integer> converted = new EnumMap<>(TensorType.class);
     private long loadedBytes;
 
@@ -54,9 +58,18 @@ public final class WeightLoader implements AutoCloseable {
         return new WeightLoader(backend, new RandomWeights(seed), null, 0, fraction -> {});
     }
 
-    /** The matrix {@code [rows, columns]} of a tensor. */
+    /** The matrix {@code [rows, columns]} of a tensor: one and the same for all names of the same bytes. */
     public Matrix matrix(Tensor tensor) {
-        return matrix(tensor, null);
+        Matrix before = matrices.get(tensor.unnamed());
+        if (before != null) {
+            loaded(tensor);
+            return before;
+        }
+        Matrix matrix = matrix(tensor, null);
+        if (tensor.bytes() > 0) {
+            matrices.put(tensor.unnamed(), matrix);
+        }
+        return matrix;
     }
 
     /**

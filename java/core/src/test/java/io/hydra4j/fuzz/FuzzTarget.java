@@ -16,6 +16,7 @@ interface FuzzTarget {
             new TokenizerJsonTarget(),
             new TokenizerTablesTarget(),
             new HeadsFolderTarget(),
+            new TorchHeadsTarget(),
             new CompactHeadsTarget(),
             new TreeTarget(),
             new GenerationTarget(),

@@ -4,6 +4,7 @@ import static io.hydra4j.format.Faults.assertFault;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import io.hydra4j.FormatException;
@@ -16,6 +17,10 @@ import io.hydra4j.FormatException.UnsupportedType;
 import io.hydra4j.FormatException.WrongShape;
 import io.hydra4j.format.GgufBytes;
 import io.hydra4j.format.SafetensorsBytes;
+import io.hydra4j.format.SafetensorsFile;
+import io.hydra4j.format.Tensor;
+import io.hydra4j.format.TensorTable;
+import io.hydra4j.format.TorchBytes;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.TinyModel;
@@ -71,6 +76,22 @@ class HeadsFilesTest {
         TinyModel.writeJson(json, config);
         tensors.write(weights);
         return HeadsFiles.open(folder, BASE);
+    }
+
+    @Test
+    void opensTorchCheckpointsLikeSafetensors() {
+        var expected = open(TinyHeads.config("prefix-mlp", true), TinyHeads.published("prefix-mlp", true));
+        var torch = folder.resolve("torch");
+        assertTrue(torch.toFile().mkdir());
+        TinyModel.writeJson(torch.resolve("config.json"), TinyHeads.config("prefix-mlp", true));
+        TorchBytes.like(new TensorTable(weights, SafetensorsFile.read(weights).tensors(), Map.of()))
+                .write(torch.resolve("hydra_lm_head.pt"));
+        var heads = HeadsFiles.open(torch, BASE);
+        assertEquals(expected.config(), heads.config());
+        assertEquals(
+                expected.all().stream().map(Tensor::name).toList(),
+                heads.all().stream().map(Tensor::name).toList());
+        assertEquals(torch.resolve("hydra_lm_head.pt"), heads.all().get(0).file());
     }
 
     @Test

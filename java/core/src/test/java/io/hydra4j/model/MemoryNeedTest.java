@@ -43,6 +43,21 @@ class MemoryNeedTest {
     }
 
     @Test
+    void severalNamesOfTheSameBytesCountOnce(@TempDir Path folder) {
+        Tensor weight = new Tensor(folder, "a", TensorType.BF16, List.of(64L, 64L), 128, 2 * 64 * 64);
+        Tensor alias = new Tensor(folder, "b", TensorType.BF16, List.of(64L, 64L), 128, 2 * 64 * 64);
+        Tensor other = new Tensor(folder, "c", TensorType.BF16, List.of(64L, 64L), 128 + 64, 2 * 64 * 64);
+        ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), 1024));
+        MemoryNeed need = MemoryNeed.of(backend, files, null, KvType.AUTO);
+        long one = need.addHeads(List.of(weight), null, files.config()).headsBytes();
+        assertEquals(
+                one, need.addHeads(List.of(weight, alias), null, files.config()).headsBytes());
+        assertEquals(
+                one + 2 * 64 * 64,
+                need.addHeads(List.of(weight, other), null, files.config()).headsBytes());
+    }
+
+    @Test
     void theRefusalNamesTheLargestPartAndARemedy(@TempDir Path folder) {
         // 2 layers of 2 heads of 16 keys and values in float32 are 512 bytes a position.
         MemoryNeed need = need(folder, 1 << 21);
