@@ -3,7 +3,6 @@ package io.hydra4j.decode;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.PassBuffers;
-import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import java.util.Arrays;
@@ -36,19 +35,12 @@ public final class BatchSession implements AutoCloseable {
     private final int[] logitRows;
     private final int[] logitNodes;
     private final PromptQueue prompts = new PromptQueue();
-    private final Program prefill;
-    private final Program lastPrefill;
-    private final Program plainStep;
-    private final Program draftStep;
-    private final Program plainMixed;
-    private final Program draftMixed;
+    private final BatchPrograms programs;
     private final StatisticsCounter counter = new StatisticsCounter();
     private final Runnable requireModel;
 
     private final Tree[] trees;
     private Tree tree;
-    private StepParts parts;
-    private StepParts mixedParts;
     private StepPhase phase = StepPhase.READY;
     private BatchStep drafted;
     private boolean closed;
@@ -74,39 +66,13 @@ public final class BatchSession implements AutoCloseable {
         Arrays.fill(pausedRoots, NONE);
         Arrays.fill(logitRows, NONE);
         try {
-            prefill = passes.prefill(false, false);
-            lastPrefill = passes.prefill(true, false);
-            boolean drafts = passes.drafts();
-            plainStep = recordStep(passes.nodes(), false);
-            draftStep = drafts ? recordStep(passes.nodes(), true) : plainStep;
-            plainMixed = recordStep(passes.mixed(), false);
-            draftMixed = drafts ? recordStep(passes.mixed(), true) : plainMixed;
+            programs = new BatchPrograms(passes);
             setTree(tree);
             passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, passes);
             throw e;
         }
-    }
-
-    /**
-     * Unlike in a {@link Session} the draft commits what a step leaves as the step ends: clearing or rewinding
-     * one sequence invalidates all rows of the batch, and none may be uncommitted then.
-     */
-    private Program recordStep(PassRows rows, boolean draft) {
-        Program program = passes.step(rows);
-        if (draft) {
-            passes.recordDraft(program, rows);
-        }
-        program.mark();
-        passes.recordVerify(program, rows);
-        program.mark();
-        passes.recordAccept(program, rows, false);
-        program.mark();
-        if (passes.draft() != null) {
-            passes.draft().recordCommit(program, passes.left(rows));
-        }
-        return program;
     }
 
     /**
@@ -277,7 +243,7 @@ public final class BatchSession implements AutoCloseable {
     /** A pass over portions of prompts alone, for which there are pages. */
     private void takeIn(PromptQueue.Portion portion) {
         set(portion);
-        Program program = portion.endsAny() ? lastPrefill : prefill;
+        Program program = programs.prefill(portion);
         passes.run(program);
         prompts.taken(portion);
         counter.prefilled(portion.tokens().length, program);
@@ -310,11 +276,10 @@ public final class BatchSession implements AutoCloseable {
             }
             return new Step[size()];
         }
-        Program program = now.guesses() ? draftStep : plainStep;
         if (now.takesIn()) {
             set(portion);
-            program = now.guesses() ? draftMixed : plainMixed;
         }
+        Program program = programs.step(now);
         passes.run(program);
         prompts.taken(portion);
         counter.prefilledBeside(portion.tokens().length);
@@ -385,7 +350,7 @@ public final class BatchSession implements AutoCloseable {
      */
     public int[][] draft() {
         BatchStep now = begin();
-        StepParts parts = parts(now);
+        StepParts parts = programs.parts(now);
         if (now.takesIn()) {
             set(now.prompts());
         }
@@ -397,15 +362,6 @@ public final class BatchSession implements AutoCloseable {
         drafted = now;
         phase = StepPhase.DRAFTED;
         return now.ofTrees((now.takesIn() ? passes.mixed() : passes.nodes()).tokens());
-    }
-
-    private StepParts parts(BatchStep step) {
-        if (step.takesIn()) {
-            mixedParts = mixedParts == null ? new StepParts(passes, passes.mixed(), true) : mixedParts;
-            return mixedParts;
-        }
-        parts = parts == null ? new StepParts(passes, passes.nodes(), true) : parts;
-        return parts;
     }
 
     /**
@@ -421,7 +377,7 @@ public final class BatchSession implements AutoCloseable {
         phase.require(StepPhase.DRAFTED);
         int[] selected = new int[drafted.selections()];
         if (!drafted.isEmpty()) {
-            Program program = parts(drafted).verify();
+            Program program = programs.parts(drafted).verify();
             passes.run(program);
             counter.verified(program);
             passes.selection().read(0, selected);
@@ -444,7 +400,7 @@ public final class BatchSession implements AutoCloseable {
             phase = StepPhase.READY;
             return new Step[size()];
         }
-        Program program = parts(drafted).accept(false);
+        Program program = programs.parts(drafted).accept(false);
         passes.run(program);
         phase = StepPhase.READY;
         PromptQueue.Portion portion = drafted.prompts();

@@ -7,7 +7,7 @@ import java.util.OptionalDouble;
 /**
  * What a session has done since it was made or last reset; of a {@link BatchSession}, what it has done for all sequences
  * together. Immutable; two are equal if their values are. Times are of the native side, in nanoseconds;
- * what a drafter guesses on the host counts as draft.
+ * what a drafter guesses on the host counts as draft. A step in parts counts when it has been accepted.
  */
 public final class SessionStatistics {
     /** Of a session that has done nothing. */
