@@ -2,8 +2,8 @@ package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.format.Fields;
+import io.hydra4j.format.FolderWeights;
 import io.hydra4j.format.GgufFile;
-import io.hydra4j.format.Safetensors;
 import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.format.Tensor;
@@ -77,7 +77,7 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
                     config(folder),
                     heads.get().tensors());
         }
-        TensorTable table = Safetensors.readFolder(folder, "model.safetensors");
+        TensorTable table = FolderWeights.read(folder);
         return new Inspection(folder, "Hugging Face folder", modelUse(folder), config(folder), table.tensors());
     }
 

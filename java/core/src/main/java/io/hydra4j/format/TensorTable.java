@@ -69,6 +69,20 @@ public sealed class TensorTable {
         return tensors;
     }
 
+    /** Tensors of other types, name to type. */
+    Map<String, String> otherTypes() {
+        return otherTypes;
+    }
+
+    /** Those tensors whose names begin so. */
+    public TensorTable beginning(String prefix) {
+        var those = new LinkedHashMap<>(tensors);
+        those.keySet().removeIf(name -> !name.startsWith(prefix));
+        var others = new LinkedHashMap<>(otherTypes);
+        others.keySet().removeIf(name -> !name.startsWith(prefix));
+        return new TensorTable(source, those, others);
+    }
+
     /** Whether there is a tensor of this name, of any type. */
     public boolean has(String name) {
         return tensors.containsKey(name) || otherTypes.containsKey(name);

@@ -1,6 +1,7 @@
 package io.hydra4j.heads;
 
 import io.hydra4j.FormatException;
+import io.hydra4j.format.FolderWeights;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.StrictJson;
@@ -24,6 +25,8 @@ import java.util.Optional;
  *   <li>a folder as Medusa v0.1 publishes it: config.json and medusa_lm_head.safetensors or .pt with {@code i.j.linear} for block j
  *       of head i and, after the last block, {@code i.L.weight} for the LM head; without these the base's is used. The counts
  *       are taken from the tensors, for published config.json files state wrong ones.
+ *   <li>the folder of a base model as Medusa-2 publishes it, with heads of v0.1's names after {@code medusa_head.} among its
+ *       own tensors.
  *   <li>a compact GGUF file: {@code general.architecture} is {@code hydra}; {@code hydra.head_arch} ({@code mlp} or
  *       {@code prefix-mlp}), {@code hydra.grounded}, {@code hydra.head_count}, {@code hydra.layer_count}, {@code hydra.lm_head}
  *       ({@code base} or {@code private}), {@code hydra.embedding_length}, {@code hydra.vocabulary_size}, and optionally
@@ -82,6 +85,10 @@ public final class HeadsFiles {
         var medusa = table(path, MEDUSA_FILE);
         if (medusa.isPresent()) {
             return MedusaHeads.readFolder(StrictJson.read(config), medusa.get());
+        }
+        var base = FolderWeights.find(path).filter(MedusaHeads::areIn);
+        if (base.isPresent()) {
+            return MedusaHeads.readBase(StrictJson.read(config), base.get());
         }
         throw new FormatException.Unreadable(
                 path,

@@ -8,13 +8,33 @@ import io.hydra4j.heads.HeadsFiles.Opened;
 import java.util.ArrayList;
 
 /**
- * Reads heads that are named as Medusa v0.1 does. The counts are those of the tensors: published configurations state 2 heads
- * where there are 5.
+ * Reads heads that are named as Medusa v0.1 does, or among a base's own tensors as Medusa-2 does. The counts are those of the
+ * tensors: published configurations state 2 heads where there are 5.
  */
 final class MedusaHeads {
-    private MedusaHeads() {}
+    /** What the names of Medusa-2's heads begin with. */
+    static final String IN_BASE = "medusa_head.";
+
+    private final String prefix;
+
+    private MedusaHeads(String prefix) {
+        this.prefix = prefix;
+    }
 
     static Opened readFolder(Fields json, TensorTable tensors) {
+        return new MedusaHeads("").read(json, tensors);
+    }
+
+    /** Whether a base's tensors have heads among them. */
+    static boolean areIn(TensorTable base) {
+        return base.has(new MedusaHeads(IN_BASE).linear(0, 0));
+    }
+
+    static Opened readBase(Fields json, TensorTable base) {
+        return new MedusaHeads(IN_BASE).read(json, base.beginning(IN_BASE));
+    }
+
+    private Opened read(Fields json, TensorTable tensors) {
         int heads = 1;
         while (heads < HeadsConfig.MAX_HEADS && tensors.has(linear(heads, 0))) {
             heads++;
@@ -35,7 +55,7 @@ final class MedusaHeads {
             for (int j = 0; j < layers; j++) {
                 blocks.add(new HeadsTensors.Block(
                         tensors.require(linear(i, j), hidden, hidden),
-                        tensors.requireVector(i + "." + j + ".linear.bias", hidden),
+                        tensors.requireVector(prefix + i + "." + j + ".linear.bias", hidden),
                         null,
                         null));
             }
@@ -47,11 +67,11 @@ final class MedusaHeads {
         return new Opened(opened, HeadsSizes.of(hidden, vocabulary));
     }
 
-    private static String linear(int head, int layer) {
-        return head + "." + layer + ".linear.weight";
+    private String linear(int head, int layer) {
+        return prefix + head + "." + layer + ".linear.weight";
     }
 
-    private static String lmHead(int head, int layers) {
-        return head + "." + layers + ".weight";
+    private String lmHead(int head, int layers) {
+        return prefix + head + "." + layers + ".weight";
     }
 }

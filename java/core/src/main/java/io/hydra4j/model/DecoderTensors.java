@@ -194,9 +194,14 @@ public record DecoderTensors(
                 }
             }
         }
-        // Tables that any reader computes, and the second copy of a tied matrix, mean nothing.
+        // Tables that any reader computes, and the second copy of a tied matrix, mean nothing; Medusa's heads are
+        // opened as such.
         model.rejectUnused(
-                tensors, family, name -> name.endsWith("rotary_emb.inv_freq") || name.equals(names.lmHead()));
+                tensors,
+                family,
+                name -> name.endsWith("rotary_emb.inv_freq")
+                        || name.equals(names.lmHead())
+                        || name.startsWith("medusa_head."));
         return model;
     }
 

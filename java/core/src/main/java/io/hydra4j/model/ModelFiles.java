@@ -2,9 +2,9 @@ package io.hydra4j.model;
 
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
+import io.hydra4j.format.FolderWeights;
 import io.hydra4j.format.GgufFile;
 import io.hydra4j.format.GgufVocabulary;
-import io.hydra4j.format.Safetensors;
 import io.hydra4j.format.StrictJson;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +13,7 @@ import java.util.Optional;
 
 /**
  * A model on disk, with everything about it checked and nothing of its weights read: a GGUF file, or a Hugging Face folder of
- * config.json, safetensors and, as a rule, tokenizer.json and generation_config.json. Immutable, so safe to share between
+ * config.json, weights ({@link FolderWeights}) and, as a rule, tokenizer.json and generation_config.json. Immutable, so safe to share between
  * threads; holds no file open.
  *
  * @param path the GGUF file or the folder
@@ -55,7 +55,7 @@ public record ModelFiles(
                     folder,
                     "config.json",
                     "no such file",
-                    "a folder with config.json and model.safetensors",
+                    "a folder with config.json and weights",
                     "if the folder has a .gguf file, give that file itself");
         }
         var json = StrictJson.read(configFile);
@@ -64,7 +64,7 @@ public record ModelFiles(
                 Files.exists(generationFile) ? StrictJson.read(generationFile) : new Fields(generationFile, Map.of());
         var family = DecoderFamily.ofHuggingFace(json);
         var config = HuggingFaceConfig.read(json, generation, family);
-        var table = Safetensors.readFolder(folder, "model.safetensors");
+        var table = FolderWeights.read(folder);
         var tensors = DecoderTensors.fromHuggingFace(table, config, family, json.flag("attention_bias", false));
         var tokenizer = folder.resolve("tokenizer.json");
         return new ModelFiles(

@@ -23,6 +23,7 @@ import io.hydra4j.format.TensorTable;
 import io.hydra4j.format.TorchBytes;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.ModelFiles;
 import io.hydra4j.model.TinyModel;
 import io.hydra4j.runtime.Activation;
 import java.nio.file.Path;
@@ -92,6 +93,26 @@ class HeadsFilesTest {
                 expected.all().stream().map(Tensor::name).toList(),
                 heads.all().stream().map(Tensor::name).toList());
         assertEquals(torch.resolve("hydra_lm_head.pt"), heads.all().get(0).file());
+    }
+
+    @Test
+    void opensMedusaHeadsAmongTheTensorsOfTheirBase() {
+        TinyModel.writeJson(json, TinyModel.config());
+        SafetensorsBytes base = TinyModel.safetensors();
+        for (int i = 0; i < 3; i++) {
+            base.tensor("medusa_head." + i + ".0.linear.weight", "BF16", TinyModel.HIDDEN, TinyModel.HIDDEN)
+                    .tensor("medusa_head." + i + ".0.linear.bias", "BF16", TinyModel.HIDDEN)
+                    .tensor("medusa_head." + i + ".1.weight", "BF16", TinyModel.VOCABULARY, TinyModel.HIDDEN);
+        }
+        base.write(folder.resolve("model.safetensors"));
+        var files = ModelFiles.open(folder);
+        var heads = HeadsFiles.open(folder, files.config());
+        assertEquals(new HeadsConfig(Kind.MEDUSA, 3, 1, false, ""), heads.config());
+        assertEquals("medusa_head.2.1.weight", heads.heads().get(2).lmHead().name());
+        base.tensor("medusa_head.3.0.linear.bias", "BF16", TinyModel.HIDDEN).write(folder.resolve("model.safetensors"));
+        var weights = folder.resolve("model.safetensors");
+        assertFault(
+                UnsupportedType.class, weights, "medusa_head.3.0.linear.bias", "shape", () -> HeadsFiles.open(folder));
     }
 
     @Test
