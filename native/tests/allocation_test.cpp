@@ -138,7 +138,7 @@ struct Decoder {
         check(record(step, hydra_commit{tree, rows, selection, pool, nullptr, 0, nullptr, nullptr, 0}));
     }
 
-    void record_pass(hydra_program* program, int last_rows_only) {
+    void record_pass(hydra_program* program, int selected_rows_only) {
         check(record(program, hydra_embed{rows, embedding, x}));
         check(record(program, hydra_qkv{rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, queries,
                                         keys, values}));
@@ -148,7 +148,7 @@ struct Decoder {
         check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, HYDRA_SILU, gated}));
         check(record(program, hydra_linear{rows, gated, down, nullptr, x, x}));
         check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden}));
-        check(record(program, hydra_lm_head{rows, last_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));
+        check(record(program, hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));
     }
 
     // Tokens after a prompt.

@@ -73,7 +73,7 @@ hydra_status nothing(cuda::Stream* stream, const Arguments*) {
 }
 
 hydra_status select(cuda::Stream* stream, const cuda::Select* arguments) {
-    return enqueue(stream, [a = *arguments] { *reinterpret_cast<int32_t*>(a.selection) = a.top.ids[0]; });
+    return enqueue(stream, [a = *arguments] { *a.selection = a.top.ids[0]; });
 }
 
 // All rows become verified, the root is what was selected at the first.
@@ -81,7 +81,7 @@ hydra_status commit(cuda::Stream* stream, const cuda::Commit* arguments) {
     return enqueue(stream, [a = *arguments] {
         hydra_step_result& result = a.rows.batch[0].result;
         result.length += a.rows.active();
-        result.root = a.selection == nullptr ? -1 : *reinterpret_cast<const int32_t*>(a.selection);
+        result.root = a.selection == nullptr ? -1 : *a.selection;
     });
 }
 

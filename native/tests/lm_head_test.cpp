@@ -31,8 +31,8 @@ struct Result {
 };
 
 Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, const std::vector<int32_t>& ids = {},
-           bool last_rows_only = false) {
-    const int rows = static_cast<int>(x.size()) / data.hidden, results = last_rows_only ? 1 : rows;
+           bool selected_rows_only = false) {
+    const int rows = static_cast<int>(x.size()) / data.hidden, results = selected_rows_only ? 1 : rows;
     const int max_rows = std::max(ROWS, rows);
     Pass pass(backend, std::vector<int>{0}, max_rows);
     pass.chain_of(rows);
@@ -42,7 +42,7 @@ Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, con
     const Buffer bias = data.bias.empty() ? Buffer() : floats(backend, data.bias);
     const Buffer names = ids.empty() ? Buffer() : buffer(backend, ids.data(), static_cast<int64_t>(ids.size() * 4));
     const Top best = top(backend, k, max_rows);
-    must(record(pass.program, hydra_lm_head{pass.rows, last_rows_only, in, weight, bias, names, best, logits}));
+    must(record(pass.program, hydra_lm_head{pass.rows, selected_rows_only, in, weight, bias, names, best, logits}));
     pass.run();
     EXPECT_TRUE(untouched_behind(logits, results * data.vocabulary));
     return {contents(logits, results * data.vocabulary),

@@ -99,7 +99,7 @@ struct ToySession {
         must(record_end(pass, step, {nodes, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0}));
     }
 
-    void record_forward(hydra_program* program, bool last_rows_only) {
+    void record_forward(hydra_program* program, bool selected_rows_only) {
         const hydra_rows* rows = pass.rows;
         must(record(program, hydra_embed{rows, model.embedding, x}));
         for (int i = 0; i < ToyModel::LAYERS; ++i) {
@@ -116,7 +116,7 @@ struct ToySession {
             must(record(program, hydra_linear{rows, gated, layer.down, nullptr, x, x}));
         }
         must(record(program, hydra_norm{rows, x, model.final_norm, ToyModel::EPSILON, ToyModel::HIDDEN, hidden}));
-        must(record(program, hydra_lm_head{rows, last_rows_only, hidden, model.head, nullptr, nullptr, best, logits}));
+        must(record(program, hydra_lm_head{rows, selected_rows_only, hidden, model.head, nullptr, nullptr, best, logits}));
     }
 
     const hydra_step_result& result(int sequence = 0) const { return pass.result(sequence); }

@@ -162,17 +162,17 @@ typedef struct hydra_norm {
 HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_norm* arguments);
 
 /* The k best of weight x + bias for each row; entries are indices, or ids[index] where ids are given. With
- * last_rows_only they are those of the rows at which a token is selected: all nodes of trees, then the last row of each
+ * selected_rows_only they are those of the rows at which a token is selected: all nodes of trees, then the last row of each
  * chain, in the order of the rows, as many as top has room for. */
 typedef struct hydra_lm_head {
     const hydra_rows* rows;
-    int32_t last_rows_only;     /* 0: of all rows */
+    int32_t selected_rows_only;     /* 0: of all rows */
     const hydra_buffer* x;      /* float[rows][h] */
     const hydra_matrix* weight; /* [v][h] */
     const hydra_buffer* bias;   /* float[v], or null */
     const hydra_buffer* ids;    /* int32[v], or null */
     hydra_top* top;
-    hydra_buffer* logits; /* float[rows][v] (with last_rows_only float[rows of top][v]) for all of them, or null */
+    hydra_buffer* logits; /* float[rows][v] (with selected_rows_only float[rows of top][v]) for all of them, or null */
 } hydra_lm_head;
 HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_lm_head* arguments);
 
@@ -282,7 +282,7 @@ typedef struct hydra_give_tokens {
 HYDRA_API hydra_status hydra_program_give_tokens(hydra_program* program, const hydra_give_tokens* arguments);
 
 /* Selects a token at each node of trees and at the last row of each chain, in the order of hydra_lm_head's rows with
- * last_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write the
+ * selected_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write the
  * selection between programs, so that a loop can select for itself. */
 typedef struct hydra_select {
     const hydra_rows* rows;

@@ -33,7 +33,7 @@ struct Best {
 
 struct LmHeadTask : Task {
     const hydra_rows* rows;
-    bool last_rows_only;
+    bool selected_rows_only;
     RowSource source;
     const PackedMatrix* weight;
     const float* bias;
@@ -45,7 +45,7 @@ struct LmHeadTask : Task {
     bool idle() const override { return results() == 0; }
 
     int results() const {
-        return last_rows_only ? std::min(rows->view.active_selections(), top->max_rows) : rows->active();
+        return selected_rows_only ? std::min(rows->view.active_selections(), top->max_rows) : rows->active();
     }
 
     void run(const Worker& worker) override {
@@ -58,7 +58,7 @@ struct LmHeadTask : Task {
         const Precision precision = is_quantised(matrix.type) ? Precision::BYTES : Precision::SINGLE;
         int32_t picked[SLICE_ROWS];
         RowSource own_source = source;
-        if (last_rows_only) {
+        if (selected_rows_only) {
             for (int r = 0; r < count; ++r) picked[r] = rows->view.row_of_selection(first + r);
             own_source.picked = picked - first;
         }
@@ -110,7 +110,7 @@ std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program) {
     program.reserve(operation.weight->columns, 0);
     auto task = std::make_unique<LmHeadTask>();
     task->rows = operation.rows;
-    task->last_rows_only = operation.last_rows_only != 0;
+    task->selected_rows_only = operation.selected_rows_only != 0;
     task->source = {operation.x->floats(), operation.weight->columns, nullptr, 0};
     task->weight = &packed_of(operation.weight);
     task->bias = floats_of(operation.bias);

@@ -28,9 +28,8 @@ __device__ void find_accepted(const Commit& work, bool judges, int segments, Acc
     const int trees = judges ? work.rows.active_trees() : 0;
     for (int s = warp_index(); s < segments; s += WARPS) {
         const Segment& segment = work.rows.segments[s];
-        const uint64_t rows =
-            s < trees ? accepted_path(work.tree[segment.sequence], work.rows, segment, tokens_of(work.selection))
-                      : segment.accepted;
+        const uint64_t rows = s < trees ? accepted_path(work.tree[segment.sequence], work.rows, segment, work.selection)
+                                        : segment.accepted;
         if (lane_index() == 0) accepted.rows[s] = rows;
     }
     __syncthreads();
@@ -116,7 +115,7 @@ __device__ void set_result(const Commit& work, int last_segment, const Accepted&
     result.nodes = last.row + last.count - first.row;
     result.emitted = is_tree ? count : 0;
     result.length = first.first + count;
-    result.root = work.selection != nullptr && last.decides != 0 ? tokens_of(work.selection)[selected] : -1;
+    result.root = work.selection != nullptr && last.decides != 0 ? work.selection[selected] : -1;
 }
 
 // Whether the uncommitted rows have room for what is accepted.

@@ -6,6 +6,8 @@
 // unless said otherwise. Launchers only enqueue: they can be captured into a graph, never wait and never allocate.
 #pragma once
 
+#include <type_traits>
+
 #include "hydra4j/program.h"
 #include "program/state.h"
 
@@ -65,10 +67,6 @@ struct ViewOf<const hydra_rows*> : ViewIs<RowsView> {};
 template <>
 struct ViewOf<hydra_rows*> : ViewIs<RowsView> {};
 template <>
-struct ViewOf<const hydra_buffer*> : ViewIs<const float*> {};
-template <>
-struct ViewOf<hydra_buffer*> : ViewIs<float*> {};
-template <>
 struct ViewOf<const hydra_matrix*> : ViewIs<MatrixView> {};
 template <>
 struct ViewOf<const hydra_kv_pool*> : ViewIs<KvView> {};
@@ -83,6 +81,10 @@ struct ViewOf<hydra_top*> : ViewIs<TopView> {};
 template <>
 struct ViewOf<const hydra_rope*> : ViewIs<const float*> {};  // [positions][head_size]: cosine, sine of each pair
 
+// And a buffer of such elements.
+template <class Buffer, class Element>
+using ElementsOf = std::conditional_t<std::is_same_v<Buffer, const hydra_buffer*>, const Element*, Element*>;
+
 // Arguments of the launchers: the structs of hydra4j/program.h with views in place of handles, and the workspace that
 // the operations of a program share.
 #define OPERATION(name, Name, FIELDS) \
@@ -92,6 +94,8 @@ struct ViewOf<const hydra_rope*> : ViewIs<const float*> {};  // [positions][head
         void* workspace = nullptr;    \
     };
 #define FIELD(field) ViewOf<decltype(Handles::field)>::type field;
+#define BUFFER(field, element, rows, columns) ElementsOf<decltype(Handles::field), element> field;
+#define OPTIONAL_BUFFER(field, element, rows, columns) BUFFER(field, element, rows, columns)
 #include "program/operations.def"
 
 struct Mark {

@@ -166,8 +166,7 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
     for (int depth = 0; depth <= work.level; ++depth) {
         const int32_t token = work.nodes.token_of(segment, ancestor_of(tree, work.level, found.index, depth));
         if (token < 0 || token >= work.vocabulary) continue;
-        const uint16_t* entry =
-            reinterpret_cast<const uint16_t*>(work.tables) + (depth * work.vocabulary + token) * 2 * work.n + column;
+        const uint16_t* entry = work.tables + (depth * work.vocabulary + token) * 2 * work.n + column;
         linear += float_of_half(entry[0]);
         skip += float_of_half(entry[work.n]);
     }
@@ -202,8 +201,7 @@ __global__ void __launch_bounds__(HYDRA_MAX_NODES) give_tokens_kernel(GiveTokens
     if (s >= work.nodes.active_trees()) return;
     const Segment segment = work.nodes.segments[s];
     if (i == 0 || i >= segment.count) return;
-    const auto* guesses = reinterpret_cast<const int32_t*>(work.tokens);
-    work.nodes.tokens[segment.row + i] = guesses[int64_t{segment.sequence} * HYDRA_MAX_NODES + i];
+    work.nodes.tokens[segment.row + i] = work.tokens[int64_t{segment.sequence} * HYDRA_MAX_NODES + i];
 }
 
 // Sequences that can have rows.

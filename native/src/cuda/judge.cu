@@ -14,7 +14,7 @@ constexpr int THREADS = 256, WARPS = THREADS / WARP;
 __global__ void __launch_bounds__(THREADS) select_kernel(Select work) {
     const int i = static_cast<int>(blockIdx.x) * THREADS + static_cast<int>(threadIdx.x);
     if (i >= min(work.rows.active_selections(), work.top.max_rows)) return;
-    tokens_of(work.selection)[i] = work.top.ids[i * work.top.k];
+    work.selection[i] = work.top.ids[i * work.top.k];
 }
 
 // A warp takes a tree.
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(THREADS) judge_kernel(Judge work) {
     const int s = static_cast<int>(blockIdx.x) * WARPS + warp_index();
     if (s >= work.rows.active_trees()) return;
     Segment& segment = work.rows.segments[s];
-    const uint64_t accepted = accepted_path(work.tree[segment.sequence], work.rows, segment, tokens_of(work.selection));
+    const uint64_t accepted = accepted_path(work.tree[segment.sequence], work.rows, segment, work.selection);
     if (lane_index() == 0) segment.accepted = accepted;
 }
 

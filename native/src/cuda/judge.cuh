@@ -6,12 +6,6 @@
 
 namespace hydra::cuda {
 
-// A selection is a buffer of whole numbers.
-__device__ __forceinline__ int32_t* tokens_of(float* selection) { return reinterpret_cast<int32_t*>(selection); }
-__device__ __forceinline__ const int32_t* tokens_of(const float* selection) {
-    return reinterpret_cast<const int32_t*>(selection);
-}
-
 // The set of nodes on the longest path on which each node's token is the one selected at its parent, the first in node
 // order among equals. A warp takes a tree, a lane two of its nodes.
 __device__ __forceinline__ uint64_t accepted_path(const TreeData& tree, const RowsView& rows, const Segment& segment,

@@ -133,7 +133,7 @@ namespace {
 hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* selection) {
     const MatrixView& weight = arguments->weight;
     const RowsView& view = arguments->rows;
-    const bool selected = arguments->last_rows_only != 0;
+    const bool selected = arguments->selected_rows_only != 0;
     const RowSource all{view, selected ? Taken::SELECTED : Taken::ALL, arguments->x, nullptr, 0, weight.columns};
     const int32_t rows = selected ? std::min(arguments->top.max_rows, view.max_rows) : view.max_rows;
     const bool many = weight.rows * weight.columns >= LARGE_VALUES;
@@ -141,11 +141,10 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
     const int64_t blocks = std::min(MOST_BLOCKS, parts);
     float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(BLOCK_ROWS, weight.columns) / 4;
     auto* indices = reinterpret_cast<int32_t*>(values + blocks * BLOCK_ROWS * arguments->top.k);
-    const auto* ids = reinterpret_cast<const int32_t*>(arguments->ids);
     return each_wave(all, rows, BLOCK_ROWS, [&](const RowSource& source) {
         hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
         if (status != HYDRA_OK) return status;
-        const Work work{source,         arguments->workspace, weight,    arguments->bias, ids,
+        const Work work{source,         arguments->workspace, weight,    arguments->bias, arguments->ids,
                         arguments->top, arguments->logits,    selection, blocks,          values,
                         indices};
         status = with_type(weight.type, [&](auto tag) {
@@ -167,7 +166,7 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
 hydra_status lm_head(Stream* stream, const LmHead* arguments) { return launch_lm_head(stream, arguments, nullptr); }
 
 hydra_status lm_head_and_select(Stream* stream, const LmHead* arguments, const Select* select) {
-    return launch_lm_head(stream, arguments, reinterpret_cast<int32_t*>(select->selection));
+    return launch_lm_head(stream, arguments, select->selection);
 }
 
 }  // namespace hydra::cuda

@@ -52,9 +52,15 @@ const TreeData* view_of(const hydra_tree* tree) {
     return tree == nullptr ? nullptr : tree->memory.on_device(tree->data);
 }
 
-const float* view_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
+template <class Element>
+const Element* elements_of(const hydra_buffer* buffer) {
+    return buffer == nullptr ? nullptr : reinterpret_cast<const Element*>(buffer->data.get());
+}
 
-float* view_of(hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
+template <class Element>
+Element* elements_of(hydra_buffer* buffer) {
+    return buffer == nullptr ? nullptr : reinterpret_cast<Element*>(buffer->data.get());
+}
 
 const float* view_of(const hydra_rope* rope) { return rope->values(); }
 
@@ -94,6 +100,8 @@ struct Launch {
         must(api, api.name(stream, &arguments));                                 \
     }
 #define FIELD(field) view_of(o.field),
+#define BUFFER(field, element, rows, columns) elements_of<element>(o.field),
+#define OPTIONAL_BUFFER(field, element, rows, columns) BUFFER(field, element, rows, columns)
 #include "program/operations.def"
 
     void operator()(const hydra::Mark& o) const {
@@ -114,7 +122,7 @@ struct Launch {
         const auto* head = std::get_if<hydra::LmHead>(&first);
         const auto* select = std::get_if<hydra::Select>(&second);
         if (head != nullptr && select != nullptr && head->rows == select->rows && head->top == select->top &&
-            head->last_rows_only != 0) {
+            head->selected_rows_only != 0) {
             const LmHead arguments = arguments_of(*head);
             const Select selection = arguments_of(*select);
             must(api, api.lm_head_and_select(stream, &arguments, &selection));

@@ -3,6 +3,8 @@
 #include "program/operations.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <initializer_list>
 #include <type_traits>
 #include <utility>
@@ -22,11 +24,20 @@ namespace {
 
 long long wide(int64_t value) { return static_cast<long long>(value); }
 
-// Refuses a buffer that is null or smaller than rows x columns floats.
-void require_floats(const hydra_buffer* buffer, int64_t rows, int64_t columns, const char* name) {
-    HYDRA_REQUIRE(buffer != nullptr, "%s is null", name);
-    HYDRA_REQUIRE(buffer->bytes >= rows * columns * 4, "%s has %lld bytes, must have %lld x %lld floats", name,
-                  wide(buffer->bytes), wide(rows), wide(columns));
+// How messages name what is in a buffer.
+template <class Element>
+constexpr const char* ELEMENTS = "floats";
+template <>
+constexpr const char* ELEMENTS<int32_t> = "32-bit integers";
+template <>
+constexpr const char* ELEMENTS<uint16_t> = "F16 values";
+
+// Refuses a buffer that has less than rows x columns elements.
+template <class Element>
+void require_elements(const hydra_buffer* buffer, int64_t rows, int64_t columns, const char* name) {
+    HYDRA_REQUIRE(buffer->bytes >= rows * columns * int64_t{sizeof(Element)},
+                  "%s has %lld bytes, must have %lld x %lld %s", name, wide(buffer->bytes), wide(rows), wide(columns),
+                  ELEMENTS<Element>);
 }
 
 void require_shape(const hydra_matrix* matrix, int64_t rows, int64_t columns, const char* name) {
@@ -73,7 +84,7 @@ void require_level_rows(const hydra_rows* level_rows, const hydra_rows* nodes) {
 // Rows of a pool's key matrices.
 int64_t kv_columns(const hydra_kv_pool* pool) { return int64_t{pool->kv_heads} * pool->head_size; }
 
-// Checks the uncommitted rows and their buffers.
+// Checks the uncommitted rows and that their buffers are there.
 void require_uncommitted(const hydra_rows* rows, const hydra_buffer* hidden, int64_t width,
                          const hydra_rows* uncommitted_rows, const hydra_buffer* uncommitted) {
     if (uncommitted_rows == nullptr) {
@@ -81,8 +92,8 @@ void require_uncommitted(const hydra_rows* rows, const hydra_buffer* hidden, int
         return;
     }
     require_width(width);
-    require_floats(hidden, rows->max_rows, width, "hidden");
-    require_floats(uncommitted, uncommitted_rows->max_rows, width, "uncommitted");
+    HYDRA_REQUIRE(hidden != nullptr, "hidden is null");
+    HYDRA_REQUIRE(uncommitted != nullptr, "uncommitted is null");
     HYDRA_REQUIRE(uncommitted != hidden, "uncommitted must not be hidden");
     HYDRA_REQUIRE(uncommitted_rows != rows, "uncommitted_rows must not be the rows of the pass");
     HYDRA_REQUIRE(uncommitted_rows->batch == rows->batch, "uncommitted_rows belong to another batch");
@@ -107,7 +118,7 @@ void require_reach(const hydra_rows& rows, const hydra_rows* uncommitted_rows) {
 
 // Rows of an LM head's results.
 int32_t results_of(const LmHead& o) {
-    return o.last_rows_only ? std::min(o.top->max_rows, o.rows->max_rows) : o.rows->max_rows;
+    return o.selected_rows_only ? std::min(o.top->max_rows, o.rows->max_rows) : o.rows->max_rows;
 }
 
 void require_same_batch(const hydra_tree* tree, const hydra_rows* rows) {
@@ -161,11 +172,11 @@ void require(const Norm& o) {
 
 void require(const LmHead& o) {
     const int64_t vocabulary = o.weight->rows;
-    require_top_rows(o.top, o.last_rows_only ? last_rows(o.rows) : o.rows->max_rows, "top");
+    require_top_rows(o.top, o.selected_rows_only ? last_rows(o.rows) : o.rows->max_rows, "top");
     HYDRA_REQUIRE(o.x != o.logits, "logits must not be x");
     HYDRA_REQUIRE(o.top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", o.top->k, wide(vocabulary));
     if (!o.ids) return;
-    require_floats(o.ids, 1, vocabulary, "ids");
+    require_elements<int32_t>(o.ids, 1, vocabulary, "ids");
     require_ids(*o.ids, vocabulary);
 }
 
@@ -259,6 +270,39 @@ void limit(const DraftInputs& o) {
     if (o.embedding) o.nodes->limit_tokens(o.embedding->rows);
 }
 
+// What a row does not list nobody checks or passes on: it has every field of its struct, in the struct's order.
+
+struct AnyValue {
+    template <class Field>
+    operator Field() const;
+};
+
+template <class Arguments, class... Values>
+constexpr bool takes = requires {
+    Arguments{Values()...};
+};
+
+template <class Arguments, size_t... place>
+constexpr bool has_fields(std::index_sequence<place...>) {
+    return takes<Arguments, decltype(place, AnyValue())...> &&
+           !takes<Arguments, decltype(place, AnyValue())..., AnyValue>;
+}
+
+template <class Arguments, size_t count>
+constexpr bool lists_all_fields(const std::array<size_t, count>& offsets) {
+    return std::ranges::adjacent_find(offsets, std::ranges::greater_equal()) == offsets.end() &&
+           has_fields<Arguments>(std::make_index_sequence<count>());
+}
+
+#define OPERATION(name, Name, FIELDS)            \
+    static_assert(lists_all_fields<Name>([] {    \
+                      using Arguments = Name;    \
+                      return std::array{FIELDS}; \
+                  }()),                          \
+                  #name " in operations.def does not list the fields of hydra_" #name);
+#define FIELD(field) offsetof(Arguments, field),
+#include "program/operations.def"
+
 // Refuses null where a handle must be there, and handles of another backend, which may have another memory.
 template <class O>
 void require_handles(const hydra_program& program, const O& operation) {
@@ -278,9 +322,9 @@ void require_handles(const hydra_program& program, const O& operation) {
 #define OPERATION(name, Name, FIELDS) \
     void require_shapes([[maybe_unused]] const Name& o) { FIELDS }
 #define FIELD(field)
-#define FLOATS(field, rows, columns) require_floats(o.field, rows, columns, #field);
-#define OPTIONAL_FLOATS(field, rows, columns) \
-    if (o.field != nullptr) require_floats(o.field, rows, columns, #field);
+#define BUFFER(field, element, rows, columns) require_elements<element>(o.field, rows, columns, #field);
+#define OPTIONAL_BUFFER(field, element, rows, columns) \
+    if (o.field != nullptr) require_elements<element>(o.field, rows, columns, #field);
 #define MATRIX(field, rows, columns) require_shape(o.field, rows, columns, #field);
 #define OPTIONAL_MATRIX(field, rows, columns) \
     if (o.field != nullptr) require_shape(o.field, rows, columns, #field);

@@ -5,9 +5,9 @@
 #include "hydra4j/sequence.h"
 
 #ifdef __CUDACC__
-#define HYDRA_BOTH __host__ __device__ __forceinline__
+#define HYDRA_HOST_DEVICE __host__ __device__ __forceinline__
 #else
-#define HYDRA_BOTH inline
+#define HYDRA_HOST_DEVICE inline
 #endif
 
 namespace hydra {
@@ -35,7 +35,7 @@ struct Segment {
 };
 
 // The set of a segment's first rows, 1 to HYDRA_MAX_NODES of them.
-HYDRA_BOTH uint64_t first_rows(int32_t rows) { return ~uint64_t{0} >> (HYDRA_MAX_NODES - rows); }
+HYDRA_HOST_DEVICE uint64_t first_rows(int32_t rows) { return ~uint64_t{0} >> (HYDRA_MAX_NODES - rows); }
 
 struct RowsState {
     int64_t generation;      // of the batch, when the rows were set
@@ -60,15 +60,15 @@ struct TreeData {
     uint64_t ancestors[HYDRA_MAX_NODES];  // bit j: node j is an ancestor, or the node itself
 
     // Nodes of a depth that have children, and one of them.
-    HYDRA_BOTH int32_t level_rows(int32_t depth) const { return begins[depth + 1] - begins[depth]; }
-    HYDRA_BOTH int32_t level_node(int32_t depth, int32_t i) const { return inner[begins[depth] + i]; }
+    HYDRA_HOST_DEVICE int32_t level_rows(int32_t depth) const { return begins[depth + 1] - begins[depth]; }
+    HYDRA_HOST_DEVICE int32_t level_node(int32_t depth, int32_t i) const { return inner[begins[depth] + i]; }
 
     // The tree's first nodes are a tree, too. So many of these were expanded: all, or whole levels of them where there
     // was no room for more, or those of another tree, which was there before.
-    HYDRA_BOTH int32_t nodes_of(int32_t expanded) const { return nodes < expanded ? nodes : expanded; }
-    HYDRA_BOTH int32_t levels_of(int32_t expanded) const { return depths[nodes_of(expanded) - 1]; }
+    HYDRA_HOST_DEVICE int32_t nodes_of(int32_t expanded) const { return nodes < expanded ? nodes : expanded; }
+    HYDRA_HOST_DEVICE int32_t levels_of(int32_t expanded) const { return depths[nodes_of(expanded) - 1]; }
     // Nodes of a depth whose children are drafted where so many nodes were expanded.
-    HYDRA_BOTH int32_t drafting(int32_t depth, int32_t expanded) const {
+    HYDRA_HOST_DEVICE int32_t drafting(int32_t depth, int32_t expanded) const {
         return depth < levels_of(expanded) ? level_rows(depth) : 0;
     }
 };
@@ -87,54 +87,54 @@ struct RowsView {
     const int32_t* pages;  // [batch_size][max_pages]
     int32_t batch_size, max_pages, max_rows;
 
-    HYDRA_BOTH bool is_valid() const { return state->generation == *generation; }
+    HYDRA_HOST_DEVICE bool is_valid() const { return state->generation == *generation; }
     // Rows, segments and sequences that are there: none where a sequence was rewound after they were set.
-    HYDRA_BOTH int32_t active() const { return is_valid() ? state->count : 0; }
+    HYDRA_HOST_DEVICE int32_t active() const { return is_valid() ? state->count : 0; }
     // Rows that have tokens, positions and slots, unlike those of a draft level.
-    HYDRA_BOTH int32_t placed() const { return is_valid() && state->segments > 0 ? state->count : 0; }
-    HYDRA_BOTH int32_t active_segments() const { return is_valid() ? state->segments : 0; }
+    HYDRA_HOST_DEVICE int32_t placed() const { return is_valid() && state->segments > 0 ? state->count : 0; }
+    HYDRA_HOST_DEVICE int32_t active_segments() const { return is_valid() ? state->segments : 0; }
     // Segments that are trees, the first ones.
-    HYDRA_BOTH int32_t active_trees() const { return is_valid() ? state->trees : 0; }
-    HYDRA_BOTH int32_t active_sequences() const { return is_valid() ? state->sequences : 0; }
+    HYDRA_HOST_DEVICE int32_t active_trees() const { return is_valid() ? state->trees : 0; }
+    HYDRA_HOST_DEVICE int32_t active_sequences() const { return is_valid() ? state->sequences : 0; }
 
     // Rows at which a token is selected: all nodes of trees, then the last row of each chain, in the sequences' order.
-    HYDRA_BOTH int32_t tree_rows() const { return state->trees > 0 ? last_rows[state->trees - 1] + 1 : 0; }
-    HYDRA_BOTH int32_t active_selections() const {
+    HYDRA_HOST_DEVICE int32_t tree_rows() const { return state->trees > 0 ? last_rows[state->trees - 1] + 1 : 0; }
+    HYDRA_HOST_DEVICE int32_t active_selections() const {
         return is_valid() && state->segments > 0 ? tree_rows() + state->sequences - state->trees : 0;
     }
-    HYDRA_BOTH int32_t row_of_selection(int32_t i) const {
+    HYDRA_HOST_DEVICE int32_t row_of_selection(int32_t i) const {
         const int32_t nodes = tree_rows();
         return i < nodes ? i : last_rows[state->trees + i - nodes];
     }
     // The selection at the last row of a chain.
-    HYDRA_BOTH int32_t selection_of_chain(const Segment& chain) const {
+    HYDRA_HOST_DEVICE int32_t selection_of_chain(const Segment& chain) const {
         return tree_rows() + chain.order - state->trees;
     }
 
-    HYDRA_BOTH const Segment& segment_of_row(int32_t row) const { return segments[segment_of[row]]; }
-    HYDRA_BOTH int32_t slot_of(int32_t row) const {
+    HYDRA_HOST_DEVICE const Segment& segment_of_row(int32_t row) const { return segments[segment_of[row]]; }
+    HYDRA_HOST_DEVICE int32_t slot_of(int32_t row) const {
         const Segment& segment = segment_of_row(row);
         return segment.first + row - segment.row;
     }
     // The token of a tree's node; none where the tree was set again since its nodes were expanded and has more of them.
-    HYDRA_BOTH int32_t token_of(const Segment& tree, int32_t node) const {
+    HYDRA_HOST_DEVICE int32_t token_of(const Segment& tree, int32_t node) const {
         return node < tree.count ? tokens[tree.row + node] : -1;
     }
-    HYDRA_BOTH const int32_t* pages_of(int32_t sequence) const { return pages + int64_t{sequence} * max_pages; }
+    HYDRA_HOST_DEVICE const int32_t* pages_of(int32_t sequence) const { return pages + int64_t{sequence} * max_pages; }
     // Whether a segment is the last one of its sequence.
-    HYDRA_BOTH bool ends_sequence(int32_t segment) const {
+    HYDRA_HOST_DEVICE bool ends_sequence(int32_t segment) const {
         return segment + 1 == state->segments || segments[segment + 1].order != segments[segment].order;
     }
 
-    HYDRA_BOTH bool has_pages(int32_t sequence, int32_t first, int32_t rows) const {
+    HYDRA_HOST_DEVICE bool has_pages(int32_t sequence, int32_t first, int32_t rows) const {
         return int64_t{first} + rows <= int64_t{batch[sequence].page_count} * HYDRA_PAGE_POSITIONS;
     }
-    HYDRA_BOTH bool has_positions(int32_t first, int32_t depth) const {
+    HYDRA_HOST_DEVICE bool has_positions(int32_t first, int32_t depth) const {
         return int64_t{first} + depth < state->position_limit;
     }
     // Nodes of its tree, whole levels, that can stand after the verified positions of a sequence: none where it has no
     // root, or no room for it.
-    HYDRA_BOTH int32_t nodes_with_room(int32_t sequence, const TreeData& tree) const {
+    HYDRA_HOST_DEVICE int32_t nodes_with_room(int32_t sequence, const TreeData& tree) const {
         const hydra_step_result& result = batch[sequence].result;
         if (result.root < 0) return 0;
         int32_t nodes = tree.nodes;
@@ -147,7 +147,7 @@ struct RowsView {
     }
 
     // Makes the rows `count` without segments.
-    HYDRA_BOTH void set_count(int32_t count) const {
+    HYDRA_HOST_DEVICE void set_count(int32_t count) const {
         state->generation = *generation;
         state->count = count;
         state->segments = 0;
@@ -156,7 +156,7 @@ struct RowsView {
     }
     // Adds the segments of a chain of `count` rows of a sequence after those that are there, the first of them in slot
     // `first`. What belongs to each row is for set_row.
-    HYDRA_BOTH void add(int32_t sequence, int32_t first, int32_t count, bool decides = true) const {
+    HYDRA_HOST_DEVICE void add(int32_t sequence, int32_t first, int32_t count, bool decides = true) const {
         for (int32_t begin = 0; begin < count; begin += HYDRA_MAX_NODES) {
             const int32_t rows = count - begin < HYDRA_MAX_NODES ? count - begin : HYDRA_MAX_NODES;
             segments[state->segments++] = {sequence,      state->sequences, state->count,    rows,
@@ -166,19 +166,19 @@ struct RowsView {
         last_rows[state->sequences++] = state->count - 1;
     }
     // Adds a tree's nodes after those of other trees that are there; its root alone is accepted at first.
-    HYDRA_BOTH void add_tree(int32_t sequence, int32_t first, int32_t nodes) const {
+    HYDRA_HOST_DEVICE void add_tree(int32_t sequence, int32_t first, int32_t nodes) const {
         add(sequence, first, nodes);
         segments[state->segments - 1].accepted = 1;
         ++state->trees;
     }
     // Row i of a segment; its token stays.
-    HYDRA_BOTH void set_row(int32_t segment, int32_t i, int32_t position, uint64_t seen) const {
+    HYDRA_HOST_DEVICE void set_row(int32_t segment, int32_t i, int32_t position, uint64_t seen) const {
         const int32_t row = segments[segment].row + i;
         positions[row] = position;
         segment_of[row] = segment;
         ancestors[row] = seen;
     }
-    HYDRA_BOTH void set_chain_row(int32_t segment, int32_t i) const {
+    HYDRA_HOST_DEVICE void set_chain_row(int32_t segment, int32_t i) const {
         set_row(segment, i, segments[segment].first + i, first_rows(i + 1));
     }
 };
@@ -189,12 +189,12 @@ struct DraftLevel {
     const RowsView& nodes;
     int32_t level;
 
-    HYDRA_BOTH const TreeData& tree(int32_t s) const { return trees[nodes.segments[s].sequence]; }
-    HYDRA_BOTH int32_t levels(int32_t s) const { return tree(s).levels_of(nodes.segments[s].count); }
+    HYDRA_HOST_DEVICE const TreeData& tree(int32_t s) const { return trees[nodes.segments[s].sequence]; }
+    HYDRA_HOST_DEVICE int32_t levels(int32_t s) const { return tree(s).levels_of(nodes.segments[s].count); }
     // Nodes of a tree at this depth that have children: rows of a grounded head.
-    HYDRA_BOTH int32_t parents(int32_t s) const { return tree(s).drafting(level, nodes.segments[s].count); }
+    HYDRA_HOST_DEVICE int32_t parents(int32_t s) const { return tree(s).drafting(level, nodes.segments[s].count); }
     // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
-    HYDRA_BOTH int32_t guesses(int32_t s) const { return levels(s) > 0; }
+    HYDRA_HOST_DEVICE int32_t guesses(int32_t s) const { return levels(s) > 0; }
 };
 
 }  // namespace hydra

@@ -30,7 +30,7 @@ struct Head {
         const Memory<float> biases(bias), best(HYDRA_MAX_NODES * k);
         const Memory<int32_t> names(ids), found(std::vector<int32_t>(HYDRA_MAX_NODES * k, -7));
         const Memory<uint8_t> work = workspace(vocabulary, hidden);
-        const auto* given = ids.empty() ? nullptr : reinterpret_cast<const float*>(names.get());
+        const auto* given = ids.empty() ? nullptr : names.get();
         run(api().lm_head, LmHead{pass.view(), last_row_only, in, weight.view, bias.empty() ? nullptr : biases.get(),
                                   given, TopView{k, found, best, HYDRA_MAX_NODES}, logits, work});
         EXPECT_TRUE(untouched_behind(logits, results * vocabulary));

@@ -126,12 +126,12 @@ TEST(LongPass, FindsTheBestEntriesOfShortOnes) {
     constexpr int ROWS = 150, HIDDEN = 32, VOCABULARY = 70, K = 3;
     const Matrix weight(HYDRA_Q8_0, VOCABULARY, HIDDEN, random);
     const Floats values = random.normal(ROWS * HIDDEN);
-    const auto head = [&](const Pass& pass, const Floats& rows, int results, bool last_rows_only) {
+    const auto head = [&](const Pass& pass, const Floats& rows, int results, bool selected_rows_only) {
         const auto x = padded_rows(rows, HIDDEN, pass.max_rows), logits = poisoned(VOCABULARY, pass.max_rows);
         const Memory<uint8_t> work = workspace(VOCABULARY, HIDDEN, pass.max_rows);
         const Memory<int32_t> ids(pass.max_rows * K);
         const Memory<float> best(pass.max_rows * K);
-        run(api().lm_head, LmHead{pass.view(), last_rows_only, x, weight.view, nullptr, nullptr,
+        run(api().lm_head, LmHead{pass.view(), selected_rows_only, x, weight.view, nullptr, nullptr,
                                   TopView{K, ids, best, pass.max_rows}, logits, work});
         EXPECT_TRUE(untouched_behind(logits, results * VOCABULARY));
         EXPECT_EQ(ids.read()[results * K], 0);

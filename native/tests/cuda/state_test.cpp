@@ -376,7 +376,7 @@ struct Step {
     // Together: by the launcher that judges and commits.
     void accept(bool append = false, bool with_uncommitted = true, bool together = true) {
         uncommitted_pass.upload();
-        auto* selected = reinterpret_cast<float*>(selection.get());
+        auto* selected = selection.get();
         run(api().select, Select{pass.view(), TopView{K, ids, nullptr, pass.max_rows}, selected});
         const Commit commit{tree,
                             pass.view(),
@@ -588,9 +588,8 @@ TEST(Commit, CountsAllRowsOfChainsAsVerified) {
         const int count = pass.count();
         const Floats values = random.normal(count * WIDTH);
         const auto hidden = padded_rows(values, WIDTH, 220), uncommitted = poisoned(WIDTH, 230);
-        run(api().commit,
-            Commit{nullptr, pass.view(), last ? reinterpret_cast<const float*>(selection.get()) : nullptr, KvView{},
-                   hidden, WIDTH, with_uncommitted ? uncommitted_pass.view() : RowsView{}, uncommitted, false});
+        run(api().commit, Commit{nullptr, pass.view(), last ? selection.get() : nullptr, KvView{}, hidden, WIDTH,
+                                 with_uncommitted ? uncommitted_pass.view() : RowsView{}, uncommitted, false});
         pass.download();
         uncommitted_pass.download();
         for (int s = 0; s < 4; ++s) EXPECT_EQ(pass.result(s).emitted, 0);

@@ -190,8 +190,8 @@ public final class DecoderModel implements AutoCloseable {
      * @param logits receives all logits, {@code float[rows][vocabulary]}; null to leave them out
      */
     public void recordLmHead(
-            Program program, PassRows rows, boolean lastRowsOnly, PassBuffers buffers, TopK top, Buffer logits) {
-        program.lmHead(rows, lastRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
+            Program program, PassRows rows, boolean selectedRowsOnly, PassBuffers buffers, TopK top, Buffer logits) {
+        program.lmHead(rows, selectedRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
     }
 
     /** Pages for so many tokens. */

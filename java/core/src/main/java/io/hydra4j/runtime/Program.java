@@ -411,18 +411,18 @@ public final class Program extends NativeObject {
      * LM head: the k best of weight x + bias for each row.
      *
      * @param rows what is computed
-     * @param lastRowsOnly compute only the rows at which a token is selected: all nodes of trees, then the last row of each
+     * @param selectedRowsOnly compute only the rows at which a token is selected: all nodes of trees, then the last row of each
      *     chain, in the order of the rows, as many as top has room for; then these are the rows of top and logits
      * @param x {@code float[rows][h]}
      * @param weight [v][h]
      * @param bias {@code float[v]}, or null
      * @param ids {@code int32[v]} token id of each row of the weight, or null if they are the same
      * @param top receives the best of each row
-     * @param logits {@code float[rows][v]}, or {@code float[rows of top][v]} with lastRowsOnly, receives all logits; or null
+     * @param logits {@code float[rows][v]}, or {@code float[rows of top][v]} with selectedRowsOnly, receives all logits; or null
      */
     public void lmHead(
             PassRows rows,
-            boolean lastRowsOnly,
+            boolean selectedRowsOnly,
             Buffer x,
             Matrix weight,
             Buffer bias,
@@ -432,7 +432,7 @@ public final class Program extends NativeObject {
         try (hydra_lm_head arguments = new hydra_lm_head(arguments())) {
             arguments
                     .rows(use(rows.handle()))
-                    .last_rows_only(lastRowsOnly ? 1 : 0)
+                    .last_rows_only(selectedRowsOnly ? 1 : 0)
                     .x(use(x.handle()))
                     .weight(use(weight.handle()))
                     .bias(optional(bias))
@@ -655,7 +655,7 @@ public final class Program extends NativeObject {
 
     /**
      * Selects a token at each node of trees and at the last row of each chain, in the order of {@link #lmHead} with
-     * lastRowsOnly: the one that plain decoding would emit there, the best entry of top. The host may read and write the
+     * selectedRowsOnly: the one that plain decoding would emit there, the best entry of top. The host may read and write the
      * selection between programs, so that a loop can select for itself.
      *
      * @param rows nodes of trees and chains
