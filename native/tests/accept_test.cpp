@@ -363,8 +363,8 @@ TEST(Commit, TreesAndPromptsOfOnePassAreThoseOfPassesOfTheirOwn) {
         const Tree trees = tree(pass.batch, shapes[0]);
         must(set_tree(trees, 3, shapes[1]));
         const Rows prompts = rows(pass.batch, 150), uncommitted_rows = rows(pass.batch, 300);
-        const int32_t sequences[] = {2, 1}, counts[] = {100, 17}, decides[] = {1, 0};
-        must(hydra_rows_set_chains(prompts, sequences, counts, 2, std::vector<int32_t>(117, 6).data(), decides));
+        const int32_t sequences[] = {2, 1}, counts[] = {100, 17}, sets_root[] = {1, 0};
+        must(hydra_rows_set_chains(prompts, sequences, counts, 2, std::vector<int32_t>(117, 6).data(), sets_root));
         hydra_program* created = nullptr;
         must(hydra_program_create(backend, nullptr, &created));
         const Program begin(created);

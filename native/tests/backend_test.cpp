@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "fixture.h"
 #include "hydra4j/allocation.h"
 #include "program/error.h"
@@ -13,12 +15,14 @@ namespace hydra::test {
 namespace {
 
 TEST(Backend, OpensWithTheBestInstructionSetOfTheProcessor) {
+    SKIP_ON_CUDA();
     const Backend backend = open_backend(2, "auto");
     EXPECT_EQ(hydra_backend_isa(backend), instruction_sets().back());
     EXPECT_EQ(hydra_backend_threads(backend), 2);
 }
 
 TEST(Backend, OpensWithTheInstructionSetAskedFor) {
+    SKIP_ON_CUDA();
     for (const std::string& isa : instruction_sets()) {
         EXPECT_EQ(hydra_backend_isa(open_backend(1, isa.c_str())), isa);
     }
@@ -97,7 +101,75 @@ TEST(Backend, SaysWhichLimitRefusesAThread) {
 // Whether the status and the message are those of a backend of the parent.
 bool is_foreign(hydra_status status) {
     return status == HYDRA_UNAVAILABLE &&
-           std::string(hydra_error_message()).find("forked after the cpu backend was opened") != std::string::npos;
+           std::string(hydra_error_message())
+                   .find(cuda_library() != nullptr ? "forked after the cuda backend was opened"
+                                                   : "forked after the cpu backend was opened") != std::string::npos;
+}
+
+// Whether what only a device of its own refuses is refused, too: 0, or which is not.
+int takes_of_the_parents_device(hydra_backend* backend, hydra_batch* batch, hydra_buffer* buffer, hydra_stream* native,
+                                float* values) {
+    hydra_buffer* made_buffer = nullptr;
+    hydra_batch* made_batch = nullptr;
+    hydra_rows* made_rows = nullptr;
+    hydra_tree* made_tree = nullptr;
+    hydra_top* made_top = nullptr;
+    hydra_stream* made_stream = nullptr;
+    hydra_kv_pool* made_pool = nullptr;
+    hydra_rope* made_rope = nullptr;
+    int64_t free_bytes = 0, total_bytes = 0;
+    const std::function<hydra_status()> calls[] = {
+        [&] { return hydra_buffer_create(backend, 64, &made_buffer); },
+        [&] { return hydra_buffer_wrap(backend, hydra_buffer_pointer(buffer), 64, &made_buffer); },
+        [&] { return hydra_buffer_write(buffer, 0, values, 4); },
+        [&] { return hydra_buffer_read(buffer, 0, values, 4); },
+        [&] { return hydra_batch_create(backend, 1, 1, &made_batch); },
+        [&] { return hydra_rows_create(batch, 4, &made_rows); },
+        [&] { return hydra_tree_create(batch, &made_tree); },
+        [&] { return hydra_top_create(backend, 1, 4, &made_top); },
+        [&] { return hydra_stream_create(backend, &made_stream); },
+        [&] { return hydra_stream_wrap(backend, hydra_stream_native(native), &made_stream); },
+        [&] { return hydra_kv_pool_create(backend, HYDRA_F32, 1, 1, 8, 1, &made_pool); },
+        [&] { return hydra_rope_create(backend, 2, values, 4, &made_rope); },
+        [&] { return hydra_backend_memory(backend, &free_bytes, &total_bytes); }};
+    int number = 0;
+    for (const auto& call : calls) {
+        ++number;
+        if (!is_foreign(call())) return number;
+    }
+    return 0;
+}
+
+TEST(Backend, OfTheParentLendsAChildNoMemoryOrStreamsOfItsDevice) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "the CPU's memory is a child's own";
+    Backend backend = open_backend();
+    hydra_stream* created = nullptr;
+    must(hydra_stream_create(backend, &created));
+    Stream stream(created);
+    auto pass = std::make_unique<Pass>(backend);
+    Buffer x = poisoned(backend, 40);
+    Matrix weight = matrix(backend, HYDRA_F32, 4, 4, Floats(16));
+    must(record(pass->program, hydra_norm{pass->rows, x, x, 1e-5f, 40, x}));
+    pass->chain_of(5);
+    must(hydra_program_enqueue(pass->program));
+    EXPECT_EQ(in_child([&] {
+                  float values[] = {1, 1, 1, 1};
+                  const int refusals = takes_of_the_parents_device(backend, pass->batch, x, stream, values);
+                  if (refusals != 0) return refusals;
+                  if (!is_foreign(hydra_matrix_write(weight, 0, 1, nullptr, HYDRA_F32, values, 16))) return 20;
+                  if (!is_foreign(hydra_matrix_read(weight, 0, values))) return 21;
+                  pass.reset();
+                  x = Buffer();
+                  weight = Matrix();
+                  stream = Stream();
+                  backend = Backend();
+                  hydra_backend* own = nullptr;
+                  return hydra_backend_open_cpu(1, "auto", &own) == HYDRA_OK ? 0 : 22;
+              }),
+              0);
+    must(hydra_program_await(pass->program));
+    const Buffer more = poisoned(backend, 40);
+    pass->run();
 }
 
 // ThreadSanitizer takes threads of a forked child for those of its parent.
@@ -108,7 +180,6 @@ constexpr int OF_A_CHILD = 3;
 #endif
 
 TEST(Backend, OfTheParentIsRefusedAfterAFork) {
-    SKIP_ON_CUDA();
     for (int threads : {1, 3}) {
         Backend backend = open_backend(threads);
         auto pass = std::make_unique<Pass>(backend);
@@ -135,7 +206,9 @@ TEST(Backend, OfTheParentIsRefusedAfterAFork) {
                       norm = Buffer();
                       weight = Matrix();
                       backend = Backend();
-                      return hydra_backend_stream_rate(open_backend(OF_A_CHILD), 1 << 20, 1, &rate) == HYDRA_OK ? 0 : 9;
+                      hydra_backend* own = nullptr;
+                      if (hydra_backend_open_cpu(OF_A_CHILD, "auto", &own) != HYDRA_OK) return 9;
+                      return hydra_backend_stream_rate(own, 1 << 20, 1, &rate) == HYDRA_OK ? 0 : 10;
                   }),
                   0);
         pass->run();

@@ -101,9 +101,9 @@ TEST(Expand, AddsTheChainsOfPromptsAfterTheTrees) {
     must(record(pass.program, hydra_expand{trees, prompts, pass.rows}));
     for (int s = 0; s < 4; ++s) must(hydra_batch_set_root(pass.batch, s, s == 2 ? -1 : 70 + s));
     // Sequence 1 has a root, too, which its prompt drops.
-    const int32_t sequences[] = {2, 1}, counts[] = {130, 3}, decides[] = {0, 1};
+    const int32_t sequences[] = {2, 1}, counts[] = {130, 3}, sets_root[] = {0, 1};
     const std::vector<int32_t> tokens = random_tokens(random, 133);
-    must(hydra_rows_set_chains(prompts, sequences, counts, 2, tokens.data(), decides));
+    must(hydra_rows_set_chains(prompts, sequences, counts, 2, tokens.data(), sets_root));
     pass.run();
     ASSERT_EQ(hydra_rows_count(pass.rows), 18 + 133);
     const RowsView& view = pass.rows->view;
@@ -115,7 +115,7 @@ TEST(Expand, AddsTheChainsOfPromptsAfterTheTrees) {
     for (int s = 0; s < 6; ++s) {
         const Segment& segment = view.segments[s];
         EXPECT_EQ((std::vector<int>{segment.sequence, segment.order, segment.row, segment.count, segment.first,
-                                    segment.decides}),
+                                    segment.sets_root}),
                   std::vector<int>(expected[s], expected[s] + 6))
             << s;
         EXPECT_EQ(segment.accepted, s < 2 ? 1 : first_rows(segment.count));

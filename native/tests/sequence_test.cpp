@@ -178,6 +178,58 @@ TEST(Rows, RefuseChainsThatDoNotFit) {
     expect_refused(hydra_rows_create(pass.batch, 2049, &out), "max_rows is 2049");
 }
 
+// A step between their being set and their run would otherwise be forgotten: their commit sets the length.
+TEST(Rows, AreRefusedWhereTheirSequenceHasMovedSinceTheyWereSet) {
+    const Backend backend = open_backend();
+    Pass pass(backend, {7, 4}, ROWS);
+    const Rows chains = rows(pass.batch);
+    hydra_program* created = nullptr;
+    must(hydra_program_create(backend, nullptr, &created));
+    const Program step(created);
+    const Tree trees = tree(pass.batch, Shape{});
+    const Pool kv = pool(backend, 1, 1, 8, PAGES * 2);
+    const Top best = top(backend, 1);
+    set_ids(best, {1, 2});
+    must(record(step, hydra_expand{trees, nullptr, pass.rows}));
+    must(record_end(pass, step, {trees, pass.rows, best, kv, nullptr, 0, nullptr, nullptr, 0}));
+    must(record_end(pass, pass.program, {nullptr, chains, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
+    const int32_t sequences[] = {1, 0}, counts[] = {2, 70};
+    const std::vector<int32_t> tokens(72);
+    const auto set = [&](hydra_rows* rows, int32_t chains_of_all) {
+        must(hydra_rows_set_chains(rows, sequences, counts, chains_of_all, tokens.data(), nullptr));
+    };
+    hydra_rows* wide = nullptr;
+    must(hydra_rows_create(pass.batch, 72, &wide));
+    const Rows prompts(wide);
+    set(chains, 1);
+    set(prompts, 2);
+    must(hydra_program_run(step));
+    ASSERT_EQ(pass.result(1).length, 5);
+    expect_refused(hydra_program_run(pass.program),
+                   "the chain of sequence 1 was set after 4 verified positions, now there are 5: set it again");
+    EXPECT_EQ(pass.result(1).length, 5);
+    EXPECT_EQ(pass.result(0).length, 8);
+    hydra_program* with_prompts = nullptr;
+    must(hydra_program_create(backend, nullptr, &with_prompts));
+    const Program both(with_prompts);
+    const Rows all = rows(pass.batch, 200);
+    must(record(both, hydra_expand{trees, prompts, all}));
+    expect_refused(hydra_program_run(both), "the chain of sequence 1 was set after 4 verified positions");
+    // Attention over them would overwrite what is verified.
+    hydra_program* attending = nullptr;
+    must(hydra_program_create(backend, nullptr, &attending));
+    const Program attention(attending);
+    const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
+    must(record(attention, hydra_attention{chains, query, 1, kv, 0, out}));
+    expect_refused(hydra_program_run(attention), "the chain of sequence 1 was set after 4 verified positions");
+    set(chains, 1);
+    set(prompts, 2);
+    must(hydra_program_run(both));
+    must(hydra_program_run(attention));
+    pass.run();
+    EXPECT_EQ(pass.result(1).length, 7);
+}
+
 TEST(Tree, KnowsItsAncestorsAndLevels) {
     const Backend backend = open_backend();
     Random random(1);

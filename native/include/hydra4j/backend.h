@@ -3,8 +3,8 @@
  *
  * A child that is forked has the memory of a backend of its parent, but not its threads or its device. There,
  * recording, running, enqueueing and awaiting programs, making and filling matrices and measuring are
- * HYDRA_UNAVAILABLE; destroying what there is and closing the backend are safe, and the child may open a CPU backend of
- * its own. */
+ * HYDRA_UNAVAILABLE, on CUDA also all else that takes memory or streams of the device, or copies; destroying what there
+ * is and closing the backend are safe, and the child may open a CPU backend of its own. */
 #ifndef HYDRA4J_BACKEND_H
 #define HYDRA4J_BACKEND_H
 

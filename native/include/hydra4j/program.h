@@ -162,11 +162,11 @@ typedef struct hydra_norm {
 HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_norm* arguments);
 
 /* The k best of weight x + bias for each row; entries are indices, or ids[index] where ids are given. With
- * selected_rows_only they are those of the rows at which a token is selected: all nodes of trees, then the last row of each
- * chain, in the order of the rows, as many as top has room for. */
+ * selected_rows_only they are those of the rows at which a token is selected: all nodes of trees, then the last row of
+ * each chain, in the order of the rows, as many as top has room for. */
 typedef struct hydra_lm_head {
     const hydra_rows* rows;
-    int32_t selected_rows_only;     /* 0: of all rows */
+    int32_t selected_rows_only; /* 0: of all rows */
     const hydra_buffer* x;      /* float[rows][h] */
     const hydra_matrix* weight; /* [v][h] */
     const hydra_buffer* bias;   /* float[v], or null */
@@ -196,7 +196,8 @@ HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_b
  * for all. */
 typedef struct hydra_expand {
     const hydra_tree* tree;
-    /* Chains that hydra_rows_set_chains made, or null. A run refuses those that a program has changed since. */
+    /* Chains that hydra_rows_set_chains made, or null. A run refuses those that a program has changed since, and those
+     * whose sequences have more verified positions since. */
     const hydra_rows* prompts;
     hydra_rows* rows;
 } hydra_expand;
@@ -282,8 +283,8 @@ typedef struct hydra_give_tokens {
 HYDRA_API hydra_status hydra_program_give_tokens(hydra_program* program, const hydra_give_tokens* arguments);
 
 /* Selects a token at each node of trees and at the last row of each chain, in the order of hydra_lm_head's rows with
- * selected_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write the
- * selection between programs, so that a loop can select for itself. */
+ * selected_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write
+ * the selection between programs, so that a loop can select for itself. */
 typedef struct hydra_select {
     const hydra_rows* rows;
     const hydra_top* top;

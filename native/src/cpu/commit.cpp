@@ -73,8 +73,8 @@ struct CommitTask : Task {
         result.nodes = last.row + last.count - first.row;
         result.emitted = is_tree ? count : 0;
         result.length = first.first + count;
-        const bool decides = selection != nullptr && last.decides != 0;
-        result.root = decides ? selection[is_tree ? last.row + node : view.selection_of_chain(last)] : -1;
+        const bool sets_root = selection != nullptr && last.sets_root != 0;
+        result.root = sets_root ? selection[is_tree ? last.row + node : view.selection_of_chain(last)] : -1;
     }
 
     // Makes `count` rows of a sequence uncommitted, after those that are. With `append` only one chain is: rows that

@@ -49,7 +49,7 @@ struct ExpandTask : Task {
         for (int begin = 0, c = 0; c < chains.state->segments; ++c) {
             if (!chains.ends_sequence(c)) continue;
             const Segment &first = chains.segments[begin], &last = chains.segments[c];
-            view.add(first.sequence, first.first, last.row + last.count - first.row, last.decides != 0);
+            view.add(first.sequence, first.first, last.row + last.count - first.row, last.sets_root != 0);
             begin = c + 1;
         }
         for (int s = segments; s < view.state->segments; ++s) {

@@ -17,10 +17,10 @@ namespace {
 constexpr int SPINS = 500;    // some tens of microseconds, in which nearly every wait ends
 constexpr int YIELDS = 5000;  // some milliseconds: a virtual processor takes long to wake
 
-constexpr uint64_t BROKEN_OFF = uint64_t{1} << 63;  // of arrivals: a thread has thrown
+constexpr uint64_t ABORTED = uint64_t{1} << 63;  // of arrivals: a thread has thrown
 
 // What threads leave their tasks by when another one has thrown.
-struct BrokenOff {};
+struct RunAborted {};
 
 // Returns `count` when it has reached `least`. Spins first, then lets others have the core, as the thread that it waits
 // for may be one of them, and sleeps at last.
@@ -106,32 +106,32 @@ void Team::work(int thread) {
 bool Team::attempt(int thread, uint64_t run) noexcept {
     try {
         task_(context_, thread);
-    } catch (const BrokenOff&) {
+    } catch (const RunAborted&) {
         return false;
     } catch (...) {
-        break_off(std::current_exception(), run);
+        abort_run(std::current_exception(), run);
         return false;
     }
-    // Who wakes late may already see that the next run is broken off: then all have ended this one.
-    return meet() || broken_off_.load() != run;
+    // Who wakes late may already see that the next run is aborted: then all have ended this one.
+    return meet() || aborted_run_.load() != run;
 }
 
-void Team::break_off(std::exception_ptr failure, uint64_t run) noexcept {
-    if (broken_off_.exchange(run) != run) failure_ = std::move(failure);
-    arrivals_.fetch_or(BROKEN_OFF);
+void Team::abort_run(std::exception_ptr failure, uint64_t run) noexcept {
+    if (aborted_run_.exchange(run) != run) failure_ = std::move(failure);
+    arrivals_.fetch_or(ABORTED);
     arrivals_.notify_all();
 }
 
 void Team::barrier() {
-    if (!meet()) throw BrokenOff();
+    if (!meet()) throw RunAborted();
 }
 
 bool Team::meet() {
     if (threads_ == 1) return true;
     const uint64_t before = arrivals_.fetch_add(1, std::memory_order_acq_rel);
-    if (before >= BROKEN_OFF) return false;
+    if (before >= ABORTED) return false;
     const uint64_t last = before - before % threads_ + threads_;
-    if (before + 1 != last) return await(arrivals_, last) < BROKEN_OFF;
+    if (before + 1 != last) return await(arrivals_, last) < ABORTED;
     arrivals_.notify_all();
     return true;
 }

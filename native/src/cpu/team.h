@@ -36,7 +36,7 @@ class Team {
     void work(int thread);
     // The thread's part of a run: whether all threads have done theirs.
     bool attempt(int thread, uint64_t run) noexcept;
-    void break_off(std::exception_ptr failure, uint64_t run) noexcept;
+    void abort_run(std::exception_ptr failure, uint64_t run) noexcept;
     // A barrier: false where a thread has thrown.
     bool meet();
     void stop(int started);
@@ -47,8 +47,8 @@ class Team {
     void (*task_)(void*, int) = nullptr;
     void* context_ = nullptr;
     std::atomic<bool> stopping_{false};
-    std::atomic<uint64_t> broken_off_{0};  // the last run in which a thread has thrown
-    std::exception_ptr failure_;           // of the first one
+    std::atomic<uint64_t> aborted_run_{0};  // the last run in which a thread has thrown
+    std::exception_ptr failure_;            // of the first one
     // On cache lines of their own: every thread spins on them.
     alignas(64) std::atomic<uint64_t> runs_{0};
     // At all barriers: the n-th ends when all threads came n times.

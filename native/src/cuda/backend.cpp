@@ -59,13 +59,18 @@ CudaBackend::~CudaBackend() { close(); }
 void CudaBackend::close() {
     capturing.reset();
     shared_.reset();
-    api.close(device);
+    if (is_of_this_process()) api.close(device);
+}
+
+const DeviceApi& CudaBackend::usable_api() const {
+    require_own_process();
+    return api;
 }
 
 bool CudaBackend::has_kernel(hydra_type type) const { return type == HYDRA_Q4_K || hydra_backend::has_kernel(type); }
 
 void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
-    const DeviceFacts facts = facts_of(api, ordinal_);
+    const DeviceFacts facts = facts_of(usable_api(), ordinal_);
     *free_bytes = facts.free_bytes;
     *total_bytes = facts.total_bytes;
 }
@@ -73,29 +78,29 @@ void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
 double CudaBackend::stream_rate(int64_t bytes, int repeats) {
     std::lock_guard<std::mutex> lock(mutex);
     double rate = 0;
-    must(api, api.copy_rate(device, bytes, repeats, &rate));
+    must(api, usable_api().copy_rate(device, bytes, repeats, &rate));
     return rate;
 }
 
 Memory CudaBackend::allocate(int64_t bytes) {
     void* data = nullptr;
     begin_allocation();
-    must(api, api.allocate(device, bytes, &data));
+    must(api, usable_api().allocate(device, bytes, &data));
     end_allocation();
     return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) {
-        api.release(device, all);
+        if (is_of_this_process()) api.release(device, all);
         note_release();
     });
 }
 
 Memory CudaBackend::wrap_memory(void* pointer, int64_t bytes) {
-    must(api, api.require_device_memory(device, pointer, bytes));
+    must(api, usable_api().require_device_memory(device, pointer, bytes));
     return Memory(static_cast<uint8_t*>(pointer), [](uint8_t*) {});
 }
 
 std::unique_ptr<CudaStream> CudaBackend::make_stream() {
     auto stream = std::make_unique<CudaStream>(*this);
-    must(api, api.stream_create(device, &stream->handle));
+    must(api, usable_api().stream_create(device, &stream->handle));
     return stream;
 }
 
@@ -103,25 +108,25 @@ std::unique_ptr<hydra_stream> CudaBackend::create_stream() { return make_stream(
 
 std::unique_ptr<hydra_stream> CudaBackend::wrap_stream(void* native) {
     auto stream = std::make_unique<CudaStream>(*this);
-    must(api, api.stream_wrap(device, native, &stream->handle));
+    must(api, usable_api().stream_wrap(device, native, &stream->handle));
     return stream;
 }
 
 void CudaBackend::copy_in(void* target, const void* source, int64_t bytes) {
-    if (bytes > 0) must(api, api.copy_in(device, target, source, bytes));
+    if (bytes > 0) must(api, usable_api().copy_in(device, target, source, bytes));
 }
 
 void CudaBackend::copy_out(void* target, const void* source, int64_t bytes) {
-    if (bytes > 0) must(api, api.copy_out(device, target, source, bytes));
+    if (bytes > 0) must(api, usable_api().copy_out(device, target, source, bytes));
 }
 
 Mirror CudaBackend::mirror(int64_t bytes) {
     void* pinned = nullptr;
     begin_allocation();
-    must(api, api.allocate_pinned(device, bytes, &pinned));
+    must(api, usable_api().allocate_pinned(device, bytes, &pinned));
     end_allocation();
     Memory host(static_cast<uint8_t*>(pinned), [this](uint8_t* all) {
-        api.release_pinned(device, all);
+        if (is_of_this_process()) api.release_pinned(device, all);
         note_release();
     });
     return {std::move(host), allocate(bytes), bytes, false};
@@ -144,7 +149,7 @@ CudaStream::CudaStream(CudaBackend& owner) : hydra_stream(&owner), api(owner.api
 
 CudaStream::~CudaStream() {
     workspace_.reset();
-    api.stream_destroy(handle);
+    if (cuda_.is_of_this_process()) api.stream_destroy(handle);
 }
 
 void* CudaStream::prepare_workspace() {
@@ -169,20 +174,21 @@ CudaMatrix::CudaMatrix(CudaBackend& owner, hydra_type its_type, int64_t its_rows
       view{its_type, its_rows, its_columns, memory.get()} {}
 
 void CudaMatrix::write(int64_t first_row, int64_t count, const int32_t* target_rows, const uint8_t* source) {
-    if (count > 0) must(cuda.api, cuda.api.matrix_write(cuda.device, &view, first_row, count, target_rows, source));
+    if (count > 0)
+        must(cuda.api, cuda.usable_api().matrix_write(cuda.device, &view, first_row, count, target_rows, source));
 }
 
 void CudaMatrix::fill(const RandomWeights& weights) {
-    must(cuda.api, cuda.api.matrix_fill(cuda.device, &view, &weights));
+    must(cuda.api, cuda.usable_api().matrix_fill(cuda.device, &view, &weights));
 }
 
 void CudaMatrix::read(int64_t row, float* values) const {
-    must(cuda.api, cuda.api.matrix_read(cuda.device, &view, row, values));
+    must(cuda.api, cuda.usable_api().matrix_read(cuda.device, &view, row, values));
 }
 
 void CudaMatrix::gather(const hydra_matrix& source, const int32_t* ids) {
     const auto& from = static_cast<const CudaMatrix&>(source);
-    must(cuda.api, cuda.api.matrix_gather(cuda.device, &view, &from.view, ids));
+    must(cuda.api, cuda.usable_api().matrix_gather(cuda.device, &view, &from.view, ids));
 }
 
 CudaKvPool::CudaKvPool(CudaBackend& owner, hydra_type its_type, int32_t its_layers, int32_t its_kv_heads,
@@ -194,11 +200,11 @@ CudaKvPool::CudaKvPool(CudaBackend& owner, hydra_type its_type, int32_t its_laye
       view{its_type, its_layers, its_kv_heads, its_head_size, its_pages, memory.get()} {}
 
 void CudaKvPool::read(int32_t page, int32_t slot, float* values) const {
-    must(cuda.api, cuda.api.kv_read(cuda.device, &view, page, slot, values));
+    must(cuda.api, cuda.usable_api().kv_read(cuda.device, &view, page, slot, values));
 }
 
 void CudaKvPool::write(int32_t page, int32_t slot, const float* values) {
-    must(cuda.api, cuda.api.kv_write(cuda.device, &view, page, slot, values));
+    must(cuda.api, cuda.usable_api().kv_write(cuda.device, &view, page, slot, values));
 }
 
 }  // namespace hydra::cuda

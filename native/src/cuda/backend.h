@@ -65,6 +65,9 @@ struct CudaBackend : hydra_backend {
                                            int32_t pages) override;
     std::unique_ptr<hydra_program> program(hydra_stream* stream) override;
 
+    // The table, refused to a forked child: CUDA does not survive a fork, so that there nothing is freed either.
+    const DeviceApi& usable_api() const;
+
     const DeviceApi& api;
     Device* device = nullptr;
     // Where programs are captured, under the mutex, and nothing runs: no work of others gets into a program's graph.

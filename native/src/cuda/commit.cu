@@ -115,7 +115,7 @@ __device__ void set_result(const Commit& work, int last_segment, const Accepted&
     result.nodes = last.row + last.count - first.row;
     result.emitted = is_tree ? count : 0;
     result.length = first.first + count;
-    result.root = work.selection != nullptr && last.decides != 0 ? work.selection[selected] : -1;
+    result.root = work.selection != nullptr && last.sets_root != 0 ? work.selection[selected] : -1;
 }
 
 // Whether the uncommitted rows have room for what is accepted.

@@ -68,11 +68,17 @@ int32_t view_of(int32_t number) { return number; }
 int64_t view_of(int64_t number) { return number; }
 float view_of(float number) { return number; }
 
-WorkspaceNeed need_of(const hydra_matrix* matrix) {
+// What a field of an operation adds to its need.
+template <class Field>
+WorkspaceNeed need_of([[maybe_unused]] Field value) {
     WorkspaceNeed need;
-    if (matrix != nullptr) {
-        need.rows = matrix->rows;
-        need.columns = matrix->columns;
+    if constexpr (std::is_convertible_v<Field, const hydra_matrix*>) {
+        if (value != nullptr) {
+            need.rows = value->rows;
+            need.columns = value->columns;
+        }
+    } else if constexpr (std::is_convertible_v<Field, const hydra_rows*>) {
+        if (value != nullptr) need.pass_rows = value->max_rows;
     }
     return need;
 }
@@ -84,6 +90,14 @@ bool appends(const hydra::AppendKv& append, const hydra::Qkv& qkv) {
            append.value == qkv.value_out && append.query_norm == nullptr && append.key_norm == nullptr &&
            qkv.query->rows == int64_t{append.heads} * append.pool->head_size && qkv.key->rows == columns &&
            qkv.value->rows == columns;
+}
+
+WorkspaceNeed heads_of(const hydra::Attention& attention) {
+    WorkspaceNeed need;
+    need.heads = attention.heads;
+    need.head_size = attention.pool->head_size;
+    need.positions = static_cast<int32_t>(attention.rows->batch->capacity());
+    return need;
 }
 
 // Enqueues each operation.
@@ -152,7 +166,7 @@ CudaProgram::~CudaProgram() {
 }
 
 void CudaProgram::discard_graph() {
-    if (graph != nullptr) cuda.api.graph_destroy(graph);
+    if (graph != nullptr && cuda.is_of_this_process()) cuda.api.graph_destroy(graph);
     graph = nullptr;
 }
 
@@ -166,7 +180,7 @@ void CudaProgram::use(const hydra_rows* rows) {
 void CudaProgram::use(hydra_rows* rows) {
     if (rows == nullptr) return;
     use(static_cast<const hydra_rows*>(rows));
-    add_once<const hydra_rows*>(rewritten, rows);
+    add_once<const hydra_rows*>(changed_rows, rows);
     changes_state = true;
 }
 
@@ -185,21 +199,21 @@ void CudaProgram::use(const hydra_top* top) {
 
 void CudaProgram::use(hydra_top* top) {
     use(static_cast<const hydra_top*>(top));
-    add_once<const hydra_top*>(found, top);
+    add_once<const hydra_top*>(filled_tops, top);
 }
 
 void CudaProgram::add(const Operation& operation) {
     std::lock_guard<std::mutex> lock(mutex);
     HYDRA_REQUIRE(runs == 0, "the program is enqueued: await it before it records more");
-    const size_t before[] = {inputs.size(), outputs.size(), rewritten.size(), found.size()};
+    const size_t before[] = {inputs.size(), outputs.size(), changed_rows.size(), filled_tops.size()};
     try {
         note(operation);
     } catch (...) {
         // The handles of an operation that is not recorded may be gone when the program runs.
         inputs.resize(before[0]);
         outputs.resize(before[1]);
-        rewritten.resize(before[2]);
-        found.resize(before[3]);
+        changed_rows.resize(before[2]);
+        filled_tops.resize(before[3]);
         throw;
     }
     discard_graph();
@@ -211,16 +225,11 @@ void CudaProgram::note(const Operation& operation) {
         [&](const auto& o) {
             each_field(o, [&](auto value, const char*, bool) {
                 use(value);
-                if constexpr (std::is_same_v<decltype(value), const hydra_matrix*>) need.include(need_of(value));
+                need.include(need_of(value));
             });
-            if constexpr (requires { o.rows; }) need.pass_rows = o.rows->max_rows;
-            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, hydra::Attention>) {
-                need.heads = o.heads;
-                need.head_size = o.pool->head_size;
-                need.positions = static_cast<int32_t>(o.rows->batch->capacity());
-            }
         },
         operation);
+    if (const auto* attention = std::get_if<hydra::Attention>(&operation)) need.include(heads_of(*attention));
     if (const auto* commit = std::get_if<hydra::Commit>(&operation)) bring_back(*commit->rows->batch);
     stream.need.include(need);
 }
@@ -312,8 +321,8 @@ void CudaProgram::await() {
     const hydra_status status = cuda.api.stream_wait(stream.handle);
     give_back(runs);
     must(cuda.api, status);
-    for (const hydra_rows* rows : rewritten) rows->stale = true;
-    for (const hydra_top* top : found) top->stale = true;
+    for (const hydra_rows* rows : changed_rows) rows->stale = true;
+    for (const hydra_top* top : filled_tops) top->stale = true;
     place_marks(begun, now());
 }
 

@@ -43,14 +43,14 @@ struct CudaProgram : hydra_program {
 
     CudaBackend& cuda;
     CudaStream& stream;
-    int32_t runs = 0;                          // enqueued and not awaited
-    int64_t begun = 0;                         // the last of them, by the host's clock
-    bool changes_state = false;                // of sequences and rows, which checks look at
-    std::vector<Mirror*> inputs;               // what the operations read and the host may have changed
-    std::vector<Mirror*> outputs;              // what comes back with every run: the sequences' states
-    std::vector<const hydra_rows*> rewritten;  // rows that the operations set
-    std::vector<const hydra_top*> found;       // that the operations fill
-    Mirror marks{};                            // int64_t [times.size()], of the device's clock
+    int32_t runs = 0;                             // enqueued and not awaited
+    int64_t begun = 0;                            // the last of them, by the host's clock
+    bool changes_state = false;                   // of sequences and rows, which checks look at
+    std::vector<Mirror*> inputs;                  // what the operations read and the host may have changed
+    std::vector<Mirror*> outputs;                 // what comes back with every run: the sequences' states
+    std::vector<const hydra_rows*> changed_rows;  // rows that the operations set
+    std::vector<const hydra_top*> filled_tops;    // that the operations fill
+    Mirror marks{};                               // int64_t [times.size()], of the device's clock
     Graph* graph = nullptr;
     void* graph_workspace = nullptr;
     int64_t graph_tables = 0;  // how often tables had moved

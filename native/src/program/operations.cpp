@@ -346,7 +346,7 @@ hydra_status record(const char* function, hydra_program* program, const O* argum
 // What a run refuses of the state that an operation finds.
 
 void check(const Embed& o) {
-    for (int r = 0; o.rows->given && r < o.rows->active(); ++r) {
+    for (int r = 0; o.rows->set_by_host && r < o.rows->active(); ++r) {
         const int32_t token = o.rows->view.tokens[r];
         HYDRA_REQUIRE(token >= 0 && token < o.embedding->rows, "token %d of row %d is outside the vocabulary of %lld",
                       token, r, wide(o.embedding->rows));
@@ -357,8 +357,9 @@ void check(const AppendKv& o) { o.rope->cover(o.rows->batch->reach()); }
 
 void check(const Expand& o) {
     const hydra_rows& rows = *o.rows;
-    HYDRA_REQUIRE(o.prompts == nullptr || o.prompts->given,
+    HYDRA_REQUIRE(o.prompts == nullptr || o.prompts->set_by_host,
                   "a program has changed the prompts since they were set: set their chains again");
+    if (o.prompts != nullptr) o.prompts->require_current();
     const int32_t chains = o.prompts != nullptr ? o.prompts->view.active_segments() : 0;
     int64_t needed = chains > 0 ? o.prompts->active() : 0;
     std::vector<bool> has_prompt(static_cast<size_t>(rows.batch->sequences));
@@ -410,6 +411,7 @@ void check(const DraftTokens& o) {
 }
 
 void check(const Commit& o) {
+    o.rows->require_current();
     if (o.uncommitted_rows == nullptr) return;
     require_reach(*o.rows, o.uncommitted_rows);
     if (o.tree == nullptr) return;

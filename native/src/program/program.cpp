@@ -18,24 +18,23 @@ int64_t hydra::now() {
 
 namespace {
 
-// Notes that an operation finds or leaves keys and values of its rows in a pool.
+// Notes that an operation finds or leaves keys and values of its rows in a pool: one that has a pool must have rows.
 template <class O>
 void note_pages(hydra_program& program, const O& operation) {
-    const auto note = [&](const hydra_rows* rows, const hydra_kv_pool* pool) {
-        const std::pair entry{rows, pool};
-        auto& all = program.placed;
-        if (std::find(all.begin(), all.end(), entry) == all.end()) all.push_back(entry);
-    };
-    if constexpr (requires { note(operation.rows, operation.pool); }) {
-        if (operation.pool != nullptr) note(operation.rows, operation.pool);
-    }
+    hydra::each_field(operation, [&](auto value, const char*, bool) {
+        if constexpr (std::is_convertible_v<decltype(value), const hydra_kv_pool*>) {
+            const std::pair<const hydra_rows*, const hydra_kv_pool*> entry{operation.rows, value};
+            auto& all = program.placed;
+            if (value != nullptr && std::find(all.begin(), all.end(), entry) == all.end()) all.push_back(entry);
+        }
+    });
 }
 
 // Notes that the rows that an operation changes are not as the host set them any more.
 constexpr auto note_changes = [](const auto& operation) {
     hydra::each_field(operation, [](auto value, const char*, bool) {
         if constexpr (std::is_same_v<decltype(value), hydra_rows*>) {
-            if (value != nullptr) value->given = false;
+            if (value != nullptr) value->set_by_host = false;
         }
     });
 };

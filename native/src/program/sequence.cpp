@@ -249,6 +249,16 @@ void hydra_rows::limit_positions(int32_t limit) const {
 
 void hydra_rows::limit_tokens(int64_t limit) const { token_limit = std::min(token_limit, limit); }
 
+void hydra_rows::require_current() const {
+    for (int32_t i = view.active_trees(); set_by_host && i < view.active_segments(); ++i) {
+        const hydra::Segment& chain = view.segments[i];
+        const int32_t length = batch->states[chain.sequence].result.length;
+        HYDRA_REQUIRE((i > 0 && !view.ends_sequence(i - 1)) || chain.first == length,
+                      "the chain of sequence %d was set after %d verified positions, now there are %d: set it again",
+                      chain.sequence, chain.first, length);
+    }
+}
+
 void hydra_rows::require_room(const hydra::Segment& chain) const {
     const auto end = static_cast<long long>(int64_t{chain.first} + chain.count);
     HYDRA_REQUIRE(view.has_pages(chain.sequence, chain.first, chain.count),
@@ -264,6 +274,7 @@ void hydra_rows::require_pages(const hydra_kv_pool& pool) const {
                       s, batch->largest_page[s], pool.pages);
     }
     if (stale) return;
+    require_current();
     for (int32_t i = view.active_trees(); i < view.active_segments(); ++i) require_room(view.segments[i]);
 }
 
@@ -273,7 +284,7 @@ void hydra_rows::require_rows(int64_t all) const {
 }
 
 hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, const int32_t* counts, int32_t chains,
-                                   const int32_t* tokens, const int32_t* decides) {
+                                   const int32_t* tokens, const int32_t* sets_root) {
     return guarded("hydra_rows_set_chains", [&] {
         HYDRA_REQUIRE(
             rows != nullptr && (chains == 0 || (sequences != nullptr && counts != nullptr && tokens != nullptr)),
@@ -296,12 +307,12 @@ hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, c
         view.set_count(0);
         for (int32_t i = 0; i < chains; ++i) {
             view.add(sequences[i], rows->batch->states[sequences[i]].result.length, counts[i],
-                     decides == nullptr || decides[i] != 0);
+                     sets_root == nullptr || sets_root[i] != 0);
         }
         for (int32_t s = 0; s < view.state->segments; ++s) {
             for (int32_t i = 0; i < view.segments[s].count; ++i) view.set_chain_row(s, i);
         }
-        rows->given = true;
+        rows->set_by_host = true;
         if (chains > 0) std::copy_n(tokens, all, view.tokens);
     });
 }

@@ -65,7 +65,7 @@ struct hydra_rows {
     int32_t max_rows;
     mutable hydra::Mirror memory;
     hydra::RowsView view;                     // the host's
-    bool given = true;                        // no program has changed them since the host set them
+    bool set_by_host = true;                  // no program has changed them since the host set them
     mutable bool stale = false;               // the device's copy is newer than the host's
     mutable int64_t token_limit = INT64_MAX;  // the smallest that a recorded operation can take, exclusive
     mutable int32_t prompt_rows = 0;          // most of them that are of prompts beside trees
@@ -82,6 +82,8 @@ struct hydra_rows {
     void limit_tokens(int64_t limit) const;
 
     int32_t active() const { return view.active(); }
+    // Refuses chains that the host has set where their sequences' verified positions do not end before them any more.
+    void require_current() const;
     // Refuses rows of a chain that the page table of a sequence or the context does not cover.
     void require_room(const hydra::Segment& chain) const;
     // The same for chains that the host has set (those that a program sets have room), and pages that the pool lacks.

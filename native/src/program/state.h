@@ -23,13 +23,13 @@ constexpr int64_t STATES_OFFSET = 64;
 // At most HYDRA_MAX_NODES rows of one sequence that stand next to each other, in slots that do, too: a tree, or a part
 // of a chain. A longer chain is several segments.
 struct Segment {
-    int32_t sequence;     // in the batch
-    int32_t order;        // which of the pass's sequences that is
-    int32_t row;          // of the pass, its first
-    int32_t count;        // of rows
-    int32_t first;        // slot of its first row = number of positions that every row of it sees
-    int32_t decides = 1;  // whether the token selected at its last row becomes the sequence's root: not of a chain
-                          // after which more of the prompt follows
+    int32_t sequence;       // in the batch
+    int32_t order;          // which of the pass's sequences that is
+    int32_t row;            // of the pass, its first
+    int32_t count;          // of rows
+    int32_t first;          // slot of its first row = number of positions that every row of it sees
+    int32_t sets_root = 1;  // whether the token selected at its last row becomes the sequence's root: not of a chain
+                            // after which more of the prompt follows
     uint64_t accepted =
         0;  // bit i: row i is accepted; of a chain all are, of a tree its root and those that a judge marks
 };
@@ -156,11 +156,11 @@ struct RowsView {
     }
     // Adds the segments of a chain of `count` rows of a sequence after those that are there, the first of them in slot
     // `first`. What belongs to each row is for set_row.
-    HYDRA_HOST_DEVICE void add(int32_t sequence, int32_t first, int32_t count, bool decides = true) const {
+    HYDRA_HOST_DEVICE void add(int32_t sequence, int32_t first, int32_t count, bool sets_root = true) const {
         for (int32_t begin = 0; begin < count; begin += HYDRA_MAX_NODES) {
             const int32_t rows = count - begin < HYDRA_MAX_NODES ? count - begin : HYDRA_MAX_NODES;
             segments[state->segments++] = {sequence,      state->sequences, state->count,    rows,
-                                           first + begin, decides,          first_rows(rows)};
+                                           first + begin, sets_root,        first_rows(rows)};
             state->count += rows;
         }
         last_rows[state->sequences++] = state->count - 1;

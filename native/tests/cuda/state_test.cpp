@@ -33,7 +33,7 @@ void expect_same_rows(const Pass& found, const Pass& expected) {
         EXPECT_EQ(a.row, b.row) << s;
         EXPECT_EQ(a.count, b.count) << s;
         EXPECT_EQ(a.first, b.first) << s;
-        EXPECT_EQ(a.decides, b.decides) << s;
+        EXPECT_EQ(a.sets_root, b.sets_root) << s;
         EXPECT_EQ(a.accepted, b.accepted) << s;
     }
     for (int i = 0; i < expected.state[0].sequences; ++i) EXPECT_EQ(found.last_rows[i], expected.last_rows[i]) << i;
@@ -115,7 +115,7 @@ TEST(Expand, AddsPromptsToTreesOfAllShapes) {
     lengths[40] = lengths[149] = pass.result(40).length = pass.result(149).length = 0;
     prompts.chains({{149, 5}, {40, 70}});
     for (int r = 0; r < 75; ++r) prompts.tokens[r] = 500 + r;
-    prompts.segments[0].decides = 0;
+    prompts.segments[0].sets_root = 0;
     std::vector<int> firsts;
     const RowsView host = expected.on_host();
     host.set_count(0);

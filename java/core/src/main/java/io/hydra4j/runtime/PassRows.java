@@ -60,24 +60,24 @@ public final class PassRows extends NativeObject {
      * @param sequences [chains] different sequences of the batch; there may be none
      * @param counts [chains] tokens of each chain, at least 1
      * @param tokens those of all chains, one after the other
-     * @param decides [chains] whether the token that follows a chain is wanted and becomes the sequence's root, and not false,
+     * @param setsRoot [chains] whether the token that follows a chain is wanted and becomes the sequence's root, and not false,
      *     where more of the prompt follows first; null: of all
      * @throws IllegalArgumentException if the counts are not those of the sequences and tokens
      * @throws NativeException with status {@code INVALID_ARGUMENT} if a sequence or count is out of range, or there are more
      *     than {@link #maxRows} tokens
      */
-    public void setChains(int[] sequences, int[] counts, int[] tokens, boolean[] decides) {
+    public void setChains(int[] sequences, int[] counts, int[] tokens, boolean[] setsRoot) {
         long all = IntStream.of(counts).asLongStream().sum();
         if (counts.length != sequences.length || all != tokens.length) {
             throw new IllegalArgumentException(sequences.length + " sequences and " + tokens.length + " tokens, but "
                     + counts.length + " counts of " + all + " tokens in all");
         }
-        if (decides != null && decides.length != sequences.length) {
-            throw new IllegalArgumentException(sequences.length + " sequences, but " + decides.length + " decides");
+        if (setsRoot != null && setsRoot.length != sequences.length) {
+            throw new IllegalArgumentException(sequences.length + " sequences, but " + setsRoot.length + " setsRoot");
         }
         int[] flags = new int[sequences.length];
         for (int i = 0; i < flags.length; i++) {
-            flags[i] = decides == null || decides[i] ? 1 : 0;
+            flags[i] = setsRoot == null || setsRoot[i] ? 1 : 0;
         }
         handle.check(rows -> Native.hydra_rows_set_chains(rows, sequences, counts, sequences.length, tokens, flags));
     }

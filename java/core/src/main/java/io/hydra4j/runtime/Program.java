@@ -432,7 +432,7 @@ public final class Program extends NativeObject {
         try (hydra_lm_head arguments = new hydra_lm_head(arguments())) {
             arguments
                     .rows(use(rows.handle()))
-                    .last_rows_only(selectedRowsOnly ? 1 : 0)
+                    .selected_rows_only(selectedRowsOnly ? 1 : 0)
                     .x(use(x.handle()))
                     .weight(use(weight.handle()))
                     .bias(optional(bias))
