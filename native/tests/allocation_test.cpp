@@ -148,7 +148,8 @@ struct Decoder {
         check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, HYDRA_SILU, gated}));
         check(record(program, hydra_linear{rows, gated, down, nullptr, x, x}));
         check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden}));
-        check(record(program, hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));
+        check(record(program,
+                     hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));
     }
 
     // Tokens after a prompt.

@@ -560,7 +560,7 @@ TEST(TableBlock, RefusesWhatDoesNotFit) {
     expect_refused(attempt(1, 37, 32, made.tables, out), "columns 37 to 100 are not all in a width of 100");
     expect_refused(attempt(1, -1, 32, made.tables, out), "columns -1 to 62");
     expect_refused(attempt(1, 12, 24, made.tables, out), "n is 24, must be a multiple of 16");
-    expect_refused(attempt(2, 12, 32, made.tables, out), "tables has 25600 bytes, must have 300 x 32 floats");
+    expect_refused(attempt(2, 12, 32, made.tables, out), "tables has 25600 bytes, must have 300 x 64 F16 values");
     expect_refused(attempt(1, 12, 32, made.tables, small), "out has 16 bytes");
     expect_refused(attempt(1, 12, 32, made.tables, made.tables), "out must be neither");
     expect_refused(attempt(1, 12, 32, {}, out), "null");

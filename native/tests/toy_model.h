@@ -116,7 +116,8 @@ struct ToySession {
             must(record(program, hydra_linear{rows, gated, layer.down, nullptr, x, x}));
         }
         must(record(program, hydra_norm{rows, x, model.final_norm, ToyModel::EPSILON, ToyModel::HIDDEN, hidden}));
-        must(record(program, hydra_lm_head{rows, selected_rows_only, hidden, model.head, nullptr, nullptr, best, logits}));
+        must(record(program,
+                    hydra_lm_head{rows, selected_rows_only, hidden, model.head, nullptr, nullptr, best, logits}));
     }
 
     const hydra_step_result& result(int sequence = 0) const { return pass.result(sequence); }

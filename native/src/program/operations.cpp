@@ -411,7 +411,6 @@ void check(const DraftTokens& o) {
 }
 
 void check(const Commit& o) {
-    o.rows->require_current();
     if (o.uncommitted_rows == nullptr) return;
     require_reach(*o.rows, o.uncommitted_rows);
     if (o.tree == nullptr) return;

@@ -18,39 +18,48 @@ int64_t hydra::now() {
 
 namespace {
 
-// Notes that an operation finds or leaves keys and values of its rows in a pool: one that has a pool must have rows.
+template <class All, class One>
+bool has(const All& all, const One& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+// Notes which rows an operation places, in its pool or by committing them, and which it changes.
 template <class O>
-void note_pages(hydra_program& program, const O& operation) {
+void note_rows(hydra_program& program, const O& operation) {
+    const auto place = [&](const hydra_rows* rows) {
+        if (!has(program.changed, rows) && !has(program.unchanged, rows)) program.unchanged.push_back(rows);
+    };
+    if constexpr (std::is_same_v<O, hydra::Commit>) place(operation.rows);
     hydra::each_field(operation, [&](auto value, const char*, bool) {
+        // What has a pool has rows.
         if constexpr (std::is_convertible_v<decltype(value), const hydra_kv_pool*>) {
+            if (value == nullptr) return;
+            place(operation.rows);
             const std::pair<const hydra_rows*, const hydra_kv_pool*> entry{operation.rows, value};
-            auto& all = program.placed;
-            if (value != nullptr && std::find(all.begin(), all.end(), entry) == all.end()) all.push_back(entry);
+            if (!has(program.placed, entry)) program.placed.push_back(entry);
+        }
+    });
+    hydra::each_field(operation, [&](auto value, const char*, bool) {
+        if constexpr (std::is_same_v<decltype(value), hydra_rows*>) {
+            if (value != nullptr) program.changed.push_back(value);
         }
     });
 }
-
-// Notes that the rows that an operation changes are not as the host set them any more.
-constexpr auto note_changes = [](const auto& operation) {
-    hydra::each_field(operation, [](auto value, const char*, bool) {
-        if constexpr (std::is_same_v<decltype(value), hydra_rows*>) {
-            if (value != nullptr) value->set_by_host = false;
-        }
-    });
-};
 
 }  // namespace
 
 void hydra_program::record(const hydra::Operation& operation) {
     backend->require_own_process();
-    const size_t placed_before = placed.size();
+    const size_t before[] = {placed.size(), changed.size(), unchanged.size()};
     operations.push_back(operation);
     try {
-        std::visit([&](const auto& one) { note_pages(*this, one); }, operation);
+        std::visit([&](const auto& one) { note_rows(*this, one); }, operation);
         add(operation);
     } catch (...) {
         operations.pop_back();
-        placed.resize(placed_before);
+        placed.resize(before[0]);
+        changed.resize(before[1]);
+        unchanged.resize(before[2]);
         throw;
     }
 }
@@ -60,7 +69,8 @@ void hydra_program::enqueue() {
     try {
         for (const hydra::Operation& operation : operations) hydra::check_state(operation);
         for (const auto& [rows, pool] : placed) rows->require_pages(*pool);
-        for (const hydra::Operation& operation : operations) std::visit(note_changes, operation);
+        for (const hydra_rows* rows : unchanged) rows->require_current();
+        for (hydra_rows* rows : changed) rows->set_by_host = false;
         launch();
     } catch (...) {
         drop();

@@ -15,6 +15,10 @@ struct hydra_program {
     std::vector<int64_t> times{0, 0};  // beginning, recorded marks, end
     // Rows whose positions the pages of a pool must cover, each pair once: a run checks them.
     std::vector<std::pair<const hydra_rows*, const hydra_kv_pool*>> placed;
+    // Rows that operations change; and those which one that has a pool, or commits, finds as they were before the run:
+    // where the host set them, a run checks that their sequences have not moved since.
+    std::vector<hydra_rows*> changed;
+    std::vector<const hydra_rows*> unchanged;
 
     virtual ~hydra_program() = default;
     void record(const hydra::Operation& operation);

@@ -274,7 +274,6 @@ void hydra_rows::require_pages(const hydra_kv_pool& pool) const {
                       s, batch->largest_page[s], pool.pages);
     }
     if (stale) return;
-    require_current();
     for (int32_t i = view.active_trees(); i < view.active_segments(); ++i) require_room(view.segments[i]);
 }
 
