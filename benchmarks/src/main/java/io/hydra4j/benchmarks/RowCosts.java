@@ -72,7 +72,8 @@ final class RowCosts {
                 double one = 0;
                 for (int i = 0; i < sizes.size(); i++) {
                     Size size = sizes.get(i);
-                    if (session.room() <= Tree.MAX_NODES || trees.get(i).nodes() != size.rows()) {
+                    if (session.remainingContext() <= Tree.MAX_NODES
+                            || trees.get(i).nodes() != size.rows()) {
                         continue;
                     }
                     session.setTree(trees.get(i));

@@ -78,7 +78,7 @@ public class StepPartsBenchmark {
     /** Goes back to the prompt before the context grows long. */
     @Setup(Level.Invocation)
     public void rewind() {
-        if (session.length() > LONGEST || session.room() <= Tree.MAX_NODES) {
+        if (session.length() > LONGEST || session.remainingContext() <= Tree.MAX_NODES) {
             session.rewind(0);
             session.prefill(prompt);
         }

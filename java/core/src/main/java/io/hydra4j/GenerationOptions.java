@@ -166,7 +166,7 @@ public final class GenerationOptions {
          *
          * @param speculation whether to guess
          * @return this builder
-         * @throws IllegalArgumentException if it is null
+         * @throws NullPointerException if it is null
          */
         public Builder speculation(Speculation speculation) {
             this.speculation = OpenOptions.require("speculation", speculation, "AUTO, ON or OFF");
@@ -205,7 +205,8 @@ public final class GenerationOptions {
          *
          * @param stop strings, none of them empty
          * @return this builder
-         * @throws IllegalArgumentException if the list or a string is null, or a string is empty
+         * @throws NullPointerException if the list or a string is null
+         * @throws IllegalArgumentException if a string is empty
          */
         public Builder stop(List<String> stop) {
             for (String each : OpenOptions.require("stop", stop, "a list of strings, empty for none")) {
@@ -233,7 +234,7 @@ public final class GenerationOptions {
          *
          * @param cancelled cheap, and thread-safe where another thread ends the generation
          * @return this builder
-         * @throws IllegalArgumentException if it is null
+         * @throws NullPointerException if it is null
          */
         public Builder cancelled(BooleanSupplier cancelled) {
             this.cancelled = OpenOptions.require("cancelled", cancelled, "a supplier, such as () -> false");

@@ -108,7 +108,7 @@ public final class HydraModel implements AutoCloseable {
      *     does not have enough
      * @throws FormatException if a file is damaged or of an unknown kind, or the heads do not fit the base
      * @throws HydraException if the backend cannot run or cannot keep keys and values as asked; nothing stays open then
-     * @throws IllegalArgumentException if an argument is null
+     * @throws NullPointerException if an argument is null
      */
     public static HydraModel open(Path path, OpenOptions options) {
         return ModelOpening.open(
@@ -295,6 +295,7 @@ public final class HydraModel implements AutoCloseable {
      * @throws ResourceExhaustedException if memory is short
      */
     public Session session(SessionOptions options, Drafter drafter) {
+        OpenOptions.require("options", options, "SessionOptions.of(model.tree())");
         return use(() -> Sessions.session(base, drafter, options, uses::requireOpen, uses::end));
     }
 
@@ -331,6 +332,7 @@ public final class HydraModel implements AutoCloseable {
      * @return the session, of empty sequences, to be closed
      */
     public BatchSession batch(BatchOptions options, Drafter drafter) {
+        OpenOptions.require("options", options, "BatchOptions.of(sequences, model.tree())");
         return use(() -> Sessions.batch(base, drafter, options, uses::requireOpen, uses::end));
     }
 
@@ -357,6 +359,8 @@ public final class HydraModel implements AutoCloseable {
      * @return the output, empty
      */
     public OutputAssembler output(int[] promptIds, GenerationOptions options) {
+        OpenOptions.require("promptIds", promptIds, "the tokens of the prompt");
+        OpenOptions.require("options", options, "GenerationOptions.DEFAULT");
         TextStream text = tokenizer == null ? null : tokenizer.stream(true);
         if (text != null) {
             text.follow(promptIds);
@@ -461,7 +465,7 @@ public final class HydraModel implements AutoCloseable {
      *
      * @param text the prompt
      * @throws HydraException if the model has no tokenizer, or the text is longer than can be encoded at once
-     * @throws IllegalArgumentException if the text is null
+     * @throws NullPointerException if the text is null
      */
     public int[] encode(String text) {
         return encode(text, EncodeOptions.PROMPT);
@@ -474,7 +478,7 @@ public final class HydraModel implements AutoCloseable {
      * @param text a prompt or a part of one
      * @param options what becomes a special token
      * @throws HydraException if the model has no tokenizer, or the text is longer than can be encoded at once
-     * @throws IllegalArgumentException if an argument is null
+     * @throws NullPointerException if an argument is null
      */
     public int[] encode(String text, EncodeOptions options) {
         OpenOptions.require("text", text, "a text");
@@ -490,6 +494,7 @@ public final class HydraModel implements AutoCloseable {
      * @throws IllegalArgumentException if the tokenizer does not have one of the ids
      */
     public String decode(int... ids) {
+        OpenOptions.require("ids", ids, "token ids");
         return withTokenizer(tokenizer -> tokenizer.decode(ids, true));
     }
 

@@ -225,10 +225,10 @@ public final class OpenOptions {
                 + draftTables + "]";
     }
 
-    /** The value of an option that must not be null. */
-    static <T> T require(String option, T value, String remedy) {
+    /** @throws NullPointerException if the value is null, with its name and what to give instead */
+    static <T> T require(String name, T value, String remedy) {
         if (value == null) {
-            throw new IllegalArgumentException(option + " is null: give " + remedy);
+            throw new NullPointerException(name + " is null: give " + remedy);
         }
         return value;
     }
@@ -267,7 +267,7 @@ public final class OpenOptions {
          *
          * @param backend the kind of backend
          * @return this builder
-         * @throws IllegalArgumentException if it is null
+         * @throws NullPointerException if it is null
          */
         public Builder backend(BackendKind backend) {
             this.backend = require("backend", backend, "AUTO, CPU or CUDA");
@@ -317,7 +317,7 @@ public final class OpenOptions {
          *
          * @param kv how keys and values are kept
          * @return this builder
-         * @throws IllegalArgumentException if it is null
+         * @throws NullPointerException if it is null
          */
         public Builder kv(KvType kv) {
             this.kv = require("kv", kv, "AUTO, F32 or F16");
@@ -360,7 +360,7 @@ public final class OpenOptions {
          *
          * @param progress gets the loaded fraction
          * @return this builder
-         * @throws IllegalArgumentException if it is null
+         * @throws NullPointerException if it is null
          */
         public Builder progress(DoubleConsumer progress) {
             this.progress = require("progress", progress, "a consumer, such as fraction -> {}");

@@ -130,7 +130,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         if (!isPrefilled && !prefill() || isStopped()) {
             return finish(FinishReason.CANCELLED);
         }
-        if (session.room() == 0) {
+        if (session.remainingContext() == 0) {
             return finish(FinishReason.LENGTH);
         }
         long begin = System.nanoTime();

@@ -95,7 +95,7 @@ class AsynchronousTest {
                 assertThrows(CompletionException.class, () -> model.generateAsync(new int[0], OPTIONS, threads)
                         .join());
         assertInstanceOf(IllegalArgumentException.class, failed.getCause());
-        assertThrows(IllegalArgumentException.class, () -> model.generateAsync(PROMPT, OPTIONS, null));
+        assertThrows(NullPointerException.class, () -> model.generateAsync(PROMPT, OPTIONS, null));
     }
 
     /** Notes all signals, and that they never overlap. */

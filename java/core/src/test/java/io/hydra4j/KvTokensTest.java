@@ -67,7 +67,7 @@ class KvTokensTest {
         try (var first = model.session(options)) {
             assertThrows(KvPagesExhaustedException.class, () -> model.session(options));
             first.prefill(PROMPT);
-            while (first.room() > 0) {
+            while (first.remainingContext() > 0) {
                 first.step();
             }
         }
@@ -84,7 +84,7 @@ class KvTokensTest {
             assertThrows(KvPagesExhaustedException.class, () -> batch.prefill(3, PROMPT));
             assertThrows(KvPagesExhaustedException.class, () -> batch.enqueuePrompt(3, PROMPT));
             assertEquals(0, batch.length(3));
-            while (batch.room(0) > 0 && batch.room(1) > 0 && batch.room(2) > 0) {
+            while (batch.remainingContext(0) > 0 && batch.remainingContext(1) > 0 && batch.remainingContext(2) > 0) {
                 batch.step();
             }
             batch.clear(1);

@@ -39,7 +39,8 @@ public final class BatchOptions {
      *
      * @param size sequences, 1 to {@link Batch#MAX_SEQUENCES}
      * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
-     * @throws IllegalArgumentException if the size is out of range, the tree is null, or there are more nodes in all than a pass
+     * @throws NullPointerException if the tree is null
+     * @throws IllegalArgumentException if the size is out of range, or there are more nodes in all than a pass
      *     can have
      */
     public static BatchOptions of(int size, Tree tree) {
@@ -57,7 +58,8 @@ public final class BatchOptions {
      * {@return these options with another first tree}
      *
      * @param tree the tree of every step of all sequences
-     * @throws IllegalArgumentException if it is null, or there are more nodes in all than a pass can have
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if there are more nodes in all than a pass can have
      */
     public BatchOptions withTree(Tree tree) {
         return new BatchOptions(

@@ -7,7 +7,9 @@ import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Several sequences of one model decoded side by side, for servers: a pass reads the weights once for all of them. Sequences are
@@ -134,7 +136,7 @@ public final class BatchSession implements AutoCloseable {
      * @param ids token ids, at least one
      */
     public void prefill(int sequence, int... ids) {
-        prefill(Map.of(sequence, ids));
+        prefill(Collections.singletonMap(sequence, ids));
     }
 
     /**
@@ -153,10 +155,12 @@ public final class BatchSession implements AutoCloseable {
      */
     public void prefill(Map<Integer, int[]> prompts) {
         requireOpen();
+        Objects.requireNonNull(prompts, "prompts is null: give one prompt at least");
         if (prompts.isEmpty()) {
             throw new IllegalArgumentException("no prompts: give one at least");
         }
-        prompts.forEach(this::requirePrompt);
+        prompts.forEach((sequence, ids) ->
+                requirePrompt(Objects.requireNonNull(sequence, "a sequence is null: give its number"), ids));
         int[] lengths = new int[size()];
         prompts.forEach((sequence, ids) -> lengths[sequence] = positions(sequence, ids));
         reserve(lengths);
@@ -263,7 +267,7 @@ public final class BatchSession implements AutoCloseable {
      * fits of prompts that {@link #enqueuePrompt} has left.
      *
      * @return {@code [size]} the emitted tokens and the path taken of each sequence; null where one took no part, as it has no
-     *     prompt or has still to take one in, is paused, or is full, which {@link #room} tells
+     *     prompt or has still to take one in, is paused, or is full, which {@link #remainingContext} tells
      * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
      * @throws IllegalStateException if no sequence has a prompt and is not paused, or a step in parts has begun
      */
@@ -455,7 +459,7 @@ public final class BatchSession implements AutoCloseable {
 
     /** As much of a sequence's tree as there is room and there are guesses for. */
     private Tree proposed(int sequence) {
-        Tree fitting = trees[sequence].truncated(room(sequence) - 1);
+        Tree fitting = trees[sequence].truncated(remainingContext(sequence) - 1);
         if (fitting.nodes() == 1) {
             return fitting;
         }
@@ -574,7 +578,7 @@ public final class BatchSession implements AutoCloseable {
      */
     public boolean takesPart(int sequence) {
         requireSequence(sequence);
-        return passes.batch().root(sequence) >= 0 && room(sequence) > 0;
+        return passes.batch().root(sequence) >= 0 && remainingContext(sequence) > 0;
     }
 
     /**
@@ -602,7 +606,7 @@ public final class BatchSession implements AutoCloseable {
      *
      * @param sequence 0 to {@link #size} - 1
      */
-    public int room(int sequence) {
+    public int remainingContext(int sequence) {
         return limits.maxPositions() - length(sequence);
     }
 

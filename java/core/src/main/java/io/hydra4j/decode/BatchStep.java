@@ -1,6 +1,7 @@
 package io.hydra4j.decode;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * What one step of a batch computes. Its rows are the nodes of all trees, by sequence, and then the tokens of prompts. A token is
@@ -76,6 +77,7 @@ record BatchStep(Tree[] trees, int nodes, boolean guesses, PromptQueue.Portion p
      * @throws IllegalArgumentException if these are not the selected tokens of each sequence, or one is outside the vocabulary
      */
     int[] joined(int[][] parts, SessionLimits limits) {
+        Objects.requireNonNull(parts, "selected is null: give the tokens of each sequence");
         if (parts.length != trees.length) {
             throw new IllegalArgumentException(
                     "selected tokens of " + parts.length + " sequences for a batch of " + trees.length);

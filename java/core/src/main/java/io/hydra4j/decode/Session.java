@@ -9,6 +9,7 @@ import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -133,7 +134,7 @@ public final class Session implements AutoCloseable {
      *     {@link #logits} then has a row for each of them. Needs {@link SessionOptions#keepLogits}
      */
     public void prefill(int[] ids, PrefillListener each) {
-        prefill(ids, each, () -> false);
+        prefill(ids, Objects.requireNonNull(each, "each is null: give a listener"), () -> false);
     }
 
     /**
@@ -145,7 +146,8 @@ public final class Session implements AutoCloseable {
      *     others or {@link #rewind} must follow
      */
     public boolean prefill(int[] ids, BooleanSupplier cancelled) {
-        return prefill(ids, null, cancelled);
+        return prefill(
+                ids, null, Objects.requireNonNull(cancelled, "cancelled is null: give one, such as () -> false"));
     }
 
     /**
@@ -157,7 +159,7 @@ public final class Session implements AutoCloseable {
      */
     public void requirePrompt(int... ids) {
         limits.require(ids);
-        if (ids.length > room()) {
+        if (ids.length > remainingContext()) {
             throw new ContextFullException(length(), ids.length, limits.maxPositions());
         }
     }
@@ -261,10 +263,10 @@ public final class Session implements AutoCloseable {
             throw new IllegalStateException("a step before any prompt: call prefill first");
         }
         phase.require(StepPhase.READY);
-        if (room() < 1) {
+        if (remainingContext() < 1) {
             throw new ContextFullException(length(), 1, limits.maxPositions());
         }
-        Tree fitting = tree.truncated(room() - 1);
+        Tree fitting = tree.truncated(remainingContext() - 1);
         Tree now = proposed(fitting);
         sequence.reserve(length() + now.nodes());
         passes.use(0, now == fitting ? tree : now);
@@ -347,6 +349,7 @@ public final class Session implements AutoCloseable {
     public Step accept(int... selected) {
         requireOpen();
         phase.require(StepPhase.VERIFIED);
+        Objects.requireNonNull(selected, "selected is null: give a token for each node");
         if (selected.length != drafted.nodes()) {
             throw new IllegalArgumentException(selected.length + " selected tokens for " + drafted.nodes() + " nodes");
         }
@@ -432,7 +435,7 @@ public final class Session implements AutoCloseable {
     }
 
     /** {@return the number of positions that still fit} */
-    public int room() {
+    public int remainingContext() {
         return limits.maxPositions() - length();
     }
 

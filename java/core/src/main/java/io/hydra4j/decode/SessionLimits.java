@@ -4,6 +4,7 @@ import io.hydra4j.draft.BaseModel;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
+import java.util.Objects;
 
 /**
  * What a session's tokens, lengths and trees must keep to. Immutable.
@@ -50,8 +51,12 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
                 model.backend(), model.embedding(), config.vocabulary(), config.hidden(), config.context());
     }
 
-    /** @throws IllegalArgumentException if the tree does not suit this session */
+    /**
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it does not suit this session
+     */
     void require(Tree tree) {
+        SessionOptions.requireTree(tree);
         if (tree.nodes() == 1) {
             return;
         }
@@ -77,8 +82,12 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
         }
     }
 
-    /** @throws IllegalArgumentException if there are no tokens, or one is outside the vocabulary */
+    /**
+     * @throws NullPointerException if they are null
+     * @throws IllegalArgumentException if there are none, or one is outside the vocabulary
+     */
     void require(int[] ids) {
+        Objects.requireNonNull(ids, "ids is null: give at least one token id");
         if (ids.length == 0) {
             throw new IllegalArgumentException("an empty prompt: give at least one token");
         }

@@ -2,6 +2,7 @@ package io.hydra4j.decode;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /** How a session decodes. Immutable; the {@code with} methods give changed copies. Two are equal if all their options are. */
 public final class SessionOptions {
@@ -24,18 +25,15 @@ public final class SessionOptions {
      * {@return options for this tree, in the model's whole context, without logits}
      *
      * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding; may be changed later
-     * @throws IllegalArgumentException if it is null
+     * @throws NullPointerException if it is null
      */
     public static SessionOptions of(Tree tree) {
         return new SessionOptions(0, requireTree(tree), 0, false);
     }
 
-    /** @throws IllegalArgumentException if it is null */
+    /** @throws NullPointerException if it is null */
     static Tree requireTree(Tree tree) {
-        if (tree == null) {
-            throw new IllegalArgumentException("tree is null: give one, Tree.ROOT for plain decoding");
-        }
-        return tree;
+        return Objects.requireNonNull(tree, "tree is null: give one, Tree.ROOT for plain decoding");
     }
 
     /** @throws IllegalArgumentException if it is negative */
@@ -59,7 +57,7 @@ public final class SessionOptions {
      * {@return these options with another first tree}
      *
      * @param tree the tree of every step, {@link Tree#ROOT} for plain decoding
-     * @throws IllegalArgumentException if it is null
+     * @throws NullPointerException if it is null
      */
     public SessionOptions withTree(Tree tree) {
         return new SessionOptions(maxPositions, requireTree(tree), candidates, keepLogits);

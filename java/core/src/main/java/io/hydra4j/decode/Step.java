@@ -1,6 +1,7 @@
 package io.hydra4j.decode;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /** What one step of a sequence emitted. Immutable; two are equal if their values are. */
 public final class Step {
@@ -12,9 +13,12 @@ public final class Step {
      * @param tokens the tokens, the root first; at least one
      * @param path the accepted nodes of the tree, {@code path[0] = 0}; as many as there are tokens
      * @param nodes tree nodes that the base model verified, the root included
+     * @throws NullPointerException if an array is null
      * @throws IllegalArgumentException if there are no tokens, or not as many nodes of the path
      */
     public Step(int[] tokens, int[] path, int nodes) {
+        Objects.requireNonNull(tokens, "tokens is null: give at least one");
+        Objects.requireNonNull(path, "path is null: give a node for each token");
         if (tokens.length == 0 || path.length != tokens.length) {
             throw new IllegalArgumentException(
                     tokens.length + " tokens with a path of " + path.length + ": give one node for each, at least one");

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeSet;
 
 /**
@@ -60,16 +61,19 @@ public final class Tree {
      * {@return a tree of the given paths, in any order}
      *
      * @param paths for each node but the root its ranks from the root down
+     * @throws NullPointerException if the list or a path is null
      * @throws InvalidTreeException if a path is empty or given twice, its parent is missing, a rank is out of range, or
      *     there are too many
      */
     public static Tree of(List<List<Integer>> paths) {
+        Objects.requireNonNull(paths, "paths is null: give a list, empty for the root alone");
         if (paths.size() >= MAX_NODES) {
             throw new InvalidTreeException(
                     "a tree of " + paths.size() + " paths has more than " + (MAX_NODES - 1) + ": leave some out");
         }
         TreeSet<List<Integer>> sorted = new TreeSet<>(Tree::compare);
         for (List<Integer> path : paths) {
+            Objects.requireNonNull(path, "a path is null: leave it out");
             if (path.isEmpty()) {
                 throw new InvalidTreeException("an empty path: the root is implicit, leave it out");
             }
@@ -169,31 +173,6 @@ public final class Tree {
     /** {@return the depth of each node, {@code [nodes]}: its position relative to the root} A copy. */
     public int[] depths() {
         return depths.clone();
-    }
-
-    /** {@return for each node the set of nodes that it sees: itself, its ancestors, the root; bit i is node i} */
-    public long[] ancestorMasks() {
-        long[] masks = new long[nodes()];
-        for (int i = 0; i < masks.length; i++) {
-            masks[i] = (i == 0 ? 0 : masks[parents[i]]) | 1L << i;
-        }
-        return masks;
-    }
-
-    /** {@return nodes without children, in node order} */
-    public int[] leaves() {
-        boolean[] inner = new boolean[nodes()];
-        for (int i = 1; i < nodes(); i++) {
-            inner[parents[i]] = true;
-        }
-        int[] leaves = new int[nodes()];
-        int count = 0;
-        for (int i = 0; i < nodes(); i++) {
-            if (!inner[i]) {
-                leaves[count++] = i;
-            }
-        }
-        return Arrays.copyOf(leaves, count);
     }
 
     @Override

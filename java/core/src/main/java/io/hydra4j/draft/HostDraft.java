@@ -6,6 +6,7 @@ import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.TreeTopology;
 import java.nio.IntBuffer;
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * A draft that is made on the host, from the text alone: a chain of tokens for each sequence. It looks at no hidden states and keeps
@@ -20,6 +21,7 @@ public abstract class HostDraft implements Draft {
      * @throws io.hydra4j.HydraException if memory is short
      */
     protected HostDraft(Drafter.Loop loop) {
+        Objects.requireNonNull(loop, "loop is null: give that of Drafter.open");
         guesses = Buffer.ints(loop.model().backend(), (long) loop.batch().sequences() * TreeTopology.MAX_NODES);
     }
 

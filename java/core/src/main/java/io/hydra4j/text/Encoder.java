@@ -48,7 +48,7 @@ final class Encoder implements AutoCloseable {
         file = spec.file();
         added = new AddedTokens(spec.addedTokens(), spec.normalization());
         preTokenizer = spec.preTokenizer();
-        library = NativeLibrary.get(file);
+        library = TokenizersLoader.get(file);
         try {
             handle = library.createTokenizerFromString(TokenizerJsonWriter.write(spec));
         } catch (RuntimeException e) {

@@ -86,11 +86,6 @@ public final class StopStrings {
         return matched != null;
     }
 
-    /** @return the stop string that was found, or null */
-    public String matched() {
-        return matched;
-    }
-
     /**
      * Ends the text.
      *

@@ -40,7 +40,7 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
                 session.rewind(0);
                 session.prefill(prompt);
                 boolean ended = false;
-                while (!ended && session.length() < prompt.length + tokens && session.room() > 0) {
+                while (!ended && session.length() < prompt.length + tokens && session.remainingContext() > 0) {
                     session.setTree(trees.tree());
                     long begin = System.nanoTime();
                     Step step = session.step();

@@ -113,8 +113,8 @@ public final class HeadsConversion {
         try (Resources opened = new Resources()) {
             DraftHeads original = DraftHeads.load(base, heads, null, 0, fraction -> {});
             opened.own(original);
-            int room = base.config().context();
-            List<int[]> prompts = text.prompts(Math.max(HELD_OUT, tokens / CONTINUATION), Math.max(1, room / 2));
+            int context = base.config().context();
+            List<int[]> prompts = text.prompts(Math.max(HELD_OUT, tokens / CONTINUATION), Math.max(1, context / 2));
             GreedyContinuations written = write(original, prompts, part -> progress.accept(part * 0.4));
             List<Integer> ids = frequentIds(written);
             Path ranked = scratch.resolve("ranked.gguf");

@@ -44,11 +44,6 @@ public final class RankSamples {
         return continuations;
     }
 
-    /** Number of positions. */
-    public long positions() {
-        return continuations.stream().mapToLong(ranks -> ranks.length).sum();
-    }
-
     /** Tokens per step, the root included, if all continuations are decoded with this tree; 0 without samples. */
     public double acceptanceLength(Tree tree) {
         Set<List<Integer>> paths = new HashSet<>(tree.paths());

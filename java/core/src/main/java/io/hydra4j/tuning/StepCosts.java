@@ -160,11 +160,6 @@ public final class StepCosts {
         return limited;
     }
 
-    /** The least time of a one-token step, in nanoseconds. */
-    public double plainNanos() {
-        return nanos[0];
-    }
-
     /** Mean time of a one-token step, in nanoseconds. */
     public double plainMeanNanos() {
         return plainMeanNanos;

@@ -64,7 +64,7 @@ final class StepTimer {
     /** Nanoseconds of a step with each tree; infinite where it cannot pay. */
     double[] measure() {
         double[] nanos = new double[trees.size()];
-        if (session.room() < 2) {
+        if (session.remainingContext() < 2) {
             Arrays.fill(nanos, Double.POSITIVE_INFINITY);
             nanos[0] = 1; // no place for a step after a prompt
             plainSum = 1;
@@ -149,9 +149,9 @@ final class StepTimer {
     }
 
     private SessionStatistics step(Tree tree) {
-        if (session.length() == 0 || session.room() <= tree.depth()) {
+        if (session.length() == 0 || session.remainingContext() <= tree.depth()) {
             session.rewind(0);
-            session.prefill(new int[Math.min(PROMPT, session.room() / 2)]);
+            session.prefill(new int[Math.min(PROMPT, session.remainingContext() / 2)]);
         }
         session.setTree(tree);
         session.resetStatistics();

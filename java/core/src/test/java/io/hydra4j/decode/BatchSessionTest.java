@@ -223,7 +223,7 @@ class BatchSessionTest {
                 twins.step();
                 full = 0;
                 for (int s = 0; s < 5; s++) {
-                    boolean isFull = twins.batch().room(s) == 0;
+                    boolean isFull = twins.batch().remainingContext(s) == 0;
                     full += isFull ? 1 : 0;
                     assertEquals(!isFull, twins.batch().takesPart(s));
                 }

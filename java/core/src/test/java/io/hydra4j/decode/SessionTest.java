@@ -236,7 +236,6 @@ class SessionTest {
         assertRefused("maxPositions is -1", () -> SessionOptions.of(CHAIN).withMaxPositions(-1));
         assertRefused("candidates is 0", () -> SessionOptions.of(CHAIN).withCandidates(0));
         assertRefused("candidates is 33", () -> SessionOptions.of(CHAIN).withCandidates(33));
-        assertRefused("tree is null", () -> SessionOptions.of(null));
         assertEquals(
                 SessionOptions.of(CHAIN).withLogits(),
                 SessionOptions.of(Tree.chain(CHAIN.depth())).withLogits());
@@ -305,9 +304,9 @@ class SessionTest {
         for (Tree tree : List.of(Tree.ROOT, CHAIN, Tree.DEFAULT)) {
             try (Session session = session(tree, positions)) {
                 session.prefill(prompt);
-                assertEquals(spare, session.room());
+                assertEquals(spare, session.remainingContext());
                 List<Integer> found = new ArrayList<>();
-                while (session.room() > 0) {
+                while (session.remainingContext() > 0) {
                     Arrays.stream(session.step().tokens()).forEach(found::add);
                 }
                 assertEquals(positions, session.length());
@@ -330,10 +329,10 @@ class SessionTest {
                 Session session = loaded.session(Tree.DEFAULT)) {
             plain.prefill(beginning);
             session.prefill(beginning);
-            while (plain.room() > 0) {
+            while (plain.remainingContext() > 0) {
                 plain.step();
             }
-            while (session.room() > 0) {
+            while (session.remainingContext() > 0) {
                 session.step();
             }
             assertEquals(context, session.length());

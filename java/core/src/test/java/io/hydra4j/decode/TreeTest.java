@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.Tree.InvalidTreeException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -23,8 +22,6 @@ class TreeTest {
         assertEquals(0, Tree.ROOT.depth());
         assertEquals(0, Tree.ROOT.candidates());
         assertArrayEquals(new int[] {-1}, Tree.ROOT.parents());
-        assertArrayEquals(new long[] {1}, Tree.ROOT.ancestorMasks());
-        assertArrayEquals(new int[] {0}, Tree.ROOT.leaves());
         assertEquals(List.of(), Tree.ROOT.paths());
     }
 
@@ -38,14 +35,12 @@ class TreeTest {
         assertArrayEquals(new int[] {-1, 0, 0, 1, 1, 2, 4}, tree.parents());
         assertArrayEquals(new int[] {0, 0, 2, 1, 3, 1, 0}, tree.ranks());
         assertArrayEquals(new int[] {0, 1, 1, 2, 2, 2, 3}, tree.depths());
-        assertArrayEquals(new long[] {0b1, 0b11, 0b101, 0b1011, 0b10011, 0b100101, 0b1010011}, tree.ancestorMasks());
-        assertArrayEquals(new int[] {3, 5, 6}, tree.leaves());
         assertEquals(4, tree.candidates());
         assertEquals(3, tree.depth());
     }
 
     @RepeatedTest(50)
-    void aRandomTreeIsTheSameInAnyOrderAndItsMasksAreThoseOfItsPaths(RepetitionInfo repetition) {
+    void aRandomTreeIsTheSameInAnyOrderAndItsParentsAreThoseOfItsPaths(RepetitionInfo repetition) {
         Random random = new Random(repetition.getCurrentRepetition());
         List<List<Integer>> paths = randomPaths(random, 1 + random.nextInt(63));
         Tree tree = Tree.of(paths);
@@ -57,20 +52,7 @@ class TreeTest {
         nodes.addAll(tree.paths());
         for (int i = 0; i < nodes.size(); i++) {
             List<Integer> path = nodes.get(i);
-            long mask = 0;
-            boolean leaf = true;
-            for (int j = 0; j < nodes.size(); j++) {
-                List<Integer> other = nodes.get(j);
-                boolean above = other.size() <= path.size()
-                        && path.subList(0, other.size()).equals(other);
-                mask |= above ? 1L << j : 0;
-                leaf &= other.size() <= path.size()
-                        || !other.subList(0, path.size()).equals(path);
-            }
-            int node = i;
-            assertEquals(mask, tree.ancestorMasks()[i]);
             assertEquals(path.size(), tree.depths()[i]);
-            assertEquals(leaf, Arrays.stream(tree.leaves()).anyMatch(it -> it == node));
             if (i > 0) {
                 assertEquals(path.subList(0, path.size() - 1), nodes.get(tree.parents()[i]));
                 assertTrue(tree.parents()[i] < i);
@@ -100,7 +82,6 @@ class TreeTest {
         assertEquals(64, chain.nodes());
         assertEquals(63, chain.depth());
         assertEquals(1, chain.candidates());
-        assertEquals(-1L, chain.ancestorMasks()[63]);
         assertEquals(Tree.ROOT, Tree.chain(0));
     }
 

@@ -128,7 +128,7 @@ final class Twins implements AutoCloseable {
             }
             assertEquals(alone[s].length(), batch.length(s));
             assertEquals(alone[s].root(), batch.root(s));
-            assertEquals(alone[s].room(), batch.room(s));
+            assertEquals(alone[s].remainingContext(), batch.remainingContext(s));
             assertArrayEquals(alone[s].tokens(), batch.tokens(s));
         }
     }

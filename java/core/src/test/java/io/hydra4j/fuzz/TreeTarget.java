@@ -48,14 +48,11 @@ final class TreeTarget implements FuzzTarget {
                 }
                 paths.add(ranks);
             }
-            Tree tree;
             try {
-                tree = Tree.of(paths);
+                Tree.of(paths);
             } catch (Tree.InvalidTreeException e) {
                 throw new HydraException(file + ": " + e.getMessage(), e);
             }
-            tree.ancestorMasks();
-            tree.leaves();
         }
     }
 }

@@ -58,7 +58,7 @@ class HydraOriginalGoldenTest extends HydraOriginalGolden {
                     tree.paths(),
                     name);
             assertArrayEquals(expected.get("position_offsets").ints(), tree.depths(), name);
-            List<String> masks = Arrays.stream(tree.ancestorMasks())
+            List<String> masks = Arrays.stream(ancestorMasks(tree))
                     .mapToObj(mask -> bits(mask, tree.nodes()))
                     .toList();
             assertEquals(
@@ -96,6 +96,19 @@ class HydraOriginalGoldenTest extends HydraOriginalGolden {
         }
     }
 
+    /** For each node itself and its ancestors; bit i is node i. */
+    private static long[] ancestorMasks(Tree tree) {
+        long[] masks = new long[tree.nodes()];
+        for (int i = 0; i < masks.length; i++) {
+            masks[i] = (i == 0 ? 0 : masks[tree.parents()[i]]) | 1L << i;
+        }
+        return masks;
+    }
+
+    private static boolean isParent(Tree tree, int node) {
+        return Arrays.stream(tree.parents()).anyMatch(parent -> parent == node);
+    }
+
     private static String bits(long mask, int count) {
         return IntStream.range(0, count)
                 .mapToObj(i -> (mask >>> i & 1) == 1 ? "1" : "0")
@@ -112,7 +125,10 @@ class HydraOriginalGoldenTest extends HydraOriginalGolden {
 
     private static Set<String> leafPaths(Tree tree) {
         Set<String> paths = new TreeSet<>();
-        for (int leaf : tree.leaves()) {
+        for (int leaf = 0; leaf < tree.nodes(); leaf++) {
+            if (isParent(tree, leaf)) {
+                continue;
+            }
             List<Integer> path = new ArrayList<>();
             for (int node = leaf; node >= 0; node = tree.parents()[node]) {
                 path.add(0, node);

@@ -102,7 +102,7 @@ class AddedTokensTest {
         for (int round = 0; round < 60; round++) {
             String json = randomTokens(random);
             try (Tokenizer tokenizer = TinyTokenizers.fromJson(folder, json)) {
-                TokenizersLibrary library = NativeLibrary.get("test");
+                TokenizersLibrary library = TokenizersLoader.get("test");
                 long handle = library.createTokenizerFromString(json);
                 for (int i = 0; i < 200; i++) {
                     String text = randomText(random);

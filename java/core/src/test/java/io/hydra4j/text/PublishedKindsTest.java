@@ -66,7 +66,7 @@ class PublishedKindsTest {
     }
 
     private void checkLikeTheLibrary(String json) {
-        TokenizersLibrary library = NativeLibrary.get("test");
+        TokenizersLibrary library = TokenizersLoader.get("test");
         long handle = library.createTokenizerFromString(json);
         try (Tokenizer tokenizer = TinyTokenizers.fromJson(folder, json)) {
             for (String text : TEXTS) {

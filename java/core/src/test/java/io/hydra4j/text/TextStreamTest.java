@@ -172,7 +172,7 @@ class TextStreamTest {
     @ValueSource(strings = {"llama", "llama3", "mistral", "odd", "qwen2", "qwen3", "smollm2", "vicuna"})
     void randomIdsGiveWhatTheNativeLibraryDecodes(String family) throws IOException {
         Path file = Shared.file("golden/families/" + family + "/tokenizer.json");
-        TokenizersLibrary library = NativeLibrary.get(family);
+        TokenizersLibrary library = TokenizersLoader.get(family);
         long handle = library.createTokenizerFromString(Files.readString(file));
         try (Tokenizer tokenizer = Tokenizer.fromJson(file)) {
             Random random = new Random(3);

@@ -16,7 +16,7 @@ import java.util.Locale;
  * <p>The system property {@code OPT_OUT_TRACKING} of DJL is set to {@code true} before, unless it was set, and stays so: then no
  * class of DJL calls its makers, whoever uses it in this JVM. No other property is touched.
  */
-final class NativeLibrary {
+final class TokenizersLoader {
     /** System property: a folder with the native libraries; that of the runtime too. */
     private static final String PATH_PROPERTY = "hydra4j.library.path";
 
@@ -27,7 +27,7 @@ final class NativeLibrary {
     private static Throwable failure;
     private static boolean tried;
 
-    private NativeLibrary() {}
+    private TokenizersLoader() {}
 
     /**
      * @param file the file that needs the library, for the message
