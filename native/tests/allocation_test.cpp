@@ -219,6 +219,23 @@ TEST(Allocation, LeavesProgramsOfBeforeAsTheyWere) {
     }
 }
 
+TEST(Allocation, CountsWhatTheCudaLibraryMakes) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "for the CUDA library";
+    Decoder decoder;
+    decoder.open();
+    const int64_t before = hydra_live_allocations();
+    hydra_stream* created = nullptr;
+    check(hydra_stream_create(decoder.backend, &created));
+    EXPECT_EQ(hydra_live_allocations(), before + 3) << "the handle, the library's object and CUDA's";
+    hydra_stream_destroy(created);
+    EXPECT_EQ(hydra_live_allocations(), before);
+    for (int64_t k = 1; k <= 3; ++k) {
+        hydra_fail_allocation(k);
+        EXPECT_EQ(hydra_stream_create(decoder.backend, &created), HYDRA_OUT_OF_MEMORY) << k;
+        EXPECT_EQ(hydra_live_allocations(), before) << k;
+    }
+}
+
 TEST(Allocation, CountdownTellsWhatIsLeft) {
     EXPECT_EQ(hydra_fail_allocation(1000000), 0);
     Decoder decoder;

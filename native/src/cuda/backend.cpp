@@ -6,7 +6,6 @@
 #include <new>
 
 #include "cuda/program.h"
-#include "program/allocation.h"
 #include "program/error.h"
 
 namespace hydra::cuda {
@@ -84,12 +83,9 @@ double CudaBackend::stream_rate(int64_t bytes, int repeats) {
 
 Memory CudaBackend::allocate(int64_t bytes) {
     void* data = nullptr;
-    begin_allocation();
     must(api, usable_api().allocate(device, bytes, &data));
-    end_allocation();
     return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) {
         if (is_of_this_process()) api.release(device, all);
-        note_release();
     });
 }
 
@@ -122,12 +118,9 @@ void CudaBackend::copy_out(void* target, const void* source, int64_t bytes) {
 
 Mirror CudaBackend::mirror(int64_t bytes) {
     void* pinned = nullptr;
-    begin_allocation();
     must(api, usable_api().allocate_pinned(device, bytes, &pinned));
-    end_allocation();
     Memory host(static_cast<uint8_t*>(pinned), [this](uint8_t* all) {
         if (is_of_this_process()) api.release_pinned(device, all);
-        note_release();
     });
     return {std::move(host), allocate(bytes), bytes, false};
 }
@@ -149,7 +142,7 @@ CudaStream::CudaStream(CudaBackend& owner) : hydra_stream(&owner), api(owner.api
 
 CudaStream::~CudaStream() {
     workspace_.reset();
-    if (cuda_.is_of_this_process()) api.stream_destroy(handle);
+    if (handle != nullptr && cuda_.is_of_this_process()) api.stream_destroy(handle);
 }
 
 void* CudaStream::prepare_workspace() {

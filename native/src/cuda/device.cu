@@ -4,15 +4,11 @@
 #include <string.h>
 
 #include <algorithm>
-#include <new>
 
-#include "cuda/runtime.cuh"
+#include "cuda/allocation.cuh"
+#include "cuda/context.cuh"
 
 namespace hydra::cuda {
-
-struct Graph {
-    cudaGraphExec_t handle;
-};
 
 namespace {
 
@@ -21,8 +17,6 @@ thread_local char kept_message[1024] = "";
 const char* last_error() { return kept_message; }
 
 bool failed(hydra_status status) { return status != HYDRA_OK; }
-
-hydra_status use(Device* device) { return check(cudaSetDevice(device->ordinal), "selecting the device"); }
 
 // Whatever hinders the driver, the backend is then unavailable, with the reason.
 hydra_status count_devices(int32_t* count) {
@@ -48,7 +42,11 @@ hydra_status device_facts(int32_t device, DeviceFacts* facts) {
     cudaDeviceProp properties;
     size_t free_bytes = 0, total_bytes = 0;
     int driver = 0, runtime = 0;
-    hydra_status status = check(cudaSetDevice(device), "selecting the device");
+    CUcontext context = nullptr;
+    hydra_status status = primary_context(device, &context);
+    if (failed(status)) return status;
+    const CurrentContext current(context);
+    status = current.status();
     if (!failed(status))
         status = check(cudaGetDeviceProperties(&properties, device), "reading the device's properties");
     if (!failed(status)) status = check(cudaMemGetInfo(&free_bytes, &total_bytes), "reading the device's free memory");
@@ -81,27 +79,26 @@ hydra_status open(int32_t device, Device** out) {
         return refuse(HYDRA_UNAVAILABLE, "%s has compute capability %d.%d, must have 8.0 or more", facts.name,
                       facts.major, facts.minor);
     }
-    *out = new (std::nothrow) Device{device};
-    return *out != nullptr ? HYDRA_OK : refuse(HYDRA_OUT_OF_MEMORY, "no memory for a device");
+    CUcontext context = nullptr;
+    status = primary_context(device, &context);
+    return failed(status) ? status : create(Device{device, context}, out);
 }
 
-void close(Device* device) { delete device; }
+void close(Device* device) { destroy(device); }
 
-hydra_status allocate_pinned(Device* device, int64_t bytes, void** out) {
-    hydra_status status = use(device);
+hydra_status allocate_pinned(Device*, int64_t bytes, void** out) {
     void* memory = nullptr;
-    if (!failed(status)) {
-        status =
-            check(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault), "allocating pinned memory");
-    }
+    const hydra_status status =
+        check(allocate_by([&] { return cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault); }),
+              "allocating pinned memory");
     if (failed(status)) return status;
     memset(memory, 0, static_cast<size_t>(bytes));
     *out = memory;
     return HYDRA_OK;
 }
 
-void release_pinned(Device* device, void* memory) {
-    if (!failed(use(device))) cudaFreeHost(memory);
+void release_pinned(Device*, void* memory) {
+    release_by([&] { cudaFreeHost(memory); });
 }
 
 const char* name_of(cudaMemoryType type) {
@@ -116,8 +113,6 @@ const char* name_of(cudaMemoryType type) {
 }
 
 hydra_status require_device_memory(Device* device, const void* pointer, int64_t bytes) {
-    const hydra_status status = use(device);
-    if (failed(status)) return status;
     const auto* first = static_cast<const uint8_t*>(pointer);
     for (const uint8_t* place : {first, first + bytes - 1}) {
         cudaPointerAttributes found{};
@@ -139,21 +134,28 @@ hydra_status require_device_memory(Device* device, const void* pointer, int64_t 
 }
 
 hydra_status require_not_captured(Stream* stream) {
-    hydra_status status = use(stream->device);
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-    if (!failed(status)) status = check(cudaStreamIsCapturing(stream->handle, &capture), "looking at the stream");
+    const hydra_status status = check(cudaStreamIsCapturing(stream->handle, &capture), "looking at the stream");
     if (failed(status) || capture == cudaStreamCaptureStatusNone) return status;
     return refuse(HYDRA_INVALID_ARGUMENT,
                   "the stream is being captured: end the capture first, a program is a graph of its own");
 }
 
+hydra_status create_event(cudaEvent_t* out) {
+    return check(allocate_by([&] { return cudaEventCreate(out); }), "making an event");
+}
+
+void destroy_event(cudaEvent_t event) {
+    if (event != nullptr) release_by([&] { cudaEventDestroy(event); });
+}
+
 // An event can be recorded in streams of its own context alone.
 hydra_status require_home(Stream* stream) {
     cudaEvent_t event = nullptr;
-    const hydra_status status = check(cudaEventCreate(&event), "making an event");
+    const hydra_status status = create_event(&event);
     if (failed(status)) return status;
     const cudaError_t error = cudaEventRecord(event, stream->handle);
-    cudaEventDestroy(event);
+    destroy_event(event);
     if (error == cudaSuccess) return HYDRA_OK;
     cudaGetLastError();  // so that no later call reports it
     return refuse(HYDRA_INVALID_ARGUMENT, "stream %p is none of the primary context of device %d: %s",
@@ -164,20 +166,14 @@ hydra_status stream_wrap(Device* device, void* native, Stream** out) {
     Stream stream{device, static_cast<cudaStream_t>(native), false};
     hydra_status status = require_not_captured(&stream);
     if (!failed(status)) status = require_home(&stream);
-    if (failed(status)) return status;
-    *out = new (std::nothrow) Stream(stream);
-    return *out != nullptr ? HYDRA_OK : refuse(HYDRA_OUT_OF_MEMORY, "no memory for a stream");
+    return failed(status) ? status : create(stream, out);
 }
 
 void* stream_native(const Stream* stream) { return stream->handle; }
 
 hydra_status enqueue_copy(Stream* stream, void* target, const void* source, int64_t bytes, cudaMemcpyKind kind) {
-    hydra_status status = use(stream->device);
-    if (!failed(status)) {
-        status = check(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), kind, stream->handle),
-                       "enqueueing a copy");
-    }
-    return status;
+    return check(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), kind, stream->handle),
+                 "enqueueing a copy");
 }
 
 hydra_status enqueue_copy_in(Stream* stream, void* target, const void* source, int64_t bytes) {
@@ -189,36 +185,30 @@ hydra_status enqueue_copy_out(Stream* stream, void* target, const void* source, 
 }
 
 hydra_status capture_begin(Stream* stream) {
-    const hydra_status status = use(stream->device);
-    if (failed(status)) return status;
     // Relaxed: a kernel's code may be loaded when it is first enqueued, which other modes might take for a fault.
     return check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
 }
 
 hydra_status capture_end(Stream* stream, Graph** out) {
-    hydra_status status = use(stream->device);
-    if (failed(status)) return status;
     cudaGraph_t captured = nullptr;
     cudaGraphExec_t executable = nullptr;
-    status = check(cudaStreamEndCapture(stream->handle, &captured), "ending a capture");
+    hydra_status status = check(cudaStreamEndCapture(stream->handle, &captured), "ending a capture");
     if (failed(status)) return status;
-    status = check(cudaGraphInstantiate(&executable, captured, 0), "making a graph");
+    status = check(allocate_by([&] { return cudaGraphInstantiate(&executable, captured, 0); }), "making a graph");
     cudaGraphDestroy(captured);
     if (failed(status)) return status;
-    *out = new (std::nothrow) Graph{executable};
-    if (*out != nullptr) return HYDRA_OK;
-    cudaGraphExecDestroy(executable);
-    return refuse(HYDRA_OUT_OF_MEMORY, "no memory for a graph");
+    status = create(Graph{stream->device, executable}, out);
+    if (failed(status)) release_by([&] { cudaGraphExecDestroy(executable); });
+    return status;
 }
 
 hydra_status graph_launch(Graph* graph, Stream* stream) {
-    const hydra_status status = use(stream->device);
-    return failed(status) ? status : check(cudaGraphLaunch(graph->handle, stream->handle), "launching a graph");
+    return check(cudaGraphLaunch(graph->handle, stream->handle), "launching a graph");
 }
 
 void graph_destroy(Graph* graph) {
-    if (graph != nullptr) cudaGraphExecDestroy(graph->handle);
-    delete graph;
+    release_by([&] { cudaGraphExecDestroy(graph->handle); });
+    destroy(graph);
 }
 
 int64_t workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
@@ -234,8 +224,8 @@ __global__ void mark_kernel(int64_t* time) {
 hydra_status time_copies(Stream* stream, void* target, const void* source, int64_t bytes, int32_t repeats,
                          double* best) {
     cudaEvent_t begin = nullptr, end = nullptr;
-    hydra_status status = check(cudaEventCreate(&begin), "making an event");
-    if (!failed(status)) status = check(cudaEventCreate(&end), "making an event");
+    hydra_status status = create_event(&begin);
+    if (!failed(status)) status = create_event(&end);
     *best = 0;
     for (int32_t i = 0; i < repeats && !failed(status); ++i) {
         float milliseconds = 0;
@@ -246,8 +236,8 @@ hydra_status time_copies(Stream* stream, void* target, const void* source, int64
         if (!failed(status)) status = check(cudaEventElapsedTime(&milliseconds, begin, end), "timing a copy");
         if (milliseconds > 0) *best = std::max(*best, 2e3 * static_cast<double>(bytes) / milliseconds);
     }
-    if (begin != nullptr) cudaEventDestroy(begin);
-    if (end != nullptr) cudaEventDestroy(end);
+    destroy_event(begin);
+    destroy_event(end);
     return status;
 }
 
@@ -268,46 +258,47 @@ hydra_status copy_rate(Device* device, int64_t bytes, int32_t repeats, double* o
 
 constexpr DeviceApi API = {
     .version = DEVICE_API_VERSION,
+    .set_allocation_hooks = [](AllocationHooks hooks) { allocation_hooks = hooks; },
     .last_error = last_error,
     .count_devices = count_devices,
     .device_facts = device_facts,
     .open = open,
     .close = close,
-    .allocate = allocate,
-    .release = release,
-    .allocate_pinned = allocate_pinned,
-    .release_pinned = release_pinned,
-    .require_device_memory = require_device_memory,
-    .copy_in = copy_in,
-    .copy_out = copy_out,
+    .allocate = in_context<allocate>,
+    .release = in_context<release>,
+    .allocate_pinned = in_context<allocate_pinned>,
+    .release_pinned = in_context<release_pinned>,
+    .require_device_memory = in_context<require_device_memory>,
+    .copy_in = in_context<copy_in>,
+    .copy_out = in_context<copy_out>,
     .matrix_bytes = matrix_bytes,
-    .matrix_write = matrix_write,
-    .matrix_fill = matrix_fill,
-    .matrix_read = matrix_read,
-    .matrix_gather = matrix_gather,
+    .matrix_write = in_context<matrix_write>,
+    .matrix_fill = in_context<matrix_fill>,
+    .matrix_read = in_context<matrix_read>,
+    .matrix_gather = in_context<matrix_gather>,
     .kv_page_bytes = kv_page_bytes,
-    .kv_read = kv_read,
-    .kv_write = kv_write,
-    .stream_create = stream_create,
-    .stream_wrap = stream_wrap,
-    .stream_destroy = stream_destroy,
+    .kv_read = in_context<kv_read>,
+    .kv_write = in_context<kv_write>,
+    .stream_create = in_context<stream_create>,
+    .stream_wrap = in_context<stream_wrap>,
+    .stream_destroy = in_context<stream_destroy>,
     .stream_native = stream_native,
-    .require_not_captured = require_not_captured,
-    .stream_wait = stream_wait,
-    .enqueue_copy_in = enqueue_copy_in,
-    .enqueue_copy_out = enqueue_copy_out,
-    .capture_begin = capture_begin,
-    .capture_end = capture_end,
-    .graph_launch = graph_launch,
-    .graph_destroy = graph_destroy,
+    .require_not_captured = in_context<require_not_captured>,
+    .stream_wait = in_context<stream_wait>,
+    .enqueue_copy_in = in_context<enqueue_copy_in>,
+    .enqueue_copy_out = in_context<enqueue_copy_out>,
+    .capture_begin = in_context<capture_begin>,
+    .capture_end = in_context<capture_end>,
+    .graph_launch = in_context<graph_launch>,
+    .graph_destroy = in_context<graph_destroy>,
     .workspace_bytes = workspace_bytes,
-#define OPERATION(name, Name, FIELDS) .name = name,
+#define OPERATION(name, Name, FIELDS) .name = in_context<name>,
 #include "program/operations.def"
-    .mark = mark,
-    .qkv_and_append = qkv_and_append,
-    .lm_head_and_select = lm_head_and_select,
-    .judge_and_commit = judge_and_commit,
-    .copy_rate = copy_rate,
+    .mark = in_context<mark>,
+    .qkv_and_append = in_context<qkv_and_append>,
+    .lm_head_and_select = in_context<lm_head_and_select>,
+    .judge_and_commit = in_context<judge_and_commit>,
+    .copy_rate = in_context<copy_rate>,
 };
 
 }  // namespace
@@ -334,10 +325,10 @@ hydra_status check(cudaError_t error, const char* what) {
     }
 }
 
-hydra_status allocate(Device* device, int64_t bytes, void** out) {
-    hydra_status status = use(device);
+hydra_status allocate(Device*, int64_t bytes, void** out) {
     void* memory = nullptr;
-    if (!failed(status)) status = check(cudaMalloc(&memory, static_cast<size_t>(bytes)), "allocating device memory");
+    hydra_status status =
+        check(allocate_by([&] { return cudaMalloc(&memory, static_cast<size_t>(bytes)); }), "allocating device memory");
     if (failed(status)) {
         cudaGetLastError();  // a refused allocation is no fault of what follows
         return status;
@@ -346,53 +337,46 @@ hydra_status allocate(Device* device, int64_t bytes, void** out) {
     // The fill runs in a stream of its own; whoever gets the memory may use any other.
     if (!failed(status)) status = check(cudaStreamSynchronize(nullptr), "clearing device memory");
     if (failed(status)) {
-        cudaFree(memory);
+        release_by([&] { cudaFree(memory); });
         return status;
     }
     *out = memory;
     return HYDRA_OK;
 }
 
-void release(Device* device, void* memory) {
-    if (!failed(use(device))) cudaFree(memory);
+void release(Device*, void* memory) {
+    if (memory != nullptr) release_by([&] { cudaFree(memory); });
 }
 
-hydra_status copy_in(Device* device, void* target, const void* source, int64_t bytes) {
-    hydra_status status = use(device);
-    if (!failed(status)) {
-        status = check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyHostToDevice),
-                       "copying to the device");
-    }
+hydra_status copy_in(Device*, void* target, const void* source, int64_t bytes) {
+    const hydra_status status =
+        check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "copying to the device");
     // From pageable memory the call may return before the last piece has arrived.
     return failed(status) ? status : check(cudaStreamSynchronize(nullptr), "copying to the device");
 }
 
-hydra_status copy_out(Device* device, void* target, const void* source, int64_t bytes) {
-    const hydra_status status = use(device);
-    if (failed(status)) return status;
+hydra_status copy_out(Device*, void* target, const void* source, int64_t bytes) {
     return check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost),
                  "copying from the device");
 }
 
 hydra_status stream_create(Device* device, Stream** out) {
-    hydra_status status = use(device);
     cudaStream_t handle = nullptr;
-    if (!failed(status)) status = check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream");
+    hydra_status status = check(allocate_by([&] { return cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking); }),
+                                "making a stream");
     if (failed(status)) return status;
-    *out = new (std::nothrow) Stream{device, handle, true};
-    if (*out != nullptr) return HYDRA_OK;
-    cudaStreamDestroy(handle);
-    return refuse(HYDRA_OUT_OF_MEMORY, "no memory for a stream");
+    status = create(Stream{device, handle, true}, out);
+    if (failed(status)) release_by([&] { cudaStreamDestroy(handle); });
+    return status;
 }
 
 void stream_destroy(Stream* stream) {
-    if (stream != nullptr && stream->owned && !failed(use(stream->device))) cudaStreamDestroy(stream->handle);
-    delete stream;
+    if (stream != nullptr && stream->owned) release_by([&] { cudaStreamDestroy(stream->handle); });
+    destroy(stream);
 }
 
 hydra_status stream_wait(Stream* stream) {
-    const hydra_status status = use(stream->device);
-    return failed(status) ? status : check(cudaStreamSynchronize(stream->handle), "waiting for the stream");
+    return check(cudaStreamSynchronize(stream->handle), "waiting for the stream");
 }
 
 hydra_status mark(Stream* stream, const Mark* arguments) {

@@ -3,7 +3,8 @@
 // libhydra4j owns everything that the C ABI names (handles, checks, programs); libhydra4j_cuda owns the device: memory,
 // streams, graphs, the packed layout of weights, and one launcher for each operation. No function throws, prints or
 // exits; each returns a status and keeps a message for the calling thread (last_error). Pointers are device pointers
-// unless said otherwise. Launchers only enqueue: they can be captured into a graph, never wait and never allocate.
+// unless said otherwise. Launchers only enqueue: they can be captured into a graph, never wait and never allocate. Each
+// call leaves the thread's current context and device as they were.
 #pragma once
 
 #include <type_traits>
@@ -102,8 +103,19 @@ struct Mark {
     int64_t* time;  // nanoseconds of the device's clock
 };
 
+// What the library calls around each allocation, of memory, streams, events, graphs and its own objects, from any
+// thread.
+struct AllocationHooks {
+    bool (*begin)();    // before it; false: it is to fail
+    void (*end)();      // it has come to be
+    void (*release)();  // it is no more
+};
+
 struct DeviceApi {
     int32_t version;  // DEVICE_API_VERSION
+
+    // Once, before all else that allocates.
+    void (*set_allocation_hooks)(AllocationHooks hooks);
 
     // The last failure of this thread; valid until the next one.
     const char* (*last_error)();

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cuda/backend.h"
+#include "program/allocation.h"
 #include "program/error.h"
 
 namespace hydra::cuda {
@@ -29,6 +30,7 @@ const DeviceApi& open_library(const char* path) {
         fail(HYDRA_UNAVAILABLE, "%s has interface version %d, this library needs %d: use libraries of the same build",
              path, api->version, DEVICE_API_VERSION);
     }
+    api->set_allocation_hooks({may_allocate, end_allocation, note_release});
     return *api;
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #ifdef __CUDACC__
+#include <cuda.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #else

@@ -1,4 +1,5 @@
-// The host's side of the library: devices, streams, the kept message, and how a kernel is launched.
+// The host's side of the library: devices, streams, the kept message, and how a kernel is launched. All of it runs in
+// the context of the device (context.cuh).
 #pragma once
 
 #include "cuda/device.h"
@@ -8,12 +9,18 @@ namespace hydra::cuda {
 
 struct Device {
     int ordinal;
+    CUcontext context;  // its primary one
 };
 
 struct Stream {
     Device* device;
     cudaStream_t handle;
     bool owned;
+};
+
+struct Graph {
+    Device* device;
+    cudaGraphExec_t handle;
 };
 
 // Keeps the message for last_error and returns the status.
@@ -26,8 +33,8 @@ hydra_status check(cudaError_t error, const char* what);
 template <class... Parameters, class... Arguments>
 hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters...), dim3 grid, int threads,
                     size_t shared_bytes, Arguments... arguments) {
-    cudaError_t error = cudaSetDevice(stream->device->ordinal);
-    if (error == cudaSuccess && shared_bytes > 48 * 1024) {
+    cudaError_t error = cudaSuccess;
+    if (shared_bytes > 48 * 1024) {
         error =
             cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
     }

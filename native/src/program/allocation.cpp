@@ -15,12 +15,16 @@ std::atomic<int64_t> live{0};
 
 }  // namespace
 
-void begin_allocation() {
+bool may_allocate() noexcept {
     int64_t left = countdown.load(std::memory_order_relaxed);
     // One alone takes it from 1 to 0.
     while (left > 0 && !countdown.compare_exchange_weak(left, left - 1)) {
     }
-    if (left == 1) throw std::bad_alloc();
+    return left != 1;
+}
+
+void begin_allocation() {
+    if (!may_allocate()) throw std::bad_alloc();
 }
 
 void end_allocation() noexcept { live.fetch_add(1, std::memory_order_relaxed); }

@@ -1,3 +1,6 @@
+#include <functional>
+#include <thread>
+
 #include "fixture.h"
 
 namespace hydra::cuda::test {
@@ -106,6 +109,86 @@ TEST(Device, RunsAGraphAsOftenAsItIsLaunched) {
     must(api().stream_wait(owner.stream));
     EXPECT_FALSE(same_bits(residual.read(2 * 40), Floats(once.begin(), once.begin() + 80)));
     api().graph_destroy(graph);
+}
+
+// The driver's contexts of the calling thread: the driver's own, or the emulation's.
+struct Contexts {
+    void* library = [] {
+        void* tested = dlopen(getenv("HYDRA4J_CUDA_LIBRARY"), RTLD_NOW | RTLD_LOCAL);
+        return dlsym(tested, "cuCtxGetCurrent") != nullptr ? tested : dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    }();
+
+    template <class... Arguments>
+    void call(const char* name, Arguments... arguments) const {
+        const auto function = reinterpret_cast<int (*)(Arguments...)>(dlsym(library, name));
+        if (function == nullptr || function(arguments...) != 0) throw std::runtime_error(name);
+    }
+    void* current() const {
+        void* context = nullptr;
+        call("cuCtxGetCurrent", &context);
+        return context;
+    }
+};
+
+// Calls of every kind, of which one is refused; `check` after each.
+void use_device(const std::function<void()>& check) {
+    const auto checked = [&](hydra_status status) {
+        check();
+        must(status);
+    };
+    int32_t count = 0;
+    checked(api().count_devices(&count));
+    DeviceFacts facts{};
+    checked(api().device_facts(0, &facts));
+    Device* opened = nullptr;
+    checked(api().open(0, &opened));
+    void *memory = nullptr, *pinned = nullptr;
+    checked(api().allocate(opened, 64, &memory));
+    EXPECT_EQ(api().allocate(opened, int64_t{1} << 50, &pinned), HYDRA_OUT_OF_MEMORY);
+    check();
+    checked(api().allocate_pinned(opened, 64, &pinned));
+    checked(api().copy_in(opened, memory, pinned, 64));
+    Stream* stream = nullptr;
+    checked(api().stream_create(opened, &stream));
+    checked(api().capture_begin(stream));
+    const Mark begin{static_cast<int64_t*>(memory)};
+    checked(api().mark(stream, &begin));
+    Graph* graph = nullptr;
+    checked(api().capture_end(stream, &graph));
+    checked(api().graph_launch(graph, stream));
+    checked(api().enqueue_copy_out(stream, pinned, memory, 64));
+    checked(api().stream_wait(stream));
+    EXPECT_NE(*static_cast<int64_t*>(pinned), 0);
+    const MatrixView matrix{HYDRA_F32, 1, 1, static_cast<uint8_t*>(memory)};
+    float value = 0;
+    checked(api().matrix_read(opened, &matrix, 0, &value));
+    api().graph_destroy(graph);
+    check();
+    api().stream_destroy(stream);
+    check();
+    api().release_pinned(opened, pinned);
+    check();
+    api().release(opened, memory);
+    check();
+    api().close(opened);
+    check();
+}
+
+TEST(Device, LeavesTheThreadsContextAsItWas) {
+    const Contexts contexts;
+    std::thread([&] {
+        ASSERT_EQ(contexts.current(), nullptr);
+        use_device([&] { EXPECT_EQ(contexts.current(), nullptr); });
+    }).join();
+    // Any address is a context to the emulation.
+    if (dlsym(contexts.library, "cuInit") != nullptr) return;
+    std::thread([&] {
+        int theirs = 0;
+        void* ended = nullptr;
+        contexts.call("cuCtxPushCurrent", static_cast<void*>(&theirs));
+        use_device([&] { EXPECT_EQ(contexts.current(), &theirs); });
+        contexts.call("cuCtxPopCurrent", &ended);
+    }).join();
 }
 
 TEST(Device, MeasuresCopies) {

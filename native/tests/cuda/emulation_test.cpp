@@ -96,12 +96,17 @@ TEST(Emulation, RefusesACollectiveOfPartOfAWarp) {
 }
 
 TEST(Emulation, FaultsBehindTheEndOfAnAllocation) {
+    CUcontext context = nullptr;
     void* memory = nullptr;
+    EXPECT_EQ(cudaMalloc(&memory, 1024), cudaErrorDeviceUninitialized) << "no context is current";
+    ASSERT_EQ(cuDevicePrimaryCtxRetain(&context, 0), CUDA_SUCCESS);
+    ASSERT_EQ(cuCtxPushCurrent(context), CUDA_SUCCESS);
     ASSERT_EQ(cudaMalloc(&memory, 1024), cudaSuccess);
     auto* bytes = static_cast<volatile char*>(memory);
     EXPECT_EQ(bytes[1023], static_cast<char>(0xff));
     EXPECT_DEATH(bytes[1024] = 0, "");
     cudaFree(memory);
+    EXPECT_EQ(cuCtxPopCurrent(&context), CUDA_SUCCESS);
 }
 
 }  // namespace

@@ -135,6 +135,7 @@ enum cudaError_t {
     cudaErrorMemoryAllocation = 2,
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
+    cudaErrorDeviceUninitialized = 201,
     cudaErrorInvalidResourceHandle = 400,
     cudaErrorLaunchFailure = 719,
     cudaErrorStreamCaptureInvalidated = 901
@@ -155,6 +156,21 @@ enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 constexpr unsigned cudaStreamNonBlocking = 1, cudaHostAllocDefault = 0;
 
+// Of the driver: the contexts that are current to a thread, one above the other. The runtime would use the first device
+// where there is none; here such a call is an error.
+enum CUresult { CUDA_SUCCESS = 0, CUDA_ERROR_INVALID_CONTEXT = 201 };
+struct CUctx_st;
+using CUcontext = CUctx_st*;
+using CUdevice = int;
+CUresult cuDeviceGet(CUdevice* out, int ordinal);
+CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice device);
+// Tests find these in the library.
+extern "C" {
+__attribute__((visibility("default"))) CUresult cuCtxPushCurrent(CUcontext context);
+__attribute__((visibility("default"))) CUresult cuCtxPopCurrent(CUcontext* out);
+__attribute__((visibility("default"))) CUresult cuCtxGetCurrent(CUcontext* out);
+}
+
 struct cudaDeviceProp {
     char name[256];
     int major, minor, multiProcessorCount;
@@ -172,7 +188,6 @@ using cudaEvent_t = CUevent_st*;
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError();
 cudaError_t cudaGetDeviceCount(int* count);
-cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes);
 cudaError_t cudaDriverGetVersion(int* version);

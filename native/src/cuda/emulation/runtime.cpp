@@ -31,11 +31,17 @@ std::map<const void*, Region> regions;  // by address given out
 std::mutex streams_mutex;
 std::set<cudaStream_t> streams;  // that live
 
+thread_local std::vector<CUcontext> contexts;  // the last one is current
+
 // Sticks, as on a device: what follows a broken kernel is not to be believed.
 std::atomic<cudaError_t> broken = cudaSuccess;
 
+// What a call that works on a device says: nothing, or why it cannot.
+cudaError_t state() { return contexts.empty() ? cudaErrorDeviceUninitialized : broken.load(); }
+
 }  // namespace
 
+struct CUctx_st {};
 struct CUstream_st {
     bool capturing = false;
     std::vector<Operation> recorded;
@@ -82,7 +88,7 @@ static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
         return cudaSuccess;
     }
     std::lock_guard<std::mutex> lock(running);
-    return broken != cudaSuccess ? broken.load() : operation();
+    return state() != cudaSuccess ? state() : operation();
 }
 
 cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block,
@@ -103,13 +109,42 @@ const char* cudaGetErrorString(cudaError_t error) {
             return "the stream is not captured, or is captured and cannot be waited for";
         case cudaErrorInvalidResourceHandle:
             return "invalid resource handle";
+        case cudaErrorDeviceUninitialized:
+            return "no context is current to the thread";
         default:
             return "invalid value";
     }
 }
 
 cudaError_t cudaGetLastError() { return broken; }
-cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
+
+CUresult cuDeviceGet(CUdevice* out, int ordinal) {
+    *out = ordinal;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice) {
+    static CUctx_st primary;
+    *out = &primary;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxPushCurrent(CUcontext context) {
+    contexts.push_back(context);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxPopCurrent(CUcontext* out) {
+    if (contexts.empty()) return CUDA_ERROR_INVALID_CONTEXT;
+    *out = contexts.back();
+    contexts.pop_back();
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetCurrent(CUcontext* out) {
+    *out = contexts.empty() ? nullptr : contexts.back();
+    return CUDA_SUCCESS;
+}
 
 cudaError_t cudaGetDeviceCount(int* count) {
     *count = 1;
@@ -134,6 +169,7 @@ cudaError_t cudaDriverGetVersion(int* version) {
 cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
 
 static cudaError_t allocate(void** out, size_t bytes, cudaMemoryType type) {
+    if (contexts.empty()) return cudaErrorDeviceUninitialized;
     *out = bytes <= TOTAL_BYTES ? hydra::emulation::guarded_memory(bytes, 256) : nullptr;
     if (*out == nullptr) return cudaErrorMemoryAllocation;
     std::lock_guard<std::mutex> lock(regions_mutex);
@@ -164,14 +200,14 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* out, const void* poi
 
 cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
     std::lock_guard<std::mutex> lock(running);
-    std::memset(memory, value, bytes);
-    return broken;
+    if (state() == cudaSuccess) std::memset(memory, value, bytes);
+    return state();
 }
 
 cudaError_t cudaMemcpy(void* target, const void* source, size_t bytes, cudaMemcpyKind) {
     std::lock_guard<std::mutex> lock(running);
-    if (bytes > 0) std::memcpy(target, source, bytes);
-    return broken;
+    if (bytes > 0 && state() == cudaSuccess) std::memcpy(target, source, bytes);
+    return state();
 }
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
@@ -182,6 +218,7 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cuda
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* out, unsigned) {
+    if (contexts.empty()) return cudaErrorDeviceUninitialized;
     *out = new CUstream_st;
     std::lock_guard<std::mutex> lock(streams_mutex);
     streams.insert(*out);
@@ -196,7 +233,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    return stream != nullptr && stream->capturing ? cudaErrorStreamCaptureInvalidated : broken.load();
+    return stream != nullptr && stream->capturing ? cudaErrorStreamCaptureInvalidated : state();
 }
 
 static bool lives(cudaStream_t stream) {
@@ -225,6 +262,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* out) {
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long) {
+    if (contexts.empty()) return cudaErrorDeviceUninitialized;
     *out = new CUgraphExec_st{graph->operations};
     return cudaSuccess;
 }
@@ -249,6 +287,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* out) {
+    if (contexts.empty()) return cudaErrorDeviceUninitialized;
     *out = new CUevent_st{};
     return cudaSuccess;
 }
