@@ -1,5 +1,4 @@
-// What the base model's answers say about the rows: the token selected at each of them, and the path of each tree that
-// they accept.
+// The path of each tree that the base model agrees with.
 #include "cpu/program.h"
 #include "program/buffer.h"
 #include "program/sequence.h"
@@ -7,20 +6,6 @@
 namespace hydra {
 
 namespace {
-
-struct SelectTask : Task {
-    const hydra_rows* rows;
-    const hydra_top* top;
-    int32_t* selection;
-
-    bool by_one_thread() const override { return true; }
-
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
-        const int count = std::min(rows->view.active_selections(), top->max_rows);
-        for (int i = 0; i < count; ++i) selection[i] = top->ids[i * top->k];
-    }
-};
 
 struct JudgeTask : Task {
     const TreeData* trees;
@@ -52,14 +37,6 @@ struct JudgeTask : Task {
 };
 
 }  // namespace
-
-std::unique_ptr<Task> task_of(const Select& operation, CpuProgram&) {
-    auto task = std::make_unique<SelectTask>();
-    task->rows = operation.rows;
-    task->top = operation.top;
-    task->selection = operation.selection->ints();
-    return task;
-}
 
 std::unique_ptr<Task> task_of(const Judge& operation, CpuProgram&) {
     auto task = std::make_unique<JudgeTask>();

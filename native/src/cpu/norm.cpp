@@ -1,26 +1,9 @@
-// Embedding rows, and RMSNorm on its own.
-#include "cpu/embedding.h"
+// RMSNorm on its own.
 #include "cpu/product.h"
 
 namespace hydra {
 
 namespace {
-
-struct EmbedTask : Task {
-    const hydra_rows* rows;
-    const PackedMatrix* embedding;
-    float* out;
-
-    bool idle() const override { return rows->view.placed() == 0; }
-
-    void run(const Worker& worker) override {
-        const int count = rows->view.placed();
-        const int64_t columns = embedding->columns;
-        for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
-            read_token(*embedding, rows->view.tokens[r], out + r * columns);
-        }
-    }
-};
 
 struct NormTask : Task {
     const hydra_rows* rows;
@@ -39,14 +22,6 @@ struct NormTask : Task {
 };
 
 }  // namespace
-
-std::unique_ptr<Task> task_of(const Embed& operation, CpuProgram&) {
-    auto task = std::make_unique<EmbedTask>();
-    task->rows = operation.rows;
-    task->embedding = &packed_of(operation.embedding);
-    task->out = operation.out->floats();
-    return task;
-}
 
 std::unique_ptr<Task> task_of(const Norm& operation, CpuProgram& program) {
     program.reserve(operation.width, 0);

@@ -48,8 +48,7 @@ struct CpuProgram : hydra_program {
     void launch() override;
 };
 
-// The tasks of the operations, each in the file of its name (draft.cpp: all of the draft's; judge.cpp: select,
-// too; norm.cpp: embed, too). They reserve the scratch memory that they need.
+// The tasks of the operations, each in the file of its name. They reserve the scratch memory that they need.
 #define OPERATION(name, Name, FIELDS) std::unique_ptr<Task> task_of(const Name& operation, CpuProgram& program);
 #include "program/operations.def"
 std::unique_ptr<Task> task_of(const Mark& operation, CpuProgram& program);

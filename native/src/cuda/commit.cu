@@ -194,7 +194,7 @@ __global__ void __launch_bounds__(THREADS, 1) commit_kernel(Commit work, bool ju
 hydra_status launch_commit(Stream* stream, const Commit* arguments, bool judges) {
     const KvView& kv = arguments->pool;
     const RowsView& rows = arguments->rows;
-    const int64_t trees = kv.data != nullptr ? std::min(rows.batch_size, rows.max_rows) : 0;
+    const int64_t trees = kv.data != nullptr ? rows.most_sequences() : 0;
     const int64_t movers = (trees * 2 * kv.layers * kv.kv_heads + WARPS - 1) / WARPS;
     const int64_t copiers = arguments->uncommitted_rows.state == nullptr ? 0 : rows.max_rows / (trees > 0 ? 8 : 1);
     const auto blocks = static_cast<unsigned>(std::clamp<int64_t>(std::max(movers, copiers), 1, MOST_BLOCKS));

@@ -1,7 +1,5 @@
-// What the base model's answers say about the rows: the token selected at each of them, and the path of each tree that
-// they accept. In a step neither has a launch of its own: the LM head before selects, the commit after it judges.
-#include <algorithm>
-
+// The path of each tree that the base model agrees with. In a step it has no launch of its own, as the commit after it
+// judges.
 #include "cuda/judge.cuh"
 #include "cuda/runtime.cuh"
 
@@ -10,12 +8,6 @@ namespace hydra::cuda {
 namespace {
 
 constexpr int THREADS = 256, WARPS = THREADS / WARP;
-
-__global__ void __launch_bounds__(THREADS) select_kernel(Select work) {
-    const int i = static_cast<int>(blockIdx.x) * THREADS + static_cast<int>(threadIdx.x);
-    if (i >= min(work.rows.active_selections(), work.top.max_rows)) return;
-    work.selection[i] = work.top.ids[i * work.top.k];
-}
 
 // A warp takes a tree.
 __global__ void __launch_bounds__(THREADS) judge_kernel(Judge work) {
@@ -28,13 +20,8 @@ __global__ void __launch_bounds__(THREADS) judge_kernel(Judge work) {
 
 }  // namespace
 
-hydra_status select(Stream* stream, const Select* arguments) {
-    const auto blocks = static_cast<unsigned>((arguments->top.max_rows + THREADS - 1) / THREADS);
-    return launch(stream, "select_kernel", select_kernel, blocks, THREADS, 0, *arguments);
-}
-
 hydra_status judge(Stream* stream, const Judge* arguments) {
-    const int32_t trees = std::min(arguments->rows.batch_size, arguments->rows.max_rows);
+    const int32_t trees = arguments->rows.most_sequences();
     return launch(stream, "judge_kernel", judge_kernel, static_cast<unsigned>((trees + WARPS - 1) / WARPS), THREADS, 0,
                   *arguments);
 }

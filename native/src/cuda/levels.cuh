@@ -68,4 +68,11 @@ struct Level : DraftLevel {
     }
 };
 
+// The ancestor at `depth` of the i-th node of a level that has children.
+__device__ __forceinline__ int ancestor_of(const TreeData& tree, int level, int i, int depth) {
+    int node = tree.level_node(level, i);
+    for (; level > depth; --level) node = tree.parents[node];
+    return node;
+}
+
 }  // namespace hydra::cuda

@@ -1,5 +1,4 @@
-// Embedding rows, and RMSNorm on its own.
-#include "cuda/embedding.cuh"
+// RMSNorm on its own.
 #include "cuda/rows.cuh"
 #include "cuda/runtime.cuh"
 
@@ -13,13 +12,6 @@ struct Warps {
     float sums[THREADS / WARP];
 };
 
-// One block a row.
-__global__ void __launch_bounds__(THREADS) embed_kernel(Embed work) {
-    const int row = static_cast<int>(blockIdx.x);
-    if (row >= work.rows.placed()) return;
-    read_token(work.embedding, work.rows.tokens[row], work.out + row * work.embedding.columns);
-}
-
 __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
     const int row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.active()) return;
@@ -30,11 +22,6 @@ __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
 }
 
 }  // namespace
-
-hydra_status embed(Stream* stream, const Embed* arguments) {
-    return launch(stream, "embed_kernel", embed_kernel, static_cast<unsigned>(arguments->rows.max_rows), THREADS, 0,
-                  *arguments);
-}
 
 hydra_status norm(Stream* stream, const Norm* arguments) {
     return launch(stream, "norm_kernel", norm_kernel, static_cast<unsigned>(arguments->rows.max_rows), THREADS,

@@ -93,6 +93,8 @@ struct RowsView {
     // Rows that have tokens, positions and slots, unlike those of a draft level.
     HYDRA_HOST_DEVICE int32_t placed() const { return is_valid() && state->segments > 0 ? state->count : 0; }
     HYDRA_HOST_DEVICE int32_t active_segments() const { return is_valid() ? state->segments : 0; }
+    // Sequences that can have rows.
+    HYDRA_HOST_DEVICE int32_t most_sequences() const { return batch_size < max_rows ? batch_size : max_rows; }
     // Segments that are trees, the first ones.
     HYDRA_HOST_DEVICE int32_t active_trees() const { return is_valid() ? state->trees : 0; }
     HYDRA_HOST_DEVICE int32_t active_sequences() const { return is_valid() ? state->sequences : 0; }
