@@ -1,73 +1,9 @@
-#include "kv.h"
-#include "trees.h"
+#include "acceptance.h"
 
 namespace hydra::test {
 namespace {
 
-constexpr int WIDTH = 20, LENGTH = 29;
-
-// All paths one by one: the longest whose tokens the base would have chosen, the first among equals.
-std::vector<int32_t> longest_path(const Shape& shape, const int32_t* tokens, const int32_t* answers) {
-    std::vector<int32_t> found{0};
-    for (int node = 1; node < shape.nodes(); ++node) {
-        const std::vector<int32_t> path = shape.path(node);
-        bool right = true;
-        for (size_t i = 1; i < path.size(); ++i) right = right && tokens[path[i]] == answers[path[i - 1]];
-        if (right && path.size() > found.size()) found = path;
-    }
-    return found;
-}
-
-// A expanded tree of few different tokens, the base's answers, a filled cache and hidden states.
-struct Step {
-    Shape shape;
-    std::vector<int32_t> tokens, answers;
-    Pass pass;
-    Tree expanded;
-    Top best;
-    Pool kv;
-    KvSlot slots;
-    std::vector<Floats> cache;
-    Floats hidden_values;
-    Buffer hidden, uncommitted;
-    Rows uncommitted_rows;
-
-    Step(hydra_backend* backend, Random& random, const Shape& made, int kinds)
-        : shape(made),
-          pass(backend, LENGTH),
-          expanded(tree(pass.batch, made)),
-          best(top(backend, 2)),
-          kv(pool(backend, 2, 2, 24, PAGES)),
-          slots{kv, pass.batch},
-          hidden_values(random.normal(made.nodes() * WIDTH)),
-          hidden(padded_rows(backend, hidden_values, WIDTH)),
-          uncommitted(poisoned(backend, WIDTH)),
-          uncommitted_rows(rows(pass.batch)) {
-        std::vector<int32_t> entries;
-        for (int i = 0; i < shape.nodes(); ++i) {
-            tokens.push_back(random.below(kinds));
-            answers.push_back(random.below(kinds));
-            entries.push_back(answers[i]);
-            entries.push_back(-9);
-        }
-        set_ids(best, entries);
-        expand(pass, expanded, tokens);
-        for (int slot = 0; slot < LENGTH + shape.nodes(); ++slot) {
-            cache.push_back(random.normal(slots.width()));
-            slots.fill(slot, cache[slot]);
-        }
-    }
-
-    void run(bool append = false) {
-        must(record_end(pass, pass.program,
-                        {expanded, pass.rows, best, kv, hidden, WIDTH, uncommitted_rows, uncommitted, append}));
-        pass.run();
-    }
-
-    std::vector<int32_t> longest() const { return longest_path(shape, tokens.data(), answers.data()); }
-};
-
-TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
+TEST(Commit, MovesWhatIsAcceptedAfterWhatWasVerified) {
     Random random(1);
     int ties = 0, longer = 0;
     for (int round = 0; round < 60; ++round) {
@@ -107,17 +43,7 @@ TEST(Accept, KeepsTheLongestPathThatTheBaseAgreesWith) {
     EXPECT_GT(ties, 10);
 }
 
-TEST(Accept, TakesTheFirstOfEquallyLongPaths) {
-    const Backend backend = open_backend();
-    Random random(2);
-    // Only one kind of token: all are right, and nodes 3, 4 and 5 are the deepest.
-    Step step(backend, random, Shape{{-1, 0, 0, 2, 1, 2}, {0, 3, 1, 1, 0, 0}, {0, 1, 1, 2, 2, 2}}, 1);
-    step.run();
-    const hydra_step_result& result = step.pass.result();
-    EXPECT_EQ(std::vector<int32_t>(result.path, result.path + result.emitted), (std::vector<int32_t>{0, 2, 3}));
-}
-
-TEST(Accept, AppendsToTheUncommittedRowsThatEndThere) {
+TEST(Commit, AppendsToTheUncommittedRowsThatEndThere) {
     const Backend backend = open_backend();
     Random random(3);
     Shape chain;
@@ -140,7 +66,7 @@ TEST(Accept, AppendsToTheUncommittedRowsThatEndThere) {
     EXPECT_EQ(std::vector<int32_t>(left, left + 9), tokens);
 }
 
-TEST(Accept, DropsUncommittedRowsThatEndElsewhereOrHaveNoRoom) {
+TEST(Commit, DropsUncommittedRowsThatEndElsewhereOrHaveNoRoom) {
     const Backend backend = open_backend();
     Random random(3);
     Shape chain;
@@ -156,7 +82,7 @@ TEST(Accept, DropsUncommittedRowsThatEndElsewhereOrHaveNoRoom) {
     }
 }
 
-TEST(Accept, DoesNothingAfterARewind) {
+TEST(Commit, DoesNothingAfterARewind) {
     const Backend backend = open_backend(2);
     Random random(4);
     Step step(backend, random, random_shape(random, 9), 1);
@@ -167,7 +93,7 @@ TEST(Accept, DoesNothingAfterARewind) {
     EXPECT_EQ(hydra_rows_count(step.uncommitted_rows), 0);
 }
 
-TEST(Accept, StaysWithinTheNodesThatWereExpanded) {
+TEST(Commit, StaysWithinTheNodesThatWereExpanded) {
     const Backend backend = open_backend();
     Random random(4);
     Step step(backend, random, random_shape(random, 3), 1);
@@ -178,7 +104,7 @@ TEST(Accept, StaysWithinTheNodesThatWereExpanded) {
     EXPECT_LE(step.pass.result().length, LENGTH + 3);
 }
 
-TEST(Accept, RefusesWhatDoesNotFit) {
+TEST(Commit, RefusesWhatDoesNotFit) {
     const Backend backend = open_backend();
     Random random(5);
     Step step(backend, random, random_shape(random, 5), 1);
@@ -197,13 +123,8 @@ TEST(Accept, RefusesWhatDoesNotFit) {
     expect_refused(attempt(step.hidden, step.pass.rows, step.uncommitted),
                    "uncommitted_rows must not be the rows of the pass");
     expect_refused(attempt(step.hidden, other.rows, step.uncommitted), "uncommitted_rows belong to another batch");
-    const Tree others = tree(other.batch, Shape{});
     const Buffer few_tokens = floats(backend, Floats(ROWS - 1)), selection = floats(backend, Floats(ROWS));
     hydra_program* program = step.pass.program;
-    expect_refused(record(program, hydra_select{step.pass.rows, step.best, few_tokens}), "selection has 252 bytes");
-    expect_refused(record(program, hydra_judge{step.expanded, step.pass.rows, few_tokens}), "selection has 252 bytes");
-    expect_refused(record(program, hydra_judge{others, step.pass.rows, selection}),
-                   "the trees belong to another batch");
     expect_refused(record(program, hydra_commit{step.expanded, step.pass.rows, few_tokens, step.kv, nullptr, 0, nullptr,
                                                 nullptr, 0}),
                    "selection has 252 bytes");
@@ -225,7 +146,7 @@ TEST(Accept, RefusesWhatDoesNotFit) {
         "append is for a batch of one sequence, not of 2");
 }
 
-TEST(Accept, RefusesADrafterWithAShorterContext) {
+TEST(Commit, RefusesADrafterWithAShorterContext) {
     const Backend backend = open_backend();
     Random random(5);
     Step step(backend, random, random_shape(random, 5), 1);
@@ -237,7 +158,7 @@ TEST(Accept, RefusesADrafterWithAShorterContext) {
     expect_refused(hydra_program_run(step.pass.program), "context is 99 positions, that of the pass 100");
 }
 
-TEST(Accept, TakesEverySequenceByItself) {
+TEST(Commit, TakesEverySequenceByItself) {
     const Backend backend = open_backend(2);
     Random random(7);
     for (int nodes : {1, 5, 17, 64}) {
@@ -429,25 +350,7 @@ TEST(Commit, TreesAndPromptsOfOnePassAreThoseOfPassesOfTheirOwn) {
     }
 }
 
-TEST(Select, TakesTheBestOfNodesAndOfTheLastRowsOfChains) {
-    const Backend backend = open_backend(2);
-    Pass pass(backend, {LENGTH, 3, 0}, 200);
-    const Tree trees = tree(pass.batch, Shape{{-1, 0, 0}, {0, 0, 1}, {0, 1, 1}});
-    const Rows prompts = rows(pass.batch, 100);
-    const int32_t sequences[] = {2, 0}, counts[] = {70, 2};
-    must(hydra_rows_set_chains(prompts, sequences, counts, 2, std::vector<int32_t>(72).data(), nullptr));
-    const Top best = top(backend, 2, 60);
-    set_ids(best, {5, 0, 6, 0, 7, 0, 8, 0, 9, 0, 10, 0});
-    const Buffer selection = buffer(backend, std::vector<int32_t>(60, -9).data(), 240);
-    must(record(pass.program, hydra_expand{trees, prompts, pass.rows}));
-    must(record(pass.program, hydra_select{pass.rows, best, selection}));
-    pass.run();
-    std::vector<int32_t> found(6);
-    must(hydra_buffer_read(selection, 0, found.data(), 24));
-    EXPECT_EQ(found, (std::vector<int32_t>{5, 6, 7, 8, 9, -9}));
-}
-
-TEST(Advance, CountsAllRowsAsVerified) {
+TEST(Commit, CountsAllRowsOfAChainAsVerified) {
     const Backend backend = open_backend(2);
     Random random(6);
     const Floats values = random.normal(17 * WIDTH);
@@ -474,7 +377,7 @@ TEST(Advance, CountsAllRowsAsVerified) {
     }
 }
 
-TEST(Advance, CountsTheChainsOfAllSequences) {
+TEST(Commit, CountsTheChainsOfAllSequences) {
     const Backend backend = open_backend(2);
     Random random(8);
     Pass pass(backend, {8, 5, 60}, 200);
