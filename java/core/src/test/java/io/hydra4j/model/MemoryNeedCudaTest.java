@@ -11,7 +11,8 @@ import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
-import java.util.Collections;
+import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -25,7 +26,17 @@ class MemoryNeedCudaTest {
             need.require();
             Tensor tensor = files.tensors().embedding();
             int copies = (int) (backend.memory().totalBytes() / tensor.bytes()) + 1;
-            need.addHeads(Collections.nCopies(copies, tensor), null, files.config());
+            // Each with a place of its own: those with the same bytes are loaded once.
+            List<Tensor> others = LongStream.range(0, copies)
+                    .mapToObj(i -> new Tensor(
+                            tensor.file(),
+                            tensor.name(),
+                            tensor.type(),
+                            tensor.shape(),
+                            i * tensor.bytes(),
+                            tensor.bytes()))
+                    .toList();
+            need.addHeads(others, null, files.config());
             InsufficientMemoryException refused = assertThrows(InsufficientMemoryException.class, need::require);
             assertEquals(need.bytes(), refused.neededBytes());
             assertTrue(refused.freeBytes() <= backend.memory().totalBytes(), refused.getMessage());

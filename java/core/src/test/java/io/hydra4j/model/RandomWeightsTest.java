@@ -55,8 +55,8 @@ class RandomWeightsTest {
             long matrices = (2 * layer + 2 * 304 * 2) * 34;
             long vectors = (2 * 2 + 1) * 40 * 4;
             long cache = MemoryNeed.sessionBytes(CONFIG, WeightType.F32);
-            // 64 rows of two hidden states, queries, what they attend to, and the gated values.
-            long activations = 64 * (2 * 40 + 2 * 32 + 100) * 4;
+            // 64 rows of two hidden states, queries and what they attend to, keys and values, and the gated values.
+            long activations = 64 * (2 * 40 + 2 * 32 + 2 * 16 + 100) * 4;
             assertEquals(matrices + vectors + cache + activations + MemoryNeed.RESERVE, need.bytes());
             need.require(need.bytes());
             var refused = assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
