@@ -228,6 +228,8 @@ TEST(Rows, AreRefusedWhereTheirSequenceHasMovedSinceTheyWereSet) {
     must(hydra_program_run(attention));
     pass.run();
     EXPECT_EQ(pass.result(1).length, 7);
+    must(hydra_program_run(attention));
+    expect_refused(hydra_program_run(pass.program), "the chain of sequence 1 was set after 5 verified positions");
 }
 
 TEST(Tree, KnowsItsAncestorsAndLevels) {

@@ -73,10 +73,11 @@ HYDRA_API const hydra_step_result* hydra_batch_result(const hydra_batch* batch, 
 HYDRA_API hydra_status hydra_rows_create(hydra_batch* batch, int32_t max_rows, hydra_rows** out);
 HYDRA_API void hydra_rows_destroy(hydra_rows* rows);
 /* Makes the rows chains of tokens, one after the verified positions of each of `chains` different sequences, 0 or more:
- * chain i has counts[i] >= 1 tokens of sequence sequences[i]. A run whose operations have a KV pool, or commit, refuses
- * them once a program has verified more positions of one of these sequences. tokens: those of all chains, one after the
- * other. sets_root[i]: whether the token that follows chain i is wanted and becomes the sequence's root, and not 0,
- * where more of the prompt follows first; null: of all. */
+ * chain i has counts[i] >= 1 tokens of sequence sequences[i]. A run whose operations have a KV pool refuses them once a
+ * program has verified other positions of one of these sequences than theirs, and one that commits them once it has
+ * verified theirs, too. tokens: those of all chains, one after the other. sets_root[i]: whether the token that follows
+ * chain i is wanted and becomes the sequence's root, and not 0, where more of the prompt follows first; null: of all.
+ */
 HYDRA_API hydra_status hydra_rows_set_chains(hydra_rows* rows, const int32_t* sequences, const int32_t* counts,
                                              int32_t chains, const int32_t* tokens, const int32_t* sets_root);
 /* No row stands at position `limit` or beyond it: trees are cut to the levels before it, and chains refused. Operations

@@ -359,7 +359,7 @@ void check(const Expand& o) {
     const hydra_rows& rows = *o.rows;
     HYDRA_REQUIRE(o.prompts == nullptr || o.prompts->set_by_host,
                   "a program has changed the prompts since they were set: set their chains again");
-    if (o.prompts != nullptr) o.prompts->require_current();
+    if (o.prompts != nullptr) o.prompts->require_current(false);
     const int32_t chains = o.prompts != nullptr ? o.prompts->view.active_segments() : 0;
     int64_t needed = chains > 0 ? o.prompts->active() : 0;
     std::vector<bool> has_prompt(static_cast<size_t>(rows.batch->sequences));

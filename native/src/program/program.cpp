@@ -26,15 +26,15 @@ bool has(const All& all, const One& one) {
 // Notes which rows an operation places, in its pool or by committing them, and which it changes.
 template <class O>
 void note_rows(hydra_program& program, const O& operation) {
-    const auto place = [&](const hydra_rows* rows) {
-        if (!has(program.changed, rows) && !has(program.unchanged, rows)) program.unchanged.push_back(rows);
+    const auto place = [&](const hydra_rows* rows, std::vector<const hydra_rows*>& among) {
+        if (!has(program.changed, rows) && !has(among, rows)) among.push_back(rows);
     };
-    if constexpr (std::is_same_v<O, hydra::Commit>) place(operation.rows);
+    if constexpr (std::is_same_v<O, hydra::Commit>) place(operation.rows, program.committed);
     hydra::each_field(operation, [&](auto value, const char*, bool) {
         // What has a pool has rows.
         if constexpr (std::is_convertible_v<decltype(value), const hydra_kv_pool*>) {
             if (value == nullptr) return;
-            place(operation.rows);
+            place(operation.rows, program.unchanged);
             const std::pair<const hydra_rows*, const hydra_kv_pool*> entry{operation.rows, value};
             if (!has(program.placed, entry)) program.placed.push_back(entry);
         }
@@ -50,7 +50,7 @@ void note_rows(hydra_program& program, const O& operation) {
 
 void hydra_program::record(const hydra::Operation& operation) {
     backend->require_own_process();
-    const size_t before[] = {placed.size(), changed.size(), unchanged.size()};
+    const size_t before[] = {placed.size(), changed.size(), unchanged.size(), committed.size()};
     operations.push_back(operation);
     try {
         std::visit([&](const auto& one) { note_rows(*this, one); }, operation);
@@ -60,6 +60,7 @@ void hydra_program::record(const hydra::Operation& operation) {
         placed.resize(before[0]);
         changed.resize(before[1]);
         unchanged.resize(before[2]);
+        committed.resize(before[3]);
         throw;
     }
 }
@@ -69,7 +70,8 @@ void hydra_program::enqueue() {
     try {
         for (const hydra::Operation& operation : operations) hydra::check_state(operation);
         for (const auto& [rows, pool] : placed) rows->require_pages(*pool);
-        for (const hydra_rows* rows : unchanged) rows->require_current();
+        for (const hydra_rows* rows : unchanged) rows->require_current(true);
+        for (const hydra_rows* rows : committed) rows->require_current(false);
         for (hydra_rows* rows : changed) rows->set_by_host = false;
         launch();
     } catch (...) {

@@ -16,9 +16,9 @@ struct hydra_program {
     // Rows whose positions the pages of a pool must cover, each pair once: a run checks them.
     std::vector<std::pair<const hydra_rows*, const hydra_kv_pool*>> placed;
     // Rows that operations change; and those which one that has a pool, or commits, finds as they were before the run:
-    // where the host set them, a run checks that their sequences have not moved since.
+    // where the host set them, a run checks that their sequences have not moved since, but by committing them.
     std::vector<hydra_rows*> changed;
-    std::vector<const hydra_rows*> unchanged;
+    std::vector<const hydra_rows*> unchanged, committed;
 
     virtual ~hydra_program() = default;
     void record(const hydra::Operation& operation);

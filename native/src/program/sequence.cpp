@@ -249,13 +249,16 @@ void hydra_rows::limit_positions(int32_t limit) const {
 
 void hydra_rows::limit_tokens(int64_t limit) const { token_limit = std::min(token_limit, limit); }
 
-void hydra_rows::require_current() const {
+void hydra_rows::require_current(bool or_committed) const {
+    int32_t begin = 0;
     for (int32_t i = view.active_trees(); set_by_host && i < view.active_segments(); ++i) {
         const hydra::Segment& chain = view.segments[i];
+        if (i == view.active_trees() || view.ends_sequence(i - 1)) begin = chain.first;
+        if (!view.ends_sequence(i)) continue;
         const int32_t length = batch->states[chain.sequence].result.length;
-        HYDRA_REQUIRE((i > 0 && !view.ends_sequence(i - 1)) || chain.first == length,
+        HYDRA_REQUIRE(begin == length || (or_committed && chain.first + chain.count == length),
                       "the chain of sequence %d was set after %d verified positions, now there are %d: set it again",
-                      chain.sequence, chain.first, length);
+                      chain.sequence, begin, length);
     }
 }
 

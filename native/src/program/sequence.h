@@ -82,8 +82,9 @@ struct hydra_rows {
     void limit_tokens(int64_t limit) const;
 
     int32_t active() const { return view.active(); }
-    // Refuses chains that the host has set where their sequences' verified positions do not end before them any more.
-    void require_current() const;
+    // Refuses chains that the host has set where their sequences' verified positions do not end before them any more,
+    // nor, if that will do, with them: then they were committed, and what is computed for them is what is there.
+    void require_current(bool or_committed) const;
     // Refuses rows of a chain that the page table of a sequence or the context does not cover.
     void require_room(const hydra::Segment& chain) const;
     // The same for chains that the host has set (those that a program sets have room), and pages that the pool lacks.
