@@ -310,6 +310,11 @@ public final class BatchSession implements AutoCloseable {
                 guesses |= now[s].nodes() > 1;
             }
         }
+        if (guesses) {
+            long begin = System.nanoTime();
+            passes.draft().proposed();
+            counter.proposed(System.nanoTime() - begin);
+        }
         int most = Math.min(passes.promptRows().maxRows(), passes.mixed().maxRows() - rows);
         BatchStep step = new BatchStep(now, rows, guesses, prompts.next(prompts.sequences(), most));
         for (int i = 0; i < step.prompts().sequences().length; i++) {

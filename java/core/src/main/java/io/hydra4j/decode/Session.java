@@ -382,6 +382,7 @@ public final class Session implements AutoCloseable {
         }
         long begin = System.nanoTime();
         int depth = draftState().propose(0, sequence.text(), whole.depth());
+        draftState().proposed();
         counter.proposed(System.nanoTime() - begin);
         return whole.truncated(depth);
     }

@@ -62,6 +62,9 @@ public interface Draft extends AutoCloseable {
         return depth;
     }
 
+    /** Called when the guesses of a step are made, after {@link #propose} for each sequence that takes part, and before it is run. */
+    default void proposed() {}
+
     /**
      * Called when a sequence goes back to a length; other tokens than before may follow.
      *

@@ -5,7 +5,6 @@ import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.TreeTopology;
 import java.nio.IntBuffer;
-import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -14,7 +13,11 @@ import java.util.Objects;
  */
 public abstract class HostDraft implements Draft {
     private final Buffer guesses;
+    /** {@code [sequences][nodes]}, which {@code guesses} gets. */
+    private final int[] tokens;
+
     private final int[] chain = new int[TreeTopology.MAX_NODES - 1];
+    private boolean changed;
 
     /**
      * @param loop the loop that asks for it
@@ -22,7 +25,8 @@ public abstract class HostDraft implements Draft {
      */
     protected HostDraft(Drafter.Loop loop) {
         Objects.requireNonNull(loop, "loop is null: give that of Drafter.open");
-        guesses = Buffer.ints(loop.model().backend(), (long) loop.batch().sequences() * TreeTopology.MAX_NODES);
+        tokens = new int[loop.batch().sequences() * TreeTopology.MAX_NODES];
+        guesses = Buffer.ints(loop.model().backend(), tokens.length);
     }
 
     /**
@@ -39,8 +43,18 @@ public abstract class HostDraft implements Draft {
     @Override
     public final int propose(int sequence, IntBuffer text, int depth) {
         int count = guess(sequence, text, chain, depth);
-        guesses.write((long) sequence * TreeTopology.MAX_NODES + 1, Arrays.copyOf(chain, count));
+        System.arraycopy(chain, 0, tokens, sequence * TreeTopology.MAX_NODES + 1, count);
+        changed |= count > 0;
         return count;
+    }
+
+    /** One copy to the device serves all sequences of a step. */
+    @Override
+    public final void proposed() {
+        if (changed) {
+            guesses.write(0, tokens);
+            changed = false;
+        }
     }
 
     @Override
