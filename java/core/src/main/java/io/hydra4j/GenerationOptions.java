@@ -123,7 +123,7 @@ public final class GenerationOptions {
         return ignoreEnd;
     }
 
-    /** {@return what is asked before every step and every chunk of the prompt; true ends the generation} */
+    /** {@return what is asked before every step and every pass over the prompt; true ends the generation} */
     public BooleanSupplier cancelled() {
         return cancelled;
     }

@@ -44,18 +44,10 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
         Path name = path.getFileName();
         if (name != null && name.toString().endsWith(".safetensors")) {
             SafetensorsFile file = SafetensorsFile.read(path);
-            Map<String, Object> others = new LinkedHashMap<>();
-            file.otherTypes().forEach((tensor, type) -> others.put(tensor, "a tensor of type " + type));
-            return new Inspection(
-                    path, "safetensors file", "tensors; open the folder that it is in", others, file.tensors());
+            return ofFile("safetensors file", new TensorTable(path, file.tensors(), file.otherTypes()));
         }
-        if (name != null && name.toString().endsWith(".pt")) {
-            return new Inspection(
-                    path,
-                    "torch checkpoint",
-                    "tensors; open the folder that it is in",
-                    Map.of(),
-                    TorchFile.read(path).tensors());
+        if (name != null && (name.toString().endsWith(".pt") || name.toString().endsWith(".bin"))) {
+            return ofFile("torch checkpoint", TorchFile.read(path));
         }
         GgufFile file = GgufFile.read(path);
         boolean heads = GGUF_HEADS.equals(file.metadata().get("general.architecture"));
@@ -65,6 +57,13 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
                 heads ? headsUse(path) : modelUse(path),
                 file.metadata(),
                 file.tensors());
+    }
+
+    private static Inspection ofFile(String format, TensorTable table) {
+        Map<String, Object> others = new LinkedHashMap<>();
+        table.otherTypes().forEach((tensor, type) -> others.put(tensor, "a tensor of type " + type));
+        return new Inspection(
+                table.source(), format, "tensors; open the folder that it is in", others, table.tensors());
     }
 
     private static Inspection ofFolder(Path folder) {

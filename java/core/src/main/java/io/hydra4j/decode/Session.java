@@ -102,8 +102,10 @@ public final class Session implements AutoCloseable {
      * @param tree {@link Tree#ROOT} for plain decoding
      * @throws IllegalArgumentException if it has more than the root and there is no drafter, is deeper than the drafter reaches, or asks for
      *     more candidates than {@link SessionOptions#candidates}
+     * @throws IllegalStateException if a step in parts has begun
      */
     public void setTree(Tree tree) {
+        phase.require(StepPhase.READY);
         limits.require(tree);
         this.tree = tree;
     }
@@ -229,8 +231,8 @@ public final class Session implements AutoCloseable {
         /**
          * Rows 0 to {@code count - 1} of {@link Session#logits} belong to tokens {@code first} on.
          *
-         * @param first index of the chunk's first token in the prompt
-         * @param count tokens of the chunk
+         * @param first index of the pass's first token in the prompt
+         * @param count tokens of the pass
          */
         void prefilled(int first, int count);
     }
@@ -277,7 +279,7 @@ public final class Session implements AutoCloseable {
      * Begins a step in parts: guesses the tokens of the tree's nodes.
      *
      * @return {@code [nodes]} the tokens; that of node 0 is the root. The tree is {@link #tree}, cut to whole levels where there
-     *     is no room for more
+     *     is no room for more, or are no guesses for it
      * @throws ContextFullException if not even the root fits
      * @throws IllegalStateException if no prompt was taken in before, or a step in parts has begun
      */

@@ -11,7 +11,7 @@ enum StepPhase {
     void require(StepPhase needed) {
         if (this != needed) {
             throw new IllegalStateException("the step is " + this + ", must be " + needed
-                    + ": draft, verify and accept follow each other; rewind and prefill leave a step");
+                    + ": draft, verify and accept follow each other; rewind, clear and prefill leave a step");
         }
     }
 }

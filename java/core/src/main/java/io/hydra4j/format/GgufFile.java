@@ -55,7 +55,7 @@ public record GgufFile(Path path, int version, Map<String, Object> metadata, Map
                     "magic",
                     String.format("0x%08x", Integer.reverseBytes(magic)),
                     "0x47475546 (\"GGUF\")",
-                    "give a .gguf file, or a folder with config.json and model.safetensors");
+                    "give a .gguf file, or the folder that has config.json and the weights or heads");
         }
         int version = cursor.i32("version");
         if (version != 2 && version != 3) {

@@ -33,6 +33,7 @@ final class StoredZip {
     private static final int LOCAL_HEADER_BYTES = 30;
     private static final int SIZES_64 = 1;
     private static final int IS_ENCRYPTED = 1;
+    private static final int ENTRIES_IN_64_BITS = 0xFFFF;
     private static final long IN_64_BITS = 0xFFFF_FFFFL;
     private static final String DIRECTORY = "zip directory";
 
@@ -98,7 +99,7 @@ final class StoredZip {
             if (tail.getInt(at) == END && unsigned16(tail, at + 20) == length - END_BYTES - at) {
                 var end = new End(unsigned16(tail, at + 10), unsigned32(tail, at + 16), unsigned32(tail, at + 12));
                 boolean in64Bits =
-                        end.entries() == MAX_COMMENT || end.offset() == IN_64_BITS || end.bytes() == IN_64_BITS;
+                        end.entries() == ENTRIES_IN_64_BITS || end.offset() == IN_64_BITS || end.bytes() == IN_64_BITS;
                 return in64Bits ? readEnd64(begin + at - LOCATOR_BYTES) : end;
             }
         }

@@ -12,7 +12,7 @@ import java.util.List;
  * @param type type of the values
  * @param shape sizes, outermost first: {@code [rows, columns]} of a matrix, {@code [length]} of a vector,
  *     none of a scalar
- * @param offset position of the first byte, from the beginning of the file. GGUF aligns it (32 as a rule); in
+ * @param offset position of the first byte, from the beginning of the file. GGUF aligns it (32 as a rule), torch to 64; in
  *     safetensors it may be any number, so do not read values through aligned pointers
  * @param bytes length in bytes; 0 if no file holds it ({@link TensorTable#ofAny})
  */

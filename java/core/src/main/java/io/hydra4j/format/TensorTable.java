@@ -69,8 +69,8 @@ public sealed class TensorTable {
         return tensors;
     }
 
-    /** Tensors of other types, name to type. */
-    Map<String, String> otherTypes() {
+    /** Tensors of types that this library does not read, name to type. */
+    public Map<String, String> otherTypes() {
         return otherTypes;
     }
 

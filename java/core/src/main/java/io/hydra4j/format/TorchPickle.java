@@ -20,6 +20,9 @@ final class TorchPickle {
     /** The longest pickle, in bytes: what describes 32,768 tensors takes about 8 MB. */
     static final int MAX_BYTES = 32 << 20;
 
+    /** The most opcodes, and so the most values: 32,768 tensors take about a million and a half. */
+    private static final int MAX_OPCODES = 1 << 21;
+
     private static final int MAX_TEXT_BYTES = 1 << 12;
     private static final int MAX_PROTOCOL = 5;
     private static final int MAX_RANK = SafetensorsFile.MAX_RANK;
@@ -113,6 +116,7 @@ final class TorchPickle {
     private final List<Object> stack = new ArrayList<>();
     private final List<Integer> marks = new ArrayList<>();
     private final Map<Long, Object> memo = new HashMap<>();
+    private int opcodes;
 
     private TorchPickle(Path file, String field, byte[] bytes) {
         this.file = file;
@@ -160,6 +164,9 @@ final class TorchPickle {
     }
 
     private void step(int opcode, int at) {
+        if (++opcodes > MAX_OPCODES) {
+            throw new FormatException.TooLarge(file, field, "more opcodes", "at most " + MAX_OPCODES);
+        }
         switch (opcode) {
             case 0x80 -> requireProtocol();
             case 0x95 -> need(8, "a frame").getLong(); // a length that helps who reads from a stream

@@ -176,8 +176,8 @@ public final class DraftHeads implements Drafter, AutoCloseable {
         }
         tables = loader.own(new DraftTables(base, heads));
         for (Head head : heads) {
-            head.blocks().get(0).linear().close();
-            head.blocks().get(0).skip().close();
+            loader.release(head.blocks().get(0).linear());
+            loader.release(head.blocks().get(0).skip());
         }
     }
 

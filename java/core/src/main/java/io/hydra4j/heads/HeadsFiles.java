@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Opens draft heads. Nothing of their weights is read; everything about them is checked. Three layouts are known:
+ * Opens draft heads. Nothing of their weights is read; everything about them is checked. Four layouts are known:
  *
  * <ul>
  *   <li>a folder as the Hydra code publishes it: config.json and hydra_lm_head.safetensors or, as torch saves it,
@@ -93,7 +93,7 @@ public final class HeadsFiles {
         throw new FormatException.Unreadable(
                 path,
                 "heads",
-                "neither " + HYDRA_FILE + " nor " + MEDUSA_FILE,
+                "neither " + HYDRA_FILE + " nor " + MEDUSA_FILE + ", nor a base with Medusa-2's heads",
                 "one of them, " + SAFETENSORS + " or " + TORCH,
                 "if the folder has a .gguf file, give that file itself");
     }

@@ -3,6 +3,7 @@ package io.hydra4j.heads;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.model.DecoderTensors;
+import io.hydra4j.runtime.TopK;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -24,7 +25,7 @@ import java.util.stream.Stream;
 public record HeadsTensors(
         HeadsConfig config, Prefix prefix, List<Head> heads, List<Integer> draftVocabulary, TreeOrder treeOrder) {
     /** The fewest tokens that heads can choose from: a node of a tree may be asked for as many guesses. */
-    public static final int MIN_VOCABULARY = 32;
+    public static final int MIN_VOCABULARY = TopK.MAX_K;
 
     /** Makes the lists unmodifiable. */
     public HeadsTensors {

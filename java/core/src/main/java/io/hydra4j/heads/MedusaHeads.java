@@ -5,6 +5,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.heads.HeadsFiles.Opened;
+import io.hydra4j.model.DecoderTensors;
 import java.util.ArrayList;
 
 /**
@@ -12,9 +13,6 @@ import java.util.ArrayList;
  * tensors: published configurations state 2 heads where there are 5.
  */
 final class MedusaHeads {
-    /** What the names of Medusa-2's heads begin with. */
-    static final String IN_BASE = "medusa_head.";
-
     private final String prefix;
 
     private MedusaHeads(String prefix) {
@@ -27,11 +25,11 @@ final class MedusaHeads {
 
     /** Whether a base's tensors have heads among them. */
     static boolean areIn(TensorTable base) {
-        return base.has(new MedusaHeads(IN_BASE).linear(0, 0));
+        return base.has(new MedusaHeads(DecoderTensors.MEDUSA_HEADS).linear(0, 0));
     }
 
     static Opened readBase(Fields json, TensorTable base) {
-        return new MedusaHeads(IN_BASE).read(json, base.beginning(IN_BASE));
+        return new MedusaHeads(DecoderTensors.MEDUSA_HEADS).read(json, base.beginning(DecoderTensors.MEDUSA_HEADS));
     }
 
     private Opened read(Fields json, TensorTable tensors) {

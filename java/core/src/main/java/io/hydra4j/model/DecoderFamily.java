@@ -119,7 +119,7 @@ public enum DecoderFamily {
         return gguf;
     }
 
-    /** Names in safetensors files. */
+    /** Names in Hugging Face folders. */
     TensorNames huggingFace() {
         return huggingFace;
     }

@@ -23,6 +23,9 @@ import java.util.stream.Stream;
  */
 public record DecoderTensors(
         Tensor embedding, Tensor finalNorm, Tensor lmHead, List<Layer> layers, boolean interleavedRope) {
+    /** What the names of draft heads begin with that Medusa-2 keeps among the tensors of their base. */
+    public static final String MEDUSA_HEADS = "medusa_head.";
+
     /** Makes the list of layers unmodifiable. */
     public DecoderTensors {
         layers = List.copyOf(layers);
@@ -201,7 +204,7 @@ public record DecoderTensors(
                 family,
                 name -> name.endsWith("rotary_emb.inv_freq")
                         || name.equals(names.lmHead())
-                        || name.startsWith("medusa_head."));
+                        || name.startsWith(MEDUSA_HEADS));
         return model;
     }
 

@@ -8,9 +8,12 @@ import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.DoubleConsumer;
 
 /**
@@ -25,9 +28,12 @@ public final class WeightLoader implements AutoCloseable {
     private final DoubleConsumer progress;
     private final WeightSource source;
     private final Resources owned = new Resources();
-    /** What several names may stand for. */
-    private final Map<Tensor, Matrix> matrices = new HashMap<>();
+    /** What several names may stand for: the tensor without its name, and whether its rows were reordered. */
+    private record Once(Tensor tensor, boolean reordered) {}
 
+    private final Map<Once, Matrix> matrices = new HashMap<>();
+
+    private final Set<Matrix> shared = Collections.newSetFromMap(new IdentityHashMap<>());
     private final Map<TensorType, Integer> converted = new EnumMap<>(TensorType.class);
     private long loadedBytes;
 
@@ -60,24 +66,23 @@ public final class WeightLoader implements AutoCloseable {
 
     /** The matrix {@code [rows, columns]} of a tensor: one and the same for all names of the same bytes. */
     public Matrix matrix(Tensor tensor) {
-        Matrix before = matrices.get(tensor.unnamed());
-        if (before != null) {
-            loaded(tensor);
-            return before;
-        }
-        Matrix matrix = matrix(tensor, null);
-        if (tensor.bytes() > 0) {
-            matrices.put(tensor.unnamed(), matrix);
-        }
-        return matrix;
+        return matrix(tensor, null);
     }
 
     /**
-     * The matrix of a tensor with reordered rows.
+     * The matrix of a tensor with reordered rows; as {@link #matrix(Tensor)}.
      *
-     * @param targetRows {@code [rows]}: where each row of the file goes; null to keep the order
+     * @param targetRows {@code [rows]}: where each row of the file goes, the same for all tensors of so many rows; null to keep the
+     *     order
      */
     public Matrix matrix(Tensor tensor, int[] targetRows) {
+        Once once = new Once(tensor.unnamed(), targetRows != null);
+        Matrix before = matrices.get(once);
+        if (before != null) {
+            shared.add(before);
+            loaded(tensor);
+            return before;
+        }
         WeightType type = typeOf(tensor);
         if (convertTo == null && type.id() != tensor.type().id()) {
             converted.merge(tensor.type(), 1, Integer::sum);
@@ -85,7 +90,17 @@ public final class WeightLoader implements AutoCloseable {
         Matrix matrix = own(Matrix.create(backend, type, tensor.rows(), tensor.columns()));
         source.write(tensor, matrix, targetRows);
         loaded(tensor);
+        if (tensor.bytes() > 0) {
+            matrices.put(once, matrix);
+        }
         return matrix;
+    }
+
+    /** Frees a matrix before the others, unless it stands for several tensors. */
+    public void release(Matrix matrix) {
+        if (!shared.contains(matrix)) {
+            matrix.close();
+        }
     }
 
     /** The type of all matrices; null where they keep what the tensors have. */

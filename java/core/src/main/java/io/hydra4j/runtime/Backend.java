@@ -48,11 +48,12 @@ public final class Backend extends NativeObject {
     }
 
     /**
-     * {@return the instruction set in use, never {@link InstructionSet#AUTO}}
+     * Opens the CPU backend.
      *
      * @param threads size of the team, 1 to {@value #MAX_THREADS}, the thread that calls {@link Program#run()} included; 0 for
      *     one per available processor
      * @param isa vector instructions to use; {@link InstructionSet#AUTO} for the best that the processor has
+     * @return the backend, to be closed
      * @throws LibraryLoadException if the native library cannot be loaded
      * @throws IllegalArgumentException if the number of threads is out of range
      * @throws HydraException if the system property {@value InstructionSet#PROPERTY} names no instruction set

@@ -73,7 +73,7 @@ public final class PassRows extends NativeObject {
                     + counts.length + " counts of " + all + " tokens in all");
         }
         if (setsRoot != null && setsRoot.length != sequences.length) {
-            throw new IllegalArgumentException(sequences.length + " sequences, but " + setsRoot.length + " setsRoot");
+            throw new IllegalArgumentException(sequences.length + " sequences, but setsRoot has " + setsRoot.length);
         }
         int[] flags = new int[sequences.length];
         for (int i = 0; i < flags.length; i++) {
@@ -107,7 +107,7 @@ public final class PassRows extends NativeObject {
      * Makes the rows one chain of these tokens; as {@link #setChain(int, int[], int, int)}.
      *
      * @param sequence number of the sequence in its batch
-     * @param tokens the tokens of all chains, one after the other
+     * @param tokens the tokens
      */
     public void setChain(int sequence, int[] tokens) {
         setChain(sequence, tokens, 0, tokens.length);
@@ -117,7 +117,7 @@ public final class PassRows extends NativeObject {
      * Makes the rows one chain of tokens after the verified positions of a sequence.
      *
      * @param sequence number of the sequence in its batch
-     * @param tokens the tokens of all chains, one after the other
+     * @param tokens the tokens
      * @param from first token of the chain
      * @param count tokens of the chain, 1 to {@link #maxRows}
      * @throws IndexOutOfBoundsException if [from, from + count) does not lie in the tokens

@@ -64,7 +64,7 @@ public final class Resources implements AutoCloseable {
      * Closes something after a failure, which keeps what closing it throws as a suppressed exception.
      *
      * @param failure to be thrown afterwards
-     * @param resource what is to be closed, if its closing fails, too
+     * @param resource what to close
      */
     public static void closeAfter(Throwable failure, AutoCloseable resource) {
         try {

@@ -106,14 +106,46 @@ class TorchFileTest {
     }
 
     @Test
-    void parametersAndProtocolFourAreRead() {
-        var tensors = new TorchBytes().tensor("a", "FloatStorage", 2);
-        // memoise what is on top, frame of any length, a text of the short form, a global of two texts: all of no
-        // effect
-        byte[] more = {(byte) 0x94, (byte) 0x95, 9, 0, 0, 0, 0, 0, 0, 0};
-        tensors.raw(more);
-        GgufBytes.write(file, tensors.build());
-        assertEquals(List.of(2L), TorchFile.read(file).require("a").shape());
+    void parametersAndTheOpcodesOfProtocolFourAreRead() {
+        // A frame; a name of the short form, memoised; a global of two texts, called with a tensor that is made of it
+        // anew.
+        Object[] parameter = {
+            0x95,
+            "\11\0\0\0\0\0\0\0",
+            0x8C,
+            "\1p",
+            0x94,
+            0x8C,
+            "\14torch._utils",
+            0x8C,
+            "\22_rebuild_parameter",
+            0x93,
+            "(",
+            "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0",
+            "1X\3\0\0\0cpuK\4tQ",
+            "K\0K\4",
+            0x85,
+            "K\1",
+            0x85,
+            0x89,
+            "}tR",
+            0x88,
+            "}tR"
+        };
+        GgufBytes.write(file, good().raw(raw(parameter)).build());
+        var table = TorchFile.read(file);
+        assertEquals(List.of(4L), table.require("p").shape());
+        assertEquals(table.require("a.bias").unnamed(), table.require("p").unnamed());
+    }
+
+    @Test
+    void aPickleOfEndlessValuesIsRefusedBeforeItTakesTheMemory() {
+        byte[] endless = new byte[TorchPickle.MAX_BYTES - 2];
+        Arrays.fill(endless, (byte) '}');
+        endless[0] = (byte) 0x80;
+        endless[1] = 2;
+        GgufBytes.write(file, good().build(endless));
+        assertFault(TooLarge.class, file, PICKLE, "more opcodes", () -> TorchFile.read(file));
     }
 
     @ParameterizedTest
@@ -526,7 +558,7 @@ class TorchFileTest {
     }
 
     @Test
-    void adirectoryWithOneDefectIsRefused() {
+    void aDirectoryWithOneDefectIsRefused() {
         withEntry(0, 0, 4, 1);
         assertFault(InvalidValue.class, file, "zip directory", "no entry", () -> TorchFile.read(file));
         withEntry(0, 8, 2, 1);
@@ -589,5 +621,26 @@ class TorchFileTest {
                 file,
                 GgufBytes.bytes(Arrays.copyOf(zip, end), end64, locator, Arrays.copyOfRange(zip, end, zip.length)));
         assertInstanceOf(Tensor.class, TorchFile.read(file).require("a.weight", 4, 6));
+    }
+
+    @Test
+    void anEntrysNumbersOf64BitsAreRead() {
+        byte[] zip = good().build();
+        var buffer = ByteBuffer.wrap(zip).order(ByteOrder.LITTLE_ENDIAN);
+        int end = zip.length - 22;
+        int directory = buffer.getInt(end + 16);
+        int nameLength = buffer.getShort(directory + 28);
+        long bytes = buffer.getInt(directory + 24);
+        long headerAt = buffer.getInt(directory + 42);
+        // An unknown field of 3 bytes, then the sizes and the place of the first entry.
+        var extra = GgufBytes.bytes((short) 7, (short) 3, new byte[3], (short) 1, (short) 24, bytes, bytes, headerAt);
+        buffer.putInt(directory + 20, -1).putInt(directory + 24, -1).putInt(directory + 42, -1);
+        buffer.putShort(directory + 30, (short) extra.length);
+        buffer.putInt(end + 12, buffer.getInt(end + 12) + extra.length);
+        int nameEnd = directory + 46 + nameLength;
+        GgufBytes.write(
+                file,
+                GgufBytes.bytes(Arrays.copyOf(zip, nameEnd), extra, Arrays.copyOfRange(zip, nameEnd, zip.length)));
+        assertEquals(List.of(4L, 6L), TorchFile.read(file).require("a.weight").shape());
     }
 }
