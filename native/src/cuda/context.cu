@@ -17,11 +17,24 @@ struct Driver {
     decltype(&cuCtxPopCurrent) pop;
 };
 
+#ifdef __CUDACC__
+// For a runtime that has no such driver below it: a thread has the device that the runtime gives it.
+constexpr Driver RUNTIME_ALONE{
+    [](CUdevice* out, int device) { return static_cast<CUresult>(cudaSetDevice(*out = device)); },
+    [](CUcontext* out, CUdevice) {
+        *out = nullptr;
+        return CUDA_SUCCESS;
+    },
+    [](CUcontext) { return CUDA_SUCCESS; },
+    [](CUcontext*) { return CUDA_SUCCESS; },
+};
+#endif
+
 Driver find_driver() {
 #ifdef __CUDACC__
     Driver found{};
     void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return found;
+    if (library == nullptr) return RUNTIME_ALONE;
     const auto find = [library](auto& function, const char* name) {
         function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
     };
