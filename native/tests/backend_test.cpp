@@ -147,9 +147,9 @@ TEST(Backend, OfTheParentLendsAChildNoMemoryOrStreamsOfItsDevice) {
     must(hydra_stream_create(backend, &created));
     Stream stream(created);
     auto pass = std::make_unique<Pass>(backend);
-    Buffer x = poisoned(backend, 40);
+    Buffer x = poisoned(backend, 40), ones = floats(backend, Floats(40, 1.0f));
     Matrix weight = matrix(backend, HYDRA_F32, 4, 4, Floats(16));
-    must(record(pass->program, hydra_norm{pass->rows, x, x, 1e-5f, 40, x}));
+    must(record(pass->program, hydra_norm{pass->rows, x, ones, 1e-5f, 40, x}));
     pass->chain_of(5);
     must(hydra_program_enqueue(pass->program));
     EXPECT_EQ(in_child([&] {

@@ -33,7 +33,11 @@ __global__ void __launch_bounds__(THREADS) append_kv_kernel(AppendKv work) {
     float scale = 1;
     if (norm != nullptr) {
         float squares = 0;
-        for (int c = lane_index(); c < head_size; c += WARP) squares += x[c] * x[c];
+        // Of the pairs that the lane will change, and of no others.
+        for (int c = 2 * lane_index(); c < head_size; c += 2 * WARP) {
+            const float2 pair = *reinterpret_cast<const float2*>(x + c);
+            squares += pair.x * pair.x + pair.y * pair.y;
+        }
         scale = 1 / sqrtf(warp_sum(squares) / static_cast<float>(head_size) + work.epsilon);
     }
     for (int c = 2 * lane_index(); c < head_size; c += 2 * WARP) {

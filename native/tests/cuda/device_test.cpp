@@ -176,6 +176,7 @@ void use_device(const std::function<void()>& check) {
 
 TEST(Device, LeavesTheThreadsContextAsItWas) {
     const Contexts contexts;
+    if (contexts.library == nullptr) GTEST_SKIP() << "the runtime has no driver below it, and no contexts";
     std::thread([&] {
         ASSERT_EQ(contexts.current(), nullptr);
         use_device([&] { EXPECT_EQ(contexts.current(), nullptr); });
