@@ -19,23 +19,19 @@ struct Projection {
     }
 };
 
-struct StoreProjections {
+struct StoreQkv {
     Projection projections[3];
+    bool appends;         // or leaves all three as they are
+    AppendPlaces places;  // of heads that are appended: columns are whole heads then, and a pair never stands alone
 
     __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
         const Projection& to = projections[part];
-        for (int i = 0; i < 2 && n + i < to.columns; ++i)
-            to.out[r * to.columns + n + i] = to.biased(n + i, values[0][i]);
-    }
-};
-
-// Columns are whole heads, so a pair never stands alone.
-struct StoreAppended {
-    Projection projections[3];
-    AppendPlaces places;
-
-    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
-        const Projection& to = projections[part];
+        if (!appends) {
+            for (int i = 0; i < 2 && n + i < to.columns; ++i) {
+                to.out[r * to.columns + n + i] = to.biased(n + i, values[0][i]);
+            }
+            return;
+        }
         if (n >= to.columns) return;
         float2 pair{to.biased(n, values[0][0]), to.biased(n + 1, values[0][1])};
         const int column = static_cast<int>(n % places.kv.head_size);
@@ -49,8 +45,7 @@ struct StoreAppended {
     }
 };
 
-template <class Store>
-hydra_status launch_qkv(Stream* stream, const Qkv& work, const Store& store) {
+hydra_status launch_qkv(Stream* stream, const Qkv& work, const StoreQkv& store) {
     const MatrixView* weights[3] = {&work.query, &work.key, &work.value};
     const RowSource all{work.rows, Taken::PLACED, work.x, work.norm, work.epsilon, work.query.columns};
     return each_wave(all, work.rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
@@ -78,18 +73,21 @@ hydra_status launch_qkv(Stream* stream, const Qkv& work, const Store& store) {
 hydra_status qkv(Stream* stream, const Qkv* arguments) {
     const Qkv& o = *arguments;
     return launch_qkv(stream, o,
-                      StoreProjections{{{o.query_bias, o.query.rows, o.query_out},
-                                        {o.key_bias, o.key.rows, o.key_out},
-                                        {o.value_bias, o.value.rows, o.value_out}}});
+                      {{{o.query_bias, o.query.rows, o.query_out},
+                        {o.key_bias, o.key.rows, o.key_out},
+                        {o.value_bias, o.value.rows, o.value_out}},
+                       false,
+                       {}});
 }
 
 hydra_status qkv_and_append(Stream* stream, const Qkv* arguments, const AppendKv* append) {
     const Qkv& o = *arguments;
     return launch_qkv(stream, o,
-                      StoreAppended{{{o.query_bias, o.query.rows, append->query},
-                                     {o.key_bias, o.key.rows, nullptr},
-                                     {o.value_bias, o.value.rows, nullptr}},
-                                    {append->rows, append->rope, append->pool, append->layer}});
+                      {{{o.query_bias, o.query.rows, append->query},
+                        {o.key_bias, o.key.rows, nullptr},
+                        {o.value_bias, o.value.rows, nullptr}},
+                       true,
+                       {append->rows, append->rope, append->pool, append->layer}});
 }
 
 }  // namespace hydra::cuda
