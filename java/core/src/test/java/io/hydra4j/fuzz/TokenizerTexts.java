@@ -5,6 +5,7 @@ import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
 import io.hydra4j.text.TokenizerException;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /** Texts for a tokenizer that may be hostile, and what must hold of their ids. */
 final class TokenizerTexts {
@@ -78,13 +79,18 @@ final class TokenizerTexts {
 
     /** The token for what has no token is the one special token that may come of any text. */
     private static boolean isUnknown(Tokenizer tokenizer, int id) {
-        String token = tokenizer.token(id).orElse("");
-        for (int known : tokenizer.encode("\ue000\u1234", EncodeOptions.TEXT)) {
-            if (known == id) {
+        if (tokenizer.token(id).orElse("").contains("unk")) {
+            return true;
+        }
+        // Some of these begin or go on with each byte that UTF-8 has: a table may lack any of them.
+        for (int character = 0x80; character < 0x10FFFF; character += 1 + character / 64) {
+            if (Character.getType(character) != Character.SURROGATE
+                    && IntStream.of(tokenizer.encode(Character.toString(character), EncodeOptions.TEXT))
+                            .anyMatch(known -> known == id)) {
                 return true;
             }
         }
-        return token.contains("unk");
+        return false;
     }
 
     private static void check(Tokenizer tokenizer, int[] ids) {
