@@ -43,8 +43,7 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
         }
         Path name = path.getFileName();
         if (name != null && name.toString().endsWith(".safetensors")) {
-            SafetensorsFile file = SafetensorsFile.read(path);
-            return ofFile("safetensors file", new TensorTable(path, file.tensors(), file.otherTypes()));
+            return ofFile("safetensors file", SafetensorsFile.read(path).table());
         }
         if (name != null && (name.toString().endsWith(".pt") || name.toString().endsWith(".bin"))) {
             return ofFile("torch checkpoint", TorchFile.read(path));

@@ -22,7 +22,8 @@ public final class FolderWeights {
     private record Kind(String single, String suffix, Function<Path, TensorTable> reader) {}
 
     private static final List<Kind> KINDS = List.of(
-            new Kind("model.safetensors", ".safetensors", FolderWeights::safetensors),
+            new Kind("model.safetensors", ".safetensors", path -> SafetensorsFile.read(path)
+                    .table()),
             new Kind("pytorch_model.bin", ".bin", TorchFile::read));
 
     private final Path folder;
@@ -64,11 +65,6 @@ public final class FolderWeights {
             }
         }
         return Optional.empty();
-    }
-
-    private static TensorTable safetensors(Path path) {
-        var file = SafetensorsFile.read(path);
-        return new TensorTable(path, file.tensors(), file.otherTypes());
     }
 
     private TensorTable shards() {

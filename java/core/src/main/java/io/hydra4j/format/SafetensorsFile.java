@@ -50,6 +50,11 @@ public record SafetensorsFile(Path path, Map<String, Tensor> tensors, Map<String
             Map.entry("F64", 8),
             Map.entry("C64", 8));
 
+    /** The tensors, to be looked up by name and shape. */
+    public TensorTable table() {
+        return new TensorTable(path, tensors, otherTypes);
+    }
+
     /** Bytes {@code [begin, end)} of the data section. */
     private record Span(String name, long begin, long end) {}
 

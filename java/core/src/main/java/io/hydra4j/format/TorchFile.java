@@ -93,9 +93,13 @@ public final class TorchFile {
 
     private Tensor tensor(String name, TorchPickle.View view, TensorType type, StoredZip.Entry values) {
         int valueBytes = view.storage().type().valueBytes();
-        var placed =
-                new Tensor(source.file(), name, type, view.shape(), values.offset() + view.offset() * valueBytes, 0);
-        return new Tensor(placed.file(), name, type, placed.shape(), placed.offset(), placed.values() * valueBytes);
+        return new Tensor(
+                source.file(),
+                name,
+                type,
+                view.shape(),
+                values.offset() + view.offset() * valueBytes,
+                view.values() * valueBytes);
     }
 
     /** The entry of a storage, which has as many bytes as the storage. */

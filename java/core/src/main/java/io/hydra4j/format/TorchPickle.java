@@ -82,8 +82,9 @@ final class TorchPickle {
      *
      * @param offset of its first value, in values
      * @param shape sizes, outermost first
+     * @param values how many there are
      */
-    record View(Storage storage, long offset, List<Long> shape) {}
+    record View(Storage storage, long offset, List<Long> shape, long values) {}
 
     private record Global(String module, String name) {
         @Override
@@ -298,7 +299,7 @@ final class TorchPickle {
                     "a tensor of shape " + shape + " from value " + offset,
                     "one inside the " + storage.values() + " values of storage " + storage.key());
         }
-        return new View(storage, offset, shape);
+        return new View(storage, offset, shape, values);
     }
 
     private void require(boolean fits, Global function, List<Object> arguments) {

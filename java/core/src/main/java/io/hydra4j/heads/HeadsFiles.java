@@ -106,8 +106,7 @@ public final class HeadsFiles {
     private static Optional<TensorTable> table(Path folder, String name) {
         var safetensors = folder.resolve(name + SAFETENSORS);
         if (Files.exists(safetensors)) {
-            var file = SafetensorsFile.read(safetensors);
-            return Optional.of(new TensorTable(safetensors, file.tensors(), file.otherTypes()));
+            return Optional.of(SafetensorsFile.read(safetensors).table());
         }
         var torch = folder.resolve(name + TORCH);
         return Files.exists(torch) ? Optional.of(TorchFile.read(torch)) : Optional.empty();

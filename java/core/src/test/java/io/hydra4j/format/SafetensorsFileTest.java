@@ -56,7 +56,7 @@ class SafetensorsFileTest {
     @Test
     void aTensorOfAnotherTypeIsNoErrorUntilItIsAskedFor() {
         var file = SafetensorsFile.read(valid().tensor("ids", "I64", 7).write(path));
-        var table = new TensorTable(path, file.tensors(), file.otherTypes());
+        var table = file.table();
         assertEquals(Map.of("ids", "I64"), file.otherTypes());
         assertEquals(2, table.tensors().size());
         assertFault(UnsupportedType.class, path, "ids", "I64", () -> table.require("ids"));

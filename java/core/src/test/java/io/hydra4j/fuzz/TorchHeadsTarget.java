@@ -1,7 +1,6 @@
 package io.hydra4j.fuzz;
 
 import io.hydra4j.format.SafetensorsFile;
-import io.hydra4j.format.TensorTable;
 import io.hydra4j.format.TorchBytes;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.TinyHeads;
@@ -9,7 +8,6 @@ import io.hydra4j.model.TinyModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Random;
 
 /** Folders of Hydra heads as torch saves them: damage to the pickle, inside a sound zip file, or to all bytes. */
@@ -23,9 +21,8 @@ final class TorchHeadsTarget implements FuzzTarget {
     public void write(Random random, Path folder) throws IOException {
         String arch = random.nextBoolean() ? "prefix-mlp" : "mlp";
         Path safetensors = TinyHeads.published(arch, true).write(folder.resolve("sound.safetensors"));
-        SafetensorsFile sound = SafetensorsFile.read(safetensors);
+        TorchBytes file = TorchBytes.like(SafetensorsFile.read(safetensors).table());
         Files.delete(safetensors);
-        TorchBytes file = TorchBytes.like(new TensorTable(safetensors, sound.tensors(), Map.of()));
         TinyModel.writeJson(folder.resolve("config.json"), TinyHeads.config(arch, true));
         byte[] bytes = file.build();
         if (random.nextInt(3) > 0) {

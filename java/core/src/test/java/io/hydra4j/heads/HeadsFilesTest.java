@@ -19,7 +19,6 @@ import io.hydra4j.format.GgufBytes;
 import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.format.SafetensorsFile;
 import io.hydra4j.format.Tensor;
-import io.hydra4j.format.TensorTable;
 import io.hydra4j.format.TorchBytes;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.model.DecoderConfig;
@@ -85,8 +84,7 @@ class HeadsFilesTest {
         var torch = folder.resolve("torch");
         assertTrue(torch.toFile().mkdir());
         TinyModel.writeJson(torch.resolve("config.json"), TinyHeads.config("prefix-mlp", true));
-        TorchBytes.like(new TensorTable(weights, SafetensorsFile.read(weights).tensors(), Map.of()))
-                .write(torch.resolve("hydra_lm_head.pt"));
+        TorchBytes.like(SafetensorsFile.read(weights).table()).write(torch.resolve("hydra_lm_head.pt"));
         var heads = HeadsFiles.open(torch, BASE);
         assertEquals(expected.config(), heads.config());
         assertEquals(
