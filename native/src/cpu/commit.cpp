@@ -21,8 +21,7 @@ struct CommitTask : Task {
     bool changes_rows() const override { return true; }
     bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const RowsView& view = rows->view;
         for (int s = 0; s < view.batch_size; ++s) view.batch[s].result.nodes = view.batch[s].result.emitted = 0;
         const int segments = view.active_segments();

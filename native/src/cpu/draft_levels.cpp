@@ -15,8 +15,7 @@ struct DraftLevelsTask : Task {
     bool changes_rows() const override { return true; }
     bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const Level at{{trees, nodes->view, 0}};
         rows->view.set_count(at.deepest() * at.all_guesses());
     }

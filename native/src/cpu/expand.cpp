@@ -16,8 +16,7 @@ struct ExpandTask : Task {
     bool changes_rows() const override { return true; }
     bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const RowsView& view = rows->view;
         view.set_count(0);
         // Prompts that do not fit, which only operations before this one can have made, are dropped.

@@ -15,8 +15,7 @@ struct GiveTokensTask : Task {
 
     bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const RowsView& view = nodes->view;
         for (int s = 0; s < view.active_trees(); ++s) {
             const Segment& segment = view.segments[s];

@@ -15,8 +15,7 @@ struct JudgeTask : Task {
     bool changes_rows() const override { return true; }
     bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const RowsView& view = rows->view;
         for (int s = 0; s < view.active_trees(); ++s) mark(view, view.segments[s]);
     }

@@ -7,9 +7,7 @@ namespace {
 struct MarkTask : Task {
     MarkTask(CpuProgram& its_program, int32_t its_index) : program(its_program), index(its_index) {}
     bool by_one_thread() const override { return true; }
-    void run(const Worker& worker) override {
-        if (worker.thread == 0) program.times[index] = now();
-    }
+    void run(const Worker&) override { program.times[index] = now(); }
     CpuProgram& program;
     int32_t index;
 };
@@ -31,7 +29,7 @@ void walk(void* context, int thread) {
             continue;
         }
         if (!together && task->changes_rows()) meet();
-        task->run(worker);
+        if (thread == 0 || !task->by_one_thread()) task->run(worker);
         last = task.get();
     }
     if (last != nullptr) worker.barrier();

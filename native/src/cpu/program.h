@@ -20,8 +20,8 @@ struct Worker {
     int64_t end(int64_t total) const { return total * (thread + 1) / threads; }
 };
 
-// One operation, ready to run. Every thread of the team calls run. A barrier follows, unless the task is idle or both
-// it and the next one are done by one thread.
+// One operation, ready to run. Every thread of the team calls run, or the first one alone. A barrier follows, unless
+// the task is idle or both it and the next one are done by one thread.
 class Task {
   public:
     virtual ~Task() = default;
@@ -30,7 +30,8 @@ class Task {
     virtual bool idle() const { return false; }
     // Whether run changes what idle() of a task reads; such a task's own idle() must not read that.
     virtual bool changes_rows() const { return false; }
-    // Whether one thread does all of it. Such a task is never idle, and the next one of its kind need not wait for it.
+    // Whether the first thread does all of it: no other calls run. Such a task is never idle, and the next one of its
+    // kind need not wait for it.
     virtual bool by_one_thread() const { return false; }
 };
 

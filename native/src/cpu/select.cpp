@@ -16,8 +16,7 @@ struct SelectTask : Task {
 
     bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const int count = std::min(rows->view.active_selections(), top->max_rows);
         for (int i = 0; i < count; ++i) selection[i] = top->ids[i * top->k];
     }
