@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -40,6 +41,8 @@ class ClosingTest {
     private static final GenerationOptions LONG =
             GenerationOptions.DEFAULT.withMaxTokens(900).withIgnoreEnd(true);
     private static final String PROMPT = "public class Example {";
+    /** At the latest after so many is closed what another thread closes: a generation must not end by itself before. */
+    private static final int CHUNKS_BEFORE_CLOSING = 50;
 
     @TempDir
     private static Path folder;
@@ -197,6 +200,7 @@ class ClosingTest {
         ExecutorService threads = Executors.newFixedThreadPool(4);
         try {
             CountDownLatch begun = new CountDownLatch(2);
+            CompletableFuture<Void> closed = new CompletableFuture<>();
             List<Future<GenerationResult>> results = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
                 results.add(threads.submit(() -> {
@@ -208,9 +212,13 @@ class ClosingTest {
                         assertEquals("the model is closed", e.getMessage());
                         return null;
                     }
+                    AtomicInteger chunks = new AtomicInteger();
                     stream.forEachRemaining(chunk -> {
                         text.append(chunk.text());
                         begun.countDown();
+                        if (chunks.incrementAndGet() == CHUNKS_BEFORE_CLOSING) {
+                            closed.join();
+                        }
                     });
                     assertTrue(stream.result().text().startsWith(text.toString()));
                     return stream.result();
@@ -218,6 +226,7 @@ class ClosingTest {
             }
             begun.await();
             model.close();
+            closed.complete(null);
             int cancelled = 0;
             for (Future<GenerationResult> future : results) {
                 GenerationResult result = future.get();
@@ -236,20 +245,20 @@ class ClosingTest {
     void closingAStreamInAnotherThreadEndsItsLoop() throws Exception {
         try (HydraModel model = open()) {
             TokenStream stream = model.stream(PROMPT, LONG);
-            CountDownLatch begun = new CountDownLatch(1);
+            CompletableFuture<Void> begun = new CompletableFuture<>();
             Thread other = new Thread(() -> {
-                try {
-                    begun.await();
-                } catch (InterruptedException e) {
-                    throw new IllegalStateException(e);
-                }
+                begun.join();
                 stream.close();
             });
             other.start();
             StringBuilder text = new StringBuilder();
+            int chunks = 0;
             for (Chunk chunk : stream) {
                 text.append(chunk.text());
-                begun.countDown();
+                begun.complete(null);
+                if (++chunks == CHUNKS_BEFORE_CLOSING) {
+                    other.join();
+                }
             }
             other.join();
             assertTrue(stream.result().text().startsWith(text.toString()));
