@@ -5,13 +5,8 @@ import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.OpenOptions;
 import io.hydra4j.Speculation;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.runtime.Backend;
-import io.hydra4j.runtime.BackendKind;
-import io.hydra4j.runtime.KvType;
-import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -36,29 +31,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private Prompts prompts;
 
-    @Option(names = "--model", paramLabel = "PATH", description = "A GGUF file or a Hugging Face folder.")
-    private Path model;
-
-    @Option(
-            names = "--heads",
-            paramLabel = "PATH",
-            description =
-                    "Draft heads: a folder, or a compact file. Without them, guesses are looked up in the text so far.")
-    private Path heads;
-
-    @Option(
-            names = "--weights",
-            paramLabel = "TYPE",
-            converter = WeightName.class,
-            description = "Convert the model's matrices on load: f32, f16, bf16, q8_0, q4_0 or q4_1.")
-    private WeightType weights;
-
-    @Option(
-            names = "--heads-weights",
-            paramLabel = "TYPE",
-            converter = WeightName.class,
-            description = "The same for the matrices of the heads.")
-    private WeightType headWeights;
+    @Mixin
+    private ModelArguments model;
 
     @Option(
             names = "--speculation",
@@ -91,44 +65,6 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(names = "--ignore-eos", description = "Continue past end-of-sequence tokens.")
     private boolean ignoreEnd;
-
-    @Option(
-            names = "--backend",
-            paramLabel = "BACKEND",
-            converter = BackendName.class,
-            defaultValue = "auto",
-            description =
-                    "cpu, cuda, or auto: CUDA where a GPU can be used, else the CPU ('hydra4j devices' says what is"
-                            + " there). Default: auto.")
-    private BackendKind backend;
-
-    @Option(
-            names = "--kv",
-            paramLabel = "TYPE",
-            converter = KvName.class,
-            defaultValue = "auto",
-            description = "How keys and values are kept: f32, f16 (CUDA alone), or auto: f16 on CUDA unless the weights"
-                    + " are f32, else f32. Default: auto.")
-    private KvType kv;
-
-    @Option(
-            names = "--kv-tokens",
-            paramLabel = "N",
-            description = "Tokens whose keys and values there is room for: those of the prompt, --max-tokens and "
-                    + Tree.MAX_NODES + " more. Default: 16 contexts, on a GPU fewer where its memory is short.")
-    private Long kvTokens;
-
-    @Option(
-            names = "--draft-tables",
-            description = "Tables in the place of the heads' products with the embedding: more memory for less reading"
-                    + " (Hydra, Hydra++). The output stays the same.")
-    private boolean draftTables;
-
-    @Option(
-            names = "--threads",
-            paramLabel = "N",
-            description = "Threads that compute on the CPU. Default: one per processor.")
-    private Integer threads;
 
     @Option(
             names = "--calibration",
@@ -184,12 +120,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (maxTokens < 1) {
             throw new UsageException("--max-tokens is " + maxTokens + ", must be at least 1");
         }
-        if (threads != null) {
-            UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
-        }
-        if (kvTokens != null) {
-            UsageException.requireRange("--kv-tokens", kvTokens, 1, OpenOptions.MAX_KV_TOKENS);
-        }
+        model.check();
         if (calibration != null && savedCalibration != null) {
             throw new UsageException(
                     "--calibration with --save-calibration, which measures anew: leave out one of them");
@@ -204,24 +135,10 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private HydraModel open() {
-        try (DefaultModel found = model == null ? DefaultModel.open() : null;
-                LoadProgress progress = new LoadProgress(console)) {
-            boolean foundHeads = found != null && heads == null && speculation != Speculation.OFF;
-            return HydraModel.open(
-                    found == null ? model : found.model(),
-                    OpenOptions.builder()
-                            .heads(foundHeads ? found.heads() : heads)
-                            .backend(backend)
-                            .threads(threads == null ? 0 : threads)
-                            .weights(weights)
-                            .headWeights(headWeights)
-                            .kv(kv)
-                            .kvTokens(kvTokens == null ? 0 : kvTokens)
-                            .draftTables(draftTables)
-                            .calibration(calibration == null ? null : Calibration.load(calibration))
-                            .progress(progress)
-                            .build());
-        }
+        return model.open(
+                console,
+                speculation != Speculation.OFF,
+                options -> options.calibration(calibration == null ? null : Calibration.load(calibration)));
     }
 
     private int generateAll(HydraModel opened, List<int[]> ids, Tree chosen) {
