@@ -122,8 +122,9 @@ struct Decoder {
         prefill = program();
         record_pass(prefill, true);
         check(record(prefill, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
-        check(record(prefill, hydra_select{rows, best, selection}));
-        check(record(prefill, hydra_commit{nullptr, rows, selection, nullptr, nullptr, 0, nullptr, nullptr, 0}));
+        check(record(prefill, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
+        check(
+            record(prefill, hydra_commit{nullptr, rows, selection, nullptr, nullptr, 0, nullptr, nullptr, 0, nullptr}));
         step = program();
         check(record(step, hydra_expand{tree, nullptr, rows}));
         check(record(step, hydra_draft_inputs{tree, 0, rows, states, HIDDEN, embedding, level, inputs}));
@@ -133,9 +134,9 @@ struct Decoder {
         record_pass(step, true);
         check(record(step, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
         check(hydra_program_mark(step));
-        check(record(step, hydra_select{rows, best, selection}));
+        check(record(step, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
         check(record(step, hydra_judge{tree, rows, selection}));
-        check(record(step, hydra_commit{tree, rows, selection, pool, nullptr, 0, nullptr, nullptr, 0}));
+        check(record(step, hydra_commit{tree, rows, selection, pool, nullptr, 0, nullptr, nullptr, 0, nullptr}));
     }
 
     void record_pass(hydra_program* program, int selected_rows_only) {

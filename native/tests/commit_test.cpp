@@ -126,10 +126,10 @@ TEST(Commit, RefusesWhatDoesNotFit) {
     const Buffer few_tokens = floats(backend, Floats(ROWS - 1)), selection = floats(backend, Floats(ROWS));
     hydra_program* program = step.pass.program;
     expect_refused(record(program, hydra_commit{step.expanded, step.pass.rows, few_tokens, step.kv, nullptr, 0, nullptr,
-                                                nullptr, 0}),
+                                                nullptr, 0, nullptr}),
                    "selection has 252 bytes");
     expect_refused(record(program, hydra_commit{step.expanded, step.pass.rows, selection, nullptr, nullptr, 0, nullptr,
-                                                nullptr, 0}),
+                                                nullptr, 0, nullptr}),
                    "tree and pool are for trees");
     expect_refused(record_end(step.pass, program,
                               {step.expanded, step.pass.rows, step.best, step.kv, step.hidden, 0, step.uncommitted_rows,
@@ -312,8 +312,8 @@ TEST(Commit, TreesAndPromptsOfOnePassAreThoseOfPassesOfTheirOwn) {
             }
         }
         must(record(pass.program, hydra_judge{trees, pass.rows, selection}));
-        must(record(pass.program,
-                    hydra_commit{trees, pass.rows, selection, kv, hidden, WIDTH, uncommitted_rows, uncommitted, 0}));
+        must(record(pass.program, hydra_commit{trees, pass.rows, selection, kv, hidden, WIDTH, uncommitted_rows,
+                                               uncommitted, 0, nullptr}));
         pass.run();
         Floats waiting;
         for (int t = 0, row = 0; t < 2; row += shapes[t++].nodes()) {

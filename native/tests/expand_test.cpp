@@ -159,7 +159,8 @@ TEST(Expand, DropsPromptsThatItsProgramMadeAndRefusesThemLater) {
         const Tree trees = tree(pass.batch, Shape{{-1, 0, 0}, {0, 0, 1}, {0, 1, 1}});
         const Rows made = rows(pass.batch, 100), few = rows(pass.batch, fit ? 75 : 8);
         const Buffer hidden = floats(backend, Floats(100)), uncommitted = floats(backend, Floats(100));
-        must(record(pass.program, hydra_commit{nullptr, pass.rows, nullptr, nullptr, hidden, 1, made, uncommitted, 0}));
+        must(record(pass.program,
+                    hydra_commit{nullptr, pass.rows, nullptr, nullptr, hidden, 1, made, uncommitted, 0, nullptr}));
         must(record(pass.program, hydra_expand{trees, made, few}));
         pass.chain_of(70);
         pass.run();

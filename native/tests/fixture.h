@@ -281,7 +281,8 @@ inline hydra_status record_end(const Pass& pass, hydra_program* program, const P
     if (end.best != nullptr) {
         must(hydra_buffer_create(pass.backend, 4 * end.rows->max_rows, &selection));
         pass.selections.emplace_back(selection);
-        const hydra_status status = record(program, hydra_select{end.rows, end.best, selection});
+        const hydra_status status =
+            record(program, hydra_select{end.rows, end.best, nullptr, 0, nullptr, selection, nullptr});
         if (status != HYDRA_OK) return status;
     }
     if (end.tree != nullptr) {
@@ -289,7 +290,7 @@ inline hydra_status record_end(const Pass& pass, hydra_program* program, const P
         if (status != HYDRA_OK) return status;
     }
     return record(program, hydra_commit{end.tree, end.rows, selection, end.pool, end.hidden, end.width,
-                                        end.uncommitted_rows, end.uncommitted, end.append});
+                                        end.uncommitted_rows, end.uncommitted, end.append, nullptr});
 }
 
 // Runs on every instruction set with 1, 2 and 3 threads, on CUDA once more, and expects the same bits of all:

@@ -316,11 +316,11 @@ struct Bench {
             must(record(program, hydra_expand{tree, nullptr, rows}));
             if (drafted) record_draft();
             record_pass(true);
-            must(record(program, hydra_select{rows, best, selection}));
+            must(record(program, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
             must(record(program, hydra_judge{tree, rows, selection}));
-            must(record(program,
-                        hydra_commit{tree, rows, selection, pool, drafted ? hidden : nullptr, model.hidden,
-                                     drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0}));
+            must(record(program, hydra_commit{tree, rows, selection, pool, drafted ? hidden : nullptr, model.hidden,
+                                              drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0,
+                                              nullptr}));
         });
         begin_line(name, rate, its_bytes);
         for (int nodes : ROWS) {
@@ -372,9 +372,9 @@ struct Bench {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
         must(record(program, hydra_lm_head{rows, 1, x, lm_head, nullptr, nullptr, best, nullptr}));
-        must(record(program, hydra_select{rows, best, selection}));
+        must(record(program, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
         must(record(program, hydra_commit{nullptr, rows, selection, nullptr, x, model.hidden, uncommitted_rows,
-                                          uncommitted, 0}));
+                                          uncommitted, 0, nullptr}));
         for (int done = 0; done < context; done += HYDRA_MAX_NODES) {
             set_chains(std::min(HYDRA_MAX_NODES, context - done));
             must(hydra_program_run(program));

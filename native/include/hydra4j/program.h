@@ -8,6 +8,7 @@
 #define HYDRA4J_PROGRAM_H
 
 #include "hydra4j/matrix.h"
+#include "hydra4j/sampling.h"
 #include "hydra4j/sequence.h"
 #include "hydra4j/stream.h"
 
@@ -171,7 +172,7 @@ typedef struct hydra_lm_head {
     const hydra_matrix* weight; /* [v][h] */
     const hydra_buffer* bias;   /* float[v], or null */
     const hydra_buffer* ids;    /* int32[v], or null */
-    hydra_top* top;
+    hydra_top* top;             /* or null where logits are given */
     hydra_buffer* logits; /* float[rows][v] (with selected_rows_only float[rows of top][v]) for all of them, or null */
 } hydra_lm_head;
 HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_lm_head* arguments);
@@ -282,13 +283,48 @@ typedef struct hydra_give_tokens {
 } hydra_give_tokens;
 HYDRA_API hydra_status hydra_program_give_tokens(hydra_program* program, const hydra_give_tokens* arguments);
 
+/* The k best of the logits of a draft head, by the sequence's own noise, so that a drafter guesses the samples and not
+ * the most likely tokens: the score of an index is its logit, or, where the sequence has a temperature, logit /
+ * temperature + the noise of its token at the position at which the drafted token will stand, which a row of a draft
+ * level knows. Equal scores by smaller index; entries are indices, or ids[index]; values are log-softmax of the scores.
+ * Rows of a draft level whose sequence drafts nothing there are left as they are. Of a row of a pass, the position is
+ * the one after it. */
+typedef struct hydra_rank {
+    const hydra_rows* rows;
+    const hydra_buffer* logits; /* float[rows][columns] */
+    int64_t columns;
+    const hydra_buffer* ids;        /* int32[columns] tokens of the sampling's vocabulary, or null */
+    const hydra_sampling* sampling; /* or null: by logits */
+    hydra_top* top;
+} hydra_rank;
+HYDRA_API hydra_status hydra_program_rank(hydra_program* program, const hydra_rank* arguments);
+
+/* What the selections and rankings of a pass need of the sampling: of each sequence among the rows that draws, the
+ * noise at the positions at which a token of it may be selected or drafted; of each that has penalties, the occurrences
+ * of tokens in its history and in its chain. After expand, or before a pass over chains that selects. Where it is not
+ * recorded, noise is drawn where it is needed, and penalties find what occurrences there were. */
+typedef struct hydra_prepare_selection {
+    const hydra_rows* rows;
+    hydra_sampling* sampling;
+} hydra_prepare_selection;
+HYDRA_API hydra_status hydra_program_prepare_selection(hydra_program* program,
+                                                       const hydra_prepare_selection* arguments);
+
 /* Selects a token at each node of trees and at the last row of each chain, in the order of hydra_lm_head's rows with
- * selected_rows_only: the one that plain decoding would emit there, the best entry of top. The host may read and write
- * the selection between programs, so that a loop can select for itself. */
+ * selected_rows_only: the one that plain decoding would emit there, as sampling.h says, or the best entry of top where
+ * the sequence has no temperature, penalties and biases. The host may read and write the selection between programs, so
+ * that a loop can select for itself. */
 typedef struct hydra_select {
     const hydra_rows* rows;
     const hydra_top* top;
-    hydra_buffer* selection; /* int32[the smaller one of the rows and the rows of top] */
+    const hydra_buffer* logits;     /* float[selections][vocabulary] as hydra_lm_head leaves them, or null without
+                                       sampling and log_probabilities */
+    int64_t vocabulary;             /* not used without logits */
+    const hydra_sampling* sampling; /* or null: the best entries of top */
+    hydra_buffer* selection;        /* int32[the smaller one of the rows and the rows of top] */
+    /* float[selections][2], or null: the selected token's logit, and log(sum(exp(logits))), both as they are in logits:
+     * any token's log-probability is its logit minus the second one. */
+    hydra_buffer* log_probabilities;
 } hydra_select;
 HYDRA_API hydra_status hydra_program_select(hydra_program* program, const hydra_select* arguments);
 
@@ -320,6 +356,9 @@ typedef struct hydra_commit {
     hydra_rows* uncommitted_rows; /* or null */
     hydra_buffer* uncommitted;    /* float[rows of uncommitted_rows][width], or null */
     int32_t append;
+    /* Or null: accepted rows' tokens become its history, those of trees as generated ones. Penalties know of what all
+     * commits have brought there. */
+    hydra_sampling* sampling;
 } hydra_commit;
 HYDRA_API hydra_status hydra_program_commit(hydra_program* program, const hydra_commit* arguments);
 

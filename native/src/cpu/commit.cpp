@@ -3,6 +3,7 @@
 
 #include "cpu/kv_pool.h"
 #include "cpu/product.h"
+#include "program/sampling.h"
 
 namespace hydra {
 
@@ -17,6 +18,7 @@ struct CommitTask : Task {
     hydra_rows* uncommitted_rows;  // or null
     float* uncommitted;
     bool append;
+    const SamplingView* sampling;  // or null
 
     bool changes_rows() const override { return true; }
     bool by_one_thread() const override { return true; }
@@ -58,6 +60,7 @@ struct CommitTask : Task {
             for (uint64_t rest = segment.accepted; rest != 0; rest &= rest - 1, ++place) {
                 node = __builtin_ctzll(rest);
                 const int row = segment.row + node;
+                if (sampling != nullptr) sampling->keep(first.sequence, first.first + place, view.tokens[row], is_tree);
                 if (leaves) {
                     const int target = left + place;
                     std::memcpy(uncommitted + target * width, hidden + row * width, sizeof(float) * width);
@@ -129,6 +132,7 @@ std::unique_ptr<Task> task_of(const Commit& operation, CpuProgram&) {
     task->uncommitted_rows = operation.uncommitted_rows;
     task->uncommitted = operation.uncommitted != nullptr ? operation.uncommitted->floats() : nullptr;
     task->append = operation.append;
+    task->sampling = operation.sampling != nullptr ? &operation.sampling->view : nullptr;
     return task;
 }
 

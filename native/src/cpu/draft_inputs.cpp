@@ -31,8 +31,11 @@ struct DraftInputsTask : Task {
         const int64_t begin = worker.begin(count), end = worker.end(count);
         for (int64_t s = 0, row = 0; row < end; ++s) {
             const int64_t own = grounded ? at.parents(static_cast<int>(s)) : at.guesses(static_cast<int>(s));
+            const Segment& segment = nodes->view.segments[s];
+            const int32_t position = at.drafted_position(static_cast<int32_t>(s), level);
             for (int64_t r = std::max(begin, row); r < std::min(end, row + own); ++r) {
-                gather(at, nodes->view.segments[s], static_cast<int>(r - row), out + r * stride);
+                gather(at, segment, static_cast<int>(r - row), out + r * stride);
+                level_rows->view.set_level_row(static_cast<int32_t>(r), segment.sequence, position);
             }
             row += own;
         }

@@ -17,7 +17,14 @@ struct DraftLevelsTask : Task {
 
     void run(const Worker&) override {
         const Level at{{trees, nodes->view, 0}};
-        rows->view.set_count(at.deepest() * at.all_guesses());
+        const int deepest = at.deepest();
+        rows->view.set_count(deepest * at.all_guesses());
+        for (int level = 0, row = 0; level < deepest; ++level) {
+            for (int s = 0; s < nodes->view.active_trees(); ++s) {
+                if (at.guesses(s) == 0) continue;
+                rows->view.set_level_row(row++, nodes->view.segments[s].sequence, at.drafted_position(s, level));
+            }
+        }
     }
 };
 

@@ -38,14 +38,16 @@ struct LmHeadTask : Task {
     const PackedMatrix* weight;
     const float* bias;
     const int32_t* ids;
-    hydra_top* top;
+    hydra_top* top;  // or null
     float* logits;
     std::unique_ptr<Best[]> best;  // [threads][SLICE_ROWS]
 
     bool idle() const override { return results() == 0; }
 
     int results() const {
-        return selected_rows_only ? std::min(rows->view.active_selections(), top->max_rows) : rows->active();
+        if (!selected_rows_only) return rows->active();
+        const int selections = rows->view.active_selections();
+        return top != nullptr ? std::min(selections, top->max_rows) : selections;
     }
 
     void run(const Worker& worker) override {
@@ -53,7 +55,7 @@ struct LmHeadTask : Task {
     }
 
     void find(const Worker& worker, int first, int count) const {
-        const int k = top->k;
+        const int k = top != nullptr ? top->k : 0;
         const PackedMatrix& matrix = *weight;
         const Precision precision = is_quantised(matrix.type) ? Precision::BYTES : Precision::SINGLE;
         int32_t picked[SLICE_ROWS];
@@ -77,6 +79,7 @@ struct LmHeadTask : Task {
                           }
                           if (logits != nullptr)
                               std::memcpy(logits + (first + r) * matrix.rows + n, value, sizeof(float) * lanes);
+                          if (k == 0) continue;
                           uint32_t better = worker.kernels().above(value, own[r].values[k - 1]) & real;
                           for (; better != 0; better &= better - 1) {
                               const int lane = __builtin_ctz(better);
@@ -86,6 +89,7 @@ struct LmHeadTask : Task {
                           }
                       }
                   });
+        if (k == 0) return;
         worker.barrier();
         // Threads hold ascending ranges of rows of the matrix: merging them in order keeps the smaller index first.
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {

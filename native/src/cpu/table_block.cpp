@@ -25,11 +25,15 @@ struct TableBlockTask : Task {
     void run(const Worker& worker) override {
         const Level at{{trees, nodes->view, level}};
         if (worker.thread == 0) level_rows->view.set_count(at.all_parents());
-        float* target = out;
+        int32_t row = 0;
         const float* part = parts;
         for (int s = 0; s < nodes->view.active_trees(); ++s) {
             const Segment& segment = nodes->view.segments[s];
-            for (int i = 0; i < at.parents(s); ++i, target += n) compute(worker, segment, i, part + first, target);
+            for (int i = 0; i < at.parents(s); ++i, ++row) {
+                compute(worker, segment, i, part + first, out + row * n);
+                if (worker.thread > 0) continue;
+                level_rows->view.set_level_row(row, segment.sequence, at.drafted_position(s, level));
+            }
             part += at.guesses(s) * width;
         }
     }

@@ -192,6 +192,7 @@ __global__ void __launch_bounds__(THREADS, 1) commit_kernel(Commit work, bool ju
 }
 
 hydra_status launch_commit(Stream* stream, const Commit* arguments, bool judges) {
+    if (arguments->sampling.options != nullptr) return refuse(HYDRA_UNAVAILABLE, "CUDA has no sampling yet");
     const KvView& kv = arguments->pool;
     const RowsView& rows = arguments->rows;
     const int64_t trees = kv.data != nullptr ? rows.most_sequences() : 0;

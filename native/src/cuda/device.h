@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "hydra4j/program.h"
-#include "program/state.h"
+#include "program/sampling_state.h"
 
 namespace hydra {
 struct RandomWeights;
@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 5;
+constexpr int32_t DEVICE_API_VERSION = 6;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -79,6 +79,10 @@ template <>
 struct ViewOf<const hydra_top*> : ViewIs<TopView> {};
 template <>
 struct ViewOf<hydra_top*> : ViewIs<TopView> {};
+template <>
+struct ViewOf<const hydra_sampling*> : ViewIs<SamplingView> {};
+template <>
+struct ViewOf<hydra_sampling*> : ViewIs<SamplingView> {};
 template <>
 struct ViewOf<const hydra_rope*> : ViewIs<const float*> {};  // [positions][head_size]: cosine, sine of each pair
 

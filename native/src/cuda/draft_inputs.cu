@@ -24,6 +24,10 @@ __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work)
     const int64_t stride = grounded ? (work.level + 2) * work.width : work.width;
     float* out = work.out + row * stride + part * work.width;
     if (part == 0) {
+        if (threadIdx.x == 0) {
+            const int32_t position = at.drafted_position(found.segment, work.level);
+            work.level_rows.set_level_row(row, segment.sequence, position);
+        }
         const float* state = work.states + segment.sequence * work.width;
         for (int64_t c = threadIdx.x; c < work.width; c += THREADS) out[c] = state[c];
         return;

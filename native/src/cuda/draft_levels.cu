@@ -8,8 +8,17 @@ namespace {
 
 __global__ void draft_levels_kernel(DraftLevels work) {
     const Level at{{work.tree, work.nodes, 0}};
-    const int rows = at.deepest() * rows_before(work.nodes.active_trees(), [&](int s) { return at.guesses(s); });
-    if (threadIdx.x == 0) work.rows.set_count(rows);
+    const auto guesses = [&](int s) { return at.guesses(s); };
+    const int deepest = at.deepest(), trees = work.nodes.active_trees(), all = rows_before(trees, guesses);
+    if (threadIdx.x == 0) work.rows.set_count(deepest * all);
+    for (int base = 0, before = 0; base < trees; base += WARP) {
+        const int s = base + lane_index(), own = s < trees ? guesses(s) : 0, end = before + inclusive_sum(own);
+        before = __shfl_sync(ALL_LANES, end, WARP - 1);
+        for (int level = 0; own > 0 && level < deepest; ++level) {
+            work.rows.set_level_row(level * all + end - 1, work.nodes.segments[s].sequence,
+                                    at.drafted_position(s, level));
+        }
+    }
 }
 
 }  // namespace

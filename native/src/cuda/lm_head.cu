@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
         };
         compute_part<type, 1, Shape>(matrices, {part * Shape::BLOCK_TILES, tiles_of(vocabulary), 0, x.blocks, rows}, x,
                                      shared.product, keep);
-        for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
+        for (int r = warp_index(); r < rows && k > 0; r += PRODUCT_WARPS) {
             WarpTop best{shared.values[r][lane], shared.indices[r][lane]};
             for (int n = lane; n < Shape::OUTPUTS; n += WARP) {
                 const bool offers = first + n < vocabulary;
@@ -135,7 +135,8 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
     const RowsView& view = arguments->rows;
     const bool selected = arguments->selected_rows_only != 0;
     const RowSource all{view, selected ? Taken::SELECTED : Taken::ALL, arguments->x, nullptr, 0, weight.columns};
-    const int32_t rows = selected ? std::min(arguments->top.max_rows, view.max_rows) : view.max_rows;
+    const bool keeps = arguments->top.ids != nullptr;
+    const int32_t rows = selected && keeps ? std::min(arguments->top.max_rows, view.max_rows) : view.max_rows;
     const bool many = weight.rows * weight.columns >= LARGE_VALUES;
     const int64_t parts = blocks_of_tiles(weight, many ? ManyOutputs::BLOCK_TILES : FewOutputs::BLOCK_TILES);
     const int64_t blocks = std::min(MOST_BLOCKS, parts);
@@ -155,7 +156,7 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
                         : launch(stream, "lm_head_kernel", lm_head_kernel<type, FewOutputs>, grid, PRODUCT_THREADS,
                                  sizeof(LmHeadShared<FewOutputs>), work);
         });
-        if (status != HYDRA_OK) return status;
+        if (status != HYDRA_OK || !keeps) return status;
         return launch(stream, "merge_top_kernel", merge_top_kernel, static_cast<unsigned>(source.wave_rows),
                       MERGE_WARPS * WARP, sizeof(MergeShared), work);
     });

@@ -6,6 +6,7 @@
 #include "program/buffer.h"
 #include "program/error.h"
 #include "program/rope.h"
+#include "program/sampling.h"
 
 namespace hydra::cuda {
 
@@ -50,6 +51,13 @@ TopView view_of(const hydra_top* top) {
 
 const TreeData* view_of(const hydra_tree* tree) {
     return tree == nullptr ? nullptr : tree->memory.on_device(tree->data);
+}
+
+SamplingView view_of(const hydra_sampling* sampling) {
+    if (sampling == nullptr) return {};
+    SamplingView view = sampling->view;
+    view.options = sampling->memory.on_device(sampling->options);
+    return view;
 }
 
 template <class Element>
@@ -136,7 +144,7 @@ struct Launch {
         const auto* head = std::get_if<hydra::LmHead>(&first);
         const auto* select = std::get_if<hydra::Select>(&second);
         if (head != nullptr && select != nullptr && head->rows == select->rows && head->top == select->top &&
-            head->selected_rows_only != 0) {
+            head->selected_rows_only != 0 && select->sampling == nullptr && select->log_probabilities == nullptr) {
             const LmHead arguments = arguments_of(*head);
             const Select selection = arguments_of(*select);
             must(api, api.lm_head_and_select(stream, &arguments, &selection));
@@ -191,6 +199,10 @@ void CudaProgram::bring_back(hydra_batch& batch) {
 
 void CudaProgram::use(const hydra_tree* tree) {
     if (tree != nullptr) add_once(inputs, const_cast<Mirror*>(&tree->memory));
+}
+
+void CudaProgram::use(const hydra_sampling* sampling) {
+    if (sampling != nullptr) add_once(inputs, const_cast<Mirror*>(&sampling->memory));
 }
 
 void CudaProgram::use(const hydra_top* top) {

@@ -29,6 +29,8 @@ struct CudaProgram : hydra_program {
     void use(const hydra_rows* rows);
     void use(hydra_rows* rows);
     void use(const hydra_tree* tree);
+    void use(const hydra_sampling* sampling);
+    void use(hydra_sampling* sampling) { use(static_cast<const hydra_sampling*>(sampling)); }
     void use(const hydra_top* top);
     void use(hydra_top* top);
     // Handles and numbers that runs do not change.

@@ -17,8 +17,15 @@ __global__ void __launch_bounds__(THREADS) select_kernel(Select work) {
 }  // namespace
 
 hydra_status select(Stream* stream, const Select* arguments) {
+    if (arguments->logits != nullptr) return refuse(HYDRA_UNAVAILABLE, "CUDA has no sampling yet");
     const auto blocks = static_cast<unsigned>((arguments->top.max_rows + THREADS - 1) / THREADS);
     return launch(stream, "select_kernel", select_kernel, blocks, THREADS, 0, *arguments);
 }
+
+hydra_status prepare_selection(Stream*, const PrepareSelection*) {
+    return refuse(HYDRA_UNAVAILABLE, "CUDA has no sampling yet");
+}
+
+hydra_status rank(Stream*, const Rank*) { return refuse(HYDRA_UNAVAILABLE, "CUDA has no sampling yet"); }
 
 }  // namespace hydra::cuda

@@ -21,6 +21,9 @@ __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work) {
     const int64_t column = int64_t{blockIdx.y} * THREADS + threadIdx.x;
     if (column >= work.n) return;
     const Segment segment = work.nodes.segments[found.segment];
+    if (column == 0) {
+        work.level_rows.set_level_row(row, segment.sequence, at.drafted_position(found.segment, work.level));
+    }
     const TreeData& tree = at.tree(found.segment);
     const float* part = work.parts + guess * work.width + work.first + column;
     float linear = part[0], skip = part[work.n];

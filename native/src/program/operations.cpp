@@ -16,6 +16,7 @@
 #include "program/matrix.h"
 #include "program/program.h"
 #include "program/rope.h"
+#include "program/sampling.h"
 #include "program/sequence.h"
 
 namespace hydra {
@@ -104,6 +105,14 @@ void require_top_rows(const hydra_top* top, int64_t rows, const char* name) {
                   wide(rows));
 }
 
+void require_k(const hydra_top* top, int64_t vocabulary) {
+    HYDRA_REQUIRE(top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", top->k, wide(vocabulary));
+}
+
+void require_same_batch(const hydra_sampling* sampling, const hydra_rows* rows) {
+    HYDRA_REQUIRE(sampling->batch == rows->batch, "the sampling belongs to another batch than the rows");
+}
+
 // Rows that an LM head leaves of the last row of each sequence.
 int32_t last_rows(const hydra_rows* rows) { return std::min(rows->batch->sequences, rows->max_rows); }
 
@@ -116,21 +125,24 @@ void require_reach(const hydra_rows& rows, const hydra_rows* uncommitted_rows) {
         uncommitted_rows->view.state->position_limit, rows.view.state->position_limit);
 }
 
-// Rows of an LM head's results.
+// Rows of an LM head's results, and tokens that are selected.
 int32_t results_of(const LmHead& o) {
-    return o.selected_rows_only ? std::min(o.top->max_rows, o.rows->max_rows) : o.rows->max_rows;
+    return o.selected_rows_only && o.top ? std::min(o.top->max_rows, o.rows->max_rows) : o.rows->max_rows;
 }
+int32_t results_of(const Select& o) { return std::min(o.top->max_rows, o.rows->max_rows); }
 
 void require_same_batch(const hydra_tree* tree, const hydra_rows* rows) {
     HYDRA_REQUIRE(tree->batch == rows->batch, "the trees belong to another batch than the rows");
 }
 
 // Entries that are no token ids.
-void require_ids(const hydra_buffer& ids, int64_t count) {
+void require_ids(const hydra_buffer& ids, int64_t count, int32_t vocabulary = INT32_MAX) {
     std::vector<int32_t> entries(static_cast<size_t>(count));
     ids.backend->copy_out(entries.data(), ids.data.get(), count * 4);
     for (int64_t i = 0; i < count; ++i) {
         HYDRA_REQUIRE(entries[i] >= 0, "entry %lld of ids is %d", wide(i), entries[i]);
+        HYDRA_REQUIRE(entries[i] < vocabulary, "entry %lld of ids is %d, the vocabulary has %d tokens", wide(i),
+                      entries[i], vocabulary);
     }
 }
 
@@ -172,9 +184,12 @@ void require(const Norm& o) {
 
 void require(const LmHead& o) {
     const int64_t vocabulary = o.weight->rows;
-    require_top_rows(o.top, o.selected_rows_only ? last_rows(o.rows) : o.rows->max_rows, "top");
+    HYDRA_REQUIRE(o.top != nullptr || o.logits != nullptr, "top and logits are null, one must be there");
     HYDRA_REQUIRE(o.x != o.logits, "logits must not be x");
-    HYDRA_REQUIRE(o.top->k <= vocabulary, "top has k %d, the vocabulary only %lld rows", o.top->k, wide(vocabulary));
+    if (o.top) {
+        require_top_rows(o.top, o.selected_rows_only ? last_rows(o.rows) : o.rows->max_rows, "top");
+        require_k(o.top, vocabulary);
+    }
     if (!o.ids) return;
     require_elements<int32_t>(o.ids, 1, vocabulary, "ids");
     require_ids(*o.ids, vocabulary);
@@ -243,6 +258,38 @@ void require(const DraftTokens& o) {
                   HYDRA_MAX_NODES - 1);
 }
 
+void require(const Rank& o) {
+    HYDRA_REQUIRE(o.columns >= 1 && o.columns <= MAX_EXTENT, "columns is %lld, must be from 1 to %lld", wide(o.columns),
+                  wide(MAX_EXTENT));
+    require_top_rows(o.top, o.rows->max_rows, "top");
+    require_k(o.top, o.columns);
+    if (o.sampling) {
+        require_same_batch(o.sampling, o.rows);
+        HYDRA_REQUIRE(o.ids != nullptr || o.columns <= o.sampling->vocabulary,
+                      "columns is %lld, the sampling has %d tokens", wide(o.columns), o.sampling->vocabulary);
+    }
+    if (!o.ids) return;
+    require_elements<int32_t>(o.ids, 1, o.columns, "ids");
+    require_ids(*o.ids, o.columns, o.sampling ? o.sampling->vocabulary : INT32_MAX);
+}
+
+void require(const PrepareSelection& o) { require_same_batch(o.sampling, o.rows); }
+
+void require(const Select& o) {
+    if (o.logits == nullptr) {
+        HYDRA_REQUIRE(o.sampling == nullptr, "logits is null, must be there where sampling is");
+        HYDRA_REQUIRE(o.log_probabilities == nullptr, "logits is null, must be there where log_probabilities are");
+        return;
+    }
+    HYDRA_REQUIRE(o.vocabulary >= 1 && o.vocabulary <= MAX_EXTENT, "vocabulary is %lld, must be from 1 to %lld",
+                  wide(o.vocabulary), wide(MAX_EXTENT));
+    require_different({{"logits", o.logits}, {"selection", o.selection}, {"log_probabilities", o.log_probabilities}});
+    if (o.sampling == nullptr) return;
+    require_same_batch(o.sampling, o.rows);
+    HYDRA_REQUIRE(o.vocabulary == o.sampling->vocabulary, "vocabulary is %lld, the sampling has %d tokens",
+                  wide(o.vocabulary), o.sampling->vocabulary);
+}
+
 void require(const Judge& o) { require_same_batch(o.tree, o.rows); }
 
 void require(const Commit& o) {
@@ -252,6 +299,7 @@ void require(const Commit& o) {
     HYDRA_REQUIRE(
         o.tree != nullptr || o.uncommitted_rows == nullptr || o.uncommitted_rows->max_rows >= o.rows->max_rows,
         "uncommitted_rows have room for %d rows, must have it for %d", o.uncommitted_rows->max_rows, o.rows->max_rows);
+    if (o.sampling) require_same_batch(o.sampling, o.rows);
     HYDRA_REQUIRE(o.append == 0 || o.rows->batch->sequences == 1, "append is for a batch of one sequence, not of %d",
                   o.rows->batch->sequences);
 }

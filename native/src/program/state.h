@@ -73,7 +73,8 @@ struct TreeData {
     }
 };
 
-// The rows of a pass and what they belong to. Rows of a draft level have a count alone.
+// The rows of a pass and what they belong to. Rows of a draft level have no segments, but in `positions` the position
+// at which the token that is drafted will stand (-1: the tree is not that deep), and in `segment_of` their sequence.
 struct RowsView {
     RowsState* state;
     Segment* segments;     // [max_segments], by row
@@ -183,6 +184,10 @@ struct RowsView {
     HYDRA_HOST_DEVICE void set_chain_row(int32_t segment, int32_t i) const {
         set_row(segment, i, segments[segment].first + i, first_rows(i + 1));
     }
+    HYDRA_HOST_DEVICE void set_level_row(int32_t row, int32_t sequence, int32_t position) const {
+        segment_of[row] = sequence;
+        positions[row] = position;
+    }
 };
 
 // What the trees of expanded nodes draft at a level.
@@ -197,6 +202,10 @@ struct DraftLevel {
     HYDRA_HOST_DEVICE int32_t parents(int32_t s) const { return tree(s).drafting(level, nodes.segments[s].count); }
     // Heads that are not grounded have a row for each tree that is deeper than its root, at every level of the deepest.
     HYDRA_HOST_DEVICE int32_t guesses(int32_t s) const { return levels(s) > 0; }
+    // Where a token that is drafted at a level of this tree will stand; -1: none is.
+    HYDRA_HOST_DEVICE int32_t drafted_position(int32_t s, int32_t its_level) const {
+        return its_level < levels(s) ? nodes.segments[s].first + its_level + 1 : -1;
+    }
 };
 
 }  // namespace hydra

@@ -377,7 +377,8 @@ struct Step {
     void accept(bool append = false, bool with_uncommitted = true, bool together = true) {
         uncommitted_pass.upload();
         auto* selected = selection.get();
-        run(api().select, Select{pass.view(), TopView{K, ids, nullptr, pass.max_rows}, selected});
+        run(api().select,
+            Select{pass.view(), TopView{K, ids, nullptr, pass.max_rows}, nullptr, 0, {}, selected, nullptr});
         const Commit commit{tree,
                             pass.view(),
                             selected,
@@ -386,7 +387,8 @@ struct Step {
                             WIDTH,
                             with_uncommitted ? uncommitted_pass.view() : RowsView{},
                             with_uncommitted ? uncommitted.get() : nullptr,
-                            append};
+                            append,
+                            {}};
         if (together) {
             run(api().judge_and_commit, commit);
         } else {
@@ -562,8 +564,16 @@ TEST(Commit, LeavesNoRowsToADrafterThatHasNoRoomForThem) {
     Step step(random, chain_of(2), 1);
     Pass pass(step.pass.batch, 70);
     pass.chain(70);
-    run(api().commit, Commit{step.tree, pass.view(), nullptr, step.kv.view, step.hidden, WIDTH,
-                             step.uncommitted_pass.view(), step.uncommitted, false});
+    run(api().commit, Commit{step.tree,
+                             pass.view(),
+                             nullptr,
+                             step.kv.view,
+                             step.hidden,
+                             WIDTH,
+                             step.uncommitted_pass.view(),
+                             step.uncommitted,
+                             false,
+                             {}});
     pass.download();
     step.uncommitted_pass.download();
     EXPECT_EQ(pass.result().length, LENGTH + 70);
@@ -588,8 +598,16 @@ TEST(Commit, CountsAllRowsOfChainsAsVerified) {
         const int count = pass.count();
         const Floats values = random.normal(count * WIDTH);
         const auto hidden = padded_rows(values, WIDTH, 220), uncommitted = poisoned(WIDTH, 230);
-        run(api().commit, Commit{nullptr, pass.view(), last ? selection.get() : nullptr, KvView{}, hidden, WIDTH,
-                                 with_uncommitted ? uncommitted_pass.view() : RowsView{}, uncommitted, false});
+        run(api().commit, Commit{nullptr,
+                                 pass.view(),
+                                 last ? selection.get() : nullptr,
+                                 KvView{},
+                                 hidden,
+                                 WIDTH,
+                                 with_uncommitted ? uncommitted_pass.view() : RowsView{},
+                                 uncommitted,
+                                 false,
+                                 {}});
         pass.download();
         uncommitted_pass.download();
         for (int s = 0; s < 4; ++s) EXPECT_EQ(pass.result(s).emitted, 0);

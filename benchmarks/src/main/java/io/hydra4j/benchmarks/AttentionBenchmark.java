@@ -60,7 +60,7 @@ public class AttentionBenchmark extends ProgramBenchmark {
         Program fill = resources.own(Program.create(backend));
         recordKeysAndValues(fill, pool, queryHeads, kvHeads, pages * KvPool.PAGE_POSITIONS, query);
         Program advance = resources.own(Program.create(backend));
-        advance.commit(null, pass, null, null, null, 0, null, null, false);
+        advance.commit(null, pass, null, null, null, 0, null, null, false, null);
         int[] all = IntStream.range(0, batch).toArray();
         for (int at = 0; at < prefix; at += Tree.MAX_NODES) {
             int[] counts = new int[batch];

@@ -183,7 +183,8 @@ final class Passes implements AutoCloseable {
                 model.config().hidden(),
                 draft == null ? null : draft.promptRows(),
                 draft == null ? null : draft.uncommitted(),
-                false);
+                false,
+                null);
         if (draft != null) {
             draft.recordCommit(program, draft.promptRows());
         }
@@ -230,7 +231,8 @@ final class Passes implements AutoCloseable {
                 model.config().hidden(),
                 draft == null ? null : left(rows),
                 draft == null ? null : draft.uncommitted(),
-                append);
+                append,
+                null);
     }
 
     /** The draft's rows that a step of these rows leaves. */

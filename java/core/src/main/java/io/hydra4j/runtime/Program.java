@@ -20,12 +20,16 @@ import io.hydra4j.runtime.bindings.hydra_linear;
 import io.hydra4j.runtime.bindings.hydra_lm_head;
 import io.hydra4j.runtime.bindings.hydra_matrix;
 import io.hydra4j.runtime.bindings.hydra_norm;
+import io.hydra4j.runtime.bindings.hydra_prepare_selection;
 import io.hydra4j.runtime.bindings.hydra_program;
 import io.hydra4j.runtime.bindings.hydra_qkv;
+import io.hydra4j.runtime.bindings.hydra_rank;
 import io.hydra4j.runtime.bindings.hydra_rows;
+import io.hydra4j.runtime.bindings.hydra_sampling;
 import io.hydra4j.runtime.bindings.hydra_select;
 import io.hydra4j.runtime.bindings.hydra_stream;
 import io.hydra4j.runtime.bindings.hydra_table_block;
+import io.hydra4j.runtime.bindings.hydra_top;
 import io.hydra4j.runtime.bindings.hydra_tree;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
@@ -417,7 +421,7 @@ public final class Program extends NativeObject {
      * @param weight [v][h]
      * @param bias {@code float[v]}, or null
      * @param ids {@code int32[v]} token id of each row of the weight, or null if they are the same
-     * @param top receives the best of each row
+     * @param top receives the best of each row; may be null where logits are given
      * @param logits {@code float[rows][v]}, or {@code float[rows of top][v]} with selectedRowsOnly, receives all logits; or null
      */
     public void lmHead(
@@ -437,7 +441,7 @@ public final class Program extends NativeObject {
                     .weight(use(weight.handle()))
                     .bias(optional(bias))
                     .ids(optional(ids))
-                    .top(use(top.handle()))
+                    .top(optional(top))
                     .logits(optional(logits));
             record(program -> Native.hydra_program_lm_head(program, arguments));
         }
@@ -654,19 +658,92 @@ public final class Program extends NativeObject {
     }
 
     /**
+     * The best of the logits of a draft head, by the noise with which the sequence's tokens will be selected: the score of an
+     * index is its logit, or, where the sequence has a temperature, logit / temperature + the noise of its token at the position
+     * at which the drafted token will stand.
+     *
+     * @param rows of a draft level; of other rows, the position is the one after theirs
+     * @param logits {@code float[rows][columns]}
+     * @param columns of the logits
+     * @param ids {@code int32[columns]} token id of each column, of the sampling's vocabulary, or null if they are the same
+     * @param sampling how the sequences select, or null: by logits
+     * @param top receives the best of each row, equal scores by smaller index; values are the log-softmax of the scores
+     */
+    public void rank(PassRows rows, Buffer logits, long columns, Buffer ids, Sampling sampling, TopK top) {
+        try (hydra_rank arguments = new hydra_rank(arguments())) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .logits(use(logits.handle()))
+                    .columns(columns)
+                    .ids(optional(ids))
+                    .sampling(optional(sampling))
+                    .top(use(top.handle()));
+            record(program -> Native.hydra_program_rank(program, arguments));
+        }
+    }
+
+    /**
+     * Prepares what selections and rankings of a pass need of the sampling: the noise at the positions at which a token of the
+     * sequences may be selected or drafted, and the occurrences of tokens for penalties. After {@link #expand}, or before a pass
+     * over chains that selects. Without it noise is drawn where it is needed, and penalties find the occurrences of before.
+     *
+     * @param rows the rows of the pass
+     * @param sampling how their sequences select
+     */
+    public void prepareSelection(PassRows rows, Sampling sampling) {
+        try (hydra_prepare_selection arguments = new hydra_prepare_selection(arguments())) {
+            arguments.rows(use(rows.handle())).sampling(use(sampling.handle()));
+            record(program -> Native.hydra_program_prepare_selection(program, arguments));
+        }
+    }
+
+    /**
      * Selects a token at each node of trees and at the last row of each chain, in the order of {@link #lmHead} with
-     * selectedRowsOnly: the one that plain decoding would emit there, the best entry of top. The host may read and write the
-     * selection between programs, so that a loop can select for itself.
+     * selectedRowsOnly: the one that plain decoding would emit there, as the sequence's options of the sampling say, or the best
+     * entry of top where they have no temperature, penalties and biases. The host may read and write the selection between
+     * programs, so that a loop can select for itself.
+     *
+     * @param rows nodes of trees and chains
+     * @param top the best entries of each row's logits
+     * @param logits {@code float[selections][vocabulary]}, as {@link #lmHead} leaves them; may be null without sampling and
+     *     logProbabilities
+     * @param vocabulary columns of the logits; without them it means nothing
+     * @param sampling how the sequences select, or null: the best entries of top
+     * @param selection {@code int32[]}, as many as the smaller one of the rows and the rows of top
+     * @param logProbabilities {@code float[selections][2]}, or null: the logit of the selected token, and log(sum(exp(logits))),
+     *     both as they are in logits: any token's log-probability is its logit minus the second one
+     */
+    public void select(
+            PassRows rows,
+            TopK top,
+            Buffer logits,
+            long vocabulary,
+            Sampling sampling,
+            Buffer selection,
+            Buffer logProbabilities) {
+        try (hydra_select arguments = new hydra_select(arguments())) {
+            arguments
+                    .rows(use(rows.handle()))
+                    .top(use(top.handle()))
+                    .logits(optional(logits))
+                    .vocabulary(vocabulary)
+                    .sampling(optional(sampling))
+                    .selection(use(selection.handle()))
+                    .log_probabilities(optional(logProbabilities));
+            record(program -> Native.hydra_program_select(program, arguments));
+        }
+    }
+
+    /**
+     * Selects the best entry of top at each row that asks for a token, as {@link #select(PassRows, TopK, Buffer, long, Sampling,
+     * Buffer, Buffer)} without logits and sampling.
      *
      * @param rows nodes of trees and chains
      * @param top the best entries of each row's logits
      * @param selection {@code int32[]}, as many as the smaller one of the rows and the rows of top
      */
     public void select(PassRows rows, TopK top, Buffer selection) {
-        try (hydra_select arguments = new hydra_select(arguments())) {
-            arguments.rows(use(rows.handle())).top(use(top.handle())).selection(use(selection.handle()));
-            record(program -> Native.hydra_program_select(program, arguments));
-        }
+        select(rows, top, null, 0, null, selection, null);
     }
 
     /**
@@ -701,6 +778,8 @@ public final class Program extends NativeObject {
      *     uncommittedRows
      * @param append for a batch of one sequence: append them to the uncommitted rows that are there, where these end at the
      *     verified positions and there is space for all, {@link TreeTopology#MAX_NODES}
+     * @param sampling the tokens of accepted rows become its history, which penalties look at, those of trees as generated ones;
+     *     or null
      */
     public void commit(
             TreeTopology tree,
@@ -711,7 +790,8 @@ public final class Program extends NativeObject {
             long h,
             PassRows uncommittedRows,
             Buffer uncommitted,
-            boolean append) {
+            boolean append,
+            Sampling sampling) {
         try (hydra_commit arguments = new hydra_commit(arguments())) {
             arguments
                     .tree(optional(tree))
@@ -722,7 +802,8 @@ public final class Program extends NativeObject {
                     .width(h)
                     .uncommitted_rows(optional(uncommittedRows))
                     .uncommitted(optional(uncommitted))
-                    .append(append ? 1 : 0);
+                    .append(append ? 1 : 0)
+                    .sampling(optional(sampling));
             record(program -> Native.hydra_program_commit(program, arguments));
         }
     }
@@ -783,6 +864,14 @@ public final class Program extends NativeObject {
 
     private hydra_tree optional(TreeTopology tree) {
         return tree == null ? null : use(tree.handle());
+    }
+
+    private hydra_top optional(TopK top) {
+        return top == null ? null : use(top.handle());
+    }
+
+    private hydra_sampling optional(Sampling sampling) {
+        return sampling == null ? null : use(sampling.handle());
     }
 
     private hydra_kv_pool optional(KvPool pool) {

@@ -23,7 +23,7 @@ class BatchTest {
 
     private void advance() {
         try (Program program = Program.create(backend)) {
-            program.commit(null, rows, null, null, null, 0, null, null, false);
+            program.commit(null, rows, null, null, null, 0, null, null, false, null);
             program.run();
         }
     }

@@ -63,7 +63,7 @@ class ProgramTest {
             program.embed(rows, embedding, hidden);
             program.lmHead(rows, true, hidden, lmHead, null, null, best, null);
             program.select(rows, best, selection);
-            program.commit(null, rows, selection, null, hidden, VOCABULARY, uncommittedRows, uncommitted, false);
+            program.commit(null, rows, selection, null, hidden, VOCABULARY, uncommittedRows, uncommitted, false, null);
             batch.setPages(0, new int[] {3, 1});
             rows.setChain(0, tokens);
             program.run();
@@ -112,7 +112,7 @@ class ProgramTest {
             program.lmHead(rows, false, hidden, lmHead, null, null, best, null);
             program.select(rows, best, selection);
             program.judge(tree, rows, selection);
-            program.commit(tree, rows, selection, pool, hidden, VOCABULARY, uncommittedRows, uncommitted, false);
+            program.commit(tree, rows, selection, pool, hidden, VOCABULARY, uncommittedRows, uncommitted, false, null);
             program.run();
 
             assertArrayEquals(new int[] {1, 3, 2, 3}, rows.tokens());

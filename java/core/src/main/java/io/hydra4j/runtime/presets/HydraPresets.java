@@ -24,6 +24,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
                             "hydra4j/buffer.h",
                             "hydra4j/matrix.h",
                             "hydra4j/sequence.h",
+                            "hydra4j/sampling.h",
                             "hydra4j/stream.h",
                             "hydra4j/program.h"
                         },
