@@ -73,7 +73,7 @@ inline Tree tree(hydra_batch* batch, const Shape& shape) {
 }
 
 // Makes the rows of the pass the nodes of the tree with these tokens, as a draft of any kind would leave them.
-inline void expand(const Pass& pass, const hydra_tree* tree, const std::vector<int32_t>& tokens) {
+inline void expand(const Pass& pass, hydra_tree* tree, const std::vector<int32_t>& tokens) {
     hydra_program* out = nullptr;
     must(hydra_program_create(pass.backend, nullptr, &out));
     const Program program(out);

@@ -193,10 +193,10 @@ HYDRA_API hydra_status hydra_program_block(hydra_program* program, const hydra_b
 
 /* Begins a pass: rows become the nodes of the trees of all sequences that have a root token and room for it, in the
  * batch's order, after their verified positions; node 0 of each gets the root. A tree is cut to as many whole levels as
- * there is room for. After the trees come the chains of prompts, whose sequences have no tree. The rows must suffice
- * for all. */
+ * there is room for. A tree that grows becomes its root and its chain, whose tokens the rows get, too. After the trees
+ * come the chains of prompts, whose sequences have no tree. The rows must suffice for all. */
 typedef struct hydra_expand {
-    const hydra_tree* tree;
+    hydra_tree* tree;
     /* Chains that hydra_rows_set_chains made, or null. A run refuses those that a program has changed since, and those
      * whose sequences have more verified positions since. */
     const hydra_rows* prompts;
@@ -274,6 +274,25 @@ typedef struct hydra_draft_tokens {
     hydra_rows* nodes;
 } hydra_draft_tokens;
 HYDRA_API hydra_status hydra_program_draft_tokens(hydra_program* program, const hydra_draft_tokens* arguments);
+
+/* Adds a level of a drafter's candidates to the trees that grow (hydra_tree_set_growth), and keeps the nodes that are
+ * likeliest to be right: the best of each tree, no more than its nodes, and of all trees no more than the budget. The
+ * candidates of a node are those of a row of `top`, found by `level` and `group` as in hydra_program_draft_tokens,
+ * values are their log-probabilities where the node is right. Where the chain of the host goes on with a token of
+ * chance c after a node, that counts as a second opinion: the token is right with c + (1 - c) p, p its probability
+ * among the candidates, and every other one with (1 - c) p. rows become the nodes of all trees and the prompts anew, as
+ * hydra_program_expand makes them, with all their tokens; of the nodes of depth level + 1 the best `width` are those
+ * whose children the next level drafts. A pass computes the trees after the last level. Trees that do not grow keep
+ * their shape and lose the tokens of all nodes but their roots. */
+typedef struct hydra_grow {
+    hydra_tree* tree;
+    int32_t level;
+    const hydra_top* top; /* null where nothing is added */
+    int32_t group;
+    const hydra_rows* prompts; /* as in hydra_expand */
+    hydra_rows* rows;
+} hydra_grow;
+HYDRA_API hydra_status hydra_program_grow(hydra_program* program, const hydra_grow* arguments);
 
 /* Gives the nodes of all trees but the roots the tokens that the host guessed: node i of the tree of sequence s gets
  * tokens[s][i]. */

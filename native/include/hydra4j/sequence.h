@@ -98,6 +98,21 @@ HYDRA_API void hydra_tree_destroy(hydra_tree* tree);
 HYDRA_API hydra_status hydra_tree_set(hydra_tree* tree, int32_t sequence, const int32_t* parents, const int32_t* ranks,
                                       int32_t nodes);
 
+/* Lets the tree of a sequence grow, or of all sequences (-1), until hydra_tree_set gives it a shape again: each step
+ * makes it anew of the nodes that are likeliest to be right. hydra_program_expand makes it the root and a chain that
+ * the host guesses, hydra_program_grow adds what a drafter proposes, and keeps the best. nodes: the most of the tree, 1
+ * to HYDRA_MAX_NODES. levels: those that draft heads fill, from the root on, 0 to HYDRA_MAX_NODES - 1. width: the most
+ * nodes of a depth whose children are drafted, 1 to HYDRA_MAX_NODES. guesses: nodes of the chain, 0 to HYDRA_MAX_NODES
+ * - 1, of which those that the tree has no room for are left out; null pointers will do where there are none.
+ * chain[guesses]: the tokens that follow the root, one after the other; chances[guesses]: how likely each is right
+ * where the one before it is, 0 < chance < 1. */
+HYDRA_API hydra_status hydra_tree_set_growth(hydra_tree* tree, int32_t sequence, int32_t nodes, float least,
+                                             int32_t levels, int32_t width, const int32_t* chain, const float* chances,
+                                             int32_t guesses);
+/* The most nodes below their roots that all growing trees of a step have together, 0 or more: HYDRA_MAX_SEQUENCES *
+ * HYDRA_MAX_NODES at first. They go where they are likeliest to be right. */
+HYDRA_API hydra_status hydra_tree_set_budget(hydra_tree* tree, int32_t nodes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 6;
+constexpr int32_t DEVICE_API_VERSION = 7;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -75,6 +75,8 @@ template <>
 struct ViewOf<hydra_kv_pool*> : ViewIs<KvView> {};
 template <>
 struct ViewOf<const hydra_tree*> : ViewIs<const TreeData*> {};
+template <>
+struct ViewOf<hydra_tree*> : ViewIs<TreesView> {};
 template <>
 struct ViewOf<const hydra_top*> : ViewIs<TopView> {};
 template <>

@@ -1,99 +1,20 @@
 // The beginning of a pass: its rows become the nodes of the trees, and the chains of prompts.
-#include "cuda/levels.cuh"
+#include "cuda/pass.cuh"
 #include "cuda/runtime.cuh"
+#include "program/growth.h"
 
 namespace hydra::cuda {
 
 namespace {
 
-constexpr int EXPAND_WARPS = HYDRA_MAX_SEQUENCES / WARP;
-
-struct Expansion {
-    bool has_prompt[HYDRA_MAX_SEQUENCES];
-    int32_t nodes[EXPAND_WARPS], trees[EXPAND_WARPS];  // that the sequences of a warp would have
-    int32_t ends[HYDRA_MAX_SEQUENCES];                 // of each tree's rows
-};
-
-// Adds the chains of prompts after `trees` trees of `nodes` rows.
-__device__ void add_prompts(const RowsView& rows, const RowsView& prompts, int trees, int nodes) {
-    const auto first = static_cast<int>(threadIdx.x);
-    for (int c = first; c < prompts.state->segments; c += HYDRA_MAX_SEQUENCES) {
-        Segment chain = prompts.segments[c];
-        chain.order += trees;
-        chain.row += nodes;
-        rows.segments[trees + c] = chain;
-    }
-    for (int i = first; i < prompts.state->sequences; i += HYDRA_MAX_SEQUENCES) {
-        rows.last_rows[trees + i] = prompts.last_rows[i] + nodes;
-    }
-    for (int row = first; row < prompts.state->count; row += HYDRA_MAX_SEQUENCES) {
-        rows.tokens[nodes + row] = prompts.tokens[row];
-        rows.positions[nodes + row] = prompts.positions[row];
-        rows.segment_of[nodes + row] = prompts.segment_of[row] + trees;
-        rows.ancestors[nodes + row] = prompts.ancestors[row];
-    }
-}
-
-// One block, a thread a sequence, then a warp a tree.
 __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work) {
-    const RowsView& rows = work.rows;
-    Expansion& shared = shared_memory<Expansion>();
     const auto sequence = static_cast<int>(threadIdx.x);
-    // Prompts that do not fit, which only operations before this one can have made, are dropped.
-    const bool fit = work.prompts.state != nullptr && work.prompts.active() <= rows.max_rows;
-    const int chains = fit ? work.prompts.active_segments() : 0;
-    shared.has_prompt[sequence] = false;
-    __syncthreads();
-    for (int c = sequence; c < chains; c += HYDRA_MAX_SEQUENCES) {
-        if (work.prompts.ends_sequence(c)) shared.has_prompt[work.prompts.segments[c].sequence] = true;
+    if (sequence < work.rows.batch_size) {
+        const Growth& growth = work.tree.growth[sequence];
+        if (growth.nodes > 0) begin_growth(work.tree.data[sequence], growth, work.tree.grown[sequence]);
     }
-    __syncthreads();
-    const bool present = sequence < rows.batch_size && !shared.has_prompt[sequence];
-    const int nodes = present ? rows.nodes_with_room(sequence, work.tree[sequence]) : 0;
-    const int end_here = inclusive_sum(nodes);
-    const unsigned fitting = __ballot_sync(ALL_LANES, nodes > 0);
-    if (lane_index() == WARP - 1) {
-        shared.nodes[warp_index()] = end_here;
-        shared.trees[warp_index()] = __popc(fitting);
-    }
-    __syncthreads();
-    int order = __popc(fitting & ((1u << lane_index()) - 1)), end = end_here;
-    for (int w = 0; w < warp_index(); ++w) {
-        order += shared.trees[w];
-        end += shared.nodes[w];
-    }
-    // Not all have rows only where operations before this one have given more sequences a root than there were.
-    const bool expands = nodes > 0 && end <= rows.max_rows - (chains > 0 ? work.prompts.active() : 0);
-    if (expands) {
-        const hydra_step_result& result = rows.batch[sequence].result;
-        const int row = end - nodes;
-        rows.segments[order] = {sequence, order, row, nodes, result.length, 1, 1};
-        rows.last_rows[order] = end - 1;
-        rows.tokens[row] = result.root;
-        shared.ends[order] = end;
-    }
-    // Those that expand are the first ones.
-    const int expanding = __popc(__ballot_sync(ALL_LANES, expands));
-    __syncthreads();
-    if (lane_index() == 0) shared.trees[warp_index()] = expanding;
-    __syncthreads();
-    int trees = 0;
-    for (int w = 0; w < EXPAND_WARPS; ++w) trees += shared.trees[w];
-    for (int s = warp_index(); s < trees; s += EXPAND_WARPS) {
-        const Segment& segment = rows.segments[s];
-        const TreeData& tree = work.tree[segment.sequence];
-        for (int i = lane_index(); i < segment.count; i += WARP) {
-            rows.set_row(s, i, segment.first + tree.depths[i], tree.ancestors[i]);
-        }
-    }
-    const int tree_rows = trees > 0 ? shared.ends[trees - 1] : 0;
-    if (chains > 0) add_prompts(rows, work.prompts, trees, tree_rows);
-    if (sequence == 0) {
-        rows.set_count(tree_rows + (chains > 0 ? work.prompts.state->count : 0));
-        rows.state->trees = trees;
-        rows.state->segments = trees + chains;
-        rows.state->sequences = trees + (chains > 0 ? work.prompts.state->sequences : 0);
-    }
+    // A thread reads its own sequence's tree, and others after a barrier.
+    place_rows(work.tree, work.prompts, work.rows, shared_memory<Expansion>());
 }
 
 }  // namespace

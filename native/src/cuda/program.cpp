@@ -60,6 +60,11 @@ SamplingView view_of(const hydra_sampling* sampling) {
     return view;
 }
 
+TreesView view_of(hydra_tree* tree) {
+    return {tree->memory.on_device(tree->data), tree->setting.on_device(tree->growth), tree->grown(), tree->sprouts(),
+            tree->setting.on_device(tree->budget)};
+}
+
 template <class Element>
 const Element* elements_of(const hydra_buffer* buffer) {
     return buffer == nullptr ? nullptr : reinterpret_cast<const Element*>(buffer->data.get());
@@ -203,6 +208,12 @@ void CudaProgram::use(const hydra_tree* tree) {
 
 void CudaProgram::use(const hydra_sampling* sampling) {
     if (sampling != nullptr) add_once(inputs, const_cast<Mirror*>(&sampling->memory));
+}
+
+void CudaProgram::use(hydra_tree* tree) {
+    use(static_cast<const hydra_tree*>(tree));
+    add_once(inputs, &tree->setting);
+    changes_state = true;
 }
 
 void CudaProgram::use(const hydra_top* top) {

@@ -31,6 +31,7 @@ struct CudaProgram : hydra_program {
     void use(const hydra_tree* tree);
     void use(const hydra_sampling* sampling);
     void use(hydra_sampling* sampling) { use(static_cast<const hydra_sampling*>(sampling)); }
+    void use(hydra_tree* tree);
     void use(const hydra_top* top);
     void use(hydra_top* top);
     // Handles and numbers that runs do not change.

@@ -251,6 +251,16 @@ void require(const DraftLevels& o) {
     HYDRA_REQUIRE(o.rows->batch == o.nodes->batch, "rows belong to another batch");
 }
 
+void require(const Grow& o) {
+    require_same_batch(o.tree, o.rows);
+    require_level(o.level, HYDRA_MAX_NODES - 2);
+    HYDRA_REQUIRE(o.group >= -1 && o.group < HYDRA_MAX_NODES, "group is %d, must be from -1 to %d", o.group,
+                  HYDRA_MAX_NODES - 1);
+    if (o.prompts == nullptr) return;
+    HYDRA_REQUIRE(o.prompts != o.rows, "prompts must not be rows");
+    HYDRA_REQUIRE(o.prompts->batch == o.rows->batch, "prompts belong to another batch than rows");
+}
+
 void require(const DraftTokens& o) {
     require_same_batch(o.tree, o.nodes);
     require_level(o.level, HYDRA_MAX_NODES - 2);
@@ -410,6 +420,7 @@ void check(const Expand& o) {
     if (o.prompts != nullptr) o.prompts->require_current(false);
     const int32_t chains = o.prompts != nullptr ? o.prompts->view.active_segments() : 0;
     int64_t needed = chains > 0 ? o.prompts->active() : 0;
+    int64_t growing = 0, chained = 0;  // nodes below the roots of trees that grow: at most, and at first
     std::vector<bool> has_prompt(static_cast<size_t>(rows.batch->sequences));
     for (int32_t c = 0; c < chains; ++c) {
         rows.require_room(o.prompts->view.segments[c]);
@@ -422,7 +433,14 @@ void check(const Expand& o) {
                       wide(rows.token_limit));
     }
     for (int32_t s = 0; s < rows.batch->sequences; ++s) {
-        const int32_t nodes = has_prompt[s] ? 0 : rows.view.nodes_with_room(s, o.tree->data[s]);
+        const bool grows = o.tree->growth[s].nodes > 0;
+        // Of a tree that grows the root must have room.
+        const int32_t now = has_prompt[s] ? 0 : rows.view.nodes_with_room(s, grows ? root_alone() : o.tree->data[s]);
+        const int32_t nodes = now > 0 && grows ? o.tree->growth[s].nodes : now;
+        if (nodes > 0 && grows) {
+            growing += nodes - 1;
+            chained += std::min(o.tree->growth[s].guesses, nodes - 1);
+        }
         const int32_t root = rows.batch->states[s].result.root;
         HYDRA_REQUIRE(nodes == 0 || root < rows.token_limit,
                       "the root token %d of sequence %d is outside the vocabulary of %lld", root, s,
@@ -430,39 +448,50 @@ void check(const Expand& o) {
         needed += nodes;
     }
     HYDRA_REQUIRE(needed > 0, "no sequence has a root token, and room for it, or a prompt");
-    rows.require_rows(needed);
+    rows.require_rows(needed - growing + std::max(chained, std::min<int64_t>(growing, *o.tree->budget)));
+}
+
+// Rows of a level of heads that are grounded, and of others: a row of each tree that is drafted.
+int64_t level_rows_of(const hydra_tree& tree, int32_t level) {
+    return tree.sum([&](int32_t s) { return tree.most_level_rows(s, level); });
+}
+
+int64_t drafted(const hydra_tree& tree) {
+    return tree.sum([&](int32_t s) { return tree.most_levels(s) > 0; });
+}
+
+// Rows of a level's candidates.
+int64_t candidate_rows(const hydra_tree& tree, int32_t level, int32_t group) {
+    return group < 0 ? level_rows_of(tree, level) : (group + 1) * drafted(tree);
 }
 
 void check(const DraftInputs& o) {
-    o.level_rows->require_rows(o.embedding != nullptr
-                                   ? o.tree->sum([&](const TreeData& tree) { return tree.level_rows(o.level); })
-                                   : o.tree->sum([](const TreeData& tree) { return tree.levels > 0; }));
+    o.level_rows->require_rows(o.embedding != nullptr ? level_rows_of(*o.tree, o.level) : drafted(*o.tree));
 }
 
-void check(const TableBlock& o) {
-    o.level_rows->require_rows(o.tree->sum([&](const TreeData& tree) { return tree.level_rows(o.level); }));
-}
+void check(const TableBlock& o) { o.level_rows->require_rows(level_rows_of(*o.tree, o.level)); }
 
 void check(const DraftLevels& o) {
-    o.rows->require_rows(o.tree->sum([](const TreeData& tree) { return tree.levels > 0; }) *
-                         o.tree->largest([](const TreeData& tree) { return tree.levels; }));
+    o.rows->require_rows(drafted(*o.tree) * o.tree->largest([&](int32_t s) { return o.tree->most_levels(s); }));
 }
 
 void check(const DraftTokens& o) {
-    const int32_t needed = o.tree->largest([&](const TreeData& tree) { return tree.candidates[o.level]; });
+    const int32_t needed = o.tree->largest([&](int32_t s) { return o.tree->data[s].candidates[o.level]; });
     HYDRA_REQUIRE(needed <= o.top->k, "depth %d of a tree needs %d candidates, the draft keeps %d", o.level + 1, needed,
                   o.top->k);
-    const int64_t rows = o.group < 0
-                             ? o.tree->sum([&](const TreeData& tree) { return tree.level_rows(o.level); })
-                             : (o.group + 1) * o.tree->sum([](const TreeData& tree) { return tree.levels > 0; });
+    const int64_t rows = candidate_rows(*o.tree, o.level, o.group);
     if (needed > 0) require_top_rows(o.top, rows, "top");
+}
+
+void check(const Grow& o) {
+    if (o.top != nullptr) require_top_rows(o.top, candidate_rows(*o.tree, o.level, o.group), "top");
 }
 
 void check(const Commit& o) {
     if (o.uncommitted_rows == nullptr) return;
     require_reach(*o.rows, o.uncommitted_rows);
     if (o.tree == nullptr) return;
-    const int64_t paths = o.tree->sum([](const TreeData& tree) { return tree.levels + 1; });
+    const int64_t paths = o.tree->sum([&](int32_t s) { return o.tree->most_depth(s) + 1; });
     o.uncommitted_rows->require_rows(std::min<int64_t>(o.rows->max_rows, paths + o.rows->prompt_rows));
 }
 

@@ -2,6 +2,7 @@
 #include "program/sequence.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -12,16 +13,17 @@ using hydra::guarded;
 
 namespace hydra {
 
-namespace {
-
 TreeData root_alone() {
     TreeData tree{};
     tree.nodes = 1;
+    tree.grows = -1;
     tree.parents[0] = -1;
     tree.ancestors[0] = 1;
     tree.row_of[0] = -1;
     return tree;
 }
+
+namespace {
 
 // A tree of these nodes; refuses what is none.
 TreeData tree_of(const int32_t* parents, const int32_t* ranks, int32_t nodes) {
@@ -343,9 +345,33 @@ hydra_tree::hydra_tree(hydra_batch* owner)
     : backend(owner->backend),
       batch(owner),
       memory(owner->backend->mirror(owner->sequences * int64_t{sizeof(hydra::TreeData)})),
-      data(memory.at<hydra::TreeData>()) {
+      data(memory.at<hydra::TreeData>()),
+      setting(owner->backend->mirror(hydra::ALIGNMENT + owner->sequences * int64_t{sizeof(hydra::Growth)})),
+      budget(setting.at<int32_t>()),
+      growth(setting.at<hydra::Growth>(hydra::ALIGNMENT)),
+      growing(owner->backend->allocate(owner->sequences * int64_t{sizeof(hydra::Grown) + sizeof(hydra::Sprouts)})) {
     memory.change();
     std::fill_n(data, owner->sequences, hydra::root_alone());
+    setting.change();
+    *budget = HYDRA_MAX_SEQUENCES * HYDRA_MAX_NODES;
+}
+
+int32_t hydra_tree::most_nodes(int32_t sequence) const {
+    return growth[sequence].nodes > 0 ? growth[sequence].nodes : data[sequence].nodes;
+}
+
+int32_t hydra_tree::most_levels(int32_t sequence) const {
+    return growth[sequence].nodes > 0 ? growth[sequence].levels : data[sequence].levels;
+}
+
+int32_t hydra_tree::most_depth(int32_t sequence) const {
+    return growth[sequence].nodes > 0 ? growth[sequence].nodes - 1 : data[sequence].levels;
+}
+
+int32_t hydra_tree::most_level_rows(int32_t sequence, int32_t level) const {
+    const hydra::Growth& own = growth[sequence];
+    if (own.nodes == 0) return data[sequence].level_rows(level);
+    return level >= own.levels ? 0 : level == 0 ? 1 : std::min(own.width, own.nodes - 1);
 }
 
 hydra_status hydra_tree_create(hydra_batch* batch, hydra_tree** out) {
@@ -357,17 +383,65 @@ hydra_status hydra_tree_create(hydra_batch* batch, hydra_tree** out) {
 
 void hydra_tree_destroy(hydra_tree* tree) { delete tree; }
 
+namespace {
+
+// Gives a sequence its tree, or all of them (-1). Where none grows, what is set for growing stays as it is.
+void set(hydra_tree* tree, int32_t sequence, const hydra::TreeData& data, const hydra::Growth& growth) {
+    const int32_t first = sequence == -1 ? 0 : sequence, count = sequence == -1 ? tree->batch->sequences : 1;
+    const auto grows = [](const hydra::Growth& own) { return own.nodes > 0; };
+    tree->memory.change();
+    if (grows(growth) || std::any_of(tree->growth + first, tree->growth + first + count, grows)) {
+        tree->setting.change();
+        std::fill_n(tree->growth + first, count, growth);
+    }
+    std::fill_n(tree->data + first, count, data);
+}
+
+}  // namespace
+
 hydra_status hydra_tree_set(hydra_tree* tree, int32_t sequence, const int32_t* parents, const int32_t* ranks,
                             int32_t nodes) {
     return guarded("hydra_tree_set", [&] {
         HYDRA_REQUIRE(tree != nullptr && parents != nullptr && ranks != nullptr, "an argument is null");
         if (sequence != -1) require_sequence(tree->batch, sequence);
         const hydra::TreeData next = hydra::tree_of(parents, ranks, nodes);
-        tree->memory.change();
-        if (sequence == -1) {
-            std::fill_n(tree->data, tree->batch->sequences, next);
-        } else {
-            tree->data[sequence] = next;
+        set(tree, sequence, next, hydra::Growth{});
+    });
+}
+
+hydra_status hydra_tree_set_growth(hydra_tree* tree, int32_t sequence, int32_t nodes, float least, int32_t levels,
+                                   int32_t width, const int32_t* chain, const float* chances, int32_t guesses) {
+    return guarded("hydra_tree_set_growth", [&] {
+        HYDRA_REQUIRE(tree != nullptr, "tree is null");
+        if (sequence != -1) require_sequence(tree->batch, sequence);
+        const auto require = [](int32_t value, const char* name, int32_t least, int32_t most) {
+            HYDRA_REQUIRE(value >= least && value <= most, "%s is %d, must be from %d to %d", name, value, least, most);
+        };
+        require(nodes, "nodes", 1, HYDRA_MAX_NODES);
+        HYDRA_REQUIRE(least >= 0 && least <= 1, "least is %g, must be from 0 to 1", static_cast<double>(least));
+        require(levels, "levels", 0, HYDRA_MAX_NODES - 1);
+        require(width, "width", 1, HYDRA_MAX_NODES);
+        require(guesses, "guesses", 0, HYDRA_MAX_NODES - 1);
+        HYDRA_REQUIRE(guesses == 0 || (chain != nullptr && chances != nullptr),
+                      "there are %d guesses, but chain or chances is null", guesses);
+        hydra::Growth next{nodes, std::log(least), levels, width, guesses, {}, {}};
+        for (int32_t i = 0; i < guesses; ++i) {
+            const float chance = chances[i];
+            HYDRA_REQUIRE(chain[i] >= 0, "token %d of the chain is %d", i, chain[i]);
+            HYDRA_REQUIRE(chance > 0 && chance < 1, "chance %d is %g, must be between 0 and 1", i,
+                          static_cast<double>(chance));
+            next.chain[i] = chain[i];
+            next.chances[i] = chance;
         }
+        set(tree, sequence, hydra::root_alone(), next);
+    });
+}
+
+hydra_status hydra_tree_set_budget(hydra_tree* tree, int32_t nodes) {
+    return guarded("hydra_tree_set_budget", [&] {
+        HYDRA_REQUIRE(tree != nullptr, "tree is null");
+        HYDRA_REQUIRE(nodes >= 0, "nodes is %d, must not be negative", nodes);
+        tree->setting.change();
+        *tree->budget = nodes;
     });
 }

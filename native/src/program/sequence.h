@@ -93,6 +93,13 @@ struct hydra_rows {
     void require_rows(int64_t all) const;
 };
 
+namespace hydra {
+
+// A tree of one node.
+TreeData root_alone();
+
+}  // namespace hydra
+
 struct hydra_tree {
     explicit hydra_tree(hydra_batch* owner);
 
@@ -100,18 +107,31 @@ struct hydra_tree {
     hydra_batch* batch;
     hydra::Mirror memory;   // of the data
     hydra::TreeData* data;  // [sequences]
+    hydra::Mirror setting;  // the budget, then growth
+    int32_t* budget;        // most nodes below the roots of all trees that grow
+    hydra::Growth* growth;  // [sequences]
+    hydra::Memory growing;  // Grown, then Sprouts, [sequences] of each, where programs work on them
 
-    // The sum of of(tree) over all sequences, and the largest.
+    hydra::Grown* grown() const { return reinterpret_cast<hydra::Grown*>(growing.get()); }
+    hydra::Sprouts* sprouts() const { return reinterpret_cast<hydra::Sprouts*>(grown() + batch->sequences); }
+
+    // What a step drafts and verifies of the tree of a sequence at most.
+    int32_t most_nodes(int32_t sequence) const;
+    int32_t most_levels(int32_t sequence) const;  // that are drafted
+    int32_t most_depth(int32_t sequence) const;   // of a node
+    int32_t most_level_rows(int32_t sequence, int32_t level) const;
+
+    // The sum of of(sequence) over all sequences, and the largest.
     template <class Of>
     int64_t sum(Of&& of) const {
         int64_t all = 0;
-        for (int32_t s = 0; s < batch->sequences; ++s) all += of(data[s]);
+        for (int32_t s = 0; s < batch->sequences; ++s) all += of(s);
         return all;
     }
     template <class Of>
     int32_t largest(Of&& of) const {
         int32_t most = 0;
-        for (int32_t s = 0; s < batch->sequences; ++s) most = std::max<int32_t>(most, of(data[s]));
+        for (int32_t s = 0; s < batch->sequences; ++s) most = std::max<int32_t>(most, of(s));
         return most;
     }
 };

@@ -50,6 +50,7 @@ struct RowsState {
 struct TreeData {
     int32_t nodes;
     int32_t levels;                       // depth of the deepest node
+    int32_t grows;                        // levels that heads draft while it grows; -1: it does not grow
     int8_t parents[HYDRA_MAX_NODES];      // -1: the root's
     int8_t ranks[HYDRA_MAX_NODES];        // among the parent's candidates
     int8_t depths[HYDRA_MAX_NODES];       //
@@ -66,11 +67,53 @@ struct TreeData {
     // The tree's first nodes are a tree, too. So many of these were expanded: all, or whole levels of them where there
     // was no room for more, or those of another tree, which was there before.
     HYDRA_HOST_DEVICE int32_t nodes_of(int32_t expanded) const { return nodes < expanded ? nodes : expanded; }
-    HYDRA_HOST_DEVICE int32_t levels_of(int32_t expanded) const { return depths[nodes_of(expanded) - 1]; }
-    // Nodes of a depth whose children are drafted where so many nodes were expanded.
+    // Levels that are drafted.
+    HYDRA_HOST_DEVICE int32_t levels_of(int32_t expanded) const {
+        return grows >= 0 ? grows : depths[nodes_of(expanded) - 1];
+    }
+    // Nodes of a depth whose children are drafted where so many nodes were expanded. Of a tree that grows they are the
+    // inner ones of that depth, with children or without, and of no other depth is it known.
     HYDRA_HOST_DEVICE int32_t drafting(int32_t depth, int32_t expanded) const {
         return depth < levels_of(expanded) ? level_rows(depth) : 0;
     }
+};
+
+// How the tree of a sequence grows: what the host sets. Expanding makes it the root and the chain below it.
+struct Growth {
+    int32_t nodes;                   // the most of the tree; 0: it does not grow
+    float least;                     // log of how likely a node is to be right at least
+    int32_t levels;                  // that draft heads fill
+    int32_t width;                   // the most nodes of a depth whose children are drafted
+    int32_t guesses;                 // nodes of the chain
+    int32_t chain[HYDRA_MAX_NODES];  // [guesses] their tokens
+    float chances[HYDRA_MAX_NODES];  // [guesses] of each to be right where the one before is: between 0 and 1
+};
+
+// What is known of the nodes of a tree that grows.
+struct Grown {
+    int32_t tokens[HYDRA_MAX_NODES];
+    float scores[HYDRA_MAX_NODES];   // log of how likely the path to the node is right
+    float chances[HYDRA_MAX_NODES];  // those of the chain's nodes; 0: of no chain
+};
+
+// The nodes that a tree is to have, best first: those that it has, and new children of theirs.
+struct Sprouts {
+    int32_t count;
+    int32_t tokens[HYDRA_MAX_NODES];
+    float scores[HYDRA_MAX_NODES];
+    float chances[HYDRA_MAX_NODES];
+    int8_t nodes[HYDRA_MAX_NODES];    // which node of the tree it is; -1: a new one
+    int8_t parents[HYDRA_MAX_NODES];  // node of the tree
+    int8_t depths[HYDRA_MAX_NODES];
+};
+
+// Trees that programs may change.
+struct TreesView {
+    TreeData* data;         // by sequence, and so on
+    const Growth* growth;   //
+    Grown* grown;           //
+    Sprouts* sprouts;       // between the parts of grow
+    const int32_t* budget;  // most nodes below the roots of all trees that grow
 };
 
 // The rows of a pass and what they belong to. Rows of a draft level have no segments, but in `positions` the position

@@ -431,6 +431,7 @@ struct Shape {
         TreeData tree{};
         tree.nodes = nodes();
         tree.levels = levels();
+        tree.grows = -1;
         std::fill_n(tree.row_of, HYDRA_MAX_NODES, int8_t{-1});
         for (int i = 0; i < nodes(); ++i) {
             tree.parents[i] = static_cast<int8_t>(parents[i]);

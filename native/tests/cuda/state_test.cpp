@@ -49,6 +49,12 @@ Memory<TreeData> trees_of(const Shape& shape, int sequences = 1) {
     return Memory<TreeData>(std::vector<TreeData>(sequences, shape.data()));
 }
 
+// Trees that do not grow.
+TreesView fixed(const Memory<TreeData>& trees) {
+    static const Memory<Growth> growth(std::vector<Growth>(HYDRA_MAX_SEQUENCES));
+    return {trees, growth, nullptr, nullptr, nullptr};
+}
+
 // Nodes of a tree's whole levels of which so many nodes and positions fit.
 int nodes_that_fit(const Shape& shape, int slots, int positions) {
     int nodes = shape.nodes();
@@ -67,7 +73,7 @@ TEST(Expand, MakesTheRowsTheTreesNodes) {
         pass.result().root = 77;
         pass.chain(3);
         expand_shape(expected, shape);
-        run(api().expand, Expand{tree, {}, pass.view()});
+        run(api().expand, Expand{fixed(tree), {}, pass.view()});
         pass.download();
         expect_same_rows(pass, expected);
         EXPECT_EQ(pass.tokens[0], 77);
@@ -89,7 +95,7 @@ TEST(Expand, CutsTheTreeToWholeLevelsWithRoom) {
         pass.state[0].position_limit = c.limit;
         pass.result().root = c.root;
         pass.chain(3);
-        run(api().expand, Expand{tree, {}, pass.view()});
+        run(api().expand, Expand{fixed(tree), {}, pass.view()});
         pass.download();
         const int nodes = c.root < 0 ? 0 : nodes_that_fit(shape, slots - c.length, c.limit - c.length);
         EXPECT_EQ(pass.count(), nodes) << c.length << ", " << c.limit;
@@ -136,7 +142,7 @@ TEST(Expand, AddsPromptsToTreesOfAllShapes) {
         for (int i = 0; i < expected.segments[s].count; ++i) host.set_chain_row(s, i);
     }
     prompts.upload();
-    run(api().expand, Expand{trees, prompts.view(), pass.view()});
+    run(api().expand, Expand{fixed(trees), prompts.view(), pass.view()});
     pass.download();
     expect_same_rows(pass, expected);
     for (int t = 0; t < trees_count; ++t) EXPECT_EQ(pass.tokens[firsts[t]], 1000 + pass.segments[t].sequence);
@@ -157,7 +163,7 @@ TEST(Expand, ExpandsTheSequencesThatHaveRoomAndARoot) {
         }
         pass.chain(3);
         expand_shape(expected, shape, expanded);
-        run(api().expand, Expand{tree, {}, pass.view()});
+        run(api().expand, Expand{fixed(tree), {}, pass.view()});
         pass.download();
         expect_same_rows(pass, expected);
         for (size_t i = 0; i < expanded.size(); ++i) EXPECT_EQ(pass.tokens[i * nodes], 1000 + expanded[i]);

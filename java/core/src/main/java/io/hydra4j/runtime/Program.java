@@ -14,6 +14,7 @@ import io.hydra4j.runtime.bindings.hydra_embed;
 import io.hydra4j.runtime.bindings.hydra_expand;
 import io.hydra4j.runtime.bindings.hydra_gate_up;
 import io.hydra4j.runtime.bindings.hydra_give_tokens;
+import io.hydra4j.runtime.bindings.hydra_grow;
 import io.hydra4j.runtime.bindings.hydra_judge;
 import io.hydra4j.runtime.bindings.hydra_kv_pool;
 import io.hydra4j.runtime.bindings.hydra_linear;
@@ -618,6 +619,34 @@ public final class Program extends NativeObject {
         try (hydra_draft_levels arguments = new hydra_draft_levels(arguments())) {
             arguments.tree(use(tree.handle())).nodes(use(nodes.handle())).rows(use(rows.handle()));
             record(program -> Native.hydra_program_draft_levels(program, arguments));
+        }
+    }
+
+    /**
+     * Adds a level of a drafter's candidates to the trees that grow, and keeps the nodes that are likeliest to be right: the best of
+     * each tree, no more than its nodes, and of all trees no more than the budget ({@link TreeTopology#setGrowth}). Where the
+     * host's chain goes on with a token of chance c after a node, that token is right with c + (1 - c) p, p its probability among
+     * the candidates, and every other one with (1 - c) p. The rows become the nodes of all trees and the prompts anew; the
+     * nodes of depth level + 1 whose children the next level drafts are the best ones. A pass computes the trees after the
+     * last level.
+     *
+     * @param tree the trees of the sequences
+     * @param level the draft head: head 0 drafts the root's children
+     * @param top the candidates, whose values are log-probabilities; null where nothing is added
+     * @param group as in {@link #draftTokens}
+     * @param prompts the chains that {@link #expand} was given, or null
+     * @param rows the nodes of the sequences' trees
+     */
+    public void grow(TreeTopology tree, int level, TopK top, int group, PassRows prompts, PassRows rows) {
+        try (hydra_grow arguments = new hydra_grow(arguments())) {
+            arguments
+                    .tree(use(tree.handle()))
+                    .level(level)
+                    .top(optional(top))
+                    .group(group)
+                    .prompts(optional(prompts))
+                    .rows(use(rows.handle()));
+            record(program -> Native.hydra_program_grow(program, arguments));
         }
     }
 

@@ -56,4 +56,41 @@ public final class TreeTopology extends NativeObject {
         }
         handle.check(tree -> Native.hydra_tree_set(tree, sequence, parents, ranks, parents.length));
     }
+
+    /**
+     * Lets the tree of a sequence grow, until {@link #set} gives it a shape again: each step makes it anew of the nodes that are
+     * likeliest to be right. {@link Program#expand} makes it the root and a chain that the host guesses, {@link Program#grow} adds
+     * what a drafter proposes, and keeps the best.
+     *
+     * @param sequence its number, or {@link #ALL}
+     * @param nodes the most of the tree, 1 to {@link #MAX_NODES}
+     * @param least nodes that are less likely to be right are left out: from 0, none, to 1, all but the root
+     * @param levels those that draft heads fill, from the root on, 0 to {@link #MAX_NODES} - 1
+     * @param width the most nodes of a depth whose children are drafted, 1 to {@link #MAX_NODES}
+     * @param chain the tokens that follow the root, one after the other; those that the tree has no room for are left out
+     * @param chances for each of them, how likely it is right where the one before it is: between 0 and 1
+     * @param guesses how many of these there are
+     * @throws IllegalArgumentException if the arrays are shorter
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if there is no such sequence, or a value is out of range
+     */
+    public void setGrowth(
+            int sequence, int nodes, float least, int levels, int width, int[] chain, float[] chances, int guesses) {
+        if (guesses > chain.length || guesses > chances.length) {
+            throw new IllegalArgumentException(
+                    guesses + " guesses, but " + chain.length + " tokens and " + chances.length + " chances");
+        }
+        handle.check(tree ->
+                Native.hydra_tree_set_growth(tree, sequence, nodes, least, levels, width, chain, chances, guesses));
+    }
+
+    /**
+     * Sets the most nodes below their roots that all growing trees of a step have together. They go where they are likeliest to be
+     * right.
+     *
+     * @param nodes 0 or more
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if it is negative
+     */
+    public void setBudget(int nodes) {
+        handle.check(tree -> Native.hydra_tree_set_budget(tree, nodes));
+    }
 }
