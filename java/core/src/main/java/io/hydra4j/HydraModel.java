@@ -14,11 +14,14 @@ import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
+import io.hydra4j.tuning.ConversionText;
 import io.hydra4j.tuning.FullChains;
 import io.hydra4j.tuning.StepCosts;
 import io.hydra4j.tuning.TreeChoice;
+import io.hydra4j.tuning.TreeTuning;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
@@ -400,6 +403,57 @@ public final class HydraModel implements AutoCloseable {
         Calibration made = new Calibration(info.calibrationFacts(), costs, System.nanoTime() - begin);
         use(made);
         return made;
+    }
+
+    /**
+     * Tunes a tree for the model's heads and a kind of text: the model continues prompts from the texts; on one half of them the
+     * tree is grown node by node by what most steps would accept, on the other half the result is measured. What steps cost is measured
+     * here, best while nothing else runs. The model itself goes on as before: give the tree to {@link GenerationOptions#withTree}.
+     *
+     * @param texts prompts or documents like those that the model is used for, the more the better
+     * @param options the size of the tree, and how much to measure
+     * @return the tree and what was measured, to be saved for {@link TreeFile#read}
+     * @throws HydraException if the model has no heads or no tokenizer, or the texts are too short
+     * @throws IllegalStateException if the model is closed, also while this runs
+     * @throws ResourceExhaustedException if memory or KV pages are short
+     * @throws NullPointerException if an argument or a text is null
+     */
+    public TunedTree tuneTree(List<String> texts, TuningOptions options) {
+        OpenOptions.require("texts", texts, "prompts or documents");
+        texts.forEach(text -> OpenOptions.require("a text", text, "a prompt or document"));
+        OpenOptions.require("options", options, "TuningOptions.DEFAULT");
+        if (heads == null) {
+            throw new HydraException(
+                    info.path() + " was opened without draft heads, for which trees are tuned: give some");
+        }
+        ConversionText text = withTokenizer(tokenizer -> ConversionText.of("the text", texts, tokenizer));
+        uses.begin();
+        try {
+            TreeTuning.Outcome outcome = new TreeTuning(base, heads, text, "the text")
+                    .run(
+                            options.nodes().orElse(0),
+                            options.maxNodes(),
+                            options.tokens(),
+                            options.maxTokens(),
+                            fraction -> {
+                                uses.requireOpen();
+                                options.progress().accept(fraction);
+                            });
+            return new TunedTree(
+                    outcome.order(),
+                    measured(outcome.chosen()),
+                    outcome.candidates().stream().map(HydraModel::measured).toList(),
+                    outcome.tunedTokens(),
+                    outcome.heldOutTokens(),
+                    info.tuningFacts());
+        } finally {
+            uses.end();
+        }
+    }
+
+    private static MeasuredTree measured(TreeTuning.Candidate candidate) {
+        return new MeasuredTree(
+                candidate.nodes(), candidate.depth(), candidate.heldOut(), candidate.tuned(), candidate.nanos());
     }
 
     private synchronized void use(Calibration made) {

@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.runtime.Processor;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -156,6 +157,15 @@ public final class ModelInfo {
         facts.put("backend", String.valueOf(backend.kind()));
         facts.put("threads", String.valueOf(backend.threads()));
         facts.put("device", backend.description());
+        return facts;
+    }
+
+    /** Where a tuned tree comes from, by name: what its costs depend on, the files and the machine. */
+    Map<String, String> tuningFacts() {
+        Map<String, String> facts = calibrationFacts();
+        facts.put("model", String.valueOf(path.getFileName()));
+        facts.put("draft_vocabulary", heads == null ? "0" : String.valueOf(heads.draftVocabulary()));
+        facts.put("processor", Processor.description());
         return facts;
     }
 

@@ -141,7 +141,7 @@ class CalibrationTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "[[0, 0], [0]] | [1, 0.5, 0.7] | tree_paths: found \"path [0, 0]\", expected each path after its parent",
+                "[[0, 0], [0]] | [1, 0.5, 0.7] | path 0: found [0, 0] without its parent [0], expected each path after its parent",
                 "[[0], [0, 0]] | [0, 0.7, 0.5] | tree_gains: found an array, expected 1 for the root",
                 "[[0], [0, 0]] | [1, 0.7] | tree_gains: found an array, expected 1 for the root",
                 "[[0], [0, 0]] | [1, 0.7, 1.5] | tree_gains: found an array, expected 1 for the root"

@@ -67,6 +67,12 @@ class NullArgumentsTest {
         assertNames("options", () -> model.batch(null));
         assertNames("promptIds", () -> model.output(null, GenerationOptions.DEFAULT));
         assertNames("ids", () -> model.decode((int[]) null));
+        assertNames("texts", () -> model.tuneTree(null, TuningOptions.DEFAULT));
+        assertNames("options", () -> model.tuneTree(List.of(), null));
+        assertNames("file", () -> TreeFile.read(null));
+        assertNames("source", () -> TreeFile.parse(null, "[]"));
+        assertNames("json", () -> TreeFile.parse(folder, null));
+        assertNames("file", () -> TunedTree.load(null));
     }
 
     @Test

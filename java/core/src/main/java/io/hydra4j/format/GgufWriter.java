@@ -1,21 +1,15 @@
 package io.hydra4j.format;
 
 import io.hydra4j.HydraException;
-import java.io.BufferedOutputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 
 /**
  * Writes a GGUF file of version 3, little-endian, that {@link GgufFile} and llama.cpp read. Metadata and tensors are added
@@ -90,50 +84,28 @@ public final class GgufWriter {
     }
 
     /**
-     * Writes the file beside its final place, then moves it there in one step, over a file that may be there. On failure
-     * nothing is left behind.
+     * Writes the file as a whole or not at all, over a file that may be there.
      *
      * @throws HydraException if the file cannot be written
      * @throws IllegalStateException if a tensor's content is not as long as its type and shape say
      */
     public void write(Path target) {
-        var absolute = target.toAbsolutePath();
-        var temporary = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
-        try {
-            try {
-                writeTo(temporary);
-                move(temporary, absolute);
-            } finally {
-                Files.deleteIfExists(temporary);
+        WholeFile.write(target, this::writeTo);
+    }
+
+    private void writeTo(OutputStream stream) throws IOException {
+        var out = new CountingStream(stream);
+        out.write(header());
+        out.padTo(ALIGNMENT);
+        for (var tensor : tensors.entrySet()) {
+            long start = out.count;
+            tensor.getValue().content().write(out);
+            long written = out.count - start;
+            if (written != tensor.getValue().bytes()) {
+                throw new IllegalStateException("tensor " + tensor.getKey() + ": " + written + " bytes written, not "
+                        + tensor.getValue().bytes());
             }
-        } catch (IOException e) {
-            throw new HydraException(target + ": cannot be written: " + e.getMessage(), e);
-        }
-    }
-
-    private static void move(Path from, Path to) throws IOException {
-        try {
-            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-        } catch (AtomicMoveNotSupportedException e) {
-            Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
-        }
-    }
-
-    private void writeTo(Path file) throws IOException {
-        try (var stream = Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-                var out = new CountingStream(new BufferedOutputStream(stream, 1 << 16))) {
-            out.write(header());
             out.padTo(ALIGNMENT);
-            for (var tensor : tensors.entrySet()) {
-                long start = out.count;
-                tensor.getValue().content().write(out);
-                long written = out.count - start;
-                if (written != tensor.getValue().bytes()) {
-                    throw new IllegalStateException("tensor " + tensor.getKey() + ": " + written
-                            + " bytes written, not " + tensor.getValue().bytes());
-                }
-                out.padTo(ALIGNMENT);
-            }
         }
     }
 

@@ -65,12 +65,28 @@ public final class StrictJson {
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
     public static Fields read(Path file, Limits limits) {
+        return object(file, "file", text(file, limits), limits);
+    }
+
+    /**
+     * The text of a file, for {@link #value(Path, String, String, Limits)}.
+     *
+     * @throws FormatException.Unreadable if it cannot be read
+     * @throws FormatException.TooLarge if it is longer than the limits have it
+     * @throws FormatException.InvalidValue if it is no UTF-8
+     */
+    public static String text(Path file, Limits limits) {
         try (var source = Source.open(file)) {
-            if (source.size() > limits.bytes) {
-                throw new FormatException.TooLarge(
-                        file, "size", source.size() + " bytes", "at most " + limits.bytes + " bytes of JSON");
-            }
-            return parse(file, "file", source.read(0, (int) source.size(), "file"), limits);
+            requireLength(file, source.size(), limits);
+            int length = (int) source.size();
+            return Utf8.decode(source.read(0, length, "file"), 0, length, file, "file");
+        }
+    }
+
+    private static void requireLength(Path file, long length, Limits limits) {
+        if (length > limits.bytes) {
+            throw new FormatException.TooLarge(
+                    file, "size", length + " bytes", "at most " + limits.bytes + " bytes of JSON");
         }
     }
 
@@ -83,12 +99,11 @@ public final class StrictJson {
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
     public static Fields parse(Path file, String part, byte[] utf8) {
-        return parse(file, part, utf8, DEFAULT);
+        return object(file, part, Utf8.decode(utf8, 0, utf8.length, file, part), DEFAULT);
     }
 
     @SuppressWarnings("unchecked") // an object becomes no other map
-    private static Fields parse(Path file, String part, byte[] utf8, Limits limits) {
-        var text = Utf8.decode(utf8, 0, utf8.length, file, part);
+    private static Fields object(Path file, String part, String text, Limits limits) {
         if (parse(file, part, true, text, limits) instanceof Map<?, ?> object) {
             return new Fields(file, (Map<String, Object>) object);
         }
@@ -105,6 +120,16 @@ public final class StrictJson {
      */
     public static Object value(Path file, String part, String text) {
         return parse(file, part, false, text, DEFAULT);
+    }
+
+    /**
+     * As {@link #value(Path, String, String)}, with limits of one's own.
+     *
+     * @throws FormatException.TooLarge if the text is longer than they have it
+     */
+    public static Object value(Path file, String part, String text, Limits limits) {
+        requireLength(file, text.length(), limits);
+        return parse(file, part, false, text, limits);
     }
 
     private static Object parse(Path file, String part, boolean namesFields, String text, Limits limits) {

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The text that heads are converted for, as tokens.
+ * The text that heads are converted or trees tuned for, as tokens.
  *
  * @param documents token ids of each document, the tokens that the tokenizer adds included; none is empty
  * @param added the tokens that the tokenizer puts before a text
@@ -19,6 +19,8 @@ public record ConversionText(List<int[]> documents, int[] added) {
     private static final int WINDOW = 256;
     /** Characters that are encoded at a time. */
     private static final int PIECE = 1 << 16;
+    /** Documents of which every other one is a fair half of a text. */
+    private static final int MANY = 16;
     /** Moves the place in the document from prompt to prompt. */
     private static final long PLACE_STEP = 7919;
 
@@ -52,6 +54,31 @@ public record ConversionText(List<int[]> documents, int[] added) {
     /** Tokens in all. */
     public long tokens() {
         return documents.stream().mapToLong(document -> document.length).sum();
+    }
+
+    /**
+     * Two halves that have nothing in common: every other document each where there are many, else each document is cut in the middle.
+     *
+     * @throws HydraException if that leaves nothing for one of them
+     */
+    public List<ConversionText> halves(String name) {
+        List<int[]> first = new ArrayList<>();
+        List<int[]> second = new ArrayList<>();
+        for (int i = 0; i < documents.size(); i++) {
+            int[] tokens = documents.get(i);
+            int middle = added.length + (tokens.length - added.length) / 2;
+            if (documents.size() >= MANY) {
+                (i % 2 == 0 ? first : second).add(tokens);
+            } else if (middle > added.length) {
+                first.add(Arrays.copyOf(tokens, middle));
+                second.add(part(tokens, middle, added.length + tokens.length - middle));
+            }
+        }
+        if (second.isEmpty()) {
+            throw new HydraException(
+                    name + ": is too short to tune on one half and to measure on the other: give a longer text");
+        }
+        return List.of(new ConversionText(first, added), new ConversionText(second, added));
     }
 
     /**
@@ -90,11 +117,15 @@ public record ConversionText(List<int[]> documents, int[] added) {
     private int[] window(int[] tokens, int place, int length) {
         // As much again stays for the model to write.
         int from = Math.max(0, Math.min(place, tokens.length - 2 * length));
-        if (from <= added.length || added.length >= length) {
-            return Arrays.copyOf(tokens, length);
-        }
-        int[] window = Arrays.copyOf(added, length);
-        System.arraycopy(tokens, from, window, added.length, length - added.length);
-        return window;
+        return from <= added.length || added.length >= length
+                ? Arrays.copyOf(tokens, length)
+                : part(tokens, from, length);
+    }
+
+    /** Tokens from the midst of a document, after those that begin a text. */
+    private int[] part(int[] tokens, int from, int length) {
+        int[] part = Arrays.copyOf(added, length);
+        System.arraycopy(tokens, from, part, added.length, length - added.length);
+        return part;
     }
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Greedy continuations of prompts, on which trees are tuned and heads compared. Heads make them sooner, not different.
@@ -21,6 +22,33 @@ import java.util.function.DoubleConsumer;
  * @param promptLengths {@code [texts]}: how many of them are the prompt, at least 1
  */
 public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
+    /** Continuations of fewer tokens tell too little. */
+    private static final int TOO_SHORT = 16;
+
+    /**
+     * Continues prompts from a text; where one is a whole document, to which nothing is to be added, its first half as well.
+     *
+     * @param heads heads to decode with, or null
+     * @param prompts about how many
+     * @param tokens most tokens of one continuation
+     * @param progress gets the finished fraction, 0 to 1
+     */
+    public static GreedyContinuations of(
+            DecoderModel model,
+            DraftHeads heads,
+            ConversionText text,
+            int prompts,
+            int tokens,
+            DoubleConsumer progress) {
+        List<int[]> wholes = text.prompts(prompts, Math.max(1, model.config().context() / 2));
+        GreedyContinuations written = of(model, heads, wholes, tokens, part -> progress.accept(0.8 * part));
+        List<int[]> halves = IntStream.range(0, wholes.size())
+                .filter(i -> written.continuation(i).length < TOO_SHORT && wholes.get(i).length > 1)
+                .mapToObj(i -> Arrays.copyOf(wholes.get(i), wholes.get(i).length / 2))
+                .toList();
+        return written.and(of(model, heads, halves, tokens, part -> progress.accept(0.8 + 0.2 * part)));
+    }
+
     /**
      * Continues prompts, each to its end-of-sequence token, or the full context, or so many tokens.
      *
@@ -74,6 +102,13 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
             }
         }
         return limit;
+    }
+
+    /** Tokens that were written, without prompts. */
+    public long tokens() {
+        return IntStream.range(0, texts.size())
+                .mapToLong(text -> texts.get(text).length - promptLengths[text])
+                .sum();
     }
 
     /** The continuation of a text, without its prompt. */

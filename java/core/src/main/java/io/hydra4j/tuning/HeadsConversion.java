@@ -29,8 +29,6 @@ public final class HeadsConversion {
     private static final int HELD_OUT = 4;
 
     private static final int CONTINUATION = 128;
-    /** Continuations of fewer tokens tell too little. */
-    private static final int TOO_SHORT = 16;
 
     private static final int TURNS = 5;
     private static final int[] SIZES = {1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384};
@@ -113,9 +111,9 @@ public final class HeadsConversion {
         try (Resources opened = new Resources()) {
             DraftHeads original = DraftHeads.load(base, heads, null, 0, fraction -> {});
             opened.own(original);
-            int context = base.config().context();
-            List<int[]> prompts = text.prompts(Math.max(HELD_OUT, tokens / CONTINUATION), Math.max(1, context / 2));
-            GreedyContinuations written = write(original, prompts, part -> progress.accept(part * 0.4));
+            int prompts = Math.max(HELD_OUT, tokens / CONTINUATION);
+            GreedyContinuations written = GreedyContinuations.of(
+                    base, original, text, prompts, CONTINUATION, part -> progress.accept(part * 0.4));
             List<Integer> ids = frequentIds(written);
             Path ranked = scratch.resolve("ranked.gguf");
             CompactHeads.write(ranked, heads, base.config(), baseName, type, ids, null);
@@ -131,26 +129,8 @@ public final class HeadsConversion {
             Candidate chosen = choose(candidates);
             CompactHeads.write(output, heads, base.config(), baseName, type, chosen.vocabulary(), chosen.order());
             progress.accept(1);
-            return new Outcome(
-                    samples.get(0).where(HeadsConversion::isHeldOut),
-                    candidates,
-                    chosen,
-                    IntStream.range(0, written.texts().size())
-                            .mapToLong(i -> written.continuation(i).length)
-                            .sum());
+            return new Outcome(samples.get(0).where(HeadsConversion::isHeldOut), candidates, chosen, written.tokens());
         }
-    }
-
-    /** Continues the prompts; where one was a whole text, to which nothing is to be added, its first half as well. */
-    private GreedyContinuations write(DraftHeads original, List<int[]> prompts, DoubleConsumer progress) {
-        GreedyContinuations written =
-                GreedyContinuations.of(base, original, prompts, CONTINUATION, part -> progress.accept(0.8 * part));
-        List<int[]> halves = IntStream.range(0, prompts.size())
-                .filter(i -> written.continuation(i).length < TOO_SHORT && prompts.get(i).length > 1)
-                .mapToObj(i -> Arrays.copyOf(prompts.get(i), prompts.get(i).length / 2))
-                .toList();
-        return written.and(GreedyContinuations.of(
-                base, original, halves, CONTINUATION, part -> progress.accept(0.8 + 0.2 * part)));
     }
 
     /** The candidates in the order of sizes. Their steps are timed in turns, so that what else runs here hits all alike. */

@@ -38,6 +38,9 @@ final class StepTimer {
     private final List<Tree> trees;
     private final List<Tree> timed = new ArrayList<>();
     private final long budgetNanos;
+    /** Whether trees that cannot pay are timed as well. */
+    private final boolean isComplete;
+
     private long end;
     private double plain = Double.MAX_VALUE;
     private double plainSum;
@@ -49,19 +52,29 @@ final class StepTimer {
 
     /** @param budgetNanos no step begins after this time but the few that are always timed */
     StepTimer(Session session, List<Tree> trees, long budgetNanos) {
+        this(session, trees, budgetNanos, false);
+    }
+
+    private StepTimer(Session session, List<Tree> trees, long budgetNanos, boolean isComplete) {
         this.session = session;
         this.budgetNanos = budgetNanos;
         this.trees = trees;
+        this.isComplete = isComplete;
         int deepest = trees.stream().mapToInt(Tree::depth).max().orElse(0);
         for (Tree tree : trees) {
             boolean isSize = tree.depth() == deepest ? SIZES.contains(tree.nodes()) : tree.nodes() == OTHER_SIZE;
-            if (tree.nodes() > 1 && (isSmallest(tree) || isSize)) {
+            if (tree.nodes() > 1 && (isComplete || isSmallest(tree) || isSize)) {
                 timed.add(tree);
             }
         }
     }
 
-    /** Nanoseconds of a step with each tree; infinite where it cannot pay. */
+    /** Of all these trees, also of those that cost more than they can bring, for who wants to know what they cost. */
+    static StepTimer ofAll(Session session, List<Tree> trees, long budgetNanos) {
+        return new StepTimer(session, trees, budgetNanos, true);
+    }
+
+    /** Nanoseconds of a step with each tree; infinite where it cannot pay, unless all are timed. */
     double[] measure() {
         double[] nanos = new double[trees.size()];
         if (session.remainingContext() < 2) {
@@ -76,12 +89,16 @@ final class StepTimer {
             timePlain();
             timeTrees();
         }
+        if (isComplete && !verify.isEmpty()) {
+            verify.put(1, plain);
+        }
         rise(verify);
+        plain = isComplete ? verify.getOrDefault(1, plain) : plain;
         draft.values().forEach(StepTimer::rise);
         for (int t = 0; t < nanos.length; t++) {
-            nanos[t] = t == 0 ? plain : nanos(trees.get(t));
+            nanos[t] = nanos(trees.get(t));
         }
-        return StepCosts.limit(trees, nanos);
+        return isComplete ? nanos : StepCosts.limit(trees, nanos);
     }
 
     /** Mean time of the plain steps, in nanoseconds. */
@@ -113,7 +130,7 @@ final class StepTimer {
                 return;
             }
             if (!isNoCheaper(tree, tooExpensive)) {
-                (mayPay(tree) ? kept : tooExpensive).add(tree);
+                (mayPay(tree) || isComplete ? kept : tooExpensive).add(tree);
             }
         }
         timed.retainAll(kept);
@@ -173,7 +190,11 @@ final class StepTimer {
         }
     }
 
-    private double nanos(Tree tree) {
+    /** Nanoseconds of a step with any tree, as far as is known after {@link #measure}. */
+    double nanos(Tree tree) {
+        if (tree.nodes() == 1) {
+            return plain;
+        }
         return verify.isEmpty() ? Double.POSITIVE_INFINITY : draftNanos(tree) + at(verify, tree.nodes());
     }
 

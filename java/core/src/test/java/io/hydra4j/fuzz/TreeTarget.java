@@ -1,16 +1,17 @@
 package io.hydra4j.fuzz;
 
-import io.hydra4j.HydraException;
+import io.hydra4j.TreeFile;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.format.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
-/** Trees as lists of paths. */
+/** Trees as lists of paths, and as tune-tree writes them. */
 final class TreeTarget implements FuzzTarget {
     @Override
     public String name() {
@@ -25,6 +26,7 @@ final class TreeTarget implements FuzzTarget {
             path.forEach(rank -> ranks.add((long) rank));
             paths.add(ranks);
         }
+        Object tree = random.nextInt(2) == 0 ? paths : tuned(paths);
         for (int i = random.nextInt(3); i > 0; i--) {
             List<Object> path = new ArrayList<>();
             for (int depth = random.nextInt(random.nextInt(8) == 0 ? 3000 : 5); depth >= 0; depth--) {
@@ -32,27 +34,38 @@ final class TreeTarget implements FuzzTarget {
             }
             paths.add(random.nextInt(paths.size() + 1), path);
         }
-        Files.write(folder.resolve("tree.json"), JsonDamage.bytes(random, JsonDamage.damaged(random, paths)));
+        Files.write(folder.resolve("tree.json"), JsonDamage.bytes(random, JsonDamage.damaged(random, tree)));
+    }
+
+    private static Map<String, Object> tuned(List<Object> paths) {
+        List<Object> gains = new ArrayList<>(List.of(1.0));
+        paths.forEach(path -> gains.add(0.5));
+        int depth =
+                paths.stream().mapToInt(path -> ((List<?>) path).size()).max().orElse(0);
+        Map<String, Object> chosen = new LinkedHashMap<>();
+        chosen.put("nodes", paths.size() + 1L);
+        chosen.put("depth", (long) depth);
+        chosen.put("acceptance_length", 2.5);
+        chosen.put("tuning_acceptance_length", 2.6);
+        chosen.put("step_ns", 1e6);
+        Map<String, Object> measured = new LinkedHashMap<>();
+        chosen.forEach((name, value) -> measured.put(name, new ArrayList<>(List.of(value))));
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("backend", "CPU");
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("version", 1L);
+        tree.put("tree_paths", paths);
+        tree.put("tree_gains", gains);
+        tree.put("chosen", chosen);
+        tree.put("measured", measured);
+        tree.put("tuning_tokens", 100L);
+        tree.put("held_out_tokens", 100L);
+        tree.put("facts", facts);
+        return tree;
     }
 
     @Override
-    public void read(Path folder) throws IOException {
-        Path file = folder.resolve("tree.json");
-        String text = Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1);
-        if (StrictJson.value(file, "tree", text) instanceof List<?> list) {
-            List<List<Integer>> paths = new ArrayList<>();
-            for (Object path : list) {
-                List<Integer> ranks = new ArrayList<>();
-                if (path instanceof List<?> values) {
-                    values.forEach(rank -> ranks.add(rank instanceof Long number ? number.intValue() : null));
-                }
-                paths.add(ranks);
-            }
-            try {
-                Tree.of(paths);
-            } catch (Tree.InvalidTreeException e) {
-                throw new HydraException(file + ": " + e.getMessage(), e);
-            }
-        }
+    public void read(Path folder) {
+        TreeFile.read(folder.resolve("tree.json"));
     }
 }

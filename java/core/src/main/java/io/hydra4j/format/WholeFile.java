@@ -1,0 +1,76 @@
+package io.hydra4j.format;
+
+import io.hydra4j.HydraException;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.UUID;
+
+/** Writes a file as a whole or not at all: beside its final place, and then moved there in one step. */
+public final class WholeFile {
+    private static final int BUFFER_BYTES = 1 << 16;
+
+    private WholeFile() {}
+
+    /** Writes what a file is to hold. */
+    @FunctionalInterface
+    public interface Content {
+        /** @throws IOException if it cannot be written */
+        void write(OutputStream out) throws IOException;
+    }
+
+    /**
+     * Writes a file; one that is there is replaced. On failure that one stays as it was, and nothing is left beside it.
+     *
+     * @param content called once; the stream is buffered, and closed afterwards
+     * @throws HydraException if the file cannot be written; names it and the reason
+     */
+    public static void write(Path target, Content content) {
+        var absolute = target.toAbsolutePath();
+        var beside = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
+        try {
+            try {
+                try (var out = new BufferedOutputStream(
+                        Files.newOutputStream(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                        BUFFER_BYTES)) {
+                    content.write(out);
+                }
+                move(beside, absolute);
+            } finally {
+                Files.deleteIfExists(beside);
+            }
+        } catch (IOException e) {
+            throw new HydraException(target + ": cannot be written: " + reason(e), e);
+        }
+    }
+
+    private static void move(Path from, Path to) throws IOException {
+        try {
+            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException e) {
+            Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    /** Without the name of the file that is no longer there. */
+    private static String reason(IOException e) {
+        if (e instanceof NoSuchFileException) {
+            return "there is no such folder";
+        }
+        if (e instanceof AccessDeniedException) {
+            return "permission denied";
+        }
+        if (e instanceof FileSystemException system && system.getReason() != null) {
+            return system.getReason();
+        }
+        return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+    }
+}

@@ -1,0 +1,78 @@
+package io.hydra4j.format;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.HydraException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WholeFileTest {
+    private static final byte[] NEW = "new".getBytes(StandardCharsets.UTF_8);
+
+    @TempDir
+    Path folder;
+
+    private List<String> names() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    @Test
+    void aFileThatIsThereIsReplacedAtOnce() throws IOException {
+        Path file = Files.writeString(folder.resolve("a"), "old");
+        WholeFile.write(file, out -> {
+            out.write(NEW);
+            out.flush();
+            assertEquals("old", Files.readString(file));
+        });
+        assertEquals("new", Files.readString(file));
+        assertEquals(List.of("a"), names());
+    }
+
+    @Test
+    void onAFullDiskTheOldFileStaysAndNothingIsLeftBesideIt() throws IOException {
+        Path file = Files.writeString(folder.resolve("a"), "old");
+        HydraException refused = assertThrows(
+                HydraException.class,
+                () -> WholeFile.write(file, out -> {
+                    out.write(NEW);
+                    throw new FileSystemException("a.tmp", null, "No space left on device");
+                }));
+        assertEquals(file + ": cannot be written: No space left on device", refused.getMessage());
+        assertEquals("old", Files.readString(file));
+        assertEquals(List.of("a"), names());
+    }
+
+    @Test
+    void contentThatFailsOtherwiseLeavesNothingEither() throws IOException {
+        Path file = folder.resolve("a");
+        assertThrows(
+                IllegalStateException.class,
+                () -> WholeFile.write(file, out -> {
+                    throw new IllegalStateException();
+                }));
+        assertEquals(List.of(), names());
+    }
+
+    @Test
+    void aPlaceThatIsNoneIsToldWithoutTheNameOfTheFileBesideIt() throws IOException {
+        Path nowhere = folder.resolve("none/a");
+        HydraException refused =
+                assertThrows(HydraException.class, () -> WholeFile.write(nowhere, out -> out.write(NEW)));
+        assertEquals(nowhere + ": cannot be written: there is no such folder", refused.getMessage());
+        Path taken = Files.createDirectories(folder.resolve("taken"));
+        refused = assertThrows(HydraException.class, () -> WholeFile.write(taken, out -> out.write(NEW)));
+        assertTrue(refused.getMessage().startsWith(taken + ": cannot be written: "), refused.getMessage());
+        assertEquals(List.of("taken"), names());
+    }
+}
