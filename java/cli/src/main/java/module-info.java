@@ -1,9 +1,12 @@
 /** Hydra4J's command line. */
+@SuppressWarnings({"module", "requires-automatic"})
 module io.hydra4j.cli {
     requires com.fasterxml.jackson.core;
     requires info.picocli;
+    requires java.desktop;
     requires io.hydra4j;
     requires me.tongfei.progressbar;
+    requires xchart;
 
     opens io.hydra4j.cli to
             info.picocli;

@@ -2,7 +2,6 @@ package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.format.StrictJson;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderModel;
@@ -13,18 +12,14 @@ import io.hydra4j.text.Tokenizer;
 import io.hydra4j.tuning.ConversionText;
 import io.hydra4j.tuning.HeadsConversion;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /** The command {@code convert}. */
 @Command(
@@ -72,7 +67,7 @@ final class ConvertCommand implements Callable<Integer> {
             names = "--vocabulary",
             paramLabel = "N|auto",
             defaultValue = "auto",
-            converter = VocabularySize.class,
+            converter = CountName.class,
             description = "Size of the draft vocabulary, or auto: the one that decodes fastest here. Default: auto.")
     private int vocabulary;
 
@@ -107,7 +102,7 @@ final class ConvertCommand implements Callable<Integer> {
         if (threads != null) {
             UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
         }
-        requireFolder();
+        OutputFile.require(output);
         ModelFiles files = ModelFiles.open(model);
         HeadsTensors tensors = HeadsFiles.open(heads, files.config());
         String summary;
@@ -119,7 +114,7 @@ final class ConvertCommand implements Callable<Integer> {
                 LoadProgress progress = new LoadProgress(console, "measuring");
                 Backend backend = Backend.openCpu(threads == null ? 0 : threads);
                 DecoderModel base = DecoderModel.load(backend, files, null, fraction -> {})) {
-            ConversionText sample = ConversionText.of(String.valueOf(text), documents(), tokenizer);
+            ConversionText sample = ConversionText.of(String.valueOf(text), Documents.read(text, console), tokenizer);
             String name = tensors.config().baseModel().isEmpty()
                     ? String.valueOf(model.getFileName())
                     : tensors.config().baseModel();
@@ -134,32 +129,6 @@ final class ConvertCommand implements Callable<Integer> {
         }
         console.print(summary);
         return Main.OK;
-    }
-
-    /** One document, or one a line of a .jsonl file, whose objects have it in the field {@code text}. */
-    private List<String> documents() {
-        String whole = TextSource.read(text, console);
-        if (!text.toString().endsWith(".jsonl")) {
-            return List.of(whole);
-        }
-        List<String> documents = new ArrayList<>();
-        int number = 0;
-        for (String line : (Iterable<String>) whole.lines()::iterator) {
-            number++;
-            if (!line.isBlank()) {
-                documents.add(StrictJson.parse(text, "line " + number, line.getBytes(StandardCharsets.UTF_8))
-                        .string("text"));
-            }
-        }
-        return documents;
-    }
-
-    /** Soon, and not when all is measured. */
-    private void requireFolder() {
-        Path parent = output.toAbsolutePath().getParent();
-        if (parent == null || !Files.isDirectory(parent) || Files.isDirectory(output)) {
-            throw new HydraException(output + ": cannot be written: give a file in a folder that exists");
-        }
     }
 
     private HydraException noTokenizer() {
@@ -211,24 +180,5 @@ final class ConvertCommand implements Callable<Integer> {
 
     private static void line(StringBuilder lines, String format, Object... values) {
         lines.append(String.format(Locale.ROOT, format, values)).append('\n');
-    }
-
-    /** A number of ids, or 0 for {@code auto}. */
-    static final class VocabularySize implements ITypeConverter<Integer> {
-        @Override
-        public Integer convert(String value) {
-            if (value.equals("auto")) {
-                return 0;
-            }
-            try {
-                int size = Integer.parseInt(value);
-                if (size > 0) {
-                    return size;
-                }
-            } catch (NumberFormatException e) {
-                // told below
-            }
-            throw new TypeConversionException("must be auto or a positive number");
-        }
     }
 }

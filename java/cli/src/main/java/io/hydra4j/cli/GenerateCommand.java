@@ -48,9 +48,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
             names = "--tree",
             paramLabel = "TREE",
-            description =
-                    "What a step guesses: chain:N, default (the published tree of 64 nodes), or a file with a JSON"
-                            + " list of paths, such as [[0],[0,0],[1]].")
+            description = "What a step guesses: chain:N, default (the published tree of 64 nodes), or a file that"
+                    + " tune-tree has written or with a JSON list of paths, such as [[0],[0,0],[1]].")
     private String tree;
 
     @Option(

@@ -53,6 +53,8 @@ public final class Main implements Runnable {
 
     /** Runs the arguments and ends the process. */
     public static void main(String[] args) {
+        // Plots are drawn into files; a display that is there is none of ours.
+        System.setProperty("java.awt.headless", "true");
         System.exit(run(Console.ofProcess(), args));
     }
 
@@ -92,6 +94,7 @@ public final class Main implements Runnable {
         all.put("inspect", () -> new InspectCommand(main.console));
         all.put("convert", () -> new ConvertCommand(main.console));
         all.put("devices", () -> new DevicesCommand(main.console));
+        all.put("tune-tree", () -> new TuneTreeCommand(main.console));
         all.put("help", HelpCommand::new);
         if (args.length > 0 && !args[0].equals("help") && all.containsKey(args[0])) {
             all.keySet().retainAll(List.of(args[0]));

@@ -195,7 +195,7 @@ class FailuresTest {
                 "x");
         command[command.length - 2] = "--save-calibration";
         command[command.length - 1] = folder.resolve("none/calibration.json");
-        failing("the calibration cannot be written", command);
+        failing("calibration.json: cannot be written: there is no such folder", command);
     }
 
     @Test

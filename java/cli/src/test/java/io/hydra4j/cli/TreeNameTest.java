@@ -52,7 +52,7 @@ class TreeNameTest {
             value = {
                 "[[0],[0,0]        | tree: found Unexpected end-of-input",
                 "[[0]] x           | tree: found",
-                "{\"paths\":[[0]]} | tree: found no list",
+                "{\"paths\":[[0]]} | version: found nothing",
                 "''                | tree: found nothing",
                 "[0, 1]            | path 0: found 0",
                 "[[0], \"0\"]      | path 1: found 0",

@@ -37,6 +37,14 @@ class UsageTest {
                 "generate x --tree default --speculation off | --tree with --speculation off",
                 "generate x --model                    | Missing required parameter for option '--model'",
                 "tokenize x --file y                   | give only one of TEXT, --file and --ids",
+                "tune-tree                             | Missing required options: '--text=FILE', '--output=FILE'",
+                "tune-tree --text x --output y --nodes 1    | --nodes is 1, must be from 2 to 64",
+                "tune-tree --text x --output y --nodes some | must be auto or a positive number",
+                "tune-tree --text x --output y --max-nodes 65 | --max-nodes is 65, must be from 2 to 64",
+                "tune-tree --text x --output y --tokens 0   | --tokens is 0, must be from 1 to 16777216",
+                "tune-tree --text x --output y --max-tokens 0 | --max-tokens is 0, must be from 1 to 16777216",
+                "tune-tree --text x --output y --threads 0  | --threads is 0, must be from 1 to 256",
+                "tune-tree --text x --output y --plot z.pdf | 'z.pdf' is no plot: its name must end in .png or .svg",
                 "inspect                               | Missing required parameter: 'FILE'"
             })
     void wrongUsageIsOneLineThatPointsToTheHelp(String line, String expected) {
@@ -82,12 +90,12 @@ class UsageTest {
 
         assertEquals(Main.OK, outcome.code());
         assertEquals("", outcome.err());
-        Stream.of("generate", "tokenize", "inspect", "convert", "devices")
+        Stream.of("generate", "tokenize", "inspect", "convert", "devices", "tune-tree")
                 .forEach(command -> assertTrue(outcome.out().contains("\n  " + command + " "), outcome.out()));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"generate", "tokenize", "inspect", "convert", "devices"})
+    @ValueSource(strings = {"generate", "tokenize", "inspect", "convert", "devices", "tune-tree"})
     void everyCommandHasHelp(String command) {
         Outcome outcome = CommandLines.run(command, "--help");
 
