@@ -1,6 +1,9 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.LogProbabilities;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /** What one step added to a generation. Immutable; two are equal if their values are. */
@@ -8,11 +11,13 @@ public final class Chunk {
     private final int[] ids;
     private final String text;
     private final FinishReason finishReason;
+    private final List<LogProbabilities> logProbabilities;
 
-    Chunk(int[] ids, String text, FinishReason finishReason) {
+    Chunk(int[] ids, String text, FinishReason finishReason, List<LogProbabilities> logProbabilities) {
         this.ids = ids.clone();
         this.text = text;
         this.finishReason = finishReason;
+        this.logProbabilities = List.copyOf(logProbabilities);
     }
 
     /**
@@ -22,14 +27,16 @@ public final class Chunk {
      * @param text the text that they make certain
      */
     public static Chunk of(int[] ids, String text) {
-        return new Chunk(ids, text, null);
+        return new Chunk(ids, text, null, List.of());
     }
 
     /** This chunk and the next one as one. */
     Chunk plus(Chunk next) {
         int[] all = Arrays.copyOf(ids, ids.length + next.ids.length);
         System.arraycopy(next.ids, 0, all, ids.length, next.ids.length);
-        return new Chunk(all, text + next.text, next.finishReason);
+        List<LogProbabilities> both = new ArrayList<>(logProbabilities);
+        both.addAll(next.logProbabilities);
+        return new Chunk(all, text + next.text, next.finishReason, both);
     }
 
     /**
@@ -52,12 +59,21 @@ public final class Chunk {
         return Optional.ofNullable(finishReason);
     }
 
+    /**
+     * {@return how likely each of the {@link #ids} was; none without {@link GenerationOptions#withLogProbabilities}}
+     * Unmodifiable.
+     */
+    public List<LogProbabilities> logProbabilities() {
+        return logProbabilities;
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof Chunk chunk
                 && Arrays.equals(ids, chunk.ids)
                 && text.equals(chunk.text)
-                && finishReason == chunk.finishReason;
+                && finishReason == chunk.finishReason
+                && logProbabilities.equals(chunk.logProbabilities);
     }
 
     @Override

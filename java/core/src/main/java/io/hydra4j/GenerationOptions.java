@@ -1,14 +1,17 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.LogProbabilities;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.Tree;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.BooleanSupplier;
 
 /** How to generate. Immutable; the {@code with} methods give changed copies. Two are equal if all their options are. */
 public final class GenerationOptions {
-    /** {@link Speculation#AUTO}, 256 tokens, no stop strings. */
+    /** {@link Speculation#AUTO}, 256 tokens, greedy, no stop strings. */
     public static final GenerationOptions DEFAULT = builder().build();
 
     private final Speculation speculation;
@@ -17,6 +20,8 @@ public final class GenerationOptions {
     private final List<String> stop;
     private final boolean ignoreEnd;
     private final BooleanSupplier cancelled;
+    private final Sampling sampling;
+    private final int logProbabilities;
 
     private GenerationOptions(Builder from) {
         speculation = from.speculation;
@@ -25,6 +30,8 @@ public final class GenerationOptions {
         stop = from.stop;
         ignoreEnd = from.ignoreEnd;
         cancelled = from.cancelled;
+        sampling = from.sampling;
+        logProbabilities = from.logProbabilities;
     }
 
     /** {@return a builder with the values of {@link #DEFAULT}} */
@@ -41,6 +48,8 @@ public final class GenerationOptions {
         copy.stop = stop;
         copy.ignoreEnd = ignoreEnd;
         copy.cancelled = cancelled;
+        copy.sampling = sampling;
+        copy.logProbabilities = logProbabilities;
         return copy;
     }
 
@@ -98,6 +107,24 @@ public final class GenerationOptions {
         return toBuilder().cancelled(cancelled).build();
     }
 
+    /**
+     * {@return these options with another way to select tokens; see {@link Builder#sampling}}
+     *
+     * @param sampling how tokens are selected
+     */
+    public GenerationOptions withSampling(Sampling sampling) {
+        return toBuilder().sampling(sampling).build();
+    }
+
+    /**
+     * {@return these options with log-probabilities in the result; see {@link Builder#logProbabilities}}
+     *
+     * @param top how many of the most likely tokens are told of each generated one
+     */
+    public GenerationOptions withLogProbabilities(int top) {
+        return toBuilder().logProbabilities(top).build();
+    }
+
     /** {@return whether to guess} */
     public Speculation speculation() {
         return speculation;
@@ -128,8 +155,18 @@ public final class GenerationOptions {
         return cancelled;
     }
 
+    /** {@return how tokens are selected} */
+    public Sampling sampling() {
+        return sampling;
+    }
+
+    /** {@return how many of the most likely tokens are told of each generated one; empty where no log-probabilities are} */
+    public OptionalInt logProbabilities() {
+        return logProbabilities < 0 ? OptionalInt.empty() : OptionalInt.of(logProbabilities);
+    }
+
     private List<Object> values() {
-        return Arrays.asList(speculation, tree, maxTokens, stop, ignoreEnd, cancelled);
+        return Arrays.asList(speculation, tree, maxTokens, stop, ignoreEnd, cancelled, sampling, logProbabilities);
     }
 
     @Override
@@ -145,7 +182,8 @@ public final class GenerationOptions {
     @Override
     public String toString() {
         return "GenerationOptions[speculation=" + speculation + ", tree=" + tree + ", maxTokens=" + maxTokens
-                + ", stop=" + stop + ", ignoreEnd=" + ignoreEnd + "]";
+                + ", stop=" + stop + ", ignoreEnd=" + ignoreEnd + ", sampling=" + sampling + ", logProbabilities="
+                + logProbabilities + "]";
     }
 
     /** Collects options. Not thread-safe. */
@@ -158,6 +196,8 @@ public final class GenerationOptions {
         private List<String> stop = List.of();
         private boolean ignoreEnd;
         private BooleanSupplier cancelled = NEVER;
+        private Sampling sampling = Sampling.GREEDY;
+        private int logProbabilities = -1;
 
         private Builder() {}
 
@@ -238,6 +278,36 @@ public final class GenerationOptions {
          */
         public Builder cancelled(BooleanSupplier cancelled) {
             this.cancelled = OpenOptions.require("cancelled", cancelled, "a supplier, such as () -> false");
+            return this;
+        }
+
+        /**
+         * How tokens are selected; {@link Sampling#GREEDY} if not set. What is generated does not depend on speculation, tree and
+         * heads with these options either.
+         *
+         * @param sampling how tokens are selected
+         * @return this builder
+         * @throws NullPointerException if it is null
+         */
+        public Builder sampling(Sampling sampling) {
+            this.sampling =
+                    OpenOptions.require("sampling", sampling, "Sampling.GREEDY or Sampling.of(temperature, seed)");
+            return this;
+        }
+
+        /**
+         * Lets result and chunks say how likely each token was; not if not set.
+         *
+         * @param top how many of the most likely tokens are told of each, 0 to {@link LogProbabilities#MAX_TOP}
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of range
+         */
+        public Builder logProbabilities(int top) {
+            if (top < 0 || top > LogProbabilities.MAX_TOP) {
+                throw new IllegalArgumentException(
+                        "logProbabilities is " + top + ": give 0 to " + LogProbabilities.MAX_TOP);
+            }
+            logProbabilities = top;
             return this;
         }
 

@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.LogProbabilities;
 import io.hydra4j.decode.SessionStatistics;
 import java.util.Arrays;
 import java.util.List;
@@ -11,6 +12,7 @@ public final class GenerationResult {
     private final int[] ids;
     private final String text;
     private final int[] tokensPerStep;
+    private final List<LogProbabilities> logProbabilities;
     private final FinishReason finishReason;
     private final String drafter;
     private final SessionStatistics statistics;
@@ -34,6 +36,7 @@ public final class GenerationResult {
         ids = output.ids();
         text = output.text();
         tokensPerStep = output.tokensPerStep();
+        logProbabilities = output.logProbabilities();
         finishReason = output.finishReason().orElse(null);
         this.drafter = drafter;
         this.statistics = statistics;
@@ -56,6 +59,14 @@ public final class GenerationResult {
     /** {@return tokens that each step added to {@link #ids}, in order; their sum is {@link #completionTokens}} A copy. */
     public int[] tokensPerStep() {
         return tokensPerStep.clone();
+    }
+
+    /**
+     * {@return how likely each of the {@link #ids} was, by the model's logits as they are; none without {@link
+     * GenerationOptions#withLogProbabilities}} Unmodifiable.
+     */
+    public List<LogProbabilities> logProbabilities() {
+        return logProbabilities;
     }
 
     /** {@return why it ended; empty of a {@link TokenStream} that goes on} */
@@ -128,6 +139,7 @@ public final class GenerationResult {
                 Arrays.hashCode(ids),
                 text,
                 Arrays.hashCode(tokensPerStep),
+                logProbabilities,
                 finishReason,
                 drafter,
                 statistics,

@@ -1,8 +1,12 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.LogProbabilities;
+import io.hydra4j.decode.Step;
 import io.hydra4j.text.StopStrings;
 import io.hydra4j.text.TextStream;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -21,6 +25,7 @@ public final class OutputAssembler {
     private int count;
     private int[] tokensPerStep = new int[64];
     private int steps;
+    private final List<LogProbabilities> logProbabilities = new ArrayList<>();
     private FinishReason finishReason;
 
     /**
@@ -49,6 +54,22 @@ public final class OutputAssembler {
      * @throws IllegalStateException if the output is finished
      */
     public Chunk push(int... tokens) {
+        return push(tokens, List.of());
+    }
+
+    /**
+     * Takes what a step emitted; as {@link #push(int...)}.
+     *
+     * @param step its tokens and how likely they were
+     * @return what it adds to the output
+     * @throws IllegalStateException if the output is finished
+     */
+    public Chunk push(Step step) {
+        OpenOptions.require("step", step, "what a session's step has emitted");
+        return push(step.tokens(), step.logProbabilities());
+    }
+
+    private Chunk push(int[] tokens, List<LogProbabilities> likelihoods) {
         requireUnfinished();
         StringBuilder released = new StringBuilder();
         int taken = 0;
@@ -71,7 +92,7 @@ public final class OutputAssembler {
         }
         int[] kept = Arrays.copyOf(tokens, taken);
         append(kept);
-        return chunk(kept, released.toString());
+        return chunk(kept, released.toString(), likelihoods.isEmpty() ? likelihoods : likelihoods.subList(0, taken));
     }
 
     /**
@@ -89,7 +110,7 @@ public final class OutputAssembler {
         }
         requireUnfinished();
         finishReason = reason;
-        return chunk(new int[0], rest());
+        return chunk(new int[0], rest(), List.of());
     }
 
     private String rest() {
@@ -128,9 +149,10 @@ public final class OutputAssembler {
         tokensPerStep[steps++] = kept.length;
     }
 
-    private Chunk chunk(int[] kept, String released) {
+    private Chunk chunk(int[] kept, String released, List<LogProbabilities> likelihoods) {
         written.append(released);
-        return new Chunk(kept, released, finishReason);
+        logProbabilities.addAll(likelihoods);
+        return new Chunk(kept, released, finishReason, likelihoods);
     }
 
     private void requireUnfinished() {
@@ -157,6 +179,11 @@ public final class OutputAssembler {
     /** {@return tokens that each push added, in order} A copy. */
     public int[] tokensPerStep() {
         return Arrays.copyOf(tokensPerStep, steps);
+    }
+
+    /** {@return how likely each token so far was; none where steps do not tell that} A copy. */
+    public List<LogProbabilities> logProbabilities() {
+        return List.copyOf(logProbabilities);
     }
 
     /** {@return the text so far, without special tokens and cut before a stop string; empty for a model without tokenizer} */

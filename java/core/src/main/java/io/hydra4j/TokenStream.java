@@ -63,6 +63,12 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         if (choice != null) {
             settings = settings.withCandidates(Math.max(settings.candidates(), choice.candidates()));
         }
+        if (!options.sampling().isGreedy()) {
+            settings = settings.withSampling(options.sampling());
+        }
+        if (options.logProbabilities().isPresent()) {
+            settings = settings.withLogProbabilities(options.logProbabilities().getAsInt());
+        }
         session = model.streamSession(settings, guesses ? model.drafter(options.speculation()) : null);
         try {
             session.requirePrompt(prompt);
@@ -145,7 +151,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         synchronized (this) {
             statistics = now;
-            Chunk chunk = output.push(step.tokens());
+            Chunk chunk = output.push(step);
             if (isClosed && output.finishReason().isEmpty()) {
                 chunk = chunk.plus(output.finish(FinishReason.CANCELLED));
             }

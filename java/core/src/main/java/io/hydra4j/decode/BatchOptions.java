@@ -4,6 +4,8 @@ import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.PassRows;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * How a {@link BatchSession} decodes. Immutable; the {@code with} methods give changed copies. Two are equal if all their options
@@ -17,9 +19,19 @@ public final class BatchOptions {
     private final int candidates;
     private final int prefillTokens;
     private final boolean keepLogits;
+    private final Sampling sampling;
+    private final int logProbabilities;
 
     private BatchOptions(
-            int size, int maxPositions, int nodes, Tree tree, int candidates, int prefillTokens, boolean keepLogits) {
+            int size,
+            int maxPositions,
+            int nodes,
+            Tree tree,
+            int candidates,
+            int prefillTokens,
+            boolean keepLogits,
+            Sampling sampling,
+            int logProbabilities) {
         this.size = size;
         this.maxPositions = maxPositions;
         this.nodes = nodes;
@@ -27,6 +39,8 @@ public final class BatchOptions {
         this.candidates = candidates;
         this.prefillTokens = prefillTokens;
         this.keepLogits = keepLogits;
+        this.sampling = sampling;
+        this.logProbabilities = logProbabilities;
         if (size * nodes() > PassRows.MAX_ROWS) {
             throw new IllegalArgumentException(size + " sequences with trees of " + nodes() + " nodes make "
                     + size * nodes() + " rows, a pass has at most " + PassRows.MAX_ROWS + ": use trees of at most "
@@ -51,7 +65,9 @@ public final class BatchOptions {
                 SessionOptions.requireTree(tree),
                 0,
                 0,
-                false);
+                false,
+                null,
+                SessionOptions.NONE);
     }
 
     /**
@@ -63,7 +79,15 @@ public final class BatchOptions {
      */
     public BatchOptions withTree(Tree tree) {
         return new BatchOptions(
-                size, maxPositions, nodes, SessionOptions.requireTree(tree), candidates, prefillTokens, keepLogits);
+                size,
+                maxPositions,
+                nodes,
+                SessionOptions.requireTree(tree),
+                candidates,
+                prefillTokens,
+                keepLogits,
+                sampling,
+                logProbabilities);
     }
 
     /**
@@ -76,7 +100,7 @@ public final class BatchOptions {
      */
     public BatchOptions withMaxPositions(int maxPositions) {
         SessionOptions.requirePositions(maxPositions);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
+        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
     }
 
     /**
@@ -87,7 +111,7 @@ public final class BatchOptions {
      */
     public BatchOptions withNodes(int nodes) {
         SessionOptions.require("nodes", nodes, 1, Tree.MAX_NODES);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
+        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
     }
 
     /**
@@ -98,7 +122,7 @@ public final class BatchOptions {
      */
     public BatchOptions withCandidates(int candidates) {
         SessionOptions.require("candidates", candidates, 1, Tree.MAX_RANKS);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
+        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
     }
 
     /**
@@ -109,12 +133,56 @@ public final class BatchOptions {
      */
     public BatchOptions withPrefillTokens(int prefillTokens) {
         SessionOptions.require("prefillTokens", prefillTokens, 0, PassRows.MAX_ROWS);
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
+        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
     }
 
     /** {@return these options with logits kept, so that {@link BatchSession#logits} works} */
     public BatchOptions withLogits() {
-        return new BatchOptions(size, maxPositions, nodes, tree, candidates, prefillTokens, true);
+        return with(maxPositions, nodes, candidates, prefillTokens, true);
+    }
+
+    private BatchOptions with(int maxPositions, int nodes, int candidates, int prefillTokens, boolean keepLogits) {
+        return new BatchOptions(
+                size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits, sampling, logProbabilities);
+    }
+
+    /**
+     * {@return these options for a session that selects tokens so, and whose {@link BatchSession#setSampling} works} It has the
+     * logits of all trees' nodes and the noise of a few positions of each sequence in memory.
+     *
+     * @param sampling how the tokens of all sequences are selected at first
+     * @throws NullPointerException if it is null
+     */
+    public BatchOptions withSampling(Sampling sampling) {
+        return new BatchOptions(
+                size,
+                maxPositions,
+                nodes,
+                tree,
+                candidates,
+                prefillTokens,
+                keepLogits,
+                SessionOptions.requireSampling(sampling),
+                logProbabilities);
+    }
+
+    /**
+     * {@return these options for a session whose steps say how likely each emitted token was: {@link Step#logProbabilities}}
+     *
+     * @param top how many of the most likely tokens are told of each, 0 to {@link LogProbabilities#MAX_TOP}
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public BatchOptions withLogProbabilities(int top) {
+        return new BatchOptions(
+                size,
+                maxPositions,
+                nodes,
+                tree,
+                candidates,
+                prefillTokens,
+                keepLogits,
+                sampling,
+                SessionOptions.requireTop(top));
     }
 
     /** {@return the number of sequences} */
@@ -155,8 +223,19 @@ public final class BatchOptions {
         return keepLogits;
     }
 
+    /** {@return how tokens are selected at first; empty for the best ones and a session that cannot change that} */
+    public Optional<Sampling> sampling() {
+        return Optional.ofNullable(sampling);
+    }
+
+    /** {@return how many of the most likely tokens steps tell of each emitted one; empty where they tell nothing} */
+    public OptionalInt logProbabilities() {
+        return SessionOptions.optional(logProbabilities);
+    }
+
     private List<Object> values() {
-        return Arrays.asList(size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits);
+        return Arrays.asList(
+                size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits, sampling, logProbabilities);
     }
 
     @Override
@@ -173,6 +252,6 @@ public final class BatchOptions {
     public String toString() {
         return "BatchOptions[size=" + size + ", maxPositions=" + maxPositions + ", nodes=" + nodes() + ", tree=" + tree
                 + ", candidates=" + candidates() + ", prefillTokens=" + prefillTokens + ", keepLogits=" + keepLogits
-                + "]";
+                + ", sampling=" + sampling + ", logProbabilities=" + logProbabilities + "]";
     }
 }

@@ -40,11 +40,14 @@ public final class BatchSession implements AutoCloseable {
     private final BatchPrograms programs;
     private final StatisticsCounter counter = new StatisticsCounter();
     private final Runnable requireModel;
+    /** Null where steps do not tell log-probabilities. */
+    private final RootLikelihoods roots;
 
     private final Tree[] trees;
     private Tree tree;
     private StepPhase phase = StepPhase.READY;
     private BatchStep drafted;
+    private Selected verified;
     private boolean closed;
 
     /** As {@link io.hydra4j.decode.access.Sessions.Constructor#make}. */
@@ -58,7 +61,9 @@ public final class BatchSession implements AutoCloseable {
         int rows = options.prefillTokens() == 0
                 ? PassBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
                 : options.prefillTokens();
-        passes = new Passes(model, drafter, limits, size, rows, options.keepLogits(), true);
+        Selector.Needs needs = Selector.Needs.of(options.sampling(), options.logProbabilities(), options.keepLogits());
+        roots = needs.tells() ? new RootLikelihoods(size, needs.logProbabilities()) : null;
+        passes = new Passes(model, drafter, limits, size, rows, needs, true);
         sequences = new Sequence[size];
         Arrays.setAll(sequences, s -> new Sequence(passes.pages(), passes.batch(), s));
         pausedRoots = new int[size];
@@ -122,6 +127,34 @@ public final class BatchSession implements AutoCloseable {
     public Tree tree(int sequence) {
         requireSequence(sequence);
         return trees[sequence];
+    }
+
+    /**
+     * Sets how the tokens of one sequence are selected in the steps and prompts that follow; it stays when the sequence is cleared. A
+     * {@link #root} that is there was selected before, and stays.
+     *
+     * @param sequence 0 to {@link #size} - 1
+     * @param sampling {@link Sampling#GREEDY} for the best tokens
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it has a bias for a token outside the vocabulary, or there is no such sequence
+     * @throws IllegalStateException if the session was made without {@link BatchOptions#withSampling}, or a step in parts has begun
+     */
+    public void setSampling(int sequence, Sampling sampling) {
+        requireOpen();
+        phase.require(StepPhase.READY);
+        requireSequence(sequence);
+        passes.selector().require(sampling, BatchOptions.class);
+        passes.selector().use(sequence, sampling);
+    }
+
+    /**
+     * {@return how the tokens of one sequence are selected in the steps that follow}
+     *
+     * @param sequence 0 to {@link #size} - 1
+     */
+    public Sampling sampling(int sequence) {
+        requireSequence(sequence);
+        return passes.selector().sampling(sequence);
     }
 
     /** {@return the number of sequences} */
@@ -251,6 +284,19 @@ public final class BatchSession implements AutoCloseable {
         passes.run(program);
         prompts.taken(portion);
         counter.prefilled(portion.tokens().length, program);
+        if (roots != null && portion.endsAny()) {
+            noteRoots(portion, passes.selector().prompts(portion.sequences().length), 0);
+        }
+    }
+
+    /** Notes how likely the tokens are that were selected after prompts, the first of them at some row. */
+    private void noteRoots(PromptQueue.Portion portion, Selected selected, int first) {
+        for (int i = 0; i < portion.sequences().length; i++) {
+            if (portion.ends()[i]) {
+                int sequence = portion.sequences()[i];
+                roots.selected(sequence, root(sequence), selected, first + i);
+            }
+        }
     }
 
     /** Makes the prompts' rows these, and notes their tokens. */
@@ -289,7 +335,7 @@ public final class BatchSession implements AutoCloseable {
         counter.prefilledBeside(portion.tokens().length);
         counter.passed(program, now.guesses());
         keepLogits(now, now.roots());
-        return steps(now);
+        return steps(now, selected(now));
     }
 
     /** What the next step computes, for which there are pages then. */
@@ -329,14 +375,26 @@ public final class BatchSession implements AutoCloseable {
         return step;
     }
 
+    /** What the pass of a step has selected; null where steps tell no log-probabilities. */
+    private Selected selected(BatchStep now) {
+        return roots == null ? null : passes.selector().nodes(now.selections());
+    }
+
     /** What a step has left of each sequence that has a tree in it. */
-    private Step[] steps(BatchStep now) {
+    private Step[] steps(BatchStep now, Selected selected) {
         Step[] steps = new Step[size()];
+        int[] first = now.roots();
         for (int s = 0; s < size(); s++) {
             if (now.trees()[s] != null) {
-                steps[s] = sequences[s].step();
-                counter.stepped(now.trees()[s], steps[s].emitted());
+                Step step = sequences[s].step();
+                steps[s] = roots == null
+                        ? step
+                        : step.with(roots.emitted(s, step.tokens(), step.path(), selected, first[s], root(s)));
+                counter.stepped(now.trees()[s], step.emitted());
             }
+        }
+        if (roots != null) {
+            noteRoots(now.prompts(), selected, now.nodes());
         }
         return steps;
     }
@@ -389,7 +447,8 @@ public final class BatchSession implements AutoCloseable {
             Program program = programs.parts(drafted).verify();
             passes.run(program);
             counter.verified(program);
-            passes.selection().read(0, selected);
+            passes.selector().selection().read(0, selected);
+            verified = selected(drafted);
         }
         keepLogits(drafted, drafted.firstSelections());
         phase = StepPhase.VERIFIED;
@@ -420,7 +479,7 @@ public final class BatchSession implements AutoCloseable {
             counter.prefilledBeside(portion.tokens().length);
             counter.accepted(program, drafted.guesses());
         }
-        return steps(drafted);
+        return steps(drafted, verified);
     }
 
     /**
@@ -435,7 +494,7 @@ public final class BatchSession implements AutoCloseable {
     public Step[] accept(int[][] selected) {
         requireOpen();
         phase.require(StepPhase.VERIFIED);
-        passes.selection().write(0, drafted.joined(selected, limits));
+        passes.selector().selection().write(0, drafted.joined(selected, limits));
         return accept();
     }
 

@@ -11,7 +11,6 @@ import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Stream;
-import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 import java.util.Arrays;
 
@@ -22,6 +21,7 @@ import java.util.Arrays;
 final class Passes implements AutoCloseable {
     private final DecoderModel model;
     private final int vocabulary;
+    private final Selector.Needs needs;
     private final Resources owned = new Resources("session");
     private final KvPages.Lease pages;
     private final Stream stream;
@@ -33,17 +33,14 @@ final class Passes implements AutoCloseable {
     private final Draft draft;
     private final boolean drafts;
     private final PassBuffers buffers;
-    private final Buffer logits;
-    private final TopK best;
-    private final TopK lastBest;
-    private final Buffer selection;
+    private final Selector selector;
     private final Tree[] trees;
 
     /**
      * @param drafter null for plain decoding
      * @param size sequences
      * @param promptRows most rows of a pass over prompts
-     * @param keepLogits of the nodes of a step
+     * @param needs what is asked of the selection of tokens
      * @param mixes whether there are passes over trees and prompts together
      */
     Passes(
@@ -52,10 +49,11 @@ final class Passes implements AutoCloseable {
             SessionLimits limits,
             int size,
             int promptRows,
-            boolean keepLogits,
+            Selector.Needs needs,
             boolean mixes) {
         this.model = model;
         trees = new Tree[size];
+        this.needs = needs;
         vocabulary = limits.vocabulary();
         try {
             pages = owned.own(model.pages().lease()); // closed last: what runs uses them
@@ -68,19 +66,21 @@ final class Passes implements AutoCloseable {
                     : nodes;
             topology = owned.own(TreeTopology.create(batch));
             int depth = drafter == null ? 0 : Math.min(drafter.maxDepth(), limits.nodes() - 1);
+            int most = Math.max(promptRows, mixed.maxRows());
+            selector = new Selector(owned, model, batch, needs, nodes.maxRows(), depth, most);
             // What a pass over prompts leaves to the draft, beside a path of each sequence where there are trees, too.
             int left = mixes ? Math.min(PassRows.MAX_ROWS, promptRows + size * (depth + 1)) : promptRows;
             draft = drafter == null
                     ? null
                     : owned.own(drafter.open(new Drafter.Loop(
-                            SessionLimits.facts(model), batch, limits.candidates(), limits.nodes(), left)));
+                            SessionLimits.facts(model),
+                            batch,
+                            limits.candidates(),
+                            limits.nodes(),
+                            left,
+                            selector.sampling())));
             drafts = draft != null && limits.nodes() > 1;
-            int most = Math.max(promptRows, mixed.maxRows());
             buffers = owned.own(PassBuffers.create(model.backend(), model.config(), most));
-            logits = keepLogits ? owned.own(Buffer.floats(model.backend(), (long) nodes.maxRows() * vocabulary)) : null;
-            best = owned.own(TopK.create(model.backend(), 1, nodes.maxRows()));
-            lastBest = owned.own(TopK.create(model.backend(), 1, size));
-            selection = owned.own(Buffer.ints(model.backend(), most));
             nodes.limit(limits.maxPositions());
             mixed.limit(limits.maxPositions());
         } catch (RuntimeException | Error e) {
@@ -118,9 +118,9 @@ final class Passes implements AutoCloseable {
         return mixed;
     }
 
-    /** {@code int32[]}: the tokens selected at the nodes of a step. */
-    Buffer selection() {
-        return selection;
+    /** What selects tokens. */
+    Selector selector() {
+        return selector;
     }
 
     /** Null for plain decoding. */
@@ -166,25 +166,27 @@ final class Passes implements AutoCloseable {
      */
     Program prefill(boolean last, boolean keepLogits) {
         Program program = program();
+        if (last) {
+            selector.recordPrepare(program, promptRows);
+        }
         model.recordForward(program, promptRows, buffers);
         if (keepLogits) {
-            model.recordLmHead(program, promptRows, false, buffers, best, logits);
+            selector.recordLogits(program, promptRows, buffers);
         }
         if (last) {
-            model.recordLmHead(program, promptRows, true, buffers, lastBest, null);
-            program.select(promptRows, lastBest, selection);
+            selector.recordPrompts(program, promptRows, buffers);
         }
         program.commit(
                 null,
                 promptRows,
-                last ? selection : null,
+                last ? selector.selection() : null,
                 null,
                 buffers.hidden(),
                 model.config().hidden(),
                 draft == null ? null : draft.promptRows(),
                 draft == null ? null : draft.uncommitted(),
                 false,
-                null);
+                selector.sampling());
         if (draft != null) {
             draft.recordCommit(program, draft.promptRows());
         }
@@ -205,6 +207,7 @@ final class Passes implements AutoCloseable {
     /** Records that the trees are expanded. */
     void recordExpand(Program program, PassRows rows) {
         program.expand(topology, rows == nodes ? null : promptRows, rows);
+        selector.recordPrepare(program, rows);
     }
 
     /** Records the guesses for expanded trees. */
@@ -215,24 +218,23 @@ final class Passes implements AutoCloseable {
     /** Records the forward pass, and that a token is selected at every node. */
     void recordVerify(Program program, PassRows rows) {
         model.recordForward(program, rows, buffers);
-        model.recordLmHead(program, rows, true, buffers, best, logits);
-        program.select(rows, best, selection);
+        selector.recordNodes(program, rows, buffers);
     }
 
     /** Records acceptance by the selected tokens. What is accepted waits in {@link #left} for the draft to commit it. */
     void recordAccept(Program program, PassRows rows, boolean append) {
-        program.judge(topology, rows, selection);
+        program.judge(topology, rows, selector.selection());
         program.commit(
                 topology,
                 rows,
-                selection,
+                selector.selection(),
                 model.pool(),
                 buffers.hidden(),
                 model.config().hidden(),
                 draft == null ? null : left(rows),
                 draft == null ? null : draft.uncommitted(),
                 append,
-                null);
+                selector.sampling());
     }
 
     /** The draft's rows that a step of these rows leaves. */
@@ -259,7 +261,7 @@ final class Passes implements AutoCloseable {
      * @throws IllegalStateException where no logits are kept
      */
     void requireLogits(Class<?> options) {
-        if (logits == null) {
+        if (!needs.keepLogits()) {
             throw new IllegalStateException(
                     "this session does not keep logits: make it with " + options.getSimpleName() + ".withLogits()");
         }
@@ -267,7 +269,7 @@ final class Passes implements AutoCloseable {
 
     /** {@code [vocabulary]}: those of a row of the last pass, where they are kept. */
     float[] logits(long row) {
-        return logits.readFloats(row * vocabulary, vocabulary);
+        return selector.logits().readFloats(row * vocabulary, vocabulary);
     }
 
     @Override

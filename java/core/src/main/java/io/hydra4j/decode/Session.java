@@ -17,8 +17,9 @@ import java.util.function.BooleanSupplier;
  *
  * <p>{@link #prefill} takes prompt tokens in. Each {@link #step} then drafts a tree below the root (the base model's own next
  * token), verifies all of its nodes in one pass of the base model, and emits the root and the longest path on which every
- * token is the base's arg-max at its parent. The emitted tokens are those of plain greedy decoding, and every logit row used
- * is equal to plain decoding's to the bit, whatever the tree: a row's result depends on nothing that is computed beside it.
+ * token is the one selected at its parent: the base's arg-max, or with {@link SessionOptions#withSampling} a sample that depends on
+ * seed and position alone. The emitted tokens are those of plain decoding, and every logit row used is equal to plain decoding's
+ * to the bit, whatever the tree: a row's result depends on nothing that is computed beside it.
  *
  * <p>Programs are recorded when a session is made; a step is one call of the native side. A session is not thread-safe:
  * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
@@ -39,10 +40,13 @@ public final class Session implements AutoCloseable {
     private final Program draftStep;
     private final StatisticsCounter counter = new StatisticsCounter();
     private final Runnable requireModel;
+    /** Null where steps do not tell log-probabilities. */
+    private final RootLikelihoods roots;
 
     private StepParts parts;
     private StepPhase phase = StepPhase.READY;
     private Tree drafted;
+    private Selected verified;
     private Tree tree;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
     // the next step with a draft: what several plain steps leave is taken in at the price of one.
@@ -54,8 +58,10 @@ public final class Session implements AutoCloseable {
         this.requireModel = requireModel;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
+        Selector.Needs needs = Selector.Needs.of(options.sampling(), options.logProbabilities(), keepLogits);
+        roots = needs.tells() ? new RootLikelihoods(1, needs.logProbabilities()) : null;
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
-        passes = new Passes(model, drafter, limits, 1, most, keepLogits, false);
+        passes = new Passes(model, drafter, limits, 1, most, needs, false);
         sequence = new Sequence(passes.pages(), passes.batch(), 0);
         try {
             prefill = passes.prefill(false, keepLogits);
@@ -113,6 +119,27 @@ public final class Session implements AutoCloseable {
     /** {@return the tree of the steps that follow} */
     public Tree tree() {
         return tree;
+    }
+
+    /**
+     * Sets how the tokens of the steps and prompts that follow are selected. A {@link #root} that is there was selected before, and
+     * stays.
+     *
+     * @param sampling {@link Sampling#GREEDY} for the best tokens
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it has a bias for a token outside the vocabulary
+     * @throws IllegalStateException if the session was made without {@link SessionOptions#withSampling}, or a step in parts has begun
+     */
+    public void setSampling(Sampling sampling) {
+        requireOpen();
+        phase.require(StepPhase.READY);
+        passes.selector().require(sampling, SessionOptions.class);
+        passes.selector().use(0, sampling);
+    }
+
+    /** {@return how the tokens of the steps that follow are selected} */
+    public Sampling sampling() {
+        return passes.selector().sampling(0);
     }
 
     /**
@@ -210,6 +237,9 @@ public final class Session implements AutoCloseable {
             passes.run(program);
             counter.prefilled(count, program);
             committed = length();
+            if (roots != null && program == lastPrefill) {
+                roots.selected(0, root(), passes.selector().prompts(1), 0);
+            }
             if (each != null) {
                 each.prefilled(from, count);
             }
@@ -249,7 +279,7 @@ public final class Session implements AutoCloseable {
         Program program = now.nodes() > 1 ? draftStep : plainStep();
         int before = length();
         passes.run(program);
-        Step step = sequence.step();
+        Step step = told(sequence.step(), selected(now));
         if (now.nodes() > 1) {
             committed = before;
         }
@@ -312,9 +342,20 @@ public final class Session implements AutoCloseable {
         passes.run(parts.verify());
         counter.verified(parts.verify());
         phase = StepPhase.VERIFIED;
+        verified = selected(drafted);
         int[] selected = new int[drafted.nodes()];
-        passes.selection().read(0, selected);
+        passes.selector().selection().read(0, selected);
         return selected;
+    }
+
+    /** What the pass over a tree has selected; null where steps tell no log-probabilities. */
+    private Selected selected(Tree tree) {
+        return roots == null ? null : passes.selector().nodes(tree.nodes());
+    }
+
+    /** A step with the log-probabilities of its tokens, where they are told. */
+    private Step told(Step step, Selected selected) {
+        return roots == null ? step : step.with(roots.emitted(0, step.tokens(), step.path(), selected, 0, root()));
     }
 
     /**
@@ -334,7 +375,7 @@ public final class Session implements AutoCloseable {
         Program program = parts.accept(appends);
         passes.run(program);
         phase = StepPhase.READY;
-        Step step = sequence.step();
+        Step step = told(sequence.step(), verified);
         counter.stepped(drafted, step.emitted());
         counter.accepted(program, guessed);
         return step;
@@ -356,7 +397,7 @@ public final class Session implements AutoCloseable {
             throw new IllegalArgumentException(selected.length + " selected tokens for " + drafted.nodes() + " nodes");
         }
         limits.require(selected);
-        passes.selection().write(0, selected);
+        passes.selector().selection().write(0, selected);
         return accept();
     }
 

@@ -3,22 +3,31 @@ package io.hydra4j.decode;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
 
 /** How a session decodes. Immutable; the {@code with} methods give changed copies. Two are equal if all their options are. */
 public final class SessionOptions {
     /** Candidates of one parent for which a session is made unless more are asked for. */
     static final int CANDIDATES = 10;
+    /** No log-probabilities, not even that of the emitted token. */
+    static final int NONE = -1;
 
     private final int maxPositions;
     private final Tree tree;
     private final int candidates;
     private final boolean keepLogits;
+    private final Sampling sampling;
+    private final int logProbabilities;
 
-    private SessionOptions(int maxPositions, Tree tree, int candidates, boolean keepLogits) {
+    private SessionOptions(
+            int maxPositions, Tree tree, int candidates, boolean keepLogits, Sampling sampling, int logProbabilities) {
         this.maxPositions = maxPositions;
         this.tree = tree;
         this.candidates = candidates;
         this.keepLogits = keepLogits;
+        this.sampling = sampling;
+        this.logProbabilities = logProbabilities;
     }
 
     /**
@@ -28,12 +37,22 @@ public final class SessionOptions {
      * @throws NullPointerException if it is null
      */
     public static SessionOptions of(Tree tree) {
-        return new SessionOptions(0, requireTree(tree), 0, false);
+        return new SessionOptions(0, requireTree(tree), 0, false, null, NONE);
     }
 
     /** @throws NullPointerException if it is null */
     static Tree requireTree(Tree tree) {
         return Objects.requireNonNull(tree, "tree is null: give one, Tree.ROOT for plain decoding");
+    }
+
+    /** @throws NullPointerException if it is null */
+    static Sampling requireSampling(Sampling sampling) {
+        return Objects.requireNonNull(sampling, "sampling is null: give one, Sampling.GREEDY for the best tokens");
+    }
+
+    /** @throws IllegalArgumentException if it is out of range */
+    static int requireTop(int top) {
+        return require("logProbabilities", top, 0, LogProbabilities.MAX_TOP);
     }
 
     /** @throws IllegalArgumentException if it is negative */
@@ -60,7 +79,7 @@ public final class SessionOptions {
      * @throws NullPointerException if it is null
      */
     public SessionOptions withTree(Tree tree) {
-        return new SessionOptions(maxPositions, requireTree(tree), candidates, keepLogits);
+        return new SessionOptions(maxPositions, requireTree(tree), candidates, keepLogits, sampling, logProbabilities);
     }
 
     /**
@@ -72,7 +91,8 @@ public final class SessionOptions {
      * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
      */
     public SessionOptions withMaxPositions(int maxPositions) {
-        return new SessionOptions(requirePositions(maxPositions), tree, candidates, keepLogits);
+        return new SessionOptions(
+                requirePositions(maxPositions), tree, candidates, keepLogits, sampling, logProbabilities);
     }
 
     /**
@@ -82,12 +102,41 @@ public final class SessionOptions {
      * @throws IllegalArgumentException if it is out of range
      */
     public SessionOptions withCandidates(int candidates) {
-        return new SessionOptions(maxPositions, tree, require("candidates", candidates, 1, Tree.MAX_RANKS), keepLogits);
+        return new SessionOptions(
+                maxPositions,
+                tree,
+                require("candidates", candidates, 1, Tree.MAX_RANKS),
+                keepLogits,
+                sampling,
+                logProbabilities);
     }
 
     /** {@return these options with logits kept, so that {@link Session#logits} works: 64 rows of memory and a little time} */
     public SessionOptions withLogits() {
-        return new SessionOptions(maxPositions, tree, candidates, true);
+        return new SessionOptions(maxPositions, tree, candidates, true, sampling, logProbabilities);
+    }
+
+    /**
+     * {@return these options for a session that selects tokens so, and whose {@link Session#setSampling} works} It has the logits of
+     * a tree's nodes and the noise of a few positions in memory: about 70 floats for each token of the vocabulary, and as many for
+     * each level and head of a draft.
+     *
+     * @param sampling how tokens are selected at first
+     * @throws NullPointerException if it is null
+     */
+    public SessionOptions withSampling(Sampling sampling) {
+        return new SessionOptions(
+                maxPositions, tree, candidates, keepLogits, requireSampling(sampling), logProbabilities);
+    }
+
+    /**
+     * {@return these options for a session whose steps say how likely each emitted token was: {@link Step#logProbabilities}}
+     *
+     * @param top how many of the most likely tokens are told of each, 0 to {@link LogProbabilities#MAX_TOP}
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public SessionOptions withLogProbabilities(int top) {
+        return new SessionOptions(maxPositions, tree, candidates, keepLogits, sampling, requireTop(top));
     }
 
     /** {@return the most positions, prompt and generated tokens together; 0 for the model's context} */
@@ -117,8 +166,22 @@ public final class SessionOptions {
         return keepLogits;
     }
 
+    /** {@return how tokens are selected at first; empty for the best ones and a session that cannot change that} */
+    public Optional<Sampling> sampling() {
+        return Optional.ofNullable(sampling);
+    }
+
+    /** {@return how many of the most likely tokens steps tell of each emitted one; empty where they tell nothing} */
+    public OptionalInt logProbabilities() {
+        return optional(logProbabilities);
+    }
+
+    static OptionalInt optional(int logProbabilities) {
+        return logProbabilities == NONE ? OptionalInt.empty() : OptionalInt.of(logProbabilities);
+    }
+
     private List<Object> values() {
-        return Arrays.asList(maxPositions, tree, candidates, keepLogits);
+        return Arrays.asList(maxPositions, tree, candidates, keepLogits, sampling, logProbabilities);
     }
 
     @Override
@@ -134,6 +197,7 @@ public final class SessionOptions {
     @Override
     public String toString() {
         return "SessionOptions[maxPositions=" + maxPositions + ", tree=" + tree + ", candidates=" + candidates()
-                + ", keepLogits=" + keepLogits + "]";
+                + ", keepLogits=" + keepLogits + ", sampling=" + sampling + ", logProbabilities=" + logProbabilities
+                + "]";
     }
 }

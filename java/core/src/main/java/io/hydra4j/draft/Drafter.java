@@ -1,6 +1,7 @@
 package io.hydra4j.draft;
 
 import io.hydra4j.runtime.Batch;
+import io.hydra4j.runtime.Sampling;
 import io.hydra4j.runtime.TopK;
 
 /**
@@ -51,6 +52,8 @@ public interface Drafter {
      * @param candidates most candidates of one parent that a tree may ask for
      * @param nodes most nodes of a tree, at least 1; for all sequences together no more than a pass can have rows
      * @param promptRows most rows of a pass over prompts
+     * @param sampling how its sequences select tokens: guesses with its noise are guesses of what will be drawn. Null where all are
+     *     the base model's best
      */
-    record Loop(BaseModel model, Batch batch, int candidates, int nodes, int promptRows) {}
+    record Loop(BaseModel model, Batch batch, int candidates, int nodes, int promptRows, Sampling sampling) {}
 }

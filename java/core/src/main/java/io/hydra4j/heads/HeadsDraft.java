@@ -11,6 +11,7 @@ import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.runtime.Sampling;
 import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ public final class HeadsDraft implements Draft {
     private final DraftHeads heads;
     private final DecoderConfig config;
     private final Batch batch;
+    private final Sampling sampling;
     private final int levels;
     private final PassRows uncommittedRows;
     private final PassRows promptRows;
@@ -48,6 +50,7 @@ public final class HeadsDraft implements Draft {
         this.heads = heads;
         config = heads.base().config();
         batch = loop.batch();
+        sampling = loop.sampling();
         int nodes = loop.nodes();
         levels = Math.min(heads.heads().size(), nodes - 1);
         try {
@@ -176,8 +179,7 @@ public final class HeadsDraft implements Draft {
                         state);
                 recordBlocks(program, head.blocks().subList(1, head.blocks().size()), state, state, state, 0);
             }
-            program.lmHead(
-                    levelRows, false, state, head.lmHead(), head.lmHeadBias(), heads.draftIds(), tops.get(level), null);
+            recordTop(program, levelRows, state, head.lmHead(), head.lmHeadBias(), tops.get(level));
             program.draftTokens(tree, level, tops.get(level), -1, nodes);
         }
     }
@@ -207,25 +209,28 @@ public final class HeadsDraft implements Draft {
                 continue;
             }
             recordBlocks(program, head.blocks(), inputs, between, vectors, 0);
-            program.lmHead(
-                    levelRows,
-                    false,
-                    vectors,
-                    head.lmHead(),
-                    head.lmHeadBias(),
-                    heads.draftIds(),
-                    tops.get(level),
-                    null);
+            recordTop(program, levelRows, vectors, head.lmHead(), head.lmHeadBias(), tops.get(level));
             program.draftTokens(tree, level, tops.get(level), 0, nodes);
         }
         if (sharesLmHead()) {
             DraftHeads.Head first = heads.heads().get(0);
             program.draftLevels(tree, nodes, headRows);
-            program.lmHead(headRows, false, vectors, first.lmHead(), null, heads.draftIds(), tops.get(0), null);
+            recordTop(program, headRows, vectors, first.lmHead(), null, tops.get(0));
             for (int level = 0; level < levels; level++) {
                 program.draftTokens(tree, level, tops.get(0), level, nodes);
             }
         }
+    }
+
+    /** The best candidates: by their logits, and where the loop samples with the noise that it will select by. */
+    private void recordTop(Program program, PassRows rows, Buffer vectors, Matrix lmHead, Buffer bias, TopK top) {
+        if (sampling == null) {
+            program.lmHead(rows, false, vectors, lmHead, bias, heads.draftIds(), top, null);
+            return;
+        }
+        Buffer logits = scratch("logits", rows.maxRows(), lmHead.rows());
+        program.lmHead(rows, false, vectors, lmHead, bias, null, null, logits);
+        program.rank(rows, logits, lmHead.rows(), heads.draftIds(), sampling, top);
     }
 
     /** Blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */

@@ -6,6 +6,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.KvType;
+import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.Collection;
 import java.util.HashSet;
@@ -24,6 +25,11 @@ public final class MemoryNeed {
     // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
     private static final int TILE_ROWS = 16;
     private static final int TILE_COLUMNS = 32;
+
+    /** Rows of the vocabulary's width beside logits: noise of the positions of a deep tree, counts, biases. */
+    private static final int NOISE_ROWS = 12;
+    /** Most rows whose logits a draft keeps where it ranks by noise: no more nodes of a tree have children on one level. */
+    private static final int DRAFTING_ROWS = TreeTopology.MAX_NODES / 2;
 
     private static final double GIB = 1L << 30;
 
@@ -78,7 +84,7 @@ public final class MemoryNeed {
         MemoryNeed need = new MemoryNeed(backend, config, DecoderModel.kvType(kv, backend, tensors, convertTo), pages);
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put(kvTokens > 0 ? TOKENS : "keys and values of one session", need.kvBytes);
-        need.parts.put("activations of one session", need.activationBytes);
+        need.parts.put("activations of one session", need.activationBytes + samplingBytes(config));
         need.parts.put("workspace", RESERVE);
         return need;
     }
@@ -93,7 +99,9 @@ public final class MemoryNeed {
 
     /** Adds draft heads, keys, values and activations of their own layer included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, DecoderConfig base) {
-        parts.put(HEADS, weights(tensors, convertTo) + kvBytes / base.layers() + activationBytes);
+        parts.put(
+                HEADS,
+                weights(tensors, convertTo) + kvBytes / base.layers() + activationBytes + logitsBytes(base, DRAFTING_ROWS));
         return this;
     }
 
@@ -101,6 +109,15 @@ public final class MemoryNeed {
     public MemoryNeed addDraftTables(long bytes) {
         parts.put(TABLES, bytes);
         return this;
+    }
+
+    /** What a session that samples has beside its activations. */
+    private static long samplingBytes(DecoderConfig config) {
+        return logitsBytes(config, TreeTopology.MAX_NODES + 1 + NOISE_ROWS) + 4L * config.context();
+    }
+
+    private static long logitsBytes(DecoderConfig config, long rows) {
+        return rows * config.vocabulary() * Float.BYTES;
     }
 
     /** Bytes of the KV pages of one session of full length. */

@@ -89,7 +89,8 @@ class FailedMakingTest {
             BaseModel model =
                     new BaseModel(backend, base.embedding(), config.vocabulary(), config.hidden(), config.context());
             HydraException refused = assertThrows(
-                    HydraException.class, () -> heads.open(new Drafter.Loop(model, batch, TopK.MAX_K + 1, 64, 64)));
+                    HydraException.class,
+                    () -> heads.open(new Drafter.Loop(model, batch, TopK.MAX_K + 1, 64, 64, null)));
             assertTrue(refused.getMessage().contains("" + TopK.MAX_K), refused.getMessage());
             assertEquals(4, heads.config().heads());
         }

@@ -9,6 +9,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
@@ -64,13 +65,26 @@ class MemoryNeedTest {
         InsufficientMemoryException refused =
                 assertThrows(InsufficientMemoryException.class, () -> need.require(GIB / 2));
         assertTrue(
-                refused.getMessage().startsWith("the model needs 1.25 GiB of the GPU's memory and 0.50 GiB are free"),
+                refused.getMessage().startsWith("the model needs 1.26 GiB of the GPU's memory and 0.50 GiB are free"),
                 refused.getMessage());
         assertTrue(
                 refused.getMessage()
                         .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context,"
                                 + " keep them in f16 (kv), or use the CPU"),
                 refused.getMessage());
+    }
+
+    @Test
+    void aSessionThatSamplesHasTheLogitsOfATree(@TempDir Path folder) {
+        ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), 1024));
+        long need = MemoryNeed.of(backend, files, WeightType.F32, KvType.AUTO, 1).bytes();
+        long activations = PassBuffers.bytes(files.config(), PassBuffers.promptRows(backend, 1024));
+        long weights = files.tensors().all().stream().mapToLong(it -> it.values() * Float.BYTES).sum();
+        long logits = 64L * files.config().vocabulary() * Float.BYTES;
+
+        long page = 512L * KvPool.PAGE_POSITIONS;
+
+        assertTrue(need >= MemoryNeed.RESERVE + page + activations + weights + logits, need + " bytes");
     }
 
     @Test
