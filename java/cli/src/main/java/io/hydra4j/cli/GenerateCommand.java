@@ -6,6 +6,7 @@ import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.Speculation;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.Tree;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -58,6 +59,9 @@ final class GenerateCommand implements Callable<Integer> {
             defaultValue = "256",
             description = "The most tokens. Default: 256.")
     private int maxTokens;
+
+    @Mixin
+    private SamplingArguments sampling;
 
     @Option(names = "--stop", paramLabel = "STRING", description = "End before this text; may be given several times.")
     private List<String> stop = List.of();
@@ -120,6 +124,7 @@ final class GenerateCommand implements Callable<Integer> {
             throw new UsageException("--max-tokens is " + maxTokens + ", must be at least 1");
         }
         model.check();
+        sampling.check(json);
         if (calibration != null && savedCalibration != null) {
             throw new UsageException(
                     "--calibration with --save-calibration, which measures anew: leave out one of them");
@@ -150,8 +155,10 @@ final class GenerateCommand implements Callable<Integer> {
                     .ignoreEnd(ignoreEnd)
                     .cancelled(interruption)
                     .build();
+            Sampling first = sampling.first();
             for (int i = 0; i < ids.size() && !interruption.getAsBoolean(); i++) {
-                generate(opened, ids.get(i), options);
+                Sampling own = first.withSeed(first.seed() + i);
+                generate(opened, ids.get(i), sampling.tell(options).withSampling(own));
             }
             return interruption.getAsBoolean() ? Interruption.EXIT_CODE : Main.OK;
         }
@@ -160,8 +167,7 @@ final class GenerateCommand implements Callable<Integer> {
     private void generate(HydraModel opened, int[] prompt, GenerationOptions options) {
         if (json) {
             GenerationResult result = opened.generate(prompt, options);
-            console.print(
-                    new ResultJson(result, speculation, opened.info().backend()).line(console.outTerminal()) + "\n");
+            console.print(new ResultJson(result, options, opened.info().backend()).line(console.outTerminal()) + "\n");
         } else if (opened.tokenizer().isEmpty()) {
             console.print(Arrays.toString(opened.generate(prompt, options).ids()) + "\n");
         } else if (console.outTerminal()) {
