@@ -86,6 +86,12 @@ public final class Main implements Callable<Integer> {
     private boolean compare;
 
     @Option(
+            names = "--sampled",
+            description = "no JMH: tokens a step of sampled text, with heads that guess by the noise of the sample and"
+                    + " without; takes the options of --compare")
+    private boolean sampled;
+
+    @Option(
             names = "--model",
             paramLabel = "NAME,..",
             split = ",",
@@ -206,9 +212,20 @@ public final class Main implements Callable<Integer> {
         System.out.println(Machine.line(machine));
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("machine", machine);
-        json.put("stream_rates", streamRates());
+        if (!sampled) {
+            json.put("stream_rates", streamRates());
+        }
         boolean good = true;
-        if (compare) {
+        if (sampled) {
+            List<Map<String, Object>> figures = new ArrayList<>();
+            for (String model : models) {
+                SampledAcceptance acceptances = new SampledAcceptance(compareOptions(model));
+                acceptances.run(System.err);
+                acceptances.print(System.out);
+                figures.addAll(acceptances.json());
+            }
+            json.put("sampled_acceptance", figures);
+        } else if (compare) {
             List<Map<String, Object>> comparisons = new ArrayList<>();
             for (String model : models) {
                 CompareDecode comparison = new CompareDecode(compareOptions(model));
