@@ -113,8 +113,7 @@ final class SampledAcceptance {
     }
 
     /** Mean over all steps. */
-    private double acceptance(
-            DecoderModel base, Drafter drafter, Tree tree, Sampling sampling, List<int[]> prompts) {
+    private double acceptance(DecoderModel base, Drafter drafter, Tree tree, Sampling sampling, List<int[]> prompts) {
         SessionOptions session = SessionOptions.of(tree).withSampling(sampling);
         try (Session decoding = Sessions.session(base, drafter, session)) {
             for (int i = 0; i < prompts.size(); i++) {
@@ -122,7 +121,8 @@ final class SampledAcceptance {
                 decoding.rewind(0);
                 decoding.setSampling(sampling.withSeed(sampling.seed() + i));
                 decoding.prefill(prompt);
-                int end = Math.min(prompt.length + options.maxTokens(), base.config().context() - Tree.MAX_NODES);
+                int end = Math.min(
+                        prompt.length + options.maxTokens(), base.config().context() - Tree.MAX_NODES);
                 if (end <= prompt.length) {
                     throw new HydraException("a prompt of " + prompt.length + " tokens leaves no room in the context");
                 }

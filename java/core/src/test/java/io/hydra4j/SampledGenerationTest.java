@@ -46,10 +46,7 @@ class SampledGenerationTest {
     private static HydraModel open(Path heads) {
         return HydraModel.open(
                 path,
-                OpenOptions.DEFAULT
-                        .withBackend(BackendKind.CPU)
-                        .withThreads(1)
-                        .withHeads(heads));
+                OpenOptions.DEFAULT.withBackend(BackendKind.CPU).withThreads(1).withHeads(heads));
     }
 
     @AfterAll
@@ -61,9 +58,8 @@ class SampledGenerationTest {
     @Test
     void theTextDoesNotDependOnHowItIsGuessed() {
         for (int seed = 0; seed < 6; seed++) {
-            Sampling sampling = Sampling.of(0.5f + 0.2f * seed, seed)
-                    .withTopP(0.95f)
-                    .withFrequencyPenalty(0.1f * seed);
+            Sampling sampling =
+                    Sampling.of(0.5f + 0.2f * seed, seed).withTopP(0.95f).withFrequencyPenalty(0.1f * seed);
             GenerationOptions options = OPTIONS.withSampling(sampling);
             int[] expected = withoutHeads
                     .generate(PROMPT, options.withSpeculation(Speculation.OFF))
@@ -87,8 +83,9 @@ class SampledGenerationTest {
     @Test
     void aModelWithoutCalibrationFindsOutWhileItSamples() {
         GenerationOptions options = OPTIONS.withMaxTokens(60).withSampling(Sampling.of(1, 1));
-        int[] expected =
-                withHeads.generate("a", options.withSpeculation(Speculation.OFF)).ids();
+        int[] expected = withHeads
+                .generate("a", options.withSpeculation(Speculation.OFF))
+                .ids();
         try (HydraModel fresh = open(Original.heads("hydra"))) {
             GenerationResult result = fresh.generate("a", options.withSpeculation(Speculation.AUTO));
 
@@ -102,17 +99,20 @@ class SampledGenerationTest {
         assertEquals(Sampling.GREEDY, OPTIONS.sampling());
         assertArrayEquals(
                 withHeads.generate(PROMPT, OPTIONS).ids(),
-                withHeads.generate(PROMPT, OPTIONS.withSampling(Sampling.of(0, 7))).ids());
+                withHeads
+                        .generate(PROMPT, OPTIONS.withSampling(Sampling.of(0, 7)))
+                        .ids());
         assertFalse(Arrays.equals(
                 withHeads.generate(PROMPT, OPTIONS).ids(),
-                withHeads.generate(PROMPT, OPTIONS.withSampling(Sampling.of(1, 7))).ids()));
+                withHeads
+                        .generate(PROMPT, OPTIONS.withSampling(Sampling.of(1, 7)))
+                        .ids()));
     }
 
     @Test
     void logProbabilitiesBelongToTheTokensOfResultAndChunks() {
-        GenerationOptions options = OPTIONS.withMaxTokens(30)
-                .withSampling(Sampling.of(0.8f, 3))
-                .withLogProbabilities(4);
+        GenerationOptions options =
+                OPTIONS.withMaxTokens(30).withSampling(Sampling.of(0.8f, 3)).withLogProbabilities(4);
         List<LogProbabilities> ofChunks = new ArrayList<>();
 
         GenerationResult result = withHeads.generate(PROMPT, options.withSpeculation(Speculation.ON), chunk -> {

@@ -101,7 +101,10 @@ public final class MemoryNeed {
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, DecoderConfig base) {
         parts.put(
                 HEADS,
-                weights(tensors, convertTo) + kvBytes / base.layers() + activationBytes + logitsBytes(base, DRAFTING_ROWS));
+                weights(tensors, convertTo)
+                        + kvBytes / base.layers()
+                        + activationBytes
+                        + logitsBytes(base, DRAFTING_ROWS));
         return this;
     }
 

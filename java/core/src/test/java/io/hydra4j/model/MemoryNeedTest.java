@@ -77,9 +77,12 @@ class MemoryNeedTest {
     @Test
     void aSessionThatSamplesHasTheLogitsOfATree(@TempDir Path folder) {
         ModelFiles files = ModelFiles.open(Original.variant(folder, List.of(257), 1024));
-        long need = MemoryNeed.of(backend, files, WeightType.F32, KvType.AUTO, 1).bytes();
+        long need =
+                MemoryNeed.of(backend, files, WeightType.F32, KvType.AUTO, 1).bytes();
         long activations = PassBuffers.bytes(files.config(), PassBuffers.promptRows(backend, 1024));
-        long weights = files.tensors().all().stream().mapToLong(it -> it.values() * Float.BYTES).sum();
+        long weights = files.tensors().all().stream()
+                .mapToLong(it -> it.values() * Float.BYTES)
+                .sum();
         long logits = 64L * files.config().vocabulary() * Float.BYTES;
 
         long page = 512L * KvPool.PAGE_POSITIONS;
