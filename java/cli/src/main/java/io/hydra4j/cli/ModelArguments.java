@@ -87,6 +87,11 @@ final class ModelArguments {
         }
     }
 
+    /** Whether heads are named, or come with the model of the jar. */
+    boolean hasHeads() {
+        return heads != null || model == null;
+    }
+
     /**
      * Opens what the options name.
      *

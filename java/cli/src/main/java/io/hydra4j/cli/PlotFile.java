@@ -48,8 +48,17 @@ final class PlotFile {
      * @throws HydraException if it cannot be drawn or written
      */
     static void write(Path file, IChart chart) {
-        byte[] drawn = draw(chart, ends(file, SVG) ? "svg" : "png");
+        byte[] drawn = ends(file, SVG) ? svg(chart) : draw(chart, "png");
         WholeFile.write(file, out -> out.write(drawn));
+    }
+
+    /**
+     * A chart as an SVG document, in UTF-8.
+     *
+     * @throws HydraException if it cannot be drawn
+     */
+    static byte[] svg(IChart chart) {
+        return draw(chart, "svg");
     }
 
     /** What AWT throws where the system has no fonts or lacks a library differs from one Java to the next. */

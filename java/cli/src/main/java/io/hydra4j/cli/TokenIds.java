@@ -56,7 +56,12 @@ final class TokenIds {
         return all;
     }
 
-    private static int[] ids(Path file, String field, Object value) {
+    /**
+     * The ids of one array.
+     *
+     * @throws FormatException.InvalidValue if it is no array of token ids, one at least
+     */
+    static int[] ids(Path file, String field, Object value) {
         String expected = "an array of token ids, such as [1, 2]";
         if (!(value instanceof List<?> list)) {
             throw new FormatException.InvalidValue(file, field, describe(value), expected);

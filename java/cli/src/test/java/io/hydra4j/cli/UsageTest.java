@@ -78,6 +78,14 @@ class UsageTest {
                 "tune-tree --text x --output y --max-tokens 0 | --max-tokens is 0, must be from 1 to 16777216",
                 "tune-tree --text x --output y --threads 0  | --threads is 0, must be from 1 to 256",
                 "tune-tree --text x --output y --plot z.pdf | 'z.pdf' is no plot: its name must end in .png or .svg",
+                "bench --ways plain                    | --ways has 'plain' twice: it is always there",
+                "bench --ways auto,lookup,auto         | --ways has 'auto' twice: leave out one of them",
+                "bench --ways nodes:many               | 'nodes:many' is no number of nodes: give nodes:N",
+                "bench --ways nodes:65                 | nodes:N is 65, must be from 2 to 64",
+                "bench --ways chain:64                 | 'chain:64' is no chain",
+                "bench --tokens 7                      | --tokens is 7, must be from 8 to 1048576",
+                "bench --runs 0                        | --runs is 0, must be from 1 to 1000",
+                "bench --plot x                        | 'x' is no plot: its name must end in .png or .svg",
                 "inspect                               | Missing required parameter: 'FILE'"
             })
     void wrongUsageIsOneLineThatPointsToTheHelp(String line, String expected) {
@@ -123,12 +131,12 @@ class UsageTest {
 
         assertEquals(Main.OK, outcome.code());
         assertEquals("", outcome.err());
-        Stream.of("generate", "tokenize", "inspect", "convert", "devices", "tune-tree")
+        Stream.of("generate", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench")
                 .forEach(command -> assertTrue(outcome.out().contains("\n  " + command + " "), outcome.out()));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"generate", "tokenize", "inspect", "convert", "devices", "tune-tree"})
+    @ValueSource(strings = {"generate", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench"})
     void everyCommandHasHelp(String command) {
         Outcome outcome = CommandLines.run(command, "--help");
 

@@ -1,0 +1,38 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.GenerationOptions;
+import io.hydra4j.HydraModel;
+
+/**
+ * A way of decoding that is compared with others.
+ *
+ * @param name what it is called on the command line and in reports
+ * @param isExact whether its output has to be that of plain decoding, token for token
+ * @param decoder decodes a prompt so
+ */
+record Way(String name, boolean isExact, Decoder decoder) {
+    /** One token a step, with which all others are compared. */
+    static final String PLAIN = "plain";
+
+    /** Decodes prompts. */
+    @FunctionalInterface
+    interface Decoder {
+        /**
+         * @param prompt token ids
+         * @param limits where the output ends, and what cancels it; says nothing of how to guess
+         */
+        Run decode(HydraModel model, int[] prompt, GenerationOptions limits);
+    }
+
+    /** A way that generations know by their options. */
+    static Way of(String name, boolean isExact, Settings settings) {
+        return new Way(
+                name, isExact, (model, prompt, limits) -> Run.of(model.generate(prompt, settings.apply(limits))));
+    }
+
+    /** Options of a generation that make a way of it. */
+    @FunctionalInterface
+    interface Settings {
+        GenerationOptions apply(GenerationOptions limits);
+    }
+}
