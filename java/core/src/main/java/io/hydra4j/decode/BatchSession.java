@@ -390,7 +390,7 @@ public final class BatchSession implements AutoCloseable {
                 steps[s] = roots == null
                         ? step
                         : step.with(roots.emitted(s, step.tokens(), step.path(), selected, first[s], root(s)));
-                counter.stepped(now.trees()[s], step.emitted());
+                counter.stepped(now.trees()[s], step);
             }
         }
         if (roots != null) {

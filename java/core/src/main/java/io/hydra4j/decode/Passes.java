@@ -215,6 +215,11 @@ final class Passes implements AutoCloseable {
         draft.recordDraft(program, topology, rows);
     }
 
+    /** Records that expanded trees grow. */
+    void recordGrowth(Program program, PassRows rows) {
+        draft.recordGrowth(program, topology, rows == nodes ? null : promptRows, rows);
+    }
+
     /** Records the forward pass, and that a token is selected at every node. */
     void recordVerify(Program program, PassRows rows) {
         model.recordForward(program, rows, buffers);
@@ -248,6 +253,18 @@ final class Passes implements AutoCloseable {
             topology.set(sequence, tree.parents(), tree.ranks());
             trees[sequence] = tree;
         }
+    }
+
+    /**
+     * Lets the tree of a sequence grow in the step that follows.
+     *
+     * @param levels that heads fill
+     * @param chain guesses on the host, of which there are {@code guesses}
+     */
+    void grow(int sequence, Tree tree, int levels, int[] chain, float[] chances, int guesses) {
+        trees[sequence] = null;
+        int width = Math.max(1, tree.nodes() / 4);
+        topology.setGrowth(sequence, tree.nodes(), (float) tree.least(), levels, width, chain, chances, guesses);
     }
 
     /** Sets the tree of all sequences. */

@@ -38,6 +38,11 @@ public final class Session implements AutoCloseable {
     private final Program plainStep;
     private final Program appendStep;
     private final Program draftStep;
+    private final int[] chain = new int[Tree.MAX_NODES];
+    private final float[] chances = new float[Tree.MAX_NODES];
+    /** Steps with a dynamic tree, recorded when the first one is made. */
+    private Program growingStep;
+
     private final StatisticsCounter counter = new StatisticsCounter();
     private final Runnable requireModel;
     /** Null where steps do not tell log-probabilities. */
@@ -46,6 +51,8 @@ public final class Session implements AutoCloseable {
     private StepParts parts;
     private StepPhase phase = StepPhase.READY;
     private Tree drafted;
+    private int draftedNodes;
+    private Drafting drafting;
     private Selected verified;
     private Tree tree;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
@@ -66,10 +73,10 @@ public final class Session implements AutoCloseable {
         try {
             prefill = passes.prefill(false, keepLogits);
             lastPrefill = passes.prefill(true, keepLogits);
-            plainStep = recordStep(false, false);
+            plainStep = recordStep(Drafting.NONE, false);
             boolean needsHidden = draftState() != null && draftState().uncommittedRows() != null;
-            appendStep = needsHidden ? recordStep(false, true) : plainStep;
-            draftStep = draftState() == null ? plainStep : recordStep(true, false);
+            appendStep = needsHidden ? recordStep(Drafting.NONE, true) : plainStep;
+            draftStep = draftState() == null ? plainStep : recordStep(Drafting.FIXED, false);
             commit = draftState() != null && draftState().keepsState() ? passes.program() : null;
             if (commit != null) {
                 draftState().recordCommit(commit, draftState().uncommittedRows());
@@ -85,10 +92,22 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private Program recordStep(boolean draft, boolean append) {
+    /** What a step does for its guesses in its program. */
+    private enum Drafting {
+        NONE,
+        FIXED,
+        GROWING
+    }
+
+    private Program recordStep(Drafting drafting, boolean append) {
         Program program = passes.step(passes.nodes());
-        if (draft) {
-            recordDraft(program);
+        if (drafting != Drafting.NONE) {
+            draftState().recordCommit(program, draftState().uncommittedRows());
+        }
+        switch (drafting) {
+            case NONE -> {}
+            case FIXED -> passes.recordDraft(program, passes.nodes());
+            case GROWING -> passes.recordGrowth(program, passes.nodes());
         }
         program.mark();
         passes.recordVerify(program, passes.nodes());
@@ -97,9 +116,11 @@ public final class Session implements AutoCloseable {
         return program;
     }
 
-    private void recordDraft(Program program) {
-        draftState().recordCommit(program, draftState().uncommittedRows());
-        passes.recordDraft(program, passes.nodes());
+    private Program growingStep() {
+        if (growingStep == null) {
+            growingStep = recordStep(Drafting.GROWING, false);
+        }
+        return growingStep;
     }
 
     /**
@@ -276,14 +297,19 @@ public final class Session implements AutoCloseable {
      */
     public Step step() {
         Tree now = begin();
-        Program program = now.nodes() > 1 ? draftStep : plainStep();
+        Program program =
+                switch (drafting) {
+                    case NONE -> plainStep(now.nodes());
+                    case FIXED -> draftStep;
+                    case GROWING -> growingStep();
+                };
         int before = length();
         passes.run(program);
-        Step step = told(sequence.step(), selected(now));
-        if (now.nodes() > 1) {
+        Step step = told(sequence.step());
+        if (drafting != Drafting.NONE) {
             committed = before;
         }
-        counter.stepped(now, step.emitted());
+        counter.stepped(now, step);
         counter.passed(program, now.nodes() > 1);
         return step;
     }
@@ -299,9 +325,30 @@ public final class Session implements AutoCloseable {
             throw new ContextFullException(length(), 1, limits.maxPositions());
         }
         Tree fitting = tree.truncated(remainingContext() - 1);
+        if (fitting.isDynamic()) {
+            return grown(fitting);
+        }
         Tree now = proposed(fitting);
         sequence.reserve(length() + now.nodes());
         passes.use(0, now == fitting ? tree : now);
+        drafting = now.nodes() > 1 ? Drafting.FIXED : Drafting.NONE;
+        return now;
+    }
+
+    /** A dynamic tree; the root alone where there are no guesses. */
+    private Tree grown(Tree most) {
+        long begin = System.nanoTime();
+        int guesses = draftState().propose(0, sequence.text(), chain, chances, most.nodes() - 1);
+        counter.proposed(System.nanoTime() - begin);
+        int levels = draftState().levels();
+        drafting = levels > 0 ? Drafting.GROWING : Drafting.NONE;
+        Tree now = levels > 0 || guesses > 0 ? most : Tree.ROOT;
+        sequence.reserve(length() + now.nodes());
+        if (now == Tree.ROOT) {
+            passes.use(0, now);
+        } else {
+            passes.grow(0, now, levels, chain, chances, guesses);
+        }
         return now;
     }
 
@@ -315,18 +362,19 @@ public final class Session implements AutoCloseable {
      */
     public int[] draft() {
         drafted = begin();
-        boolean guesses = drafted.nodes() > 1;
         if (parts == null) {
             parts = new StepParts(passes, passes.nodes(), false);
         }
-        Program program = parts.draft(guesses);
+        Program program = drafting == Drafting.GROWING ? parts.grow() : parts.draft(drafting == Drafting.FIXED);
         passes.run(program);
-        if (guesses) {
+        if (drafting != Drafting.NONE) {
             committed = length();
         }
         counter.drafted(program);
         phase = StepPhase.DRAFTED;
-        return nodeTokens();
+        int[] tokens = nodeTokens();
+        draftedNodes = tokens.length;
+        return tokens;
     }
 
     /**
@@ -342,15 +390,19 @@ public final class Session implements AutoCloseable {
         passes.run(parts.verify());
         counter.verified(parts.verify());
         phase = StepPhase.VERIFIED;
-        verified = selected(drafted);
-        int[] selected = new int[drafted.nodes()];
+        verified = selected(draftedNodes);
+        int[] selected = new int[draftedNodes];
         passes.selector().selection().read(0, selected);
         return selected;
     }
 
     /** What the pass over a tree has selected; null where steps tell no log-probabilities. */
-    private Selected selected(Tree tree) {
-        return roots == null ? null : passes.selector().nodes(tree.nodes());
+    private Selected selected(int nodes) {
+        return roots == null ? null : passes.selector().nodes(nodes);
+    }
+
+    private Step told(Step step) {
+        return told(step, selected(step.nodes()));
     }
 
     /** A step with the log-probabilities of its tokens, where they are told. */
@@ -367,17 +419,16 @@ public final class Session implements AutoCloseable {
     public Step accept() {
         requireOpen();
         phase.require(StepPhase.VERIFIED);
-        boolean guessed = drafted.nodes() > 1;
-        boolean appends = !guessed && !isWaitingFull();
-        if (!guessed && !appends) {
+        boolean appends = drafting == Drafting.NONE && !isWaitingFull(draftedNodes);
+        if (drafting == Drafting.NONE && !appends) {
             commit();
         }
         Program program = parts.accept(appends);
         passes.run(program);
         phase = StepPhase.READY;
         Step step = told(sequence.step(), verified);
-        counter.stepped(drafted, step.emitted());
-        counter.accepted(program, guessed);
+        counter.stepped(drafted, step);
+        counter.accepted(program, drafted.nodes() > 1);
         return step;
     }
 
@@ -393,8 +444,8 @@ public final class Session implements AutoCloseable {
         requireOpen();
         phase.require(StepPhase.VERIFIED);
         Objects.requireNonNull(selected, "selected is null: give a token for each node");
-        if (selected.length != drafted.nodes()) {
-            throw new IllegalArgumentException(selected.length + " selected tokens for " + drafted.nodes() + " nodes");
+        if (selected.length != draftedNodes) {
+            throw new IllegalArgumentException(selected.length + " selected tokens for " + draftedNodes + " nodes");
         }
         limits.require(selected);
         passes.selector().selection().write(0, selected);
@@ -430,17 +481,17 @@ public final class Session implements AutoCloseable {
         return whole.truncated(depth);
     }
 
-    /** A step without a draft lets its hidden state wait after the others, until so many wait that they are taken in together. */
-    private Program plainStep() {
-        if (!isWaitingFull()) {
+    /** A step without a draft lets its hidden states wait after the others, until so many wait that they are taken in together. */
+    private Program plainStep(int nodes) {
+        if (!isWaitingFull(nodes)) {
             return appendStep;
         }
         commit();
         return plainStep;
     }
 
-    private boolean isWaitingFull() {
-        return commit != null && length() - committed >= Tree.MAX_NODES;
+    private boolean isWaitingFull(int nodes) {
+        return commit != null && length() - committed + nodes > Tree.MAX_NODES;
     }
 
     /**

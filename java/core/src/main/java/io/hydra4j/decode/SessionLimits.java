@@ -15,8 +15,9 @@ import java.util.Objects;
  * @param nodes most nodes of a tree
  * @param depth the deepest tree that the drafter fills, 0 if there is none
  * @param ranks the most candidates of one parent that it fills
+ * @param grows whether it fills trees that each step makes anew
  */
-record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes, int depth, int ranks) {
+record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes, int depth, int ranks, boolean grows) {
     /**
      * Reads the limits off options.
      *
@@ -41,7 +42,8 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
                 candidates,
                 nodes,
                 drafter == null ? 0 : drafter.maxDepth(),
-                drafter == null ? 0 : drafter.maxCandidates());
+                drafter == null ? 0 : drafter.maxCandidates(),
+                drafter != null && drafter.grows());
     }
 
     /** What drafters may know of a model. */
@@ -64,7 +66,11 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
             throw new IllegalArgumentException("a tree of " + tree.nodes()
                     + " nodes without draft heads or another drafter: open heads, or use the root alone");
         }
-        if (tree.depth() > depth) {
+        if (tree.isDynamic() && !grows) {
+            throw new IllegalArgumentException(
+                    "the drafter does not say how likely its guesses are, which dynamic trees need: use a fixed one");
+        }
+        if (tree.depth() > depth && !tree.isDynamic()) {
             throw new IllegalArgumentException("the tree is " + tree.depth() + " deep, the drafter fills " + depth
                     + " levels: cut it to that depth");
         }

@@ -81,7 +81,7 @@ public final class SessionStatistics {
         return acceptedByDepth.clone();
     }
 
-    /** {@return {@code [d]}: steps whose tree had nodes of depth d} A copy. */
+    /** {@return {@code [d]}: steps whose tree had nodes of depth d; of a dynamic tree the depths count that were accepted, and the first} A copy. */
     public long[] draftedByDepth() {
         return draftedByDepth.clone();
     }

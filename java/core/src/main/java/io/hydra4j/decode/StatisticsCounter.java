@@ -36,18 +36,21 @@ final class StatisticsCounter {
         promptTokens += count;
     }
 
-    /** What a pass emitted of one sequence. */
-    void stepped(Tree tree, int emitted) {
+    /** What a pass did of one sequence. */
+    void stepped(Tree tree, Step step) {
+        int emitted = step.emitted();
         tokens += emitted;
         steps++;
-        nodes += tree.nodes();
+        nodes += step.nodes();
         for (int d = 0; d < emitted; d++) {
             accepted[d]++;
         }
-        for (int d = 0; d <= tree.depth(); d++) {
+        // Of a dynamic tree is known how many nodes it had, and those that were accepted.
+        int deepest = tree.isDynamic() ? Math.max(step.nodes() > 1 ? 1 : 0, emitted - 1) : tree.depth();
+        for (int d = 0; d <= deepest; d++) {
             drafted[d]++;
         }
-        depth = Math.max(depth, tree.depth());
+        depth = Math.max(depth, deepest);
     }
 
     /** The time in which the host guessed for a pass. */

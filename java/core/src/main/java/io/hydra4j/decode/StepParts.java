@@ -6,11 +6,16 @@ import io.hydra4j.runtime.Resources;
 
 /** The programs of a session's step in parts, for loops that look at what is between them. */
 final class StepParts {
+    private final Passes passes;
+    private final PassRows rows;
+    private final boolean commitsLast;
     private final Program expand;
     private final Program draft;
     private final Program verify;
     private final Program accept;
     private final Program append;
+    /** Recorded when it is first asked for. */
+    private Program grow;
 
     /**
      * Made as a whole or not at all; closed with the passes.
@@ -19,6 +24,9 @@ final class StepParts {
      * @param commitsLast whether the draft commits what a step leaves as the step ends; else as the next one begins
      */
     StepParts(Passes passes, PassRows rows, boolean commitsLast) {
+        this.passes = passes;
+        this.rows = rows;
+        this.commitsLast = commitsLast;
         Resources made = new Resources();
         try {
             expand = made.own(passes.create());
@@ -54,6 +62,19 @@ final class StepParts {
     /** @param guesses whether the tree has more than its root */
     Program draft(boolean guesses) {
         return guesses ? draft : expand;
+    }
+
+    /** The guesses of trees that grow. */
+    Program grow() {
+        if (grow == null) {
+            Program program = passes.step(rows);
+            if (!commitsLast) {
+                passes.draft().recordCommit(program, passes.left(rows));
+            }
+            passes.recordGrowth(program, rows);
+            grow = program;
+        }
+        return grow;
     }
 
     Program verify() {

@@ -14,6 +14,8 @@ import java.util.TreeSet;
  * node is; the root, the base model's own next token, is implicit. Nodes are ordered by depth and then by path, the root
  * first. Immutable.
  *
+ * <p>A {@link #dynamic} tree has no shape of its own: each step makes it anew.
+ *
  * <p>Any set of paths that holds every path's parents makes a tree, of at most {@link #MAX_NODES} nodes with the root
  * and ranks below {@link #MAX_RANKS}. Source of the representation and of {@link #DEFAULT}: the Medusa and Hydra papers
  * (arXiv 2401.10774, 2402.05109).
@@ -41,9 +43,19 @@ public final class Tree {
     private final int[] parents;
     private final int[] ranks;
     private final int[] depths;
+    /** The most nodes of a dynamic tree; 0 of others. */
+    private final int most;
+
+    private final double least;
 
     private Tree(List<List<Integer>> paths) {
+        this(paths, 0, 0);
+    }
+
+    private Tree(List<List<Integer>> paths, int most, double least) {
         this.paths = paths;
+        this.most = most;
+        this.least = least;
         parents = new int[paths.size() + 1];
         ranks = new int[parents.length];
         depths = new int[parents.length];
@@ -116,6 +128,47 @@ public final class Tree {
     }
 
     /**
+     * {@return a tree that each step makes anew, of the nodes that are likeliest to be right as the drafter sees it} It has no paths
+     * of its own.
+     *
+     * @param nodes the most nodes, the root included: 1 to {@link #MAX_NODES}
+     * @throws InvalidTreeException if nodes is out of range
+     */
+    public static Tree dynamic(int nodes) {
+        if (nodes < 1 || nodes > MAX_NODES) {
+            throw new InvalidTreeException("a dynamic tree of " + nodes + " nodes: must be from 1 to " + MAX_NODES);
+        }
+        return nodes == 1 ? ROOT : new Tree(List.of(), nodes, 0);
+    }
+
+    /**
+     * {@return this dynamic tree without nodes that are less likely to be right than that}
+     *
+     * @param chance 0, which leaves out none, to 1
+     * @throws IllegalArgumentException if it is out of range
+     * @throws IllegalStateException if this tree has a shape of its own
+     */
+    public Tree withLeast(double chance) {
+        if (!(chance >= 0 && chance <= 1)) {
+            throw new IllegalArgumentException("chance is " + chance + ": give 0 to 1");
+        }
+        if (!isDynamic()) {
+            throw new IllegalStateException("only a dynamic tree leaves out nodes: use Tree.dynamic");
+        }
+        return new Tree(paths, most, chance);
+    }
+
+    /** {@return whether each step makes the tree anew} Then it has no paths, and {@link #nodes} and {@link #depth} are the most. */
+    public boolean isDynamic() {
+        return most > 0;
+    }
+
+    /** {@return how likely a node of a dynamic tree must be right to stay; 0 where all do} */
+    public double least() {
+        return least;
+    }
+
+    /**
      * {@return the paths of {@link #DEFAULT} in the order in which its authors' search added them: every beginning is a tree}
      */
     public static List<List<Integer>> published() {
@@ -127,13 +180,16 @@ public final class Tree {
     }
 
     /**
-     * {@return this tree without the nodes deeper than {@code depth}}
+     * {@return this tree without the nodes deeper than {@code depth}} A dynamic tree has no more than so many nodes below its root then.
      *
      * @param depth the deepest level that stays; 0 leaves the root alone
      */
     public Tree truncated(int depth) {
         if (depth <= 0) {
             return ROOT;
+        }
+        if (isDynamic()) {
+            return depth >= most ? this : dynamic(depth + 1).withLeast(least);
         }
         return depth >= depth()
                 ? this
@@ -142,20 +198,20 @@ public final class Tree {
 
     /** {@return the number of nodes, the root included} */
     public int nodes() {
-        return parents.length;
+        return isDynamic() ? most : parents.length;
     }
 
     /** {@return the depth of the deepest node; 0 for the root alone} */
     public int depth() {
-        return depths[depths.length - 1];
+        return isDynamic() ? most - 1 : depths[depths.length - 1];
     }
 
-    /** {@return the number of candidates that one parent can be asked for: the largest rank + 1, 0 for the root alone} */
+    /** {@return the number of candidates that one parent can be asked for: the largest rank + 1, 0 for the root alone and for a dynamic tree} */
     public int candidates() {
-        return Arrays.stream(ranks).max().orElse(0) + (nodes() > 1 ? 1 : 0);
+        return Arrays.stream(ranks).max().orElse(0) + (ranks.length > 1 ? 1 : 0);
     }
 
-    /** {@return the paths in node order, without the root} */
+    /** {@return the paths in node order, without the root; none of a dynamic tree} */
     public List<List<Integer>> paths() {
         return paths;
     }
@@ -177,17 +233,17 @@ public final class Tree {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Tree tree && paths.equals(tree.paths);
+        return other instanceof Tree tree && paths.equals(tree.paths) && most == tree.most && least == tree.least;
     }
 
     @Override
     public int hashCode() {
-        return paths.hashCode();
+        return paths.hashCode() + 31 * most + Double.hashCode(least);
     }
 
     @Override
     public String toString() {
-        return "Tree[" + nodes() + " nodes, depth " + depth() + "]";
+        return isDynamic() ? "Tree[dynamic, " + most + " nodes]" : "Tree[" + nodes() + " nodes, depth " + depth() + "]";
     }
 
     /** A path for a message; the beginning of one that is longer than those of any tree. */

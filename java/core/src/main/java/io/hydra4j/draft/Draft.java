@@ -62,6 +62,37 @@ public interface Draft extends AutoCloseable {
         return depth;
     }
 
+    /**
+     * {@return levels of candidates that {@link #recordGrowth} proposes; 0: none}
+     */
+    default int levels() {
+        return 0;
+    }
+
+    /**
+     * Records that trees that grow ({@link TreeTopology#setGrowth}) do so by {@link #levels} levels of this draft's candidates.
+     *
+     * @param program to record into
+     * @param tree the trees
+     * @param prompts the prompts that stand behind the trees, or null
+     * @param nodes the nodes of all trees of a step, expanded
+     */
+    default void recordGrowth(Program program, TreeTopology tree, PassRows prompts, PassRows nodes) {}
+
+    /**
+     * Called before a step with a tree that grows is run, for each sequence that takes part: guesses on the host how its text goes on.
+     *
+     * @param sequence number of the sequence in its batch
+     * @param text the verified tokens and, last, the root; valid during the call
+     * @param chain gets the guesses, the root's child first: tokens of the model's vocabulary
+     * @param chances gets for each how likely it is right where the one before it is: between 0 and 1
+     * @param depth the most guesses that are wanted
+     * @return how many there are, 0 to {@code depth}
+     */
+    default int propose(int sequence, IntBuffer text, int[] chain, float[] chances, int depth) {
+        return 0;
+    }
+
     /** Called when the guesses of a step are made, after {@link #propose} for each sequence that takes part, and before it is run. */
     default void proposed() {}
 

@@ -3,6 +3,8 @@ package io.hydra4j.draft;
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.Sampling;
 import io.hydra4j.runtime.TopK;
+import java.util.List;
+import java.util.Objects;
 
 /**
  * Guesses the tokens of trees that the base model then verifies: draft heads, or whatever else may know what comes next. A session
@@ -15,6 +17,24 @@ public interface Drafter {
 
     /** {@return the most children of one node that it can fill, 1 to {@link TopK#MAX_K}} */
     int maxCandidates();
+
+    /**
+     * {@return whether it fills dynamic trees: whether its drafts know how likely their guesses are ({@link Draft#recordGrowth}, {@link
+     * Draft#propose(int, java.nio.IntBuffer, int[], float[], int)})}
+     */
+    default boolean grows() {
+        return false;
+    }
+
+    /**
+     * {@return this drafter with the guesses of another one, made on the host, for a second opinion in dynamic trees} Other trees are this
+     * one's alone.
+     *
+     * @param chains guesses on the host, such as {@link #lookup}; what it needs of the base's states or records is not used
+     */
+    default Drafter withChains(Drafter chains) {
+        return new DrafterWithChains(this, Objects.requireNonNull(chains, "chains is null: give a drafter"));
+    }
 
     /**
      * Refuses a model that it cannot guess for.
@@ -41,7 +61,18 @@ public interface Drafter {
      * @throws IllegalArgumentException if the depth is out of range
      */
     static Drafter lookup(int depth) {
-        return new LookupDrafter(depth);
+        return lookup(depth, List.of());
+    }
+
+    /**
+     * {@return as {@link #lookup(int)}; ends are looked for in texts given beside, too, such as the file that is being edited}
+     *
+     * @param depth the longest chain, 1 to 63
+     * @param texts token ids of each text; of places that are as good, later ones count, and those in the text itself most
+     * @throws IllegalArgumentException if the depth is out of range, or an id is negative
+     */
+    static Drafter lookup(int depth, List<int[]> texts) {
+        return new LookupDrafter(depth, texts);
     }
 
     /**

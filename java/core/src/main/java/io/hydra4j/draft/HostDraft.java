@@ -40,6 +40,25 @@ public abstract class HostDraft implements Draft {
      */
     protected abstract int guess(int sequence, IntBuffer text, int[] chain, int depth);
 
+    /**
+     * Says how likely the guesses that {@link #guess} has just made are right, for dynamic trees.
+     *
+     * @param sequence number of the sequence in its batch
+     * @param chances gets for each guess how likely it is right where the one before it is: between 0 and 1
+     * @param count of guesses
+     * @throws UnsupportedOperationException unless it is overridden, as it must be where {@link Drafter#grows}
+     */
+    protected void chances(int sequence, float[] chances, int count) {
+        throw new UnsupportedOperationException("this draft does not know how likely its guesses are");
+    }
+
+    @Override
+    public final int propose(int sequence, IntBuffer text, int[] chain, float[] chances, int depth) {
+        int count = guess(sequence, text, chain, depth);
+        chances(sequence, chances, count);
+        return count;
+    }
+
     @Override
     public final int propose(int sequence, IntBuffer text, int depth) {
         int count = guess(sequence, text, chain, depth);

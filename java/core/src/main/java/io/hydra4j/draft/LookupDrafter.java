@@ -2,14 +2,28 @@ package io.hydra4j.draft;
 
 import io.hydra4j.runtime.TreeTopology;
 import java.nio.IntBuffer;
+import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /** Guesses that a text goes on as it did after the longest earlier occurrence of its end. */
-record LookupDrafter(int depth) implements Drafter {
+record LookupDrafter(int depth, List<int[]> texts) implements Drafter {
     LookupDrafter {
         if (depth < 1 || depth >= TreeTopology.MAX_NODES) {
             throw new IllegalArgumentException(
                     "depth is " + depth + ", must be from 1 to " + (TreeTopology.MAX_NODES - 1));
+        }
+        Objects.requireNonNull(texts, "texts is null: give a list, empty for none");
+        texts = texts.stream()
+                .map(text -> Objects.requireNonNull(text, "a text is null: leave it out")
+                        .clone())
+                .toList();
+        for (int[] text : texts) {
+            for (int id : text) {
+                if (id < 0) {
+                    throw new IllegalArgumentException("token " + id + " of a text is negative");
+                }
+            }
         }
     }
 
@@ -24,31 +38,57 @@ record LookupDrafter(int depth) implements Drafter {
     }
 
     @Override
-    public void requireFit(BaseModel model) {}
+    public boolean grows() {
+        return true;
+    }
+
+    @Override
+    public void requireFit(BaseModel model) {
+        for (int[] text : texts) {
+            for (int id : text) {
+                if (id >= model.vocabulary()) {
+                    throw new IllegalArgumentException(
+                            "token " + id + " of a text is outside the vocabulary of " + model.vocabulary());
+                }
+            }
+        }
+    }
 
     @Override
     public Draft open(Loop loop) {
-        return new Lookup(loop);
+        return new Lookup(loop, texts);
     }
 
     private static final class Lookup extends HostDraft {
-        private final RepeatedEnd[] texts;
+        private final RepeatedEnd[] ends;
+        private final RepeatChances[] chances;
 
-        Lookup(Loop loop) {
+        Lookup(Loop loop, List<int[]> texts) {
             super(loop);
-            texts = Stream.generate(RepeatedEnd::new)
-                    .limit(loop.batch().sequences())
+            int sequences = loop.batch().sequences();
+            ends = Stream.generate(() -> new RepeatedEnd(texts))
+                    .limit(sequences)
                     .toArray(RepeatedEnd[]::new);
+            chances = Stream.generate(RepeatChances::new).limit(sequences).toArray(RepeatChances[]::new);
         }
 
         @Override
         protected int guess(int sequence, IntBuffer text, int[] chain, int depth) {
-            return texts[sequence].continuation(text, chain, depth);
+            chances[sequence].learn(text);
+            int count = ends[sequence].continuation(text, chain, depth);
+            chances[sequence].guessed(chain, count, text.remaining(), ends[sequence].matched());
+            return count;
+        }
+
+        @Override
+        protected void chances(int sequence, float[] all, int count) {
+            chances[sequence].of(all, count);
         }
 
         @Override
         public void rewound(int sequence, int length) {
-            texts[sequence].truncate(length);
+            ends[sequence].truncate(length);
+            chances[sequence].forget();
         }
     }
 }

@@ -2,12 +2,13 @@ package io.hydra4j.draft;
 
 import java.nio.IntBuffer;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Finds where the end of a growing text was before: of the latest occurrences of its last tokens the one with the longest match.
  * The structure is that of LZ77 compressors: a hash table leads to the latest place where two tokens stood together, and from
  * each place a link to the one before. A token costs constant time to add, a search looks at no more than {@link #MOST_PLACES}
- * places; memory is four ints a token. Not thread-safe.
+ * places; memory is four ints a token. Texts given beside stand before it. Not thread-safe.
  */
 final class RepeatedEnd {
     /** The most places that a search looks at. */
@@ -18,12 +19,29 @@ final class RepeatedEnd {
     private static final int SHORTEST = 2;
 
     private static final int NONE = -1;
+    /** Stands after each text that is given beside, and is like nothing. */
+    private static final int END = -1;
 
     // Place i is the one where tokens i - 1 and i stand.
-    private int[] tokens = new int[0];
-    private int[] before = new int[0];
+    private int[] tokens = new int[64];
+    private int[] before = new int[64];
     private int[] latest = filled(1 << 8);
     private int length;
+    /** Where the text itself begins. */
+    private final int begin;
+
+    private int matched;
+
+    /** @param beside texts in which ends are looked for, too */
+    RepeatedEnd(List<int[]> beside) {
+        for (int[] text : beside) {
+            for (int token : text) {
+                append(token);
+            }
+            append(END);
+        }
+        begin = length;
+    }
 
     /**
      * The tokens that followed where the end of a text was before.
@@ -31,29 +49,44 @@ final class RepeatedEnd {
      * @param text all that was given to the call before, unless {@link #truncate} came between, and more
      * @param chain gets the tokens
      * @param most how many are wanted
-     * @return how many there are: 0 where the last two tokens did not occur before, else {@code most}
+     * @return how many there are: 0 where the last two tokens did not occur before; fewer than {@code most} where a text given
+     *     beside ends
      */
     int continuation(IntBuffer text, int[] chain, int most) {
-        int end = text.remaining() - 1;
-        append(text, end);
+        matched = 0;
+        int end = begin + text.remaining() - 1;
+        while (length < end) {
+            append(text.get(length - begin));
+        }
         if (end < SHORTEST) {
             return 0;
         }
-        int place = find(text, end);
+        // The last token is the one that may still be replaced: it is looked for and not yet to be found.
+        reserve(end + 1);
+        tokens[end] = text.get(end - begin);
+        int place = find(end);
         if (place == NONE) {
             return 0;
         }
         for (int i = 0; i < most; i++) {
             int at = place + 1 + i;
             // Past the end the text repeats itself with the period that was found.
-            chain[i] = at <= end ? text.get(at) : chain[at - end - 1];
+            chain[i] = at <= end ? tokens[at] : chain[at - end - 1];
+            if (chain[i] == END) {
+                return i;
+            }
         }
         return most;
     }
 
-    /** Forgets what stands from a length on. */
+    /** How many tokens before the last continuation were alike, at most {@value #LONGEST}. */
+    int matched() {
+        return matched;
+    }
+
+    /** Forgets what stands from a length of the text on. */
     void truncate(int to) {
-        while (length > to) {
+        while (length > begin + to) {
             length--;
             if (length > 0) {
                 latest[slot(tokens[length - 1], tokens[length])] = before[length];
@@ -61,22 +94,23 @@ final class RepeatedEnd {
         }
     }
 
-    /** Adds the places of the text before {@code end}, whose own place is to be found and not there yet. */
-    private void append(IntBuffer text, int end) {
-        if (end > tokens.length) {
-            int capacity = Math.max(end, tokens.length * 2);
-            tokens = Arrays.copyOf(tokens, capacity);
-            before = Arrays.copyOf(before, capacity);
-        }
-        for (; length < end; length++) {
-            tokens[length] = text.get(length);
-            add(length);
-        }
+    private void append(int token) {
+        reserve(length + 1);
+        tokens[length] = token;
+        add(length++);
         if (length > latest.length) {
             latest = filled(latest.length * 4);
             for (int i = 0; i < length; i++) {
                 add(i);
             }
+        }
+    }
+
+    private void reserve(int count) {
+        if (count > tokens.length) {
+            int capacity = Math.max(count, tokens.length * 2);
+            tokens = Arrays.copyOf(tokens, capacity);
+            before = Arrays.copyOf(before, capacity);
         }
     }
 
@@ -88,24 +122,25 @@ final class RepeatedEnd {
         }
     }
 
-    private int find(IntBuffer text, int end) {
+    private int find(int end) {
         int best = NONE;
         int bestLength = SHORTEST - 1;
-        int place = latest[slot(text.get(end - 1), text.get(end))];
+        int place = latest[slot(tokens[end - 1], tokens[end])];
         for (int i = 0; i < MOST_PLACES && place != NONE && bestLength < LONGEST; i++, place = before[place]) {
-            int match = match(text, end, place);
+            int match = match(end, place);
             if (match > bestLength) {
                 best = place;
                 bestLength = match;
             }
         }
+        matched = best == NONE ? 0 : bestLength;
         return best;
     }
 
     /** How many tokens up to a place are those up to the end. */
-    private static int match(IntBuffer text, int end, int place) {
+    private int match(int end, int place) {
         int match = 0;
-        while (match < LONGEST && match <= place && text.get(place - match) == text.get(end - match)) {
+        while (match < LONGEST && match <= place && tokens[place - match] == tokens[end - match]) {
             match++;
         }
         return match;

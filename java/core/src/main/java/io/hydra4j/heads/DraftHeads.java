@@ -224,6 +224,11 @@ public final class DraftHeads implements Drafter, AutoCloseable {
     }
 
     @Override
+    public boolean grows() {
+        return true;
+    }
+
+    @Override
     public void requireFit(BaseModel model) {
         if (base.embedding() != model.embedding()) {
             throw new IllegalArgumentException("the heads were loaded for another model: load them for this one");

@@ -144,14 +144,96 @@ public final class HeadsDraft implements Draft {
 
     @Override
     public void recordDraft(Program program, TreeTopology tree, PassRows nodes) {
+        record(new FixedTrees(program, tree, nodes));
+    }
+
+    @Override
+    public int levels() {
+        return levels;
+    }
+
+    @Override
+    public void recordGrowth(Program program, TreeTopology tree, PassRows prompts, PassRows nodes) {
+        record(new GrowingTrees(program, tree, prompts, nodes));
+    }
+
+    private void record(Recording recording) {
         if (heads.config().kind().isGrounded()) {
-            recordGrounded(program, tree, nodes);
+            recordGrounded(recording);
         } else {
-            recordIndependent(program, tree, nodes);
+            recordIndependent(recording);
         }
     }
 
-    private void recordGrounded(Program program, TreeTopology tree, PassRows nodes) {
+    /** What becomes of the candidates of a draft, which is recorded. */
+    private abstract static class Recording {
+        final Program program;
+        final TreeTopology tree;
+        final PassRows nodes;
+
+        Recording(Program program, TreeTopology tree, PassRows nodes) {
+            this.program = program;
+            this.tree = tree;
+            this.nodes = nodes;
+        }
+
+        /** Records the candidates of a head, or of all that share an LM head: those of rows of vectors. */
+        abstract void lmHead(int top, PassRows rows, Buffer vectors, Matrix lmHead, Buffer bias);
+
+        /** Records that the nodes below a depth get them; group as in {@link Program#draftTokens}. */
+        abstract void give(int level, int top, int group);
+    }
+
+    private final class FixedTrees extends Recording {
+        FixedTrees(Program program, TreeTopology tree, PassRows nodes) {
+            super(program, tree, nodes);
+        }
+
+        @Override
+        void lmHead(int top, PassRows rows, Buffer vectors, Matrix lmHead, Buffer bias) {
+            if (sampling == null) {
+                program.lmHead(rows, false, vectors, lmHead, bias, heads.draftIds(), tops.get(top), null);
+            } else {
+                recordRanks(program, rows, vectors, lmHead, bias, tops.get(top));
+            }
+        }
+
+        @Override
+        void give(int level, int top, int group) {
+            program.draftTokens(tree, level, tops.get(top), group, nodes);
+        }
+    }
+
+    private final class GrowingTrees extends Recording {
+        private final PassRows prompts;
+
+        GrowingTrees(Program program, TreeTopology tree, PassRows prompts, PassRows nodes) {
+            super(program, tree, nodes);
+            this.prompts = prompts;
+        }
+
+        @Override
+        void lmHead(int top, PassRows rows, Buffer vectors, Matrix lmHead, Buffer bias) {
+            recordRanks(program, rows, vectors, lmHead, bias, tops.get(top));
+        }
+
+        @Override
+        void give(int level, int top, int group) {
+            program.grow(tree, level, tops.get(top), group, prompts, nodes);
+        }
+    }
+
+    /** The best candidates with their log-probabilities, by the noise that the loop selects by where it samples. */
+    private void recordRanks(Program program, PassRows rows, Buffer vectors, Matrix lmHead, Buffer bias, TopK top) {
+        Buffer logits = scratch("logits", rows.maxRows(), lmHead.rows());
+        program.lmHead(rows, false, vectors, lmHead, bias, null, null, logits);
+        program.rank(rows, logits, lmHead.rows(), heads.draftIds(), sampling, top);
+    }
+
+    private void recordGrounded(Recording recording) {
+        Program program = recording.program;
+        TreeTopology tree = recording.tree;
+        PassRows nodes = recording.nodes;
         DraftTables tables = heads.tables();
         Matrix embedding = heads.base().embedding();
         Buffer inputs =
@@ -179,8 +261,8 @@ public final class HeadsDraft implements Draft {
                         state);
                 recordBlocks(program, head.blocks().subList(1, head.blocks().size()), state, state, state, 0);
             }
-            recordTop(program, levelRows, state, head.lmHead(), head.lmHeadBias(), tops.get(level));
-            program.draftTokens(tree, level, tops.get(level), -1, nodes);
+            recording.lmHead(level, levelRows, state, head.lmHead(), head.lmHeadBias());
+            recording.give(level, level, -1);
         }
     }
 
@@ -197,7 +279,10 @@ public final class HeadsDraft implements Draft {
         return parts;
     }
 
-    private void recordIndependent(Program program, TreeTopology tree, PassRows nodes) {
+    private void recordIndependent(Recording recording) {
+        Program program = recording.program;
+        TreeTopology tree = recording.tree;
+        PassRows nodes = recording.nodes;
         Buffer inputs = scratch("inputs", levelRows.maxRows(), config.hidden());
         Buffer between = scratch("between", levelRows.maxRows(), config.hidden());
         Buffer vectors = scratch("vectors", headRows.maxRows(), config.hidden());
@@ -209,28 +294,17 @@ public final class HeadsDraft implements Draft {
                 continue;
             }
             recordBlocks(program, head.blocks(), inputs, between, vectors, 0);
-            recordTop(program, levelRows, vectors, head.lmHead(), head.lmHeadBias(), tops.get(level));
-            program.draftTokens(tree, level, tops.get(level), 0, nodes);
+            recording.lmHead(level, levelRows, vectors, head.lmHead(), head.lmHeadBias());
+            recording.give(level, level, 0);
         }
         if (sharesLmHead()) {
             DraftHeads.Head first = heads.heads().get(0);
             program.draftLevels(tree, nodes, headRows);
-            recordTop(program, headRows, vectors, first.lmHead(), null, tops.get(0));
+            recording.lmHead(0, headRows, vectors, first.lmHead(), null);
             for (int level = 0; level < levels; level++) {
-                program.draftTokens(tree, level, tops.get(0), level, nodes);
+                recording.give(level, 0, level);
             }
         }
-    }
-
-    /** The best candidates: by their logits, and where the loop samples with the noise that it will select by. */
-    private void recordTop(Program program, PassRows rows, Buffer vectors, Matrix lmHead, Buffer bias, TopK top) {
-        if (sampling == null) {
-            program.lmHead(rows, false, vectors, lmHead, bias, heads.draftIds(), top, null);
-            return;
-        }
-        Buffer logits = scratch("logits", rows.maxRows(), lmHead.rows());
-        program.lmHead(rows, false, vectors, lmHead, bias, null, null, logits);
-        program.rank(rows, logits, lmHead.rows(), heads.draftIds(), sampling, top);
     }
 
     /** Blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */

@@ -5,12 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.IntBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class RepeatedEndTest {
-    private final RepeatedEnd text = new RepeatedEnd();
+    private final RepeatedEnd text = new RepeatedEnd(List.of());
 
     private int[] continuation(int most, int... tokens) {
         int[] chain = new int[most];
