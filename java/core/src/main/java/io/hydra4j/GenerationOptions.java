@@ -16,6 +16,8 @@ public final class GenerationOptions {
 
     private final Speculation speculation;
     private final Tree tree;
+    private final DraftSource draft;
+    private final List<String> draftTexts;
     private final int maxTokens;
     private final List<String> stop;
     private final boolean ignoreEnd;
@@ -26,6 +28,8 @@ public final class GenerationOptions {
     private GenerationOptions(Builder from) {
         speculation = from.speculation;
         tree = from.tree;
+        draft = from.draft;
+        draftTexts = from.draftTexts;
         maxTokens = from.maxTokens;
         stop = from.stop;
         ignoreEnd = from.ignoreEnd;
@@ -44,6 +48,8 @@ public final class GenerationOptions {
         Builder copy = new Builder();
         copy.speculation = speculation;
         copy.tree = tree;
+        copy.draft = draft;
+        copy.draftTexts = draftTexts;
         copy.maxTokens = maxTokens;
         copy.stop = stop;
         copy.ignoreEnd = ignoreEnd;
@@ -69,6 +75,24 @@ public final class GenerationOptions {
      */
     public GenerationOptions withTree(Tree tree) {
         return toBuilder().tree(tree).build();
+    }
+
+    /**
+     * {@return these options with another source of guesses; see {@link Builder#draft}}
+     *
+     * @param draft what guesses
+     */
+    public GenerationOptions withDraft(DraftSource draft) {
+        return toBuilder().draft(draft).build();
+    }
+
+    /**
+     * {@return these options with texts in which the lookup looks, too; see {@link Builder#draftTexts}}
+     *
+     * @param draftTexts texts that may be repeated
+     */
+    public GenerationOptions withDraftTexts(List<String> draftTexts) {
+        return toBuilder().draftTexts(draftTexts).build();
     }
 
     /**
@@ -135,6 +159,16 @@ public final class GenerationOptions {
         return Optional.ofNullable(tree);
     }
 
+    /** {@return what guesses} */
+    public DraftSource draft() {
+        return draft;
+    }
+
+    /** {@return the texts in which the lookup looks, too} */
+    public List<String> draftTexts() {
+        return draftTexts;
+    }
+
     /** {@return the most tokens to generate} */
     public int maxTokens() {
         return maxTokens;
@@ -166,7 +200,17 @@ public final class GenerationOptions {
     }
 
     private List<Object> values() {
-        return Arrays.asList(speculation, tree, maxTokens, stop, ignoreEnd, cancelled, sampling, logProbabilities);
+        return Arrays.asList(
+                speculation,
+                tree,
+                draft,
+                draftTexts,
+                maxTokens,
+                stop,
+                ignoreEnd,
+                cancelled,
+                sampling,
+                logProbabilities);
     }
 
     @Override
@@ -181,7 +225,8 @@ public final class GenerationOptions {
 
     @Override
     public String toString() {
-        return "GenerationOptions[speculation=" + speculation + ", tree=" + tree + ", maxTokens=" + maxTokens
+        return "GenerationOptions[speculation=" + speculation + ", tree=" + tree + ", draft=" + draft
+                + ", draftTexts=" + draftTexts.size() + ", maxTokens=" + maxTokens
                 + ", stop=" + stop + ", ignoreEnd=" + ignoreEnd + ", sampling=" + sampling + ", logProbabilities="
                 + logProbabilities + "]";
     }
@@ -192,6 +237,8 @@ public final class GenerationOptions {
 
         private Speculation speculation = Speculation.AUTO;
         private Tree tree;
+        private DraftSource draft = DraftSource.AUTO;
+        private List<String> draftTexts = List.of();
         private int maxTokens = 256;
         private List<String> stop = List.of();
         private boolean ignoreEnd;
@@ -222,6 +269,29 @@ public final class GenerationOptions {
          */
         public Builder tree(Tree tree) {
             this.tree = tree;
+            return this;
+        }
+
+        /**
+         * Sets what guesses: {@link DraftSource#AUTO} by default.
+         *
+         * @param draft what guesses; a model without heads refuses those that need them
+         * @return this builder
+         */
+        public Builder draft(DraftSource draft) {
+            this.draft = OpenOptions.require("draft", draft, "DraftSource.AUTO");
+            return this;
+        }
+
+        /**
+         * Sets texts in which the lookup looks for the end of the text, too: none by default. Good ones are what is likely to be
+         * repeated, such as the file that is being edited.
+         *
+         * @param draftTexts texts, in the order in which later ones count more
+         * @return this builder
+         */
+        public Builder draftTexts(List<String> draftTexts) {
+            this.draftTexts = List.copyOf(OpenOptions.require("draftTexts", draftTexts, "a list, empty for none"));
             return this;
         }
 

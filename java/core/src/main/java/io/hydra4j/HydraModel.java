@@ -16,12 +16,15 @@ import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
 import io.hydra4j.tuning.ConversionText;
 import io.hydra4j.tuning.FullChains;
+import io.hydra4j.tuning.GrowthChoice;
 import io.hydra4j.tuning.StepCosts;
 import io.hydra4j.tuning.TreeChoice;
 import io.hydra4j.tuning.TreeTuning;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
@@ -52,11 +55,17 @@ public final class HydraModel implements AutoCloseable {
     /** The longest guess of a model without heads: its rows cost little more than one. */
     private static final int LOOKUP_DEPTH = 8;
 
+    private static final int LONGEST_LOOKUP = Tree.MAX_NODES - 1;
+    private static final String LOOKUP_NAME = "lookup";
+
     /** What guesses where there are no heads. */
-    private static final Drafter LOOKUP = Drafter.lookup(LOOKUP_DEPTH);
+    private static final Drafter LOOKUP = Drafter.lookup(LONGEST_LOOKUP);
 
     /** The trees that it fills. */
     static final Tree LOOKUP_TREE = Tree.chain(LOOKUP_DEPTH);
+
+    /** The trees that it fills with heads. */
+    private static final Tree GROWING_TREE = Tree.dynamic(16);
 
     private final DecoderModel base;
     private final DraftHeads heads;
@@ -68,6 +77,7 @@ public final class HydraModel implements AutoCloseable {
     private volatile Calibration calibration;
 
     private TreeChoice learned;
+    private final Map<DraftSource, GrowthChoice> grown = new EnumMap<>(DraftSource.class);
 
     /** @throws CalibrationMismatchException if the calibration, which may be null, was made with something else */
     HydraModel(
@@ -307,12 +317,67 @@ public final class HydraModel implements AutoCloseable {
         return use(() -> Sessions.session(base, drafter, options, () -> {}, uses::end));
     }
 
-    /** What guesses; null for nothing. */
-    Drafter drafter(Speculation speculation) {
-        if (speculation == Speculation.OFF) {
-            return null;
+    /**
+     * How a generation with these options guesses.
+     *
+     * @throws IllegalArgumentException if the options ask for heads that there are not, or contradict each other
+     */
+    Guessing guessing(GenerationOptions options) {
+        if (options.speculation() == Speculation.OFF) {
+            return Guessing.NONE;
         }
-        return heads != null ? heads : LOOKUP;
+        Tree tree = options.tree().orElse(null);
+        DraftSource source = source(options, tree);
+        boolean chooses = tree == null && options.speculation() == Speculation.AUTO;
+        Drafter lookup = source == DraftSource.HEADS ? null : lookup(options);
+        return switch (source) {
+            case HEADS -> new Guessing(
+                    source, headsName(), heads, tree != null ? tree : tree(), chooses ? trees() : null, null);
+            case LOOKUP -> new Guessing(
+                    source,
+                    LOOKUP_NAME,
+                    lookup,
+                    tree != null ? tree : LOOKUP_TREE,
+                    chooses && heads == null ? trees() : null,
+                    chooses && heads != null ? growth(source) : null);
+            case HEADS_AND_LOOKUP, AUTO -> new Guessing(
+                    source,
+                    headsName() + " and " + LOOKUP_NAME,
+                    heads.withChains(lookup),
+                    tree != null ? tree : GROWING_TREE,
+                    null,
+                    chooses ? growth(source) : null);
+        };
+    }
+
+    private String headsName() {
+        return info.heads().orElseThrow().kind();
+    }
+
+    /** What guesses, where the options leave it open. */
+    private DraftSource source(GenerationOptions options, Tree tree) {
+        DraftSource asked = options.draft();
+        if (heads == null && (asked == DraftSource.HEADS || asked == DraftSource.HEADS_AND_LOOKUP)) {
+            throw new IllegalArgumentException(
+                    "draft is " + asked + ", but the model has no draft heads: open it with heads, or use LOOKUP");
+        }
+        boolean isFixed = tree == null ? options.speculation() == Speculation.ON : !tree.isDynamic();
+        if (asked == DraftSource.HEADS_AND_LOOKUP && tree != null && isFixed) {
+            throw new IllegalArgumentException(
+                    "draft is HEADS_AND_LOOKUP, which fill dynamic trees alone: use Tree.dynamic, or HEADS");
+        }
+        if (asked != DraftSource.AUTO) {
+            return asked;
+        }
+        return heads == null ? DraftSource.LOOKUP : isFixed ? DraftSource.HEADS : DraftSource.HEADS_AND_LOOKUP;
+    }
+
+    private Drafter lookup(GenerationOptions options) {
+        if (options.draftTexts().isEmpty()) {
+            return LOOKUP;
+        }
+        return Drafter.lookup(
+                LONGEST_LOOKUP, options.draftTexts().stream().map(this::encode).toList());
     }
 
     /**
@@ -471,6 +536,19 @@ public final class HydraModel implements AutoCloseable {
         if (trees.continues(learned)) {
             learned = trees;
         }
+    }
+
+    private synchronized GrowthChoice growth(DraftSource source) {
+        return grown.computeIfAbsent(
+                        source,
+                        it -> new GrowthChoice(
+                                it == DraftSource.LOOKUP ? 0 : heads.maxDepth(), it != DraftSource.HEADS))
+                .next();
+    }
+
+    /** Keeps what a generation that has ended has learned. */
+    synchronized void learned(DraftSource source, GrowthChoice growth) {
+        grown.put(source, growth);
     }
 
     /** Mean time of a one-token step by the calibration, in nanoseconds; empty if there is none. */

@@ -3,9 +3,7 @@ package io.hydra4j;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
-import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.tuning.TreeChoice;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.OptionalDouble;
@@ -23,7 +21,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     private final GenerationOptions options;
     private final int[] prompt;
     private final Session session;
-    private final TreeChoice choice;
+    private final Guessing guessing;
 
     // Used by the thread that is in next() alone.
     private boolean isPrefilled;
@@ -47,29 +45,22 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         this.model = model;
         this.options = options;
         prompt = promptIds.clone();
-        Tree tree = tree(model, options);
+        guessing = model.guessing(options);
         if (prompt.length > model.info().context()) {
             throw new IllegalArgumentException("the prompt has " + prompt.length + " tokens, the model's context holds "
                     + model.info().context() + ": shorten the prompt, or use a model with a longer context");
         }
         output = model.output(prompt, options);
-        boolean guesses = tree.nodes() > 1;
-        choice = guesses
-                        && options.speculation() == Speculation.AUTO
-                        && options.tree().isEmpty()
-                ? model.trees()
-                : null;
-        SessionOptions settings = SessionOptions.of(tree);
-        if (choice != null) {
-            settings = settings.withCandidates(Math.max(settings.candidates(), choice.candidates()));
-        }
+        boolean guesses = guessing.tree().nodes() > 1;
+        SessionOptions settings = SessionOptions.of(guessing.tree());
+        settings = settings.withCandidates(guessing.candidates(settings.candidates()));
         if (!options.sampling().isGreedy()) {
             settings = settings.withSampling(options.sampling());
         }
         if (options.logProbabilities().isPresent()) {
             settings = settings.withLogProbabilities(options.logProbabilities().getAsInt());
         }
-        session = model.streamSession(settings, guesses ? model.drafter(options.speculation()) : null);
+        session = model.streamSession(settings, guesses ? guessing.drafter() : null);
         try {
             session.requirePrompt(prompt);
             session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
@@ -78,14 +69,6 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
             Resources.closeAfter(e, session);
             throw e;
         }
-    }
-
-    private static Tree tree(HydraModel model, GenerationOptions options) {
-        if (options.speculation() == Speculation.OFF) {
-            return Tree.ROOT;
-        }
-        boolean looksUp = model.info().heads().isEmpty();
-        return options.tree().orElseGet(() -> looksUp ? HydraModel.LOOKUP_TREE : model.tree());
     }
 
     /** This stream: chunks can be taken once. */
@@ -140,15 +123,12 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
             return finish(FinishReason.LENGTH);
         }
         long begin = System.nanoTime();
-        if (choice != null) {
-            session.setTree(choice.tree());
+        if (guessing.chooses()) {
+            session.setTree(guessing.next());
         }
         var step = session.step();
         SessionStatistics now = session.statistics();
-        if (choice != null) {
-            long draft = now.draftNanos() - statistics.draftNanos();
-            choice.observe(step, System.nanoTime() - begin, draft);
-        }
+        guessing.observe(step, System.nanoTime() - begin, now.draftNanos() - statistics.draftNanos());
         synchronized (this) {
             statistics = now;
             Chunk chunk = output.push(step);
@@ -204,8 +184,11 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     }
 
     private void release() {
-        if (choice != null) {
-            model.learned(choice);
+        if (guessing.fixed() != null) {
+            model.learned(guessing.fixed());
+        }
+        if (guessing.growing() != null) {
+            model.learned(guessing.source(), guessing.growing());
         }
         model.uses().remove(this);
         session.close();
@@ -226,9 +209,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         return new GenerationResult(
                 output,
-                statistics.draftedSteps() > 0
-                        ? model.info().heads().map(HeadsInfo::kind).orElse("lookup")
-                        : null,
+                statistics.draftedSteps() > 0 ? guessing.name() : null,
                 statistics,
                 prompt.length,
                 prefillNanos,

@@ -6,7 +6,7 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** The names that the constants of an enumeration have on the command line: their own, in small letters. */
+/** The names that the constants of an enumeration have on the command line: their own, in small letters, with + for "and". */
 abstract class ConstantName<E extends Enum<E>> implements ITypeConverter<E> {
     private final Class<E> type;
 
@@ -15,7 +15,7 @@ abstract class ConstantName<E extends Enum<E>> implements ITypeConverter<E> {
     }
 
     static String of(Enum<?> constant) {
-        return constant.name().toLowerCase(Locale.ROOT);
+        return constant.name().toLowerCase(Locale.ROOT).replace("_and_", "+");
     }
 
     @Override

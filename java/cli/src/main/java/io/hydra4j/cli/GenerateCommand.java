@@ -1,6 +1,7 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.Calibration;
+import io.hydra4j.DraftSource;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
@@ -49,9 +50,26 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
             names = "--tree",
             paramLabel = "TREE",
-            description = "What a step guesses: chain:N, default (the published tree of 64 nodes), or a file that"
-                    + " tune-tree has written or with a JSON list of paths, such as [[0],[0,0],[1]].")
+            description =
+                    "What a step guesses: dynamic:N, the N nodes that are likeliest to be right, chain:N, default (the published tree of 64 nodes), or a file that"
+                            + " tune-tree has written or with a JSON list of paths, such as [[0],[0,0],[1]].")
     private String tree;
+
+    @Option(
+            names = "--draft",
+            paramLabel = "WHAT",
+            converter = DraftName.class,
+            defaultValue = "auto",
+            description = "What guesses: heads, lookup (how the text went on where its end was before), heads+lookup in"
+                    + " dynamic trees, or auto: what is there. The output is the same with all. Default: auto.")
+    private DraftSource draft;
+
+    @Option(
+            names = "--draft-text",
+            paramLabel = "FILE",
+            description = "A text in which the lookup looks, too, such as the file that is being edited; may be given"
+                    + " several times.")
+    private List<Path> draftTexts = List.of();
 
     @Option(
             names = "--max-tokens",
@@ -99,6 +117,13 @@ final class GenerateCommand implements Callable<Integer> {
         check();
         prompts.read(console);
         Tree given = TreeName.read(tree, console);
+        boolean isFixed = TreeName.DEFAULT.equals(tree) || given != null && !given.isDynamic();
+        if (draft == DraftSource.HEADS_AND_LOOKUP && isFixed) {
+            throw new UsageException(
+                    "--draft heads+lookup fills dynamic trees alone: give --tree dynamic:N, or leave" + " --tree out");
+        }
+        List<String> texts =
+                draftTexts.stream().map(file -> TextSource.read(file, console)).toList();
         try (HydraModel opened = open()) {
             opened.info().notices().forEach(console::message);
             if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {
@@ -108,7 +133,8 @@ final class GenerateCommand implements Callable<Integer> {
             if (savedCalibration != null) {
                 opened.calibrate().save(savedCalibration);
             }
-            return generateAll(opened, ids, chosen(opened, given));
+            checkDraft(opened);
+            return generateAll(opened, ids, chosen(opened, given), texts);
         }
     }
 
@@ -133,8 +159,23 @@ final class GenerateCommand implements Callable<Integer> {
             throw new UsageException("--stop is empty: leave it out");
         }
         stop.forEach(TextSource::argument);
+        if (!draftTexts.isEmpty() && draft == DraftSource.HEADS) {
+            throw new UsageException("--draft-text with --draft heads, which looks nothing up: leave out one of them");
+        }
         if (tree != null && speculation == Speculation.OFF) {
             throw new UsageException("--tree with --speculation off, which has no tree: leave out one of them");
+        }
+    }
+
+    /** What only a model's heads tell. */
+    private void checkDraft(HydraModel opened) {
+        boolean needsHeads = draft == DraftSource.HEADS || draft == DraftSource.HEADS_AND_LOOKUP;
+        if (needsHeads && opened.info().heads().isEmpty() && speculation != Speculation.OFF) {
+            throw new UsageException("--draft " + DraftName.of(draft) + " without draft heads: give --heads, or use"
+                    + " --draft lookup");
+        }
+        if (!draftTexts.isEmpty() && opened.tokenizer().isEmpty()) {
+            throw new HydraException(opened.info().path() + " has no tokenizer: leave out --draft-text");
         }
     }
 
@@ -145,11 +186,13 @@ final class GenerateCommand implements Callable<Integer> {
                 options -> options.calibration(calibration == null ? null : Calibration.load(calibration)));
     }
 
-    private int generateAll(HydraModel opened, List<int[]> ids, Tree chosen) {
+    private int generateAll(HydraModel opened, List<int[]> ids, Tree chosen, List<String> texts) {
         try (Interruption interruption = new Interruption()) {
             GenerationOptions options = GenerationOptions.builder()
                     .speculation(speculation)
                     .tree(chosen)
+                    .draft(draft)
+                    .draftTexts(texts)
                     .maxTokens(maxTokens)
                     .stop(stop)
                     .ignoreEnd(ignoreEnd)

@@ -86,6 +86,7 @@ final class ResultJson {
             millis(json, "plain_step_ms", result.plainStepNanos().getAsDouble());
         }
         json.writeStringField("speculation", SpeculationName.of(options.speculation()));
+        json.writeStringField("draft", DraftName.of(options.draft()));
         json.writeObjectFieldStart("sampling");
         sampling(json, options.sampling());
         json.writeEndObject();

@@ -6,12 +6,13 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.Tree.InvalidTreeException;
 import java.nio.file.Path;
 
-/** What {@code --tree} can be: {@code default}, {@code chain:N}, or a file that {@link TreeFile} reads. */
+/** What {@code --tree} can be: {@code default}, {@code chain:N}, {@code dynamic:N}, or a file that {@link TreeFile} reads. */
 final class TreeName {
     /** The published tree, cut to the heads' depth. */
     static final String DEFAULT = "default";
 
     private static final String CHAIN = "chain:";
+    private static final String DYNAMIC = "dynamic:";
 
     private TreeName() {}
 
@@ -20,12 +21,15 @@ final class TreeName {
      *
      * @param name null for none
      * @return null for none and for {@link #DEFAULT}, whose depth only the heads know
-     * @throws UsageException if a chain has no length, or none that is possible
+     * @throws UsageException if a chain or a dynamic tree has no size, or none that is possible
      * @throws HydraException if the file cannot be read, or holds no tree
      */
     static Tree read(String name, Console console) {
         if (name == null || name.equals(DEFAULT)) {
             return null;
+        }
+        if (name.startsWith(DYNAMIC)) {
+            return dynamic(name.substring(DYNAMIC.length()));
         }
         return name.startsWith(CHAIN)
                 ? chain(name.substring(CHAIN.length()))
@@ -38,6 +42,15 @@ final class TreeName {
         } catch (NumberFormatException | InvalidTreeException e) {
             throw new UsageException(
                     "'" + CHAIN + length + "' is no chain: its length must be from 0 to " + (Tree.MAX_NODES - 1));
+        }
+    }
+
+    private static Tree dynamic(String nodes) {
+        try {
+            return Tree.dynamic(Integer.parseInt(nodes));
+        } catch (NumberFormatException | InvalidTreeException e) {
+            throw new UsageException(
+                    "'" + DYNAMIC + nodes + "' is no dynamic tree: its nodes must be from 1 to " + Tree.MAX_NODES);
         }
     }
 }

@@ -69,6 +69,55 @@ class GenerateTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "heads, default, hydra++",
+        "heads, dynamic:9, hydra++",
+        "lookup, dynamic:9, lookup",
+        "lookup, chain:3, lookup",
+        "heads+lookup, dynamic:9, hydra++ and lookup",
+        "auto, dynamic:9, hydra++ and lookup",
+        "auto, chain:2, hydra++"
+    })
+    void whateverGuessesWritesWhatPlainDecodingDoes(String draft, String tree, String drafter) throws IOException {
+        Path beside = Files.writeString(folder.resolve("beside.txt"), "public class Example { public class Example {");
+        List<Object> line = List.of(
+                "generate",
+                "--model",
+                texts,
+                "--heads",
+                Original.heads("hydra-plus-plus"),
+                "--max-tokens",
+                60,
+                "--ignore-eos",
+                "--threads",
+                1,
+                "--json",
+                PROMPT);
+        List<Object> guessing = new ArrayList<>(line);
+        guessing.addAll(List.of("--speculation", "on", "--draft", draft, "--tree", tree));
+        if (!draft.equals("heads")) {
+            guessing.addAll(List.of("--draft-text", beside));
+        }
+        List<Object> plain = new ArrayList<>(line);
+        plain.addAll(List.of("--speculation", "off"));
+        Json expected = CommandLines.run(plain.toArray()).json().get(0);
+        Outcome outcome = CommandLines.run(guessing.toArray());
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        Json found = outcome.json().get(0);
+        assertConsistent(found);
+        assertEquals(expected.get("text").text(), found.get("text").text());
+        assertEquals(drafter, found.get("stats").get("drafter").text());
+        assertEquals(draft, found.get("stats").get("draft").text());
+    }
+
+    @Test
+    void headsThatAreNotThereCannotGuess() {
+        Outcome outcome = CommandLines.run("generate", "--model", texts, "--draft", "heads", PROMPT);
+        assertEquals(Main.USAGE, outcome.code());
+        assertTrue(outcome.err().contains("--draft heads without draft heads: give --heads"), outcome.err());
+    }
+
+    @ParameterizedTest
     @CsvSource({"hydra-ungrounded, medusa", "hydra, hydra", "hydra-plus-plus, hydra++"})
     void severalPromptsOfIdsGiveTheIdsAndStepsOfTheOriginal(String heads, String drafter) throws IOException {
         List<Json> cases =

@@ -34,6 +34,12 @@ class TreeNameTest {
     }
 
     @Test
+    void aDynamicTreeHasItsNodes() {
+        assertEquals(Tree.dynamic(12), TreeName.read("dynamic:12", CONSOLE));
+        assertEquals(Tree.ROOT, TreeName.read("dynamic:1", CONSOLE));
+    }
+
+    @Test
     void theDefaultTreeIsLeftToTheModel() {
         assertNull(TreeName.read("default", CONSOLE));
         assertNull(TreeName.read(null, CONSOLE));

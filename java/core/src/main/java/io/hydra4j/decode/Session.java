@@ -340,7 +340,7 @@ public final class Session implements AutoCloseable {
         long begin = System.nanoTime();
         int guesses = draftState().propose(0, sequence.text(), chain, chances, most.nodes() - 1);
         counter.proposed(System.nanoTime() - begin);
-        int levels = draftState().levels();
+        int levels = Math.min(most.levels(), draftState().levels());
         drafting = levels > 0 ? Drafting.GROWING : Drafting.NONE;
         Tree now = levels > 0 || guesses > 0 ? most : Tree.ROOT;
         sequence.reserve(length() + now.nodes());

@@ -47,15 +47,17 @@ public final class Tree {
     private final int most;
 
     private final double least;
+    private final int levels;
 
     private Tree(List<List<Integer>> paths) {
-        this(paths, 0, 0);
+        this(paths, 0, 0, MAX_NODES);
     }
 
-    private Tree(List<List<Integer>> paths, int most, double least) {
+    private Tree(List<List<Integer>> paths, int most, double least, int levels) {
         this.paths = paths;
         this.most = most;
         this.least = least;
+        this.levels = levels;
         parents = new int[paths.size() + 1];
         ranks = new int[parents.length];
         depths = new int[parents.length];
@@ -138,7 +140,7 @@ public final class Tree {
         if (nodes < 1 || nodes > MAX_NODES) {
             throw new InvalidTreeException("a dynamic tree of " + nodes + " nodes: must be from 1 to " + MAX_NODES);
         }
-        return nodes == 1 ? ROOT : new Tree(List.of(), nodes, 0);
+        return nodes == 1 ? ROOT : new Tree(List.of(), nodes, 0, MAX_NODES);
     }
 
     /**
@@ -155,12 +157,34 @@ public final class Tree {
         if (!isDynamic()) {
             throw new IllegalStateException("only a dynamic tree leaves out nodes: use Tree.dynamic");
         }
-        return new Tree(paths, most, chance);
+        return new Tree(paths, most, chance, levels);
+    }
+
+    /**
+     * {@return this dynamic tree with no more than so many levels filled by draft heads} A lookup beside them fills as many as it likes.
+     *
+     * @param levels 0, where no head is evaluated, or more
+     * @throws IllegalArgumentException if it is negative
+     * @throws IllegalStateException if this tree has a shape of its own
+     */
+    public Tree withLevels(int levels) {
+        if (levels < 0) {
+            throw new IllegalArgumentException("levels is " + levels + ": give 0 or more");
+        }
+        if (!isDynamic()) {
+            throw new IllegalStateException("only a dynamic tree is drafted level by level: use Tree.dynamic");
+        }
+        return new Tree(paths, most, least, Math.min(levels, MAX_NODES));
     }
 
     /** {@return whether each step makes the tree anew} Then it has no paths, and {@link #nodes} and {@link #depth} are the most. */
     public boolean isDynamic() {
         return most > 0;
+    }
+
+    /** {@return the most levels of a dynamic tree that draft heads fill} */
+    public int levels() {
+        return levels;
     }
 
     /** {@return how likely a node of a dynamic tree must be right to stay; 0 where all do} */
@@ -189,7 +213,7 @@ public final class Tree {
             return ROOT;
         }
         if (isDynamic()) {
-            return depth >= most ? this : dynamic(depth + 1).withLeast(least);
+            return depth >= most - 1 ? this : new Tree(paths, depth + 1, least, levels);
         }
         return depth >= depth()
                 ? this
@@ -233,7 +257,11 @@ public final class Tree {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Tree tree && paths.equals(tree.paths) && most == tree.most && least == tree.least;
+        return other instanceof Tree tree
+                && paths.equals(tree.paths)
+                && most == tree.most
+                && least == tree.least
+                && levels == tree.levels;
     }
 
     @Override
