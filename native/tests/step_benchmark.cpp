@@ -147,6 +147,7 @@ struct Bench {
         line("LM head", rate, bytes(model.vocabulary, model.hidden), 1, [&](int) {
             must(record(program, hydra_lm_head{rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr}));
         });
+        typical(rate);
         whole("verify", rate, pass_bytes(), false);
         double draft = layer_bytes() + kv;
         for (int h = 0; h < HEADS; ++h) {
@@ -308,6 +309,27 @@ struct Bench {
         for (int its_rows : ROWS) std::printf("%10.1f", median([&] { set_chains(its_rows); }) / count);
         std::printf("\n");
         std::fflush(stdout);
+    }
+
+    // Typical acceptance of trees, beside the time that the logits of all their nodes take.
+    void typical(double rate) {
+        auto* logits = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{max_rows} * model.vocabulary * 4);
+        prepare([&] {
+            must(record(program, hydra_expand{tree, nullptr, rows}));
+            must(record(program,
+                        hydra_judge_typical{tree, rows, logits, max_rows, model.vocabulary, 0.7f, 0.09f, 0.3f}));
+        });
+        begin_line("typical acceptance", rate, 4.0 * model.vocabulary * max_rows);
+        for (int nodes : ROWS) {
+            set_tree(nodes);
+            for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
+            std::printf("%10.1f", median([] {}));
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+        hydra_program_destroy(program);
+        program = nullptr;
+        hydra_buffer_destroy(logits);
     }
 
     // Whole steps: expand, draft, verify, accept and compact.

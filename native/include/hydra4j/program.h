@@ -356,6 +356,23 @@ typedef struct hydra_judge {
 } hydra_judge;
 HYDRA_API hydra_status hydra_program_judge(hydra_program* program, const hydra_judge* arguments);
 
+/* As hydra_judge, by typical acceptance, another judge: more is accepted, and the text is not what the model alone
+ * would write. p = softmax(logits / temperature) at a node's parent, H = -sum p log(p + 1e-5) its entropy: the node is
+ * right if p of its token is above min(epsilon, alpha exp(-H)). Accepted are the nodes of the longest path of right
+ * ones, among equally long ones that of the highest sum of log p, then the first in node order. A node is wrong where
+ * its parent has no row of logits, or one of which a value is not finite. */
+typedef struct hydra_judge_typical {
+    const hydra_tree* tree;
+    hydra_rows* rows;
+    const hydra_buffer* logits; /* float[logit_rows][vocabulary]: those of hydra_lm_head with selected_rows_only */
+    int32_t logit_rows;
+    int64_t vocabulary;
+    float temperature; /* positive, finite */
+    float epsilon;     /* above 0, to 1 */
+    float alpha;       /* above 0, to 1 */
+} hydra_judge_typical;
+HYDRA_API hydra_status hydra_program_judge_typical(hydra_program* program, const hydra_judge_typical* arguments);
+
 /* Ends a pass: accepted rows become part of their sequences. Accepted are, of a tree, the root and what a judge has
  * marked, of a chain all rows. Keys and values of accepted nodes move to the positions after the verified ones; a
  * sequence's length grows; its root becomes the token selected at its last accepted row, or none where that is not

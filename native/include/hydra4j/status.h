@@ -11,7 +11,7 @@
 #define HYDRA_API __attribute__((visibility("default")))
 
 /* Changes whenever a declaration in these headers does; Java refuses a library of another number. */
-#define HYDRA_ABI_VERSION 8
+#define HYDRA_ABI_VERSION 9
 
 #ifdef __cplusplus
 extern "C" {

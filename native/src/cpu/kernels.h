@@ -63,6 +63,12 @@ struct Activations {
 
 struct AttentionWork;
 
+// p = softmax(x / temperature) of a row x: log p = (x - best) / temperature - log_sum, entropy = -sum p log(p + 1e-5).
+// log_sum is NaN where a value of x is not finite.
+struct Distribution {
+    float best, log_sum, entropy;
+};
+
 struct Kernels {
     const char* name;
 
@@ -100,6 +106,9 @@ struct Kernels {
 
     // Bit l is set where values[l] > threshold, 16 lanes.
     uint32_t (*above)(const float* values, float threshold);
+
+    // Of x[n], by 1 / temperature.
+    Distribution (*distribution)(const float* x, int64_t n, float inverse_temperature);
 
     // Reads `bytes` bytes (a multiple of 64) and returns their sum as whole numbers.
     uint64_t (*read)(const void* data, int64_t bytes);

@@ -81,6 +81,11 @@ HYDRA_INLINE F32 scale2(F32 a, F32 n) {
     return {_mm512_mul_ps(a.v, _mm512_castsi512_ps(_mm512_slli_epi32(
                                    _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23)))};
 }
+// n of a = m 2^n with 1 <= |m| < 2, of normal numbers.
+HYDRA_INLINE F32 exponent(F32 a) {
+    const __m512i field = _mm512_and_si512(_mm512_srli_epi32(_mm512_castps_si512(a.v), 23), _mm512_set1_epi32(255));
+    return {_mm512_cvtepi32_ps(_mm512_sub_epi32(field, _mm512_set1_epi32(127)))};
+}
 // Bit i is set where lane i of a is greater than lane i of b.
 HYDRA_INLINE uint32_t greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
 
@@ -158,6 +163,11 @@ HYDRA_INLINE __m256 power_of_two(__m256 n) {
 HYDRA_INLINE F32 scale2(F32 x, F32 n) {
     return {_mm256_mul_ps(x.a, power_of_two(n.a)), _mm256_mul_ps(x.b, power_of_two(n.b))};
 }
+HYDRA_INLINE __m256 exponent(__m256 a) {
+    const __m256i field = _mm256_and_si256(_mm256_srli_epi32(_mm256_castps_si256(a), 23), _mm256_set1_epi32(255));
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(field, _mm256_set1_epi32(127)));
+}
+HYDRA_INLINE F32 exponent(F32 x) { return {exponent(x.a), exponent(x.b)}; }
 HYDRA_INLINE uint32_t greater(F32 x, F32 y) {
     return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ))) |
            static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))) << 8;
@@ -225,6 +235,9 @@ HYDRA_INLINE float power_of_two(float n) {
     return bits.f;
 }
 HYDRA_INLINE F32 scale2(F32 a, F32 n) { HYDRA_LANEWISE(a.v[i] * power_of_two(n.v[i])); }
+HYDRA_INLINE F32 exponent(F32 a) {
+    HYDRA_LANEWISE(static_cast<float>(static_cast<int32_t>(bits_of_float(a.v[i]) >> 23 & 255) - 127));
+}
 HYDRA_INLINE uint32_t greater(F32 a, F32 b) {
     uint32_t mask = 0;
     for (int i = 0; i < LANES; ++i) mask |= static_cast<uint32_t>(a.v[i] > b.v[i]) << i;
@@ -269,6 +282,22 @@ HYDRA_INLINE F32 exp(F32 x) {
     p = fma(p, r, broadcast(1.0f));
     p = fma(p, r, broadcast(1.0f));
     return scale2(p, n);
+}
+
+// log x to about 2 units in the last place, of 2^-126 <= x < 2^126. With x = m 2^n, sqrt(1/2) <= m < sqrt(2), and s =
+// (m
+// - 1) / (m + 1): n log 2 + 2 artanh s, by the series of artanh to degree 9.
+HYDRA_INLINE F32 log(F32 x) {
+    F32 n = exponent(mul(x, broadcast(1.41421354f)));
+    F32 m = scale2(x, sub(zero(), n));
+    F32 s = div(sub(m, broadcast(1.0f)), add(m, broadcast(1.0f)));
+    F32 square = mul(s, s);
+    F32 p = broadcast(2.0f / 9);
+    p = fma(p, square, broadcast(2.0f / 7));
+    p = fma(p, square, broadcast(2.0f / 5));
+    p = fma(p, square, broadcast(2.0f / 3));
+    F32 r = fma(mul(p, square), s, add(s, s));
+    return fma(n, broadcast(0.693359375f), fma(n, broadcast(-2.12194440e-4f), r));
 }
 
 }  // namespace hydra::HYDRA_ISA

@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 7;
+constexpr int32_t DEVICE_API_VERSION = 8;
 
 struct Device;  // a device with its context
 struct Stream;

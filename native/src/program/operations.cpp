@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <initializer_list>
 #include <type_traits>
@@ -301,6 +302,23 @@ void require(const Select& o) {
 }
 
 void require(const Judge& o) { require_same_batch(o.tree, o.rows); }
+
+// Refuses what no probability is that something can be above.
+void require_share(float value, const char* name) {
+    HYDRA_REQUIRE(value > 0 && value <= 1, "%s is %g, must be above 0 and at most 1", name, static_cast<double>(value));
+}
+
+void require(const JudgeTypical& o) {
+    require_same_batch(o.tree, o.rows);
+    HYDRA_REQUIRE(o.logit_rows >= 1 && o.logit_rows <= HYDRA_MAX_ROWS, "logit_rows is %d, must be from 1 to %d",
+                  o.logit_rows, HYDRA_MAX_ROWS);
+    HYDRA_REQUIRE(o.vocabulary >= 1 && o.vocabulary <= INT32_MAX, "vocabulary is %lld, must be from 1 to 2^31 - 1",
+                  wide(o.vocabulary));
+    HYDRA_REQUIRE(o.temperature > 0 && std::isfinite(o.temperature), "temperature is %g, must be positive and finite",
+                  static_cast<double>(o.temperature));
+    require_share(o.epsilon, "epsilon");
+    require_share(o.alpha, "alpha");
+}
 
 void require(const Commit& o) {
     require_uncommitted(o.rows, o.hidden, o.width, o.uncommitted_rows, o.uncommitted);

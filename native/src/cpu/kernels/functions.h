@@ -25,6 +25,7 @@ void gelu_mul(float* gate, const float* up, int64_t n);
 void silu(float* x, int64_t n);
 void add_f16(const uint16_t* x, int64_t n, float* sum);
 uint32_t above(const float* values, float threshold);
+Distribution distribution(const float* x, int64_t n, float inverse_temperature);
 uint64_t read(const void* data, int64_t bytes);
 
 void attention(const AttentionWork& work);

@@ -22,6 +22,7 @@ const Kernels kernels = {
     add_f16,
     attention,
     above,
+    distribution,
     read,
 };
 

@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.LogProbabilities;
 import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.Tree;
@@ -21,6 +22,7 @@ public final class GenerationOptions {
     private final int maxTokens;
     private final List<String> stop;
     private final boolean ignoreEnd;
+    private final Acceptance acceptance;
     private final BooleanSupplier cancelled;
     private final Sampling sampling;
     private final int logProbabilities;
@@ -33,6 +35,7 @@ public final class GenerationOptions {
         maxTokens = from.maxTokens;
         stop = from.stop;
         ignoreEnd = from.ignoreEnd;
+        acceptance = from.acceptance;
         cancelled = from.cancelled;
         sampling = from.sampling;
         logProbabilities = from.logProbabilities;
@@ -53,6 +56,7 @@ public final class GenerationOptions {
         copy.maxTokens = maxTokens;
         copy.stop = stop;
         copy.ignoreEnd = ignoreEnd;
+        copy.acceptance = acceptance;
         copy.cancelled = cancelled;
         copy.sampling = sampling;
         copy.logProbabilities = logProbabilities;
@@ -149,6 +153,15 @@ public final class GenerationOptions {
         return toBuilder().logProbabilities(top).build();
     }
 
+    /**
+     * {@return these options with another choice of which guesses are kept; see {@link Builder#acceptance}}
+     *
+     * @param acceptance which guesses are kept
+     */
+    public GenerationOptions withAcceptance(Acceptance acceptance) {
+        return toBuilder().acceptance(acceptance).build();
+    }
+
     /** {@return whether to guess} */
     public Speculation speculation() {
         return speculation;
@@ -189,6 +202,11 @@ public final class GenerationOptions {
         return cancelled;
     }
 
+    /** {@return which guesses are kept} */
+    public Acceptance acceptance() {
+        return acceptance;
+    }
+
     /** {@return how tokens are selected} */
     public Sampling sampling() {
         return sampling;
@@ -208,6 +226,7 @@ public final class GenerationOptions {
                 maxTokens,
                 stop,
                 ignoreEnd,
+                acceptance,
                 cancelled,
                 sampling,
                 logProbabilities);
@@ -227,7 +246,8 @@ public final class GenerationOptions {
     public String toString() {
         return "GenerationOptions[speculation=" + speculation + ", tree=" + tree + ", draft=" + draft
                 + ", draftTexts=" + draftTexts.size() + ", maxTokens=" + maxTokens
-                + ", stop=" + stop + ", ignoreEnd=" + ignoreEnd + ", sampling=" + sampling + ", logProbabilities="
+                + ", stop=" + stop + ", ignoreEnd=" + ignoreEnd + ", acceptance=" + acceptance + ", sampling="
+                + sampling + ", logProbabilities="
                 + logProbabilities + "]";
     }
 
@@ -242,6 +262,7 @@ public final class GenerationOptions {
         private int maxTokens = 256;
         private List<String> stop = List.of();
         private boolean ignoreEnd;
+        private Acceptance acceptance = Acceptance.exact();
         private BooleanSupplier cancelled = NEVER;
         private Sampling sampling = Sampling.GREEDY;
         private int logProbabilities = -1;
@@ -336,6 +357,20 @@ public final class GenerationOptions {
          */
         public Builder ignoreEnd(boolean ignoreEnd) {
             this.ignoreEnd = ignoreEnd;
+            return this;
+        }
+
+        /**
+         * Which guesses are kept; exact if not set: the text is that of plain decoding then. {@link Acceptance#typical} keeps more
+         * and changes the text, which depends on what is guessed; with {@link Speculation#AUTO} that is a matter of time. Not used
+         * with {@link Speculation#OFF}. Typical acceptance draws nothing, a generation with it refuses {@link #sampling} that does.
+         *
+         * @param acceptance which guesses are kept
+         * @return this builder
+         * @throws NullPointerException if it is null
+         */
+        public Builder acceptance(Acceptance acceptance) {
+            this.acceptance = OpenOptions.require("acceptance", acceptance, "one, such as Acceptance.exact()");
             return this;
         }
 

@@ -44,7 +44,8 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>The output is that of greedy one-token decoding, to the bit, with every kind of heads and every tree. Thread-safe:
+ * <p>The output is that of greedy one-token decoding, to the bit, with every kind of heads and every tree, unless {@link
+ * GenerationOptions#withAcceptance typical acceptance} is asked for. Thread-safe:
  * generations from several threads share the weights and take turns on the processor.
  *
  * <p>A model may be closed at any time from any thread: generations that run end before their next step, as {@link

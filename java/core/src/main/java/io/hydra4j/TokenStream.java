@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
@@ -52,7 +53,8 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         output = model.output(prompt, options);
         boolean guesses = guessing.tree().nodes() > 1;
-        SessionOptions settings = SessionOptions.of(guessing.tree());
+        SessionOptions settings =
+                SessionOptions.of(guessing.tree()).withAcceptance(guesses ? options.acceptance() : Acceptance.exact());
         settings = settings.withCandidates(guessing.candidates(settings.candidates()));
         if (!options.sampling().isGreedy()) {
             settings = settings.withSampling(options.sampling());
@@ -184,10 +186,12 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     }
 
     private void release() {
-        if (guessing.fixed() != null) {
+        // What typical acceptance keeps of guesses is not what exact acceptance will.
+        boolean teaches = !options.acceptance().isTypical();
+        if (teaches && guessing.fixed() != null) {
             model.learned(guessing.fixed());
         }
-        if (guessing.growing() != null) {
+        if (teaches && guessing.growing() != null) {
             model.learned(guessing.source(), guessing.growing());
         }
         model.uses().remove(this);

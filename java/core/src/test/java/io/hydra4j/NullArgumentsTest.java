@@ -81,6 +81,9 @@ class NullArgumentsTest {
         assertNames("stop", () -> GenerationOptions.DEFAULT.withStop(null));
         assertNames("a stop string", () -> GenerationOptions.DEFAULT.withStop(Collections.singletonList(null)));
         assertNames("cancelled", () -> GenerationOptions.DEFAULT.withCancelled(null));
+        assertNames("acceptance", () -> GenerationOptions.DEFAULT.withAcceptance(null));
+        assertNames("acceptance", () -> SessionOptions.of(Tree.ROOT).withAcceptance(null));
+        assertNames("acceptance", () -> BatchOptions.of(1, Tree.ROOT).withAcceptance(null));
         assertNames("backend", () -> OpenOptions.DEFAULT.withBackend(null));
         assertNames("tree", () -> SessionOptions.of(null));
         assertNames("tree", () -> BatchOptions.of(1, null));

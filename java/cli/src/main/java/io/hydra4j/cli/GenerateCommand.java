@@ -7,6 +7,7 @@ import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.Speculation;
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.Tree;
 import java.nio.file.Path;
@@ -80,6 +81,17 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Mixin
     private SamplingArguments sampling;
+
+    @Option(
+            names = "--accept",
+            paramLabel = "HOW",
+            converter = AcceptanceName.class,
+            defaultValue = "exact",
+            description =
+                    "Which guesses are kept: exact, or typical[:EPSILON[,ALPHA]], which is lossy: guesses that are"
+                            + " likely enough, at --temperature or 0.7, so that steps emit more; the text is not the model's own,"
+                            + " and depends on what is guessed. Defaults: exact; EPSILON 0.09, ALPHA its square root.")
+    private Acceptance acceptance;
 
     @Option(names = "--stop", paramLabel = "STRING", description = "End before this text; may be given several times.")
     private List<String> stop = List.of();
@@ -165,6 +177,11 @@ final class GenerateCommand implements Callable<Integer> {
         if (tree != null && speculation == Speculation.OFF) {
             throw new UsageException("--tree with --speculation off, which has no tree: leave out one of them");
         }
+        if (acceptance.isTypical() && speculation == Speculation.OFF) {
+            throw new UsageException(
+                    "--accept typical with --speculation off, which has no guesses: leave out one of them");
+        }
+        acceptance = sampling.atTemperature(acceptance);
     }
 
     /** What only a model's heads tell. */
@@ -196,9 +213,10 @@ final class GenerateCommand implements Callable<Integer> {
                     .maxTokens(maxTokens)
                     .stop(stop)
                     .ignoreEnd(ignoreEnd)
+                    .acceptance(acceptance)
                     .cancelled(interruption)
                     .build();
-            Sampling first = sampling.first();
+            Sampling first = sampling.first(acceptance);
             for (int i = 0; i < ids.size() && !interruption.getAsBoolean(); i++) {
                 Sampling own = first.withSeed(first.seed() + i);
                 generate(opened, ids.get(i), sampling.tell(options).withSampling(own));
@@ -218,7 +236,7 @@ final class GenerateCommand implements Callable<Integer> {
             try {
                 GenerationResult result = opened.generate(prompt, options, live::show);
                 live.end();
-                console.message(Summary.of(result));
+                console.message(Summary.of(result, acceptance));
             } catch (HydraException e) {
                 live.end();
                 throw e;

@@ -5,6 +5,7 @@ import io.hydra4j.BackendInfo;
 import io.hydra4j.FinishReason;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.LogProbabilities;
 import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.TokenLogProbability;
@@ -17,7 +18,7 @@ import java.util.Map;
  * A generation as one JSON object: {@code ids}, {@code text}, {@code tokens_per_step} (whose sum is the number of ids),
  * {@code finish_reason} ({@code eos}, {@code stop}, {@code length}, {@code cancelled}) and {@code stats}. {@code tokens} are those
  * that were kept; {@code emitted_tokens}, acceptance length, its histogram, tree nodes and times are of all that was computed, the
- * part of the last step beyond the end included. {@code rho} and {@code plain_step_ms} are left out where no plain step was timed.
+ * part of the last step beyond the end included. {@code accept} says how guesses were judged. {@code rho} and {@code plain_step_ms} are left out where no plain step was timed.
  * Where log-probabilities were asked for, {@code logprobs} has an object for each id: {@code id}, {@code logprob}, and {@code top},
  * a list of the most likely ones.
  */
@@ -87,6 +88,9 @@ final class ResultJson {
         }
         json.writeStringField("speculation", SpeculationName.of(options.speculation()));
         json.writeStringField("draft", DraftName.of(options.draft()));
+        json.writeObjectFieldStart("accept");
+        acceptance(json, options.acceptance());
+        json.writeEndObject();
         json.writeObjectFieldStart("sampling");
         sampling(json, options.sampling());
         json.writeEndObject();
@@ -97,6 +101,15 @@ final class ResultJson {
             json.writeStringField("isa", backend.isa().orElseThrow().name().toLowerCase(Locale.ROOT));
         } else {
             json.writeStringField("device", backend.description());
+        }
+    }
+
+    private static void acceptance(JsonGenerator json, Acceptance acceptance) throws IOException {
+        json.writeStringField("judge", AcceptanceName.of(acceptance));
+        if (acceptance.isTypical()) {
+            json.writeNumberField("temperature", acceptance.temperature());
+            json.writeNumberField("epsilon", acceptance.epsilon());
+            json.writeNumberField("alpha", acceptance.alpha());
         }
     }
 

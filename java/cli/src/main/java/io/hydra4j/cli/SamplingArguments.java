@@ -1,6 +1,7 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.GenerationOptions;
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.LogProbabilities;
 import io.hydra4j.decode.Sampling;
 import java.util.List;
@@ -17,10 +18,9 @@ final class SamplingArguments {
     @Option(
             names = "--temperature",
             paramLabel = "T",
-            defaultValue = "0",
             description = "0: the model's best token (greedy); 1: draw from the model's own distribution; below, from a"
                     + " sharper one. Default: 0.")
-    private float temperature;
+    private Float temperature;
 
     @Option(
             names = "--top-k",
@@ -93,7 +93,7 @@ final class SamplingArguments {
      * @throws UsageException if a value is out of range, a token has two biases, or log-probabilities would not be told
      */
     void check(boolean json) {
-        if (temperature != 0) {
+        if (temperature != null && temperature != 0) {
             requireRange("--temperature", temperature, Sampling.MIN_TEMPERATURE, Sampling.MAX_TEMPERATURE, "0, or ");
         }
         if (topK < 0) {
@@ -133,10 +133,40 @@ final class SamplingArguments {
         return biases;
     }
 
-    /** How the tokens of the first prompt are selected. */
-    Sampling first() {
+    /**
+     * What typical acceptance takes of these options: its temperature, where one is given. Exact acceptance stays as it is.
+     *
+     * @throws UsageException if options are given that draw, or change logits
+     */
+    Acceptance atTemperature(Acceptance acceptance) {
+        if (!acceptance.isTypical()) {
+            return acceptance;
+        }
+        boolean draws = topK != 0 || topP != 1 || minP != 0 || seed != null;
+        boolean changesLogits =
+                repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0 || !logitBias.isEmpty();
+        if (draws || changesLogits) {
+            throw new UsageException("--accept typical, which draws nothing and judges by the model's own logits, with"
+                    + " another option of sampling than --temperature: leave out one of them");
+        }
+        if (temperature == null) {
+            return acceptance;
+        }
+        if (temperature == 0) {
+            throw new UsageException(
+                    "--accept typical at --temperature 0, which is exact acceptance: leave out one of them");
+        }
+        return acceptance.withTemperature(temperature);
+    }
+
+    /**
+     * How the tokens of the first prompt are selected.
+     *
+     * @param acceptance where it is typical, the temperature is that of its test and nothing is drawn
+     */
+    Sampling first(Acceptance acceptance) {
         return Sampling.builder()
-                .temperature(temperature)
+                .temperature(temperature == null || acceptance.isTypical() ? 0 : temperature)
                 .topK(topK)
                 .topP(topP)
                 .minP(minP)

@@ -1,13 +1,14 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.GenerationResult;
+import io.hydra4j.decode.Acceptance;
 import java.util.Locale;
 
 /** The line that ends a generation on a terminal. */
 final class Summary {
     private Summary() {}
 
-    static String of(GenerationResult result) {
+    static String of(GenerationResult result, Acceptance acceptance) {
         double rate = result.tokensPerSecond();
         StringBuilder line = new StringBuilder();
         add(line, "%d tokens (%s)", result.completionTokens(), ResultJson.finishReason(result));
@@ -16,6 +17,9 @@ final class Summary {
         add(line, ", %s", result.drafter().orElse("plain"));
         long steps = result.statistics().steps();
         if (result.drafter().isPresent()) {
+            if (acceptance.isTypical()) {
+                add(line, " by typical acceptance (lossy)");
+            }
             add(line, " with trees of %.0f nodes", (double) result.statistics().nodes() / steps);
             if (result.rho().isPresent()) {
                 add(

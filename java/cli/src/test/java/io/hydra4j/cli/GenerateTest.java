@@ -157,6 +157,8 @@ class GenerateTest {
             assertEquals("", result.get("text").text());
             assertEquals("on", result.get("stats").get("speculation").text());
             assertEquals(drafter, result.get("stats").get("drafter").text());
+            assertEquals("exact", result.get("stats").get("accept").get("judge").text());
+            assertFalse(result.get("stats").get("accept").has("epsilon"));
             assertFalse(result.get("stats").has("rho"), "no plain step was timed");
             assertEquals(1, result.get("stats").get("threads").integer());
             List<Integer> golden =
@@ -164,6 +166,70 @@ class GenerateTest {
             List<Integer> steps = result.get("tokens_per_step").integers();
             assertEquals(golden.subList(0, steps.size() - 1), steps.subList(0, steps.size() - 1));
         }
+    }
+
+    @Test
+    void typicalAcceptanceEmitsWhatTheOriginalDoesAndIsNamedInTheResult() throws IOException {
+        List<Json> cases = Original.golden("golden-hydra-plus-plus-typical").get("cases").list().stream()
+                .filter(each -> each.get("tree").text().equals("default"))
+                .limit(3)
+                .toList();
+        Path prompts = idsFile(
+                cases.stream().map(each -> each.get("prompt_ids").ints()).toList());
+
+        Outcome outcome = CommandLines.run(
+                "generate",
+                "--model",
+                Original.base(),
+                "--heads",
+                Original.heads("hydra-plus-plus"),
+                "--prompt-ids",
+                prompts,
+                "--json",
+                "--speculation",
+                "on",
+                "--accept",
+                "typical",
+                "--max-tokens",
+                40,
+                "--ignore-eos");
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        for (int i = 0; i < cases.size(); i++) {
+            Json result = outcome.json().get(i);
+            assertConsistent(result);
+            assertEquals(
+                    cases.get(i).get("generated_ids").integers().subList(0, 40),
+                    result.get("ids").integers());
+            Json accept = result.get("stats").get("accept");
+            assertEquals("typical", accept.get("judge").text());
+            assertEquals(0.7, accept.get("temperature").number());
+            assertEquals(0.09, accept.get("epsilon").number());
+            assertEquals(0.3, accept.get("alpha").number());
+        }
+    }
+
+    @Test
+    void theTemperatureIsThatOfTypicalAcceptanceAndNothingIsDrawn() throws IOException {
+        Outcome outcome = CommandLines.run(
+                "generate",
+                "--model",
+                texts,
+                "--json",
+                "--max-tokens",
+                3,
+                "--accept",
+                "typical:0.25",
+                "--temperature",
+                "0.5",
+                PROMPT);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        Json stats = outcome.json().get(0).get("stats");
+        assertEquals(0.5, stats.get("accept").get("temperature").number());
+        assertEquals(0.25, stats.get("accept").get("epsilon").number());
+        assertEquals(0.5, stats.get("accept").get("alpha").number());
+        assertEquals(0, stats.get("sampling").get("temperature").number());
     }
 
     @Test

@@ -21,6 +21,7 @@ public final class BatchOptions {
     private final boolean keepLogits;
     private final Sampling sampling;
     private final int logProbabilities;
+    private final Acceptance acceptance;
 
     private BatchOptions(
             int size,
@@ -31,7 +32,8 @@ public final class BatchOptions {
             int prefillTokens,
             boolean keepLogits,
             Sampling sampling,
-            int logProbabilities) {
+            int logProbabilities,
+            Acceptance acceptance) {
         this.size = size;
         this.maxPositions = maxPositions;
         this.nodes = nodes;
@@ -41,6 +43,8 @@ public final class BatchOptions {
         this.keepLogits = keepLogits;
         this.sampling = sampling;
         this.logProbabilities = logProbabilities;
+        this.acceptance = acceptance;
+        acceptance.requireFit(sampling);
         if (size * nodes() > PassRows.MAX_ROWS) {
             throw new IllegalArgumentException(size + " sequences with trees of " + nodes() + " nodes make "
                     + size * nodes() + " rows, a pass has at most " + PassRows.MAX_ROWS + ": use trees of at most "
@@ -67,7 +71,8 @@ public final class BatchOptions {
                 0,
                 false,
                 null,
-                SessionOptions.NONE);
+                SessionOptions.NONE,
+                Acceptance.exact());
     }
 
     /**
@@ -87,7 +92,8 @@ public final class BatchOptions {
                 prefillTokens,
                 keepLogits,
                 sampling,
-                logProbabilities);
+                logProbabilities,
+                acceptance);
     }
 
     /**
@@ -143,7 +149,16 @@ public final class BatchOptions {
 
     private BatchOptions with(int maxPositions, int nodes, int candidates, int prefillTokens, boolean keepLogits) {
         return new BatchOptions(
-                size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits, sampling, logProbabilities);
+                size,
+                maxPositions,
+                nodes,
+                tree,
+                candidates,
+                prefillTokens,
+                keepLogits,
+                sampling,
+                logProbabilities,
+                acceptance);
     }
 
     /**
@@ -163,7 +178,8 @@ public final class BatchOptions {
                 prefillTokens,
                 keepLogits,
                 SessionOptions.requireSampling(sampling),
-                logProbabilities);
+                logProbabilities,
+                acceptance);
     }
 
     /**
@@ -182,7 +198,29 @@ public final class BatchOptions {
                 prefillTokens,
                 keepLogits,
                 sampling,
-                SessionOptions.requireTop(top));
+                SessionOptions.requireTop(top),
+                acceptance);
+    }
+
+    /**
+     * {@return these options with another choice of what steps keep of their guesses} As {@link SessionOptions#withAcceptance}.
+     *
+     * @param acceptance which guesses steps keep
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is typical and tokens are not selected by their likelihood alone
+     */
+    public BatchOptions withAcceptance(Acceptance acceptance) {
+        return new BatchOptions(
+                size,
+                maxPositions,
+                nodes,
+                tree,
+                candidates,
+                prefillTokens,
+                keepLogits,
+                sampling,
+                logProbabilities,
+                SessionOptions.requireAcceptance(acceptance));
     }
 
     /** {@return the number of sequences} */
@@ -233,9 +271,23 @@ public final class BatchOptions {
         return SessionOptions.optional(logProbabilities);
     }
 
+    /** {@return which guesses steps keep} */
+    public Acceptance acceptance() {
+        return acceptance;
+    }
+
     private List<Object> values() {
         return Arrays.asList(
-                size, maxPositions, nodes, tree, candidates, prefillTokens, keepLogits, sampling, logProbabilities);
+                size,
+                maxPositions,
+                nodes,
+                tree,
+                candidates,
+                prefillTokens,
+                keepLogits,
+                sampling,
+                logProbabilities,
+                acceptance);
     }
 
     @Override
@@ -252,6 +304,7 @@ public final class BatchOptions {
     public String toString() {
         return "BatchOptions[size=" + size + ", maxPositions=" + maxPositions + ", nodes=" + nodes() + ", tree=" + tree
                 + ", candidates=" + candidates() + ", prefillTokens=" + prefillTokens + ", keepLogits=" + keepLogits
-                + ", sampling=" + sampling + ", logProbabilities=" + logProbabilities + "]";
+                + ", sampling=" + sampling + ", logProbabilities=" + logProbabilities + ", acceptance=" + acceptance
+                + "]";
     }
 }

@@ -61,7 +61,11 @@ public final class BatchSession implements AutoCloseable {
         int rows = options.prefillTokens() == 0
                 ? PassBuffers.promptRows(model.backend(), (long) size * limits.maxPositions())
                 : options.prefillTokens();
-        Selector.Needs needs = Selector.Needs.of(options.sampling(), options.logProbabilities(), options.keepLogits());
+        Selector.Needs needs = Selector.Needs.of(
+                options.sampling(),
+                options.logProbabilities(),
+                options.keepLogits(),
+                drafter == null ? Acceptance.exact() : options.acceptance());
         roots = needs.tells() ? new RootLikelihoods(size, needs.logProbabilities()) : null;
         passes = new Passes(model, drafter, limits, size, rows, needs, true);
         sequences = new Sequence[size];
@@ -136,7 +140,8 @@ public final class BatchSession implements AutoCloseable {
      * @param sequence 0 to {@link #size} - 1
      * @param sampling {@link Sampling#GREEDY} for the best tokens
      * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it has a bias for a token outside the vocabulary, or there is no such sequence
+     * @throws IllegalArgumentException if it has a bias for a token outside the vocabulary, is not greedy in a session with {@link
+     *     Acceptance#typical}, or there is no such sequence
      * @throws IllegalStateException if the session was made without {@link BatchOptions#withSampling}, or a step in parts has begun
      */
     public void setSampling(int sequence, Sampling sampling) {
@@ -456,7 +461,8 @@ public final class BatchSession implements AutoCloseable {
     }
 
     /**
-     * Ends a step in parts: keeps of each sequence the longest path on which every token is the one that was selected at its parent.
+     * Ends a step in parts: keeps of each sequence the longest path on which every token is the one that was selected at its parent,
+     * or with {@link Acceptance#typical} likely enough.
      *
      * @return as {@link #step}
      * @throws IllegalStateException if no trees were verified
@@ -489,11 +495,12 @@ public final class BatchSession implements AutoCloseable {
      * @param selected {@code [size][nodes]}, as {@link #verify} gives them: the token that follows each node or prompt
      * @return {@code [size]} as {@link #accept()}
      * @throws IllegalArgumentException if there are not as many as were selected, or one is outside the vocabulary
-     * @throws IllegalStateException if no trees were verified
+     * @throws IllegalStateException if no trees were verified, or with {@link Acceptance#typical}
      */
     public Step[] accept(int[][] selected) {
         requireOpen();
         phase.require(StepPhase.VERIFIED);
+        passes.selector().requireExact();
         passes.selector().selection().write(0, drafted.joined(selected, limits));
         return accept();
     }

@@ -226,9 +226,9 @@ final class Passes implements AutoCloseable {
         selector.recordNodes(program, rows, buffers);
     }
 
-    /** Records acceptance by the selected tokens. What is accepted waits in {@link #left} for the draft to commit it. */
+    /** Records acceptance of the guesses. What is accepted waits in {@link #left} for the draft to commit it. */
     void recordAccept(Program program, PassRows rows, boolean append) {
-        program.judge(topology, rows, selector.selection());
+        selector.recordJudge(program, topology, rows);
         program.commit(
                 topology,
                 rows,

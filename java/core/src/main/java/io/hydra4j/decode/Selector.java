@@ -8,13 +8,14 @@ import io.hydra4j.runtime.PassRows;
 import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.TreeTopology;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
  * What selects tokens in the passes of a session: at the nodes of a step's trees, and after prompts. All logits are kept only where
- * the session samples, tells log-probabilities or keeps them for its user. Not thread-safe.
+ * the session samples, judges guesses by them, tells log-probabilities or keeps them for its user. Not thread-safe.
  */
 final class Selector {
     private final DecoderModel model;
@@ -22,6 +23,7 @@ final class Selector {
     /** Null where every sequence is greedy for good. */
     private final io.hydra4j.runtime.Sampling sampling;
 
+    private final Acceptance acceptance;
     private final Sampling[] options;
     private final Buffer selection;
     private final Rows ofNodes;
@@ -29,6 +31,7 @@ final class Selector {
 
     /** The rows at which tokens are selected in one kind of passes. */
     private final class Rows {
+        final int rows;
         final TopK best;
         /** {@code float[rows][vocabulary]}, or null. */
         final Buffer logits;
@@ -38,6 +41,7 @@ final class Selector {
         /** @param top entries that are told of each row; -1 for no log-probabilities at all */
         Rows(Resources owned, int rows, int top, boolean keepsLogits) {
             var backend = model.backend();
+            this.rows = rows;
             best = owned.own(TopK.create(backend, Math.max(1, Math.min(top, vocabulary)), rows));
             logits = keepsLogits ? owned.own(Buffer.floats(backend, (long) rows * vocabulary)) : null;
             likelihoods = top == SessionOptions.NONE ? null : owned.own(Buffer.floats(backend, 2L * rows));
@@ -61,10 +65,13 @@ final class Selector {
      * @param sampling how tokens are selected at first; null where they are the best for good
      * @param logProbabilities how many of the best tokens are told of each row; {@link SessionOptions#NONE} where nothing is
      * @param keepLogits of the nodes of a step, for the session's user
+     * @param acceptance which guesses steps keep
      */
-    record Needs(Sampling sampling, int logProbabilities, boolean keepLogits) {
-        static Needs of(Optional<Sampling> sampling, OptionalInt logProbabilities, boolean keepLogits) {
-            return new Needs(sampling.orElse(null), logProbabilities.orElse(SessionOptions.NONE), keepLogits);
+    record Needs(Sampling sampling, int logProbabilities, boolean keepLogits, Acceptance acceptance) {
+        static Needs of(
+                Optional<Sampling> sampling, OptionalInt logProbabilities, boolean keepLogits, Acceptance acceptance) {
+            return new Needs(
+                    sampling.orElse(null), logProbabilities.orElse(SessionOptions.NONE), keepLogits, acceptance);
         }
 
         boolean tells() {
@@ -92,7 +99,9 @@ final class Selector {
             sampling = owned.own(io.hydra4j.runtime.Sampling.create(batch, vocabulary, levels));
         }
         selection = owned.own(Buffer.ints(model.backend(), selections));
-        ofNodes = new Rows(owned, nodes, needs.logProbabilities(), needs.keepLogits() || usesLogits);
+        acceptance = needs.acceptance();
+        boolean keepsLogits = needs.keepLogits() || usesLogits || acceptance.isTypical();
+        ofNodes = new Rows(owned, nodes, needs.logProbabilities(), keepsLogits);
         ofPrompts = new Rows(owned, size, needs.logProbabilities(), usesLogits);
         if (sampling != null) {
             for (int s = 0; s < size; s++) {
@@ -119,6 +128,7 @@ final class Selector {
      */
     void require(Sampling options, Class<?> sessionOptions) {
         SessionOptions.requireSampling(options).requireFit(vocabulary);
+        acceptance.requireFit(options);
         if (sampling == null) {
             throw new IllegalStateException("this session selects the best tokens for good: make it with "
                     + sessionOptions.getSimpleName() + ".withSampling(Sampling.GREEDY) to change that later");
@@ -161,6 +171,36 @@ final class Selector {
     /** Records that the logits of all rows of a prompt are kept. */
     void recordLogits(Program program, PassRows rows, PassBuffers buffers) {
         model.recordLmHead(program, rows, false, buffers, ofNodes.best, ofNodes.logits);
+    }
+
+    /** Records that the nodes of trees are judged: by the tokens that were selected, or by the logits. */
+    void recordJudge(Program program, TreeTopology topology, PassRows rows) {
+        if (acceptance.isTypical()) {
+            program.judgeTypical(
+                    topology,
+                    rows,
+                    ofNodes.logits,
+                    ofNodes.rows,
+                    vocabulary,
+                    acceptance.temperature(),
+                    acceptance.epsilon(),
+                    acceptance.alpha());
+        } else {
+            program.judge(topology, rows, selection);
+        }
+    }
+
+    /**
+     * Refuses tokens of the caller's own where guesses are judged by their likelihoods.
+     *
+     * @throws IllegalStateException if they are
+     */
+    void requireExact() {
+        if (acceptance.isTypical()) {
+            throw new IllegalStateException(
+                    "this session accepts what is likely enough, not what equals selected tokens:"
+                            + " call accept(), or make it with Acceptance.exact()");
+        }
     }
 
     /** What the last step's pass has selected. */

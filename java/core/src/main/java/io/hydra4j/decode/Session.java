@@ -19,7 +19,8 @@ import java.util.function.BooleanSupplier;
  * token), verifies all of its nodes in one pass of the base model, and emits the root and the longest path on which every
  * token is the one selected at its parent: the base's arg-max, or with {@link SessionOptions#withSampling} a sample that depends on
  * seed and position alone. The emitted tokens are those of plain decoding, and every logit row used is equal to plain decoding's
- * to the bit, whatever the tree: a row's result depends on nothing that is computed beside it.
+ * to the bit, whatever the tree: a row's result depends on nothing that is computed beside it. With {@link Acceptance#typical} the
+ * path is the longest one that is likely enough, and the text another.
  *
  * <p>Programs are recorded when a session is made; a step is one call of the native side. A session is not thread-safe:
  * use it from one thread at a time. Sessions of one model may run in several threads, on CUDA at the same time.
@@ -65,7 +66,11 @@ public final class Session implements AutoCloseable {
         this.requireModel = requireModel;
         limits = SessionLimits.of(model, drafter, options.maxPositions(), options.candidates(), Tree.MAX_NODES);
         boolean keepLogits = options.keepLogits();
-        Selector.Needs needs = Selector.Needs.of(options.sampling(), options.logProbabilities(), keepLogits);
+        Selector.Needs needs = Selector.Needs.of(
+                options.sampling(),
+                options.logProbabilities(),
+                keepLogits,
+                drafter == null ? Acceptance.exact() : options.acceptance());
         roots = needs.tells() ? new RootLikelihoods(1, needs.logProbabilities()) : null;
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
         passes = new Passes(model, drafter, limits, 1, most, needs, false);
@@ -148,7 +153,8 @@ public final class Session implements AutoCloseable {
      *
      * @param sampling {@link Sampling#GREEDY} for the best tokens
      * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it has a bias for a token outside the vocabulary
+     * @throws IllegalArgumentException if it has a bias for a token outside the vocabulary, or is not greedy in a session with {@link
+     *     Acceptance#typical}
      * @throws IllegalStateException if the session was made without {@link SessionOptions#withSampling}, or a step in parts has begun
      */
     public void setSampling(Sampling sampling) {
@@ -411,7 +417,8 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Ends a step in parts: keeps the longest path on which every token is the one that was selected at its parent.
+     * Ends a step in parts: keeps the longest path on which every token is the one that was selected at its parent, or with
+     * {@link Acceptance#typical} likely enough.
      *
      * @return the emitted tokens and the path taken
      * @throws IllegalStateException if no tree was verified
@@ -438,11 +445,12 @@ public final class Session implements AutoCloseable {
      * @param selected {@code [nodes]} the token that follows each node
      * @return as {@link #accept()}
      * @throws IllegalArgumentException if there are not as many as nodes, or one is outside the vocabulary
-     * @throws IllegalStateException if no tree was verified
+     * @throws IllegalStateException if no tree was verified, or with {@link Acceptance#typical}
      */
     public Step accept(int... selected) {
         requireOpen();
         phase.require(StepPhase.VERIFIED);
+        passes.selector().requireExact();
         Objects.requireNonNull(selected, "selected is null: give a token for each node");
         if (selected.length != draftedNodes) {
             throw new IllegalArgumentException(selected.length + " selected tokens for " + draftedNodes + " nodes");

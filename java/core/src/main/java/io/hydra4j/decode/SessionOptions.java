@@ -19,15 +19,24 @@ public final class SessionOptions {
     private final boolean keepLogits;
     private final Sampling sampling;
     private final int logProbabilities;
+    private final Acceptance acceptance;
 
     private SessionOptions(
-            int maxPositions, Tree tree, int candidates, boolean keepLogits, Sampling sampling, int logProbabilities) {
+            int maxPositions,
+            Tree tree,
+            int candidates,
+            boolean keepLogits,
+            Sampling sampling,
+            int logProbabilities,
+            Acceptance acceptance) {
         this.maxPositions = maxPositions;
         this.tree = tree;
         this.candidates = candidates;
         this.keepLogits = keepLogits;
         this.sampling = sampling;
         this.logProbabilities = logProbabilities;
+        this.acceptance = acceptance;
+        acceptance.requireFit(sampling);
     }
 
     /**
@@ -37,7 +46,7 @@ public final class SessionOptions {
      * @throws NullPointerException if it is null
      */
     public static SessionOptions of(Tree tree) {
-        return new SessionOptions(0, requireTree(tree), 0, false, null, NONE);
+        return new SessionOptions(0, requireTree(tree), 0, false, null, NONE, Acceptance.exact());
     }
 
     /** @throws NullPointerException if it is null */
@@ -79,7 +88,8 @@ public final class SessionOptions {
      * @throws NullPointerException if it is null
      */
     public SessionOptions withTree(Tree tree) {
-        return new SessionOptions(maxPositions, requireTree(tree), candidates, keepLogits, sampling, logProbabilities);
+        return new SessionOptions(
+                maxPositions, requireTree(tree), candidates, keepLogits, sampling, logProbabilities, acceptance);
     }
 
     /**
@@ -92,7 +102,7 @@ public final class SessionOptions {
      */
     public SessionOptions withMaxPositions(int maxPositions) {
         return new SessionOptions(
-                requirePositions(maxPositions), tree, candidates, keepLogits, sampling, logProbabilities);
+                requirePositions(maxPositions), tree, candidates, keepLogits, sampling, logProbabilities, acceptance);
     }
 
     /**
@@ -108,12 +118,13 @@ public final class SessionOptions {
                 require("candidates", candidates, 1, Tree.MAX_RANKS),
                 keepLogits,
                 sampling,
-                logProbabilities);
+                logProbabilities,
+                acceptance);
     }
 
     /** {@return these options with logits kept, so that {@link Session#logits} works: 64 rows of memory and a little time} */
     public SessionOptions withLogits() {
-        return new SessionOptions(maxPositions, tree, candidates, true, sampling, logProbabilities);
+        return new SessionOptions(maxPositions, tree, candidates, true, sampling, logProbabilities, acceptance);
     }
 
     /**
@@ -126,7 +137,7 @@ public final class SessionOptions {
      */
     public SessionOptions withSampling(Sampling sampling) {
         return new SessionOptions(
-                maxPositions, tree, candidates, keepLogits, requireSampling(sampling), logProbabilities);
+                maxPositions, tree, candidates, keepLogits, requireSampling(sampling), logProbabilities, acceptance);
     }
 
     /**
@@ -136,7 +147,25 @@ public final class SessionOptions {
      * @throws IllegalArgumentException if it is out of range
      */
     public SessionOptions withLogProbabilities(int top) {
-        return new SessionOptions(maxPositions, tree, candidates, keepLogits, sampling, requireTop(top));
+        return new SessionOptions(maxPositions, tree, candidates, keepLogits, sampling, requireTop(top), acceptance);
+    }
+
+    /**
+     * {@return these options with another choice of what steps keep of their guesses} Exact if not set, which loses nothing;
+     * {@link Acceptance#typical} changes the text. Typical acceptance has the logits of a tree's nodes in memory.
+     *
+     * @param acceptance which guesses steps keep
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is typical and tokens are not selected by their likelihood alone
+     */
+    public SessionOptions withAcceptance(Acceptance acceptance) {
+        return new SessionOptions(
+                maxPositions, tree, candidates, keepLogits, sampling, logProbabilities, requireAcceptance(acceptance));
+    }
+
+    /** @throws NullPointerException if it is null */
+    static Acceptance requireAcceptance(Acceptance acceptance) {
+        return Objects.requireNonNull(acceptance, "acceptance is null: give one, such as Acceptance.exact()");
     }
 
     /** {@return the most positions, prompt and generated tokens together; 0 for the model's context} */
@@ -180,8 +209,13 @@ public final class SessionOptions {
         return logProbabilities == NONE ? OptionalInt.empty() : OptionalInt.of(logProbabilities);
     }
 
+    /** {@return which guesses steps keep} */
+    public Acceptance acceptance() {
+        return acceptance;
+    }
+
     private List<Object> values() {
-        return Arrays.asList(maxPositions, tree, candidates, keepLogits, sampling, logProbabilities);
+        return Arrays.asList(maxPositions, tree, candidates, keepLogits, sampling, logProbabilities, acceptance);
     }
 
     @Override
@@ -198,6 +232,6 @@ public final class SessionOptions {
     public String toString() {
         return "SessionOptions[maxPositions=" + maxPositions + ", tree=" + tree + ", candidates=" + candidates()
                 + ", keepLogits=" + keepLogits + ", sampling=" + sampling + ", logProbabilities=" + logProbabilities
-                + "]";
+                + ", acceptance=" + acceptance + "]";
     }
 }

@@ -16,6 +16,7 @@ import io.hydra4j.runtime.bindings.hydra_gate_up;
 import io.hydra4j.runtime.bindings.hydra_give_tokens;
 import io.hydra4j.runtime.bindings.hydra_grow;
 import io.hydra4j.runtime.bindings.hydra_judge;
+import io.hydra4j.runtime.bindings.hydra_judge_typical;
 import io.hydra4j.runtime.bindings.hydra_kv_pool;
 import io.hydra4j.runtime.bindings.hydra_linear;
 import io.hydra4j.runtime.bindings.hydra_lm_head;
@@ -787,6 +788,39 @@ public final class Program extends NativeObject {
         try (hydra_judge arguments = new hydra_judge(arguments())) {
             arguments.tree(use(tree.handle())).rows(use(rows.handle())).selection(use(selection.handle()));
             record(program -> Native.hydra_program_judge(program, arguments));
+        }
+    }
+
+    /**
+     * As {@link #judge}, by typical acceptance, another judge: more is accepted, and the text is not what the model alone would
+     * write. With p = softmax(logits / temperature) at a node's parent, and H = -sum p log(p + 1e-5) its entropy, the node is right
+     * if p of its token is above min(epsilon, alpha exp(-H)). The longest path of right nodes is accepted, among equally long ones
+     * that of the highest sum of log p, then the first in node order. A node is wrong where its parent has no row of logits, or one
+     * of which a value is not finite.
+     *
+     * @param tree the trees of the sequences
+     * @param rows the nodes, of which some are marked
+     * @param logits {@code float[logitRows][vocabulary]}: those of {@link #lmHead} with selectedRowsOnly
+     * @param logitRows at least 1
+     * @param vocabulary at least 1
+     * @param temperature positive and finite
+     * @param epsilon above 0, at most 1
+     * @param alpha above 0, at most 1
+     */
+    public void judgeTypical(
+            TreeTopology tree,
+            PassRows rows,
+            Buffer logits,
+            int logitRows,
+            long vocabulary,
+            float temperature,
+            float epsilon,
+            float alpha) {
+        try (hydra_judge_typical arguments = new hydra_judge_typical(arguments())) {
+            arguments.tree(use(tree.handle())).rows(use(rows.handle())).logits(use(logits.handle()));
+            arguments.logit_rows(logitRows).vocabulary(vocabulary);
+            arguments.temperature(temperature).epsilon(epsilon).alpha(alpha);
+            record(program -> Native.hydra_program_judge_typical(program, arguments));
         }
     }
 

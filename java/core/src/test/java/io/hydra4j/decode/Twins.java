@@ -30,6 +30,7 @@ final class Twins implements AutoCloseable {
         SessionOptions lone = SessionOptions.of(options.tree())
                 .withMaxPositions(options.maxPositions())
                 .withCandidates(options.candidates())
+                .withAcceptance(options.acceptance())
                 .withLogits();
         for (int s = 0; s < alone.length; s++) {
             alone[s] = owned.own(Sessions.session(loaded.base(), loaded.heads(), lone));

@@ -9,7 +9,9 @@ import io.hydra4j.GenerationOptions;
 import io.hydra4j.GenerationResult;
 import io.hydra4j.HydraModel;
 import io.hydra4j.OpenOptions;
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.HeadsDraft;
@@ -199,6 +201,84 @@ abstract class HydraOriginalGolden {
                     }
                 }
             }
+        }
+    }
+
+    /** Typical acceptance, step by step; of some steps the nodes one by one. */
+    @ParameterizedTest
+    @CsvSource({"BF16", "F32"})
+    void everyStepOfTypicalAcceptanceEmitsTheSameTokens(WeightType headWeights) {
+        Json golden = golden("hydra-plus-plus-typical");
+        Acceptance acceptance = Acceptance.typical(
+                        (float) golden.get("posterior_threshold").number(),
+                        (float) golden.get("posterior_alpha").number())
+                .withTemperature((float) golden.get("temperature").number());
+        assertEquals(acceptance, Acceptance.typical());
+        List<Json> all = golden.get("cases").list();
+        // The base has float32 weights, the heads bfloat16.
+        try (Loaded loaded = open("hydra-plus-plus", headWeights == WeightType.BF16 ? null : headWeights)) {
+            SessionStatistics[] statistics = new SessionStatistics[all.size()];
+            for (Json expected : cases(all)) {
+                Tree tree = tree(golden, expected.get("tree").text());
+                try (Session session = loaded.session(tree, acceptance)) {
+                    session.prefill(expected.get("prompt_ids").ints());
+                    decodeTypically(session, acceptance, expected);
+                    statistics[all.indexOf(expected)] = session.statistics();
+                }
+            }
+            if (cases(all).size() == all.size() && tokens() == Integer.MAX_VALUE) {
+                double emitted = Arrays.stream(statistics)
+                        .mapToLong(SessionStatistics::tokens)
+                        .sum();
+                double steps = Arrays.stream(statistics)
+                        .mapToLong(SessionStatistics::steps)
+                        .sum();
+                assertEquals(golden.get("acceptance_length").number(), emitted / steps, 1e-4);
+            }
+        }
+    }
+
+    private void decodeTypically(Session session, Acceptance acceptance, Json expected) {
+        List<Integer> ids = expected.get("generated_ids").integers();
+        List<Integer> generated = new ArrayList<>();
+        List<Integer> perStep = new ArrayList<>();
+        while (generated.size() < Math.min(ids.size(), tokens())) {
+            Step step = session.step();
+            for (Json detail : expected.get("steps").list()) {
+                if (detail.get("step").integer() == perStep.size()) {
+                    assertArrayEquals(detail.get("node_tokens").ints(), session.nodeTokens());
+                    assertArrayEquals(detail.get("best_path_nodes").ints(), step.path());
+                    assertArrayEquals(detail.get("emitted").ints(), step.tokens());
+                    assertLikelihoods(session, acceptance, detail);
+                }
+            }
+            Arrays.stream(step.tokens()).forEach(generated::add);
+            perStep.add(step.tokens().length);
+        }
+        assertEquals(ids.subList(0, generated.size()), generated);
+        assertEquals(expected.get("tokens_per_step").integers().subList(0, perStep.size()), perStep);
+    }
+
+    /** What the original compares at each node is what our logits give. */
+    private static void assertLikelihoods(Session session, Acceptance acceptance, Json detail) {
+        int[] tokens = session.nodeTokens();
+        for (int node = 1; node < tokens.length; node++) {
+            float[] logits = session.logits(session.tree().parents()[node]);
+            double best = 0;
+            for (float logit : logits) {
+                best = Math.max(best, logit);
+            }
+            double[] p = new double[logits.length];
+            for (int i = 0; i < p.length; i++) {
+                p[i] = Math.exp((logits[i] - best) / acceptance.temperature());
+            }
+            double sum = Arrays.stream(p).sum();
+            double entropy = Arrays.stream(p)
+                    .map(each -> -each / sum * Math.log(each / sum + 1e-5))
+                    .sum();
+            double threshold = Math.min(acceptance.epsilon(), acceptance.alpha() * Math.exp(-entropy));
+            assertEquals(detail.get("prob").at(node).number(), p[tokens[node]] / sum, 1e-4);
+            assertEquals(detail.get("threshold").at(node).number(), threshold, 1e-4);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.hydra4j.golden;
 
+import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
@@ -46,7 +47,13 @@ public record Loaded(Backend backend, DecoderModel base, DraftHeads heads) imple
 
     /** A session with this tree that keeps logits. */
     public Session session(Tree tree) {
-        return Sessions.session(base, heads, SessionOptions.of(tree).withLogits());
+        return session(tree, Acceptance.exact());
+    }
+
+    /** A session with this tree that keeps these guesses, and logits. */
+    public Session session(Tree tree, Acceptance acceptance) {
+        return Sessions.session(
+                base, heads, SessionOptions.of(tree).withAcceptance(acceptance).withLogits());
     }
 
     @Override

@@ -128,6 +128,35 @@ class ProgramTest {
     }
 
     @Test
+    void typicalAcceptanceKeepsWhatIsLikelyEnough() {
+        prefill(0);
+        try (TreeTopology tree = TreeTopology.create(batch);
+                Buffer tokens = Buffer.ints(backend, TreeTopology.MAX_NODES);
+                Buffer logits = Buffer.floats(backend, 3L * VOCABULARY);
+                Program program = Program.create(backend)) {
+            tree.set(0, new int[] {-1, 0, 0}, new int[] {0, 1, 2});
+            tokens.write(0, new int[] {1, 3, 4});
+            float[] root = new float[VOCABULARY];
+            root[2] = 11; // what the base would choose, which nobody has guessed
+            root[3] = 9;
+            root[4] = 10;
+            logits.write(0, root);
+            program.expand(tree, null, rows);
+            program.setTokens(tokens, rows);
+            program.embed(rows, embedding, hidden);
+            program.lmHead(rows, true, hidden, lmHead, null, null, best, null);
+            program.select(rows, best, selection);
+            program.judgeTypical(tree, rows, logits, 3, VOCABULARY, 1, 0.09f, 0.3f);
+            program.commit(tree, rows, selection, pool, hidden, VOCABULARY, uncommittedRows, uncommitted, false, null);
+            program.run();
+
+            assertEquals(2, batch.emitted(0));
+            assertEquals(2, batch.pathNode(0, 1));
+            assertEquals(4, batch.token(0, 1));
+        }
+    }
+
+    @Test
     void measuresTheTimeBetweenMarks() {
         try (Program program = Program.create(backend)) {
             assertEquals(2, program.marks());
