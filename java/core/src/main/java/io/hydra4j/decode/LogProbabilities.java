@@ -15,6 +15,10 @@ public record LogProbabilities(TokenLogProbability chosen, List<TokenLogProbabil
     public static final int MAX_TOP = 20;
 
     /**
+     * Makes the list unmodifiable.
+     *
+     * @param chosen the emitted token
+     * @param top the most likely tokens, best first; may be empty
      * @throws NullPointerException if an argument is null
      */
     public LogProbabilities {

@@ -121,7 +121,20 @@ public final class Sampling extends NativeObject {
         /** The best token, without penalties and biases. */
         public static final Options GREEDY = new Options(0, 0, 1, 0, 1, 0, 0, 0, Map.of());
 
-        /** @throws NullPointerException if the bias is null, or a token or value of it */
+        /**
+         * Makes the map unmodifiable.
+         *
+         * @param temperature 0 for the best token
+         * @param topK 0 for all
+         * @param topP 1 for all
+         * @param minP 0 for all
+         * @param repetitionPenalty 1 for none
+         * @param presencePenalty 0 for none
+         * @param frequencyPenalty 0 for none
+         * @param seed of the noise
+         * @param bias what is added to the logits of tokens
+         * @throws NullPointerException if the bias is null, or a token or value of it
+         */
         public Options {
             bias = Map.copyOf(bias);
         }
