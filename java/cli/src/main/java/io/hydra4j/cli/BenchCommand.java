@@ -3,6 +3,7 @@ package io.hydra4j.cli;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.format.WholeFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -63,6 +64,20 @@ final class BenchCommand implements Callable<Integer> {
             description = "How often each way decodes each prompt. Default: 2.")
     private int runs;
 
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
+            description = "0: the model's best tokens (greedy); above: sampled ones, the same in all ways. Default: 0.")
+    private float temperature;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Decides what is drawn; the second prompt has N + 1, and so on. Default: 0.")
+    private long seed;
+
     @Option(names = "--ignore-eos", description = "Continue past end-of-sequence tokens.")
     private boolean ignoreEnd;
 
@@ -95,10 +110,11 @@ final class BenchCommand implements Callable<Integer> {
             List<int[]> ids = new ArrayList<>(given.encode(opened));
             GenerationOptions limits = GenerationOptions.DEFAULT
                     .withMaxTokens(tokens)
+                    .withSampling(Sampling.of(temperature, seed))
                     .withIgnoreEnd(ignoreEnd)
                     .withCancelled(interruption);
             Comparison comparison = Comparison.measure(opened, compared, ids, runs, limits, progress);
-            report = BenchReport.of(comparison, opened.info(), given.source(), runs, tokens);
+            report = BenchReport.of(comparison, opened.info(), given.source(), runs, limits);
         } catch (CancellationException e) {
             return Interruption.EXIT_CODE;
         }
@@ -115,6 +131,10 @@ final class BenchCommand implements Callable<Integer> {
         model.check();
         UsageException.requireRange("--tokens", tokens, Comparison.LEAST_TOKENS, 1 << 20);
         UsageException.requireRange("--runs", runs, 1, 1000);
+        if (temperature != 0) {
+            SamplingArguments.requireRange(
+                    "--temperature", temperature, Sampling.MIN_TEMPERATURE, Sampling.MAX_TEMPERATURE, "0, or ");
+        }
         if (html != null) {
             PlotFile.requireGraphics(ModuleLayer.boot());
         }

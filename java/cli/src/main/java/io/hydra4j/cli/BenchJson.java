@@ -22,7 +22,9 @@ final class BenchJson {
         json.writeNumberField("prompts", report.comparison().prompts());
         json.writeNumberField("prompts_too_short", report.comparison().tooShort());
         json.writeNumberField("runs", report.runs());
-        json.writeNumberField("max_tokens", report.tokens());
+        json.writeNumberField("max_tokens", report.limits().maxTokens());
+        json.writeNumberField("temperature", report.limits().sampling().temperature());
+        json.writeNumberField("seed", report.limits().sampling().seed());
         json.writeStringField("method", BenchReport.METHOD);
         json.writeArrayFieldStart("ways");
         for (WayFigures figures : report.comparison().figures()) {

@@ -1,5 +1,6 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.GenerationOptions;
 import io.hydra4j.ModelInfo;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -13,7 +14,7 @@ import java.util.stream.Collectors;
  * @param machine facts about the machine, by name
  * @param prompts where the prompts are from
  * @param runs how often each way decoded each prompt
- * @param tokens the most tokens after a prompt
+ * @param limits where outputs ended, and how their tokens were selected
  */
 record BenchReport(
         Comparison comparison,
@@ -21,7 +22,7 @@ record BenchReport(
         Map<String, String> machine,
         String prompts,
         int runs,
-        int tokens) {
+        GenerationOptions limits) {
     /** How ratios and intervals come about, for whoever reads them. */
     static final String METHOD =
             "Each prompt is decoded in all ways in turn, in one order and the next prompt in the opposite one. x plain: time"
@@ -30,7 +31,7 @@ record BenchReport(
                     + " over prompts, without prefill. tok/step: acceptance length, tokens emitted per pass of the base model. rho: time of a step"
                     + " ÷ time of a plain step.";
 
-    static BenchReport of(Comparison comparison, ModelInfo info, String prompts, int runs, int tokens) {
+    static BenchReport of(Comparison comparison, ModelInfo info, String prompts, int runs, GenerationOptions limits) {
         Map<String, String> model = new LinkedHashMap<>();
         model.put("model", String.valueOf(info.path().getFileName()));
         model.put("architecture", info.architecture());
@@ -40,7 +41,15 @@ record BenchReport(
         model.put(
                 "heads",
                 info.heads().map(heads -> heads.count() + " " + heads.kind()).orElse("none"));
-        return new BenchReport(comparison, model, Machine.describe(info.backend()), prompts, runs, tokens);
+        return new BenchReport(comparison, model, Machine.describe(info.backend()), prompts, runs, limits);
+    }
+
+    /** How tokens were selected. */
+    private String sampling() {
+        return limits.sampling().isGreedy()
+                ? "greedy"
+                : "temperature " + Decimal.of(limits.sampling().temperature()) + ", seed "
+                        + limits.sampling().seed();
     }
 
     /** The model, what was decoded and the machine, in a line each. */
@@ -49,7 +58,7 @@ record BenchReport(
                 comparison.tooShort() == 0 ? "" : ", " + comparison.tooShort() + " more ended too soon to be timed";
         return model.get("model") + ", heads: " + model.get("heads") + "\n" + comparison.prompts() + " prompts ("
                 + prompts
-                + left + "), up to " + tokens + " tokens after each, " + runs + (runs == 1 ? " run" : " runs") + "\n"
+                + left + "), up to " + limits.maxTokens() + " tokens after each, " + sampling() + ", " + runs + (runs == 1 ? " run" : " runs") + "\n"
                 + machine.entrySet().stream()
                         .map(fact -> fact.getKey().replace('_', ' ') + " " + fact.getValue())
                         .collect(Collectors.joining(", "));

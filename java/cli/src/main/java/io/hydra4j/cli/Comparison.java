@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.DoubleConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Decodes prompts in several ways, for a machine that others use too: prompt by prompt all ways run one after the other, in one order and
@@ -42,7 +43,7 @@ record Comparison(List<WayFigures> figures, int prompts, int tooShort) {
      * @param ways plain decoding first
      * @param prompts token ids
      * @param runs how often each way decodes each prompt
-     * @param limits where outputs end
+     * @param limits where outputs end, and how tokens are selected; the seed is the first prompt's, the second has one more, and so on
      * @param progress gets the finished fraction, 0 to 1
      * @throws CancellationException if the limits say so
      * @throws HydraException if no output is long enough
@@ -58,12 +59,16 @@ record Comparison(List<WayFigures> figures, int prompts, int tooShort) {
                 ways.stream().map(way -> new WayFigures(way, prompts.size())).toList();
         // The first time pays for what is done once.
         ways.forEach(way -> decode(model, way, prompts.get(0), limits));
+        List<GenerationOptions> own = IntStream.range(0, prompts.size())
+                .mapToObj(i -> limits.withSampling(
+                        limits.sampling().withSeed(limits.sampling().seed() + i)))
+                .toList();
         int[][] expected = new int[prompts.size()][];
         int tooShort = 0;
         for (int turn = 0; turn < runs; turn++) {
             for (int i = 0; i < prompts.size(); i++) {
                 if (turn == 0 || expected[i] != null) {
-                    expected[i] = measure(model, figures, prompts.get(i), i, (turn + i) % 2 == 1, limits);
+                    expected[i] = measure(model, figures, prompts.get(i), i, (turn + i) % 2 == 1, own.get(i));
                     tooShort += expected[i] == null ? 1 : 0;
                 }
                 progress.accept(((double) turn * prompts.size() + i + 1) / (runs * prompts.size()));

@@ -116,7 +116,8 @@ final class SamplingArguments {
         }
     }
 
-    private static void requireRange(String option, float value, float least, float most, String also) {
+    /** Rejects the value of an option that lies outside {@code [least, most]}; {@code also} says what else it may be. */
+    static void requireRange(String option, float value, float least, float most, String also) {
         if (!(value >= least && value <= most)) {
             throw new UsageException(option + " is " + Decimal.of(value) + ", must be " + also + "from "
                     + Decimal.of(least) + " to " + Decimal.of(most));

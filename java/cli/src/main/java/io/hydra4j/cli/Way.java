@@ -19,7 +19,7 @@ record Way(String name, boolean isExact, Decoder decoder) {
     interface Decoder {
         /**
          * @param prompt token ids
-         * @param limits where the output ends, and what cancels it; says nothing of how to guess
+         * @param limits where the output ends, how its tokens are selected, and what cancels it; says nothing of how to guess
          */
         Run decode(HydraModel model, int[] prompt, GenerationOptions limits);
     }

@@ -99,6 +99,9 @@ final class Ways {
     private static Run lookUp(HydraModel model, int[] prompt, GenerationOptions limits) {
         OutputAssembler output = model.output(prompt, limits);
         SessionOptions options = SessionOptions.of(Tree.chain(LOOKUP_DEPTH));
+        if (!limits.sampling().isGreedy()) {
+            options = options.withSampling(limits.sampling());
+        }
         try (Session session = model.session(options, Drafter.lookup(LOOKUP_DEPTH))) {
             long begin = System.nanoTime();
             boolean isCancelled = !session.prefill(prompt, limits.cancelled());

@@ -78,7 +78,7 @@ class BenchTest {
 
         assertEquals(Main.OK, outcome.code(), outcome.err());
         assertTrue(
-                outcome.out().contains("3 prompts (prompts.jsonl), up to 24 tokens after each, 2 runs"), outcome.out());
+                outcome.out().contains("3 prompts (prompts.jsonl), up to 24 tokens after each, greedy, 2 runs"), outcome.out());
         for (String way : ways.subList(0, 6)) {
             assertEquals(
                     2,
@@ -169,6 +169,33 @@ class BenchTest {
         assertEquals("lookup", ways.at(2).get("name").text());
         assertFalse(ways.at(2).has("ratio_to_plain_interval"));
         assertTrue(outcome.out().contains("one prompt"), outcome.out());
+    }
+
+    @Test
+    void sampledTextsAreTheSameInAllWaysToo() throws IOException {
+        Path json = folder.resolve("sampled.json");
+
+        Outcome outcome = bench(
+                "--prompts",
+                prompts,
+                "--ways",
+                "auto,chain:3,lookup",
+                "--runs",
+                1,
+                "--temperature",
+                0.8,
+                "--seed",
+                5,
+                "--json",
+                json);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().contains("temperature 0.8, seed 5, 1 run"), outcome.out());
+        Json report = Json.read(json);
+        assertEquals(5, report.get("seed").integer());
+        for (Json way : report.get("ways").list()) {
+            assertEquals(0, way.get("outputs_that_differ_from_plain").integer());
+        }
     }
 
     @Test

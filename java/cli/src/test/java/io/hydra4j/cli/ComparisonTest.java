@@ -6,9 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraException;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.SessionStatistics;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 
@@ -65,6 +68,23 @@ class ComparisonTest {
         assertEquals(1.5, faster.mean(), 0.003);
         assertEquals("faster", faster.verdict());
         assertEquals(3, faster.pairs());
+    }
+
+    @Test
+    void everyPromptHasASeedOfItsOwnThatAllWaysShare() {
+        Set<String> seeds = new TreeSet<>();
+        Way plain = new Way("plain", true, (model, prompt, limits) -> {
+            seeds.add(prompt[0] + ":" + limits.sampling().seed());
+            return new Run(tokens(20), SessionStatistics.NONE, 1, PLAIN_NANOS, false);
+        });
+        Comparison.measure(
+                null,
+                List.of(plain, plain),
+                PROMPTS,
+                2,
+                GenerationOptions.DEFAULT.withSampling(Sampling.of(1, 40)),
+                fraction -> {});
+        assertEquals(Set.of("1:40", "2:41", "3:42"), seeds);
     }
 
     @Test

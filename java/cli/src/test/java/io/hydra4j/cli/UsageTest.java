@@ -100,6 +100,7 @@ class UsageTest {
                 "bench --ways chain:64                 | 'chain:64' is no chain",
                 "bench --tokens 7                      | --tokens is 7, must be from 8 to 1048576",
                 "bench --runs 0                        | --runs is 0, must be from 1 to 1000",
+                "bench --temperature -1                | --temperature is -1, must be 0, or from 0.0001 to 100",
                 "bench --plot x                        | 'x' is no plot: its name must end in .png or .svg",
                 "inspect                               | Missing required parameter: 'FILE'"
             })
