@@ -1,5 +1,6 @@
 package io.hydra4j.cli;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
@@ -16,6 +17,15 @@ final class BenchCharts {
     private static final double BAR_WIDTH = 0.6;
 
     private BenchCharts() {}
+
+    /**
+     * Draws {@link #ratios} into a file.
+     *
+     * @throws io.hydra4j.HydraException if it cannot be drawn or written
+     */
+    static void write(Path file, BenchReport report) {
+        PlotFile.write(file, ratios(report));
+    }
 
     /** How many times as fast as plain decoding each way is, with the confidence intervals. */
     static CategoryChart ratios(BenchReport report) {

@@ -45,9 +45,10 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "WAY,...",
             split = ",",
             description =
-                    "What to compare with plain decoding: auto, lookup, nodes:N (the N nodes of which the heads expect most), or what"
-                            + " --tree of generate takes, such as a file of tune-tree. Default: auto, nodes:4, nodes:16 and lookup; without heads auto"
-                            + " and lookup.")
+                    "What to compare with plain decoding: auto, heads, heads+lookup, lookup, nodes:N (the N nodes of which"
+                            + " the heads expect most), typical[:EPSILON], or what --tree of generate takes, such as a file of tune-tree"
+                            + " or dynamic:N; after heads:, lookup: or heads+lookup: with these guesses. Default: auto, nodes:4,"
+                            + " nodes:16 and lookup; without heads auto and lookup.")
     private List<String> ways;
 
     @Option(
@@ -159,7 +160,7 @@ final class BenchCommand implements Callable<Integer> {
             writeText(html, BenchPage.of(report));
         }
         if (plot != null) {
-            PlotFile.write(plot, BenchCharts.ratios(report));
+            BenchCharts.write(plot, report);
         }
     }
 

@@ -58,7 +58,8 @@ record BenchReport(
                 comparison.tooShort() == 0 ? "" : ", " + comparison.tooShort() + " more ended too soon to be timed";
         return model.get("model") + ", heads: " + model.get("heads") + "\n" + comparison.prompts() + " prompts ("
                 + prompts
-                + left + "), up to " + limits.maxTokens() + " tokens after each, " + sampling() + ", " + runs + (runs == 1 ? " run" : " runs") + "\n"
+                + left + "), up to " + limits.maxTokens() + " tokens after each, " + sampling() + ", " + runs
+                + (runs == 1 ? " run" : " runs") + "\n"
                 + machine.entrySet().stream()
                         .map(fact -> fact.getKey().replace('_', ' ') + " " + fact.getValue())
                         .collect(Collectors.joining(", "));

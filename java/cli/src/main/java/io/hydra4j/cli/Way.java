@@ -2,6 +2,7 @@ package io.hydra4j.cli;
 
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraModel;
+import java.util.function.UnaryOperator;
 
 /**
  * A way of decoding that is compared with others.
@@ -24,15 +25,13 @@ record Way(String name, boolean isExact, Decoder decoder) {
         Run decode(HydraModel model, int[] prompt, GenerationOptions limits);
     }
 
-    /** A way that generations know by their options. */
-    static Way of(String name, boolean isExact, Settings settings) {
+    /**
+     * A way that generations know by their options.
+     *
+     * @param settings makes the options of a generation of those that all ways share
+     */
+    static Way of(String name, boolean isExact, UnaryOperator<GenerationOptions> settings) {
         return new Way(
                 name, isExact, (model, prompt, limits) -> Run.of(model.generate(prompt, settings.apply(limits))));
-    }
-
-    /** Options of a generation that make a way of it. */
-    @FunctionalInterface
-    interface Settings {
-        GenerationOptions apply(GenerationOptions limits);
     }
 }

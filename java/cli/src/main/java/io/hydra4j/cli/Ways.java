@@ -1,43 +1,60 @@
 package io.hydra4j.cli;
 
-import io.hydra4j.FinishReason;
+import io.hydra4j.DraftSource;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraException;
-import io.hydra4j.HydraModel;
-import io.hydra4j.OutputAssembler;
 import io.hydra4j.Speculation;
-import io.hydra4j.decode.Session;
-import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Acceptance;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.Tree;
-import io.hydra4j.draft.Drafter;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * The ways of decoding that {@code bench} compares, by name. A further one is one more entry of {@link #KINDS}; what is none of them is a
  * tree as {@code --tree} takes it.
  */
 final class Ways {
-    private static final int LOOKUP_DEPTH = 8;
-    private static final String NODES = "nodes:";
+    private static final String TYPICAL = "typical";
 
-    /** Takes names that are its own, or begin with it, and makes ways of them. */
-    private record Kind(String name, BiFunction<String, Console, Way> make) {
+    /** Makes a way of the rest of its name. */
+    @FunctionalInterface
+    private interface Maker {
+        Way make(String name, String rest, Console console);
+    }
+
+    /**
+     * Ways of one kind.
+     *
+     * @param name their name; where it ends in a colon, something follows it
+     * @param maker makes them
+     */
+    private record Kind(String name, Maker maker) {
         boolean takes(String given) {
             return name.endsWith(":") ? given.startsWith(name) : given.equals(name);
+        }
+
+        Way make(String given, Console console) {
+            return maker.make(given, given.substring(name.length()), console);
         }
     }
 
     private static final List<Kind> KINDS = List.of(
-            new Kind(
-                    Way.PLAIN,
-                    (name, console) -> Way.of(name, true, limits -> limits.withSpeculation(Speculation.OFF))),
-            new Kind("auto", (name, console) -> Way.of(name, true, limits -> limits.withSpeculation(Speculation.AUTO))),
-            new Kind("lookup", (name, console) -> new Way(name, true, Ways::lookUp)),
-            new Kind(NODES, (name, console) -> nodes(name)));
+            kind(Way.PLAIN, limits -> limits.withSpeculation(Speculation.OFF)),
+            kind("auto", limits -> limits.withSpeculation(Speculation.AUTO)),
+            kind("heads", auto(DraftSource.HEADS)),
+            kind("heads+lookup", auto(DraftSource.HEADS_AND_LOOKUP)),
+            kind("lookup", limits -> on(limits).withDraft(DraftSource.LOOKUP)),
+            new Kind("heads:", (name, rest, console) -> tree(name, rest, DraftSource.HEADS, console)),
+            new Kind("heads+lookup:", (name, rest, console) -> tree(name, rest, DraftSource.HEADS_AND_LOOKUP, console)),
+            new Kind("lookup:", (name, rest, console) -> tree(name, rest, DraftSource.LOOKUP, console)),
+            new Kind("nodes:", (name, rest, console) -> nodes(name, rest)),
+            new Kind(TYPICAL, (name, rest, console) -> typical(name)),
+            new Kind(TYPICAL + ":", (name, rest, console) -> typical(name)));
 
     private Ways() {}
 
@@ -69,53 +86,56 @@ final class Ways {
         return KINDS.stream()
                 .filter(kind -> kind.takes(name))
                 .findFirst()
-                .map(kind -> kind.make().apply(name, console))
-                .orElseGet(() -> tree(name, console));
+                .map(kind -> kind.make(name, console))
+                .orElseGet(() -> tree(name, name, DraftSource.AUTO, console));
     }
 
-    /** In every step the same tree; null, the default one, has the depth of the heads. */
-    private static Way tree(String name, Console console) {
-        Tree tree = TreeName.read(name, console);
-        return Way.of(
-                name, true, limits -> limits.withSpeculation(Speculation.ON).withTree(tree));
+    private static Kind kind(String name, UnaryOperator<GenerationOptions> settings) {
+        return new Kind(name, (given, rest, console) -> Way.of(name, true, settings));
     }
 
-    private static Way nodes(String name) {
+    private static UnaryOperator<GenerationOptions> auto(DraftSource source) {
+        return limits -> limits.withSpeculation(Speculation.AUTO).withDraft(source);
+    }
+
+    private static GenerationOptions on(GenerationOptions limits) {
+        return limits.withSpeculation(Speculation.ON);
+    }
+
+    /** In every step the same tree, or the same number of nodes; null, the default one, has the depth of the heads. */
+    private static Way tree(String name, String tree, DraftSource source, Console console) {
+        Tree read = TreeName.read(tree, console);
+        return Way.of(name, true, limits -> on(limits).withTree(read).withDraft(source));
+    }
+
+    private static Way nodes(String name, String number) {
         int nodes;
         try {
-            nodes = Integer.parseInt(name.substring(NODES.length()));
+            nodes = Integer.parseInt(number);
         } catch (NumberFormatException e) {
-            throw new UsageException("'" + name + "' is no number of nodes: give " + NODES + "N");
+            throw new UsageException("'" + name + "' is no number of nodes: give nodes:N");
         }
-        UsageException.requireRange(NODES + "N", nodes, 2, Tree.MAX_NODES);
+        UsageException.requireRange("nodes:N", nodes, 2, Tree.MAX_NODES);
         return new Way(
                 name,
                 true,
-                (model, prompt, limits) -> Run.of(model.generate(
-                        prompt, limits.withSpeculation(Speculation.ON).withTree(model.tree(nodes)))));
+                (model, prompt, limits) ->
+                        Run.of(model.generate(prompt, on(limits).withTree(model.tree(nodes)))));
     }
 
-    /** With nothing but a lookup in the text so far, also where there are heads. */
-    private static Run lookUp(HydraModel model, int[] prompt, GenerationOptions limits) {
-        OutputAssembler output = model.output(prompt, limits);
-        SessionOptions options = SessionOptions.of(Tree.chain(LOOKUP_DEPTH));
-        if (!limits.sampling().isGreedy()) {
-            options = options.withSampling(limits.sampling());
+    /** Lossy: its output may differ. It draws nothing, and tests at the temperature at which the others sample. */
+    private static Way typical(String name) {
+        Acceptance acceptance;
+        try {
+            acceptance = new AcceptanceName().convert(name);
+        } catch (TypeConversionException e) {
+            throw new UsageException(e.getMessage());
         }
-        try (Session session = model.session(options, Drafter.lookup(LOOKUP_DEPTH))) {
-            long begin = System.nanoTime();
-            boolean isCancelled = !session.prefill(prompt, limits.cancelled());
-            long prefilled = System.nanoTime();
-            while (output.finishReason().isEmpty() && !isCancelled) {
-                if (session.remainingContext() == 0) {
-                    output.finish(FinishReason.LENGTH);
-                } else {
-                    output.push(session.step().tokens());
-                    isCancelled = limits.cancelled().getAsBoolean();
-                }
-            }
-            return new Run(
-                    output.ids(), session.statistics(), prefilled - begin, System.nanoTime() - prefilled, isCancelled);
-        }
+        return Way.of(name, false, limits -> on(limits)
+                .withSampling(Sampling.GREEDY)
+                .withAcceptance(
+                        limits.sampling().isGreedy()
+                                ? acceptance
+                                : acceptance.withTemperature(limits.sampling().temperature())));
     }
 }

@@ -60,7 +60,19 @@ class BenchTest {
         Path json = folder.resolve("bench.json");
         Path html = folder.resolve("bench.html");
         Path plot = folder.resolve("bench.png");
-        List<String> ways = List.of("plain", "auto", "default", "chain:2", "nodes:6", "lookup", tree.toString());
+        List<String> ways = List.of(
+                "plain",
+                "default",
+                "chain:2",
+                "nodes:6",
+                tree.toString(),
+                "auto",
+                "heads",
+                "heads+lookup",
+                "lookup",
+                "dynamic:6",
+                "heads:dynamic:6",
+                "typical:0.3");
 
         Outcome outcome = bench(
                 "--prompts",
@@ -78,8 +90,9 @@ class BenchTest {
 
         assertEquals(Main.OK, outcome.code(), outcome.err());
         assertTrue(
-                outcome.out().contains("3 prompts (prompts.jsonl), up to 24 tokens after each, greedy, 2 runs"), outcome.out());
-        for (String way : ways.subList(0, 6)) {
+                outcome.out().contains("3 prompts (prompts.jsonl), up to 24 tokens after each, greedy, 2 runs"),
+                outcome.out());
+        for (String way : ways.subList(0, 4)) {
             assertEquals(
                     2,
                     outcome.out()
@@ -102,15 +115,16 @@ class BenchTest {
         }
         assertFalse(report.get("ways").at(0).has("ratio_to_plain"));
         assertEquals(1.0, report.get("ways").at(0).get("acceptance_length").number());
-        assertTrue(report.get("ways").at(2).get("acceptance_length").number() > 1);
-        assertEquals(4, report.get("ways").at(6).get("nodes_per_step").number(), 0.5);
+        assertTrue(report.get("ways").at(1).get("acceptance_length").number() > 1);
+        assertEquals(4, report.get("ways").at(4).get("nodes_per_step").number(), 0.5);
         assertPageNeedsNoNetwork(Files.readString(html));
         assertEquals(ChartStyle.WIDTH, ImageIO.read(plot.toFile()).getWidth());
     }
 
     private static void assertConsistent(Json way) {
         String name = way.get("name").text();
-        assertEquals(0, way.get("outputs_that_differ_from_plain").integer(), name);
+        boolean isExact = !name.startsWith("typical");
+        assertTrue(!isExact || way.get("outputs_that_differ_from_plain").integer() == 0, name);
         double[] depths = way.get("accepted_by_depth").numbers();
         assertEquals(1.0, depths[0], name);
         assertEquals(Arrays.stream(depths).sum(), way.get("acceptance_length").number(), 1e-9, name);
@@ -179,7 +193,7 @@ class BenchTest {
                 "--prompts",
                 prompts,
                 "--ways",
-                "auto,chain:3,lookup",
+                "auto,chain:3,lookup,heads:dynamic:5",
                 "--runs",
                 1,
                 "--temperature",
@@ -231,6 +245,7 @@ class BenchTest {
     @Test
     void whatCannotBeComparedIsOneLine() throws IOException {
         assertFails("no-tree.json: no such file", "--ways", folder.resolve("no-tree.json"));
+        assertFails("fill dynamic trees alone", "--prompts", prompts, "--ways", "heads+lookup:chain:2");
         assertFails("no-prompts.jsonl: no such file", "--prompts", folder.resolve("no-prompts.jsonl"));
         assertFails("the tree is 9 deep", "--prompts", prompts, "--ways", "chain:9");
         assertFails("cannot be written", "--json", folder.resolve("none/bench.json"));

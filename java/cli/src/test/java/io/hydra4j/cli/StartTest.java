@@ -52,7 +52,9 @@ class StartTest {
     void aJavaWithoutGraphicsSaysSoBeforeAnythingIsOpened() throws IOException, InterruptedException {
         List<String> java = List.of("--limit-modules", "java.base,java.logging,java.xml,jdk.unsupported");
 
-        assertEquals(Main.FAILURE, run(java, "bench", "--html", folder.resolve("a.html").toString()));
+        assertEquals(
+                Main.FAILURE,
+                run(java, "bench", "--html", folder.resolve("a.html").toString()));
 
         String message = Files.readString(folder.resolve("out"));
         assertEquals(1, message.lines().count(), message);

@@ -97,6 +97,8 @@ class UsageTest {
                 "bench --ways auto,lookup,auto         | --ways has 'auto' twice: leave out one of them",
                 "bench --ways nodes:many               | 'nodes:many' is no number of nodes: give nodes:N",
                 "bench --ways nodes:65                 | nodes:N is 65, must be from 2 to 64",
+                "bench --ways heads:chain:64           | 'chain:64' is no chain",
+                "bench --ways typical:2                | epsilon of typical is '2', must be a number above 0",
                 "bench --ways chain:64                 | 'chain:64' is no chain",
                 "bench --tokens 7                      | --tokens is 7, must be from 8 to 1048576",
                 "bench --runs 0                        | --runs is 0, must be from 1 to 1000",
