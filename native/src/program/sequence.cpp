@@ -365,7 +365,8 @@ int32_t hydra_tree::most_levels(int32_t sequence) const {
 }
 
 int32_t hydra_tree::most_depth(int32_t sequence) const {
-    return growth[sequence].nodes > 0 ? growth[sequence].nodes - 1 : data[sequence].levels;
+    const hydra::Growth& own = growth[sequence];
+    return own.nodes > 0 ? std::min(own.nodes - 1, std::max(own.levels, own.guesses)) : data[sequence].levels;
 }
 
 int32_t hydra_tree::most_level_rows(int32_t sequence, int32_t level) const {

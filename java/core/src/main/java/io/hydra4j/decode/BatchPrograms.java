@@ -16,6 +16,10 @@ final class BatchPrograms {
     private final Program draftStep;
     private final Program plainMixed;
     private final Program draftMixed;
+    /** Recorded when they are first needed. */
+    private Program growingStep;
+
+    private Program growingMixed;
     private StepParts parts;
     private StepParts mixedParts;
 
@@ -24,16 +28,18 @@ final class BatchPrograms {
         this.passes = passes;
         prefill = passes.prefill(false, false);
         lastPrefill = passes.prefill(true, false);
-        plainStep = recordStep(passes.nodes(), false);
-        draftStep = passes.drafts() ? recordStep(passes.nodes(), true) : plainStep;
-        plainMixed = recordStep(passes.mixed(), false);
-        draftMixed = passes.drafts() ? recordStep(passes.mixed(), true) : plainMixed;
+        plainStep = recordStep(passes.nodes(), Drafting.NONE);
+        draftStep = passes.drafts() ? recordStep(passes.nodes(), Drafting.FIXED) : plainStep;
+        plainMixed = recordStep(passes.mixed(), Drafting.NONE);
+        draftMixed = passes.drafts() ? recordStep(passes.mixed(), Drafting.FIXED) : plainMixed;
     }
 
-    private Program recordStep(PassRows rows, boolean draft) {
+    private Program recordStep(PassRows rows, Drafting drafting) {
         Program program = passes.step(rows);
-        if (draft) {
-            passes.recordDraft(program, rows);
+        switch (drafting) {
+            case NONE -> {}
+            case FIXED -> passes.recordDraft(program, rows);
+            case GROWING -> passes.recordGrowth(program, rows);
         }
         program.mark();
         passes.recordVerify(program, rows);
@@ -53,10 +59,21 @@ final class BatchPrograms {
 
     /** A step with trees. */
     Program step(BatchStep step) {
-        if (step.takesIn()) {
-            return step.guesses() ? draftMixed : plainMixed;
-        }
-        return step.guesses() ? draftStep : plainStep;
+        return switch (step.drafting()) {
+            case NONE -> step.takesIn() ? plainMixed : plainStep;
+            case FIXED -> step.takesIn() ? draftMixed : draftStep;
+            case GROWING -> step.takesIn() ? growingMixed() : growingStep();
+        };
+    }
+
+    private Program growingStep() {
+        growingStep = growingStep == null ? recordStep(passes.nodes(), Drafting.GROWING) : growingStep;
+        return growingStep;
+    }
+
+    private Program growingMixed() {
+        growingMixed = growingMixed == null ? recordStep(passes.mixed(), Drafting.GROWING) : growingMixed;
+        return growingMixed;
     }
 
     /** The parts of a step, made when they are first needed. */

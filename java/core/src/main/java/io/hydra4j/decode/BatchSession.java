@@ -34,6 +34,8 @@ public final class BatchSession implements AutoCloseable {
     private final Passes passes;
     private final Sequence[] sequences;
     private final int[] pausedRoots;
+    private final int[] chain = new int[Tree.MAX_NODES];
+    private final float[] chances = new float[Tree.MAX_NODES];
     private final int[] logitRows;
     private final int[] logitNodes;
     private final PromptQueue prompts = new PromptQueue();
@@ -339,6 +341,7 @@ public final class BatchSession implements AutoCloseable {
         prompts.taken(portion);
         counter.prefilledBeside(portion.tokens().length);
         counter.passed(program, now.guesses());
+        now = now.ran(passes.batch()::nodes);
         keepLogits(now, now.roots());
         return steps(now, selected(now));
     }
@@ -349,25 +352,32 @@ public final class BatchSession implements AutoCloseable {
         phase.require(StepPhase.READY);
         Tree[] now = new Tree[size()];
         int[] lengths = new int[size()];
-        int rows = 0;
-        boolean guesses = false;
+        int[] counts = new int[size()];
         boolean anyRoot = false;
+        boolean fixed = false;
+        boolean growing = false;
         for (int s = 0; s < size(); s++) {
             anyRoot |= passes.batch().root(s) >= 0;
             if (takesPart(s)) {
-                now[s] = proposed(s);
-                lengths[s] = length(s) + now[s].nodes();
-                rows += now[s].nodes();
-                guesses |= now[s].nodes() > 1;
+                now[s] = trees[s].isDynamic() ? grown(s) : proposed(s);
+                counts[s] = now[s].nodes();
+                lengths[s] = length(s) + counts[s];
+                fixed |= counts[s] > 1 && !now[s].isDynamic();
+                growing |= now[s].isDynamic();
             }
         }
-        if (guesses) {
+        if (fixed && growing) {
+            throw new IllegalStateException("a step with fixed trees and dynamic ones: give all sequences of one kind");
+        }
+        if (fixed) {
             long begin = System.nanoTime();
             passes.draft().proposed();
             counter.proposed(System.nanoTime() - begin);
         }
+        int rows = Arrays.stream(counts).sum();
+        Drafting drafting = fixed ? Drafting.FIXED : growing ? Drafting.GROWING : Drafting.NONE;
         int most = Math.min(passes.promptRows().maxRows(), passes.mixed().maxRows() - rows);
-        BatchStep step = new BatchStep(now, rows, guesses, prompts.next(prompts.sequences(), most));
+        BatchStep step = new BatchStep(now, counts, rows, drafting, prompts.next(prompts.sequences(), most));
         for (int i = 0; i < step.prompts().sequences().length; i++) {
             int sequence = step.prompts().sequences()[i];
             lengths[sequence] = length(sequence) + step.prompts().counts()[i];
@@ -422,6 +432,9 @@ public final class BatchSession implements AutoCloseable {
      */
     public int[][] draft() {
         BatchStep now = begin();
+        if (Arrays.stream(now.trees()).anyMatch(tree -> tree != null && tree.isDynamic())) {
+            throw new IllegalStateException("a batch's step in parts needs fixed trees: call step, or set such trees");
+        }
         StepParts parts = programs.parts(now);
         if (now.takesIn()) {
             set(now.prompts());
@@ -539,6 +552,44 @@ public final class BatchSession implements AutoCloseable {
         passes.use(sequence, now == fitting ? trees[sequence] : now);
         counter.proposed(System.nanoTime() - begin);
         return now;
+    }
+
+    /** A dynamic tree that begins with what is guessed on the host; the root alone where nothing is. */
+    private Tree grown(int sequence) {
+        Tree most = trees[sequence].truncated(remainingContext(sequence) - 1);
+        if (most.nodes() == 1) {
+            passes.use(sequence, most);
+            return most;
+        }
+        long begin = System.nanoTime();
+        int levels = Math.min(most.levels(), passes.draft().levels());
+        int depth = Math.min(most.nodes() - 1, levels > 0 ? limits.deepest() : Tree.MAX_NODES);
+        int guesses = passes.draft().propose(sequence, sequences[sequence].text(), chain, chances, depth);
+        Tree now = levels > 0 || guesses > 0 ? most : Tree.ROOT;
+        if (now == Tree.ROOT) {
+            passes.use(sequence, now);
+        } else {
+            passes.grow(sequence, now, levels, chain, chances, guesses);
+        }
+        counter.proposed(System.nanoTime() - begin);
+        return now;
+    }
+
+    /**
+     * Sets the most nodes below their roots that the dynamic trees of a step have together, of all sequences. They go where they
+     * are likeliest to be right: so a pass costs no more rows than pay.
+     *
+     * @param nodes 0, which leaves the roots alone, or more; without a limit at first
+     * @throws IllegalArgumentException if it is negative
+     * @throws IllegalStateException if a step in parts has begun
+     */
+    public void setBudget(int nodes) {
+        requireOpen();
+        phase.require(StepPhase.READY);
+        if (nodes < 0) {
+            throw new IllegalArgumentException("the budget is " + nodes + " nodes: give 0 or more");
+        }
+        passes.budget(nodes);
     }
 
     private void rewound(int sequence, int length) {

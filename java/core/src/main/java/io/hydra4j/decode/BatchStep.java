@@ -2,17 +2,36 @@ package io.hydra4j.decode;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.function.IntUnaryOperator;
 
 /**
  * What one step of a batch computes. Its rows are the nodes of all trees, by sequence, and then the tokens of prompts. A token is
  * selected at every node and after the last token of each prompt's portion.
  *
  * @param trees [size] of each sequence; null where it has none in this step
+ * @param counts [size] nodes of each sequence's tree: of a dynamic one the most, until the step has run
  * @param nodes of all trees
- * @param guesses whether any tree has more than its root
+ * @param drafting how the trees get their tokens
  * @param prompts what is taken in beside the trees
  */
-record BatchStep(Tree[] trees, int nodes, boolean guesses, PromptQueue.Portion prompts) {
+record BatchStep(Tree[] trees, int[] counts, int nodes, Drafting drafting, PromptQueue.Portion prompts) {
+    /** This step, as its pass was. */
+    BatchStep ran(IntUnaryOperator nodesOf) {
+        if (drafting != Drafting.GROWING) {
+            return this;
+        }
+        int[] now = new int[counts.length];
+        for (int s = 0; s < now.length; s++) {
+            now[s] = trees[s] == null ? 0 : nodesOf.applyAsInt(s);
+        }
+        return new BatchStep(trees, now, Arrays.stream(now).sum(), drafting, prompts);
+    }
+
+    /** Whether any tree has more than its root. */
+    boolean guesses() {
+        return Arrays.stream(counts).anyMatch(count -> count > 1);
+    }
+
     boolean takesIn() {
         return prompts.tokens().length > 0;
     }
@@ -33,7 +52,7 @@ record BatchStep(Tree[] trees, int nodes, boolean guesses, PromptQueue.Portion p
         int row = 0;
         for (int s = 0; s < trees.length; s++) {
             roots[s] = trees[s] == null ? -1 : row;
-            row += trees[s] == null ? 0 : trees[s].nodes();
+            row += counts[s];
         }
         return roots;
     }
@@ -49,7 +68,7 @@ record BatchStep(Tree[] trees, int nodes, boolean guesses, PromptQueue.Portion p
 
     /** Selections of a sequence that has any. */
     int selections(int sequence) {
-        return trees[sequence] == null ? 1 : trees[sequence].nodes();
+        return trees[sequence] == null ? 1 : counts[sequence];
     }
 
     /** {@code [size][nodes]}: the tokens of each sequence's tree among those of all rows; null where it has none. */

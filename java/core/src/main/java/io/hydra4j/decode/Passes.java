@@ -65,7 +65,7 @@ final class Passes implements AutoCloseable {
                     ? owned.own(PassRows.create(batch, Math.min(PassRows.MAX_ROWS, nodes.maxRows() + promptRows)))
                     : nodes;
             topology = owned.own(TreeTopology.create(batch));
-            int depth = drafter == null ? 0 : Math.min(drafter.maxDepth(), limits.nodes() - 1);
+            int depth = drafter == null ? 0 : limits.deepest();
             int most = Math.max(promptRows, mixed.maxRows());
             selector = new Selector(owned, model, batch, needs, nodes.maxRows(), depth, most);
             // What a pass over prompts leaves to the draft, beside a path of each sequence where there are trees, too.
@@ -265,6 +265,11 @@ final class Passes implements AutoCloseable {
         trees[sequence] = null;
         int width = Math.max(1, tree.nodes() / 4);
         topology.setGrowth(sequence, tree.nodes(), (float) tree.least(), levels, width, chain, chances, guesses);
+    }
+
+    /** Sets the most nodes below their roots of all dynamic trees of a step. */
+    void budget(int nodes) {
+        topology.setBudget(nodes);
     }
 
     /** Sets the tree of all sequences. */

@@ -97,13 +97,6 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    /** What a step does for its guesses in its program. */
-    private enum Drafting {
-        NONE,
-        FIXED,
-        GROWING
-    }
-
     private Program recordStep(Drafting drafting, boolean append) {
         Program program = passes.step(passes.nodes());
         if (drafting != Drafting.NONE) {

@@ -1,6 +1,7 @@
 package io.hydra4j.decode;
 
 import io.hydra4j.draft.BaseModel;
+import io.hydra4j.draft.Draft;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
@@ -44,6 +45,11 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
                 drafter == null ? 0 : drafter.maxDepth(),
                 drafter == null ? 0 : drafter.maxCandidates(),
                 drafter != null && drafter.grows());
+    }
+
+    /** The deepest node of a tree of a batch. */
+    int deepest() {
+        return Math.min(grows ? Math.max(depth, Draft.MAX_CHAIN) : depth, nodes - 1);
     }
 
     /** What drafters may know of a model. */

@@ -13,6 +13,9 @@ import java.nio.IntBuffer;
  * expanded trees. Not thread-safe.
  */
 public interface Draft extends AutoCloseable {
+    /** The longest chain of guesses on the host that a dynamic tree of a batch takes beside candidates of heads. */
+    int MAX_CHAIN = 15;
+
     /**
      * {@return rows of the hidden states that a step has left and {@link #recordCommit} has not taken in yet; null if the draft
      * does not look at the base's hidden states}

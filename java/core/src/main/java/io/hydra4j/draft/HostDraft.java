@@ -81,6 +81,12 @@ public abstract class HostDraft implements Draft {
         program.setTokens(guesses, nodes);
     }
 
+    /** Nothing is added to the chains; but where all trees have more nodes than their budget, the best are kept. */
+    @Override
+    public final void recordGrowth(Program program, TreeTopology tree, PassRows prompts, PassRows nodes) {
+        program.grow(tree, 0, null, -1, prompts, nodes);
+    }
+
     @Override
     public final void recordCommit(Program program, PassRows rows) {}
 

@@ -57,8 +57,9 @@ public final class HeadsDraft implements Draft {
             Backend backend = heads.base().backend();
             int sequences = batch.sequences();
             // A step leaves a path of each sequence, and those of several steps may wait where there is one sequence.
+            int deepest = Math.max(levels, Math.min(MAX_CHAIN, nodes - 1));
             uncommittedRows = owned.own(
-                    PassRows.create(batch, sequences == 1 ? TreeTopology.MAX_NODES : sequences * (levels + 1)));
+                    PassRows.create(batch, sequences == 1 ? TreeTopology.MAX_NODES : sequences * (deepest + 1)));
             promptRows = owned.own(PassRows.create(batch, loop.promptRows()));
             int most = Math.max(uncommittedRows.maxRows(), loop.promptRows());
             if (heads.prefixLayer() == null) {

@@ -1,0 +1,151 @@
+package io.hydra4j.decode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Drafter;
+import io.hydra4j.golden.Loaded;
+import io.hydra4j.golden.Original;
+import io.hydra4j.runtime.WeightType;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Dynamic trees of many sequences in one pass: each emits what plain decoding does, whatever stands beside it. */
+class BatchDynamicTreeTest {
+    private static final int TOKENS = 50;
+
+    private static List<String> heads() {
+        return Original.HEADS;
+    }
+
+    private static List<int[]> plain(Loaded loaded, List<int[]> prompts) {
+        List<int[]> texts = new ArrayList<>();
+        try (Session session = loaded.session(Tree.ROOT)) {
+            for (int[] prompt : prompts) {
+                texts.add(PlainDecoding.of(session, prompt, TOKENS).tokens());
+            }
+        }
+        return texts;
+    }
+
+    /** Prompts are taken in one after the other beside what is decoded; trees differ by sequence. */
+    private static SessionStatistics check(Loaded loaded, Drafter drafter, int budget) {
+        List<int[]> prompts = BitIdentity.bytePrompts().subList(0, 5);
+        List<int[]> expected = plain(loaded, prompts);
+        BatchOptions options = BatchOptions.of(5, Tree.dynamic(12)).withPrefillTokens(9);
+        try (BatchSession batch = Sessions.batch(loaded.base(), drafter, options)) {
+            batch.setTree(1, Tree.dynamic(5));
+            batch.setTree(2, Tree.ROOT);
+            batch.setTree(3, Tree.dynamic(9).withLeast(0.2));
+            if (budget >= 0) {
+                batch.setBudget(budget);
+            }
+            for (int s = 0; s < 5; s++) {
+                batch.enqueuePrompt(s, prompts.get(s));
+                batch.step();
+            }
+            while (!isDone(batch, prompts)) {
+                Step[] steps = batch.step();
+                int nodes = 0;
+                for (Step step : steps) {
+                    nodes += step == null ? 0 : step.nodes() - 1;
+                }
+                assertTrue(budget < 0 || nodes <= Math.max(budget, 0), nodes + " nodes, " + budget + " allowed");
+            }
+            for (int s = 0; s < 5; s++) {
+                int begin = prompts.get(s).length;
+                assertArrayEquals(
+                        expected.get(s), Arrays.copyOfRange(batch.tokens(s), begin, begin + TOKENS), "sequence " + s);
+            }
+            return batch.statistics();
+        }
+    }
+
+    private static boolean isDone(BatchSession batch, List<int[]> prompts) {
+        for (int s = 0; s < prompts.size(); s++) {
+            if (batch.length(s) < prompts.get(s).length + TOKENS) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    void headsEmitWhatPlainDecodingDoes(String heads) {
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads(heads), WeightType.F32)) {
+            assertTrue(check(loaded, loaded.heads(), -1).acceptanceLength() > 1);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    void headsWithALookupEmitWhatPlainDecodingDoes(String heads) {
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads(heads), WeightType.F32)) {
+            assertTrue(check(loaded, loaded.heads().withChains(Drafter.lookup(20)), -1)
+                            .acceptanceLength()
+                    > 1);
+        }
+    }
+
+    @Test
+    void aLookupEmitsWhatPlainDecodingDoes() {
+        try (Loaded loaded = Loaded.open(Original.base(), null, WeightType.F32)) {
+            assertTrue(check(loaded, Drafter.lookup(30), -1).acceptanceLength() > 1);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 3, 11})
+    void theNodesOfAllAreWithinTheBudget(int budget) {
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads("hydra-plus-plus"), WeightType.F32)) {
+            for (Drafter drafter :
+                    List.of(loaded.heads(), Drafter.lookup(20), loaded.heads().withChains(Drafter.lookup(20)))) {
+                SessionStatistics statistics = check(loaded, drafter, budget);
+                assertTrue(budget == 0 || statistics.acceptanceLength() > 1);
+            }
+        }
+    }
+
+    @Test
+    void aLoneSequenceEmitsAsManyTokensAStepAsASessionOfItsOwn() {
+        int[] prompt = BitIdentity.bytePrompts().get(3);
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads("hydra"), WeightType.F32);
+                Session session = loaded.session(Tree.dynamic(10));
+                BatchSession batch =
+                        Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(3, Tree.dynamic(10)))) {
+            session.prefill(prompt);
+            batch.prefill(1, prompt);
+            for (int i = 0; i < 20; i++) {
+                Step expected = session.step();
+                Step found = batch.step()[1];
+                assertArrayEquals(expected.tokens(), found.tokens());
+                assertArrayEquals(expected.path(), found.path());
+            }
+        }
+    }
+
+    @Test
+    void whatDoesNotGoTogetherIsRefused() {
+        int[] prompt = BitIdentity.bytePrompts().get(0);
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads("hydra"), WeightType.F32);
+                BatchSession batch =
+                        Sessions.batch(loaded.base(), loaded.heads(), BatchOptions.of(2, Tree.dynamic(8)))) {
+            batch.prefill(0, prompt);
+            batch.prefill(1, prompt);
+            assertThrows(IllegalStateException.class, batch::draft);
+            batch.setTree(1, Tree.chain(2));
+            assertThrows(IllegalStateException.class, batch::step);
+            batch.setTree(1, Tree.ROOT);
+            assertThrows(IllegalArgumentException.class, () -> batch.setBudget(-1));
+            assertTrue(batch.step()[1].nodes() == 1);
+        }
+    }
+}
