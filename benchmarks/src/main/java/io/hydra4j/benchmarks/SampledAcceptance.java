@@ -96,7 +96,7 @@ final class SampledAcceptance {
             double shared = acceptance(base, heads, tree, sampling, prompts);
             double apart = acceptance(base, new Noiseless(heads), tree, sampling, prompts);
             Map<String, Object> row = new LinkedHashMap<>();
-            row.put("model", options.spec().model().getFileName());
+            row.put("model", options.spec().model().getFileName().toString()); // a path is a list of its names
             row.put("method", Variant.name(method));
             row.put("tree_nodes", tree.nodes());
             row.put("prompts", prompts.size());

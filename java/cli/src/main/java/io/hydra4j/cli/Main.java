@@ -23,7 +23,7 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
         name = "hydra4j",
         description = "Generates text with Llama-family models and draft heads: several tokens a step, and the output "
-                + "of plain greedy decoding to the bit.",
+                + "of plain decoding to the bit.",
         mixinStandardHelpOptions = true,
         scope = ScopeType.INHERIT,
         versionProvider = Main.Version.class,
