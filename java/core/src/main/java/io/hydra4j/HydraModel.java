@@ -44,9 +44,9 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>The output is that of one-token decoding, to the bit, with every kind of heads and every tree: of the best tokens, or of a sample
- * whose seed is the same ({@link GenerationOptions#withSampling}); unless {@link GenerationOptions#withAcceptance typical acceptance}
- * is asked for. Thread-safe: generations from several threads share the weights and take turns on the processor.
+ * <p>The output is that of one-token decoding, to the bit, with every kind of heads and every tree: of the best tokens, or of a
+ * sample whose seed is the same ({@link GenerationOptions#withSampling}); unless {@link GenerationOptions#withAcceptance typical
+ * acceptance} is asked for. Thread-safe: generations from several threads share the weights and take turns on the processor.
  *
  * <p>A model may be closed at any time from any thread: generations that run end before their next step, as {@link
  * FinishReason#CANCELLED}, and sessions refuse to work. Its memory is freed when the last of them has been closed. What is called

@@ -54,8 +54,8 @@ class DraftNoiseTest {
     }
 
     private static double acceptance(DecoderModel base, Drafter drafter, Tree tree, Sampling sampling, int prompts) {
-        try (Session session = Sessions.session(
-                base, drafter, SessionOptions.of(tree).withSampling(sampling))) {
+        try (Session session =
+                Sessions.session(base, drafter, SessionOptions.of(tree).withSampling(sampling))) {
             for (int i = 0; i < prompts; i++) {
                 SampledText.of(session, BitIdentity.bytePrompts().get(i), sampling.withSeed(i), 40);
             }
@@ -99,8 +99,8 @@ class DraftNoiseTest {
                         model, new HeadsConfig(kind, 3, 2, baseLmHead, ""), WeightType.Q8_0, draftVocabulary, 2);
                 Session plain = Sessions.session(
                         model, null, SessionOptions.of(Tree.ROOT).withSampling(hot));
-                Session session = Sessions.session(
-                        model, heads, SessionOptions.of(tree).withSampling(hot))) {
+                Session session =
+                        Sessions.session(model, heads, SessionOptions.of(tree).withSampling(hot))) {
             assertArrayEquals(SampledText.of(plain, prompt, hot, 60), SampledText.of(session, prompt, hot, 60));
             double accepted = session.statistics().acceptanceLength();
             double least = draftVocabulary == 0 ? 3 : 1.1;

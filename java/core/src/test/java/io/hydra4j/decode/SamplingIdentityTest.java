@@ -30,11 +30,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SamplingIdentityTest {
     private static final int TOKENS = 12;
     private static final int[] SIZES = {64, 4, 16};
+    private static final List<Tree> TREES =
+            List.of(BitIdentity.tree(64), BitIdentity.tree(4), Tree.dynamic(16), BitIdentity.tree(16));
 
     private static Loaded plainModel;
     private static Session plain;
     private static final List<Loaded> MODELS = new ArrayList<>();
-    /** With heads of every kind, and with the lookup last. */
+    /** With heads of every kind, with heads and lookup in one tree, and last with the lookup alone. */
     private static final List<Session> SESSIONS = new ArrayList<>();
 
     @BeforeAll
@@ -47,6 +49,8 @@ class SamplingIdentityTest {
             MODELS.add(loaded);
             SESSIONS.add(Sessions.session(loaded.base(), loaded.heads(), options));
         }
+        Loaded best = MODELS.get(MODELS.size() - 1);
+        SESSIONS.add(Sessions.session(best.base(), best.heads().withChains(Drafter.lookup(8)), options));
         SESSIONS.add(Sessions.session(plainModel.base(), Drafter.lookup(8), options));
     }
 
@@ -90,9 +94,7 @@ class SamplingIdentityTest {
         for (int i = 0; i < prompts.size(); i++) {
             Sampling own = options.withSeed(options.seed() + i);
             Session session = SESSIONS.get(i % SESSIONS.size());
-            boolean isLookup = i % SESSIONS.size() == SESSIONS.size() - 1;
-            int size = SIZES[i / SESSIONS.size() % SIZES.length];
-            session.setTree(isLookup ? Tree.chain(8) : BitIdentity.tree(size));
+            session.setTree(tree(i % SESSIONS.size(), i / SESSIONS.size()));
 
             int[] expected = SampledText.plain(plain, prompts.get(i), own, TOKENS);
 
@@ -105,6 +107,11 @@ class SamplingIdentityTest {
                     statistics.tokens() > 1.05 * statistics.steps(),
                     "guesses must be accepted for this test to mean anything: " + statistics);
         }
+    }
+
+    /** A tree for a session, another one each time. */
+    private static Tree tree(int session, int time) {
+        return session == SESSIONS.size() - 1 ? Tree.chain(8) : TREES.get(time % TREES.size());
     }
 
     @Test
@@ -136,7 +143,7 @@ class SamplingIdentityTest {
         int[] question = IntStream.range(0, more.length).map(i -> more[i]).toArray();
         for (int i = 0; i < SESSIONS.size(); i++) {
             Session session = SESSIONS.get(i);
-            session.setTree(i < MODELS.size() ? BitIdentity.tree(16) : Tree.chain(8));
+            session.setTree(tree(i, i + 3));
             plain.rewind(0);
             plain.setSampling(options);
             session.rewind(0);
@@ -257,7 +264,7 @@ class SamplingIdentityTest {
         Sampling options = SampledText.options().get("all");
         for (int i = 0; i < SESSIONS.size(); i++) {
             Session session = SESSIONS.get(i);
-            session.setTree(i < MODELS.size() ? BitIdentity.tree(16) : Tree.chain(8));
+            session.setTree(tree(i, i + 3));
             int[] prompt = prompts(20).get(i);
             int[] expected = SampledText.plain(plain, prompt, options, 20);
             session.rewind(0);

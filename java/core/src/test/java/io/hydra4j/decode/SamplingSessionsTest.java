@@ -106,10 +106,14 @@ class SamplingSessionsTest {
     void optionsOfSessionsAreKeptByTheOthers() {
         SessionOptions session =
                 SessionOptions.of(Tree.ROOT).withSampling(SAMPLING).withLogProbabilities(3);
-        SessionOptions changed = session.withTree(Tree.chain(2)).withMaxPositions(9).withCandidates(2).withLogits();
+        SessionOptions changed = session.withTree(Tree.chain(2))
+                .withMaxPositions(9)
+                .withCandidates(2)
+                .withLogits();
         assertEquals(Optional.of(SAMPLING), changed.sampling());
         assertEquals(3, changed.logProbabilities().orElseThrow());
-        BatchOptions batch = BatchOptions.of(2, Tree.ROOT).withSampling(SAMPLING).withLogProbabilities(3);
+        BatchOptions batch =
+                BatchOptions.of(2, Tree.ROOT).withSampling(SAMPLING).withLogProbabilities(3);
         BatchOptions other = batch.withTree(Tree.chain(2))
                 .withMaxPositions(9)
                 .withNodes(4)
