@@ -1,5 +1,6 @@
 #include "kv.h"
 #include "program/half.h"
+#include "team_sizes.h"
 #include "trees.h"
 
 namespace hydra::test {
@@ -130,7 +131,7 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int first,
 }
 
 TEST(AppendKv, MatchesTheReference) {
-    for (int threads : {1, 2, 3}) {
+    for (int threads : team_sizes()) {
         const Backend backend = open_backend(threads);
         expect_near_reference(backend, {3, 1, 8, false, false}, 0, 5);
         expect_near_reference(backend, {4, 2, 24, true, true}, 15, 17);

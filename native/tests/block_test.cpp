@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "team_sizes.h"
 
 namespace hydra::test {
 namespace {
@@ -90,7 +91,7 @@ TEST(Block, MayOverwriteItsInput) {
         const Data data({120, 120, type, type, false, true, 0});
         for (int rows : {1, 2, 17, 64, 70}) {
             const Floats x = Random(rows).normal(rows * 120);
-            for (int threads : {1, 2, 3}) {
+            for (int threads : team_sizes()) {
                 const Backend backend = open_backend(threads);
                 EXPECT_TRUE(same_bits(run(backend, data, x, true), run(backend, data, x))) << rows << ", " << threads;
             }

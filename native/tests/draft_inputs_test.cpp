@@ -1,4 +1,5 @@
 #include "drafting.h"
+#include "team_sizes.h"
 
 namespace hydra::test {
 namespace {
@@ -6,7 +7,7 @@ namespace {
 TEST(DraftInputs, AreTheHiddenStateAndTheEmbeddingsOfThePath) {
     Random random(5);
     for (int nodes : {1, 2, 5, 17, 64}) {
-        for (int threads : {1, 2, 3}) {
+        for (int threads : team_sizes()) {
             const Backend backend = open_backend(threads);
             Draft draft(backend, random_shape(random, nodes), random);
             for (int level = 0; level <= draft.shape.levels() + 1 && level < HYDRA_MAX_NODES; ++level) {

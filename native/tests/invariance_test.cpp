@@ -1,5 +1,6 @@
 // The promise behind lossless decoding: how a token is computed, alone or in a chunk or in a tree, does not change a
 // bit.
+#include "team_sizes.h"
 #include "toy_model.h"
 
 namespace hydra::test {
@@ -185,7 +186,7 @@ TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
     const ToyShape halves{3, 1, 64, HYDRA_F16};
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         const ToyShape kind = cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{};
-        for (int threads : cuda_library() ? std::vector<int>{1} : std::vector<int>{1, 2, 3}) {
+        for (int threads : team_sizes()) {
             const Backend backend = open_backend(threads);
             const ToyModel model(backend, type, 3, kind);
             Random random(threads);

@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "fixture.h"
+#include "team_sizes.h"
 
 namespace hydra::test {
 namespace {
@@ -92,7 +93,7 @@ TEST(LmHead, PrefersTheSmallerIndexAmongEquals) {
     // Every row of the matrix stands there eight times, in different tiles and threads.
     for (int n = 25; n < 200; ++n) std::copy_n(data.weight.begin() + n % 25 * 72, 72, data.weight.begin() + n * 72);
     const Floats x = Random(1).normal(9 * 72);
-    for (int threads : {1, 2, 3}) {
+    for (int threads : team_sizes()) {
         const Result result = run(open_backend(threads), data, x, 20);
         expect_best_of_logits(result, 200, 20);
         EXPECT_EQ(result.values[0], result.values[7]);

@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "team_sizes.h"
 
 namespace hydra::test {
 namespace {
@@ -75,7 +76,7 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int rows) 
 }
 
 TEST(Qkv, MatchesTheReference) {
-    for (int threads : {1, 2, 3}) {
+    for (int threads : team_sizes()) {
         const Backend backend = open_backend(threads);
         expect_near_reference(backend, {24, 8, 8, 72, HYDRA_F32, true}, 5);
         expect_near_reference(backend, {96, 48, 48, 120, HYDRA_F32, false}, 17);

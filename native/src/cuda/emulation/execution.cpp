@@ -19,7 +19,8 @@ namespace hydra::emulation {
 
 namespace {
 
-constexpr size_t STACK_BYTES = 128 * 1024, GIVEN_BYTES = 64;
+// Not a power of two, or the same place of all stacks would have to share a few lines of the cache.
+constexpr size_t STACK_BYTES = 128 * 1024 + 17 * 64, GIVEN_BYTES = 64;
 constexpr unsigned MOST_THREADS = 1024, WARP_LANES = 32;
 
 // A stack and where it stopped. switch_stack leaves one and goes on with another.
@@ -101,11 +102,41 @@ struct Machine {
     void* shared = nullptr;
     unsigned threads = 0, current = 0, living = 0, at_barrier = 0;
     Site barrier;  // of those at it
-    bool failed = false;
+    bool reversed = false, failed = false;
     char message[512] = "";
 } machine;
 
-void leave() { switch_stack(machine.fibers[machine.current].stack, machine.scheduler); }
+void go_on_with(unsigned thread, Stack& from) {
+    machine.current = thread;
+    threadIdx = machine.fibers[thread].index;
+    switch_stack(from, machine.fibers[thread].stack);
+}
+
+// The next thread in order that can go on, or MOST_THREADS. A warp runs for as long as it can, while its stacks are in
+// the cache: so the first runs as far ahead of the others as barriers let it.
+unsigned next_ready() {
+    const unsigned first = machine.current / WARP_LANES * WARP_LANES;
+    for (unsigned n = 1; n < WARP_LANES; ++n) {
+        const unsigned lane = (machine.reversed ? machine.current - n : machine.current + n) % WARP_LANES;
+        if (machine.fibers[first + lane].state == State::READY) return first + lane;
+    }
+    for (unsigned n = 0; n < machine.threads; ++n) {
+        const unsigned i = machine.reversed ? machine.threads - 1 - n : n;
+        if (machine.fibers[i].state == State::READY) return i;
+    }
+    return MOST_THREADS;
+}
+
+// The running thread waits or has ended; who called run_block goes on where no other thread can.
+void leave() {
+    Stack& mine = machine.fibers[machine.current].stack;
+    const unsigned next = machine.failed ? MOST_THREADS : next_ready();
+    if (next == MOST_THREADS) {
+        switch_stack(mine, machine.scheduler);
+    } else {
+        go_on_with(next, mine);
+    }
+}
 
 // Records what the running thread did wrong; the block is given up.
 void break_off(const char* what, Site site) {
@@ -141,7 +172,7 @@ void enter() {
 }
 
 // Runs the threads until all are done, or no one can go on.
-void run_block(bool reversed) {
+void run_block() {
     machine.living = machine.threads;
     machine.at_barrier = 0;
     for (Warp& warp : machine.warps) warp.arrived = warp.left = warp.rounds = 0;
@@ -151,19 +182,7 @@ void run_block(bool reversed) {
         fiber.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
         fiber.state = State::READY;
     }
-    bool moved = true;
-    while (machine.living > 0 && moved && !machine.failed) {
-        moved = false;
-        for (unsigned n = 0; n < machine.threads && !machine.failed; ++n) {
-            const unsigned i = reversed ? machine.threads - 1 - n : n;
-            Fiber& fiber = machine.fibers[i];
-            if (fiber.state != State::READY) continue;
-            machine.current = i;
-            threadIdx = fiber.index;
-            switch_stack(machine.scheduler, fiber.stack);
-            moved = true;
-        }
-    }
+    go_on_with(machine.reversed ? machine.threads - 1 : 0, machine.scheduler);
     if (machine.living == 0 || machine.failed) return;
     machine.failed = true;
     for (unsigned i = 0; i < machine.threads; ++i) {
@@ -187,6 +206,7 @@ bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, co
     static const bool reversed = getenv("HYDRA4J_EMULATION_REVERSED") != nullptr;
     machine.kernel = name;
     machine.body = &thread;
+    machine.reversed = reversed;
     machine.failed = false;
     machine.threads = block.x * block.y * block.z;
     if (machine.threads == 0 || machine.threads > MOST_THREADS || machine.threads % WARP_LANES != 0) {
@@ -208,7 +228,7 @@ bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, co
         blockIdx = {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
                     static_cast<unsigned>(i / grid.x / grid.y)};
         if (shared != nullptr) std::memset(shared, 0xff, shared_bytes);
-        run_block(reversed);
+        run_block();
     }
     release_guarded(shared);
     return !machine.failed;
