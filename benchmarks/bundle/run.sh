@@ -95,8 +95,8 @@ java() {
     begin java 80
     within 80 "${java[@]}" -Dhydra4j.test.cuda="$HYDRA4J_CUDA_LIBRARY" \
         -cp "$bundle/tests:$bundle/classes:$bundle/junit" org.junit.platform.console.ConsoleLauncher execute \
-        --include-classname '.*Cuda.*Test' --scan-class-path "$bundle/tests" --fail-if-no-tests --details=tree \
-        --disable-banner --disable-ansi-colors
+        --include-classname '.*Cuda.*Test' --exclude-tag long --scan-class-path "$bundle/tests" \
+        --fail-if-no-tests --details=tree --disable-banner --disable-ansi-colors
     note java $?
     tail -16 "$log"
 }

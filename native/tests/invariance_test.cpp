@@ -111,7 +111,7 @@ void expect_paths_like_chains(hydra_backend* backend, hydra_type type, int prefi
     const KvSlot kept{together.kv, together.pass.batch};
 
     ToySession alone(model);
-    alone.feed(prompt, 1);
+    alone.feed(prompt, emulated() ? 8 : 1);
     const KvSlot recomputed{alone.kv, alone.pass.batch};
     for (int node : {nodes - 1, nodes / 2, nodes / 3}) {
         must(hydra_batch_rewind(alone.pass.batch, 0, prefix, tokens[0]));
