@@ -103,7 +103,8 @@ final class GenerateCommand implements Callable<Integer> {
             names = "--calibration",
             paramLabel = "FILE",
             description = "What steps cost here, as --save-calibration has written it with the same model, heads and"
-                    + " options: what to guess is known from the first token on. The output stays the same.")
+                    + " options: which tree of heads (--draft heads) is fastest is known from the first token on. The output"
+                    + " stays the same.")
     private Path calibration;
 
     @Option(

@@ -20,8 +20,12 @@ public final class GrowthChoice {
     static final int FIRST_TRIAL = 12;
     /** Steps until the next trial of a way that lost. */
     private static final int LONGEST_PAUSE = 1024;
+    /** Steps between a trial that lost and the next one, at first. */
+    private static final int FIRST_PAUSE = 96;
     /** Plain steps that a trial may lose. */
-    private static final double MAX_LOSS = 3;
+    private static final double MAX_LOSS = 1.5;
+    /** A larger tree of heads is not tried where the smaller one was so much worse than the best way. */
+    private static final double HOPELESS = 0.8;
     /** Steps at first that tell what a plain one takes. */
     private static final int PLAIN_STEPS = 3;
     /** By how much a way must be better to take the place of the one in use. */
@@ -67,7 +71,7 @@ public final class GrowthChoice {
         pauses = new int[ways.size()];
         for (int w = 1; w < ways.size(); w++) {
             waiting[w] = FIRST_TRIAL * w;
-            pauses[w] = FIRST_TRIAL * 4;
+            pauses[w] = FIRST_PAUSE;
         }
     }
 
@@ -147,7 +151,7 @@ public final class GrowthChoice {
         nanos = 0;
         if (isTrial) {
             if (found > CLEARLY * rates[best]) {
-                pauses[best] = FIRST_TRIAL * 4;
+                pauses[best] = FIRST_PAUSE;
                 waiting[best] = pauses[best];
                 best = current;
             } else {
@@ -158,12 +162,27 @@ public final class GrowthChoice {
             rate = Math.max(1, rates[best]);
             return;
         }
+        giveUp();
         rate = Math.max(1, rates[best]);
         for (int w = 0; w < ways.size(); w++) {
-            if (w != best && waiting[w] <= 0) {
+            boolean isHopeless = w > 1 && rates[1] < HOPELESS * rates[best];
+            if (w != best && waiting[w] <= 0 && !isHopeless) {
                 current = w;
                 return;
             }
+        }
+    }
+
+    /** Takes another way where the best one has become worse than that was. */
+    private void giveUp() {
+        int other = 0;
+        for (int w = 1; w < ways.size(); w++) {
+            other = rates[w] > rates[other] ? w : other;
+        }
+        if (rates[other] > CLEARLY * rates[best]) {
+            waiting[best] = pauses[best];
+            best = other;
+            current = other;
         }
     }
 }
