@@ -43,19 +43,13 @@ class ConvertTest {
     }
 
     private Outcome convert(String heads, Object... more) {
+        return convert(Original.heads(heads), more);
+    }
+
+    private Outcome convert(Path heads, Object... more) {
         Object[] args = new Object[11 + more.length];
         Object[] common = {
-            "convert",
-            "--model",
-            model,
-            "--heads",
-            Original.heads(heads),
-            "--text",
-            text,
-            "--output",
-            output,
-            "--threads",
-            1
+            "convert", "--model", model, "--heads", heads, "--text", text, "--output", output, "--threads", 1
         };
         System.arraycopy(common, 0, args, 0, common.length);
         System.arraycopy(more, 0, args, common.length, more.length);
@@ -78,6 +72,23 @@ class ConvertTest {
         assertEquals(100, made.heads().get(0).lmHead().rows());
         assertTrue(outcome.out().contains(String.format("%,d bytes, q8_0", Files.size(output))), outcome.out());
         assertTrue(outcome.out().lines().anyMatch(line -> line.trim().matches("100 +\\d\\.\\d{3} +\\d+  chosen")));
+    }
+
+    @Test
+    void aTorchCheckpointIsConvertedAsItsSafetensorsAre() throws IOException {
+        Object[] options = {"--tokens", 300, "--nodes", 6, "--vocabulary", 100};
+        convert("hydra-plus-plus", options);
+        Path expected = output;
+        Path published = TestData.shared("golden/hydra-original/hydra-plus-plus");
+        Path torch = Files.createDirectory(folder.resolve("torch"));
+        Files.copy(published.resolve("config.json"), torch.resolve("config.json"));
+        Files.copy(published.resolve("hydra_lm_head.pt"), torch.resolve("hydra_lm_head.pt"));
+        output = folder.resolve("torch.gguf");
+
+        Outcome outcome = convert(torch, options);
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertEquals(-1, Files.mismatch(expected, output));
     }
 
     @Test

@@ -169,36 +169,37 @@ abstract class HydraOriginalGolden {
         "medusa, F32"
     })
     void everyStepEmitsTheSameTokens(String heads, WeightType type) {
-        Json golden = golden(heads);
         try (Loaded loaded = open(heads, type)) {
-            for (String name : golden.get("trees").names()) {
-                try (Session session = loaded.session(tree(golden, name))) {
-                    List<Json> all = golden.get("cases").list();
-                    for (Json expected : cases(all)) {
-                        List<Integer> ids =
-                                expected.get(name).get("generated_ids").integers();
-                        session.rewind(0);
-                        session.prefill(expected.get("prompt_ids").ints());
-                        List<Integer> generated = new ArrayList<>();
-                        List<Integer> perStep = new ArrayList<>();
-                        while (generated.size() < Math.min(ids.size(), tokens())) {
-                            Step step = session.step();
-                            Arrays.stream(step.tokens()).forEach(generated::add);
-                            perStep.add(step.tokens().length);
-                        }
-                        assertEquals(ids.subList(0, generated.size()), generated, heads + ", " + name);
-                        assertEquals(
-                                expected.get(name)
-                                        .get("tokens_per_step")
-                                        .integers()
-                                        .subList(0, perStep.size()),
-                                perStep,
-                                heads + ", " + name);
+            assertSteps(loaded, heads);
+        }
+    }
+
+    /** All cases of these heads with every tree. */
+    void assertSteps(Loaded loaded, String heads) {
+        Json golden = golden(heads);
+        for (String name : golden.get("trees").names()) {
+            try (Session session = loaded.session(tree(golden, name))) {
+                List<Json> all = golden.get("cases").list();
+                for (Json expected : cases(all)) {
+                    List<Integer> ids = expected.get(name).get("generated_ids").integers();
+                    session.rewind(0);
+                    session.prefill(expected.get("prompt_ids").ints());
+                    List<Integer> generated = new ArrayList<>();
+                    List<Integer> perStep = new ArrayList<>();
+                    while (generated.size() < Math.min(ids.size(), tokens())) {
+                        Step step = session.step();
+                        Arrays.stream(step.tokens()).forEach(generated::add);
+                        perStep.add(step.tokens().length);
                     }
-                    if (cases(all).size() == all.size() && tokens() == Integer.MAX_VALUE) {
-                        double length = session.statistics().acceptanceLength();
-                        assertEquals(golden.get("acceptance_length").get(name).number(), length, 1e-4, name);
-                    }
+                    assertEquals(ids.subList(0, generated.size()), generated, heads + ", " + name);
+                    assertEquals(
+                            expected.get(name).get("tokens_per_step").integers().subList(0, perStep.size()),
+                            perStep,
+                            heads + ", " + name);
+                }
+                if (cases(all).size() == all.size() && tokens() == Integer.MAX_VALUE) {
+                    double length = session.statistics().acceptanceLength();
+                    assertEquals(golden.get("acceptance_length").get(name).number(), length, 1e-4, name);
                 }
             }
         }

@@ -107,6 +107,13 @@ class HeadsFilesTest {
         var heads = HeadsFiles.open(folder, files.config());
         assertEquals(new HeadsConfig(Kind.MEDUSA, 3, 1, false, ""), heads.config());
         assertEquals("medusa_head.2.1.weight", heads.heads().get(2).lmHead().name());
+        var torch = folder.resolve("torch");
+        assertTrue(torch.toFile().mkdir());
+        TinyModel.writeJson(torch.resolve("config.json"), TinyModel.config());
+        TorchBytes.like(SafetensorsFile.read(folder.resolve("model.safetensors"))
+                        .table())
+                .write(torch.resolve("pytorch_model.bin"));
+        assertEquals(heads.config(), HeadsFiles.open(torch, files.config()).config());
         base.tensor("medusa_head.3.0.linear.bias", "BF16", TinyModel.HIDDEN).write(folder.resolve("model.safetensors"));
         var weights = folder.resolve("model.safetensors");
         assertFault(
