@@ -138,7 +138,6 @@ const std::vector<Options> EVERY_OPTION{
 };
 
 TEST(Select, FollowsTheRuleWithEveryOptionAtEveryNode) {
-    SKIP_ON_CUDA();
     Random random(5);
     for (const int32_t vocabulary : {3, 16, 33, 250, 1031}) {
         const Backend backend = open_backend(2);

@@ -69,6 +69,40 @@ struct Distribution {
     float best, log_sum, entropy;
 };
 
+constexpr int NOISE_RUN = 64;  // tokens whose noise is drawn together
+
+struct Candidate {
+    float score;
+    int32_t token;
+};
+
+// What selecting tokens does with rows of n logits, which need not be a multiple of 16; other arrays have memory for
+// whole vectors. The distance d of a logit is how far it is below `best_logit`, the largest one, times `inverse`, the
+// inverse temperature.
+struct SamplingKernels {
+    // out[count] = noise of tokens first, first + 1, ..., both multiples of NOISE_RUN.
+    void (*noise)(uint64_t seed, int32_t position, int64_t first, int64_t count, float* out);
+    // The largest logit, the first among equals.
+    Candidate (*best_logit)(const float* logits, int64_t n);
+    // The largest noise - d among those with d <= most_distance, the first among equals.
+    Candidate (*race)(const float* logits, const float* noise, int64_t n, float best_logit, float inverse,
+                      float most_distance);
+    // The sum of mass_of(d).
+    int64_t (*masses)(const float* logits, int64_t n, float best_logit, float inverse);
+    // Of those with d <= most_distance the bits of d and the token, as keys that sort by d first, in order of tokens;
+    // returns their number.
+    int64_t (*collect)(const float* logits, int64_t n, float best_logit, float inverse, float most_distance,
+                       uint64_t* keys);
+    // The largest logits of groups of up to `vectors` tokens, each token in one group; returns their number.
+    int64_t (*group_maxima)(const float* logits, int64_t n, int64_t vectors, float* out);
+    // out[n] = logits + bias.
+    void (*add_bias)(const float* logits, const float* bias, int64_t n, float* out);
+    // The places of what is not zero; returns their number.
+    int64_t (*occurring)(const int32_t* occurrences, int64_t n, int32_t* tokens);
+    // out[n] = logits * inverse + noise, which may be null.
+    void (*score)(const float* logits, const float* noise, int64_t n, float inverse, float* out);
+};
+
 struct Kernels {
     const char* name;
 
@@ -112,6 +146,8 @@ struct Kernels {
 
     // Reads `bytes` bytes (a multiple of 64) and returns their sum as whole numbers.
     uint64_t (*read)(const void* data, int64_t bytes);
+
+    SamplingKernels sampling;
 };
 
 // 0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q4_0, 5 Q4_1; -1: a type without a kernel.

@@ -54,13 +54,9 @@ struct PrepareSelectionTask : Task {
     void draw(const Worker& worker, int32_t sequence, int32_t position) const {
         const SelectionOptions& options = sampling->options[sequence];
         if (!options.draws() || sampling->has_noise(sequence, position)) return;
-        float* noise = sampling->noise_at(sequence, position);
-        const int64_t quads = sampling->stride / 4;
-        for (int64_t quad = worker.begin(quads); quad < worker.end(quads); ++quad) {
-            for (int i = 0; i < 4; ++i) {
-                noise[quad * 4 + i] = noise_of(options.seed, position, static_cast<int32_t>(quad * 4 + i));
-            }
-        }
+        const int64_t runs = sampling->stride / NOISE_RUN, begin = worker.begin(runs) * NOISE_RUN;
+        worker.kernels().sampling.noise(options.seed, position, begin, worker.end(runs) * NOISE_RUN - begin,
+                                        sampling->noise_at(sequence, position) + begin);
     }
 
     void count(const Selecting& one) const {

@@ -18,54 +18,65 @@ struct RankTask : Task {
     const int32_t* ids;            // or null
     const SamplingView* sampling;  // or null
     hydra_top* top;
-    Aligned<float> scratch;  // [threads][columns]
+
+    // Of each thread.
+    struct Scratch {
+        Aligned<float> scores, gathered, groups;  // [columns] in whole vectors
+        Aligned<float> noise;                     // [stride]
+        Aligned<uint64_t> keys;                   // [columns]
+    };
+    std::unique_ptr<Scratch[]> scratch;
 
     bool idle() const override { return rows->active() == 0; }
 
     void run(const Worker& worker) override {
-        float* own = scratch.get() + worker.thread * columns;
-        for (int r = worker.thread; r < rows->active(); r += worker.threads) rank(r, own);
+        const SamplingKernels& kernels = worker.kernels().sampling;
+        for (int r = worker.thread; r < rows->active(); r += worker.threads) rank(kernels, scratch[worker.thread], r);
     }
 
-    void rank(int r, float* scores) const {
+    void rank(const SamplingKernels& kernels, const Scratch& own, int r) const {
         const SelectedRow at = selected_row(rows->view, r);
         if (at.position < 0) return;
-        score(at, logits + r * columns, scores);
-        const float most = *std::max_element(scores, scores + columns);
-        int64_t mass = 0;
-        for (int64_t i = 0; i < columns; ++i) mass += mass_of<scalar::U32>(scalar::F32{most - scores[i]}).v;
-        const float all = most + log_of_mass(mass);
-        int32_t* best = top->ids + r * top->k;
-        float* values = top->values + r * top->k;
-        std::fill_n(values, top->k, -INFINITY);
-        for (int64_t i = 0; i < columns; ++i) {
-            if (!(scores[i] > values[top->k - 1])) continue;
-            int place = top->k - 1;
-            for (; place > 0 && values[place - 1] < scores[i]; --place) {
-                values[place] = values[place - 1];
-                best[place] = best[place - 1];
-            }
-            values[place] = scores[i];
-            best[place] = ids != nullptr ? ids[i] : static_cast<int32_t>(i);
+        float *scores = own.scores.get(), *groups = own.groups.get();
+        const bool draws = sampling != nullptr && sampling->options[at.sequence].draws();
+        kernels.score(logits + r * columns, draws ? noise_of_columns(kernels, own, at) : nullptr, columns,
+                      draws ? sampling->options[at.sequence].inverse_temperature : 1, scores);
+        const float best = kernels.best_logit(scores, columns).score;
+        const float all = best + log_of_mass(kernels.masses(scores, columns, best, 1));
+        // At least k groups, and so indices, are as near as the k-th best group.
+        const int64_t count = kernels.group_maxima(scores, columns, std::max<int64_t>(columns / 512, 1), groups);
+        float far = INFINITY;
+        if (count > top->k) {
+            std::nth_element(groups, groups + top->k - 1, groups + count, std::greater<float>());
+            far = best - groups[top->k - 1];
         }
-        for (int i = 0; i < top->k; ++i) values[i] -= all;
+        uint64_t* keys = own.keys.get();
+        const int64_t found = kernels.collect(scores, columns, best, 1, far, keys);
+        // Distances are rounded, scores are not.
+        const auto index_of = [](uint64_t key) { return static_cast<int32_t>(key & 0xffffffff); };
+        std::partial_sort(keys, keys + top->k, keys + found, [&](uint64_t a, uint64_t b) {
+            const int32_t i = index_of(a), j = index_of(b);
+            return scores[i] != scores[j] ? scores[i] > scores[j] : i < j;
+        });
+        for (int i = 0; i < top->k; ++i) {
+            const int32_t index = index_of(keys[i]);
+            top->ids[r * top->k + i] = ids != nullptr ? ids[index] : index;
+            top->values[r * top->k + i] = scores[index] - all;
+        }
     }
 
-    void score(const SelectedRow& at, const float* row, float* scores) const {
-        if (sampling == nullptr || !sampling->options[at.sequence].draws()) {
-            for (int64_t i = 0; i < columns; ++i) scores[i] = finite(row[i]);
-            return;
+    // [columns]
+    const float* noise_of_columns(const SamplingKernels& kernels, const Scratch& own, const SelectedRow& at) const {
+        const float* noise = own.noise.get();
+        if (sampling->has_noise(at.sequence, at.position)) {
+            noise = sampling->noise_at(at.sequence, at.position);
+        } else {
+            kernels.noise(sampling->options[at.sequence].seed, at.position, 0, sampling->stride, own.noise.get());
         }
-        const SelectionOptions& options = sampling->options[at.sequence];
-        const float* noise =
-            sampling->has_noise(at.sequence, at.position) ? sampling->noise_at(at.sequence, at.position) : nullptr;
-        for (int64_t i = 0; i < columns; ++i) {
-            const int32_t token = ids != nullptr ? ids[i] : static_cast<int32_t>(i);
-            const float drawn = noise == nullptr         ? noise_of(options.seed, at.position, token)
-                                : sampling->knows(token) ? noise[token]
-                                                         : LEAST_NOISE;
-            scores[i] = finite(finite(row[i]) * options.inverse_temperature + drawn);
-        }
+        if (ids == nullptr) return noise;
+        float* gathered = own.gathered.get();
+        for (int64_t i = 0; i < columns; ++i) gathered[i] = sampling->knows(ids[i]) ? noise[ids[i]] : LEAST_NOISE;
+        return gathered;
     }
 };
 
@@ -79,7 +90,13 @@ std::unique_ptr<Task> task_of(const Rank& operation, CpuProgram& program) {
     task->ids = operation.ids != nullptr ? operation.ids->ints() : nullptr;
     task->sampling = operation.sampling != nullptr ? &operation.sampling->view : nullptr;
     task->top = operation.top;
-    task->scratch = allocate<float>(program.cpu.team.threads() * operation.columns);
+    const int threads = program.cpu.team.threads();
+    const int64_t columns = operation.columns, stride = task->sampling != nullptr ? task->sampling->stride : 0;
+    task->scratch = std::make_unique<RankTask::Scratch[]>(static_cast<size_t>(threads));
+    for (int t = 0; t < threads; ++t) {
+        task->scratch[t] = {allocate<float>(columns), allocate<float>(columns), allocate<float>(columns),
+                            allocate<float>(stride), allocate<uint64_t>(columns)};
+    }
     return task;
 }
 

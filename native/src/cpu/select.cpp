@@ -1,8 +1,7 @@
-// The token selected at each row that asks for one: the best of its candidates, or a draw.
+// The token selected at each row that asks for one: the best of its candidates, or the winner of a race with noise.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <vector>
+#include <cstring>
 
 #include "cpu/program.h"
 #include "program/buffer.h"
@@ -13,6 +12,31 @@ namespace hydra {
 
 namespace {
 
+// Beyond this distance of the best token no noise makes up for it.
+constexpr float HOPELESS = MOST_NOISE - LEAST_NOISE;
+
+// Keys of candidates, in order: their distance's bits, then the token.
+uint64_t* at(uint64_t* keys, int64_t i) { return keys + i; }
+float distance_of(uint64_t key) { return float_of_bits(static_cast<uint32_t>(key >> 32)); }
+int32_t token_of(uint64_t key) { return static_cast<int32_t>(key & 0xffffffff); }
+int64_t mass_of_key(uint64_t key) { return mass_of<scalar::U32>(scalar::F32{distance_of(key)}).v; }
+
+// Puts the best keys in front, as many as their mass needs to reach `needed`, and returns their number; -1: all
+// together do not.
+int64_t keep_mass(uint64_t* keys, int64_t count, double needed) {
+    int64_t sum = 0;
+    for (int64_t begin = 0, run = 64; begin < count; begin += run, run *= 4) {
+        const int64_t end = std::min(begin + run, count);
+        std::nth_element(at(keys, begin), at(keys, end - 1), at(keys, count));
+        std::sort(at(keys, begin), at(keys, end));
+        for (int64_t i = begin; i < end; ++i) {
+            sum += mass_of_key(keys[i]);
+            if (static_cast<double>(sum) >= needed) return i + 1;
+        }
+    }
+    return -1;
+}
+
 struct SelectTask : Task {
     const hydra_rows* rows;
     const hydra_top* top;
@@ -21,7 +45,14 @@ struct SelectTask : Task {
     const SamplingView* sampling;  // or null
     int32_t* selection;
     float* log_probabilities;  // or null
-    Aligned<float> scratch;    // [threads][vocabulary]
+
+    // Of each thread.
+    struct Scratch {
+        Aligned<float> logits, noise, groups;  // [stride]
+        Aligned<uint64_t> keys;                // [vocabulary]
+        Aligned<int32_t> occurring;            // [vocabulary]
+    };
+    std::unique_ptr<Scratch[]> scratch;
 
     bool takes_best() const { return sampling == nullptr && log_probabilities == nullptr; }
     bool by_one_thread() const override { return takes_best(); }
@@ -32,101 +63,127 @@ struct SelectTask : Task {
             for (int i = 0; i < count; ++i) selection[i] = top->ids[i * top->k];
             return;
         }
-        float* own = scratch.get() + worker.thread * vocabulary;
+        const SamplingKernels& kernels = worker.kernels().sampling;
         for (int i = worker.thread; i < count; i += worker.threads) {
             const float* row = logits + i * vocabulary;
-            selection[i] = sampling != nullptr ? select(i, row, own) : top->ids[i * top->k];
+            selection[i] = sampling != nullptr ? select(kernels, scratch[worker.thread], i, row) : top->ids[i * top->k];
             if (log_probabilities == nullptr) continue;
+            const float most = kernels.best_logit(row, vocabulary).score;
             log_probabilities[2 * i] = selection[i] < vocabulary ? row[selection[i]] : -INFINITY;
-            log_probabilities[2 * i + 1] = log_sum(row);
+            log_probabilities[2 * i + 1] = most + log_of_mass(kernels.masses(row, vocabulary, most, 1));
         }
     }
 
-    float log_sum(const float* row) const {
-        float most = finite(row[0]);
-        for (int64_t v = 1; v < vocabulary; ++v) most = std::max(most, finite(row[v]));
-        int64_t mass = 0;
-        for (int64_t v = 0; v < vocabulary; ++v) {
-            mass += mass_of<scalar::U32>(scalar::F32{most - finite(row[v])}).v;
-        }
-        return most + log_of_mass(mass);
-    }
-
-    int32_t select(int i, const float* row, float* own) const {
+    int32_t select(const SamplingKernels& kernels, const Scratch& own, int i, const float* row) const {
         const SelectedRow at = selected_row(rows->view, rows->view.row_of_selection(i));
         const SelectionOptions& options = sampling->options[at.sequence];
         if (options.takes_best()) return top->ids[i * top->k];
-        adjust(at, options, row, own);
-        const float* best = std::max_element(own, own + vocabulary);
-        if (!options.draws()) return static_cast<int32_t>(best - own);
-        const float most = *best;
-        for (int64_t v = 0; v < vocabulary; ++v) {
-            own[v] = max(scalar::F32{(most - own[v]) * options.inverse_temperature}, scalar::F32{0}).v;
+        if (options.penalised || options.biased) {
+            adjust(kernels, own, at, options, row);
+            row = own.logits.get();
         }
-        if (options.filters()) filter(options, own);
-        return race(at, options, own);
+        const Candidate best = kernels.best_logit(row, vocabulary);
+        if (!options.draws()) return best.token;
+        const float* noise = own.noise.get();
+        if (sampling->has_noise(at.sequence, at.position)) {
+            noise = sampling->noise_at(at.sequence, at.position);
+        } else {
+            kernels.noise(options.seed, at.position, 0, sampling->stride, own.noise.get());
+        }
+        if (options.top_k == INT32_MAX && options.top_p >= 1) {
+            return kernels
+                .race(row, noise, vocabulary, best.score, options.inverse_temperature,
+                      std::min(options.most_distance, HOPELESS))
+                .token;
+        }
+        uint64_t* keys = own.keys.get();
+        return winner(keys, keep(kernels, own, options, row, best.score), options.most_distance, noise);
     }
 
-    // The logits with biases and penalties.
-    void adjust(const SelectedRow& at, const SelectionOptions& options, const float* row, float* own) const {
+    // The row's logits with biases and penalties.
+    void adjust(const SamplingKernels& kernels, const Scratch& own, const SelectedRow& at,
+                const SelectionOptions& options, const float* row) const {
         const float* bias = options.biased ? sampling->bias_of(at.sequence) : nullptr;
-        const int32_t* occurrences = options.penalised ? sampling->occurrences_of(at.sequence) : nullptr;
-        const auto adjusted = [&](int64_t v, int32_t count) {
-            float logit = row[v];
-            if (bias != nullptr) logit += bias[v];
-            return finite(penalised_logit(logit, count, options));
-        };
-        for (int64_t v = 0; v < vocabulary; ++v) own[v] = adjusted(v, occurrences != nullptr ? occurrences[v] : 0);
-        if (occurrences == nullptr) return;
+        float* out = own.logits.get();
+        if (bias != nullptr) {
+            kernels.add_bias(row, bias, vocabulary, out);
+        } else {
+            std::memcpy(out, row, sizeof(float) * vocabulary);
+        }
+        if (!options.penalised) return;
+        const int32_t* occurrences = sampling->occurrences_of(at.sequence);
+        int32_t* occurring = own.occurring.get();
+        const int64_t count = kernels.occurring(occurrences, vocabulary, occurring);
+        for (int64_t i = 0; i < count; ++i) {
+            const int32_t token = occurring[i];
+            out[token] = penalised_logit(out[token], occurrences[token], options);
+        }
         const int32_t* tokens = rows->view.tokens + rows->view.segments[at.segment].row;
         for (uint64_t rest = at.ancestors; rest != 0; rest &= rest - 1) {
             const int32_t token = tokens[__builtin_ctzll(rest)];
             if (!sampling->knows(token)) continue;
-            int32_t count = occurrences[token];
-            for (uint64_t all = at.ancestors; all != 0; all &= all - 1) {
-                if (tokens[__builtin_ctzll(all)] == token) count = with_occurrence(count, true);
+            int32_t all = occurrences[token];
+            for (uint64_t others = at.ancestors; others != 0; others &= others - 1) {
+                if (tokens[__builtin_ctzll(others)] == token) all = with_occurrence(all, true);
             }
-            own[token] = adjusted(token, count);
+            out[token] = penalised_logit(bias != nullptr ? row[token] + bias[token] : row[token], all, options);
         }
     }
 
-    // Makes the distance of what is filtered out infinite.
-    void filter(const SelectionOptions& options, float* distances) const {
-        std::vector<int32_t> order(static_cast<size_t>(vocabulary));
-        std::iota(order.begin(), order.end(), 0);
-        std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-            return distances[a] != distances[b] ? distances[a] < distances[b] : a < b;
-        });
-        size_t kept = std::min<size_t>(order.size(), static_cast<size_t>(options.top_k));
-        if (options.top_p < 1) {
-            const auto mass = [&](size_t i) {
-                return int64_t{mass_of<scalar::U32>(scalar::F32{distances[order[i]]}).v};
-            };
-            int64_t all = 0, sum = 0;
-            for (size_t i = 0; i < kept; ++i) all += mass(i);
+    // Leaves the keys of what top-k and top-p keep, but for hopeless ones, and returns their number.
+    int64_t keep(const SamplingKernels& kernels, const Scratch& own, const SelectionOptions& options, const float* row,
+                 float best) const {
+        uint64_t* keys = own.keys.get();
+        const float inverse = options.inverse_temperature;
+        const auto collect = [&](float most_distance) {
+            return kernels.collect(row, vocabulary, best, inverse, most_distance, keys);
+        };
+        if (options.top_k == INT32_MAX) {
+            const int64_t all = kernels.masses(row, vocabulary, best, inverse);
             const double needed = options.top_p * static_cast<double>(all);
-            size_t count = 0;
-            while (count < kept && (count == 0 || static_cast<double>(sum) < needed)) sum += mass(count++);
-            kept = count;
+            // Tokens that have less than an equal share of the mass that is not needed are not needed either, but for
+            // the rounding of masses.
+            const double share = (1 - options.top_p) * static_cast<double>(all) / static_cast<double>(vocabulary);
+            const auto near = static_cast<float>(std::log(0x1p31 / std::max(share, 1.0)) + 0.01);
+            const int64_t kept = keep_mass(keys, collect(std::min(near, HOPELESS)), needed);
+            return kept >= 0 ? kept : keep_mass(keys, collect(HOPELESS), needed);
         }
-        while (kept > 1 && distances[order[kept - 1]] > options.most_distance) --kept;
-        for (size_t i = kept; i < order.size(); ++i) distances[order[i]] = INFINITY;
+        int64_t count = collect(distance_of_best(kernels, own, options, row, best));
+        if (count > options.top_k) {
+            std::nth_element(keys, at(keys, options.top_k - 1), at(keys, count));
+            count = options.top_k;
+        }
+        if (options.top_p >= 1) return count;
+        int64_t all = 0;
+        for (int64_t i = 0; i < count; ++i) all += mass_of_key(keys[i]);
+        return keep_mass(keys, count, options.top_p * static_cast<double>(all));
     }
 
-    int32_t race(const SelectedRow& at, const SelectionOptions& options, const float* distances) const {
-        const float* noise =
-            sampling->has_noise(at.sequence, at.position) ? sampling->noise_at(at.sequence, at.position) : nullptr;
-        float best = -INFINITY;
-        int32_t winner = 0;
-        for (int32_t v = 0; v < vocabulary; ++v) {
-            if (distances[v] > MOST_NOISE - LEAST_NOISE) continue;
-            const float drawn = noise != nullptr ? noise[v] : noise_of(options.seed, at.position, v);
-            if (drawn - distances[v] > best) {
-                best = drawn - distances[v];
-                winner = v;
-            }
+    // A distance at which the top_k best are, or further: as many groups have one that is at least as near.
+    float distance_of_best(const SamplingKernels& kernels, const Scratch& own, const SelectionOptions& options,
+                           const float* row, float best) const {
+        constexpr int64_t LEAST_GROUPS = 512;
+        float* groups = own.groups.get();
+        const int64_t wanted = std::max(4 * int64_t{options.top_k}, LEAST_GROUPS);
+        const int64_t count = kernels.group_maxima(row, vocabulary, std::max<int64_t>(vocabulary / wanted, 1), groups);
+        if (count <= options.top_k) return HOPELESS;
+        std::nth_element(groups, groups + options.top_k - 1, groups + count, std::greater<float>());
+        const float distance = (best - groups[options.top_k - 1]) * options.inverse_temperature;
+        return std::min(std::max(distance, 0.0f), HOPELESS);
+    }
+
+    static int32_t winner(const uint64_t* keys, int64_t count, float most_distance, const float* noise) {
+        float score = -INFINITY;
+        int32_t found = 0;
+        for (int64_t i = 0; i < count; ++i) {
+            const float distance = distance_of(keys[i]);
+            const int32_t token = token_of(keys[i]);
+            const float own = noise[token] - distance;
+            if (distance > most_distance || own < score || (own == score && token > found)) continue;
+            score = own;
+            found = token;
         }
-        return winner;
+        return found;
     }
 };
 
@@ -141,8 +198,13 @@ std::unique_ptr<Task> task_of(const Select& operation, CpuProgram& program) {
     task->sampling = operation.sampling != nullptr ? &operation.sampling->view : nullptr;
     task->selection = operation.selection->ints();
     task->log_probabilities = operation.log_probabilities != nullptr ? operation.log_probabilities->floats() : nullptr;
-    if (operation.sampling != nullptr) {
-        task->scratch = allocate<float>(program.cpu.team.threads() * operation.vocabulary);
+    if (operation.sampling == nullptr) return task;
+    const int threads = program.cpu.team.threads();
+    const int64_t stride = operation.sampling->view.stride;
+    task->scratch = std::make_unique<SelectTask::Scratch[]>(static_cast<size_t>(threads));
+    for (int t = 0; t < threads; ++t) {
+        task->scratch[t] = {allocate<float>(stride), allocate<float>(stride), allocate<float>(stride),
+                            allocate<uint64_t>(operation.vocabulary), allocate<int32_t>(operation.vocabulary)};
     }
     return task;
 }

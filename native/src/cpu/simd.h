@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "program/half.h"
+#include "program/elementary.h"
 
 #if defined(HYDRA_AVX512) || defined(HYDRA_AVX2)
 // GCC 12 takes the header's own "undefined" values for forgotten initialisers (GCC bug 105593).
@@ -88,6 +88,59 @@ HYDRA_INLINE F32 exponent(F32 a) {
 }
 // Bit i is set where lane i of a is greater than lane i of b.
 HYDRA_INLINE uint32_t greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
+
+struct U32 {
+    __m512i v;
+};
+
+HYDRA_INLINE U32 constant(U32, uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
+HYDRA_INLINE U32 load(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
+HYDRA_INLINE void store(uint32_t* p, U32 a) { _mm512_storeu_si512(p, a.v); }
+HYDRA_INLINE U32 bits_of(F32 a) { return {_mm512_castps_si512(a.v)}; }
+HYDRA_INLINE F32 of_bits(U32 a) { return {_mm512_castsi512_ps(a.v)}; }
+HYDRA_INLINE F32 nearest(U32 a) { return {_mm512_cvtepu32_ps(a.v)}; }
+HYDRA_INLINE F32 nearest_signed(U32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+HYDRA_INLINE U32 whole(F32 a) { return {_mm512_cvtps_epu32(a.v)}; }
+HYDRA_INLINE U32 add(U32 a, U32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+HYDRA_INLINE U32 sub(U32 a, U32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+HYDRA_INLINE U32 exclusive_or(U32 a, U32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+template <int by>
+HYDRA_INLINE U32 shift_left(U32 a) {
+    return {_mm512_slli_epi32(a.v, by)};
+}
+template <int by>
+HYDRA_INLINE U32 shift_right_signed(U32 a) {
+    return {_mm512_srai_epi32(a.v, by)};
+}
+HYDRA_INLINE void multiply(U32 a, uint32_t by, U32& high, U32& low) {
+    const __m512i factor = _mm512_set1_epi32(static_cast<int>(by));
+    const __m512i even = _mm512_mul_epu32(a.v, factor), odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), factor);
+    high.v = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+    low.v = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+// Bit i is set where lane i is not zero.
+HYDRA_INLINE uint32_t present(U32 a) { return _mm512_test_epi32_mask(a.v, a.v); }
+// Lane 4 l + i of x[t] becomes lane 4 l + t of x[i]: the transposes of 4 x 4 lanes.
+HYDRA_INLINE void transpose(F32 (&x)[4]) {
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(x[0].v, x[1].v)),
+                  b = _mm512_castps_pd(_mm512_unpackhi_ps(x[0].v, x[1].v)),
+                  c = _mm512_castps_pd(_mm512_unpacklo_ps(x[2].v, x[3].v)),
+                  d = _mm512_castps_pd(_mm512_unpackhi_ps(x[2].v, x[3].v));
+    x[0].v = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+    x[1].v = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+    x[2].v = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+    x[3].v = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+}
+// Sums of whole numbers of 64 bits.
+struct Sum64 {
+    __m512i v = _mm512_setzero_si512();
+
+    HYDRA_INLINE void add(U32 a) {
+        v = _mm512_add_epi64(
+            v, _mm512_add_epi64(_mm512_srli_epi64(a.v, 32), _mm512_and_si512(a.v, _mm512_set1_epi64(0xffffffff))));
+    }
+    HYDRA_INLINE int64_t total() const { return _mm512_reduce_add_epi64(v); }
+};
 
 #elif defined(HYDRA_AVX2)
 
@@ -173,6 +226,90 @@ HYDRA_INLINE uint32_t greater(F32 x, F32 y) {
            static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))) << 8;
 }
 
+struct U32 {
+    __m256i a, b;
+};
+
+HYDRA_INLINE U32 constant(U32, uint32_t x) {
+    return {_mm256_set1_epi32(static_cast<int>(x)), _mm256_set1_epi32(static_cast<int>(x))};
+}
+HYDRA_INLINE U32 load(const uint32_t* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+}
+HYDRA_INLINE void store(uint32_t* p, U32 x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), x.b);
+}
+HYDRA_INLINE U32 bits_of(F32 x) { return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
+HYDRA_INLINE F32 of_bits(U32 x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+// Both halves are exact, so that only their sum is rounded.
+HYDRA_INLINE __m256 nearest(__m256i x) {
+    const __m256 high = _mm256_cvtepi32_ps(_mm256_srli_epi32(x, 16));
+    const __m256 low = _mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(0xffff)));
+    return _mm256_fmadd_ps(high, _mm256_set1_ps(65536.0f), low);
+}
+HYDRA_INLINE F32 nearest(U32 x) { return {nearest(x.a), nearest(x.b)}; }
+HYDRA_INLINE F32 nearest_signed(U32 x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+// 2^31 becomes what stands for numbers out of range, which is the same bits.
+HYDRA_INLINE U32 whole(F32 x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
+HYDRA_INLINE U32 add(U32 x, U32 y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+HYDRA_INLINE U32 sub(U32 x, U32 y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+HYDRA_INLINE U32 exclusive_or(U32 x, U32 y) { return {_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
+template <int by>
+HYDRA_INLINE U32 shift_left(U32 x) {
+    return {_mm256_slli_epi32(x.a, by), _mm256_slli_epi32(x.b, by)};
+}
+template <int by>
+HYDRA_INLINE U32 shift_right_signed(U32 x) {
+    return {_mm256_srai_epi32(x.a, by), _mm256_srai_epi32(x.b, by)};
+}
+HYDRA_INLINE void multiply(__m256i x, __m256i by, __m256i& high, __m256i& low) {
+    const __m256i even = _mm256_mul_epu32(x, by), odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), by);
+    high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+HYDRA_INLINE void multiply(U32 x, uint32_t by, U32& high, U32& low) {
+    const __m256i factor = _mm256_set1_epi32(static_cast<int>(by));
+    multiply(x.a, factor, high.a, low.a);
+    multiply(x.b, factor, high.b, low.b);
+}
+HYDRA_INLINE uint32_t present(__m256i x) {
+    return static_cast<uint32_t>(
+               _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, _mm256_setzero_si256())))) ^
+           0xff;
+}
+HYDRA_INLINE uint32_t present(U32 x) { return present(x.a) | present(x.b) << 8; }
+HYDRA_INLINE void transpose(__m256& x0, __m256& x1, __m256& x2, __m256& x3) {
+    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(x0, x1)), b = _mm256_castps_pd(_mm256_unpackhi_ps(x0, x1)),
+                  c = _mm256_castps_pd(_mm256_unpacklo_ps(x2, x3)), d = _mm256_castps_pd(_mm256_unpackhi_ps(x2, x3));
+    x0 = _mm256_castpd_ps(_mm256_unpacklo_pd(a, c));
+    x1 = _mm256_castpd_ps(_mm256_unpackhi_pd(a, c));
+    x2 = _mm256_castpd_ps(_mm256_unpacklo_pd(b, d));
+    x3 = _mm256_castpd_ps(_mm256_unpackhi_pd(b, d));
+}
+HYDRA_INLINE void transpose(F32 (&x)[4]) {
+    transpose(x[0].a, x[1].a, x[2].a, x[3].a);
+    transpose(x[0].b, x[1].b, x[2].b, x[3].b);
+}
+struct Sum64 {
+    __m256i v = _mm256_setzero_si256();
+
+    HYDRA_INLINE void add(__m256i x) {
+        v = _mm256_add_epi64(
+            v, _mm256_add_epi64(_mm256_srli_epi64(x, 32), _mm256_and_si256(x, _mm256_set1_epi64x(0xffffffff))));
+    }
+    HYDRA_INLINE void add(U32 x) {
+        add(x.a);
+        add(x.b);
+    }
+    HYDRA_INLINE int64_t total() const {
+        int64_t all[4];
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(all), v);
+        return all[0] + all[1] + all[2] + all[3];
+    }
+};
+
 #else
 
 struct F32 {
@@ -244,9 +381,76 @@ HYDRA_INLINE uint32_t greater(F32 a, F32 b) {
     return mask;
 }
 
+struct U32 {
+    uint32_t v[LANES];
+};
+
+#define HYDRA_WORDWISE(expression)                       \
+    U32 r;                                               \
+    for (int i = 0; i < LANES; ++i) r.v[i] = expression; \
+    return r
+
+HYDRA_INLINE U32 constant(U32, uint32_t x) { HYDRA_WORDWISE(x); }
+HYDRA_INLINE U32 load(const uint32_t* p) { HYDRA_WORDWISE(p[i]); }
+HYDRA_INLINE void store(uint32_t* p, U32 a) {
+    for (int i = 0; i < LANES; ++i) p[i] = a.v[i];
+}
+HYDRA_INLINE U32 bits_of(F32 a) { HYDRA_WORDWISE(bits_of_float(a.v[i])); }
+HYDRA_INLINE F32 of_bits(U32 a) { HYDRA_LANEWISE(float_of_bits(a.v[i])); }
+HYDRA_INLINE F32 nearest(U32 a) { HYDRA_LANEWISE(static_cast<float>(a.v[i])); }
+HYDRA_INLINE F32 nearest_signed(U32 a) { HYDRA_LANEWISE(static_cast<float>(static_cast<int32_t>(a.v[i]))); }
+HYDRA_INLINE U32 whole(F32 a) { HYDRA_WORDWISE(static_cast<uint32_t>(__builtin_rintf(a.v[i]))); }
+HYDRA_INLINE U32 add(U32 a, U32 b) { HYDRA_WORDWISE(a.v[i] + b.v[i]); }
+HYDRA_INLINE U32 sub(U32 a, U32 b) { HYDRA_WORDWISE(a.v[i] - b.v[i]); }
+HYDRA_INLINE U32 exclusive_or(U32 a, U32 b) { HYDRA_WORDWISE(a.v[i] ^ b.v[i]); }
+template <int by>
+HYDRA_INLINE U32 shift_left(U32 a) {
+    HYDRA_WORDWISE(a.v[i] << by);
+}
+template <int by>
+HYDRA_INLINE U32 shift_right_signed(U32 a) {
+    HYDRA_WORDWISE(static_cast<uint32_t>(static_cast<int32_t>(a.v[i]) >> by));
+}
+HYDRA_INLINE void multiply(U32 a, uint32_t by, U32& high, U32& low) {
+    for (int i = 0; i < LANES; ++i) {
+        const uint64_t product = uint64_t{a.v[i]} * by;
+        high.v[i] = static_cast<uint32_t>(product >> 32);
+        low.v[i] = static_cast<uint32_t>(product);
+    }
+}
+HYDRA_INLINE uint32_t present(U32 a) {
+    uint32_t mask = 0;
+    for (int i = 0; i < LANES; ++i) mask |= static_cast<uint32_t>(a.v[i] != 0) << i;
+    return mask;
+}
+HYDRA_INLINE void transpose(F32 (&x)[4]) {
+    F32 y[4];
+    for (int t = 0; t < 4; ++t) {
+        for (int i = 0; i < LANES; ++i) y[t].v[i] = x[i % 4].v[i / 4 * 4 + t];
+    }
+    for (int t = 0; t < 4; ++t) x[t] = y[t];
+}
+struct Sum64 {
+    uint64_t v = 0;
+
+    HYDRA_INLINE void add(U32 a) {
+        for (int i = 0; i < LANES; ++i) v += a.v[i];
+    }
+    HYDRA_INLINE int64_t total() const { return static_cast<int64_t>(v); }
+};
+
 #undef HYDRA_LANEWISE
+#undef HYDRA_WORDWISE
 
 #endif
+
+// Lanes [0, count) of p, zero beyond; count may be negative or more than the lanes.
+HYDRA_INLINE F32 load_some(const float* p, int64_t count) {
+    if (count >= LANES) return load(p);
+    float values[LANES] = {};
+    for (int64_t i = 0; i < count; ++i) values[i] = p[i];
+    return load(values);
+}
 
 // Sum of the lanes in a fixed order: halves onto halves.
 HYDRA_INLINE float sum(F32 a) {
@@ -266,23 +470,8 @@ HYDRA_INLINE float maximum(F32 a) {
     return m;
 }
 
-// e^x to about 2 units in the last place; x below -87.3 counts as -87.3 (1.2e-38), x above 88 as 88. Polynomial on [-ln
-// 2 / 2, ln 2 / 2] by Taylor's series to degree 7.
-HYDRA_INLINE F32 exp(F32 x) {
-    F32 bounded = min(max(x, broadcast(-87.3f)), broadcast(88.0f));
-    F32 n = round_even(mul(bounded, broadcast(1.44269504f)));
-    F32 r = fma(n, broadcast(-0.693359375f), bounded);
-    r = fma(n, broadcast(2.12194440e-4f), r);
-    F32 p = broadcast(1.0f / 5040);
-    p = fma(p, r, broadcast(1.0f / 720));
-    p = fma(p, r, broadcast(1.0f / 120));
-    p = fma(p, r, broadcast(1.0f / 24));
-    p = fma(p, r, broadcast(1.0f / 6));
-    p = fma(p, r, broadcast(0.5f));
-    p = fma(p, r, broadcast(1.0f));
-    p = fma(p, r, broadcast(1.0f));
-    return scale2(p, n);
-}
+HYDRA_INLINE F32 constant(F32, float x) { return broadcast(x); }
+HYDRA_INLINE F32 exp(F32 x) { return exp_of(x); }
 
 // log x to about 2 units in the last place, of 2^-126 <= x < 2^126. With x = m 2^n, sqrt(1/2) <= m < sqrt(2), and s =
 // (m

@@ -118,6 +118,15 @@ __device__ void set_result(const Commit& work, int last_segment, const Accepted&
     result.root = work.selection != nullptr && last.sets_root != 0 ? work.selection[selected] : -1;
 }
 
+// Accepted tokens become part of the history: of a chain at their own positions, of a tree at those that they move to.
+__device__ void keep_history(const Commit& work, const Accepted& accepted) {
+    const RowsView& rows = work.rows;
+    each_accepted(work, accepted, static_cast<int>(threadIdx.x), THREADS, [&](int row, int s, int, int place) {
+        const Segment& segment = rows.segments[s];
+        work.sampling.keep(segment.sequence, segment.first + place, rows.tokens[row], s < rows.state->trees);
+    });
+}
+
 // Whether the uncommitted rows have room for what is accepted.
 __device__ bool leaves_rows(const Commit& work, int segments, const Accepted& accepted) {
     return work.uncommitted_rows.state != nullptr && accepted.begins[segments] <= work.uncommitted_rows.max_rows;
@@ -146,6 +155,7 @@ __device__ void finish_pass(const Commit& work, bool judges, int segments, const
         result.path[place] = i;
         result.tokens[place] = rows.tokens[row];
     });
+    if (work.sampling.options != nullptr) keep_history(work, accepted);
     if (work.uncommitted_rows.state != nullptr && !leaves && threadIdx.x == 0) work.uncommitted_rows.set_count(0);
     if (leaves) set_uncommitted(work, segments, accepted, waiting);
     if (leaves && work.append) copy_hidden(work, accepted, waiting, 0, 1);
@@ -192,7 +202,6 @@ __global__ void __launch_bounds__(THREADS, 1) commit_kernel(Commit work, bool ju
 }
 
 hydra_status launch_commit(Stream* stream, const Commit* arguments, bool judges) {
-    if (arguments->sampling.options != nullptr) return refuse(HYDRA_UNAVAILABLE, "CUDA has no sampling yet");
     const KvView& kv = arguments->pool;
     const RowsView& rows = arguments->rows;
     const int64_t trees = kv.data != nullptr ? rows.most_sequences() : 0;

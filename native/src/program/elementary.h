@@ -5,6 +5,8 @@
 // here and cpu/simd.h has for vectors.
 #pragma once
 
+#include <math.h>
+
 #include "program/half.h"
 
 namespace hydra {
@@ -24,12 +26,12 @@ HYDRA_EVERYWHERE F32 add(F32 a, F32 b) { return {a.v + b.v}; }
 HYDRA_EVERYWHERE F32 sub(F32 a, F32 b) { return {a.v - b.v}; }
 HYDRA_EVERYWHERE F32 mul(F32 a, F32 b) { return {a.v * b.v}; }
 HYDRA_EVERYWHERE F32 div(F32 a, F32 b) { return {a.v / b.v}; }
-HYDRA_EVERYWHERE F32 fma(F32 a, F32 b, F32 c) { return {__builtin_fmaf(a.v, b.v, c.v)}; }
+HYDRA_EVERYWHERE F32 fma(F32 a, F32 b, F32 c) { return {fmaf(a.v, b.v, c.v)}; }
 // Where one is no number, the second one.
 HYDRA_EVERYWHERE F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
 HYDRA_EVERYWHERE F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
 // To the nearest whole number, ties to even.
-HYDRA_EVERYWHERE F32 round_even(F32 a) { return {__builtin_rintf(a.v)}; }
+HYDRA_EVERYWHERE F32 round_even(F32 a) { return {rintf(a.v)}; }
 // a * 2^n for whole n with -126 <= n <= 127.
 HYDRA_EVERYWHERE F32 scale2(F32 a, F32 n) {
     return {a.v * float_of_bits(static_cast<uint32_t>(static_cast<int32_t>(n.v) + 127) << 23)};
@@ -40,7 +42,7 @@ HYDRA_EVERYWHERE F32 of_bits(U32 a) { return {float_of_bits(a.v)}; }
 HYDRA_EVERYWHERE F32 nearest(U32 a) { return {static_cast<float>(a.v)}; }
 HYDRA_EVERYWHERE F32 nearest_signed(U32 a) { return {static_cast<float>(static_cast<int32_t>(a.v))}; }
 // The nearest whole number, ties to even; 0 <= a <= 2^31.
-HYDRA_EVERYWHERE U32 whole(F32 a) { return {static_cast<uint32_t>(__builtin_rintf(a.v))}; }
+HYDRA_EVERYWHERE U32 whole(F32 a) { return {static_cast<uint32_t>(rintf(a.v))}; }
 HYDRA_EVERYWHERE U32 add(U32 a, U32 b) { return {a.v + b.v}; }
 HYDRA_EVERYWHERE U32 sub(U32 a, U32 b) { return {a.v - b.v}; }
 HYDRA_EVERYWHERE U32 exclusive_or(U32 a, U32 b) { return {a.v ^ b.v}; }

@@ -49,7 +49,8 @@ HYDRA_EVERYWHERE void noise_words(uint64_t seed, int32_t position, U quad, U (&w
 HYDRA_EVERYWHERE float noise_of(uint64_t seed, int32_t position, int32_t token) {
     scalar::U32 words[4];
     noise_words(seed, position, scalar::U32{static_cast<uint32_t>(token) >> 2}, words);
-    return gumbel<scalar::F32>(words[token & 3]).v;
+    const scalar::U32 even = (token & 2) != 0 ? words[2] : words[0], odd = (token & 2) != 0 ? words[3] : words[1];
+    return gumbel<scalar::F32>((token & 1) != 0 ? odd : even).v;
 }
 
 // exp(-d) in units of 2^-31, rounded to nearest, ties to even; d >= 0.

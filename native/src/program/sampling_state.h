@@ -68,16 +68,18 @@ struct SamplingView {
 HYDRA_HOST_DEVICE int32_t with_occurrence(int32_t count, bool generated) { return (count | 1) + (generated ? 2 : 0); }
 
 // A logit of a token with these occurrences.
-HYDRA_HOST_DEVICE float penalised_logit(float logit, int32_t count, const SelectionOptions& options) {
+HYDRA_EVERYWHERE float penalised_logit(float logit, int32_t count, const SelectionOptions& options) {
     if (count == 0) return logit;
     const float repeated = logit > 0 ? logit / options.repetition : logit * options.repetition;
     const int32_t generated = count >> 1;
     if (generated == 0) return repeated;
-    return repeated - __builtin_fmaf(options.frequency, static_cast<float>(generated), options.presence);
+    return repeated - fma(scalar::F32{options.frequency}, scalar::F32{static_cast<float>(generated)},
+                          scalar::F32{options.presence})
+                          .v;
 }
 
 // What is not a number, or beyond the largest one, counts as the smallest or largest number.
-HYDRA_HOST_DEVICE float finite(float logit) {
+HYDRA_EVERYWHERE float finite(float logit) {
     const scalar::F32 most{0x1.fffffep127f}, least{-0x1.fffffep127f};
     return min(max(scalar::F32{logit}, least), most).v;
 }

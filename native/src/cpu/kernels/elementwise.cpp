@@ -15,14 +15,6 @@ HYDRA_INLINE F32 gelu_of(F32 x) {
     return div(x, add(broadcast(1.0f), exp(sub(zero(), mul(x, factor)))));
 }
 
-// Lanes [0, count) of p, zero beyond; count may be negative or more than the lanes.
-HYDRA_INLINE F32 load_some(const float* p, int64_t count) {
-    if (count >= LANES) return load(p);
-    float values[LANES] = {};
-    for (int64_t i = 0; i < count; ++i) values[i] = p[i];
-    return load(values);
-}
-
 HYDRA_INLINE void store_some(float* p, F32 a, int64_t count) {
     if (count >= LANES) return store(p, a);
     float values[LANES];

@@ -24,6 +24,7 @@ const Kernels kernels = {
     above,
     distribution,
     read,
+    {noise, best_logit, race, masses, collect, group_maxima, add_bias, occurring, score},
 };
 
 }  // namespace hydra::HYDRA_ISA

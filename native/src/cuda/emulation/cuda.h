@@ -119,6 +119,15 @@ inline int atomicAdd(int* target, int value) {
     *target += value;
     return *target - value;
 }
+inline unsigned long long atomicAdd(unsigned long long* target, unsigned long long value) {
+    *target += value;
+    return *target - value;
+}
+inline int atomicOr(int* target, int value) {
+    const int before = *target;
+    *target |= value;
+    return before;
+}
 template <class T>
 T __ldcg(const T* source) {
     return *source;
