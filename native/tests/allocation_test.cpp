@@ -1,7 +1,7 @@
 // A model, a session and their programs through the C ABI alone, with each of the library's allocations failing once.
 #include "hydra4j/allocation.h"
 
-#include "fixture.h"
+#include "sampling.h"
 
 namespace hydra::test {
 namespace {
@@ -21,12 +21,14 @@ struct Decoder {
 
     Backend backend;
     Matrix embedding, query, key, value, output, gate, up, down, linear;
-    Buffer norm, x, queries, keys, values, attended, gated, hidden, states, inputs, drafted, selection;
+    Buffer norm, x, queries, keys, values, attended, gated, hidden, states, inputs, drafted, selection, logits,
+        draft_logits;
     Rope rope;
     Pool pool;
     Batch batch;
     Rows rows, level;
     Tree tree;
+    Sampling sampler;
     Top best, guesses;
     Program prefill, step;
 
@@ -108,6 +110,12 @@ struct Decoder {
         check(hydra_tree_set(tree, 0, parents, ranks, 3));
         best = top(1);
         guesses = top(2);
+        logits = memory(VOCABULARY);
+        draft_logits = memory(VOCABULARY);
+        hydra_sampling* created_sampling = nullptr;
+        check(hydra_sampling_create(batch, VOCABULARY, 1, &created_sampling));
+        sampler = Sampling(created_sampling);
+        check(Options{.temperature = 0.5f, .presence = 0.5f, .seed = 1, .bias = {{2, 1.0f}}}.set(sampler));
         x = memory(HIDDEN);
         queries = memory(2 * HEAD);
         keys = memory(HEAD);
@@ -122,21 +130,24 @@ struct Decoder {
         prefill = program();
         record_pass(prefill, true);
         check(record(prefill, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
-        check(record(prefill, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
+        check(record(prefill, hydra_prepare_selection{rows, sampler}));
+        check(record(prefill, hydra_select{rows, best, logits, VOCABULARY, sampler, selection, nullptr}));
         check(
-            record(prefill, hydra_commit{nullptr, rows, selection, nullptr, nullptr, 0, nullptr, nullptr, 0, nullptr}));
+            record(prefill, hydra_commit{nullptr, rows, selection, nullptr, nullptr, 0, nullptr, nullptr, 0, sampler}));
         step = program();
         check(record(step, hydra_expand{tree, nullptr, rows}));
+        check(record(step, hydra_prepare_selection{rows, sampler}));
         check(record(step, hydra_draft_inputs{tree, 0, rows, states, HIDDEN, embedding, level, inputs}));
         check(record(step, hydra_linear{level, inputs, linear, nullptr, nullptr, drafted}));
-        check(record(step, hydra_lm_head{level, 0, drafted, embedding, nullptr, nullptr, guesses, nullptr}));
+        check(record(step, hydra_lm_head{level, 0, drafted, embedding, nullptr, nullptr, nullptr, draft_logits}));
+        check(record(step, hydra_rank{level, draft_logits, VOCABULARY, nullptr, sampler, guesses}));
         check(record(step, hydra_draft_tokens{tree, 0, guesses, -1, rows}));
         record_pass(step, true);
         check(record(step, hydra_draft_states{rows, hidden, nullptr, 0, HIDDEN, states}));
         check(hydra_program_mark(step));
-        check(record(step, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
+        check(record(step, hydra_select{rows, best, logits, VOCABULARY, sampler, selection, nullptr}));
         check(record(step, hydra_judge{tree, rows, selection}));
-        check(record(step, hydra_commit{tree, rows, selection, pool, nullptr, 0, nullptr, nullptr, 0, nullptr}));
+        check(record(step, hydra_commit{tree, rows, selection, pool, nullptr, 0, nullptr, nullptr, 0, sampler}));
     }
 
     void record_pass(hydra_program* program, int selected_rows_only) {
@@ -150,7 +161,7 @@ struct Decoder {
         check(record(program, hydra_linear{rows, gated, down, nullptr, x, x}));
         check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden}));
         check(record(program,
-                     hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, nullptr}));
+                     hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, logits}));
     }
 
     // Tokens after a prompt.

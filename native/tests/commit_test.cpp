@@ -1,4 +1,5 @@
 #include "acceptance.h"
+#include "sampling.h"
 
 namespace hydra::test {
 namespace {
@@ -410,6 +411,58 @@ TEST(Commit, CountsTheChainsOfAllSequences) {
     }
     EXPECT_TRUE(same_bits(contents(uncommitted, 150 * WIDTH), values));
     EXPECT_TRUE(untouched_behind(uncommitted, 150 * WIDTH));
+}
+
+std::vector<int32_t> history_of(const test::Sampling& sampler, int32_t sequence, int32_t count) {
+    std::vector<int32_t> history(static_cast<size_t>(count));
+    sampler->backend->copy_out(history.data(), sampler->view.history_of(sequence), count * 4);
+    return history;
+}
+
+TEST(Commit, KeepsAcceptedTokensInTheHistoryOfTheSampling) {
+    const Backend backend = open_backend();
+    Random random(31);
+    Step step(backend, random, random_shape(random, 17), 2);
+    const test::Sampling sampler = sampling(step.pass.batch, 100);
+    const std::vector<int32_t> path = step.longest();
+    std::vector<int32_t> answers = step.answers;
+    answers.resize(ROWS);
+    const Buffer selection = buffer(backend, answers.data(), ROWS * 4);
+    must(record(step.pass.program, hydra_judge{step.expanded, step.pass.rows, selection}));
+    must(record(step.pass.program, hydra_commit{step.expanded, step.pass.rows, selection, step.kv, nullptr, 0, nullptr,
+                                                nullptr, 0, sampler}));
+    step.pass.run();
+    std::vector<int32_t> expected(LENGTH);
+    for (int32_t node : path) expected.push_back(step.tokens[node] << 1 | 1);
+    EXPECT_GT(path.size(), 1u);
+    EXPECT_EQ(history_of(sampler, 0, static_cast<int32_t>(expected.size())), expected);
+}
+
+TEST(Commit, KeepsChainsInTheHistoryAndWritesOverWhatWasRewound) {
+    const Backend backend = open_backend();
+    Pass pass(backend, {3, 0}, 200);
+    const test::Sampling sampler = sampling(pass.batch, 1000);
+    must(record(pass.program,
+                hydra_commit{nullptr, pass.rows, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0, sampler}));
+    std::vector<int32_t> first, second{7, 8, 9};
+    for (int i = 0; i < 130; ++i) first.push_back(500 + i);
+    pass.chains({first, second});
+    pass.run();
+    std::vector<int32_t> expected(3);
+    for (int32_t token : first) expected.push_back(token << 1);
+    EXPECT_EQ(history_of(sampler, 0, 133), expected);
+    EXPECT_EQ(history_of(sampler, 1, 4), (std::vector<int32_t>{14, 16, 18, 0}));
+    must(hydra_batch_rewind(pass.batch, 0, 100, -1));
+    pass.chains({{1, 2}, {4}});
+    pass.run();
+    expected.resize(100);
+    expected.insert(expected.end(), {2, 4});
+    EXPECT_EQ(history_of(sampler, 0, 102), expected);
+    EXPECT_EQ(history_of(sampler, 1, 4), (std::vector<int32_t>{14, 16, 18, 8}));
+    const Pass other(backend);
+    expect_refused(record(other.program, hydra_commit{nullptr, other.rows, nullptr, nullptr, nullptr, 0, nullptr,
+                                                      nullptr, 0, sampler}),
+                   "the sampling belongs to another batch than the rows");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ TEST(DraftLevels, AreAsManyAsTheTreeIsDeepForEachSequence) {
         must(record(draft.pass.program, hydra_draft_levels{draft.expanded, draft.pass.rows, draft.level_rows}));
         draft.pass.run();
         EXPECT_EQ(hydra_rows_count(draft.level_rows), 3 * draft.shape.levels());
+        for (int level = 0; level < draft.shape.levels(); ++level) draft.expect_level_rows(level, 1, 3 * level);
     }
 }
 

@@ -45,6 +45,16 @@ struct Draft {
         states = floats(opened, state_values);
     }
 
+    // So many rows of each expanded sequence know it, and where tokens that are drafted at the level will stand.
+    void expect_level_rows(int level, int of_each, int first = 0) const {
+        level_rows->fetch();
+        for (size_t i = 0; i < expanded_sequences.size() * static_cast<size_t>(of_each); ++i) {
+            const size_t row = static_cast<size_t>(first) + i;
+            EXPECT_EQ(level_rows->view.segment_of[row], expanded_sequences[i / of_each]) << row;
+            EXPECT_EQ(level_rows->view.positions[row], level < shape.levels() ? 40 + level + 1 : -1) << row;
+        }
+    }
+
     void expect_inputs(int level, bool grounded) {
         const int64_t stride = grounded ? (level + 2) * WIDTH : WIDTH;
         const Buffer out = poisoned(pass.backend, stride, sequences * shape.nodes());
@@ -70,6 +80,7 @@ struct Draft {
             }
         }
         EXPECT_EQ(hydra_rows_count(level_rows), static_cast<int32_t>(inner.size() * expanded_sequences.size()));
+        expect_level_rows(level, static_cast<int>(inner.size()));
         EXPECT_TRUE(same_bits(contents(out, static_cast<int64_t>(expected.size())), expected));
         EXPECT_TRUE(untouched_behind(out, static_cast<int64_t>(expected.size())));
     }

@@ -138,6 +138,26 @@ TEST(LmHead, ComputesTheLastRowOfEachSequence) {
     EXPECT_EQ(std::vector<int32_t>(hydra_top_ids(best), hydra_top_ids(best) + 9), expected.ids);
 }
 
+TEST(LmHead, GivesLogitsAloneWhereNoTopIsWanted) {
+    const Backend backend = open_backend(2);
+    const Data data(72, 50, HYDRA_Q8_0, true);
+    const Floats x = Random(2).normal(70 * 72);
+    const Result expected = run(backend, data, x, 3), last = run(backend, data, x, 3, {}, true);
+    for (const int selected_rows_only : {0, 1}) {
+        Pass pass(backend, std::vector<int>{0}, 70);
+        pass.chain_of(70);
+        const Buffer in = padded_rows(backend, x, 72, 70), logits = poisoned(backend, 50, 70);
+        const Matrix weight = matrix(backend, data.type, 50, 72, data.weight);
+        const Buffer bias = floats(backend, data.bias);
+        must(record(pass.program,
+                    hydra_lm_head{pass.rows, selected_rows_only, in, weight, bias, nullptr, nullptr, logits}));
+        pass.run();
+        const Floats& all = selected_rows_only ? last.logits : expected.logits;
+        EXPECT_TRUE(same_bits(contents(logits, static_cast<int64_t>(all.size())), all));
+        EXPECT_TRUE(untouched_behind(logits, static_cast<int64_t>(all.size())));
+    }
+}
+
 TEST(LmHead, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
     for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
         const Data data(120, 500, type, true);
@@ -177,7 +197,7 @@ TEST(LmHead, RefusesWhatDoesNotFit) {
     expect_refused(attempt(x, {}, buffer(backend, negative, 80), best, {}), "entry 1 of ids is -7");
     expect_refused(attempt(x, {}, {}, wide, {}), "top has k 21, the vocabulary only 20 rows");
     expect_refused(attempt(x, {}, {}, best, small), "logits has 4864 bytes");
-    expect_refused(attempt(x, {}, {}, {}, {}), "null");
+    expect_refused(attempt(x, {}, {}, {}, {}), "top and logits are null, one must be there");
     hydra_top* out = nullptr;
     expect_refused(hydra_top_create(backend, 33, 1, &out), "k is 33, must be from 1 to 32");
     expect_refused(hydra_top_create(backend, 0, 1, &out), "k is 0");

@@ -43,6 +43,7 @@ TEST(TableBlock, AddsTheTablesOfThePathToThePartsOfTheSequence) {
                         }
                     }
                     EXPECT_EQ(hydra_rows_count(draft.level_rows) * N, static_cast<int32_t>(expected.size()));
+                    draft.expect_level_rows(level, static_cast<int>(draft.shape.inner_nodes(level).size()));
                     const auto count = static_cast<int64_t>(expected.size());
                     EXPECT_TRUE(untouched_behind(out, count));
                     const Floats found = contents(out, count);

@@ -42,10 +42,11 @@ struct PrepareSelectionTask : Task {
         for (int32_t begin = 0, s = 0; s < view.state->segments; ++s) {
             if (!view.ends_sequence(s)) continue;
             const Segment& last = view.segments[s];
-            const int32_t end = view.positions[last.row + last.count - 1] + 1;
-            const int32_t first = s < view.state->trees ? last.first + 1 : end;
             if (last.sets_root != 0) {
-                use(Selecting{last.sequence, last.order, begin, s, first, std::min(end + 1 - first, sampling->window)});
+                // Trees may still grow to their most levels; what is drawn too early is used later.
+                const bool is_tree = s < view.state->trees;
+                use(Selecting{last.sequence, last.order, begin, s, is_tree ? last.first + 1 : last.first + last.count,
+                              is_tree ? sampling->window : 1});
             }
             begin = s + 1;
         }

@@ -20,14 +20,15 @@ struct Selecting {
 __device__ __forceinline__ Selecting selecting_at(const PrepareSelection& work, int order) {
     const RowsView& rows = work.rows;
     if (order >= rows.active_sequences() || rows.active_segments() == 0) return {};
-    const int32_t last_row = rows.last_rows[order], last = rows.segment_of[last_row];
+    const int32_t last = rows.segment_of[rows.last_rows[order]];
     const Segment& segment = rows.segments[last];
     if (segment.sets_root == 0) return {};
-    const int32_t end = rows.positions[last_row] + 1;
-    const int32_t first = last < rows.state->trees ? segment.first + 1 : end;
     int32_t first_segment = last;
     while (first_segment > 0 && rows.segments[first_segment - 1].order == segment.order) --first_segment;
-    return {segment.sequence, first_segment, last, first, min(end + 1 - first, work.sampling.window)};
+    // Trees may still grow to their most levels; what is drawn too early is used later.
+    const bool is_tree = last < rows.state->trees;
+    return {segment.sequence, first_segment, last, is_tree ? segment.first + 1 : segment.first + segment.count,
+            is_tree ? work.sampling.window : 1};
 }
 
 // Grid: runs of tokens, pairs of a sequence and a position, of which a block takes one after the other; a thread draws
