@@ -17,7 +17,7 @@ struct GrowTask : Task {
     int group;
     const hydra_rows* prompts;  // or null
     hydra_rows* rows;
-    std::unique_ptr<Proposal[]> candidates;  // of a tree
+    std::unique_ptr<Candidate[]> candidates;  // of a tree
     std::unique_ptr<int32_t[]> order;
 
     bool changes_rows() const override { return true; }
@@ -137,7 +137,7 @@ std::unique_ptr<Task> task_of(const Grow& operation, CpuProgram&) {
     task->prompts = operation.prompts;
     task->rows = operation.rows;
     const int64_t most = HYDRA_MAX_NODES * int64_t{1 + (operation.top != nullptr ? operation.top->k : 0)};
-    task->candidates.reset(new Proposal[most]);
+    task->candidates.reset(new Candidate[most]);
     task->order.reset(new int32_t[most]);
     return task;
 }

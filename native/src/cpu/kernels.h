@@ -71,7 +71,7 @@ struct Distribution {
 
 constexpr int NOISE_RUN = 64;  // tokens whose noise is drawn together
 
-struct Candidate {
+struct Scored {
     float score;
     int32_t token;
 };
@@ -83,10 +83,10 @@ struct SamplingKernels {
     // out[count] = noise of tokens first, first + 1, ..., both multiples of NOISE_RUN.
     void (*noise)(uint64_t seed, int32_t position, int64_t first, int64_t count, float* out);
     // The largest logit, the first among equals.
-    Candidate (*best_logit)(const float* logits, int64_t n);
+    Scored (*best_logit)(const float* logits, int64_t n);
     // The largest noise - d among those with d <= most_distance, the first among equals.
-    Candidate (*race)(const float* logits, const float* noise, int64_t n, float best_logit, float inverse,
-                      float most_distance);
+    Scored (*race)(const float* logits, const float* noise, int64_t n, float best_logit, float inverse,
+                   float most_distance);
     // The sum of mass_of(d).
     int64_t (*masses)(const float* logits, int64_t n, float best_logit, float inverse);
     // Of those with d <= most_distance the bits of d and the token, as keys that sort by d first, in order of tokens;

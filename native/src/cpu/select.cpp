@@ -82,7 +82,7 @@ struct SelectTask : Task {
             adjust(kernels, own, at, options, row);
             row = own.logits.get();
         }
-        const Candidate best = kernels.best_logit(row, vocabulary);
+        const Scored best = kernels.best_logit(row, vocabulary);
         if (!options.draws()) return best.token;
         const float* noise = own.noise.get();
         if (sampling->has_noise(at.sequence, at.position)) {

@@ -20,7 +20,7 @@ __global__ void __launch_bounds__(THREADS) choose_kernel(Grow work) {
     const int trees = rows.active_trees(), s = static_cast<int>(blockIdx.x);
     const auto thread = static_cast<int>(threadIdx.x);
     if (s >= trees || at.tree(s).grows < 0) return;
-    Proposal* candidates = &shared_memory<Proposal>();
+    Candidate* candidates = &shared_memory<Candidate>();
     const Segment segment = rows.segments[s];
     const TreeData& tree = at.tree(s);
     const Growth& growth = work.tree.growth[segment.sequence];
@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(THREADS) choose_kernel(Grow work) {
     while (!rows.has_pages(segment.sequence, segment.first, most)) --most;
     Sprouts& sprouts = work.tree.sprouts[segment.sequence];
     for (int32_t i = thread; i < offered; i += THREADS) {
-        const Proposal own = candidates[i];
+        const Candidate own = candidates[i];
         int32_t place = 0, found = 0;
         for (int32_t j = 0; j < offered; ++j) {
             place += is_better(candidates[j], own, j < i);
@@ -157,7 +157,7 @@ hydra_status grow(Stream* stream, const Grow* arguments) {
     const int64_t candidates = HYDRA_MAX_NODES * int64_t{1 + (arguments->top.ids != nullptr ? arguments->top.k : 0)};
     const hydra_status chosen =
         launch(stream, "choose_kernel", choose_kernel, static_cast<unsigned>(arguments->rows.most_sequences()), THREADS,
-               static_cast<size_t>(candidates) * sizeof(Proposal), *arguments);
+               static_cast<size_t>(candidates) * sizeof(Candidate), *arguments);
     if (chosen != HYDRA_OK) return chosen;
     return launch(stream, "grow_kernel", grow_kernel, 1, THREADS, sizeof(Sharing), *arguments);
 }

@@ -222,7 +222,7 @@ void CudaProgram::use(const hydra_top* top) {
 
 void CudaProgram::use(hydra_top* top) {
     use(static_cast<const hydra_top*>(top));
-    add_once<const hydra_top*>(filled_tops, top);
+    if (top != nullptr) add_once<const hydra_top*>(filled_tops, top);
 }
 
 void CudaProgram::add(const Operation& operation) {

@@ -34,7 +34,7 @@ HYDRA_HOST_DEVICE void begin_growth(TreeData& tree, const Growth& growth, Grown&
 }
 
 // A node that a tree could have: one of its own, or a new child of one.
-struct Proposal {
+struct Candidate {
     int32_t token;
     float score, chance;
     int8_t node, parent, depth;  // node -1: a new one
@@ -42,7 +42,7 @@ struct Proposal {
 
 // Whether a candidate is better than another one, which comes after it where they are equally likely. Nothing is better
 // than its parent, so that the best of all are a tree.
-HYDRA_HOST_DEVICE bool is_better(const Proposal& one, const Proposal& other, bool comes_before) {
+HYDRA_HOST_DEVICE bool is_better(const Candidate& one, const Candidate& other, bool comes_before) {
     if (one.score != other.score) return one.score > other.score;
     if (one.depth != other.depth) return one.depth < other.depth;
     return comes_before;
@@ -82,11 +82,11 @@ struct Proposals {
         return chance;
     }
 
-    // Proposal i; opinion: second_opinion(), where there is a guess. A score of minus infinity: there is none.
-    HYDRA_HOST_DEVICE Proposal candidate(int32_t i, float opinion) const {
+    // Candidate i; opinion: second_opinion(), where there is a guess. A score of minus infinity: there is none.
+    HYDRA_HOST_DEVICE Candidate candidate(int32_t i, float opinion) const {
         if (i < count) {
-            Proposal own{tokens[i],       grown.scores[i], grown.chances[i], static_cast<int8_t>(i),
-                         tree.parents[i], tree.depths[i]};
+            Candidate own{tokens[i],       grown.scores[i], grown.chances[i], static_cast<int8_t>(i),
+                          tree.parents[i], tree.depths[i]};
             // What is known now of the guess holds for all of the chain below it.
             if (guess >= 0 && i >= guess && grown.chances[i] > 0 && own.depth > level) {
                 own.score += logf(opinion) - logf(grown.chances[guess]);
@@ -111,7 +111,7 @@ struct Proposals {
     }
 };
 
-HYDRA_HOST_DEVICE void put(Sprouts& sprouts, int32_t i, const Proposal& candidate) {
+HYDRA_HOST_DEVICE void put(Sprouts& sprouts, int32_t i, const Candidate& candidate) {
     sprouts.tokens[i] = candidate.token;
     sprouts.scores[i] = candidate.score;
     sprouts.chances[i] = candidate.chance;

@@ -31,9 +31,8 @@ uint64_t read(const void* data, int64_t bytes);
 void attention(const AttentionWork& work);
 
 void noise(uint64_t seed, int32_t position, int64_t first, int64_t count, float* out);
-Candidate best_logit(const float* logits, int64_t n);
-Candidate race(const float* logits, const float* noise, int64_t n, float best_logit, float inverse,
-               float most_distance);
+Scored best_logit(const float* logits, int64_t n);
+Scored race(const float* logits, const float* noise, int64_t n, float best_logit, float inverse, float most_distance);
 int64_t masses(const float* logits, int64_t n, float best_logit, float inverse);
 int64_t collect(const float* logits, int64_t n, float best_logit, float inverse, float most_distance, uint64_t* keys);
 int64_t group_maxima(const float* logits, int64_t n, int64_t vectors, float* out);

@@ -30,7 +30,7 @@ HYDRA_INLINE F32 real_or(F32 x, int64_t count, float other) {
 }
 
 // Takes the lanes of `mask` whose value is greater than the best one, in order.
-HYDRA_INLINE void take_greater(F32 values, uint32_t mask, int64_t i, Candidate& best) {
+HYDRA_INLINE void take_greater(F32 values, uint32_t mask, int64_t i, Scored& best) {
     float lanes[LANES];
     store(lanes, values);
     for (; mask != 0; mask &= mask - 1) {
@@ -57,8 +57,8 @@ void noise(uint64_t seed, int32_t position, int64_t first, int64_t count, float*
     }
 }
 
-Candidate best_logit(const float* logits, int64_t n) {
-    Candidate best{-__builtin_inff(), 0};
+Scored best_logit(const float* logits, int64_t n) {
+    Scored best{-__builtin_inff(), 0};
     for (int64_t i = 0; i < n; i += LANES) {
         const F32 value = finite(load_some(logits + i, n - i));
         const uint32_t better = greater(value, broadcast(best.score)) & real_lanes(i, n);
@@ -67,9 +67,8 @@ Candidate best_logit(const float* logits, int64_t n) {
     return best;
 }
 
-Candidate race(const float* logits, const float* noise, int64_t n, float best_logit, float inverse,
-               float most_distance) {
-    Candidate best{-__builtin_inff(), 0};
+Scored race(const float* logits, const float* noise, int64_t n, float best_logit, float inverse, float most_distance) {
+    Scored best{-__builtin_inff(), 0};
     for (int64_t i = 0; i < n; i += LANES) {
         const F32 d = distance(load_some(logits + i, n - i), best_logit, inverse), score = sub(load(noise + i), d);
         uint32_t better = greater(score, broadcast(best.score));
