@@ -355,7 +355,8 @@ public final class Session implements AutoCloseable {
      * Begins a step in parts: guesses the tokens of the tree's nodes.
      *
      * @return {@code [nodes]} the tokens; that of node 0 is the root. The tree is {@link #tree}, cut to whole levels where there
-     *     is no room for more, or are no guesses for it
+     *     is no room for more, or are no guesses for it; of a dynamic tree they are the nodes that it has in this step, in order of
+     *     depth
      * @throws ContextFullException if not even the root fits
      * @throws IllegalStateException if no prompt was taken in before, or a step in parts has begun
      */
