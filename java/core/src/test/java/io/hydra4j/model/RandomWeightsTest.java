@@ -57,7 +57,9 @@ class RandomWeightsTest {
             long cache = MemoryNeed.sessionBytes(CONFIG, WeightType.F32);
             // 64 rows of two hidden states, queries and what they attend to, keys and values, and the gated values.
             long activations = 64 * (2 * 40 + 2 * 32 + 2 * 16 + 100) * 4;
-            assertEquals(matrices + vectors + cache + activations + MemoryNeed.RESERVE, need.bytes());
+            // To sample: logits of 64 nodes and of the root before them, twelve rows of noise, and the history.
+            long sampling = (64 + 1 + 12) * 300 * 4 + CONFIG.context() * 4L;
+            assertEquals(matrices + vectors + cache + activations + sampling + MemoryNeed.RESERVE, need.bytes());
             need.require(need.bytes());
             var refused = assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
             assertEquals(need.bytes(), refused.neededBytes());
