@@ -16,25 +16,33 @@ namespace {
 constexpr float HOPELESS = MOST_NOISE - LEAST_NOISE;
 
 // Keys of candidates, in order: their distance's bits, then the token.
-uint64_t* at(uint64_t* keys, int64_t i) { return keys + i; }
 float distance_of(uint64_t key) { return float_of_bits(static_cast<uint32_t>(key >> 32)); }
 int32_t token_of(uint64_t key) { return static_cast<int32_t>(key & 0xffffffff); }
-int64_t mass_of_key(uint64_t key) { return mass_of<scalar::U32>(scalar::F32{distance_of(key)}).v; }
+
+// The mass of keys; scratch is [count].
+int64_t mass_of_keys(const SamplingKernels& kernels, const uint64_t* keys, int64_t count, float* scratch) {
+    for (int64_t i = 0; i < count; ++i) scratch[i] = -distance_of(keys[i]);
+    return kernels.masses(scratch, count, 0, 1);
+}
 
 // Puts the best keys in front, as many as their mass needs to reach `needed`, and returns their number; -1: all
 // together do not.
-int64_t keep_mass(uint64_t* keys, int64_t count, double needed) {
-    int64_t sum = 0;
-    for (int64_t begin = 0, run = 64; begin < count; begin += run, run *= 4) {
-        const int64_t end = std::min(begin + run, count);
-        std::nth_element(at(keys, begin), at(keys, end - 1), at(keys, count));
-        std::sort(at(keys, begin), at(keys, end));
-        for (int64_t i = begin; i < end; ++i) {
-            sum += mass_of_key(keys[i]);
-            if (static_cast<double>(sum) >= needed) return i + 1;
+int64_t keep_mass(const SamplingKernels& kernels, uint64_t* keys, int64_t count, double needed, float* scratch) {
+    if (static_cast<double>(mass_of_keys(kernels, keys, count, scratch)) < needed) return -1;
+    // Those before `end` reach it, those before `begin` do not.
+    int64_t begin = 0, end = count, sum = 0;
+    while (end - begin > 1) {
+        const int64_t middle = begin + (end - begin) / 2;
+        std::nth_element(keys + begin, keys + middle, keys + end);
+        const int64_t mass = mass_of_keys(kernels, keys + begin, middle - begin, scratch);
+        if (static_cast<double>(sum + mass) >= needed) {
+            end = middle;
+        } else {
+            sum += mass;
+            begin = middle;
         }
     }
-    return -1;
+    return end;
 }
 
 struct SelectTask : Task {
@@ -134,6 +142,7 @@ struct SelectTask : Task {
     int64_t keep(const SamplingKernels& kernels, const Scratch& own, const SelectionOptions& options, const float* row,
                  float best) const {
         uint64_t* keys = own.keys.get();
+        float* distances = own.groups.get();
         const float inverse = options.inverse_temperature;
         const auto collect = [&](float most_distance) {
             return kernels.collect(row, vocabulary, best, inverse, most_distance, keys);
@@ -145,18 +154,17 @@ struct SelectTask : Task {
             // the rounding of masses.
             const double share = (1 - options.top_p) * static_cast<double>(all) / static_cast<double>(vocabulary);
             const auto near = static_cast<float>(std::log(0x1p31 / std::max(share, 1.0)) + 0.01);
-            const int64_t kept = keep_mass(keys, collect(std::min(near, HOPELESS)), needed);
-            return kept >= 0 ? kept : keep_mass(keys, collect(HOPELESS), needed);
+            const int64_t kept = keep_mass(kernels, keys, collect(std::min(near, HOPELESS)), needed, distances);
+            return kept >= 0 ? kept : keep_mass(kernels, keys, collect(HOPELESS), needed, distances);
         }
         int64_t count = collect(distance_of_best(kernels, own, options, row, best));
         if (count > options.top_k) {
-            std::nth_element(keys, at(keys, options.top_k - 1), at(keys, count));
+            std::nth_element(keys, keys + options.top_k - 1, keys + count);
             count = options.top_k;
         }
         if (options.top_p >= 1) return count;
-        int64_t all = 0;
-        for (int64_t i = 0; i < count; ++i) all += mass_of_key(keys[i]);
-        return keep_mass(keys, count, options.top_p * static_cast<double>(all));
+        const int64_t all = mass_of_keys(kernels, keys, count, distances);
+        return keep_mass(kernels, keys, count, options.top_p * static_cast<double>(all), distances);
     }
 
     // A distance at which the top_k best are, or further: as many groups have one that is at least as near.
