@@ -27,14 +27,18 @@ final class TreeTarget implements FuzzTarget {
             paths.add(ranks);
         }
         Object tree = random.nextInt(2) == 0 ? paths : tuned(paths);
-        for (int i = random.nextInt(3); i > 0; i--) {
+        // A tree that has no damage but what its text gets may be sound.
+        boolean isDamaged = random.nextInt(3) > 0;
+        for (int i = isDamaged ? random.nextInt(3) : 0; i > 0; i--) {
             List<Object> path = new ArrayList<>();
             for (int depth = random.nextInt(random.nextInt(8) == 0 ? 3000 : 5); depth >= 0; depth--) {
                 path.add(Damage.number(random));
             }
             paths.add(random.nextInt(paths.size() + 1), path);
         }
-        Files.write(folder.resolve("tree.json"), JsonDamage.bytes(random, JsonDamage.damaged(random, tree)));
+        Files.write(
+                folder.resolve("tree.json"),
+                JsonDamage.bytes(random, isDamaged ? JsonDamage.damaged(random, tree) : tree));
     }
 
     private static Map<String, Object> tuned(List<Object> paths) {
