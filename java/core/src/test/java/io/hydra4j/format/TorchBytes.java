@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.LocalDateTime;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.CRC32;
@@ -116,6 +117,9 @@ public final class TorchBytes {
         return zip(all, ZipEntry.STORED);
     }
 
+    /** The same bytes whenever they are made. */
+    private static final LocalDateTime WRITTEN = LocalDateTime.of(2020, 1, 1, 0, 0);
+
     public static byte[] zip(Map<String, byte[]> entries, int method) {
         var out = new ByteArrayOutputStream();
         try (var zip = new ZipOutputStream(out)) {
@@ -123,6 +127,7 @@ public final class TorchBytes {
                 var entry = new ZipEntry(each.getKey());
                 var sum = new CRC32();
                 sum.update(each.getValue());
+                entry.setTimeLocal(WRITTEN);
                 entry.setMethod(method);
                 entry.setSize(each.getValue().length);
                 entry.setCrc(sum.getValue());
