@@ -139,14 +139,15 @@ class FailuresTest {
     @Test
     void guessingThatTheModelCannotDoIsOneLine() throws IOException {
         Path ids = Files.writeString(folder.resolve("ids"), "[256]");
+        Path tree = Files.writeString(folder.resolve("tree.json"), "[[0], [1]]");
 
         failing(
-                "the tree is 9 deep, the drafter fills 8 levels",
+                "the tree asks for 2 candidates of one parent, the drafter has 1",
                 "generate",
                 "--model",
                 Original.base(),
                 "--tree",
-                "chain:9",
+                tree,
                 "--prompt-ids",
                 ids);
     }
