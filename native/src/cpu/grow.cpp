@@ -55,10 +55,7 @@ struct GrowTask : Task {
         const Segment& segment = view.segments[s];
         const TreeData& tree = at.tree(s);
         const int32_t count = tree.nodes_of(segment.count);
-        int32_t guess = -1;
-        for (int32_t i = 1; i < count; ++i) {
-            if (tree.depths[i] == level + 1) guess = i;
-        }
+        const int32_t guess = guess_below(tree, count, level);
         const int32_t open = top != nullptr ? at.parents(s) : 0;
         const int32_t k = top != nullptr ? top->k : 1;
         const int64_t first = int64_t{row} * k;

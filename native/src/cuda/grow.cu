@@ -29,10 +29,7 @@ __global__ void __launch_bounds__(THREADS) choose_kernel(Grow work) {
     const int before = rows_before(s, rows_of), all = of_parents ? 0 : rows_before(trees, rows_of);
     const int64_t first = int64_t{before + (of_parents ? 0 : work.group * all)} * work.top.k;
     const int32_t count = tree.nodes_of(segment.count);
-    int32_t guess = -1;
-    for (int32_t i = 1; i < count; ++i) {
-        if (tree.depths[i] == work.level + 1) guess = i;
-    }
+    const int32_t guess = guess_below(tree, count, work.level);
     const Proposals proposals{tree,
                               work.tree.grown[segment.sequence],
                               rows.tokens + segment.row,

@@ -48,6 +48,14 @@ HYDRA_HOST_DEVICE bool is_better(const Candidate& one, const Candidate& other, b
     return comes_before;
 }
 
+// The chain's node below a level, among a tree's first `count` nodes, where no other has been proposed yet; -1: none.
+HYDRA_HOST_DEVICE int32_t guess_below(const TreeData& tree, int32_t count, int32_t level) {
+    for (int32_t i = 1; i < count; ++i) {
+        if (tree.depths[i] == level + 1) return i;
+    }
+    return -1;
+}
+
 // The candidates that a tree and a level's proposals offer.
 struct Proposals {
     const TreeData& tree;
@@ -62,7 +70,7 @@ struct Proposals {
     int32_t position;  // of the root; there are none beyond the limit
     int32_t limit;
     float least;    // worse ones are not there
-    int32_t guess;  // the chain's node of depth level + 1; -1: there is none
+    int32_t guess;  // guess_below the level
 
     // As many as there are, at most.
     HYDRA_HOST_DEVICE int32_t candidates() const { return count + open * k; }

@@ -18,9 +18,6 @@ struct SelectionOptions {
     HYDRA_HOST_DEVICE bool draws() const { return inverse_temperature > 0; }
     // Whether the best entry of the logits is what is selected.
     HYDRA_HOST_DEVICE bool takes_best() const { return !draws() && !penalised && !biased; }
-    HYDRA_HOST_DEVICE bool filters() const {
-        return top_k != INT32_MAX || top_p < 1 || most_distance <= 3.402823466e38f;
-    }
 };
 
 // What noise there is in a place of the window. Position 0, where no token is ever selected: none.

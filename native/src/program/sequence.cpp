@@ -356,10 +356,6 @@ hydra_tree::hydra_tree(hydra_batch* owner)
     *budget = HYDRA_MAX_SEQUENCES * HYDRA_MAX_NODES;
 }
 
-int32_t hydra_tree::most_nodes(int32_t sequence) const {
-    return growth[sequence].nodes > 0 ? growth[sequence].nodes : data[sequence].nodes;
-}
-
 int32_t hydra_tree::most_levels(int32_t sequence) const {
     return growth[sequence].nodes > 0 ? growth[sequence].levels : data[sequence].levels;
 }

@@ -116,7 +116,6 @@ struct hydra_tree {
     hydra::Sprouts* sprouts() const { return reinterpret_cast<hydra::Sprouts*>(grown() + batch->sequences); }
 
     // What a step drafts and verifies of the tree of a sequence at most.
-    int32_t most_nodes(int32_t sequence) const;
     int32_t most_levels(int32_t sequence) const;  // that are drafted
     int32_t most_depth(int32_t sequence) const;   // of a node
     int32_t most_level_rows(int32_t sequence, int32_t level) const;
