@@ -2,8 +2,7 @@ package io.hydra4j.decode;
 
 import io.hydra4j.runtime.Batch;
 import io.hydra4j.runtime.PassRows;
-import java.util.Arrays;
-import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -13,43 +12,25 @@ import java.util.OptionalInt;
  */
 public final class BatchOptions {
     private final int size;
-    private final int maxPositions;
     private final int nodes;
-    private final Tree tree;
-    private final int candidates;
     private final int prefillTokens;
-    private final boolean keepLogits;
-    private final Sampling sampling;
-    private final int logProbabilities;
-    private final Acceptance acceptance;
+    /** What is asked of each sequence. */
+    private final SessionOptions each;
 
-    private BatchOptions(
-            int size,
-            int maxPositions,
-            int nodes,
-            Tree tree,
-            int candidates,
-            int prefillTokens,
-            boolean keepLogits,
-            Sampling sampling,
-            int logProbabilities,
-            Acceptance acceptance) {
+    private BatchOptions(int size, int nodes, int prefillTokens, SessionOptions each) {
         this.size = size;
-        this.maxPositions = maxPositions;
         this.nodes = nodes;
-        this.tree = tree;
-        this.candidates = candidates;
         this.prefillTokens = prefillTokens;
-        this.keepLogits = keepLogits;
-        this.sampling = sampling;
-        this.logProbabilities = logProbabilities;
-        this.acceptance = acceptance;
-        acceptance.requireFit(sampling);
+        this.each = each;
         if (size * nodes() > PassRows.MAX_ROWS) {
             throw new IllegalArgumentException(size + " sequences with trees of " + nodes() + " nodes make "
                     + size * nodes() + " rows, a pass has at most " + PassRows.MAX_ROWS + ": use trees of at most "
                     + PassRows.MAX_ROWS / size + " nodes, or fewer sequences");
         }
+    }
+
+    private BatchOptions with(SessionOptions changed) {
+        return new BatchOptions(size, nodes, prefillTokens, changed);
     }
 
     /**
@@ -62,17 +43,8 @@ public final class BatchOptions {
      *     can have
      */
     public static BatchOptions of(int size, Tree tree) {
-        return new BatchOptions(
-                SessionOptions.require("size", size, 1, Batch.MAX_SEQUENCES),
-                0,
-                0,
-                SessionOptions.requireTree(tree),
-                0,
-                0,
-                false,
-                null,
-                SessionOptions.NONE,
-                Acceptance.exact());
+        SessionOptions.require("size", size, 1, Batch.MAX_SEQUENCES);
+        return new BatchOptions(size, 0, 0, SessionOptions.of(tree));
     }
 
     /**
@@ -83,17 +55,7 @@ public final class BatchOptions {
      * @throws IllegalArgumentException if there are more nodes in all than a pass can have
      */
     public BatchOptions withTree(Tree tree) {
-        return new BatchOptions(
-                size,
-                maxPositions,
-                nodes,
-                SessionOptions.requireTree(tree),
-                candidates,
-                prefillTokens,
-                keepLogits,
-                sampling,
-                logProbabilities,
-                acceptance);
+        return with(each.withTree(tree));
     }
 
     /**
@@ -105,8 +67,7 @@ public final class BatchOptions {
      * @throws IllegalArgumentException if it is negative; a session refuses more than the model's context
      */
     public BatchOptions withMaxPositions(int maxPositions) {
-        SessionOptions.requirePositions(maxPositions);
-        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
+        return with(each.withMaxPositions(maxPositions));
     }
 
     /**
@@ -117,7 +78,7 @@ public final class BatchOptions {
      */
     public BatchOptions withNodes(int nodes) {
         SessionOptions.require("nodes", nodes, 1, Tree.MAX_NODES);
-        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
+        return new BatchOptions(size, nodes, prefillTokens, each);
     }
 
     /**
@@ -127,8 +88,7 @@ public final class BatchOptions {
      * @throws IllegalArgumentException if it is out of range
      */
     public BatchOptions withCandidates(int candidates) {
-        SessionOptions.require("candidates", candidates, 1, Tree.MAX_RANKS);
-        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
+        return with(each.withCandidates(candidates));
     }
 
     /**
@@ -139,26 +99,12 @@ public final class BatchOptions {
      */
     public BatchOptions withPrefillTokens(int prefillTokens) {
         SessionOptions.require("prefillTokens", prefillTokens, 0, PassRows.MAX_ROWS);
-        return with(maxPositions, nodes, candidates, prefillTokens, keepLogits);
+        return new BatchOptions(size, nodes, prefillTokens, each);
     }
 
     /** {@return these options with logits kept, so that {@link BatchSession#logits} works} */
     public BatchOptions withLogits() {
-        return with(maxPositions, nodes, candidates, prefillTokens, true);
-    }
-
-    private BatchOptions with(int maxPositions, int nodes, int candidates, int prefillTokens, boolean keepLogits) {
-        return new BatchOptions(
-                size,
-                maxPositions,
-                nodes,
-                tree,
-                candidates,
-                prefillTokens,
-                keepLogits,
-                sampling,
-                logProbabilities,
-                acceptance);
+        return with(each.withLogits());
     }
 
     /**
@@ -169,17 +115,7 @@ public final class BatchOptions {
      * @throws NullPointerException if it is null
      */
     public BatchOptions withSampling(Sampling sampling) {
-        return new BatchOptions(
-                size,
-                maxPositions,
-                nodes,
-                tree,
-                candidates,
-                prefillTokens,
-                keepLogits,
-                SessionOptions.requireSampling(sampling),
-                logProbabilities,
-                acceptance);
+        return with(each.withSampling(sampling));
     }
 
     /**
@@ -189,17 +125,7 @@ public final class BatchOptions {
      * @throws IllegalArgumentException if it is out of range
      */
     public BatchOptions withLogProbabilities(int top) {
-        return new BatchOptions(
-                size,
-                maxPositions,
-                nodes,
-                tree,
-                candidates,
-                prefillTokens,
-                keepLogits,
-                sampling,
-                SessionOptions.requireTop(top),
-                acceptance);
+        return with(each.withLogProbabilities(top));
     }
 
     /**
@@ -210,17 +136,7 @@ public final class BatchOptions {
      * @throws IllegalArgumentException if it is typical and tokens are not selected by their likelihood alone
      */
     public BatchOptions withAcceptance(Acceptance acceptance) {
-        return new BatchOptions(
-                size,
-                maxPositions,
-                nodes,
-                tree,
-                candidates,
-                prefillTokens,
-                keepLogits,
-                sampling,
-                logProbabilities,
-                SessionOptions.requireAcceptance(acceptance));
+        return with(each.withAcceptance(acceptance));
     }
 
     /** {@return the number of sequences} */
@@ -230,17 +146,17 @@ public final class BatchOptions {
 
     /** {@return the most positions of each sequence, prompt and generated tokens together; 0 for the model's context} */
     public int maxPositions() {
-        return maxPositions;
+        return each.maxPositions();
     }
 
     /** {@return the most nodes of any tree of the session, for which memory is taken; if not set, those of {@link #tree}} */
     public int nodes() {
-        return nodes > 0 ? nodes : tree.nodes();
+        return nodes > 0 ? nodes : tree().nodes();
     }
 
     /** {@return the tree of the first steps} */
     public Tree tree() {
-        return tree;
+        return each.tree();
     }
 
     /**
@@ -248,7 +164,7 @@ public final class BatchOptions {
      * needs}
      */
     public int candidates() {
-        return SessionOptions.candidates(candidates, tree);
+        return each.candidates();
     }
 
     /** {@return the most tokens of prompts that are computed in one pass; 0 for what suits the backend} */
@@ -258,53 +174,43 @@ public final class BatchOptions {
 
     /** {@return whether {@link BatchSession#logits} works} */
     public boolean keepLogits() {
-        return keepLogits;
+        return each.keepLogits();
     }
 
     /** {@return how tokens are selected at first; empty for the best ones and a session that cannot change that} */
     public Optional<Sampling> sampling() {
-        return Optional.ofNullable(sampling);
+        return each.sampling();
     }
 
     /** {@return how many of the most likely tokens steps tell of each emitted one; empty where they tell nothing} */
     public OptionalInt logProbabilities() {
-        return SessionOptions.optional(logProbabilities);
+        return each.logProbabilities();
     }
 
     /** {@return which guesses steps keep} */
     public Acceptance acceptance() {
-        return acceptance;
-    }
-
-    private List<Object> values() {
-        return Arrays.asList(
-                size,
-                maxPositions,
-                nodes,
-                tree,
-                candidates,
-                prefillTokens,
-                keepLogits,
-                sampling,
-                logProbabilities,
-                acceptance);
+        return each.acceptance();
     }
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof BatchOptions options && values().equals(options.values());
+        return other instanceof BatchOptions options
+                && size == options.size
+                && nodes == options.nodes
+                && prefillTokens == options.prefillTokens
+                && each.equals(options.each);
     }
 
     @Override
     public int hashCode() {
-        return values().hashCode();
+        return Objects.hash(size, nodes, prefillTokens, each);
     }
 
     @Override
     public String toString() {
-        return "BatchOptions[size=" + size + ", maxPositions=" + maxPositions + ", nodes=" + nodes() + ", tree=" + tree
-                + ", candidates=" + candidates() + ", prefillTokens=" + prefillTokens + ", keepLogits=" + keepLogits
-                + ", sampling=" + sampling + ", logProbabilities=" + logProbabilities + ", acceptance=" + acceptance
-                + "]";
+        return "BatchOptions[size=" + size + ", maxPositions=" + maxPositions() + ", nodes=" + nodes() + ", tree="
+                + tree() + ", candidates=" + candidates() + ", prefillTokens=" + prefillTokens + ", keepLogits="
+                + keepLogits() + ", sampling=" + sampling().orElse(null) + ", logProbabilities="
+                + logProbabilities().orElse(SessionOptions.NONE) + ", acceptance=" + acceptance() + "]";
     }
 }

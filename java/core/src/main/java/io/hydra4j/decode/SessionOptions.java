@@ -60,12 +60,12 @@ public final class SessionOptions {
     }
 
     /** @throws IllegalArgumentException if it is out of range */
-    static int requireTop(int top) {
+    private static int requireTop(int top) {
         return require("logProbabilities", top, 0, LogProbabilities.MAX_TOP);
     }
 
     /** @throws IllegalArgumentException if it is negative */
-    static int requirePositions(int maxPositions) {
+    private static int requirePositions(int maxPositions) {
         if (maxPositions < 0) {
             throw new IllegalArgumentException(
                     "maxPositions is " + maxPositions + ": give a number of tokens, or 0 for the model's context");
@@ -164,7 +164,7 @@ public final class SessionOptions {
     }
 
     /** @throws NullPointerException if it is null */
-    static Acceptance requireAcceptance(Acceptance acceptance) {
+    private static Acceptance requireAcceptance(Acceptance acceptance) {
         return Objects.requireNonNull(acceptance, "acceptance is null: give one, such as Acceptance.exact()");
     }
 
@@ -183,11 +183,7 @@ public final class SessionOptions {
      * needs}
      */
     public int candidates() {
-        return candidates(candidates, tree);
-    }
-
-    static int candidates(int asked, Tree tree) {
-        return asked > 0 ? asked : Math.max(CANDIDATES, tree.candidates());
+        return candidates > 0 ? candidates : Math.max(CANDIDATES, tree.candidates());
     }
 
     /** {@return whether {@link Session#logits} works} */
@@ -202,10 +198,6 @@ public final class SessionOptions {
 
     /** {@return how many of the most likely tokens steps tell of each emitted one; empty where they tell nothing} */
     public OptionalInt logProbabilities() {
-        return optional(logProbabilities);
-    }
-
-    static OptionalInt optional(int logProbabilities) {
         return logProbabilities == NONE ? OptionalInt.empty() : OptionalInt.of(logProbabilities);
     }
 
