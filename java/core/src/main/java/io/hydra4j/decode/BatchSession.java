@@ -34,8 +34,6 @@ public final class BatchSession implements AutoCloseable {
     private final Passes passes;
     private final Sequence[] sequences;
     private final int[] pausedRoots;
-    private final int[] chain = new int[Tree.MAX_NODES];
-    private final float[] chances = new float[Tree.MAX_NODES];
     private final int[] logitRows;
     private final int[] logitNodes;
     private final PromptQueue prompts = new PromptQueue();
@@ -562,15 +560,8 @@ public final class BatchSession implements AutoCloseable {
             return most;
         }
         long begin = System.nanoTime();
-        int levels = Math.min(most.levels(), passes.draft().levels());
-        int depth = Math.min(most.nodes() - 1, levels > 0 ? limits.deepest() : Tree.MAX_NODES);
-        int guesses = passes.draft().propose(sequence, sequences[sequence].text(), chain, chances, depth);
-        Tree now = levels > 0 || guesses > 0 ? most : Tree.ROOT;
-        if (now == Tree.ROOT) {
-            passes.use(sequence, now);
-        } else {
-            passes.grow(sequence, now, levels, chain, chances, guesses);
-        }
+        int depth = passes.levels(most) > 0 ? limits.deepest() : most.depth();
+        Tree now = passes.grow(sequence, most, sequences[sequence].text(), depth);
         counter.proposed(System.nanoTime() - begin);
         return now;
     }

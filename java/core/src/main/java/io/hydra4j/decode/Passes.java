@@ -12,6 +12,7 @@ import io.hydra4j.runtime.Program;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.Stream;
 import io.hydra4j.runtime.TreeTopology;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 
 /**
@@ -35,6 +36,8 @@ final class Passes implements AutoCloseable {
     private final PassBuffers buffers;
     private final Selector selector;
     private final Tree[] trees;
+    private final int[] chain = new int[Tree.MAX_NODES];
+    private final float[] chances = new float[Tree.MAX_NODES];
 
     /**
      * @param drafter null for plain decoding
@@ -255,16 +258,31 @@ final class Passes implements AutoCloseable {
         }
     }
 
+    /** Levels of a dynamic tree that heads fill. */
+    int levels(Tree dynamic) {
+        return Math.min(dynamic.levels(), draft.levels());
+    }
+
     /**
-     * Lets the tree of a sequence grow in the step that follows.
+     * Lets the tree of a sequence grow in the step that follows, from what is guessed on the host.
      *
-     * @param levels that heads fill
-     * @param chain guesses on the host, of which there are {@code guesses}
+     * @param dynamic as large as there is room for
+     * @param text the verified tokens and the root
+     * @param depth the most guesses that are wanted
+     * @return the tree; the root alone where nothing guesses
      */
-    void grow(int sequence, Tree tree, int levels, int[] chain, float[] chances, int guesses) {
+    Tree grow(int sequence, Tree dynamic, IntBuffer text, int depth) {
+        int most = Math.min(dynamic.nodes() - 1, depth);
+        int guesses = draft.propose(sequence, text, chain, chances, most);
+        int levels = levels(dynamic);
+        if (levels == 0 && guesses == 0) {
+            use(sequence, Tree.ROOT);
+            return Tree.ROOT;
+        }
         trees[sequence] = null;
-        int width = Math.max(1, tree.nodes() / 4);
-        topology.setGrowth(sequence, tree.nodes(), (float) tree.least(), levels, width, chain, chances, guesses);
+        int width = Math.max(1, dynamic.nodes() / 4);
+        topology.setGrowth(sequence, dynamic.nodes(), (float) dynamic.least(), levels, width, chain, chances, guesses);
+        return dynamic;
     }
 
     /** Sets the most nodes below their roots of all dynamic trees of a step. */

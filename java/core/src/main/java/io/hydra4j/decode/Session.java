@@ -39,8 +39,6 @@ public final class Session implements AutoCloseable {
     private final Program plainStep;
     private final Program appendStep;
     private final Program draftStep;
-    private final int[] chain = new int[Tree.MAX_NODES];
-    private final float[] chances = new float[Tree.MAX_NODES];
     /** Steps with a dynamic tree, recorded when the first one is made. */
     private Program growingStep;
 
@@ -337,17 +335,10 @@ public final class Session implements AutoCloseable {
     /** A dynamic tree; the root alone where there are no guesses. */
     private Tree grown(Tree most) {
         long begin = System.nanoTime();
-        int guesses = draftState().propose(0, sequence.text(), chain, chances, most.nodes() - 1);
+        Tree now = passes.grow(0, most, sequence.text(), most.depth());
         counter.proposed(System.nanoTime() - begin);
-        int levels = Math.min(most.levels(), draftState().levels());
-        drafting = levels > 0 ? Drafting.GROWING : Drafting.NONE;
-        Tree now = levels > 0 || guesses > 0 ? most : Tree.ROOT;
+        drafting = passes.levels(most) > 0 ? Drafting.GROWING : Drafting.NONE;
         sequence.reserve(length() + now.nodes());
-        if (now == Tree.ROOT) {
-            passes.use(0, now);
-        } else {
-            passes.grow(0, now, levels, chain, chances, guesses);
-        }
         return now;
     }
 
