@@ -540,10 +540,7 @@ public final class HydraModel implements AutoCloseable {
     }
 
     private synchronized GrowthChoice growth(DraftSource source) {
-        return grown.computeIfAbsent(
-                        source,
-                        it -> new GrowthChoice(
-                                it == DraftSource.LOOKUP ? 0 : heads.maxDepth(), it != DraftSource.HEADS))
+        return grown.computeIfAbsent(source, it -> new GrowthChoice(it != DraftSource.LOOKUP))
                 .next();
     }
 

@@ -51,7 +51,6 @@ public final class GrowthChoice {
     private double plain;
     private int plainSteps;
     private double row;
-    private double rate = 1;
 
     private int best;
     private int current;
@@ -59,13 +58,10 @@ public final class GrowthChoice {
     private double tokens;
     private double nanos;
 
-    /**
-     * @param levels that draft heads fill; 0 where there are none
-     * @param lookup whether there are guesses without them
-     */
-    public GrowthChoice(int levels, boolean lookup) {
-        Tree alone = lookup ? Tree.dynamic(24).withLevels(0) : Tree.ROOT;
-        ways = levels > 0 ? List.of(alone, Tree.dynamic(8), Tree.dynamic(16)) : List.of(alone);
+    /** @param heads whether there are draft heads beside the lookup */
+    public GrowthChoice(boolean heads) {
+        Tree alone = Tree.dynamic(24).withLevels(0);
+        ways = heads ? List.of(alone, Tree.dynamic(8), Tree.dynamic(16)) : List.of(alone);
         rates = new double[ways.size()];
         waiting = new int[ways.size()];
         pauses = new int[ways.size()];
@@ -83,7 +79,6 @@ public final class GrowthChoice {
         plain = before.plain;
         plainSteps = before.plainSteps;
         row = before.row;
-        rate = before.rate;
         best = before.best;
         current = before.best;
     }
@@ -98,14 +93,13 @@ public final class GrowthChoice {
         if (plainSteps < PLAIN_STEPS) {
             return Tree.ROOT;
         }
-        Tree way = ways.get(current);
-        return way.isDynamic() ? way.withLeast(least()) : way;
+        return ways.get(current).withLeast(least());
     }
 
     /** How likely a node must be right to be worth its row. */
     private double least() {
-        double cost = plain == 0 || row == 0 ? ROW : Math.max(LEAST_ROW, Math.min(MOST_ROW, row / plain));
-        return Math.min(MOST_LEAST, cost * rate);
+        double cost = row == 0 ? ROW : Math.max(LEAST_ROW, Math.min(MOST_ROW, row / plain));
+        return Math.min(MOST_LEAST, cost * Math.max(1, rates[best]));
     }
 
     /**
@@ -159,11 +153,9 @@ public final class GrowthChoice {
                 waiting[current] = pauses[current];
             }
             current = best;
-            rate = Math.max(1, rates[best]);
             return;
         }
         giveUp();
-        rate = Math.max(1, rates[best]);
         for (int w = 0; w < ways.size(); w++) {
             boolean isHopeless = w > 1 && rates[1] < HOPELESS * rates[best];
             if (w != best && waiting[w] <= 0 && !isHopeless) {

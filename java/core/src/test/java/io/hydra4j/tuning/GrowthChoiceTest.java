@@ -62,7 +62,7 @@ class GrowthChoiceTest {
         Machine machine = new Machine();
         machine.found = 0.3;
         machine.heads = 1.5;
-        GrowthChoice choice = new GrowthChoice(4, true);
+        GrowthChoice choice = new GrowthChoice(true);
         double rate = machine.rate(choice, 400);
         assertTrue(rate > 0.97, rate + " of plain decoding");
         // Another text goes on with what this one has learned.
@@ -74,7 +74,7 @@ class GrowthChoiceTest {
     void headsThatPayAreUsed() {
         Machine machine = new Machine();
         machine.row = 0.02;
-        double rate = machine.rate(new GrowthChoice(4, true), 400);
+        double rate = machine.rate(new GrowthChoice(true), 400);
         assertTrue(machine.withHeads > 300, machine.withHeads + " steps with heads");
         assertTrue(rate > 1.6, rate + " of plain decoding");
     }
@@ -85,7 +85,7 @@ class GrowthChoiceTest {
         machine.row = 0.02;
         machine.found = 0.1;
         machine.heads = 1;
-        GrowthChoice choice = new GrowthChoice(4, true);
+        GrowthChoice choice = new GrowthChoice(true);
         machine.rate(choice, 400);
         assertTrue(machine.withHeads < 40, machine.withHeads + " steps with heads that do not pay");
         machine.found = 3;
@@ -106,7 +106,7 @@ class GrowthChoiceTest {
             machine.known = 0.5;
             machine.found = 0;
             machine.row = i == 0 ? 0.02 : 0.25;
-            GrowthChoice choice = new GrowthChoice(0, true);
+            GrowthChoice choice = new GrowthChoice(false);
             machine.rate(choice, 300);
             least[i] = choice.tree().least();
         }
@@ -115,7 +115,7 @@ class GrowthChoiceTest {
 
     @Test
     void theFirstStepsArePlain() {
-        GrowthChoice choice = new GrowthChoice(4, true);
+        GrowthChoice choice = new GrowthChoice(true);
         for (int i = 0; i < 3; i++) {
             assertEquals(Tree.ROOT, choice.tree());
             choice.observe(new Step(new int[1], new int[1], 1), PLAIN, 0);
