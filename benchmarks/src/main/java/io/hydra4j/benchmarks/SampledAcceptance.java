@@ -8,8 +8,6 @@ import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.access.Sessions;
-import io.hydra4j.draft.BaseModel;
-import io.hydra4j.draft.Draft;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
@@ -17,6 +15,7 @@ import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.tuning.Noiseless;
 import io.hydra4j.tuning.StepCosts;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -39,30 +38,6 @@ final class SampledAcceptance {
 
     SampledAcceptance(CompareOptions options) {
         this.options = options;
-    }
-
-    /** Heads that know nothing of the noise, and so guess the most likely tokens. */
-    private record Noiseless(DraftHeads heads) implements Drafter {
-        @Override
-        public int maxDepth() {
-            return heads.maxDepth();
-        }
-
-        @Override
-        public int maxCandidates() {
-            return heads.maxCandidates();
-        }
-
-        @Override
-        public void requireFit(BaseModel model) {
-            heads.requireFit(model);
-        }
-
-        @Override
-        public Draft open(Loop loop) {
-            return heads.open(
-                    new Loop(loop.model(), loop.batch(), loop.candidates(), loop.nodes(), loop.promptRows(), null));
-        }
     }
 
     void run(PrintStream progress) {

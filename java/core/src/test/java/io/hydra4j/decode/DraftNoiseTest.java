@@ -4,8 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.access.Sessions;
-import io.hydra4j.draft.BaseModel;
-import io.hydra4j.draft.Draft;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -17,6 +15,7 @@ import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.WeightType;
+import io.hydra4j.tuning.Noiseless;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -28,30 +27,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Heads that guess by the noise with which tokens are drawn. */
 class DraftNoiseTest {
     private static final Tree TREE = BitIdentity.tree(16);
-
-    /** Heads that do not know the noise. */
-    private record Noiseless(DraftHeads heads) implements Drafter {
-        @Override
-        public int maxDepth() {
-            return heads.maxDepth();
-        }
-
-        @Override
-        public int maxCandidates() {
-            return heads.maxCandidates();
-        }
-
-        @Override
-        public void requireFit(BaseModel model) {
-            heads.requireFit(model);
-        }
-
-        @Override
-        public Draft open(Loop loop) {
-            return heads.open(
-                    new Loop(loop.model(), loop.batch(), loop.candidates(), loop.nodes(), loop.promptRows(), null));
-        }
-    }
 
     private static double acceptance(DecoderModel base, Drafter drafter, Tree tree, Sampling sampling, int prompts) {
         try (Session session =
