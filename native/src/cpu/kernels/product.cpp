@@ -4,7 +4,8 @@
 // added across lanes. R activation rows are kept in registers against T tiles at a time. A tile comes from memory for
 // the first chunk of rows and from the near cache for the others, which ask for the next tile meanwhile. Few rows take
 // one tile after another, since a single run through memory is what a processor streams fastest (two tiles side by side
-// reach 70 % of it); from PAIRED_ROWS rows on arithmetic is the limit, and two tiles share each activation load.
+// reach 70 % of it); from PAIRED_BLOCKS or PAIRED_VALUES rows on arithmetic is the limit, and two tiles share each
+// activation load.
 //
 // AMD EPYC Zen 5, 1 thread. GB/s of weights with 1 row beside those of plain reading, then the time of 8, 16 and 64
 // rows in times of one (tests/product_benchmark.cpp):
@@ -41,35 +42,38 @@ namespace {
 // Rows that the registers hold, per kind of weights: quantised to bytes, to nibbles, 16-bit floats, 32-bit floats.
 #if defined(HYDRA_AVX512)
 constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, HALF_ROWS = 4, SINGLE_ROWS = 4;
-constexpr int PAIRED_ROWS = 5;
+constexpr int PAIRED_BLOCKS = 5, PAIRED_VALUES = 9;
 #elif defined(HYDRA_AVX2)
 constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, HALF_ROWS = 2, SINGLE_ROWS = 3;
-constexpr int PAIRED_ROWS = 0;  // never
+constexpr int PAIRED_BLOCKS = 0, PAIRED_VALUES = 0;  // never
 #else
 constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
-constexpr int PAIRED_ROWS = 0;
+constexpr int PAIRED_BLOCKS = 0, PAIRED_VALUES = 0;
 #endif
 
 constexpr int64_t AHEAD = 8192;                   // bytes between a read and its prefetch
 constexpr int64_t PAIR_BYTES = int64_t{1} << 18;  // largest pair of tiles of which the second cache holds two
 
 // Asks for weights ahead of their use while the blocks of a chunk of rows are multiplied: so many cache lines for every
-// block, one after another from `next` on. Memory order matters more than exactness, since the processors' own
-// prefetchers follow it.
+// block, one after another from `next` on, spread over the block's reads (in bursts a core reaches four fifths of the
+// rate). Memory order matters more than exactness, since the processors' own prefetchers follow it.
 struct Prefetch {
     const uint8_t* next;
     int lines;
 
-    template <int LINES>
-    HYDRA_INLINE void block() {
+    // The part of step `step` of the STEPS of a block. Where a block asks for LINES lines, which it does with few rows,
+    // these are instructions without a loop.
+    template <int LINES, int STEPS>
+    HYDRA_INLINE void ask(int step) {
         if (lines == LINES) {
 #pragma GCC unroll 32
-            for (int i = 0; i < LINES; ++i) __builtin_prefetch(next + i * 64, 0, 2);
-        } else {
-            for (int i = 0; i < lines; ++i) __builtin_prefetch(next + i * 64, 0, 2);
+            for (int i = step * LINES / STEPS; i < (step + 1) * LINES / STEPS; ++i) line(i);
+        } else if (step == 0) {
+            for (int i = 0; i < lines; ++i) line(i);
         }
-        next += lines * 64;
     }
+    HYDRA_INLINE void line(int i) const { __builtin_prefetch(next + i * 64, 0, 2); }
+    HYDRA_INLINE void end_block() { next += lines * 64; }
 };
 
 // T tiles, `bytes` apart, of `blocks` blocks each; `out_stride` floats lie between their products. Never copied: a copy
@@ -101,6 +105,7 @@ HYDRA_INLINE void store_all(const F32 (&sums)[T][R], float* out, int64_t stride)
 template <class Format>
 struct Quantised : Format {
     using Group = QuantisedBlock;
+    static constexpr int PAIRED_ROWS = PAIRED_BLOCKS;
     static constexpr int LINES = Format::BLOCK_BYTES / 64 + 1;
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.quantised; }
 
@@ -123,7 +128,6 @@ struct Quantised : Format {
 #pragma GCC unroll 2
                 for (int t = 0; t < T; ++t) sums[t][r] = Format::start(offsets[r]);
             }
-            ahead.block<LINES>();
 #pragma GCC unroll 4
             for (int i = 0; i < 4; ++i) {
                 typename Format::Weights group[T][2];
@@ -131,6 +135,7 @@ struct Quantised : Format {
                 for (int t = 0; t < T; ++t) Format::load(block + t * bytes, i, group[t][0], group[t][1]);
 #pragma GCC unroll 2
                 for (int half = 0; half < 2; ++half) {
+                    ahead.ask<T * LINES, 8>(2 * i + half);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
                         const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
@@ -139,6 +144,7 @@ struct Quantised : Format {
                     }
                 }
             }
+            ahead.end_block();
 #pragma GCC unroll 2
             for (int t = 0; t < T; ++t) {
                 const uint16_t* tile_scales = scales + b * TILE_ROWS + t * bytes / 2;
@@ -165,6 +171,7 @@ struct Quantised : Format {
 template <class Format>
 struct Floating : Format {
     using Group = ValueBlock;
+    static constexpr int PAIRED_ROWS = PAIRED_VALUES;
     static constexpr int LINES = Format::PAIR_BYTES * BLOCK_COLUMNS / 2 / 64;
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.values; }
 
@@ -175,9 +182,10 @@ struct Floating : Format {
         clear(even);
         clear(odd);
         for (int64_t b = 0; b < tiles.blocks; ++b, ++x) {
-            ahead.block<LINES>();
             const float* values = x->values[first];
+#pragma GCC unroll 4
             for (int c = 0; c < BLOCK_COLUMNS; c += 2, pair += Format::PAIR_BYTES) {
+                ahead.ask<T * LINES, BLOCK_COLUMNS / 2>(c / 2);
 #pragma GCC unroll 2
                 for (int t = 0; t < T; ++t) {
                     F32 w0, w1;
@@ -189,6 +197,7 @@ struct Floating : Format {
                     }
                 }
             }
+            ahead.end_block();
         }
 #pragma GCC unroll 2
         for (int t = 0; t < T; ++t) {
@@ -277,8 +286,8 @@ HYDRA_INLINE void product(const PackedMatrix& matrix, int64_t first_tile, int co
                           float* out) {
     Tiles tiles = {matrix.data + first_tile * matrix.tile_bytes, matrix.tile_bytes,
                    matrix.padded_columns / BLOCK_COLUMNS, int64_t{rows} * TILE_ROWS};
-    if constexpr (PAIRED_ROWS > 0) {
-        if (rows >= PAIRED_ROWS && 2 * tiles.bytes <= PAIR_BYTES) {
+    if constexpr (Kernel::PAIRED_ROWS > 0) {
+        if (rows >= Kernel::PAIRED_ROWS && 2 * tiles.bytes <= PAIR_BYTES) {
             for (; count >= 2; count -= 2, tiles.data += 2 * tiles.bytes, out += 2 * tiles.out_stride) {
                 multiply_tiles<Kernel, 2>(tiles, x, rows, out);
             }
