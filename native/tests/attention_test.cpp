@@ -87,13 +87,14 @@ Doubles reference(const Data& data) {
 std::vector<Case> cases() {
     Random random(7);
     const int heads[][2] = {{1, 1}, {3, 1}, {4, 2}, {9, 3}, {3, 3}};
-    const int sizes[] = {8, 16, 24, 64, 128}, prefixes[] = {0, 1, 15, 16, 31, 32, 33, 200}, rows[] = {1, 2, 5, 17, 64};
+    const int sizes[] = {8, 16, 24, 64, 128}, prefixes[] = {0, 1, 15, 16, 31, 32, 33, 200},
+              rows[] = {1, 2, 3, 5, 8, 17, 64};
     std::vector<Case> all;
     // Every prefix with every head size; heads and numbers of rows go round at another pace.
     for (int i = 0; i < 40; ++i) {
         const int* pair = heads[(i + i / 5) % 5];
         all.push_back(
-            {pair[0], pair[1], sizes[i % 5], prefixes[i % 8], random_shape(random, rows[(i * 2 + i / 5) % 5])});
+            {pair[0], pair[1], sizes[i % 5], prefixes[i % 8], random_shape(random, rows[(i * 2 + i / 5) % 7])});
     }
     return all;
 }

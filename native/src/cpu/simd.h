@@ -26,6 +26,20 @@ namespace hydra::HYDRA_ISA {
 
 constexpr int LANES = 16;
 
+#if defined(HYDRA_AVX512) || defined(HYDRA_AVX2)
+// Of eight lanes, halves onto halves.
+HYDRA_INLINE float sum(__m256 eight) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_permute_ps(four, 0x4e));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_permute_ps(four, 0xb1)));
+}
+HYDRA_INLINE float maximum(__m256 eight) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_max_ps(four, _mm_permute_ps(four, 0x4e));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_permute_ps(four, 0xb1)));
+}
+#endif
+
 #if defined(HYDRA_AVX512)
 
 struct F32 {
@@ -36,6 +50,12 @@ HYDRA_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
 HYDRA_INLINE F32 broadcast(float x) { return {_mm512_set1_ps(x)}; }
 HYDRA_INLINE F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
 HYDRA_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
+// Load once into a register, where the compiler would rather read memory again for every use.
+HYDRA_INLINE F32 load_once(const float* p) {
+    F32 a = load(p);
+    asm("" : "+v"(a.v));
+    return a;
+}
 HYDRA_INLINE F32 load_f16(const uint16_t* p) {
     return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
@@ -74,13 +94,19 @@ HYDRA_INLINE F32 even_lanes(F32 a) { return {_mm512_moveldup_ps(a.v)}; }
 HYDRA_INLINE F32 odd_lanes(F32 a) { return {_mm512_movehdup_ps(a.v)}; }
 // a - b in even lanes, a + b in odd ones.
 HYDRA_INLINE F32 sub_add(F32 a, F32 b) { return {_mm512_mask_sub_ps(_mm512_add_ps(a.v, b.v), 0x5555, a.v, b.v)}; }
-// Sum of whole numbers whose partial sums are all below 2^24 in magnitude: exact in any order.
-HYDRA_INLINE float sum_exact(F32 a) { return _mm512_reduce_add_ps(a.v); }
-// a * 2^n for whole n with -126 <= n <= 127.
-HYDRA_INLINE F32 scale2(F32 a, F32 n) {
-    return {_mm512_mul_ps(a.v, _mm512_castsi512_ps(_mm512_slli_epi32(
-                                   _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23)))};
+// Sum and greatest of the lanes, halves onto halves.
+HYDRA_INLINE float sum(F32 a) {
+    return sum(_mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
 }
+HYDRA_INLINE float maximum(F32 a) {
+    return maximum(_mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
+}
+// Lanes [0, count) of a, zero beyond; 0 <= count < LANES.
+HYDRA_INLINE F32 first_lanes(F32 a, int count) {
+    return {_mm512_maskz_mov_ps(static_cast<__mmask16>((1 << count) - 1), a.v)};
+}
+// a * 2^n for whole n with -126 <= n <= 127.
+HYDRA_INLINE F32 scale2(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 // n of a = m 2^n with 1 <= |m| < 2, of normal numbers.
 HYDRA_INLINE F32 exponent(F32 a) {
     const __m512i field = _mm512_and_si512(_mm512_srli_epi32(_mm512_castps_si512(a.v), 23), _mm512_set1_epi32(255));
@@ -155,6 +181,11 @@ HYDRA_INLINE void store(float* p, F32 x) {
     _mm256_storeu_ps(p, x.a);
     _mm256_storeu_ps(p + 8, x.b);
 }
+HYDRA_INLINE F32 load_once(const float* p) {
+    F32 x = load(p);
+    asm("" : "+x"(x.a), "+x"(x.b));
+    return x;
+}
 HYDRA_INLINE F32 load_f16(const uint16_t* p) {
     return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
             _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
@@ -204,11 +235,13 @@ HYDRA_INLINE F32 swap_pairs(F32 x) { return {_mm256_permute_ps(x.a, 0xb1), _mm25
 HYDRA_INLINE F32 even_lanes(F32 x) { return {_mm256_moveldup_ps(x.a), _mm256_moveldup_ps(x.b)}; }
 HYDRA_INLINE F32 odd_lanes(F32 x) { return {_mm256_movehdup_ps(x.a), _mm256_movehdup_ps(x.b)}; }
 HYDRA_INLINE F32 sub_add(F32 x, F32 y) { return {_mm256_addsub_ps(x.a, y.a), _mm256_addsub_ps(x.b, y.b)}; }
-HYDRA_INLINE float sum_exact(F32 x) {
-    const __m256 eight = _mm256_add_ps(x.a, x.b);
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    four = _mm_add_ps(four, _mm_permute_ps(four, 0x4e));
-    return _mm_cvtss_f32(_mm_add_ss(four, _mm_permute_ps(four, 0xb1)));
+HYDRA_INLINE float sum(F32 x) { return sum(_mm256_add_ps(x.a, x.b)); }
+HYDRA_INLINE float maximum(F32 x) { return maximum(_mm256_max_ps(x.a, x.b)); }
+HYDRA_INLINE F32 first_lanes(F32 x, int count) {
+    const __m256i bound = _mm256_set1_epi32(count), lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i a = _mm256_cmpgt_epi32(bound, lanes);
+    const __m256i b = _mm256_cmpgt_epi32(bound, _mm256_add_epi32(lanes, _mm256_set1_epi32(8)));
+    return {_mm256_and_ps(x.a, _mm256_castsi256_ps(a)), _mm256_and_ps(x.b, _mm256_castsi256_ps(b))};
 }
 HYDRA_INLINE __m256 power_of_two(__m256 n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
@@ -324,6 +357,7 @@ struct F32 {
 HYDRA_INLINE F32 broadcast(float x) { HYDRA_LANEWISE(x); }
 HYDRA_INLINE F32 zero() { return broadcast(0.0f); }
 HYDRA_INLINE F32 load(const float* p) { HYDRA_LANEWISE(p[i]); }
+HYDRA_INLINE F32 load_once(const float* p) { return load(p); }
 HYDRA_INLINE void store(float* p, F32 a) {
     for (int i = 0; i < LANES; ++i) p[i] = a.v[i];
 }
@@ -359,11 +393,19 @@ HYDRA_INLINE F32 swap_pairs(F32 a) { HYDRA_LANEWISE(a.v[i ^ 1]); }
 HYDRA_INLINE F32 even_lanes(F32 a) { HYDRA_LANEWISE(a.v[i & ~1]); }
 HYDRA_INLINE F32 odd_lanes(F32 a) { HYDRA_LANEWISE(a.v[i | 1]); }
 HYDRA_INLINE F32 sub_add(F32 a, F32 b) { HYDRA_LANEWISE(i % 2 == 0 ? a.v[i] - b.v[i] : a.v[i] + b.v[i]); }
-HYDRA_INLINE float sum_exact(F32 a) {
-    float total = 0;
-    for (int i = 0; i < LANES; ++i) total += a.v[i];
-    return total;
+HYDRA_INLINE float sum(F32 a) {
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; ++i) a.v[i] += a.v[i + width];
+    }
+    return a.v[0];
 }
+HYDRA_INLINE float maximum(F32 a) {
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; ++i) a.v[i] = a.v[i] > a.v[i + width] ? a.v[i] : a.v[i + width];
+    }
+    return a.v[0];
+}
+HYDRA_INLINE F32 first_lanes(F32 a, int count) { HYDRA_LANEWISE(i < count ? a.v[i] : 0.0f); }
 HYDRA_INLINE float power_of_two(float n) {
     union {
         uint32_t u;
@@ -452,22 +494,12 @@ HYDRA_INLINE F32 load_some(const float* p, int64_t count) {
     return load(values);
 }
 
-// Sum of the lanes in a fixed order: halves onto halves.
-HYDRA_INLINE float sum(F32 a) {
-    float v[LANES];
-    store(v, a);
-    for (int width = LANES / 2; width > 0; width /= 2) {
-        for (int i = 0; i < width; ++i) v[i] += v[i + width];
-    }
-    return v[0];
-}
-
-HYDRA_INLINE float maximum(F32 a) {
-    float v[LANES];
-    store(v, a);
-    float m = v[0];
-    for (int i = 1; i < LANES; ++i) m = v[i] > m ? v[i] : m;
-    return m;
+// Stores lanes [0, count); count may be negative or more than the lanes.
+HYDRA_INLINE void store_some(float* p, F32 a, int64_t count) {
+    if (count >= LANES) return store(p, a);
+    float values[LANES];
+    store(values, a);
+    for (int64_t i = 0; i < count; ++i) p[i] = values[i];
 }
 
 HYDRA_INLINE F32 constant(F32, float x) { return broadcast(x); }

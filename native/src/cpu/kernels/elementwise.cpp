@@ -15,13 +15,6 @@ HYDRA_INLINE F32 gelu_of(F32 x) {
     return div(x, add(broadcast(1.0f), exp(sub(zero(), mul(x, factor)))));
 }
 
-HYDRA_INLINE void store_some(float* p, F32 a, int64_t count) {
-    if (count >= LANES) return store(p, a);
-    float values[LANES];
-    store(values, a);
-    for (int64_t i = 0; i < count; ++i) p[i] = values[i];
-}
-
 // Whole numbers of magnitude 127 at most: a times `inverse`, rounded.
 HYDRA_INLINE F32 quants_of(F32 a, float inverse) {
     return max(min(round_even(mul(a, broadcast(inverse))), broadcast(127.0f)), broadcast(-127.0f));
@@ -33,12 +26,12 @@ HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
     constexpr float LEAST = 0x1p-119f;
     const float largest = float_of_bits(largest_magnitude(a, b));
     int8_t* quants = block.quants[row];
-    float scale = 0, sum = 0;
+    float scale = 0, total = 0;
     if (largest >= LEAST && largest <= __FLT_MAX__) {
         const float inverse = 127.0f / largest;
         const F32 low = quants_of(a, inverse), high = quants_of(b, inverse);
         scale = largest / 127.0f;
-        sum = sum_exact(add(low, high));
+        total = sum(add(low, high));
         store_i8(quants, low);
         store_i8(quants + LANES, high);
     } else {
@@ -46,8 +39,8 @@ HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
         __builtin_memset(quants, 0, BLOCK_COLUMNS);
     }
     block.scales[row] = scale;
-    block.offsets[row] = -128 * static_cast<int32_t>(sum);
-    block.sums[row] = scale * sum;
+    block.offsets[row] = -128 * static_cast<int32_t>(total);
+    block.sums[row] = scale * total;
 }
 
 }  // namespace
