@@ -26,20 +26,16 @@ record Guessing(DraftSource source, String name, Drafter drafter, Tree tree, Tre
 
     /** The tree of the next step. */
     Tree next() {
-        return fixed != null ? fixed.tree() : growing != null ? growing.tree() : tree;
+        return fixed != null ? fixed.tree() : tree;
     }
 
     /** Whether each step has a tree that is chosen for it. */
     boolean chooses() {
-        return fixed != null || growing != null;
+        return fixed != null;
     }
 
     /** Takes in what a step with the tree of {@link #next} did, how long it took and how much of that the draft. */
     void observe(Step step, long nanos, long draft) {
-        if (fixed != null) {
-            fixed.observe(step, nanos, draft);
-        } else if (growing != null) {
-            growing.observe(step, nanos, draft);
-        }
+        fixed.observe(step, nanos, draft);
     }
 }

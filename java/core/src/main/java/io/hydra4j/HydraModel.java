@@ -66,7 +66,7 @@ public final class HydraModel implements AutoCloseable {
     static final Tree LOOKUP_TREE = Tree.chain(LOOKUP_DEPTH);
 
     /** The trees that it fills with heads. */
-    private static final Tree GROWING_TREE = Tree.dynamic(16);
+    private static final Tree GROWING_TREE = Tree.dynamic(32);
 
     private final DecoderModel base;
     private final DraftHeads heads;
@@ -333,14 +333,19 @@ public final class HydraModel implements AutoCloseable {
         Drafter lookup = source == DraftSource.HEADS ? null : lookup(options);
         return switch (source) {
             case HEADS -> new Guessing(
-                    source, headsName(), heads, tree != null ? tree : tree(), chooses ? trees() : null, null);
+                    source,
+                    headsName(),
+                    heads,
+                    tree != null ? tree : chooses ? GROWING_TREE : tree(),
+                    null,
+                    chooses ? growth(source) : null);
             case LOOKUP -> new Guessing(
                     source,
                     LOOKUP_NAME,
                     lookup,
-                    tree != null ? tree : LOOKUP_TREE,
-                    chooses && heads == null ? trees() : null,
-                    chooses && heads != null ? growth(source) : null);
+                    tree != null ? tree : chooses ? GROWING_TREE : LOOKUP_TREE,
+                    null,
+                    chooses ? growth(source) : null);
             case HEADS_AND_LOOKUP, AUTO -> new Guessing(
                     source,
                     headsName() + " and " + LOOKUP_NAME,
@@ -540,7 +545,12 @@ public final class HydraModel implements AutoCloseable {
     }
 
     private synchronized GrowthChoice growth(DraftSource source) {
-        return grown.computeIfAbsent(source, it -> new GrowthChoice(it != DraftSource.LOOKUP))
+        return grown.computeIfAbsent(
+                        source,
+                        it -> new GrowthChoice(
+                                it == DraftSource.LOOKUP
+                                        ? 0
+                                        : info.heads().orElseThrow().count()))
                 .next();
     }
 

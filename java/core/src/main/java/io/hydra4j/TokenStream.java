@@ -64,6 +64,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         session = model.streamSession(settings, guesses ? guessing.drafter() : null);
         try {
+            session.setGrowthPolicy(guessing.growing());
             session.requirePrompt(prompt);
             session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
             model.uses().add(this);
@@ -130,7 +131,9 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         var step = session.step();
         SessionStatistics now = session.statistics();
-        guessing.observe(step, System.nanoTime() - begin, now.draftNanos() - statistics.draftNanos());
+        if (guessing.chooses()) {
+            guessing.observe(step, System.nanoTime() - begin, now.draftNanos() - statistics.draftNanos());
+        }
         synchronized (this) {
             statistics = now;
             Chunk chunk = output.push(step);

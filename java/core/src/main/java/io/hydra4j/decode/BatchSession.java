@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /**
  * Several sequences of one model decoded side by side, for servers: a pass reads the weights once for all of them. Sequences are
@@ -45,6 +46,15 @@ public final class BatchSession implements AutoCloseable {
 
     private final Tree[] trees;
     private Tree tree;
+    /** Null where dynamic trees grow as they are set. */
+    private GrowthPolicy policy;
+    /** Whether the policy has chosen for all sequences of the present step, and how long that and guessing on the host took. */
+    private boolean hasChosen;
+
+    private long hostNanos;
+    /** Whether the caller has limited the nodes of all dynamic trees together. */
+    private boolean hasBudget;
+
     private StepPhase phase = StepPhase.READY;
     private BatchStep drafted;
     private Selected verified;
@@ -131,6 +141,18 @@ public final class BatchSession implements AutoCloseable {
     public Tree tree(int sequence) {
         requireSequence(sequence);
         return trees[sequence];
+    }
+
+    /**
+     * Sets what chooses how the dynamic trees of all sequences grow in the steps that follow; those that are set are the most that they
+     * may.
+     *
+     * @param policy this session's own; null where they are to grow as they are set
+     * @throws IllegalStateException if a step in parts has begun
+     */
+    public void setGrowthPolicy(GrowthPolicy policy) {
+        phase.require(StepPhase.READY);
+        this.policy = policy;
     }
 
     /**
@@ -338,10 +360,25 @@ public final class BatchSession implements AutoCloseable {
         passes.run(program);
         prompts.taken(portion);
         counter.prefilledBeside(portion.tokens().length);
-        counter.passed(program, now.guesses());
         now = now.ran(passes.batch()::nodes);
+        counter.passed(program, now.guesses());
         keepLogits(now, now.roots());
-        return steps(now, selected(now));
+        Step[] steps = steps(now, selected(now));
+        // Marks stand after draft, verification, acceptance and what the draft commits.
+        long draft = program.nanos(0, 1) + program.nanos(3, program.marks() - 1);
+        observe(now, steps, hostNanos + program.nanos(0, program.marks() - 1), draft);
+        return steps;
+    }
+
+    /** Tells the policy, where it has chosen, what became of a step that has taken in nothing beside. */
+    private void observe(BatchStep now, Step[] steps, long nanos, long draft) {
+        if (hasChosen && !now.takesIn()) {
+            int[] emitted = Arrays.stream(steps)
+                    .filter(Objects::nonNull)
+                    .mapToInt(Step::emitted)
+                    .toArray();
+            policy.observe(emitted, now.nodes(), nanos, now.drafting() == Drafting.GROWING ? draft : 0);
+        }
     }
 
     /** What the next step computes, for which there are pages then. */
@@ -353,19 +390,21 @@ public final class BatchSession implements AutoCloseable {
         int[] counts = new int[size()];
         boolean anyRoot = false;
         boolean fixed = false;
-        boolean growing = false;
         for (int s = 0; s < size(); s++) {
             anyRoot |= passes.batch().root(s) >= 0;
-            if (takesPart(s)) {
-                now[s] = trees[s].isDynamic() ? grown(s) : proposed(s);
-                counts[s] = now[s].nodes();
-                lengths[s] = length(s) + counts[s];
-                fixed |= counts[s] > 1 && !now[s].isDynamic();
-                growing |= now[s].isDynamic();
+            if (takesPart(s) && !trees[s].isDynamic()) {
+                now[s] = proposed(s);
+                fixed |= now[s].nodes() > 1;
             }
         }
-        if (fixed && growing) {
+        boolean growing = grow(now);
+        boolean isGrown = Arrays.stream(now).anyMatch(tree -> tree != null && tree.isDynamic());
+        if (fixed && isGrown) {
             throw new IllegalStateException("a step with fixed trees and dynamic ones: give all sequences of one kind");
+        }
+        for (int s = 0; s < size(); s++) {
+            counts[s] = now[s] == null ? 0 : now[s].nodes();
+            lengths[s] = now[s] == null ? 0 : length(s) + counts[s];
         }
         if (fixed) {
             long begin = System.nanoTime();
@@ -552,18 +591,39 @@ public final class BatchSession implements AutoCloseable {
         return now;
     }
 
-    /** A dynamic tree that begins with what is guessed on the host; the root alone where nothing is. */
-    private Tree grown(int sequence) {
-        Tree most = trees[sequence].truncated(remainingContext(sequence) - 1);
-        if (most.nodes() == 1) {
-            passes.use(sequence, most);
-            return most;
+    /**
+     * Makes the dynamic trees of a step, which begin with what is guessed on the host; the root alone where nothing is.
+     *
+     * @param now gets them
+     * @return whether the device is to make more of them than that
+     */
+    private boolean grow(Tree[] now) {
+        int[] all = IntStream.range(0, size()).filter(this::takesPart).toArray();
+        int[] grown = Arrays.stream(all).filter(s -> trees[s].isDynamic()).toArray();
+        hasChosen = policy != null && grown.length > 0 && grown.length == all.length;
+        if (grown.length == 0) {
+            return false;
         }
         long begin = System.nanoTime();
-        int depth = passes.levels(most) > 0 ? limits.deepest() : most.depth();
-        Tree now = passes.grow(sequence, most, sequences[sequence].text(), depth);
-        counter.proposed(System.nanoTime() - begin);
-        return now;
+        float[][] chances = new float[grown.length][];
+        int levels = 0;
+        for (int i = 0; i < grown.length; i++) {
+            int s = grown[i];
+            now[s] = trees[s].truncated(remainingContext(s) - 1);
+            int most = passes.levels(now[s]);
+            chances[i] = passes.guess(s, now[s], sequences[s].text(), most > 0 ? limits.deepest() : now[s].depth());
+            levels = Math.max(levels, most);
+        }
+        GrowthPolicy.Growth growth = policy == null ? null : policy.choose(chances, levels);
+        boolean drafts = false;
+        for (int s : grown) {
+            Tree chosen = growth == null || now[s].nodes() == 1 ? now[s] : growth.of(now[s]);
+            now[s] = passes.grow(s, chosen);
+            drafts |= now[s].isDynamic() && (hasBudget || passes.levels(now[s]) > 0);
+        }
+        hostNanos = System.nanoTime() - begin;
+        counter.proposed(hostNanos);
+        return drafts;
     }
 
     /**
@@ -581,6 +641,7 @@ public final class BatchSession implements AutoCloseable {
             throw new IllegalArgumentException("the budget is " + nodes + " nodes: give 0 or more");
         }
         passes.budget(nodes);
+        hasBudget = true;
     }
 
     private void rewound(int sequence, int length) {

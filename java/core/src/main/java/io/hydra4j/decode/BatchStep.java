@@ -17,7 +17,7 @@ import java.util.function.IntUnaryOperator;
 record BatchStep(Tree[] trees, int[] counts, int nodes, Drafting drafting, PromptQueue.Portion prompts) {
     /** This step, as its pass was. */
     BatchStep ran(IntUnaryOperator nodesOf) {
-        if (drafting != Drafting.GROWING) {
+        if (!isGrown()) {
             return this;
         }
         int[] now = new int[counts.length];
@@ -27,9 +27,14 @@ record BatchStep(Tree[] trees, int[] counts, int nodes, Drafting drafting, Promp
         return new BatchStep(trees, now, Arrays.stream(now).sum(), drafting, prompts);
     }
 
-    /** Whether any tree has more than its root. */
+    /** Whether any tree has more than its root, or was drafted to see that it has not. */
     boolean guesses() {
-        return Arrays.stream(counts).anyMatch(count -> count > 1);
+        return drafting != Drafting.NONE || Arrays.stream(counts).anyMatch(count -> count > 1);
+    }
+
+    /** Whether trees have as many nodes as the step makes them. */
+    boolean isGrown() {
+        return Arrays.stream(trees).anyMatch(tree -> tree != null && tree.isDynamic());
     }
 
     boolean takesIn() {

@@ -36,8 +36,11 @@ final class Passes implements AutoCloseable {
     private final PassBuffers buffers;
     private final Selector selector;
     private final Tree[] trees;
-    private final int[] chain = new int[Tree.MAX_NODES];
-    private final float[] chances = new float[Tree.MAX_NODES];
+    /** What is guessed on the host for dynamic trees: {@code [sequence][guess]}, and how many guesses. */
+    private final int[][] chains;
+
+    private final float[][] chances;
+    private final int[] guesses;
 
     /**
      * @param drafter null for plain decoding
@@ -56,6 +59,9 @@ final class Passes implements AutoCloseable {
             boolean mixes) {
         this.model = model;
         trees = new Tree[size];
+        chains = new int[size][Tree.MAX_NODES];
+        chances = new float[size][Tree.MAX_NODES];
+        guesses = new int[size];
         this.needs = needs;
         vocabulary = limits.vocabulary();
         try {
@@ -264,24 +270,40 @@ final class Passes implements AutoCloseable {
     }
 
     /**
-     * Lets the tree of a sequence grow in the step that follows, from what is guessed on the host.
+     * Guesses on the host how the text of a sequence goes on, for a dynamic tree.
      *
      * @param dynamic as large as there is room for
      * @param text the verified tokens and the root
      * @param depth the most guesses that are wanted
+     * @return {@code [guesses]} how likely each is right where the one before it is
+     */
+    float[] guess(int sequence, Tree dynamic, IntBuffer text, int depth) {
+        int most = Math.min(dynamic.nodes() - 1, depth);
+        guesses[sequence] = most == 0 ? 0 : draft.propose(sequence, text, chains[sequence], chances[sequence], most);
+        return Arrays.copyOf(chances[sequence], guesses[sequence]);
+    }
+
+    /**
+     * Lets the tree of a sequence grow in the step that follows, from what {@link #guess} has guessed.
+     *
      * @return the tree; the root alone where nothing guesses
      */
-    Tree grow(int sequence, Tree dynamic, IntBuffer text, int depth) {
-        int most = Math.min(dynamic.nodes() - 1, depth);
-        int guesses = draft.propose(sequence, text, chain, chances, most);
+    Tree grow(int sequence, Tree dynamic) {
         int levels = levels(dynamic);
-        if (levels == 0 && guesses == 0) {
+        if (dynamic.nodes() == 1 || levels == 0 && guesses[sequence] == 0) {
             use(sequence, Tree.ROOT);
             return Tree.ROOT;
         }
         trees[sequence] = null;
-        int width = Math.max(1, dynamic.nodes() / 4);
-        topology.setGrowth(sequence, dynamic.nodes(), (float) dynamic.least(), levels, width, chain, chances, guesses);
+        topology.setGrowth(
+                sequence,
+                dynamic.nodes(),
+                (float) dynamic.least(),
+                levels,
+                Math.max(1, dynamic.nodes() / 4),
+                chains[sequence],
+                chances[sequence],
+                guesses[sequence]);
         return dynamic;
     }
 

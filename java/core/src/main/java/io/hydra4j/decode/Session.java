@@ -54,6 +54,12 @@ public final class Session implements AutoCloseable {
     private Drafting drafting;
     private Selected verified;
     private Tree tree;
+    /** Null where dynamic trees grow as they are set. */
+    private GrowthPolicy policy;
+    /** Whether the policy has chosen for the present step, and how long that and guessing on the host took. */
+    private boolean hasChosen;
+
+    private long hostNanos;
     // Positions that the prefix layer has taken in; the rest up to length() wait in the draft's uncommitted rows for
     // the next step with a draft: what several plain steps leave is taken in at the price of one.
     private int committed;
@@ -136,6 +142,17 @@ public final class Session implements AutoCloseable {
     /** {@return the tree of the steps that follow} */
     public Tree tree() {
         return tree;
+    }
+
+    /**
+     * Sets what chooses how dynamic trees grow in the steps that follow; what {@link #setTree} has set is the most that they may.
+     *
+     * @param policy this session's own; null where they are to grow as they are set
+     * @throws IllegalStateException if a step in parts has begun
+     */
+    public void setGrowthPolicy(GrowthPolicy policy) {
+        phase.require(StepPhase.READY);
+        this.policy = policy;
     }
 
     /**
@@ -307,7 +324,11 @@ public final class Session implements AutoCloseable {
             committed = before;
         }
         counter.stepped(now, step);
-        counter.passed(program, now.nodes() > 1);
+        counter.passed(program, guessed(step));
+        observe(
+                step,
+                hostNanos + program.nanos(0, program.marks() - 1),
+                drafting == Drafting.GROWING ? program.nanos(0, 1) : 0);
         return step;
     }
 
@@ -325,6 +346,7 @@ public final class Session implements AutoCloseable {
         if (fitting.isDynamic()) {
             return grown(fitting);
         }
+        hasChosen = false;
         Tree now = proposed(fitting);
         sequence.reserve(length() + now.nodes());
         passes.use(0, now == fitting ? tree : now);
@@ -335,11 +357,29 @@ public final class Session implements AutoCloseable {
     /** A dynamic tree; the root alone where there are no guesses. */
     private Tree grown(Tree most) {
         long begin = System.nanoTime();
-        Tree now = passes.grow(0, most, sequence.text(), most.depth());
-        counter.proposed(System.nanoTime() - begin);
-        drafting = passes.levels(most) > 0 ? Drafting.GROWING : Drafting.NONE;
+        float[] chances = passes.guess(0, most, sequence.text(), most.depth());
+        hasChosen = policy != null;
+        Tree chosen = hasChosen
+                ? policy.choose(new float[][] {chances}, passes.levels(most)).of(most)
+                : most;
+        Tree now = passes.grow(0, chosen);
+        hostNanos = System.nanoTime() - begin;
+        counter.proposed(hostNanos);
+        drafting = now.isDynamic() && passes.levels(now) > 0 ? Drafting.GROWING : Drafting.NONE;
         sequence.reserve(length() + now.nodes());
         return now;
+    }
+
+    private boolean guessed(Step step) {
+        return step.nodes() > 1 || drafting == Drafting.GROWING;
+    }
+
+    /** Tells the policy, where it has chosen, what became of the step. */
+    private void observe(Step step, long nanos, long draft) {
+        if (hasChosen) {
+            hasChosen = false;
+            policy.observe(new int[] {step.emitted()}, step.nodes(), nanos, draft);
+        }
     }
 
     /**
@@ -420,7 +460,11 @@ public final class Session implements AutoCloseable {
         phase = StepPhase.READY;
         Step step = told(sequence.step(), verified);
         counter.stepped(drafted, step);
-        counter.accepted(program, drafted.nodes() > 1);
+        counter.accepted(program, guessed(step));
+        observe(
+                step,
+                hostNanos + counter.partsNanos(program),
+                drafting == Drafting.GROWING ? counter.partDraftNanos() : 0);
         return step;
     }
 

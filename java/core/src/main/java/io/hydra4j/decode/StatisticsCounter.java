@@ -80,18 +80,28 @@ final class StatisticsCounter {
         partVerifyNanos = nanos(program);
     }
 
+    /** Of the draft of a step in parts. */
+    long partDraftNanos() {
+        return partDraftNanos;
+    }
+
+    /** Of a step in parts that ends with this program. */
+    long partsNanos(Program accept) {
+        return partDraftNanos + partVerifyNanos + nanos(accept);
+    }
+
     /** The end of a step in parts; a mark may stand after acceptance, and guessed is as in {@link #passed}. */
     void accepted(Program program, boolean guessed) {
         draftNanos += partDraftNanos + program.nanos(1, program.marks() - 1);
         verifyNanos += partVerifyNanos;
         acceptNanos += program.nanos(0, 1);
-        ended(partDraftNanos + partVerifyNanos + nanos(program), guessed);
+        ended(partsNanos(program), guessed);
     }
 
     /** The end of a step in parts over so many tokens of prompts alone. */
     void prefilledInParts(int count, Program program) {
         promptTokens += count;
-        prefillNanos += partDraftNanos + partVerifyNanos + nanos(program);
+        prefillNanos += partsNanos(program);
     }
 
     private void ended(long nanos, boolean guessed) {

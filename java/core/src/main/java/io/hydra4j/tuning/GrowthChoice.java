@@ -1,86 +1,116 @@
 package io.hydra4j.tuning;
 
-import io.hydra4j.decode.Step;
-import io.hydra4j.decode.Tree;
-import java.util.List;
+import io.hydra4j.decode.GrowthPolicy;
+import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
- * Chooses how dynamic trees grow by what steps cost and emit: with a lookup alone, which costs nothing where it finds nothing, or
- * with draft heads too, and with how many nodes. A node is worth its row where it is likelier to be right than what a row costs
- * in tokens at the present rate: those below are left out, so that the trees follow the text.
+ * Chooses how dynamic trees grow by what steps cost and emit: step by step whether draft heads are worth their time, given what a
+ * lookup has found for the same step at no cost, and down to which level; and for every node whether it is worth its row. A node is,
+ * where it is likelier to be right than what a row costs in tokens at the present rate. So the rows of a pass go to the nodes of all
+ * sequences that are likeliest to be accepted, as many as pay.
  *
- * <p>Ways take turns: the best so far decodes, another one is tried for a few steps now and then, the rarer the worse it was.
- * Steps of one way are compared with those of the other just before, as machines change their speed. Where a trial loses more than
- * it may, it ends. Not thread-safe.
+ * <p>A step is worth its tokens less what its time is worth at the present rate. What heads bring beside a lookup is learned as what they
+ * would bring alone, for the better the lookup's guesses are, the less is left for the heads. A way of drafting that seems worse than
+ * the best one is tried again for a few steps now and then; a credit of plain steps, which grows slowly and with what guessing gains,
+ * pays for what that loses. Not thread-safe.
  */
-public final class GrowthChoice {
-    /** Steps of a trial, and of the way in use before there is one. */
-    static final int TRIAL = 8;
+public final class GrowthChoice implements GrowthPolicy {
+    /** Steps at first that tell what a plain one takes. The first one pays for what is done once. */
+    static final int PLAIN_STEPS = 2;
+    /** Steps of a trial, and the plain steps that one may lose. */
+    static final int TRIAL = 6;
 
-    static final int FIRST_TRIAL = 12;
-    /** Steps until the next trial of a way that lost. */
-    private static final int LONGEST_PAUSE = 1024;
-    /** Steps between a trial that lost and the next one, at first. */
-    private static final int FIRST_PAUSE = 96;
-    /** Plain steps that a trial may lose. */
     private static final double MAX_LOSS = 1.5;
-    /** A larger tree of heads is not tried where the smaller one was so much worse than the best way. */
-    private static final double HOPELESS = 0.8;
-    /** Steps at first that tell what a plain one takes. */
-    private static final int PLAIN_STEPS = 3;
-    /** By how much a way must be better to take the place of the one in use. */
-    private static final double CLEARLY = 1.02;
-    /** The share of a new observation of what a step takes. */
-    private static final double NEWS = 1.0 / 16;
-    /** Cost of a row, in plain steps, before any was measured, and the least and most that are believed. */
-    private static final double ROW = 0.12;
+    /** Steps from one trial of a way to the next at least. */
+    private static final int PAUSE = 48;
+    /** Plain steps that may be lost at first, the most that may be saved, and what each step and each plain step gained add. */
+    private static final double CREDIT = 2;
 
-    private static final double LEAST_ROW = 0.005;
-    private static final double MOST_ROW = 1;
-    /** Nodes are left out below a chance of this at most. */
-    private static final double MOST_LEAST = 0.7;
+    private static final double MOST_CREDIT = 6;
+    private static final double INCOME = 0.01;
+    private static final double SHARE = 0.03;
+    /** What a trial of a way of which nothing is known is expected to lose, and the least that any is. */
+    private static final double UNKNOWN = 0.5;
 
-    private final List<Tree> ways;
-    /** {@code [way]}: tokens in the time of a plain step; 0 where it was never tried. */
-    private final double[] rates;
-    /** {@code [way]}: steps until it is tried again, and how long the pause was before. */
-    private final int[] waiting;
+    private static final double LEAST_COST = 0.25;
+    /** Steps, and guesses of a sequence, after which an observation counts a third. */
+    private static final double RATE_MEMORY = 64;
 
-    private final int[] pauses;
+    private static final double GAIN_MEMORY = 48;
+    /** Nodes are left out below a chance of this at least, and never above that. */
+    private static final double LEAST = 0.01;
 
-    private double plain;
+    private static final double MOST_LEAST = 0.95;
+    /** Steps without a draft whose states the next one takes in at next to no cost. */
+    private static final int FEW = 4;
+    /** How often a head is right at most, for an estimate of deeper levels. */
+    private static final double MOST_RIGHT = 0.95;
+
+    /** {@code [way]}: the levels that heads fill, none first. */
+    private final int[] ways;
+
+    private final PassTimes times;
+    /** {@code [way]}: what heads bring, as a weighted mean: sums of weight x tokens and of weight^2. */
+    private final double[] brought;
+
+    private final double[] weights;
+    /** {@code [way]}: nodes that heads add for a sequence whose lookup finds nothing. */
+    private final double[] nodes;
+    /** {@code [way]}: the step of the last trial. */
+    private final long[] tried;
+
+    private long steps;
     private int plainSteps;
-    private double row;
-
-    private int best;
-    private int current;
-    private int steps;
+    /** Means of all steps. */
     private double tokens;
-    private double nanos;
 
-    /** @param heads whether there are draft heads beside the lookup */
-    public GrowthChoice(boolean heads) {
-        Tree alone = Tree.dynamic(24).withLevels(0);
-        ways = heads ? List.of(alone, Tree.dynamic(8), Tree.dynamic(16)) : List.of(alone);
-        rates = new double[ways.size()];
-        waiting = new int[ways.size()];
-        pauses = new int[ways.size()];
-        for (int w = 1; w < ways.size(); w++) {
-            waiting[w] = FIRST_TRIAL * w;
-            pauses[w] = FIRST_PAUSE;
-        }
+    private double nanos;
+    /** Mean rows of a pass. */
+    private double rows;
+
+    private double credit = CREDIT;
+    private int trial;
+    private int trialLeft;
+    private double trialLoss;
+
+    /** The last step with a draft. */
+    private long drafted;
+
+    // Of the present step.
+    private int way;
+    private int sequences;
+    private double[] promises = {};
+    private double planted;
+
+    /** @param levels the most levels that draft heads can fill; 0 without heads */
+    public GrowthChoice(int levels) {
+        ways = IntStream.of(0, 1, 2, levels)
+                .filter(each -> each <= levels)
+                .distinct()
+                .toArray();
+        times = new PassTimes(levels);
+        brought = new double[ways.length];
+        weights = new double[ways.length];
+        nodes = new double[ways.length];
+        tried = new long[ways.length];
+        Arrays.fill(tried, -PAUSE);
     }
 
     private GrowthChoice(GrowthChoice before) {
         ways = before.ways;
-        rates = before.rates.clone();
-        waiting = before.waiting.clone();
-        pauses = before.pauses.clone();
-        plain = before.plain;
+        times = new PassTimes(before.times);
+        brought = before.brought.clone();
+        weights = before.weights.clone();
+        nodes = before.nodes.clone();
+        tried = before.tried.clone();
+        steps = before.steps;
         plainSteps = before.plainSteps;
-        row = before.row;
-        best = before.best;
-        current = before.best;
+        tokens = before.tokens;
+        nanos = before.nanos;
+        rows = before.rows;
+        credit = before.credit;
+        drafted = before.drafted;
     }
 
     /** {@return a choice for another text, which goes on from where this one is} */
@@ -88,93 +118,196 @@ public final class GrowthChoice {
         return new GrowthChoice(this);
     }
 
-    /** {@return the tree for the next step} */
-    public Tree tree() {
+    @Override
+    public Growth choose(float[][] chances, int levels) {
+        sequences = chances.length;
         if (plainSteps < PLAIN_STEPS) {
-            return Tree.ROOT;
+            way = 0;
+            return new Growth(1, 0, 0);
         }
-        return ways.get(current).withLeast(least());
+        double least = least();
+        int most = (int) Math.max(4, 2 * times.mostRows() / sequences);
+        promises = new double[sequences];
+        planted = 0;
+        for (int s = 0; s < sequences; s++) {
+            double chance = 1;
+            for (int i = 0; i < Math.min(chances[s].length, most - 1); i++) {
+                chance *= chances[s][i];
+                if (chance < least) {
+                    break;
+                }
+                promises[s] += chance;
+                planted++;
+            }
+        }
+        int best = best();
+        if (trialLeft == 0) {
+            begin(best);
+        }
+        way = trialLeft > 0 && isOpen() ? trial : best;
+        return new Growth(most, least, Math.min(ways[way], levels));
     }
 
     /** How likely a node must be right to be worth its row. */
     private double least() {
-        double cost = row == 0 ? ROW : Math.max(LEAST_ROW, Math.min(MOST_ROW, row / plain));
-        return Math.min(MOST_LEAST, cost * Math.max(1, rates[best]));
+        double cost = times.row(Math.max(sequences, rows), sequences) * rate();
+        return Math.max(LEAST, Math.min(MOST_LEAST, cost));
     }
 
-    /**
-     * Takes in what a step with {@link #tree} did.
-     *
-     * @param nanosOfStep its time
-     * @param draft the part of it that went into the draft
-     */
-    public void observe(Step step, long nanosOfStep, long draft) {
-        double rest = nanosOfStep - draft;
-        if (step.nodes() == 1) {
-            plain = plainSteps++ == 0 ? rest : plainSteps == PLAIN_STEPS ? Math.min(plain, rest) : follow(plain, rest);
-        } else if (plain > 0) {
-            row = follow(row, Math.max(0, rest - plain) / (step.nodes() - 1));
+    /** Tokens in a nanosecond. */
+    private double rate() {
+        return tokens / nanos;
+    }
+
+    /** What is left for the heads of a sequence, of what they would bring alone. */
+    private static double left(double promise) {
+        return 1 / (1 + promise);
+    }
+
+    /** The same of all sequences. */
+    private double left() {
+        return Arrays.stream(promises).map(GrowthChoice::left).sum();
+    }
+
+    /** Whether the lookup has left enough to the heads to see what they are worth. */
+    private boolean isOpen() {
+        return 2 * left() >= sequences;
+    }
+
+    /** Tokens that heads bring a sequence for which the lookup finds nothing. */
+    private double brings(int w) {
+        if (weights[w] > 0) {
+            return brought[w] / weights[w];
         }
+        // As if each level were right as often as those that are known.
+        int known = w;
+        while (known > 0 && weights[known] == 0) {
+            known--;
+        }
+        double all = known == 0 ? 0 : brought[known] / weights[known];
+        double each = ways[known] == 2 ? (Math.sqrt(1 + 4 * all) - 1) / 2 : all;
+        each = Math.max(0, Math.min(MOST_RIGHT, each));
+        double sum = 0;
+        for (int level = 0; level < ways[w]; level++) {
+            sum = each * (1 + sum);
+        }
+        return sum;
+    }
+
+    /** Whether anything is known of a way, or of one with fewer levels. */
+    private boolean isKnown(int w) {
+        return w == 0 || weights[w] > 0 || isKnown(w - 1) && w > 1;
+    }
+
+    /** Tokens that a step is worth, less those of its time. */
+    private double worth(int w) {
+        double left = w == 0 ? 0 : left();
+        double emitted = left * brings(w);
+        double time = times.at(sequences + planted + left * nodesOf(w)) + times.draft(ways[w], sequences);
+        return emitted - rate() * time;
+    }
+
+    private double nodesOf(int w) {
+        int known = w;
+        while (known > 0 && nodes[known] == 0) {
+            known--;
+        }
+        return nodes[w] > 0 ? nodes[w] : ways[w] * (known == 0 ? 2 : nodes[known] / ways[known]);
+    }
+
+    private int best() {
+        int best = 0;
+        double most = worth(0);
+        for (int w = 1; w < ways.length; w++) {
+            if (weights[w] > 0 && worth(w) > most) {
+                most = worth(w);
+                best = w;
+            }
+        }
+        return best;
+    }
+
+    /** Begins a trial of another way, where there is credit for what it may lose. */
+    private void begin(int best) {
+        if (!isOpen()) {
+            return;
+        }
+        double plain = times.at(sequences) * rate();
+        int next = -1;
+        for (int w = 1; w < ways.length; w++) {
+            boolean isOlder = next < 0 || tried[w] < tried[next] || tried[w] == tried[next] && ways[w] == 2;
+            next = w != best && isOlder ? w : next;
+        }
+        if (next < 0 || steps - tried[next] < PAUSE) {
+            return;
+        }
+        double each = (worth(best) - worth(next)) / plain;
+        double cost = isKnown(next) ? Math.min(TRIAL * each, MAX_LOSS + each) : UNKNOWN * Math.max(1, ways[next] - 1);
+        if (credit >= Math.max(LEAST_COST, Math.min(MOST_CREDIT, cost))) {
+            trial = next;
+            trialLeft = TRIAL;
+            tried[next] = steps;
+            trialLoss = 0;
+        }
+    }
+
+    @Override
+    public void observe(int[] emitted, int count, long time, long draft) {
+        int all = Arrays.stream(emitted).sum();
         steps++;
-        tokens += step.emitted();
-        nanos += nanosOfStep;
+        times.pass(count, Math.max(1, time - draft));
+        if (ways[way] > 0) {
+            // Not where it had to take in what many steps without a draft have left.
+            if (steps - drafted <= FEW) {
+                times.draft(ways[way], sequences, draft);
+            }
+            drafted = steps;
+        }
+        // What it usually takes: it may have been interrupted.
+        double own = times.at(count) + times.draft(ways[way], sequences);
+        double news = plainSteps < PLAIN_STEPS ? 1 : Math.max(1 / RATE_MEMORY, 1.0 / steps);
+        tokens += news * (all - tokens);
+        nanos += news * (own - nanos);
+        rows += news * (count - rows);
         if (plainSteps < PLAIN_STEPS) {
+            plainSteps++;
             return;
         }
-        boolean isTrial = current != best;
-        boolean isLost = isTrial && nanos / plain * rates[best] - tokens > MAX_LOSS * rates[best];
-        if (isLost || steps >= TRIAL) {
-            end(isTrial);
+        follow(emitted, count);
+        double plain = times.at(sequences);
+        double gained = (double) all / sequences - own / plain;
+        credit = Math.min(MOST_CREDIT, credit + INCOME + SHARE * Math.max(0, gained));
+        if (trialLeft > 0 && way == trial) {
+            tryOn(all, own, plain);
         }
     }
 
-    private static double follow(double mean, double value) {
-        // A step that was interrupted says nothing.
-        return mean == 0 ? value : mean + NEWS * (Math.min(value, 2 * mean) - mean);
-    }
-
-    /** The end of a few steps of one way. */
-    private void end(boolean isTrial) {
-        double found = tokens / (nanos / plain);
-        rates[current] = rates[current] == 0 || isTrial ? found : rates[current] + (found - rates[current]) / 4;
-        for (int w = 0; w < waiting.length; w++) {
-            waiting[w] -= w == current ? 0 : steps;
-        }
-        steps = 0;
-        tokens = 0;
-        nanos = 0;
-        if (isTrial) {
-            if (found > CLEARLY * rates[best]) {
-                pauses[best] = FIRST_PAUSE;
-                waiting[best] = pauses[best];
-                best = current;
-            } else {
-                pauses[current] = Math.min(LONGEST_PAUSE, 2 * pauses[current]);
-                waiting[current] = pauses[current];
-            }
-            current = best;
+    /** Follows what heads have brought. */
+    private void follow(int[] emitted, int count) {
+        if (way == 0) {
             return;
         }
-        giveUp();
-        for (int w = 0; w < ways.size(); w++) {
-            boolean isHopeless = w > 1 && rates[1] < HOPELESS * rates[best];
-            if (w != best && waiting[w] <= 0 && !isHopeless) {
-                current = w;
-                return;
+        for (int s = 0; s < sequences; s++) {
+            double weight = left(promises[s]);
+            double extra = emitted[s] - 1 - promises[s];
+            // With fewer levels no more would have been right than there are.
+            for (int w = 1; w <= way; w++) {
+                brought[w] += (weight * Math.min(extra, ways[w]) - brought[w]) / GAIN_MEMORY;
+                weights[w] += (weight * weight - weights[w]) / GAIN_MEMORY;
             }
         }
+        double added = Math.max(0, count - sequences - planted) / left();
+        nodes[way] += (added - nodes[way]) / (nodes[way] == 0 ? 1 : GAIN_MEMORY / 4);
     }
 
-    /** Takes another way where the best one has become worse than that was. */
-    private void giveUp() {
-        int other = 0;
-        for (int w = 1; w < ways.size(); w++) {
-            other = rates[w] > rates[other] ? w : other;
+    private void tryOn(int emitted, double own, double plain) {
+        trialLoss += (own - emitted / rate()) / plain;
+        trialLeft--;
+        if (trialLoss > MAX_LOSS) {
+            trialLeft = 0;
         }
-        if (rates[other] > CLEARLY * rates[best]) {
-            waiting[best] = pauses[best];
-            best = other;
-            current = other;
+        if (trialLeft == 0) {
+            credit -= Math.max(0, trialLoss);
         }
     }
 }

@@ -9,6 +9,7 @@ import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.WeightType;
+import io.hydra4j.tuning.GrowthChoice;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -110,6 +111,66 @@ class BatchDynamicTreeTest {
                     List.of(loaded.heads(), Drafter.lookup(20), loaded.heads().withChains(Drafter.lookup(20)))) {
                 SessionStatistics statistics = check(loaded, drafter, budget);
                 assertTrue(budget == 0 || statistics.acceptanceLength() > 1);
+            }
+        }
+    }
+
+    /** Asks for heads in every second step, and notes what it is told. */
+    private static final class EverySecondStep implements GrowthPolicy {
+        int chosen;
+        int told;
+        int levels;
+
+        @Override
+        public Growth choose(float[][] chances, int most) {
+            levels = chosen++ % 2 == 0 ? 0 : most;
+            return new Growth(6, 0.05, levels);
+        }
+
+        @Override
+        public void observe(int[] emitted, int nodes, long nanos, long draft) {
+            int all = Arrays.stream(emitted).sum();
+            assertTrue(all >= emitted.length && all <= nodes && nodes <= 6 * emitted.length, all + " of " + nodes);
+            assertTrue(draft <= nanos && (draft > 0) == (levels > 0), draft + " of " + nanos);
+            told++;
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    void whatChoosesHowTreesGrowChangesNothing(String heads) {
+        List<int[]> prompts = BitIdentity.bytePrompts().subList(0, 5);
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads(heads), WeightType.F32)) {
+            Drafter both = loaded.heads().withChains(Drafter.lookup(20));
+            List<int[]> expected = plain(loaded, prompts);
+            for (GrowthPolicy policy : List.of(new EverySecondStep(), new GrowthChoice(4))) {
+                BatchOptions options = BatchOptions.of(5, Tree.dynamic(12));
+                try (BatchSession batch = Sessions.batch(loaded.base(), both, options);
+                        Session single = Sessions.session(loaded.base(), both, SessionOptions.of(Tree.dynamic(12)))) {
+                    batch.setGrowthPolicy(policy);
+                    single.setGrowthPolicy(policy instanceof GrowthChoice ? new GrowthChoice(4) : policy);
+                    for (int s = 0; s < 5; s++) {
+                        batch.prefill(s, prompts.get(s));
+                    }
+                    while (!isDone(batch, prompts)) {
+                        batch.step();
+                    }
+                    single.prefill(prompts.get(0));
+                    while (single.length() < prompts.get(0).length + TOKENS) {
+                        single.step();
+                    }
+                    for (int s = 0; s < 5; s++) {
+                        int begin = prompts.get(s).length;
+                        int[] text = Arrays.copyOfRange(batch.tokens(s), begin, begin + TOKENS);
+                        assertArrayEquals(expected.get(s), text, "sequence " + s);
+                    }
+                    int begin = prompts.get(0).length;
+                    assertArrayEquals(
+                            expected.get(0), Arrays.copyOfRange(single.tokens(), begin, begin + TOKENS), "alone");
+                }
+                if (policy instanceof EverySecondStep each) {
+                    assertTrue(each.chosen > 20 && each.told == each.chosen, each.told + " of " + each.chosen);
+                }
             }
         }
     }
