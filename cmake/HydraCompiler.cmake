@@ -36,3 +36,19 @@ function(hydra_isa_library isa flags)
   hydra_compile_options(hydra4j_kernels_${isa})
   set(HYDRA_KERNEL_OBJECTS ${HYDRA_KERNEL_OBJECTS} $<TARGET_OBJECTS:hydra4j_kernels_${isa}> PARENT_SCOPE)
 endfunction()
+
+# Compiles the products by tiles over the kernels of the instruction set `base`, in a namespace of the name `isa`; the instructions
+# are emulated where `isa` is emulated.
+function(hydra_tiles_library isa base flags)
+  string(TOUPPER ${base} macro)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  add_library(hydra4j_tiles_${isa} OBJECT ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../native/src/cpu/tiles/product.cpp)
+  target_include_directories(hydra4j_tiles_${isa} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../native/include
+                                                          ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../native/src)
+  target_compile_definitions(hydra4j_tiles_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_BASE=${base} HYDRA_${macro}=1)
+  if(isa STREQUAL emulated)
+    target_compile_definitions(hydra4j_tiles_${isa} PRIVATE HYDRA_EMULATED_TILES=1)
+  endif()
+  target_compile_options(hydra4j_tiles_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
+  hydra_compile_options(hydra4j_tiles_${isa})
+endfunction()

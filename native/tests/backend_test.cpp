@@ -49,17 +49,35 @@ TEST(Backend, MeasuresAStreamRate) {
 void expect_whole(const Scratch::Rows& rows) {
     EXPECT_EQ(rows.activations.values, rows.values.get());
     EXPECT_EQ(rows.activations.quantised, rows.quantised.get());
+    EXPECT_EQ(rows.activations.planes, rows.planes.get());
+    EXPECT_EQ(rows.activations.tiles, rows.tiles.get());
+}
+
+TEST(Backend, HasTheInstructionSetThatIsForcedOrSaysThatTheProcessorLacksIt) {
+    SKIP_ON_CUDA();
+    for (const char* isa : {"amx", "avx512", "avx2", "portable"}) {
+        hydra_backend* out = nullptr;
+        const hydra_status status = hydra_backend_open_cpu(1, isa, &out);
+        const Backend backend(out);
+        if (status == HYDRA_OK) {
+            EXPECT_STREQ(hydra_backend_isa(backend), isa);
+        } else {
+            EXPECT_EQ(status, HYDRA_UNAVAILABLE) << isa;
+            EXPECT_EQ(out, nullptr) << isa;
+        }
+    }
+    EXPECT_NE(find_kernels("portable"), nullptr);
 }
 
 TEST(Scratch, StaysWholeWhereItCannotGrow) {
     SKIP_ON_CUDA();
     Scratch scratch;
     scratch.threads.reset(new Scratch::PerThread[2]);
-    scratch.reserve(2, 64, 64);
+    scratch.reserve(2, 64, 64, true);
     for (int64_t k = 1, columns = 96;; ++k, columns += 32) {
         hydra_fail_allocation(k);
         try {
-            scratch.reserve(2, columns, columns);
+            scratch.reserve(2, columns, columns, true);
         } catch (const std::bad_alloc&) {
         }
         expect_whole(scratch.rows);

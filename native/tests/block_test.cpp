@@ -1,5 +1,6 @@
 #include "fixture.h"
 #include "team_sizes.h"
+#include "types.h"
 
 namespace hydra::test {
 namespace {
@@ -87,7 +88,7 @@ TEST(Block, MatchesTheReference) {
 }
 
 TEST(Block, MayOverwriteItsInput) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data({120, 120, type, type, false, true, 0});
         for (int rows : {1, 2, 17, 64, 70}) {
             const Floats x = Random(rows).normal(rows * 120);
@@ -100,7 +101,7 @@ TEST(Block, MayOverwriteItsInput) {
 }
 
 TEST(Block, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data({240, 120, type, type, true, true, 0});
         const int rows = emulated() ? 70 : 150;
         const Floats x = Random(1).normal(rows * 240);

@@ -75,7 +75,7 @@ inline Backend open_backend(int threads = 1, const char* isa = "auto") {
 
 inline std::vector<std::string> instruction_sets() {
     std::vector<std::string> found;
-    for (const char* isa : {"portable", "avx2", "avx512"}) {
+    for (const char* isa : {"portable", "avx2", "avx512", "amx"}) {
         hydra_backend* out = nullptr;
         if (hydra_backend_open_cpu(1, isa, &out) == HYDRA_OK) found.push_back(isa);
         hydra_backend_close(out);

@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "types.h"
 
 namespace hydra::test {
 namespace {
@@ -70,7 +71,7 @@ TEST(GateUp, MatchesTheReference) {
 }
 
 TEST(GateUp, GivesTheSameBitsEverywhere) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data(120, 200, type, type);
         for (int rows : {1, 8, 9}) {
             const Floats x = Random(rows).normal(rows * 120);
@@ -81,7 +82,7 @@ TEST(GateUp, GivesTheSameBitsEverywhere) {
 
 TEST(GateUp, GivesTheSameBitsForOneRowAndForMany) {
     const Backend backend = open_backend(3);
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data(120, 200, type, type, type == HYDRA_F32 ? HYDRA_SILU : HYDRA_GELU);
         const Floats x = Random(1).normal(64 * 120), together = run(backend, data, x);
         for (int r : {0, 1, 7, 8, 31, 63}) {

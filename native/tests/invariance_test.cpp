@@ -2,6 +2,7 @@
 // bit.
 #include "team_sizes.h"
 #include "toy_model.h"
+#include "types.h"
 
 namespace hydra::test {
 namespace {
@@ -13,7 +14,7 @@ std::vector<int32_t> random_tokens(Random& random, int count) {
 }
 
 TEST(Invariance, ChunksOfAPromptDoNotMatter) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Backend backend = open_backend(2);
         const ToyModel model(backend, type);
         Random random(1);
@@ -33,7 +34,7 @@ TEST(Invariance, ChunksOfAPromptDoNotMatter) {
 // Sequences of unequal lengths side by side, one of them joining late, against the same alone.
 TEST(Invariance, TheOtherSequencesOfABatchDoNotMatter) {
     const ToyShape halves{3, 1, 64, HYDRA_F16};
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Backend backend = open_backend(2);
         const ToyModel model(backend, type, 2, cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{});
         Random random(4);
@@ -132,7 +133,7 @@ TEST(Invariance, APathOfATreeIsAChain) {
         expect_paths_like_chains(backend, HYDRA_Q8_0, 31, 9);
         return;
     }
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         expect_paths_like_chains(backend, type, 1, 2);
         expect_paths_like_chains(backend, type, 15, 5);
         expect_paths_like_chains(backend, type, 16, 64);
@@ -184,7 +185,7 @@ std::vector<int32_t> draft(Random& random, const Shape& shape, const std::vector
 
 TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
     const ToyShape halves{3, 1, 64, HYDRA_F16};
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const ToyShape kind = cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{};
         for (int threads : team_sizes()) {
             const Backend backend = open_backend(threads);
@@ -217,7 +218,7 @@ TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
 }
 
 TEST(Invariance, AWholeModelGivesTheSameBitsEverywhere) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         expect_same_bits_everywhere([&](hydra_backend* backend) {
             const ToyModel model(backend, type);
             Random random(2);

@@ -112,7 +112,7 @@ TEST(Linear, TakesWeightsOfEveryTypeAsAFileHasThem) {
 }
 
 TEST(Linear, GivesTheSameBitsEverywhere) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data({240, 200, type, true});
         for (int rows : {1, 5, 17}) {
             const Floats x = uneven(Random(1).normal(rows * 240), 240), residual = Random(2).normal(rows * 200);
@@ -123,7 +123,7 @@ TEST(Linear, GivesTheSameBitsEverywhere) {
 
 TEST(Linear, GivesTheSameBitsForOneRowAndForMany) {
     const Backend backend = open_backend(3);
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data({240, 200, type, true});
         const Floats x = uneven(Random(1).normal(64 * 240), 240), residual = Random(2).normal(64 * 200);
         const Floats together = run(backend, data, x, residual);
@@ -135,7 +135,7 @@ TEST(Linear, GivesTheSameBitsForOneRowAndForMany) {
 }
 
 TEST(Linear, AddsTheResidualThatIsGiven) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         for (bool biased : {false, true}) {
             const Backend backend = open_backend(2);
             constexpr int INPUTS = 240, OUTPUTS = 120, COUNT = 70;

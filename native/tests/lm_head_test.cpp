@@ -2,6 +2,7 @@
 
 #include "fixture.h"
 #include "team_sizes.h"
+#include "types.h"
 
 namespace hydra::test {
 namespace {
@@ -159,7 +160,7 @@ TEST(LmHead, GivesLogitsAloneWhereNoTopIsWanted) {
 }
 
 TEST(LmHead, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Data data(120, 500, type, true);
         const int rows = emulated() ? 70 : 150;
         const Floats x = Random(1).normal(rows * 120);

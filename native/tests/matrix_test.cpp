@@ -158,6 +158,9 @@ Floats random_row(hydra_type type, int64_t seed, float scale, int64_t row, int64
             case HYDRA_Q8_0:
                 values.push_back(rounded(scale / 127) * (quant(255) - 127));
                 break;
+            case HYDRA_R8:
+                values.push_back(scale / 127 * (quant(255) - 127));
+                break;
             case HYDRA_Q4_0:
                 values.push_back(rounded(scale / 7) * (quant(15) - 7));
                 break;
@@ -291,6 +294,84 @@ TEST(Matrix, OfATypeThatNothingIsConvertedToTakesItsOwnOnly) {
     const Matrix matrix = create(backend, HYDRA_Q4_K, 2, 256);
     const Bytes rows(256 * 4);
     expect_refused(hydra_matrix_write(matrix, 0, 1, nullptr, HYDRA_F32, rows.data(), 256 * 4), "source_type is F32");
+}
+
+// A scale of a row that nothing rounds, and the nearest of the whole numbers from -127 to 127.
+Floats in_r8(Floats row) {
+    float largest = 0;
+    for (float value : row) largest = std::max(largest, std::fabs(value));
+    const float scale = largest / 127, inverse = largest == 0 ? 0 : 1 / scale;
+    for (float& value : row) value = static_cast<float>(static_cast<int>(std::round(value * inverse))) * scale;
+    return row;
+}
+
+TEST(Matrix, OfR8RoundsRowsOfEveryTypeWithOneScale) {
+    if (cuda_library() != nullptr) GTEST_SKIP() << "CUDA has no kernel for R8";
+    const Backend backend = open_backend();
+    for (hydra_type source : ALL_TYPES) {
+        for (int64_t columns : {1, 3, 31, 33, 120, 256, 512}) {
+            if (columns % facts_of(source).block != 0) continue;
+            SCOPED_TRACE(testing::Message() << facts_of(source).name << ", " << columns << " columns");
+            Random random(static_cast<uint32_t>(columns));
+            const Bytes rows = random_rows(source, 37, columns, random);
+            const Matrix matrix = create(backend, HYDRA_R8, 37, columns);
+            write(matrix, source, rows, 0, 37);
+            const Floats given = floats_of(converted(source, rows, HYDRA_F32, 37 * columns)), held = values_of(matrix);
+            for (int64_t r = 0; r < 37; ++r) {
+                EXPECT_TRUE(same_bits(row_of(held, r, columns), in_r8(row_of(given, r, columns)))) << r;
+            }
+            const int32_t ids[] = {36, 0, 36};
+            hydra_matrix* gathered = nullptr;
+            must(hydra_matrix_gather(matrix, ids, 3, &gathered));
+            const Floats some = values_of(Matrix(gathered));
+            for (int i = 0; i < 3; ++i) {
+                EXPECT_TRUE(same_bits(row_of(some, i, columns), row_of(held, ids[i], columns))) << i;
+            }
+        }
+    }
+}
+
+TEST(Matrix, OfR8IsZeroAtFirstAndTakesRowsOfItsOwnAnywhere) {
+    if (cuda_library() != nullptr) GTEST_SKIP() << "CUDA has no kernel for R8";
+    const Backend backend = open_backend();
+    const Matrix matrix = create(backend, HYDRA_R8, 18, 7);
+    EXPECT_EQ(values_of(matrix), Floats(18 * 7));
+    Bytes row(4 + 7);
+    const float scale = 0.5f;
+    std::memcpy(row.data(), &scale, sizeof scale);
+    const int8_t quants[] = {-127, -1, 0, 1, 2, 126, 127};
+    std::memcpy(row.data() + 4, quants, sizeof quants);
+    const int32_t target = 17;
+    write(matrix, HYDRA_R8, row, 0, 1, &target);
+    EXPECT_EQ(row_of(values_of(matrix), 17, 7), (Floats{-63.5f, -0.5f, 0, 0.5f, 1, 63, 63.5f}));
+    EXPECT_EQ(row_of(values_of(matrix), 16, 7), Floats(7));
+}
+
+TEST(Matrix, OfR8IsFilledByPlaceAlone) {
+    if (cuda_library() != nullptr) GTEST_SKIP() << "CUDA has no kernel for R8";
+    const Backend backend = open_backend(3);
+    const Matrix matrix = create(backend, HYDRA_R8, 50, 33);
+    must(hydra_matrix_fill(matrix, 99, 3));
+    must(hydra_matrix_fill(matrix, -7, 0.06f));
+    const Floats values = values_of(matrix);
+    for (int64_t r = 0; r < 50; ++r) {
+        EXPECT_TRUE(same_bits(row_of(values, r, 33), random_row(HYDRA_R8, -7, 0.06f, r, 33))) << r;
+    }
+}
+
+TEST(Matrix, OfR8IsRefusedWhereItDoesNotFit) {
+    const Backend backend = open_backend();
+    hydra_matrix* out = nullptr;
+    if (cuda_library() != nullptr) {
+        expect_refused(hydra_matrix_create(backend, HYDRA_R8, 1, 64, &out),
+                       "type is R8, for which the cuda backend has no kernel: take F32");
+        return;
+    }
+    expect_refused(hydra_matrix_create(backend, HYDRA_R8, 1, 65537, &out),
+                   "columns is 65537, an R8 matrix has at most");
+    const float values[4] = {};
+    uint8_t row[8];
+    expect_refused(hydra_convert(HYDRA_F32, values, 16, HYDRA_R8, row, 8, 4), "R8 is a type of whole rows");
 }
 
 TEST(Matrix, SaysWhenThereIsNotEnoughMemory) {

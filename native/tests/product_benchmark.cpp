@@ -33,7 +33,7 @@ const Model MODELS[] = {
     {"19M shapes", 20'000'000, {{1024, 384}, {384, 1024}}, {8192, 384}},
     {"135M shapes", 100'000'000, {{1536, 576}, {576, 1536}}, {49152, 576}},
 };
-constexpr hydra_type TYPES[] = {HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_BF16, HYDRA_F16, HYDRA_F32};
+constexpr hydra_type TYPES[] = {HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_R8, HYDRA_BF16, HYDRA_F16, HYDRA_F32};
 constexpr int ROWS[] = {1, 2, 4, 8, 16, 32, 64};
 constexpr int MAX_ROWS = 64;
 
@@ -74,17 +74,21 @@ struct Weights {
 struct Inputs {
     Aligned<ValueBlock> values;
     Aligned<QuantisedBlock> quantised;
+    Aligned<PlaneBlock> planes;
+    Aligned<TileBlock> tiles;
     Activations activations{};
 
     Inputs(const Kernels& kernels, hydra_type type, int64_t columns) {
         const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
         values = allocate<ValueBlock>(MAX_ROWS / ROW_GROUP * blocks);
         quantised = allocate<QuantisedBlock>(MAX_ROWS / ROW_GROUP * blocks);
-        activations = {blocks * BLOCK_COLUMNS, values.get(), quantised.get()};
+        planes = allocate<PlaneBlock>(MAX_ROWS / PLANE_GROUP * plane_blocks(columns));
+        tiles = allocate<TileBlock>(MAX_ROWS / TILE_GROUP * blocks);
+        activations = {blocks * BLOCK_COLUMNS, values.get(), quantised.get(), planes.get(), tiles.get()};
         std::vector<float> x(static_cast<size_t>(columns));
         for (int r = 0; r < MAX_ROWS; ++r) {
             for (int64_t c = 0; c < columns; ++c) x[c] = static_cast<float>((c * 7 + r * 3) % 101 - 50);
-            kernels.prepare(x.data(), columns, is_quantised(type), activations, r);
+            kernels.prepare(x.data(), columns, form_of(type), activations, r);
         }
     }
 };
@@ -168,7 +172,7 @@ void measure(const char* isa, hydra_type type, int threads, int passes) {
 int main(int count, char** arguments) {
     const std::string isa = count > 1 ? arguments[1] : "all", type = count > 2 ? arguments[2] : "all";
     const int threads = count > 3 ? std::atoi(arguments[3]) : 0, passes = count > 4 ? std::atoi(arguments[4]) : 30;
-    for (const char* name : {"avx512", "avx2", "portable"}) {
+    for (const char* name : {"amx", "avx512", "avx2", "portable"}) {
         if (hydra::find_kernels(name) == nullptr) continue;
         if (isa == "all" ? std::string(name) == "portable" : isa != name) continue;
         for (hydra_type each : hydra::TYPES) {

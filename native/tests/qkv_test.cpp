@@ -1,5 +1,6 @@
 #include "fixture.h"
 #include "team_sizes.h"
+#include "types.h"
 
 namespace hydra::test {
 namespace {
@@ -90,7 +91,7 @@ TEST(Qkv, MatchesTheReference) {
 }
 
 TEST(Qkv, GivesTheSameBitsEverywhere) {
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         for (int rows : {1, 5, 17}) {
             const Floats x = Random(2).normal(rows * 120);
             expect_same_bits_everywhere([&](hydra_backend* backend) {
@@ -102,7 +103,7 @@ TEST(Qkv, GivesTheSameBitsEverywhere) {
 
 TEST(Qkv, GivesTheSameBitsForOneRowAndForMany) {
     const Backend backend = open_backend(2);
-    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0}) {
+    for (hydra_type type : types_of_each_form()) {
         const Products products(backend, {96, 48, 48, 120, type, true}, 3);
         const Floats x = Random(4).normal(64 * 120);
         for (int rows : {2, 5, 8, 9, 17, 64}) {

@@ -3,7 +3,7 @@
 //
 // Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS]
 // LIBRARY is the path of libhydra4j_cuda.so, MODEL one of tiny, 19m, 135m, 1b, 7b, 8b, TYPE one of f32, f16, bf16,
-// q8_0, q4_0, q4_1. Times are medians, in microseconds. Whole steps go on from one to the next; what random weights
+// q8_0, q4_0, q4_1, r8. Times are medians, in microseconds. Whole steps go on from one to the next; what random weights
 // guess is hardly ever accepted, so tokens per second are for real models to tell.
 #include <algorithm>
 #include <cmath>
@@ -43,7 +43,8 @@ struct Type {
 };
 
 const Type TYPES[] = {{"f32", HYDRA_F32, 1, 4},     {"f16", HYDRA_F16, 1, 2},     {"bf16", HYDRA_BF16, 1, 2},
-                      {"q8_0", HYDRA_Q8_0, 32, 34}, {"q4_0", HYDRA_Q4_0, 32, 18}, {"q4_1", HYDRA_Q4_1, 32, 20}};
+                      {"q8_0", HYDRA_Q8_0, 32, 34}, {"q4_0", HYDRA_Q4_0, 32, 18}, {"q4_1", HYDRA_Q4_1, 32, 20},
+                      {"r8", HYDRA_R8, 1, 1}};
 
 void must(hydra_status status) {
     if (status == HYDRA_OK) return;

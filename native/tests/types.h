@@ -23,6 +23,12 @@ inline std::vector<hydra_type> matrix_types(const hydra_backend* backend) {
     return types;
 }
 
+// For tests of what does not depend on the type: what is computed as it is, in blocks, and on the CPU in planes.
+inline std::vector<hydra_type> types_of_each_form() {
+    if (cuda_library() != nullptr) return {HYDRA_F32, HYDRA_Q8_0};
+    return {HYDRA_F32, HYDRA_Q8_0, HYDRA_R8};
+}
+
 // So many columns, or as many more as a matrix of the type must have.
 inline int64_t whole_columns(hydra_type type, int64_t columns) {
     const TypeFacts& facts = facts_of(type);

@@ -32,7 +32,8 @@ HYDRA_API hydra_status hydra_buffer_write(hydra_buffer* buffer, int64_t offset, 
 HYDRA_API hydra_status hydra_buffer_read(const hydra_buffer* buffer, int64_t offset, void* target, int64_t bytes);
 
 /* Converts `values` values, a multiple of both types' block sizes, from one type to another; on the host. source_bytes
- * and target_bytes must be exactly what the types need. Target: F32, F16, BF16, Q8_0, Q4_0 or Q4_1. */
+ * and target_bytes must be exactly what the types need. Target: F32, F16, BF16, Q8_0, Q4_0 or Q4_1. Not R8, which is a
+ * type of whole rows: hydra_matrix_write converts to it. */
 HYDRA_API hydra_status hydra_convert(hydra_type source_type, const void* source, int64_t source_bytes,
                                      hydra_type target_type, void* target, int64_t target_bytes, int64_t values);
 

@@ -11,7 +11,7 @@
 #define HYDRA_API __attribute__((visibility("default")))
 
 /* Changes whenever a declaration in these headers does; Java refuses a library of another number. */
-#define HYDRA_ABI_VERSION 9
+#define HYDRA_ABI_VERSION 10
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,7 +26,8 @@ typedef enum hydra_status {
     HYDRA_INTERNAL = 5          /* a fault of this library */
 } hydra_status;
 
-/* Element and weight types; the numbers are GGUF's. A block type holds `block` values of one row in `bytes` bytes. */
+/* Element and weight types; the numbers are GGUF's, but for R8, which no file has. A block type holds `block` values of
+ * one row in `bytes` bytes. */
 typedef enum hydra_type {
     HYDRA_F32 = 0,
     HYDRA_F16 = 1,
@@ -39,7 +40,8 @@ typedef enum hydra_type {
                         nibbles; value = d * s * q - m * n */
     HYDRA_Q5_K = 13, /* 256 values, 176 bytes */
     HYDRA_Q6_K = 14, /* 256 values, 210 bytes */
-    HYDRA_BF16 = 30
+    HYDRA_BF16 = 30,
+    HYDRA_R8 = 256 /* a whole row: f32 scale d, a signed byte for each value; value = d * q */
 } hydra_type;
 
 /* HYDRA_ABI_VERSION of the library that was loaded. */

@@ -17,23 +17,30 @@ namespace hydra {
 
 namespace {
 
-void reserve_rows(Scratch::Rows& rows, int count, int64_t columns) {
+void reserve_rows(Scratch::Rows& rows, int count, int64_t columns, bool tiles) {
     const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
     const int64_t groups = (count + ROW_GROUP - 1) / ROW_GROUP;
+    const int64_t plane_groups = (count + PLANE_GROUP - 1) / PLANE_GROUP;
     Aligned<ValueBlock> values = allocate<ValueBlock>(groups * blocks);
-    // Only when both are there: programs recorded before go on with what they have.
-    rows.quantised = allocate<QuantisedBlock>(groups * blocks);
+    Aligned<QuantisedBlock> quantised = allocate<QuantisedBlock>(groups * blocks);
+    Aligned<TileBlock> tile_blocks;
+    if (tiles) tile_blocks = allocate<TileBlock>((count + TILE_GROUP - 1) / TILE_GROUP * blocks);
+    // Only when all are there: programs recorded before go on with what they have.
+    rows.planes = allocate<PlaneBlock>(plane_groups * plane_blocks(columns));
+    rows.tiles = std::move(tile_blocks);
+    rows.quantised = std::move(quantised);
     rows.values = std::move(values);
-    rows.activations = {blocks * BLOCK_COLUMNS, rows.values.get(), rows.quantised.get()};
+    rows.activations = {blocks * BLOCK_COLUMNS, rows.values.get(), rows.quantised.get(), rows.planes.get(),
+                        rows.tiles.get()};
 }
 
 }  // namespace
 
-void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions) {
+void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions, bool tiles) {
     if (new_columns > columns) {
-        reserve_rows(rows, 2 * SLICE_ROWS, new_columns);
+        reserve_rows(rows, 2 * SLICE_ROWS, new_columns, tiles);
         for (int i = 0; i < count; ++i) {
-            reserve_rows(threads[i].rows, 2 * ROW_GROUP, new_columns);
+            reserve_rows(threads[i].rows, 2 * ROW_GROUP, new_columns, false);
             threads[i].normed = allocate<float>(new_columns);
             if (!threads[i].product) {
                 threads[i].product = allocate<float>(2 * MAX_TILES * SLICE_ROWS * TILE_ROWS);
@@ -71,6 +78,8 @@ CpuBackend::CpuBackend(int count, const Kernels* table)
     : kernels(table), team(count), description_(std::string(table->name) + ", " + std::to_string(count) + " threads") {
     scratch.threads.reset(new Scratch::PerThread[count]);
 }
+
+bool CpuBackend::has_kernel(hydra_type type) const { return product_index(type) >= 0; }
 
 void CpuBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
     const int64_t page = sysconf(_SC_PAGESIZE);
@@ -144,8 +153,8 @@ hydra_status hydra_backend_open_cpu(int32_t threads, const char* isa, hydra_back
         HYDRA_REQUIRE(out != nullptr && isa != nullptr, "out or isa is null");
         HYDRA_REQUIRE(threads >= 1 && threads <= 256, "threads is %d, must be from 1 to 256", threads);
         const std::string name = isa;
-        HYDRA_REQUIRE(name == "auto" || name == "avx512" || name == "avx2" || name == "portable",
-                      "isa is '%s', must be auto, avx512, avx2 or portable", isa);
+        HYDRA_REQUIRE(name == "auto" || name == "amx" || name == "avx512" || name == "avx2" || name == "portable",
+                      "isa is '%s', must be auto, amx, avx512, avx2 or portable", isa);
         const hydra::Kernels* kernels = name == "auto" ? hydra::best_kernels() : hydra::find_kernels(isa);
         if (kernels == nullptr) {
             hydra::fail(HYDRA_UNAVAILABLE, "this processor does not have the instruction set %s", isa);

@@ -12,13 +12,16 @@ constexpr int SLICE_ROWS = 64;  // rows that operations take through the weights
 
 // Memory that operations use while they run. Programs of a backend run one at a time, so one set serves all.
 struct Scratch {
-    // Makes room for activation rows of `columns` columns and attention over `positions` positions.
-    void reserve(int threads, int64_t columns, int64_t positions);
+    // Makes room for activation rows of `columns` columns and attention over `positions` positions. Rows that are
+    // shared are many, which products by tiles take where there are any.
+    void reserve(int threads, int64_t columns, int64_t positions, bool tiles);
 
     struct Rows {
         Activations activations{};
         Aligned<ValueBlock> values;
         Aligned<QuantisedBlock> quantised;
+        Aligned<PlaneBlock> planes;
+        Aligned<TileBlock> tiles;
         bool uneven[SLICE_ROWS]{};  // rows that 8 bits do not serve
     };
     struct PerThread {
@@ -41,6 +44,7 @@ struct CpuBackend : hydra_backend {
     const std::string& description() const override { return description_; }
     const char* isa() const override { return kernels->name; }
     int threads() const override { return team.threads(); }
+    bool has_kernel(hydra_type type) const override;
     void memory(int64_t* free_bytes, int64_t* total_bytes) override;
     double stream_rate(int64_t bytes, int repeats) override;
 

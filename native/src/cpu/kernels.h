@@ -27,10 +27,11 @@ constexpr int64_t tiles_per_product(int rows) { return rows <= 8 ? MAX_TILES : 2
 //   Q4_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
 //                uint8_t  [b][4][16][4]: low nibble = column 4g + c, high nibble = column 16 + 4g + c
 //   Q4_1         as Q4_0, after the scales uint16_t minimum [b][16], padded to 64 bytes as well
+//   R8           float scale [16]; then uint8_t [padded_columns / 4][16][4] as Q8_0's
 struct PackedMatrix {
     hydra_type type;
     int64_t rows, columns;
-    int64_t padded_columns;  // columns rounded up to BLOCK_COLUMNS
+    int64_t padded_columns;  // columns rounded up to BLOCK_COLUMNS, of R8 to PLANE_COLUMNS
     int64_t tiles;           // rows rounded up to TILE_ROWS, in tiles
     int64_t tile_bytes;
     uint8_t* data;
@@ -52,10 +53,41 @@ struct alignas(64) ValueBlock {
     float values[ROW_GROUP][BLOCK_COLUMNS];
 };
 
+// 64 columns of 16 rows, each value in 16 bits as two bytes: value = scale * (255 * first + second), of magnitudes up
+// to 127. A row has one scale.
+constexpr int PLANE_GROUP = 16;    // rows
+constexpr int PLANE_COLUMNS = 64;  // columns of a block
+
+struct alignas(64) PlaneBlock {
+    int8_t planes[PLANE_GROUP][2][PLANE_COLUMNS];
+    // Of whole rows, in the first block of a group alone.
+    float scales[PLANE_GROUP];
+    int32_t offsets[PLANE_GROUP][2];  // -128 * sum of the plane: what unsigned weights add, taken back
+};
+
+// What QuantisedBlock holds, of 16 rows, as instructions that multiply tiles take it (cpu/tiles). To the offsets the
+// bits of 1.5 * 2^23 are added: with a sum they are that of a float.
+constexpr int TILE_GROUP = 16;
+
+struct alignas(64) TileBlock {
+    int8_t quants[TILE_GROUP][BLOCK_COLUMNS];
+    float scales[TILE_GROUP], sums[TILE_GROUP];
+    uint32_t byte_offsets[TILE_GROUP];    // -128 * sum of the row's quants
+    uint32_t nibble_offsets[TILE_GROUP];  // -8 * sum
+    uint32_t no_offsets[TILE_GROUP];      // 0
+};
+
+constexpr int64_t plane_blocks(int64_t columns) { return (columns + PLANE_COLUMNS - 1) / PLANE_COLUMNS; }
+
+// How activation rows are prepared: as they are, quantised in blocks, or in planes of bytes.
+enum class Form { VALUES, BLOCKS, PLANES };
+
 struct Activations {
     int64_t padded_columns;
-    ValueBlock* values;         // [row groups][blocks], for F32, F16 and BF16 weights
-    QuantisedBlock* quantised;  // [row groups][blocks], for the others
+    ValueBlock* values;            // [row groups][blocks], for F32, F16 and BF16 weights
+    QuantisedBlock* quantised;     // [row groups][blocks], for Q8_0, Q4_0 and Q4_1
+    PlaneBlock* planes = nullptr;  // [groups of PLANE_GROUP rows][blocks of PLANE_COLUMNS], for R8
+    TileBlock* tiles = nullptr;    // [groups of TILE_GROUP rows][blocks], or null: `quantised` for products by tiles
     // After the rows themselves, quantised, what 8 bits leave out of some of them.
     int remainders = 0;
     const int32_t* remainder_of = nullptr;  // [remainders]: rows, ascending
@@ -108,11 +140,11 @@ struct Kernels {
 
     // out[(t * rows + r) * 16 + lane] = product of tile first_tile + t, 0 <= t < tiles <= MAX_TILES, with activation
     // row r. Indexed by product_index(type).
-    void (*product[6])(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+    void (*product[7])(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                        float* out);
 
-    // Prepares row r of the activations from x[columns]: quantised if `quantised`, as float32 otherwise.
-    void (*prepare)(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
+    // Prepares row r of the activations from x[columns].
+    void (*prepare)(const float* x, int64_t columns, Form form, const Activations& out, int row);
 
     // out[columns] = x minus what its quantised row `row` of the activations holds; out may be x.
     void (*remainder)(const float* x, int64_t columns, const Activations& of, int row, float* out);
@@ -148,11 +180,19 @@ struct Kernels {
     uint64_t (*read)(const void* data, int64_t bytes);
 
     SamplingKernels sampling;
+
+    // Null but where products are computed by tiles: gives back the state that the thread's products took.
+    void (*release_tiles)() = nullptr;
 };
 
-// 0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q4_0, 5 Q4_1; -1: a type without a kernel.
+// 0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q4_0, 5 Q4_1, 6 R8; -1: a type without a kernel.
 int product_index(hydra_type type);
-inline bool is_quantised(hydra_type type) { return type == HYDRA_Q8_0 || type == HYDRA_Q4_0 || type == HYDRA_Q4_1; }
+
+// What the products of a weight type need.
+inline Form form_of(hydra_type type) {
+    if (type == HYDRA_R8) return Form::PLANES;
+    return type == HYDRA_Q8_0 || type == HYDRA_Q4_0 || type == HYDRA_Q4_1 ? Form::BLOCKS : Form::VALUES;
+}
 
 // The table of an instruction set, or null where it is not compiled in or this processor lacks it.
 const Kernels* find_kernels(const char* isa);

@@ -22,7 +22,7 @@ struct LinearTask : Task {
 
     void compute(const Worker& worker, int first, int count) const {
         const PackedMatrix& matrix = *weight;
-        const Activations x = prepare_rows(worker, source, first, count, {weight}, Precision::BYTES_AND_REMAINDERS);
+        const Activations x = prepare_rows(worker, source, first, count, {weight}, true);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
                   worker.own().product.get(), [&](int64_t tile, const float* values) {
                       const int64_t n = tile * TILE_ROWS;

@@ -57,14 +57,13 @@ struct LmHeadTask : Task {
     void find(const Worker& worker, int first, int count) const {
         const int k = top != nullptr ? top->k : 0;
         const PackedMatrix& matrix = *weight;
-        const Precision precision = is_quantised(matrix.type) ? Precision::BYTES : Precision::SINGLE;
         int32_t picked[SLICE_ROWS];
         RowSource own_source = source;
         if (selected_rows_only) {
             for (int r = 0; r < count; ++r) picked[r] = rows->view.row_of_selection(first + r);
             own_source.picked = picked - first;
         }
-        const Activations x = prepare_rows(worker, own_source, first, count, precision);
+        const Activations x = prepare_rows(worker, own_source, first, count, form_of(matrix.type));
         Best* own = best.get() + worker.thread * SLICE_ROWS;
         for (int r = 0; r < count; ++r) own[r].clear(k);
         for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),

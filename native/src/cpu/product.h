@@ -33,10 +33,6 @@ void for_slices(const Worker& worker, int rows, Use&& use) {
 // The floats of a buffer that may be null.
 inline const float* floats_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
 
-// How activation rows are prepared: as float32 for weights that are not quantised, in 8 bits for those that are, or
-// with the remainders of uneven rows too.
-enum class Precision { SINGLE, BYTES, BYTES_AND_REMAINDERS };
-
 // Whether a prepared row has a block that is much larger than the others, as models have for some tokens in front of
 // query, key, value and down projections. 8 bits lose what else is in that block, and SmolLM2-135M's mean log
 // probability of a text moves by up to 1 % with it.
@@ -54,9 +50,10 @@ inline bool is_uneven(const Activations& x, int row) {
 }
 
 // Prepares `rows` rows starting with row `first`. A few rows are prepared by each thread for itself, which is cheaper
-// than waiting for the others; many are shared out, and a barrier follows. Both give the same bits.
-inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows,
-                                Precision precision) {
+// than waiting for the others; many are shared out, and a barrier follows. Both give the same bits. With `remainders`,
+// rows in blocks have those of uneven ones after them.
+inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows, Form form,
+                                bool remainders = false) {
     const bool alone = rows <= ROW_GROUP;
     Scratch::Rows& scratch = alone ? worker.own().rows : worker.scratch().rows;
     Activations view = scratch.activations;
@@ -72,36 +69,36 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
         return static_cast<const float*>(normed);
     };
     for (int r = begin(rows); r < end(rows); ++r) {
-        worker.kernels().prepare(row_of(r), source.columns, precision != Precision::SINGLE, view, r);
-        if (precision == Precision::BYTES_AND_REMAINDERS) scratch.uneven[r] = is_uneven(view, r);
+        worker.kernels().prepare(row_of(r), source.columns, form, view, r);
+        if (remainders) scratch.uneven[r] = is_uneven(view, r);
     }
     if (!alone) worker.barrier();
-    if (precision != Precision::BYTES_AND_REMAINDERS) return view;
+    if (!remainders) return view;
     int32_t* remainder_of = worker.own().remainder_of;
-    int remainders = 0;
+    int uneven = 0;
     for (int r = 0; r < rows; ++r) {
-        if (scratch.uneven[r]) remainder_of[remainders++] = r;
+        if (scratch.uneven[r]) remainder_of[uneven++] = r;
     }
-    for (int i = begin(remainders); i < end(remainders); ++i) {
+    for (int i = begin(uneven); i < end(uneven); ++i) {
         worker.kernels().remainder(row_of(remainder_of[i]), source.columns, view, remainder_of[i], normed);
-        worker.kernels().prepare(normed, source.columns, true, view, rows + i);
+        worker.kernels().prepare(normed, source.columns, Form::BLOCKS, view, rows + i);
     }
-    if (!alone && remainders > 0) worker.barrier();
-    view.remainders = remainders;
+    if (!alone && uneven > 0) worker.barrier();
+    view.remainders = uneven;
     view.remainder_of = remainder_of;
     return view;
 }
 
-// Prepares the rows in every way that the matrices need (null ones need none), quantised ones as `quantised` says.
+// Prepares the rows in every way that the matrices need (null ones need none).
 inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows,
-                                std::initializer_list<const PackedMatrix*> matrices,
-                                Precision quantised = Precision::BYTES) {
+                                std::initializer_list<const PackedMatrix*> matrices, bool remainders = false) {
     Activations x{};
-    for (Precision precision : {Precision::SINGLE, quantised}) {
+    // Blocks last, since the view of them is the one that knows the remainders.
+    for (Form form : {Form::VALUES, Form::PLANES, Form::BLOCKS}) {
         const bool needed = std::any_of(matrices.begin(), matrices.end(), [&](const PackedMatrix* matrix) {
-            return matrix != nullptr && is_quantised(matrix->type) == (precision != Precision::SINGLE);
+            return matrix != nullptr && form_of(matrix->type) == form;
         });
-        if (needed) x = prepare_rows(worker, source, first, rows, precision);
+        if (needed) x = prepare_rows(worker, source, first, rows, form, remainders && form == Form::BLOCKS);
     }
     return x;
 }
@@ -112,7 +109,7 @@ template <class Use>
 void for_tiles(const Worker& worker, const PackedMatrix& matrix, const Activations& x, int rows, int64_t begin,
                int64_t end, float* scratch, Use&& use) {
     const auto product = worker.kernels().product[product_index(matrix.type)];
-    const int remainders = is_quantised(matrix.type) ? x.remainders : 0, all = rows + remainders;
+    const int remainders = form_of(matrix.type) == Form::BLOCKS ? x.remainders : 0, all = rows + remainders;
     const int64_t group = tiles_per_product(all);
     for (int64_t tile = begin; tile < end; tile += group) {
         const int tiles = static_cast<int>(std::min(group, end - tile));

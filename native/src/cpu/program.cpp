@@ -12,9 +12,20 @@ struct MarkTask : Task {
     int32_t index;
 };
 
+// Gives back, at the end of a run, the state that products by tiles took on the thread.
+struct TileState {
+    explicit TileState(const Kernels& kernels) : release(kernels.release_tiles) {}
+    TileState(const TileState&) = delete;
+    ~TileState() {
+        if (release != nullptr) release();
+    }
+    void (*release)();
+};
+
 void walk(void* context, int thread) {
     auto* program = static_cast<CpuProgram*>(context);
     const Worker worker{program->cpu, thread, program->cpu.team.threads()};
+    const TileState tiles(worker.kernels());
     bool together = true;        // no thread may still be asking an idle task
     const Task* last = nullptr;  // that ran, and that no barrier has followed yet
     const auto meet = [&] {
@@ -47,7 +58,7 @@ void CpuProgram::add(const Operation& operation) {
 
 void CpuProgram::reserve(int64_t columns, int64_t positions) {
     std::lock_guard<std::mutex> lock(cpu.mutex);
-    cpu.scratch.reserve(cpu.team.threads(), columns, positions);
+    cpu.scratch.reserve(cpu.team.threads(), columns, positions, cpu.kernels->release_tiles != nullptr);
 }
 
 void CpuProgram::launch() {

@@ -19,8 +19,8 @@ struct QkvTask : Task {
     }
 
     void compute(const Worker& worker, int first_row, int count) const {
-        const Activations x = prepare_rows(worker, source, first_row, count, {weights[0], weights[1], weights[2]},
-                                           Precision::BYTES_AND_REMAINDERS);
+        const Activations x =
+            prepare_rows(worker, source, first_row, count, {weights[0], weights[1], weights[2]}, true);
         // The matrices' tiles are shared out as one list.
         const int64_t groups = groups_of_tiles();
         const int64_t tiles = weights[0]->tiles + weights[1]->tiles + weights[2]->tiles;

@@ -126,15 +126,20 @@ void dequantise_q6_k(const uint8_t* x, float* y) {
     }
 }
 
+// The nearest whole numbers to x * inverse from -127 to 127; 0 for NaN.
+void quantise_bytes(const float* x, int64_t values, float inverse, uint8_t* y) {
+    for (int64_t j = 0; j < values; ++j) {
+        const float q = std::round(x[j] * inverse);
+        y[j] = static_cast<uint8_t>(q >= -127 ? static_cast<int>(std::min(q, 127.0f)) : q < 0 ? -127 : 0);
+    }
+}
+
 void quantise_q8_0(const float* x, uint8_t* y) {
     float largest = 0;
     for (int j = 0; j < 32; ++j) largest = std::max(largest, std::fabs(x[j]));
     const float d = largest / 127, inverse = d != 0 ? 1 / d : 0;
     put_half(y, d);
-    for (int j = 0; j < 32; ++j) {
-        const float q = std::round(x[j] * inverse);
-        y[2 + j] = static_cast<uint8_t>(q >= -127 ? static_cast<int>(std::min(q, 127.0f)) : q < 0 ? -127 : 0);
-    }
+    quantise_bytes(x, 32, inverse, y + 2);
 }
 
 void quantise_q4_0(const float* x, uint8_t* y) {
@@ -165,6 +170,20 @@ void quantise_q4_1(const float* x, uint8_t* y) {
     }
 }
 
+void dequantise_r8(const uint8_t* x, int64_t values, float* y) {
+    float d;
+    std::memcpy(&d, x, sizeof d);
+    for (int64_t i = 0; i < values; ++i) y[i] = static_cast<float>(static_cast<int8_t>(x[4 + i])) * d;
+}
+
+void quantise_r8(const float* x, int64_t values, uint8_t* y) {
+    float largest = 0;
+    for (int64_t i = 0; i < values; ++i) largest = std::max(largest, std::fabs(x[i]));
+    const float d = largest / 127, inverse = d != 0 ? 1 / d : 0;
+    std::memcpy(y, &d, sizeof d);
+    quantise_bytes(x, values, inverse, y + 4);
+}
+
 template <class Block>
 void each_block(const TypeFacts& facts, int64_t values, Block&& block) {
     for (int64_t b = 0; b < values / facts.block; ++b) block(b * facts.bytes, b * facts.block);
@@ -177,7 +196,7 @@ const TypeFacts& facts_of(hydra_type type) {
                            q4_0 = {"Q4_0", 32, 18, true}, q4_1 = {"Q4_1", 32, 20, true}, q8_0 = {"Q8_0", 32, 34, true},
                            q5_0 = {"Q5_0", 32, 22, false}, q5_1 = {"Q5_1", 32, 24, false},
                            q4_k = {"Q4_K", 256, 144, false}, q5_k = {"Q5_K", 256, 176, false},
-                           q6_k = {"Q6_K", 256, 210, false};
+                           q6_k = {"Q6_K", 256, 210, false}, r8 = {"R8", 1, 1, true, 4};
     switch (type) {
         case HYDRA_F32:
             return f32;
@@ -201,6 +220,8 @@ const TypeFacts& facts_of(hydra_type type) {
             return q5_k;
         case HYDRA_Q6_K:
             return q6_k;
+        case HYDRA_R8:
+            return r8;
     }
     fail(HYDRA_INVALID_ARGUMENT, "type %d is not known", static_cast<int>(type));
 }
@@ -213,6 +234,7 @@ int64_t bytes_of(hydra_type type, int64_t rows, int64_t columns) {
                   static_cast<long long>(columns), facts.block, facts.name);
     int64_t row = 0, all = 0;
     HYDRA_REQUIRE(!__builtin_mul_overflow(columns / facts.block, int64_t{facts.bytes}, &row) &&
+                      !__builtin_add_overflow(row, int64_t{facts.row_bytes}, &row) &&
                       !__builtin_mul_overflow(row, rows, &all),
                   "%lld x %lld values of %s are too many", static_cast<long long>(rows),
                   static_cast<long long>(columns), facts.name);
@@ -251,6 +273,8 @@ void dequantise(hydra_type type, const uint8_t* source, int64_t values, float* t
             return blocks(dequantise_q5_k);
         case HYDRA_Q6_K:
             return blocks(dequantise_q6_k);
+        case HYDRA_R8:
+            return dequantise_r8(source, values, target);
     }
 }
 
@@ -275,6 +299,8 @@ void quantise(hydra_type type, const float* source, int64_t values, uint8_t* tar
             return blocks(quantise_q4_0);
         case HYDRA_Q4_1:
             return blocks(quantise_q4_1);
+        case HYDRA_R8:
+            return quantise_r8(source, values, target);
         default:
             fail(HYDRA_INVALID_ARGUMENT, "float32 cannot be converted to %s", facts_of(type).name);
     }
@@ -287,6 +313,8 @@ hydra_status hydra_convert(hydra_type source_type, const void* source, int64_t s
     return hydra::guarded("hydra_convert", [&] {
         HYDRA_REQUIRE(source != nullptr && target != nullptr, "source or target is null");
         const hydra::TypeFacts &from = hydra::facts_of(source_type), &to = hydra::facts_of(target_type);
+        HYDRA_REQUIRE(from.row_bytes == 0 && to.row_bytes == 0,
+                      "R8 is a type of whole rows: write the values into a matrix of that type");
         HYDRA_REQUIRE(to.quantisable, "target type is %s, must be F32, F16, BF16, Q8_0, Q4_0 or Q4_1", to.name);
         const int64_t source_needed = hydra::bytes_of(source_type, 1, values);
         const int64_t target_needed = hydra::bytes_of(target_type, 1, values);

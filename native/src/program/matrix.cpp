@@ -72,6 +72,8 @@ hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_
                       static_cast<long long>(rows));
         HYDRA_REQUIRE(columns >= 1 && columns <= hydra::MAX_EXTENT, "columns is %lld, must be 1 to 2^24",
                       static_cast<long long>(columns));
+        HYDRA_REQUIRE(type != HYDRA_R8 || columns <= hydra::MAX_R8_COLUMNS,
+                      "columns is %lld, an R8 matrix has at most 65536: take Q8_0", static_cast<long long>(columns));
         // The others' rows are padded as they are converted.
         HYDRA_REQUIRE(facts.quantisable || columns % facts.block == 0,
                       "columns is %lld, must be a multiple of the %d of a %s block", static_cast<long long>(columns),

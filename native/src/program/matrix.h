@@ -30,6 +30,7 @@ struct hydra_matrix {
 namespace hydra {
 
 constexpr int64_t MAX_EXTENT = int64_t{1} << 24;
+constexpr int64_t MAX_R8_COLUMNS = int64_t{1} << 16;  // sums of so many products of two bytes fit 32 bits
 
 // Columns of a row as hydra_matrix::write takes it.
 int64_t block_columns(hydra_type type, int64_t columns);

@@ -22,6 +22,8 @@ inline RandomWeights random_weights(hydra_type type, uint64_t seed, float scale)
     return {seed, scale, float_to_half(scale / steps), float_to_half(-scale)};
 }
 
+HYDRA_EVERYWHERE float random_row_scale(const RandomWeights& weights) { return weights.scale / 127; }
+
 // A bijection that leaves no pattern of its argument. Source: the output function of SplitMix64 (Steele, Lea, Flood:
 // "Fast splittable pseudorandom number generators", OOPSLA 2014).
 HYDRA_EVERYWHERE uint64_t scramble(uint64_t x) {
@@ -37,7 +39,8 @@ HYDRA_EVERYWHERE uint32_t random_bits(const RandomWeights& weights, int64_t colu
     return static_cast<uint32_t>(scramble(scramble(weights.key) + place * 0x9e3779b97f4a7c15) >> 40);
 }
 
-// Writes block `block` of a row in GGUF's layout; of Q4_K the super-block that it belongs to.
+// Writes block `block` of a row in GGUF's layout; of Q4_K the super-block that it belongs to, of R8 32 quants, whose
+// scale is random_row_scale.
 HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type, int64_t columns, int64_t row,
                                    int64_t block, uint8_t* out) {
     const auto bits = [&](int place) { return random_bits(weights, columns, row, block * RANDOM_COLUMNS + place); };
@@ -62,6 +65,9 @@ HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type
         case HYDRA_Q8_0:
             put(0, weights.block_scale, 2);
             for (int i = 0; i < RANDOM_COLUMNS; ++i) put(2 + i, static_cast<uint32_t>(quant(i, 255) - 127), 1);
+            return;
+        case HYDRA_R8:
+            for (int i = 0; i < RANDOM_COLUMNS; ++i) put(i, static_cast<uint32_t>(quant(i, 255) - 127), 1);
             return;
         case HYDRA_Q4_0:
             put(0, weights.block_scale, 2);

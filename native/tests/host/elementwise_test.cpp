@@ -15,7 +15,7 @@ Quantised prepared(const Kernels& kernels, const Floats& x, int row) {
     const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS, groups = row / ROW_GROUP + 1;
     const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(groups * blocks);
     std::memset(static_cast<void*>(memory.get()), 0x55, static_cast<size_t>(groups * blocks) * sizeof(QuantisedBlock));
-    kernels.prepare(x.data(), columns, true, {blocks * BLOCK_COLUMNS, nullptr, memory.get()}, row);
+    kernels.prepare(x.data(), columns, Form::BLOCKS, {blocks * BLOCK_COLUMNS, nullptr, memory.get()}, row);
     Quantised out;
     for (int64_t b = 0; b < blocks; ++b) {
         const QuantisedBlock& block = memory[row / ROW_GROUP * blocks + b];
@@ -113,7 +113,8 @@ TEST(Prepare, CopiesFloatsAndPadsThemWithZeros) {
                             static_cast<size_t>(2 * blocks) * sizeof(ValueBlock));
                 Random random(1);
                 Floats x = random.normal(columns), out;
-                find_kernels(isa.c_str())->prepare(x.data(), columns, false, {blocks * 32, memory.get(), nullptr}, row);
+                find_kernels(isa.c_str())
+                    ->prepare(x.data(), columns, Form::VALUES, {blocks * 32, memory.get(), nullptr}, row);
                 for (int64_t b = 0; b < blocks; ++b) {
                     const float* values = memory[row / 8 * blocks + b].values[row % 8];
                     out.insert(out.end(), values, values + 32);
@@ -138,6 +139,45 @@ Floats everywhere(const Floats& values, Change&& change) {
     return expected;
 }
 
+TEST(Prepare, RoundsToSixteenBitsInTwoPlanes) {
+    constexpr int STEPS = 255 * 127 + 127;
+    for (const std::string& isa : instruction_sets()) {
+        for (int64_t columns : {1, 17, 63, 64, 65, 576}) {
+            for (float deviation : {1e-42f, 1e-33f, 1e-20f, 1.0f, 1e34f}) {
+                for (int row : {0, 7, 15, 16, 63}) {
+                    SCOPED_TRACE(testing::Message() << isa << ", " << columns << " columns, row " << row);
+                    const Floats x = Random(static_cast<uint32_t>(columns + row)).normal(columns, deviation);
+                    const int64_t blocks = plane_blocks(columns), first = row / PLANE_GROUP * blocks;
+                    const Aligned<PlaneBlock> memory = allocate<PlaneBlock>(first + blocks);
+                    std::memset(static_cast<void*>(memory.get()), 0x55,
+                                static_cast<size_t>(first + blocks) * sizeof(PlaneBlock));
+                    find_kernels(isa.c_str())
+                        ->prepare(x.data(), columns, Form::PLANES, {0, nullptr, nullptr, memory.get()}, row);
+                    const PlaneBlock* group = memory.get() + first;
+                    const int r = row % PLANE_GROUP;
+                    float largest = 0;
+                    for (float value : x) largest = std::max(largest, std::fabs(value));
+                    const bool zeros = largest < 0x1p-111f;
+                    const float scale = zeros ? 0 : largest / STEPS, inverse = STEPS / largest;
+                    EXPECT_EQ(group->scales[r], scale);
+                    int sums[2] = {};
+                    for (int64_t c = 0; c < blocks * PLANE_COLUMNS; ++c) {
+                        const auto& planes = group[c / PLANE_COLUMNS].planes[r];
+                        const int high = planes[0][c % PLANE_COLUMNS], low = planes[1][c % PLANE_COLUMNS];
+                        sums[0] += high;
+                        sums[1] += low;
+                        const float value = c < columns && !zeros ? std::nearbyint(x[c] * inverse) : 0;
+                        EXPECT_EQ(255 * high + low, std::clamp(static_cast<int>(value), -STEPS, STEPS)) << c;
+                        EXPECT_LE(std::max(std::abs(high), std::abs(low)), 127) << c;
+                    }
+                    EXPECT_EQ(group->offsets[r][0], -128 * sums[0]);
+                    EXPECT_EQ(group->offsets[r][1], -128 * sums[1]);
+                }
+            }
+        }
+    }
+}
+
 TEST(Remainder, IsWhatTheQuantsLeaveOut) {
     for (const std::string& isa : instruction_sets()) {
         for (int64_t columns : {1, 16, 31, 33, 120}) {
@@ -148,7 +188,7 @@ TEST(Remainder, IsWhatTheQuantsLeaveOut) {
                 const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(2 * blocks);
                 const Activations activations = {blocks * 32, nullptr, memory.get()};
                 const Kernels& kernels = *find_kernels(isa.c_str());
-                kernels.prepare(x.data(), columns, true, activations, row);
+                kernels.prepare(x.data(), columns, Form::BLOCKS, activations, row);
                 Floats out(columns + 1, 42), expected;
                 kernels.remainder(x.data(), columns, activations, row, out.data());
                 for (int64_t i = 0; i < columns; ++i) {

@@ -7,6 +7,8 @@ namespace hydra::HYDRA_ISA {
 
 namespace {
 
+constexpr float PLANE_STEPS = 255 * 127 + 127;  // the largest number that two bytes of a plane make
+
 HYDRA_INLINE F32 silu_of(F32 x) { return div(x, add(broadcast(1.0f), exp(sub(zero(), x)))); }
 
 // x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
@@ -43,16 +45,61 @@ HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
     block.sums[row] = scale * total;
 }
 
+// Two vectors of whole numbers of magnitude 255 * 127 + 127 at most: a times `inverse`, rounded, as 255 * first +
+// second.
+struct Halves {
+    F32 first, second;
+};
+
+HYDRA_INLINE Halves halves_of(F32 a, float inverse) {
+    const F32 most = broadcast(PLANE_STEPS), value = round_even(mul(a, broadcast(inverse)));
+    const F32 limited = max(min(value, most), sub(zero(), most));
+    const F32 first = round_even(mul(limited, broadcast(1.0f / 255)));
+    return {first, fma(first, broadcast(-255.0f), limited)};
+}
+
+// As quantise, of a whole row.
+void prepare_planes(const float* x, int64_t columns, PlaneBlock* out, int row) {
+    constexpr float LEAST = 0x1p-111f;
+    uint32_t largest_bits = 0;
+    for (int64_t c = 0; c < columns; c += 2 * LANES) {
+        const uint32_t bits =
+            largest_magnitude(load_some(x + c, columns - c), load_some(x + c + LANES, columns - c - LANES));
+        largest_bits = bits > largest_bits ? bits : largest_bits;
+    }
+    const float largest = float_of_bits(largest_bits);
+    const bool present = largest >= LEAST && largest <= __FLT_MAX__;
+    const float inverse = present ? PLANE_STEPS / largest : 0;
+    F32 first_sum = zero(), second_sum = zero();
+    PlaneBlock* block = out;
+    for (int64_t c = 0; c < columns; c += PLANE_COLUMNS, ++block) {
+        for (int64_t i = 0; i < PLANE_COLUMNS; i += LANES) {
+            const Halves halves =
+                present ? halves_of(load_some(x + c + i, columns - c - i), inverse) : Halves{zero(), zero()};
+            store_i8(block->planes[row][0] + i, halves.first);
+            store_i8(block->planes[row][1] + i, halves.second);
+            first_sum = add(first_sum, halves.first);
+            second_sum = add(second_sum, halves.second);
+        }
+    }
+    out->scales[row] = present ? largest / PLANE_STEPS : largest < LEAST ? 0 : __builtin_nanf("");
+    out->offsets[row][0] = -128 * static_cast<int32_t>(sum(first_sum));
+    out->offsets[row][1] = -128 * static_cast<int32_t>(sum(second_sum));
+}
+
 }  // namespace
 
-void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row) {
+void prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
+    if (form == Form::PLANES) {
+        return prepare_planes(x, columns, out.planes + row / PLANE_GROUP * plane_blocks(columns), row % PLANE_GROUP);
+    }
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS, first = row / ROW_GROUP * blocks;
     row %= ROW_GROUP;
     for (int64_t b = 0; b < blocks; ++b) {
         const int64_t left = columns - b * BLOCK_COLUMNS;
         const F32 low = load_some(x + b * BLOCK_COLUMNS, left);
         const F32 high = load_some(x + b * BLOCK_COLUMNS + LANES, left - LANES);
-        if (quantised) {
+        if (form == Form::BLOCKS) {
             quantise(low, high, out.quantised[first + b], row);
         } else {
             float* values = out.values[first + b].values[row];

@@ -15,8 +15,9 @@ void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
                   float* out);
 void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out);
+void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
 
-void prepare(const float* x, int64_t columns, bool quantised, const Activations& out, int row);
+void prepare(const float* x, int64_t columns, Form form, const Activations& out, int row);
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out);
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 void rotate(float* x, const float* angles, int64_t n);

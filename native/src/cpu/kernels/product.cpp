@@ -39,15 +39,16 @@ namespace hydra::HYDRA_ISA {
 
 namespace {
 
-// Rows that the registers hold, per kind of weights: quantised to bytes, to nibbles, 16-bit floats, 32-bit floats.
+// Rows that the registers hold, per kind of weights: quantised to bytes, to nibbles, to bytes with activations in
+// planes, 16-bit floats, 32-bit floats.
 #if defined(HYDRA_AVX512)
-constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, PLANE_ROWS = 8, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_BLOCKS = 5, PAIRED_VALUES = 9;
 #elif defined(HYDRA_AVX2)
-constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, HALF_ROWS = 2, SINGLE_ROWS = 3;
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, PLANE_ROWS = 2, HALF_ROWS = 2, SINGLE_ROWS = 3;
 constexpr int PAIRED_BLOCKS = 0, PAIRED_VALUES = 0;  // never
 #else
-constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_BLOCKS = 0, PAIRED_VALUES = 0;
 #endif
 
@@ -105,7 +106,7 @@ HYDRA_INLINE void store_all(const F32 (&sums)[T][R], float* out, int64_t stride)
 template <class Format>
 struct Quantised : Format {
     using Group = QuantisedBlock;
-    static constexpr int PAIRED_ROWS = PAIRED_BLOCKS;
+    static constexpr int GROUP = ROW_GROUP, COLUMNS = BLOCK_COLUMNS, PAIRED_ROWS = PAIRED_BLOCKS;
     static constexpr int LINES = Format::BLOCK_BYTES / 64 + 1;
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.quantised; }
 
@@ -167,11 +168,59 @@ struct Quantised : Format {
     }
 };
 
+// Weights with a scale for each output row and activations in planes: two sums for each output, of whole numbers. Rows
+// [first, first + R) of the group x.
+struct Planar : Bytes {
+    using Group = PlaneBlock;
+    static constexpr int ROWS = PLANE_ROWS, GROUP = PLANE_GROUP, COLUMNS = PLANE_COLUMNS, PAIRED_ROWS = 0;
+    static constexpr int LINES = PLANE_COLUMNS * TILE_ROWS / 64;
+    static HYDRA_INLINE const Group* groups(const Activations& x) { return x.planes; }
+
+    template <int R, int T>
+    static void multiply(const Tiles& tiles, const PlaneBlock* x, int64_t first, Prefetch ahead, float* out) {
+        static_assert(T == 1);
+        const uint8_t* block = tiles.data + TILE_ROWS * sizeof(float);
+        const float* row_scales = x->scales + first;
+        const int32_t(*offsets)[2] = x->offsets + first;
+        Partial sums[R][2];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            sums[r][0] = start(offsets[r][0]);
+            sums[r][1] = start(offsets[r][1]);
+        }
+        for (int64_t b = 0; b < tiles.blocks; ++b, ++x, block += PLANE_COLUMNS * TILE_ROWS) {
+            const int8_t* planes = x->planes[first][0];
+#pragma GCC unroll 8
+            for (int i = 0; i < PLANE_COLUMNS / 8; ++i) {
+                Weights group[2];
+                load(block, i, group[0], group[1]);
+#pragma GCC unroll 2
+                for (int half = 0; half < 2; ++half) {
+                    ahead.ask<LINES, LINES>(2 * i + half);
+#pragma GCC unroll 8
+                    for (int r = 0; r < R; ++r) {
+                        const int8_t* quants = planes + r * 2 * PLANE_COLUMNS + column(i, half);
+                        accumulate(sums[r][0], group[half], broadcast4(quants));
+                        accumulate(sums[r][1], group[half], broadcast4(quants + PLANE_COLUMNS));
+                    }
+                }
+            }
+            ahead.end_block();
+        }
+        const F32 scale = hydra::HYDRA_ISA::load(reinterpret_cast<const float*>(tiles.data));
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const F32 sum = fma(lanes(sums[r][0], offsets[r][0]), broadcast(255.0f), lanes(sums[r][1], offsets[r][1]));
+            store(out + r * TILE_ROWS, mul(sum, mul(scale, broadcast(row_scales[r]))));
+        }
+    }
+};
+
 // Weights that are numbers: two sums for each output, of even and of odd columns.
 template <class Format>
 struct Floating : Format {
     using Group = ValueBlock;
-    static constexpr int PAIRED_ROWS = PAIRED_VALUES;
+    static constexpr int GROUP = ROW_GROUP, COLUMNS = BLOCK_COLUMNS, PAIRED_ROWS = PAIRED_VALUES;
     static constexpr int LINES = Format::PAIR_BYTES * BLOCK_COLUMNS / 2 / 64;
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.values; }
 
@@ -261,7 +310,7 @@ HYDRA_INLINE void multiply_rows(int count, const Tiles& tiles, const typename Ke
 // Rows of the chunk that begins with row `row`: as many as registers hold, and no further than the group.
 template <class Kernel>
 HYDRA_INLINE int chunk_of(int row, int rows) {
-    const int group = ROW_GROUP - row % ROW_GROUP, left = rows - row;
+    const int group = Kernel::GROUP - row % Kernel::GROUP, left = rows - row;
     const int most = group < left ? group : left;
     return most < Kernel::ROWS ? most : Kernel::ROWS;
 }
@@ -274,8 +323,8 @@ HYDRA_INLINE void multiply_tiles(const Tiles& tiles, const Activations& x, int r
     Prefetch ahead = {tiles.data + (T * chunks > 1 ? T * tiles.bytes : AHEAD), lines};
     for (int row = 0; row < rows;) {
         const int count = chunk_of<Kernel>(row, rows);
-        const typename Kernel::Group* group = Kernel::groups(x) + row / ROW_GROUP * tiles.blocks;
-        multiply_rows<Kernel, T>(count, tiles, group, row % ROW_GROUP, ahead, out + row * TILE_ROWS);
+        const typename Kernel::Group* group = Kernel::groups(x) + row / Kernel::GROUP * tiles.blocks;
+        multiply_rows<Kernel, T>(count, tiles, group, row % Kernel::GROUP, ahead, out + row * TILE_ROWS);
         row += count;
         ahead.next += tiles.blocks * lines * 64;
     }
@@ -285,7 +334,7 @@ template <class Kernel>
 HYDRA_INLINE void product(const PackedMatrix& matrix, int64_t first_tile, int count, const Activations& x, int rows,
                           float* out) {
     Tiles tiles = {matrix.data + first_tile * matrix.tile_bytes, matrix.tile_bytes,
-                   matrix.padded_columns / BLOCK_COLUMNS, int64_t{rows} * TILE_ROWS};
+                   matrix.padded_columns / Kernel::COLUMNS, int64_t{rows} * TILE_ROWS};
     if constexpr (Kernel::PAIRED_ROWS > 0) {
         if (rows >= Kernel::PAIRED_ROWS && 2 * tiles.bytes <= PAIR_BYTES) {
             for (; count >= 2; count -= 2, tiles.data += 2 * tiles.bytes, out += 2 * tiles.out_stride) {
@@ -328,6 +377,10 @@ void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
 void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out) {
     product<Quantised<Q4WithMinimum>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {
+    product<Planar>(matrix, first_tile, tiles, x, rows, out);
 }
 
 }  // namespace hydra::HYDRA_ISA

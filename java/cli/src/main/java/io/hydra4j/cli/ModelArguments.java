@@ -28,7 +28,9 @@ final class ModelArguments {
             names = "--weights",
             paramLabel = "TYPE",
             converter = WeightName.class,
-            description = "Convert the model's matrices on load: f32, f16, bf16, q8_0, q4_0 or q4_1.")
+            description =
+                    "Convert the model's matrices on load: f32, f16, bf16, q8_0, q4_0, q4_1, or on the CPU r8 (8 bits, one"
+                            + " scale a row).")
     private WeightType weights;
 
     @Option(

@@ -13,7 +13,7 @@ final class WeightName implements ITypeConverter<WeightType> {
     @Override
     public WeightType convert(String name) {
         List<WeightType> types =
-                Arrays.stream(WeightType.values()).filter(WeightType::hasKernel).toList();
+                Arrays.stream(WeightType.values()).filter(WeightType::isTarget).toList();
         return types.stream()
                 .filter(type -> type.name().equalsIgnoreCase(name))
                 .findFirst()

@@ -63,7 +63,7 @@ class FailuresTest {
         String before = System.setProperty("hydra4j.isa", "sse");
         try {
             failing(
-                    "the system property hydra4j.isa is sse, must be auto, avx512, avx2 or portable",
+                    "the system property hydra4j.isa is sse, must be auto, amx, avx512, avx2 or portable",
                     "generate",
                     "--backend",
                     "cpu",

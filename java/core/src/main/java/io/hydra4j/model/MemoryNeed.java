@@ -25,6 +25,7 @@ public final class MemoryNeed {
     // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
     private static final int TILE_ROWS = 16;
     private static final int TILE_COLUMNS = 32;
+    private static final int R8_COLUMNS = 64;
 
     /** Rows of the vocabulary's width beside logits: noise of the positions of a deep tree, counts, biases. */
     private static final int NOISE_ROWS = 12;
@@ -148,8 +149,10 @@ public final class MemoryNeed {
         WeightType type = WeightLoader.typeOf(backend, tensor, convertTo);
         // On the GPU the 6-bit scales of Q4_K take a byte each.
         int blockBytes = type == WeightType.Q4_K ? type.blockBytes() + 4 : type.blockBytes();
-        long columns = roundUp(tensor.columns(), Math.max(TILE_COLUMNS, type.blockValues()));
-        return roundUp(tensor.rows(), TILE_ROWS) * (columns / type.blockValues()) * blockBytes;
+        int unit = type == WeightType.R8 ? R8_COLUMNS : Math.max(TILE_COLUMNS, type.blockValues());
+        int scaleBytes = type == WeightType.R8 ? Float.BYTES : 0;
+        long columns = roundUp(tensor.columns(), unit);
+        return roundUp(tensor.rows(), TILE_ROWS) * (columns / type.blockValues() * blockBytes + scaleBytes);
     }
 
     private static long roundUp(long value, long unit) {

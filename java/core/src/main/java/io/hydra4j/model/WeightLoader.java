@@ -1,5 +1,6 @@
 package io.hydra4j.model;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.format.TensorType;
@@ -43,6 +44,7 @@ public final class WeightLoader implements AutoCloseable {
      * @param convertTo the type of all matrices; null to keep what the files have
      * @param totalBytes bytes that will be loaded, for the progress
      * @param progress gets the loaded fraction, 0 to 1, after each tensor
+     * @throws HydraException if the backend has no kernel for {@code convertTo}
      */
     public WeightLoader(Backend backend, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
         this(backend, new FileWeights(), convertTo, totalBytes, progress);
@@ -50,6 +52,11 @@ public final class WeightLoader implements AutoCloseable {
 
     private WeightLoader(
             Backend backend, WeightSource source, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
+        if (convertTo != null && !backend.hasKernel(convertTo)) {
+            throw new HydraException("the " + backend.kind() + " backend has no kernel for weights of type "
+                    + convertTo + ": choose F32, F16, BF16, Q8_0, Q4_0 or Q4_1"
+                    + (convertTo == WeightType.R8 ? ", or the CPU backend for R8" : "") + ", or keep the file's type");
+        }
         this.backend = backend;
         this.source = source;
         this.convertTo = convertTo;

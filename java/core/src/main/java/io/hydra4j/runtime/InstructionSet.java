@@ -7,6 +7,11 @@ import java.util.Locale;
 public enum InstructionSet {
     /** The best one that the processor has, or what the system property {@code hydra4j.isa} says. */
     AUTO,
+    /**
+     * What {@link #AVX512} has, and products of quantised weights with many rows by Intel's AMX, which multiplies tiles of bytes.
+     * The system must let the process use it. Not what {@link #AUTO} takes, as its speed has not been measured yet.
+     */
+    AMX,
     /** AVX-512 F, BW, VL, DQ and VNNI. */
     AVX512,
     /** AVX2, FMA and F16C. */
@@ -14,7 +19,8 @@ public enum InstructionSet {
     /** Any x86-64 processor. */
     PORTABLE;
 
-    /** System property that overrides {@link #AUTO}: {@code auto}, {@code avx512}, {@code avx2} or {@code portable}. */
+    /** System property that overrides {@link #AUTO}: {@code auto}, {@code amx}, {@code avx512}, {@code avx2} or
+     * {@code portable}. */
     public static final String PROPERTY = "hydra4j.isa";
 
     /**
@@ -30,8 +36,8 @@ public enum InstructionSet {
                 return known.name().toLowerCase(Locale.ROOT);
             }
         }
-        throw new HydraException(
-                "the system property " + PROPERTY + " is " + override + ", must be auto, avx512, avx2 or portable");
+        throw new HydraException("the system property " + PROPERTY + " is " + override
+                + ", must be auto, amx, avx512, avx2 or portable");
     }
 
     static InstructionSet ofNativeName(String name) {

@@ -33,7 +33,7 @@ public final class Matrix extends NativeObject {
      * @param backend in whose memory it lies
      * @param type one that {@linkplain Backend#hasKernel the backend has a kernel for}
      * @param rows number of outputs, 1 to 2^24
-     * @param columns number of inputs, 1 to 2^24; for Q4_K a multiple of 256
+     * @param columns number of inputs, 1 to 2^24; for Q4_K a multiple of 256, for R8 at most 65536
      * @return the matrix, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if type and shape do not fit these limits
      * @throws OutOfNativeMemoryException if the system refuses the memory

@@ -3,7 +3,7 @@ package io.hydra4j.runtime;
 import io.hydra4j.runtime.bindings.Native;
 import java.nio.ByteBuffer;
 
-/** How the values of a weight are stored: plain numbers, or blocks of values of one row with a common scale. */
+/** How the values of a weight are stored: plain numbers, or values of one row, or of a block of it, with a common scale. */
 public enum WeightType {
     /** 32-bit float. */
     F32(Native.HYDRA_F32, 1, 4, true),
@@ -26,7 +26,13 @@ public enum WeightType {
     /** 5 bits with 6-bit scales. */
     Q5_K(Native.HYDRA_Q5_K, 256, 176, false),
     /** 6 bits with 8-bit scales. */
-    Q6_K(Native.HYDRA_Q6_K, 256, 210, false);
+    Q6_K(Native.HYDRA_Q6_K, 256, 210, false),
+    /**
+     * 8 bits, and one scale for a whole row, which {@link #bytes} leaves out. No file has it: it is a type of matrices on the
+     * CPU, which other types are converted to on load. Products take many rows for little more than one where the processor
+     * multiplies tiles.
+     */
+    R8(Native.HYDRA_R8, 1, 1, false);
 
     private final int id;
     private final int blockValues;
@@ -41,7 +47,7 @@ public enum WeightType {
     }
 
     /**
-     * @param id the number of the type in GGUF files
+     * @param id the number of the type in GGUF files, or R8's
      * @return the type
      * @throws IllegalArgumentException if there is no such type here
      */
@@ -54,7 +60,7 @@ public enum WeightType {
         throw new IllegalArgumentException("no weight type has the number " + id);
     }
 
-    /** @return the number of the type in GGUF files */
+    /** @return the number of the type in GGUF files; of R8, which no file has, the native library's */
     public int id() {
         return id;
     }
@@ -75,6 +81,11 @@ public enum WeightType {
      */
     public boolean hasKernel() {
         return kernel;
+    }
+
+    /** @return whether matrices can be converted to this type on load, if only on the CPU */
+    public boolean isTarget() {
+        return kernel || this == R8;
     }
 
     /**

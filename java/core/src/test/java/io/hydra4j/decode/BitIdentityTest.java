@@ -52,7 +52,7 @@ class BitIdentityTest {
     }
 
     private static Stream<Arguments> product(List<String> heads) {
-        return Stream.of(WeightType.F32, WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0)
+        return Stream.of(WeightType.F32, WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.R8)
                 .flatMap(type -> heads.stream()
                         .flatMap(name -> Stream.of(1, 2).map(threads -> Arguments.of(type, name, threads))));
     }
@@ -115,12 +115,12 @@ class BitIdentityTest {
     @ParameterizedTest
     @EnumSource(
             value = InstructionSet.class,
-            names = {"AVX512", "AVX2"})
+            names = {"AMX", "AVX512", "AVX2"})
     void everyInstructionSetGivesTheBitsOfThePortableCode(InstructionSet isa) {
         Isa.assumeThatItRuns(isa);
         List<int[]> prompts = BitIdentity.bytePrompts().subList(0, 3);
         List<WeightType> types =
-                Stream.of(WeightType.values()).filter(WeightType::hasKernel).toList();
+                Stream.of(WeightType.values()).filter(WeightType::isTarget).toList();
         for (WeightType type : types) {
             for (String heads : Original.HEADS) {
                 Path folder = Original.heads(heads);
@@ -141,7 +141,7 @@ class BitIdentityTest {
     @ParameterizedTest
     @EnumSource(
             value = InstructionSet.class,
-            names = {"AVX512", "AVX2"})
+            names = {"AMX", "AVX512", "AVX2"})
     void everyInstructionSetGivesTheBitsOfThePortableCodeWithSizesThatAreMultiplesOfNothing(InstructionSet isa) {
         Isa.assumeThatItRuns(isa);
         Path odd = TestData.committed("golden/families/odd");

@@ -1,8 +1,11 @@
 package io.hydra4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.GenerationOptions;
+import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Tree;
@@ -46,6 +49,18 @@ class KvTypeCudaTest {
             assertEquals(
                     expected.bytes(2 * 2 * 2 * 16 * 32), loaded.base().pool().pageBytes());
         }
+    }
+
+    @Test
+    void weightsOfR8AreRefusedWithTheBackendThatTakesThem() {
+        OpenOptions options = OpenOptions.DEFAULT.withBackend(BackendKind.CUDA).withWeights(WeightType.R8);
+        String message = assertThrows(HydraException.class, () -> HydraModel.open(Original.base(), options))
+                .getMessage();
+        assertTrue(
+                message.contains(
+                        "the CUDA backend has no kernel for weights of type R8: choose F32, F16, BF16, Q8_0, Q4_0"
+                                + " or Q4_1, or the CPU backend for R8"),
+                message);
     }
 
     @Test

@@ -1,15 +1,18 @@
 package io.hydra4j.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.hydra4j.HydraException;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.format.TorchBytes;
 import io.hydra4j.format.TorchFile;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -40,6 +43,35 @@ class WeightLoaderTest {
             Matrix reordered = loader.matrix(table.require("a"), order);
             assertNotSame(matrix, reordered);
             assertSame(reordered, loader.matrix(table.require("tied"), order));
+        }
+    }
+
+    @Test
+    void rowsTakeOneScaleWhereR8IsAskedFor() {
+        try (Backend backend = Backend.openCpu(1);
+                WeightLoader loader = new WeightLoader(backend, WeightType.R8, 0, fraction -> {});
+                WeightLoader whole = new WeightLoader(backend, WeightType.F32, 0, fraction -> {})) {
+            float[] row = whole.matrix(table().require("other")).read(3);
+            Matrix matrix = loader.matrix(table().require("other"));
+            assertEquals(WeightType.R8, matrix.type());
+            float largest = 0;
+            for (float value : row) {
+                largest = Math.max(largest, Math.abs(value));
+            }
+            assertArrayEquals(row, matrix.read(3), largest / 127 * 0.51f);
+        }
+    }
+
+    @Test
+    void aTypeThatTheBackendHasNoKernelForIsRefusedWithWhatToChoose() {
+        try (Backend backend = Backend.openCpu(1)) {
+            String message = assertThrows(
+                            HydraException.class, () -> new WeightLoader(backend, WeightType.Q6_K, 0, fraction -> {}))
+                    .getMessage();
+            assertEquals(
+                    "the CPU backend has no kernel for weights of type Q6_K: choose F32, F16, BF16, Q8_0, Q4_0 or Q4_1, or keep"
+                            + " the file's type",
+                    message);
         }
     }
 

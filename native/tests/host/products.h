@@ -1,0 +1,88 @@
+// Products by a table of kernels, without a program.
+#pragma once
+
+#include "cpu/matrix.h"
+#include "types.h"
+
+namespace hydra::test {
+
+// Random weights as a matrix, with the values that it really holds.
+struct Weights {
+    Matrix matrix;
+    Floats values;
+
+    Weights(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns) {
+        Random random(static_cast<uint32_t>(rows * 2048 + columns));
+        matrix = test::matrix(backend, type, rows, columns, random.normal(rows * columns));
+        values = values_of(matrix);
+    }
+    const PackedMatrix& packed() const { return packed_of(matrix); }
+};
+
+// Prepared activation rows. What is after them are NaN and quants of -1.
+struct Inputs {
+    Aligned<ValueBlock> values;
+    Aligned<QuantisedBlock> quantised;
+    Aligned<PlaneBlock> planes;
+    Aligned<TileBlock> tiles;
+    Activations activations{};
+
+    Inputs(const Kernels& kernels, const PackedMatrix& matrix, const Floats& x) {
+        const int64_t blocks = (matrix.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS,
+                      rows = static_cast<int64_t>(x.size()) / matrix.columns;
+        const int64_t count = (rows + ROW_GROUP - 1) / ROW_GROUP * blocks;
+        values = allocate<ValueBlock>(count);
+        quantised = allocate<QuantisedBlock>(count);
+        std::memset(static_cast<void*>(values.get()), 0xff, static_cast<size_t>(count) * sizeof(ValueBlock));
+        std::memset(static_cast<void*>(quantised.get()), 0xff, static_cast<size_t>(count) * sizeof(QuantisedBlock));
+        const int64_t plane_count = (rows + PLANE_GROUP - 1) / PLANE_GROUP * plane_blocks(matrix.columns);
+        planes = allocate<PlaneBlock>(plane_count);
+        std::memset(static_cast<void*>(planes.get()), 0xff, static_cast<size_t>(plane_count) * sizeof(PlaneBlock));
+        const int64_t tile_count = (rows + TILE_GROUP - 1) / TILE_GROUP * blocks;
+        tiles = allocate<TileBlock>(tile_count);
+        std::memset(static_cast<void*>(tiles.get()), 0xff, static_cast<size_t>(tile_count) * sizeof(TileBlock));
+        activations = {(matrix.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS, values.get(),
+                       quantised.get(), planes.get(), tiles.get()};
+        for (int r = 0; r < rows; ++r) {
+            kernels.prepare(&x[r * matrix.columns], matrix.columns, form_of(matrix.type), activations, r);
+        }
+    }
+
+    // The value of the prepared activations: what quantisation left of x.
+    double at(Form form, int64_t row, int64_t column) const {
+        const int64_t blocks = activations.padded_columns / BLOCK_COLUMNS;
+        const int64_t block = row / ROW_GROUP * blocks + column / BLOCK_COLUMNS;
+        const int64_t r = row % ROW_GROUP, c = column % BLOCK_COLUMNS;
+        if (form == Form::VALUES) return values[block].values[r][c];
+        if (form == Form::PLANES) {
+            const PlaneBlock* group = planes.get() + row / PLANE_GROUP * plane_blocks(activations.padded_columns);
+            const auto& pair = group[column / PLANE_COLUMNS].planes[row % PLANE_GROUP];
+            return group->scales[row % PLANE_GROUP] *
+                   (255.0 * pair[0][column % PLANE_COLUMNS] + pair[1][column % PLANE_COLUMNS]);
+        }
+        return static_cast<double>(quantised[block].scales[r]) * quantised[block].quants[r][c];
+    }
+};
+
+// [rows][matrix rows] for row-major x [rows][matrix columns], `tiles` tiles at a time.
+inline Floats product(const Kernels& kernels, const PackedMatrix& matrix, const Floats& x, int tiles = MAX_TILES) {
+    const Inputs inputs(kernels, matrix, x);
+    const int rows = static_cast<int>(static_cast<int64_t>(x.size()) / matrix.columns);
+    Floats out(static_cast<size_t>(rows * matrix.rows), NAN);
+    for (int64_t tile = 0; tile < matrix.tiles; tile += tiles) {
+        const int count = static_cast<int>(std::min<int64_t>(tiles, matrix.tiles - tile));
+        const size_t written = static_cast<size_t>(count) * rows * TILE_ROWS;
+        Floats scratch(written + 16, NAN);
+        kernels.product[product_index(matrix.type)](matrix, tile, count, inputs.activations, rows, scratch.data());
+        EXPECT_TRUE(std::all_of(scratch.begin() + static_cast<int64_t>(written), scratch.end(),
+                                [](float v) { return std::isnan(v); }));
+        for (int64_t n = tile * TILE_ROWS; n < std::min((tile + count) * TILE_ROWS, matrix.rows); ++n) {
+            for (int r = 0; r < rows; ++r) {
+                out[r * matrix.rows + n] = scratch[((n / TILE_ROWS - tile) * rows + r) * TILE_ROWS + n % TILE_ROWS];
+            }
+        }
+    }
+    return out;
+}
+
+}  // namespace hydra::test
