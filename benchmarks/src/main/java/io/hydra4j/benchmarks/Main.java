@@ -3,6 +3,7 @@ package io.hydra4j.benchmarks;
 import io.hydra4j.HydraException;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
+import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -90,6 +91,15 @@ public final class Main implements Callable<Integer> {
             description = "no JMH: tokens a step of sampled text, with heads that guess by the noise of the sample and"
                     + " without; takes the options of --compare")
     private boolean sampled;
+
+    @Option(
+            names = "--loss",
+            paramLabel = "TYPE,..",
+            split = ",",
+            description =
+                    "no JMH: next-token loss on the prompts with the file's weights and with these converted to each"
+                            + " of the types; takes the options of --compare")
+    private List<WeightType> lossTypes = new ArrayList<>();
 
     @Option(
             names = "--model",
@@ -212,11 +222,20 @@ public final class Main implements Callable<Integer> {
         System.out.println(Machine.line(machine));
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("machine", machine);
-        if (!sampled) {
+        if (!sampled && lossTypes.isEmpty()) {
             json.put("stream_rates", streamRates());
         }
         boolean good = true;
-        if (sampled) {
+        if (!lossTypes.isEmpty()) {
+            List<Map<String, Object>> figures = new ArrayList<>();
+            for (String model : models) {
+                WeightLoss loss = new WeightLoss(compareOptions(model), lossTypes);
+                loss.run(System.err);
+                loss.print(System.out);
+                figures.addAll(loss.json());
+            }
+            json.put("weight_loss", figures);
+        } else if (sampled) {
             List<Map<String, Object>> figures = new ArrayList<>();
             for (String model : models) {
                 SampledAcceptance acceptances = new SampledAcceptance(compareOptions(model));
