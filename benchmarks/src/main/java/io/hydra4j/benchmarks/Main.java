@@ -62,7 +62,9 @@ public final class Main implements Callable<Integer> {
             names = "--batches",
             paramLabel = "N,..",
             split = ",",
-            description = "sequences that are decoded side by side; 1 to 32, with --shape 1, if left out (JMH)")
+            description =
+                    "sequences that are decoded side by side; 1 to 32, with --shape 1, if left out (JMH); 1, 4, 16"
+                            + " with --batched")
     private List<Integer> batches = new ArrayList<>();
 
     @Option(
@@ -100,6 +102,12 @@ public final class Main implements Callable<Integer> {
                     "no JMH: next-token loss on the prompts with the file's weights and with these converted to each"
                             + " of the types; takes the options of --compare")
     private List<WeightType> lossTypes = new ArrayList<>();
+
+    @Option(
+            names = "--batched",
+            description = "no JMH: sequences side by side, plain and with trees that are chosen step by step, in turn;"
+                    + " takes the options of --compare")
+    private boolean batched;
 
     @Option(
             names = "--model",
@@ -222,7 +230,7 @@ public final class Main implements Callable<Integer> {
         System.out.println(Machine.line(machine));
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("machine", machine);
-        if (!sampled && lossTypes.isEmpty()) {
+        if (!sampled && !batched && lossTypes.isEmpty()) {
             json.put("stream_rates", streamRates());
         }
         boolean good = true;
@@ -244,6 +252,17 @@ public final class Main implements Callable<Integer> {
                 figures.addAll(acceptances.json());
             }
             json.put("sampled_acceptance", figures);
+        } else if (batched) {
+            List<Map<String, Object>> figures = new ArrayList<>();
+            for (String model : models) {
+                List<Integer> sizes = batches.isEmpty() ? List.of(1, 4, 16) : batches;
+                BatchComparison comparison = new BatchComparison(compareOptions(model), sizes);
+                comparison.run(System.err);
+                comparison.print(System.out);
+                figures.add(comparison.json());
+                good &= comparison.same();
+            }
+            json.put("batches", figures);
         } else if (compare) {
             List<Map<String, Object>> comparisons = new ArrayList<>();
             for (String model : models) {

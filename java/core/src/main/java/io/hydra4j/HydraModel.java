@@ -2,6 +2,7 @@ package io.hydra4j;
 
 import io.hydra4j.decode.BatchOptions;
 import io.hydra4j.decode.BatchSession;
+import io.hydra4j.decode.GrowthPolicy;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
@@ -410,6 +411,27 @@ public final class HydraModel implements AutoCloseable {
         return use(() -> Sessions.batch(base, drafter, options, uses::requireOpen, uses::end));
     }
 
+    /**
+     * {@return what guesses for this model by default: its draft heads, with a lookup for a second opinion in dynamic trees; without heads
+     * the lookup alone} For {@link #session(SessionOptions, Drafter)} and {@link #batch(BatchOptions, Drafter)}.
+     */
+    public Drafter drafter() {
+        return heads == null ? LOOKUP : heads.withChains(LOOKUP);
+    }
+
+    /**
+     * {@return a policy for one session or batch of this model with dynamic trees} It learns from the steps what rows and drafts cost here and
+     * what is accepted, and gives each step the nodes that are worth their time; as {@link Speculation#AUTO} does.
+     */
+    public GrowthPolicy growthPolicy() {
+        return new GrowthChoice(levels());
+    }
+
+    /** Levels that heads fill. */
+    private int levels() {
+        return info.heads().map(HeadsInfo::count).orElse(0);
+    }
+
     /** Makes a session, which ends the use. */
     private <T> T use(Supplier<T> make) {
         uses.begin();
@@ -545,12 +567,7 @@ public final class HydraModel implements AutoCloseable {
     }
 
     private synchronized GrowthChoice growth(DraftSource source) {
-        return grown.computeIfAbsent(
-                        source,
-                        it -> new GrowthChoice(
-                                it == DraftSource.LOOKUP
-                                        ? 0
-                                        : info.heads().orElseThrow().count()))
+        return grown.computeIfAbsent(source, it -> new GrowthChoice(it == DraftSource.LOOKUP ? 0 : levels()))
                 .next();
     }
 

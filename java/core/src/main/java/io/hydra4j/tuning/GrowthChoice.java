@@ -79,6 +79,9 @@ public final class GrowthChoice implements GrowthPolicy {
 
     // Of the present step.
     private int way;
+    /** Ways that have no more levels than there are in this step. */
+    private int usable;
+
     private int sequences;
     private double[] promises = {};
     private double planted;
@@ -125,6 +128,10 @@ public final class GrowthChoice implements GrowthPolicy {
             way = 0;
             return new Growth(1, 0, 0);
         }
+        usable = ways.length;
+        while (ways[usable - 1] > levels) {
+            usable--;
+        }
         double least = least();
         int most = (int) Math.max(4, 2 * times.mostRows() / sequences);
         promises = new double[sequences];
@@ -144,8 +151,8 @@ public final class GrowthChoice implements GrowthPolicy {
         if (trialLeft == 0) {
             begin(best);
         }
-        way = trialLeft > 0 && isOpen() ? trial : best;
-        return new Growth(most, least, Math.min(ways[way], levels));
+        way = trialLeft > 0 && trial < usable && isOpen() ? trial : best;
+        return new Growth(most, least, ways[way]);
     }
 
     /** How likely a node must be right to be worth its row. */
@@ -218,7 +225,7 @@ public final class GrowthChoice implements GrowthPolicy {
     private int best() {
         int best = 0;
         double most = worth(0);
-        for (int w = 1; w < ways.length; w++) {
+        for (int w = 1; w < usable; w++) {
             if (weights[w] > 0 && worth(w) > most) {
                 most = worth(w);
                 best = w;
@@ -234,7 +241,7 @@ public final class GrowthChoice implements GrowthPolicy {
         }
         double plain = times.at(sequences) * rate();
         int next = -1;
-        for (int w = 1; w < ways.length; w++) {
+        for (int w = 1; w < usable; w++) {
             boolean isOlder = next < 0 || tried[w] < tried[next] || tried[w] == tried[next] && ways[w] == 2;
             next = w != best && isOlder ? w : next;
         }

@@ -219,6 +219,18 @@ class GrowthChoiceTest {
     }
 
     @Test
+    void whereNoHeadsAreAtHandNoneAreAskedFor() {
+        GrowthChoice choice = new GrowthChoice(LEVELS);
+        for (int i = 0; i < 300; i++) {
+            Growth growth = choice.choose(new float[][] {{0.9f, 0.9f}}, 0);
+            assertEquals(0, growth.levels());
+            int rows = Math.min(3, growth.nodes());
+            choice.observe(new int[] {rows}, rows, (long) (PLAIN * (1 + 0.1 * (rows - 1))), 0);
+        }
+        assertTrue(choice.choose(new float[][] {{0.9f, 0.9f}}, 0).least() < 0.5);
+    }
+
+    @Test
     void theFirstStepsArePlain() {
         GrowthChoice choice = new GrowthChoice(LEVELS);
         for (int i = 0; i < GrowthChoice.PLAIN_STEPS; i++) {
