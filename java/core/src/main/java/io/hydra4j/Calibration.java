@@ -1,7 +1,6 @@
 package io.hydra4j;
 
-import io.hydra4j.heads.TreeOrder;
-import io.hydra4j.tuning.StepCosts;
+import io.hydra4j.tuning.GrowthCosts;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -12,14 +11,14 @@ import java.util.Map;
  */
 public final class Calibration {
     private final Map<String, String> facts;
-    private final StepCosts costs;
+    private final GrowthCosts costs;
     private final long nanos;
 
     /**
      * @param facts by name, what it was made with
      * @param nanos what measuring took
      */
-    Calibration(Map<String, String> facts, StepCosts costs, long nanos) {
+    Calibration(Map<String, String> facts, GrowthCosts costs, long nanos) {
         this.facts = Map.copyOf(facts);
         this.costs = costs;
         this.nanos = nanos;
@@ -51,9 +50,9 @@ public final class Calibration {
         return facts;
     }
 
-    /** {@return the mean time of a one-token step, in nanoseconds} */
+    /** {@return the time of a one-token step, in nanoseconds} */
     public double plainStepNanos() {
-        return costs.plainMeanNanos();
+        return costs.plainNanos();
     }
 
     /** {@return what measuring took, in nanoseconds} */
@@ -61,21 +60,18 @@ public final class Calibration {
         return nanos;
     }
 
-    StepCosts costs() {
+    GrowthCosts costs() {
         return costs;
     }
 
-    /** @throws CalibrationMismatchException if these are not the facts that it was made with, or the heads grow other trees */
-    void requireFit(Map<String, String> present, TreeOrder order) {
+    /** @throws CalibrationMismatchException if these are not the facts that it was made with */
+    void requireFit(Map<String, String> present) {
         present.forEach((fact, value) -> {
             String calibrated = facts.getOrDefault(fact, "unknown");
             if (!calibrated.equals(value)) {
                 throw new CalibrationMismatchException(fact, calibrated, value);
             }
         });
-        if (!costs.order().equals(order)) {
-            throw new CalibrationMismatchException("a tree order", "of other heads", "that of these");
-        }
     }
 
     @Override

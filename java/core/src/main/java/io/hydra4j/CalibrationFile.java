@@ -6,8 +6,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import io.hydra4j.format.Fields;
 import io.hydra4j.format.StrictJson;
 import io.hydra4j.format.WholeFile;
-import io.hydra4j.heads.TreeOrder;
-import io.hydra4j.tuning.StepCosts;
+import io.hydra4j.tuning.GrowthCosts;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
@@ -18,14 +17,13 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The file of a calibration: one JSON object of {@code version}, {@code facts} (texts by name), {@code calibration_ns}, {@code
- * plain_step_ns}, {@code tree_paths} (lists of ranks), {@code tree_gains} and {@code step_ns}, one number for each tree, 0 for one
- * that cannot pay.
+ * The file of a calibration: one JSON object of {@code version}, {@code facts} (texts by name), {@code calibration_ns}, and what passes and
+ * drafts take: {@code pass_rows}, {@code pass_ns}, one number for each, and {@code draft_ns}, one for each number of levels from 1 on.
  */
 final class CalibrationFile {
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
     private static final List<String> FIELDS =
-            List.of("version", "facts", "calibration_ns", "plain_step_ns", "tree_paths", "tree_gains", "step_ns");
+            List.of("version", "facts", "calibration_ns", "pass_rows", "pass_ns", "draft_ns");
     private static final double MOST_NANOS = 1e15;
 
     private CalibrationFile() {}
@@ -35,7 +33,7 @@ final class CalibrationFile {
     }
 
     private static void writeJson(OutputStream out, Calibration calibration) throws IOException {
-        StepCosts costs = calibration.costs();
+        GrowthCosts costs = calibration.costs();
         try (JsonGenerator json = new JsonFactory().createGenerator(out, JsonEncoding.UTF8)) {
             json.useDefaultPrettyPrinter();
             json.writeStartObject();
@@ -46,16 +44,17 @@ final class CalibrationFile {
             }
             json.writeEndObject();
             json.writeNumberField("calibration_ns", calibration.nanos());
-            json.writeNumberField("plain_step_ns", costs.plainMeanNanos());
-            TreeOrderJson.write(json, costs.order());
-            json.writeFieldName("step_ns");
-            TreeOrderJson.numbers(
-                    json,
-                    Arrays.stream(costs.nanos())
-                            .map(nanos -> Double.isInfinite(nanos) ? 0 : nanos)
-                            .toArray());
+            write(json, "pass_rows", costs.rows());
+            write(json, "pass_ns", costs.passNanos());
+            write(json, "draft_ns", costs.draftNanos());
             json.writeEndObject();
         }
+    }
+
+    private static void write(JsonGenerator json, String name, List<Double> numbers) throws IOException {
+        json.writeFieldName(name);
+        TreeOrderJson.numbers(
+                json, numbers.stream().mapToDouble(Double::doubleValue).toArray());
     }
 
     static Calibration read(Path file) {
@@ -69,21 +68,18 @@ final class CalibrationFile {
         if (!fields.has("facts")) {
             throw fields.invalid("facts", "texts by name");
         }
-        TreeOrder order = TreeOrderJson.read(fields);
-        double[] nanos = TreeOrderJson.numbers(fields, "step_ns");
-        for (int t = 0; t < nanos.length; t++) {
-            if (!(nanos[t] >= 0 && nanos[t] <= MOST_NANOS) || t == 0 && nanos[t] == 0) {
-                throw fields.invalid("step_ns", nanos[t], "nanoseconds of each tree, those of the first above 0");
-            }
-            nanos[t] = nanos[t] == 0 ? Double.POSITIVE_INFINITY : nanos[t];
-        }
-        double plain = fields.decimal("plain_step_ns", 1, MOST_NANOS);
         try {
-            return new Calibration(facts(fields.object("facts")), StepCosts.of(order, nanos, plain), (long)
-                    fields.decimal("calibration_ns", 0, MOST_NANOS));
+            GrowthCosts costs = new GrowthCosts(
+                    numbers(fields, "pass_rows"), numbers(fields, "pass_ns"), numbers(fields, "draft_ns"));
+            return new Calibration(
+                    facts(fields.object("facts")), costs, (long) fields.decimal("calibration_ns", 0, MOST_NANOS));
         } catch (IllegalArgumentException e) {
-            throw fields.invalid("step_ns", e.getMessage(), "one time for each tree of the order");
+            throw fields.invalid("pass_ns", e.getMessage(), "what a calibration has measured");
         }
+    }
+
+    private static List<Double> numbers(Fields fields, String name) {
+        return Arrays.stream(TreeOrderJson.numbers(fields, name)).boxed().toList();
     }
 
     /** Texts by name. */

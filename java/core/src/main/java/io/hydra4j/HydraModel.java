@@ -9,7 +9,6 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.heads.DraftHeads;
-import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.EncodeOptions;
@@ -18,8 +17,8 @@ import io.hydra4j.text.Tokenizer;
 import io.hydra4j.tuning.ConversionText;
 import io.hydra4j.tuning.FullChains;
 import io.hydra4j.tuning.GrowthChoice;
+import io.hydra4j.tuning.GrowthCosts;
 import io.hydra4j.tuning.StepCosts;
-import io.hydra4j.tuning.TreeChoice;
 import io.hydra4j.tuning.TreeTuning;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -74,11 +73,10 @@ public final class HydraModel implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final ModelInfo info;
     private final ModelUses uses;
-    private final TreeOrder order;
     /** Null where none was made. */
     private volatile Calibration calibration;
 
-    private TreeChoice learned;
+    /** What generations have learned, by what they guess with. */
     private final Map<DraftSource, GrowthChoice> grown = new EnumMap<>(DraftSource.class);
 
     /** @throws CalibrationMismatchException if the calibration, which may be null, was made with something else */
@@ -94,12 +92,9 @@ public final class HydraModel implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.info = info;
         uses = new ModelUses(owned::close);
-        order = heads == null ? StepCosts.chains(LOOKUP_DEPTH) : StepCosts.order(heads);
-        if (calibration == null) {
-            learned = TreeChoice.of(order);
-        } else {
-            calibration.requireFit(info.calibrationFacts(), order);
-            use(calibration);
+        if (calibration != null) {
+            calibration.requireFit(info.calibrationFacts());
+            this.calibration = calibration;
         }
     }
 
@@ -338,21 +333,18 @@ public final class HydraModel implements AutoCloseable {
                     headsName(),
                     heads,
                     tree != null ? tree : chooses ? GROWING_TREE : tree(),
-                    null,
                     chooses ? growth(source) : null);
             case LOOKUP -> new Guessing(
                     source,
                     LOOKUP_NAME,
                     lookup,
                     tree != null ? tree : chooses ? GROWING_TREE : LOOKUP_TREE,
-                    null,
                     chooses ? growth(source) : null);
             case HEADS_AND_LOOKUP, AUTO -> new Guessing(
                     source,
                     headsName() + " and " + LOOKUP_NAME,
                     heads.withChains(lookup),
                     tree != null ? tree : GROWING_TREE,
-                    null,
                     chooses ? growth(source) : null);
         };
     }
@@ -424,7 +416,7 @@ public final class HydraModel implements AutoCloseable {
      * what is accepted, and gives each step the nodes that are worth their time; as {@link Speculation#AUTO} does.
      */
     public GrowthPolicy growthPolicy() {
-        return new GrowthChoice(levels());
+        return newGrowth(levels());
     }
 
     /** Levels that heads fill. */
@@ -488,10 +480,11 @@ public final class HydraModel implements AutoCloseable {
             throw new IllegalArgumentException("budget is " + budget + ": give a positive duration");
         }
         long begin = System.nanoTime();
-        StepCosts costs;
-        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(StepCosts.candidates(order));
-        try (Session session = session(options, heads != null ? heads : new FullChains(LOOKUP_DEPTH))) {
-            costs = StepCosts.measure(session, order, budget.toNanos());
+        GrowthCosts costs;
+        Drafter chains = new FullChains(GrowthCosts.nodes() - 1);
+        SessionOptions options = SessionOptions.of(Tree.dynamic(GrowthCosts.nodes()));
+        try (Session session = session(options, heads == null ? chains : heads.withChains(chains))) {
+            costs = GrowthCosts.measure(session, levels(), budget.toNanos());
         }
         Calibration made = new Calibration(info.calibrationFacts(), costs, System.nanoTime() - begin);
         use(made);
@@ -551,29 +544,24 @@ public final class HydraModel implements AutoCloseable {
 
     private synchronized void use(Calibration made) {
         calibration = made;
-        learned = TreeChoice.of(made.costs());
-    }
-
-    /** A choice of trees that begins with what earlier generations have learned. */
-    synchronized TreeChoice trees() {
-        return learned.next();
-    }
-
-    /** Keeps what a generation that has ended has learned, if anything, and if the model was not calibrated meanwhile. */
-    synchronized void learned(TreeChoice trees) {
-        if (trees.continues(learned)) {
-            learned = trees;
-        }
+        grown.clear();
     }
 
     private synchronized GrowthChoice growth(DraftSource source) {
-        return grown.computeIfAbsent(source, it -> new GrowthChoice(it == DraftSource.LOOKUP ? 0 : levels()))
+        return grown.computeIfAbsent(source, it -> newGrowth(it == DraftSource.LOOKUP ? 0 : levels()))
                 .next();
     }
 
-    /** Keeps what a generation that has ended has learned. */
+    private GrowthChoice newGrowth(int levels) {
+        Calibration made = calibration;
+        return made == null ? new GrowthChoice(levels) : new GrowthChoice(made.costs(), levels);
+    }
+
+    /** Keeps what a generation that has ended has learned, if the model was not calibrated meanwhile. */
     synchronized void learned(DraftSource source, GrowthChoice growth) {
-        grown.put(source, growth);
+        if (grown.containsKey(source) && growth.continues(grown.get(source))) {
+            grown.put(source, growth);
+        }
     }
 
     /** Mean time of a one-token step by the calibration, in nanoseconds; empty if there is none. */

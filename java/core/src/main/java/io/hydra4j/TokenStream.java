@@ -55,7 +55,6 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         boolean guesses = guessing.tree().nodes() > 1;
         SessionOptions settings =
                 SessionOptions.of(guessing.tree()).withAcceptance(guesses ? options.acceptance() : Acceptance.exact());
-        settings = settings.withCandidates(guessing.candidates(settings.candidates()));
         if (!options.sampling().isGreedy()) {
             settings = settings.withSampling(options.sampling());
         }
@@ -64,7 +63,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         session = model.streamSession(settings, guesses ? guessing.drafter() : null);
         try {
-            session.setGrowthPolicy(guessing.growing());
+            session.setGrowthPolicy(guessing.growth());
             session.requirePrompt(prompt);
             session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
             model.uses().add(this);
@@ -126,14 +125,8 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
             return finish(FinishReason.LENGTH);
         }
         long begin = System.nanoTime();
-        if (guessing.chooses()) {
-            session.setTree(guessing.next());
-        }
         var step = session.step();
         SessionStatistics now = session.statistics();
-        if (guessing.chooses()) {
-            guessing.observe(step, System.nanoTime() - begin, now.draftNanos() - statistics.draftNanos());
-        }
         synchronized (this) {
             statistics = now;
             Chunk chunk = output.push(step);
@@ -190,12 +183,8 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
 
     private void release() {
         // What typical acceptance keeps of guesses is not what exact acceptance will.
-        boolean teaches = !options.acceptance().isTypical();
-        if (teaches && guessing.fixed() != null) {
-            model.learned(guessing.fixed());
-        }
-        if (teaches && guessing.growing() != null) {
-            model.learned(guessing.source(), guessing.growing());
+        if (!options.acceptance().isTypical() && guessing.growth() != null) {
+            model.learned(guessing.source(), guessing.growth());
         }
         model.uses().remove(this);
         session.close();

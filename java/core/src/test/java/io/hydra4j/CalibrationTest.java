@@ -6,16 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.SessionOptions;
-import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Resources;
-import io.hydra4j.tuning.TreeChoice;
+import io.hydra4j.tuning.GrowthChoice;
+import io.hydra4j.tuning.GrowthCosts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -77,10 +78,9 @@ class CalibrationTest {
             assertArrayEquals(plain, model.generate(PROMPT, LIMITS).ids());
             made.save(file);
         }
+        assertEquals(List.of(), made.costs().draftNanos());
         assertEquals(
-                HydraModel.LOOKUP_TREE,
-                made.costs().trees().get(made.costs().trees().size() - 1));
-        assertTrue(made.costs().nanos()[1] >= made.costs().nanos()[0]);
+                GrowthCosts.nodes(), made.costs().rows().get(made.costs().rows().size() - 1));
         try (HydraModel model = HydraModel.open(Original.base(), options.withCalibration(Calibration.load(file)))) {
             assertArrayEquals(plain, model.generate(PROMPT, LIMITS).ids());
         }
@@ -116,12 +116,13 @@ class CalibrationTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "\"version\" : 1 | \"version\" : 2",
-                "\"plain_step_ns\" : | \"plain_step_ns\" : -",
-                "\"step_ns\" : [ | \"step_ns\" : [ -1.0,",
-                "\"step_ns\" : [ | \"step_ns\" : [ 1.0,",
-                "\"tree_gains\" : [ | \"tree_gains\" : [ \"x\",",
-                "\"tree_paths\" : [ [ | \"tree_paths\" : [ [ 7, ",
+                "\"version\" : 2 | \"version\" : 1",
+                "\"calibration_ns\" : | \"calibration_ns\" : -",
+                "\"pass_rows\" : [ | \"pass_rows\" : [ 2.0,",
+                "\"pass_rows\" : [ | \"pass_rows\" : [ -1.0,",
+                "\"pass_ns\" : [ | \"pass_ns\" : [ 1.0,",
+                "\"pass_ns\" : [ | \"pass_ns\" : [ \"x\",",
+                "\"draft_ns\" : [ | \"draft_ns\" : [ 0.0,",
                 "\"facts\" | \"fakts\"",
                 "{ | [",
             })
@@ -135,24 +136,6 @@ class CalibrationTest {
         Files.writeString(file, text.replace(part, instead));
         HydraException refused = assertThrows(HydraException.class, () -> Calibration.load(file));
         assertTrue(refused.getMessage().contains("calibration.json"), refused.getMessage());
-    }
-
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            value = {
-                "[[0, 0], [0]] | [1, 0.5, 0.7] | path 0: found [0, 0] without its parent [0], expected each path after its parent",
-                "[[0], [0, 0]] | [0, 0.7, 0.5] | tree_gains: found an array, expected 1 for the root",
-                "[[0], [0, 0]] | [1, 0.7] | tree_gains: found an array, expected 1 for the root",
-                "[[0], [0, 0]] | [1, 0.7, 1.5] | tree_gains: found an array, expected 1 for the root"
-            })
-    void anOrderThatIsNoneIsRefusedByItsOwnName(String paths, String gains, String reason) throws IOException {
-        Path file = Files.writeString(
-                folder.resolve("calibration.json"),
-                "{\"version\": 1, \"facts\": {}, \"calibration_ns\": 1, \"plain_step_ns\": 1, \"tree_paths\": " + paths
-                        + ", \"tree_gains\": " + gains + ", \"step_ns\": [1, 2, 3]}");
-        FormatException refused = assertThrows(FormatException.class, () -> Calibration.load(file));
-        assertTrue(refused.getMessage().contains(reason), refused.getMessage());
     }
 
     @Test
@@ -201,12 +184,13 @@ class CalibrationTest {
         try (HydraModel model = HydraModel.open(Original.base(), OPTIONS)) {
             TokenStream early = model.stream(PROMPT, LIMITS);
             early.next();
-            model.calibrate(SHORT);
-            TreeChoice calibrated = model.trees();
+            Calibration made = model.calibrate(SHORT);
             early.close();
+            GrowthChoice calibrated = model.guessing(LIMITS).growth();
             model.stream(PROMPT, LIMITS).close();
-            calibrated.observe(new Step(new int[1], new int[1], 1), 1000, 0);
-            assertTrue(calibrated.continues(model.trees()));
+            assertTrue(calibrated.continues(model.guessing(LIMITS).growth()));
+            // It knows from the first step on what the calibration has measured.
+            assertTrue(calibrated.choose(new float[][] {{0.9f}}, 4).nodes() > 1, made.toString());
         }
     }
 

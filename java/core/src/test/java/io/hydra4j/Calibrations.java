@@ -1,36 +1,24 @@
 package io.hydra4j;
 
-import io.hydra4j.decode.Step;
-import io.hydra4j.decode.Tree;
-import io.hydra4j.tuning.TreeChoice;
-import java.util.stream.IntStream;
+import io.hydra4j.decode.GrowthPolicy.Growth;
+import io.hydra4j.tuning.GrowthChoice;
 
 /** Calibrations in use, without a model. */
 public final class Calibrations {
     private static final int STEPS = 300;
+    private static final int LEVELS = 4;
 
     private Calibrations() {}
 
-    /** Chooses trees by a calibration, for steps of which every other one accepts all that it guesses on the first path. */
+    /** Chooses by a calibration how trees grow, for steps of which every other one accepts all that it guesses. */
     public static void use(Calibration calibration) {
-        TreeChoice choice = TreeChoice.of(calibration.costs());
+        GrowthChoice choice = new GrowthChoice(calibration.costs(), LEVELS);
+        float[][] chances = {{0.9f, 0.8f, 0.7f}};
         for (int i = 0; i < STEPS; i++) {
-            Tree tree = choice.tree();
-            int[] path = i % 2 == 0
-                    ? new int[1]
-                    : IntStream.rangeClosed(0, tree.depth())
-                            .map(depth -> first(tree, depth))
-                            .toArray();
-            choice.observe(new Step(new int[path.length], path, tree.nodes()), 1000L * tree.nodes(), 0);
+            Growth growth = choice.choose(chances, LEVELS);
+            int nodes = Math.min(growth.nodes(), 1 + chances[0].length + growth.levels());
+            int emitted = i % 2 == 0 ? 1 : nodes;
+            choice.observe(new int[] {emitted}, nodes, 1000L * nodes, 100L * growth.levels());
         }
-    }
-
-    /** The first node of a depth; in a tree these need not be each other's parents, which does not matter here. */
-    private static int first(Tree tree, int depth) {
-        int[] depths = tree.depths();
-        return IntStream.range(0, depths.length)
-                .filter(node -> depths[node] == depth)
-                .findFirst()
-                .orElseThrow();
     }
 }

@@ -15,6 +15,11 @@ import java.util.Arrays;
  */
 public record FullChains(int maxDepth) implements Drafter {
     @Override
+    public boolean grows() {
+        return true;
+    }
+
+    @Override
     public int maxCandidates() {
         return 1;
     }
@@ -29,6 +34,11 @@ public record FullChains(int maxDepth) implements Drafter {
             protected int guess(int sequence, IntBuffer text, int[] chain, int depth) {
                 Arrays.fill(chain, 0, depth, 0);
                 return depth;
+            }
+
+            @Override
+            protected void chances(int sequence, float[] chances, int count) {
+                Arrays.fill(chances, 0, count, 0.99f);
             }
         };
     }

@@ -5,6 +5,7 @@ import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Step;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Drafter;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TeacherForcing;
 import io.hydra4j.model.DecoderModel;
@@ -23,6 +24,9 @@ import java.util.stream.IntStream;
  */
 public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
     /** Continuations of fewer tokens tell too little. */
+    /** The most nodes of a step. */
+    private static final int NODES = 32;
+
     private static final int TOO_SHORT = 16;
 
     /**
@@ -60,19 +64,17 @@ public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
     public static GreedyContinuations of(
             DecoderModel model, DraftHeads heads, List<int[]> prompts, int tokens, DoubleConsumer progress) {
         List<int[]> texts = new ArrayList<>();
-        StepCosts costs = StepCosts.measure(model, heads);
-        SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(costs.candidates());
-        AdaptiveTree trees = new AdaptiveTree(costs);
-        try (Session session = Sessions.session(model, heads, options)) {
+        Drafter lookup = Drafter.lookup(NODES - 1);
+        Drafter drafter = heads == null ? lookup : heads.withChains(lookup);
+        try (Session session = Sessions.session(model, drafter, SessionOptions.of(Tree.dynamic(NODES)))) {
+            session.setGrowthPolicy(
+                    new GrowthChoice(heads == null ? 0 : heads.config().heads()));
             for (int[] prompt : prompts) {
                 session.rewind(0);
                 session.prefill(prompt);
                 boolean ended = false;
                 while (!ended && session.length() < prompt.length + tokens && session.remainingContext() > 0) {
-                    session.setTree(trees.tree());
-                    long begin = System.nanoTime();
                     Step step = session.step();
-                    trees.observe(step, System.nanoTime() - begin);
                     ended = Arrays.stream(step.tokens()).anyMatch(model.config().eosIds()::contains);
                 }
                 int[] all = session.tokens();

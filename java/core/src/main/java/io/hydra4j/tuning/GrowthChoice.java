@@ -51,6 +51,8 @@ public final class GrowthChoice implements GrowthPolicy {
     private final int[] ways;
 
     private final PassTimes times;
+    /** One object of all choices that go back to the same beginning. */
+    private final Object origin;
     /** {@code [way]}: what heads bring, as a weighted mean: sums of weight x tokens and of weight^2. */
     private final double[] brought;
 
@@ -88,11 +90,16 @@ public final class GrowthChoice implements GrowthPolicy {
 
     /** @param levels the most levels that draft heads can fill; 0 without heads */
     public GrowthChoice(int levels) {
+        this(new PassTimes(levels), levels, new Object());
+    }
+
+    private GrowthChoice(PassTimes times, int levels, Object origin) {
+        this.times = times;
+        this.origin = origin;
         ways = IntStream.of(0, 1, 2, levels)
                 .filter(each -> each <= levels)
                 .distinct()
                 .toArray();
-        times = new PassTimes(levels);
         brought = new double[ways.length];
         weights = new double[ways.length];
         nodes = new double[ways.length];
@@ -100,7 +107,21 @@ public final class GrowthChoice implements GrowthPolicy {
         Arrays.fill(tried, -PAUSE);
     }
 
+    /**
+     * A choice that knows what passes and drafts cost.
+     *
+     * @param levels the most levels that draft heads can fill; 0 without heads
+     */
+    public GrowthChoice(GrowthCosts costs, int levels) {
+        this(new PassTimes(costs, levels), levels, new Object());
+        plainSteps = PLAIN_STEPS;
+        tokens = 1;
+        nanos = times.at(1);
+        rows = 1;
+    }
+
     private GrowthChoice(GrowthChoice before) {
+        origin = before.origin;
         ways = before.ways;
         times = new PassTimes(before.times);
         brought = before.brought.clone();
@@ -119,6 +140,11 @@ public final class GrowthChoice implements GrowthPolicy {
     /** {@return a choice for another text, which goes on from where this one is} */
     public GrowthChoice next() {
         return new GrowthChoice(this);
+    }
+
+    /** {@return whether both go back to the same beginning by {@link #next}} */
+    public boolean continues(GrowthChoice other) {
+        return origin == other.origin;
     }
 
     @Override

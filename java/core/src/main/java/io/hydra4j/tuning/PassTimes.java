@@ -1,6 +1,7 @@
 package io.hydra4j.tuning;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * What passes cost by their rows, and drafts by their levels, as steps have shown it. Machines change their speed as others use them,
@@ -12,6 +13,8 @@ import java.util.Arrays;
 final class PassTimes {
     /** The most rows of each class of passes. */
     private static final int[] ROWS = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
+
+    static final int MOST_ROWS = 256;
     /** What a row costs, as a part of a pass with one, before any other pass was seen. */
     private static final double ROW = 0.12;
     /** The share of a new observation of the speed, the least of one of a cost, and how far from expectation one is believed to be. */
@@ -49,6 +52,23 @@ final class PassTimes {
     PassTimes(int levels) {
         drafts = new double[levels + 1];
         seenDrafts = new int[levels + 1];
+    }
+
+    /** @param levels the most of a draft; those beyond what was measured are not known */
+    PassTimes(GrowthCosts measured, int levels) {
+        this(levels);
+        for (int i = 0; i < measured.rows().size(); i++) {
+            int c = classOf((int) Math.ceil(measured.rows().get(i)));
+            speed = i == 0 ? measured.passNanos().get(0) : speed;
+            unit = i == 0 ? c : unit;
+            rows[c] = measured.rows().get(i);
+            costs[c] = measured.passNanos().get(i) / speed;
+            seen[c] = FIRST;
+        }
+        for (int level = 1; level <= Math.min(levels, measured.draftNanos().size()); level++) {
+            drafts[level] = measured.draftNanos().get(level - 1) / speed;
+            seenDrafts[level] = FIRST;
+        }
     }
 
     PassTimes(PassTimes other) {
@@ -121,6 +141,23 @@ final class PassTimes {
     private static int classOf(int count) {
         int place = Arrays.binarySearch(ROWS, count);
         return Math.min(ROWS.length - 1, place >= 0 ? place : -place - 1);
+    }
+
+    /** What was seen, of all kinds of passes and all levels that were. */
+    GrowthCosts costs() {
+        int[] known = IntStream.range(0, ROWS.length).filter(c -> seen[c] > 0).toArray();
+        return new GrowthCosts(
+                IntStream.of(known).mapToObj(c -> rows[c]).toList(),
+                IntStream.of(known).mapToObj(c -> atMost(c) * speed).toList(),
+                IntStream.range(1, drafts.length)
+                        .takeWhile(level -> seenDrafts[level] > 0)
+                        .mapToObj(level -> drafts[level] * speed)
+                        .toList());
+    }
+
+    /** Nanoseconds of a pass of so many rows at present. */
+    double nanos(int count) {
+        return at(count) * speed;
     }
 
     /** The most rows of a pass that was seen, at least 1. */

@@ -27,13 +27,11 @@ public final class StepCosts {
     private final TreeOrder order;
     private final List<Tree> trees;
     private final double[] nanos;
-    private final double plainMeanNanos;
 
-    private StepCosts(TreeOrder order, List<Tree> trees, double[] nanos, double plainMeanNanos) {
+    private StepCosts(TreeOrder order, List<Tree> trees, double[] nanos) {
         this.order = order;
         this.trees = trees;
         this.nanos = nanos;
-        this.plainMeanNanos = plainMeanNanos;
     }
 
     /**
@@ -48,11 +46,6 @@ public final class StepCosts {
     /** The order in which trees grow for these heads; the root alone without heads. */
     public static TreeOrder order(DraftHeads heads) {
         return heads == null ? new TreeOrder(List.of(), List.of(1.0)) : TreeGrowth.of(heads);
-    }
-
-    /** The order in which chains grow, for a drafter that fills no other trees. */
-    public static TreeOrder chains(int depth) {
-        return TreeGrowth.chains(depth);
     }
 
     /** As {@link #measure(DecoderModel, DraftHeads)}, with trees that grow in this order. */
@@ -72,7 +65,7 @@ public final class StepCosts {
     public static StepCosts measure(Session session, TreeOrder order, long budgetNanos) {
         StepTimer timer = new StepTimer(session, trees(order), budgetNanos);
         double[] nanos = timer.measure();
-        return of(order, nanos, timer.plainMean());
+        return of(order, nanos);
     }
 
     /** The most candidates of one parent that any of the trees of an order asks for, at least 1. */
@@ -86,22 +79,11 @@ public final class StepCosts {
      * @param nanos time of a step with each of {@link #trees(TreeOrder)}, in nanoseconds
      */
     static StepCosts of(TreeOrder order, double[] nanos) {
-        return of(order, nanos, nanos[0]);
-    }
-
-    /**
-     * Costs that were measured before.
-     *
-     * @param nanos as {@link #nanos()} gave them
-     * @param plainMeanNanos as {@link #plainMeanNanos()} gave it
-     * @throws IllegalArgumentException if there are not as many as the order has trees
-     */
-    public static StepCosts of(TreeOrder order, double[] nanos, double plainMeanNanos) {
         List<Tree> trees = trees(order);
         if (nanos.length != trees.size()) {
             throw new IllegalArgumentException(nanos.length + " times of steps for " + trees.size() + " trees");
         }
-        return new StepCosts(order, trees, nanos.clone(), plainMeanNanos);
+        return new StepCosts(order, trees, nanos.clone());
     }
 
     /** The lesser of two measurements of the same trees. */
@@ -113,7 +95,7 @@ public final class StepCosts {
         for (int t = 0; t < least.length; t++) {
             least[t] = Math.min(least[t], other.nanos[t]);
         }
-        return of(order, least, Math.min(plainMeanNanos, other.plainMeanNanos));
+        return of(order, least);
     }
 
     /** The first nodes of the order in which trees grow for these heads, the root included; all if there are fewer. */
@@ -160,11 +142,6 @@ public final class StepCosts {
         return limited;
     }
 
-    /** Mean time of a one-token step, in nanoseconds. */
-    public double plainMeanNanos() {
-        return plainMeanNanos;
-    }
-
     /** The trees, the root alone first. */
     public List<Tree> trees() {
         return trees;
@@ -185,10 +162,7 @@ public final class StepCosts {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof StepCosts costs
-                && order.equals(costs.order)
-                && plainMeanNanos == costs.plainMeanNanos
-                && Arrays.equals(nanos, costs.nanos);
+        return other instanceof StepCosts costs && order.equals(costs.order) && Arrays.equals(nanos, costs.nanos);
     }
 
     @Override

@@ -43,8 +43,6 @@ final class StepTimer {
 
     private long end;
     private double plain = Double.MAX_VALUE;
-    private double plainSum;
-    private int plainCount;
     /** Least time by number of nodes. */
     private final TreeMap<Integer, Double> verify = new TreeMap<>();
     /** Least time by depth, then by number of nodes. */
@@ -80,8 +78,6 @@ final class StepTimer {
         if (session.remainingContext() < 2) {
             Arrays.fill(nanos, Double.POSITIVE_INFINITY);
             nanos[0] = 1; // no place for a step after a prompt
-            plainSum = 1;
-            plainCount = 1;
             return nanos;
         }
         end = System.nanoTime() + budgetNanos;
@@ -101,11 +97,6 @@ final class StepTimer {
         return isComplete ? nanos : StepCosts.limit(trees, nanos);
     }
 
-    /** Mean time of the plain steps, in nanoseconds. */
-    double plainMean() {
-        return plainSum / plainCount;
-    }
-
     private boolean isLate() {
         return System.nanoTime() >= end;
     }
@@ -114,10 +105,6 @@ final class StepTimer {
         for (int i = 0; i < PLAIN_STEPS && (i < LEAST_PLAIN_STEPS || !isLate()); i++) {
             SessionStatistics step = step(Tree.ROOT);
             plain = Math.min(plain, step.stepNanos());
-            if (i > 0) {
-                plainSum += step.stepNanos();
-                plainCount++;
-            }
         }
     }
 

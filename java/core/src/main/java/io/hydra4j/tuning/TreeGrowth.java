@@ -12,11 +12,6 @@ import java.util.List;
  * others the published order serves, with gains as such heads have them.
  */
 final class TreeGrowth {
-    /** How often the first guess of a chain is right, and each one after a right one. */
-    private static final double FIRST_FOUND = 0.5;
-
-    private static final double NEXT_FOUND = 0.8;
-
     private TreeGrowth() {}
 
     /** The order for these heads, no deeper than they reach. */
@@ -24,18 +19,6 @@ final class TreeGrowth {
         return heads.treeOrder()
                 .orElseGet(() -> published(heads.config().kind()))
                 .cut(heads.config().heads(), Tree.MAX_NODES - 1);
-    }
-
-    /**
-     * The order of chains, for a drafter that guesses one token after the other or nothing at all. What a node adds counts where there
-     * are guesses: half of the texts that went on alike so far do so by one more token, and most of those go on.
-     */
-    static TreeOrder chains(int depth) {
-        List<Double> gains = new ArrayList<>(List.of(1.0));
-        for (int d = 0; d < depth; d++) {
-            gains.add(FIRST_FOUND * Math.pow(NEXT_FOUND, d));
-        }
-        return new TreeOrder(Tree.chain(depth).paths(), gains);
     }
 
     private static TreeOrder published(Kind kind) {

@@ -2,7 +2,6 @@ package io.hydra4j.fuzz;
 
 import io.hydra4j.Calibration;
 import io.hydra4j.Calibrations;
-import io.hydra4j.decode.Tree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Calibrations that were saved, and are chosen trees by. */
+/** Calibrations that were saved, and by which is chosen how trees grow. */
 final class CalibrationTarget implements FuzzTarget {
     private static final String FILE = "calibration.json";
 
@@ -23,30 +22,28 @@ final class CalibrationTarget implements FuzzTarget {
 
     @Override
     public void write(Random random, Path folder) throws IOException {
-        // Chains have as many trees as paths, and the root.
-        int depth = 1 + random.nextInt(6);
-        List<Object> paths = new ArrayList<>();
-        for (List<Integer> path : Tree.chain(depth).paths()) {
-            paths.add(new ArrayList<>(
-                    path.stream().map(rank -> (Object) (long) rank).toList()));
+        List<Object> rows = new ArrayList<>();
+        List<Object> passes = new ArrayList<>();
+        double most = 0;
+        for (int i = 0; i <= random.nextInt(6); i++) {
+            most += random.nextInt(8) == 0 ? 0.0 : 1 + random.nextInt(5);
+            rows.add(most);
+            passes.add(random.nextInt(8) == 0 ? 0.0 : 1e6 * (1 + most * random.nextDouble()));
         }
-        List<Object> gains = new ArrayList<>(List.of(1.0));
-        List<Object> nanos = new ArrayList<>(List.of(1e6));
-        for (int d = 1; d <= depth; d++) {
-            gains.add(random.nextInt(8) == 0 ? 0.0 : Math.pow(random.nextDouble(), d));
-            nanos.add(random.nextInt(8) == 0 ? 0.0 : 1e6 * (1 + d * random.nextDouble()));
+        List<Object> drafts = new ArrayList<>();
+        for (int level = 0; level < random.nextInt(6); level++) {
+            drafts.add(random.nextInt(8) == 0 ? 0.0 : 1e5 * (1 + level * random.nextDouble()));
         }
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("backend", "cpu");
         facts.put("threads", "2");
         Map<String, Object> calibration = new LinkedHashMap<>();
-        calibration.put("version", 1L);
+        calibration.put("version", 2L);
         calibration.put("facts", facts);
         calibration.put("calibration_ns", 2_000_000_000L);
-        calibration.put("plain_step_ns", 1_050_000.5);
-        calibration.put("tree_paths", paths);
-        calibration.put("tree_gains", gains);
-        calibration.put("step_ns", nanos);
+        calibration.put("pass_rows", rows);
+        calibration.put("pass_ns", passes);
+        calibration.put("draft_ns", drafts);
         Files.write(
                 folder.resolve(FILE),
                 random.nextInt(8) == 0

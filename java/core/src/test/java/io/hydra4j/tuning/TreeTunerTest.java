@@ -7,6 +7,7 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.TeacherForcing;
 import io.hydra4j.heads.TreeOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,17 @@ class TreeTunerTest {
 
     @Test
     void everyBeginningIsATree() {
-        TreeOrder order = SimulatedText.order(0.5);
+        RankSamples samples = new RankSamples();
+        Random random = new Random(1);
+        for (int i = 0; i < 200; i++) {
+            int[][] ranks = new int[100][4];
+            for (int[] each : ranks) {
+                // Some heads are right, the others' tokens have ranks that fall about as rank^-1.7.
+                Arrays.setAll(each, d -> (int) Math.min(Tree.MAX_RANKS, Math.pow(random.nextDouble(), -1 / 0.7) - 1));
+            }
+            samples.add(ranks);
+        }
+        TreeOrder order = TreeTuner.grow(samples, Tree.MAX_NODES);
         assertEquals(TreeOrder.MAX_PATHS, order.paths().size());
         for (int count = 0; count <= order.paths().size(); count++) {
             assertEquals(count + 1, Tree.of(order.paths().subList(0, count)).nodes());
