@@ -95,14 +95,14 @@ final class CompareDecode {
             Tree tree = Trees.resolve(name, model, prompts.calibration(), TUNING_TOKENS);
             candidates.add(new Candidate(
                     variant,
-                    variant.options(tree, options.maxTokens()),
+                    variant.options(tree, options.maxTokens(), options.temperature()),
                     new VariantFigures(variant, tree == null ? 0 : tree.nodes())));
         }
         return candidates;
     }
 
     private GenerationResult plain(HydraModel model, int[] prompt) {
-        return model.generate(prompt, Variant.PLAIN.options(Tree.ROOT, options.maxTokens()));
+        return model.generate(prompt, Variant.PLAIN.options(Tree.ROOT, options.maxTokens(), options.temperature()));
     }
 
     private void warmUp(Group group) {
@@ -176,6 +176,7 @@ final class CompareDecode {
         json.put("model_file", options.spec().model().getFileName().toString());
         json.put("prompts", measured);
         json.put("max_tokens", options.maxTokens());
+        json.put("temperature", options.temperature());
         json.put("stream_gigabytes_per_second", streamRates.median() / 1e9);
         json.put("variants", figures().stream().map(VariantFigures::json).toList());
         json.put("rows", rowCosts.json());

@@ -12,6 +12,7 @@ import java.util.List;
  * @param prompts prompts to measure
  * @param promptTokens tokens of a prompt that is cut from a text
  * @param maxTokens most tokens to generate for a prompt
+ * @param temperature of the text, with {@code --compare}; 0 for greedy decoding
  * @param seconds no prompt begins after this time, once {@link CompareDecode#LEAST_PROMPTS} were measured
  */
 record CompareOptions(
@@ -22,4 +23,5 @@ record CompareOptions(
         int prompts,
         int promptTokens,
         int maxTokens,
+        float temperature,
         int seconds) {}

@@ -62,7 +62,8 @@ public class DecodeBenchmark {
                 wanted.method() == Method.PLAIN
                         ? null
                         : Trees.resolve(wanted.tree(), loaded, prompts.calibration(), TUNING_TOKENS),
-                MAX_TOKENS);
+                MAX_TOKENS,
+                0);
     }
 
     /** Measures the yardstick. */

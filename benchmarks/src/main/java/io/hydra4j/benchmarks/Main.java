@@ -139,7 +139,9 @@ public final class Main implements Callable<Integer> {
             paramLabel = "TREE,..",
             split = ",",
             defaultValue = "default,tuned,auto",
-            description = "default, tuned, auto, nodes:N, chain:N, FILE; ${DEFAULT-VALUE} if left out (--compare)")
+            description =
+                    "default, tuned, auto, auto-heads, auto-lookup, nodes:N, chain:N, FILE; ${DEFAULT-VALUE} if left out"
+                            + " (--compare)")
     private List<String> trees;
 
     @Option(
@@ -169,6 +171,13 @@ public final class Main implements Callable<Integer> {
             defaultValue = "128",
             description = "most tokens after a prompt; ${DEFAULT-VALUE} if left out (--compare)")
     private int maxTokens;
+
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
+            description = "of sampled text; 0, which is greedy, if left out (--compare)")
+    private float temperature;
 
     @Option(
             names = "--seconds",
@@ -308,7 +317,8 @@ public final class Main implements Callable<Integer> {
                         .map(Variant::method)
                         .filter(method -> method != Method.PLAIN)
                         .toList();
-        return new CompareOptions(model, spec, wanted, trees, quick ? 4 : prompts, promptTokens, maxTokens, seconds);
+        return new CompareOptions(
+                model, spec, wanted, trees, quick ? 4 : prompts, promptTokens, maxTokens, temperature, seconds);
     }
 
     private static List<Map<String, Object>> streamRates() {

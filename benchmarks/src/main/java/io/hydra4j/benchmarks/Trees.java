@@ -26,11 +26,11 @@ final class Trees {
      * Finds a tree for a model's heads.
      *
      * @param calibration prompts to tune with; no others are measured with them
-     * @return null for {@link Variant#AUTO}
+     * @return null for those of {@link Variant#CHOSEN}
      * @throws HydraException if the name means nothing or the tree does not fit the heads
      */
     static Tree resolve(String name, HydraModel model, List<int[]> calibration, int maxTokens) {
-        if (name.equals(Variant.AUTO)) {
+        if (Variant.CHOSEN.containsKey(name)) {
             return null;
         }
         if (name.equals("default")) {
@@ -48,8 +48,9 @@ final class Trees {
         if (Files.isRegularFile(Path.of(name))) {
             return Tree.of(Lines.paths(Path.of(name)));
         }
-        throw new HydraException("no tree is called '" + name
-                + "' and there is no such file: choose of default, tuned, auto, nodes:N, chain:N, FILE");
+        throw new HydraException(
+                "no tree is called '" + name
+                        + "' and there is no such file: choose of default, tuned, auto, auto-heads, auto-lookup, nodes:N, chain:N, FILE");
     }
 
     /** Decodes every prompt with trees of each size in turn; the one that took the least time. */

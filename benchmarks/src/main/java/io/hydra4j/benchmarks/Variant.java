@@ -1,25 +1,33 @@
 package io.hydra4j.benchmarks;
 
+import io.hydra4j.DraftSource;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HeadsInfo;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.Speculation;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.decode.Tree;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
  * A way to decode.
  *
  * @param method plain, or a kind of heads
- * @param tree the name of a tree, as {@link Trees} knows it, or {@link #AUTO}; empty for plain decoding
+ * @param tree the name of a tree, as {@link Trees} knows it, or one of {@link #CHOSEN}; empty for plain decoding
  */
 record Variant(Method method, String tree) {
     /** The name of the tree that the library chooses as it goes. */
     static final String AUTO = "auto";
+    /** Trees that the library chooses step by step, and what guesses for them. */
+    static final Map<String, DraftSource> CHOSEN =
+            Map.of(AUTO, DraftSource.AUTO, "auto-heads", DraftSource.HEADS, "auto-lookup", DraftSource.LOOKUP);
+    /** Of sampled text. */
+    private static final long SEED = 1;
 
     static final Variant PLAIN = new Variant(Method.PLAIN, "");
 
@@ -48,14 +56,17 @@ record Variant(Method method, String tree) {
     /**
      * Options for a generation of this kind.
      *
-     * @param resolved the tree that the name stands for; null with {@link #AUTO}
+     * @param resolved the tree that the name stands for; null with those of {@link #CHOSEN}
+     * @param temperature 0 for greedy decoding
      */
-    GenerationOptions options(Tree resolved, int maxTokens) {
-        GenerationOptions options = GenerationOptions.DEFAULT.withMaxTokens(maxTokens);
+    GenerationOptions options(Tree resolved, int maxTokens, float temperature) {
+        Sampling sampling = temperature == 0 ? Sampling.GREEDY : Sampling.of(temperature, SEED);
+        GenerationOptions options =
+                GenerationOptions.DEFAULT.withMaxTokens(maxTokens).withSampling(sampling);
         return method == Method.PLAIN
                 ? options.withSpeculation(Speculation.OFF)
-                : tree.equals(AUTO)
-                        ? options
+                : CHOSEN.containsKey(tree)
+                        ? options.withDraft(CHOSEN.get(tree))
                         : options.withSpeculation(Speculation.ON).withTree(resolved);
     }
 

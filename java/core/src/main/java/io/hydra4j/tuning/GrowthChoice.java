@@ -44,6 +44,8 @@ public final class GrowthChoice implements GrowthPolicy {
     private static final double MOST_LEAST = 0.95;
     /** Steps without a draft whose states the next one takes in at next to no cost. */
     private static final int FEW = 4;
+    /** What drafts and the larger passes after them take more than it seems: interruptions, and caches that are left cold. */
+    private static final double DOUBT = 1.08;
     /** How often a head is right at most, for an estimate of deeper levels. */
     private static final double MOST_RIGHT = 0.95;
 
@@ -237,7 +239,7 @@ public final class GrowthChoice implements GrowthPolicy {
         double left = w == 0 ? 0 : left();
         double emitted = left * brings(w);
         double time = times.at(sequences + planted + left * nodesOf(w)) + times.draft(ways[w], sequences);
-        return emitted - rate() * time;
+        return emitted - rate() * time * (w == 0 ? 1 : DOUBT);
     }
 
     private double nodesOf(int w) {

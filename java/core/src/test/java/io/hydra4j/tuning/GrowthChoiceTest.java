@@ -147,7 +147,7 @@ class GrowthChoiceTest {
         GrowthChoice choice = new GrowthChoice(LEVELS);
         machine.speed(choice, 400);
         machine.speed(choice, 400);
-        assertTrue(machine.withHeads > 120 && machine.withHeads < 280, machine.withHeads + " of 400 steps with heads");
+        assertTrue(machine.withHeads > 100 && machine.withHeads < 280, machine.withHeads + " of 400 steps with heads");
     }
 
     @Test
