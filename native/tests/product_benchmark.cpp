@@ -126,7 +126,7 @@ struct Bench {
                         matrix, tile, tiles, inputs[m].activations, rows, outputs[static_cast<size_t>(thread)].get());
                 }
             }
-            backend.team.barrier();
+            backend.team.barrier(thread);
         }
     }
 

@@ -1,11 +1,20 @@
 // Time of every operation and of whole steps of a model's shape with random weights, for growing numbers of rows,
 // beside the time that its weights and keys and values take at the device's stream rate.
 //
-// Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS]
+// Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]
+//        step_benchmark cpu[:THREADS] MODEL TYPE CONTEXT REPEATS beside [NEIGHBOURS]
 // LIBRARY is the path of libhydra4j_cuda.so, MODEL one of tiny, 19m, 135m, 1b, 7b, 8b, TYPE one of f32, f16, bf16,
 // q8_0, q4_0, q4_1, r8. Times are medians, in microseconds. Whole steps go on from one to the next; what random weights
-// guess is hardly ever accepted, so tokens per second are for real models to tell.
+// guess is hardly ever accepted, so tokens per second are for real models to tell. With `beside`, other processes keep
+// so many cores busy (one, if left out), and what they do to whole steps is shown: see Neighbours.
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +32,7 @@ namespace {
 
 constexpr float EPSILON = 1e-5f;
 constexpr int ROWS[] = {1, 2, 4, 8, 16, 32, 64};
+constexpr int BESIDE_ROWS[] = {1, 8, 16};
 constexpr int HEADS = 4, CANDIDATES = 10;  // of Hydra++: draft heads, and how many guesses of a parent they keep
 
 struct Model {
@@ -46,6 +56,11 @@ const Type TYPES[] = {{"f32", HYDRA_F32, 1, 4},     {"f16", HYDRA_F16, 1, 2},   
                       {"q8_0", HYDRA_Q8_0, 32, 34}, {"q4_0", HYDRA_Q4_0, 32, 18}, {"q4_1", HYDRA_Q4_1, 32, 20},
                       {"r8", HYDRA_R8, 1, 1}};
 
+// Microseconds of a monotonic clock.
+double now() {
+    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void must(hydra_status status) {
     if (status == HYDRA_OK) return;
     std::fprintf(stderr, "%s\n", hydra_error_message());
@@ -59,6 +74,42 @@ T* made(hydra_status (*create)(Parameters...), Arguments... arguments) {
     must(create(arguments..., &handle));
     return handle;
 }
+
+// Processes of this one's priority that keep a core each busy, the last ones that it may use, until destroyed. They
+// stay there; threads of this process go where the system sends them.
+class Neighbours {
+  public:
+    explicit Neighbours(int count) {
+        cpu_set_t allowed;
+        sched_getaffinity(0, sizeof allowed, &allowed);
+        for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && static_cast<int>(processes.size()) < count; --cpu) {
+            if (CPU_ISSET(cpu, &allowed)) processes.push_back(start(cpu));
+        }
+    }
+    ~Neighbours() {
+        for (pid_t process : processes) {
+            kill(process, SIGKILL);
+            waitpid(process, nullptr, 0);
+        }
+    }
+    Neighbours(const Neighbours&) = delete;
+    Neighbours& operator=(const Neighbours&) = delete;
+
+  private:
+    static pid_t start(int cpu) {
+        const pid_t process = fork();
+        if (process != 0) return process;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        cpu_set_t own;
+        CPU_ZERO(&own);
+        CPU_SET(cpu, &own);
+        sched_setaffinity(0, sizeof own, &own);
+        for (volatile bool busy = true; busy;) continue;
+        _exit(0);
+    }
+
+    std::vector<pid_t> processes;
+};
 
 struct Layer {
     hydra_matrix *query, *key, *value, *output, *gate, *up, *down;
@@ -162,7 +213,43 @@ struct Bench {
         whole("the same, with tables", rate, pass_bytes() + draft, true);
     }
 
+    // Means of verifying so many nodes for a second each, without and with neighbours: the system's time slices are
+    // longer than a step, so that a median would say nothing.
+    void run_beside(int neighbours) {
+        std::printf("%s, %s %s, context %d; mean us of a step\n", hydra_backend_description(backend), model.name,
+                    type.name, context);
+        std::printf("%-22s%10s", "nodes of each:", "");
+        for (int nodes : BESIDE_ROWS) std::printf("%10d", nodes);
+        std::printf("\n");
+        record_step(false);
+        print_means("alone");
+        {
+            const Neighbours busy(neighbours);
+            print_means(("beside " + std::to_string(neighbours)).c_str());
+        }
+        print_means("alone again");
+    }
+
   private:
+    void print_means(const char* name) {
+        std::printf("%-22s%10s", name, "");
+        for (int nodes : BESIDE_ROWS) {
+            set_tree(nodes);
+            const double begin = now();
+            double end;
+            int steps = 0;
+            do {
+                for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
+                must(hydra_program_run(program));
+                end = now();
+                ++steps;
+            } while (end - begin < 1e6);
+            std::printf("%10.1f", (end - begin) / steps);
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+
     double bytes(int64_t its_rows, int64_t columns) const {
         return static_cast<double>(its_rows * ((columns + type.values - 1) / type.values) * type.bytes);
     }
@@ -334,7 +421,7 @@ struct Bench {
     }
 
     // Whole steps: expand, draft, verify, accept and compact.
-    void whole(const char* name, double rate, double its_bytes, bool drafted) {
+    void record_step(bool drafted) {
         prepare([&] {
             must(record(program, hydra_expand{tree, nullptr, rows}));
             if (drafted) record_draft();
@@ -345,6 +432,10 @@ struct Bench {
                                               drafted ? uncommitted_rows : nullptr, drafted ? uncommitted : nullptr, 0,
                                               nullptr}));
         });
+    }
+
+    void whole(const char* name, double rate, double its_bytes, bool drafted) {
+        record_step(drafted);
         begin_line(name, rate, its_bytes);
         for (int nodes : ROWS) {
             set_tree(nodes);
@@ -451,7 +542,9 @@ const Entry& find(const Entry (&entries)[N], const std::string& name) {
 
 int main(int count, char** arguments) {
     if (count < 4) {
-        std::fprintf(stderr, "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]\n",
+        std::fprintf(stderr,
+                     "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]\n"
+                     "or the same with beside [NEIGHBOURS] in place of [SEQUENCES] [tables]\n",
                      arguments[0]);
         return 2;
     }
@@ -463,9 +556,14 @@ int main(int count, char** arguments) {
         must(hydra_backend_open_cuda(device.c_str(), 0, &backend));
     }
     const int context = count > 4 ? std::atoi(arguments[4]) : 512, repeats = count > 5 ? std::atoi(arguments[5]) : 21;
-    const int sequences = count > 6 ? std::atoi(arguments[6]) : 1;
-    Bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context), std::max(1, repeats),
-          std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES), count > 7)
-        .run();
+    const bool beside = count > 6 && std::strcmp(arguments[6], "beside") == 0;
+    const int sequences = count > 6 && !beside ? std::atoi(arguments[6]) : 1;
+    Bench bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context),
+                std::max(1, repeats), std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES), count > 7 && !beside);
+    if (beside) {
+        bench.run_beside(count > 7 ? std::atoi(arguments[7]) : 1);
+    } else {
+        bench.run();
+    }
     return 0;
 }

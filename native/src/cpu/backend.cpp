@@ -75,7 +75,10 @@ void stream(void* context, int thread) {
 }  // namespace
 
 CpuBackend::CpuBackend(int count, const Kernels* table)
-    : kernels(table), team(count), description_(std::string(table->name) + ", " + std::to_string(count) + " threads") {
+    : kernels(table),
+      team(count),
+      team_size(count),
+      description_(std::string(table->name) + ", " + std::to_string(count) + " threads") {
     scratch.threads.reset(new Scratch::PerThread[count]);
 }
 

@@ -3,6 +3,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/team.h"
+#include "cpu/team_size.h"
 #include "cpu/weight_memory.h"
 #include "program/backend.h"
 
@@ -62,6 +63,7 @@ struct CpuBackend : hydra_backend {
 
     const Kernels* kernels;
     Team team;
+    TeamSize team_size;  // of programs' runs
     Scratch scratch;
     WeightMemory weights;
 

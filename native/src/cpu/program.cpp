@@ -24,7 +24,7 @@ struct TileState {
 
 void walk(void* context, int thread) {
     auto* program = static_cast<CpuProgram*>(context);
-    const Worker worker{program->cpu, thread, program->cpu.team.threads()};
+    const Worker worker{program->cpu, thread, program->cpu.team.running()};
     const TileState tiles(worker.kernels());
     bool together = true;        // no thread may still be asking an idle task
     const Task* last = nullptr;  // that ran, and that no barrier has followed yet
@@ -62,9 +62,14 @@ void CpuProgram::reserve(int64_t columns, int64_t positions) {
 }
 
 void CpuProgram::launch() {
+    Team& team = cpu.team;
+    const int count = cpu.team_size.threads();
+    const int64_t waited = team.waited();
     times.front() = now();
-    cpu.team.run(walk, this);
+    team.run(count, walk, this);
     times.back() = now();
+    cpu.team_size.note(times.back(), times.back() - times.front(), team.waited() - waited,
+                       [&] { return team.delayed(cpu.team_size.threads()); });
 }
 
 }  // namespace hydra

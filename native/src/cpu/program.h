@@ -8,12 +8,12 @@ namespace hydra {
 
 struct Worker {
     CpuBackend& backend;
-    int thread, threads;
+    int thread, threads;  // of those that take part in the run
 
     Scratch& scratch() const { return backend.scratch; }
     Scratch::PerThread& own() const { return backend.scratch.threads[thread]; }
     const Kernels& kernels() const { return *backend.kernels; }
-    void barrier() const { backend.team.barrier(); }
+    void barrier() const { backend.team.barrier(thread); }
 
     // The part of 0 ... total-1 that falls to this thread.
     int64_t begin(int64_t total) const { return total * thread / threads; }

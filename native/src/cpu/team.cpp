@@ -1,9 +1,14 @@
 #include "cpu/team.h"
 
+#include <fcntl.h>
 #include <immintrin.h>
-#include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <system_error>
 #include <utility>
 
@@ -14,28 +19,66 @@ namespace hydra {
 
 namespace {
 
-constexpr int SPINS = 500;    // some tens of microseconds, in which nearly every wait ends
-constexpr int YIELDS = 5000;  // some milliseconds: a virtual processor takes long to wake
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+
+// In which nearly every wait at a barrier ends where each thread has a core. A longer one is for a thread that has
+// none.
+constexpr microseconds SHORT_WAIT{100};
+
+// How long a thread spins before it sleeps. At barriers first several times what waking a thread takes: one that has
+// slept is late for the next barrier, and if the others went to sleep there, so it would go on. What long waits take of
+// that in a run is gone, for a thread may be waiting on the very core that the other one needs.
+constexpr microseconds SPIN_BETWEEN_RUNS{200}, SPIN_AT_BARRIERS{1000}, LEAST_SPIN{20};
 
 constexpr uint64_t ABORTED = uint64_t{1} << 63;  // of arrivals: a thread has thrown
 
 // What threads leave their tasks by when another one has thrown.
 struct RunAborted {};
 
-// Returns `count` when it has reached `least`. Spins first, then lets others have the core, as the thread that it waits
-// for may be one of them, and sleeps at last.
-uint64_t await(const std::atomic<uint64_t>& count, uint64_t least) {
+// Returns the value of `count` when it has reached `least`: spins for `spin` and sleeps then. Sets `time` to how long
+// it has been, 0 where it was hardly anything.
+uint64_t await(const std::atomic<uint64_t>& count, uint64_t least, Clock::duration spin, Clock::duration& time) {
+    constexpr int LOOKS = 16;  // between two at the clock
     uint64_t seen;
-    for (int i = 0; i < SPINS + YIELDS; ++i) {
-        if ((seen = count.load(std::memory_order_acquire)) >= least) return seen;
-        if (i < SPINS) {
+    const auto reached = [&] {
+        for (int i = 0; i < LOOKS; ++i) {
+            if ((seen = count.load(std::memory_order_acquire)) >= least) return true;
             _mm_pause();
-        } else {
-            sched_yield();
         }
+        return false;
+    };
+    time = Clock::duration::zero();
+    if (reached()) return seen;
+    const Clock::time_point begin = Clock::now();
+    while (!reached()) {
+        time = Clock::now() - begin;
+        if (time < spin) continue;
+        while ((seen = count.load(std::memory_order_acquire)) < least) count.wait(seen, std::memory_order_acquire);
+        time = Clock::now() - begin;
+        break;
     }
-    while ((seen = count.load(std::memory_order_acquire)) < least) count.wait(seen);
     return seen;
+}
+
+uint64_t await(const std::atomic<uint64_t>& count, uint64_t least) {
+    Clock::duration time;
+    return await(count, least, SPIN_BETWEEN_RUNS, time);
+}
+
+// The second number of the system's file: how long the thread was ready and did not run, in ns; -1 if there is none.
+int64_t run_delay(int thread_id) {
+    char text[64];
+    std::snprintf(text, sizeof text, "/proc/self/task/%d/schedstat", thread_id);
+    const int file = open(text, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    const ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    if (length <= 0) return -1;
+    text[length] = 0;
+    char* end;
+    std::strtoll(text, &end, 10);
+    return std::strtoll(end, nullptr, 10);
 }
 
 [[noreturn]] void fail_for_thread(int thread, int threads, const char* reason) {
@@ -50,11 +93,12 @@ uint64_t await(const std::atomic<uint64_t>& count, uint64_t least) {
 
 }  // namespace
 
-Team::Team(int threads)
-    : threads_(threads), started_after_(forks()), workers_(new std::thread[threads > 1 ? threads - 1 : 1]) {
+Team::Team(int threads) : threads_(threads), started_after_(forks()), workers_(new Worker[threads]) {
     int started = 0;
     try {
-        for (; started < threads - 1; ++started) workers_[started] = std::thread(&Team::work, this, started + 1);
+        for (; started < threads - 1; ++started) {
+            workers_[started + 1].thread = std::thread(&Team::work, this, started + 1);
+        }
     } catch (const std::system_error& refused) {
         stop(started);
         fail_for_thread(started + 1, threads, refused.code().message().c_str());
@@ -75,27 +119,36 @@ Team::~Team() {
 
 void Team::stop(int started) {
     stopping_.store(true);
-    runs_.fetch_add(1);
-    runs_.notify_all();
-    for (int i = 0; i < started; ++i) workers_[i].join();
+    for (int i = 1; i <= started; ++i) {
+        workers_[i].run.store(runs_ + 1, std::memory_order_release);
+        workers_[i].run.notify_one();
+    }
+    for (int i = 1; i <= started; ++i) workers_[i].thread.join();
 }
 
-void Team::run(void (*task)(void*, int), void* context) {
+void Team::run(int count, void (*task)(void*, int), void* context) {
+    count_ = count;
+    arrived_before_ = arrivals_.load(std::memory_order_relaxed);
     task_ = task;
     context_ = context;
-    runs_.fetch_add(1);
-    runs_.notify_all();
-    if (attempt(0, runs_.load())) return;
-    // Workers that have departed touch nothing until the next run begins.
-    await(departures_, static_cast<uint64_t>(threads_ - 1));
+    ++runs_;
+    for (int i = 1; i < count; ++i) {
+        workers_[i].run.store(runs_, std::memory_order_release);
+        workers_[i].run.notify_one();
+    }
+    if (attempt(0, runs_)) return;
+    // Workers that have departed touch nothing until their next run begins.
+    await(departures_, static_cast<uint64_t>(count - 1));
     departures_.store(0);
-    arrivals_.store(0);
+    arrivals_.fetch_and(~ABORTED);
     std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void Team::work(int thread) {
-    for (uint64_t run = 1;; ++run) {
-        await(runs_, run);
+    Worker& own = workers_[thread];
+    own.id.store(gettid(), std::memory_order_relaxed);
+    for (uint64_t run = 0;;) {
+        run = await(own.run, run + 1);
         if (stopping_.load()) return;
         if (attempt(thread, run)) continue;
         departures_.fetch_add(1);
@@ -104,6 +157,7 @@ void Team::work(int thread) {
 }
 
 bool Team::attempt(int thread, uint64_t run) noexcept {
+    workers_[thread].spin = SPIN_AT_BARRIERS;
     try {
         task_(context_, thread);
     } catch (const RunAborted&) {
@@ -112,8 +166,8 @@ bool Team::attempt(int thread, uint64_t run) noexcept {
         abort_run(std::current_exception(), run);
         return false;
     }
-    // Who wakes late may already see that the next run is aborted: then all have ended this one.
-    return meet() || aborted_run_.load() != run;
+    // Who wakes late may already see that a later run is aborted: then all have ended this one.
+    return meet(thread) || aborted_run_.load() != run;
 }
 
 void Team::abort_run(std::exception_ptr failure, uint64_t run) noexcept {
@@ -122,18 +176,45 @@ void Team::abort_run(std::exception_ptr failure, uint64_t run) noexcept {
     arrivals_.notify_all();
 }
 
-void Team::barrier() {
-    if (!meet()) throw RunAborted();
+void Team::barrier(int thread) {
+    if (!meet(thread)) throw RunAborted();
 }
 
-bool Team::meet() {
-    if (threads_ == 1) return true;
+bool Team::meet(int thread) {
+    // Read before this thread arrives: then all may, and the next run begins.
+    const uint64_t count = static_cast<uint64_t>(count_), first = arrived_before_;
+    if (count == 1) return true;
     const uint64_t before = arrivals_.fetch_add(1, std::memory_order_acq_rel);
     if (before >= ABORTED) return false;
-    const uint64_t last = before - before % threads_ + threads_;
-    if (before + 1 != last) return await(arrivals_, last) < ABORTED;
-    arrivals_.notify_all();
-    return true;
+    const uint64_t last = before - (before - first) % count + count;
+    if (before + 1 == last) {
+        arrivals_.notify_all();
+        return true;
+    }
+    Worker& own = workers_[thread];
+    Clock::duration time;
+    const uint64_t seen = await(arrivals_, last, own.spin, time);
+    if (time > SHORT_WAIT) {
+        own.waited.fetch_add(std::chrono::nanoseconds(time).count(), std::memory_order_relaxed);
+        own.spin = std::max<Clock::duration>(own.spin - time, LEAST_SPIN);
+    }
+    return seen < ABORTED;
+}
+
+int64_t Team::waited() const {
+    int64_t sum = 0;
+    for (int i = 0; i < threads_; ++i) sum += workers_[i].waited.load(std::memory_order_relaxed);
+    return sum;
+}
+
+int64_t Team::delayed(int count) const {
+    int64_t sum = 0;
+    for (int i = 0; i < count; ++i) {
+        const int64_t delay = run_delay(i == 0 ? gettid() : workers_[i].id.load(std::memory_order_relaxed));
+        if (delay < 0) return -1;
+        sum += delay;
+    }
+    return sum;
 }
 
 }  // namespace hydra

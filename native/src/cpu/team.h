@@ -1,5 +1,5 @@
-// A persistent thread team. The caller of run() is thread 0; workers wait awake for a while between runs and sleep
-// after that.
+// A persistent thread team. The caller of run() is thread 0. Who waits, for a barrier or between runs, stays awake for
+// a while and sleeps after that.
 //
 // A thread that throws takes no part in the barriers that the others wait at. It sets the highest bit of their common
 // count instead, which ends every wait of the run: whoever sees the bit there leaves its task by an exception of its
@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -23,35 +24,55 @@ class Team {
     Team& operator=(const Team&) = delete;
 
     int threads() const { return threads_; }
+    int running() const { return count_; }  // inside a run: threads that take part in it
 
-    // Calls task(context, thread) on every thread and returns when all are done. One run at a time. Where a thread
-    // throws, the others leave at their next barrier, and the first exception is thrown here when all have left; the
-    // team can run again.
-    void run(void (*task)(void*, int), void* context);
+    // Calls task(context, thread) on the first `count` threads, 1 <= count <= threads(), and returns when all are done;
+    // the others sleep on. One run at a time. Where a thread throws, the others leave at their next barrier, and the
+    // first exception is thrown here when all have left; the team can run again.
+    void run(int count, void (*task)(void*, int), void* context);
+    void run(void (*task)(void*, int), void* context) { run(threads_, task, context); }
 
-    // Inside a run: returns when every thread has arrived, and throws where one never will.
-    void barrier();
+    // Inside a run, on its thread `thread`: returns when every thread of the run has arrived, and throws where one
+    // never will.
+    void barrier(int thread);
+
+    // Between runs: for how long threads have waited for others so far, all together, in waits that are longer than
+    // those for threads that have cores, in ns.
+    int64_t waited() const;
+    // Between runs: for how long the caller and workers 1 ... count - 1 together have been ready to run without getting
+    // a processor, in ns, or -1 where the system does not tell. Takes some microseconds for each.
+    int64_t delayed(int count) const;
 
   private:
+    struct alignas(64) Worker {
+        std::atomic<uint64_t> run{0};                // the last one that it is to take part in
+        std::chrono::steady_clock::duration spin{};  // at the next barrier, at most
+        std::atomic<int64_t> waited{0};
+        std::atomic<int> id{0};  // the system's
+        std::thread thread;
+    };
+
     void work(int thread);
     // The thread's part of a run: whether all threads have done theirs.
     bool attempt(int thread, uint64_t run) noexcept;
     void abort_run(std::exception_ptr failure, uint64_t run) noexcept;
     // A barrier: false where a thread has thrown.
-    bool meet();
+    bool meet(int thread);
     void stop(int started);
 
     const int threads_;
-    const uint32_t started_after_;  // forks
-    std::unique_ptr<std::thread[]> workers_;
+    const uint32_t started_after_;       // forks
+    std::unique_ptr<Worker[]> workers_;  // [threads]; the first one stands for the callers
+    int count_ = 0;                      // threads of the run
     void (*task_)(void*, int) = nullptr;
     void* context_ = nullptr;
+    uint64_t runs_ = 0;
     std::atomic<bool> stopping_{false};
     std::atomic<uint64_t> aborted_run_{0};  // the last run in which a thread has thrown
     std::exception_ptr failure_;            // of the first one
-    // On cache lines of their own: every thread spins on them.
-    alignas(64) std::atomic<uint64_t> runs_{0};
-    // At all barriers: the n-th ends when all threads came n times.
+    uint64_t arrived_before_ = 0;           // arrivals of the runs before
+    // On a cache line of its own, on which all spin. At all barriers of a run: the n-th ends when all threads came n
+    // times. Never smaller than before, since who is late may still look for the end of an earlier run.
     alignas(64) std::atomic<uint64_t> arrivals_{0};
     alignas(64) std::atomic<uint64_t> departures_{0};  // of workers from a run that failed
 };

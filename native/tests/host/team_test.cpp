@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -17,6 +18,18 @@ TEST(Team, CallsTheTaskOnceOnEveryThread) {
             team.run([](void* context, int thread) { ++(*static_cast<std::vector<int>*>(context))[thread]; }, &calls);
             EXPECT_EQ(calls, std::vector<int>(threads, run));
         }
+    }
+}
+
+TEST(Team, CallsTheTaskOnTheFirstThreadsOfARunAlone) {
+    Team team(4);
+    std::vector<int> calls(4), expected(4);
+    for (int run = 0; run < 100; ++run) {
+        const int count = 1 + run * 7 % 4;
+        team.run(
+            count, [](void* context, int thread) { ++(*static_cast<std::vector<int>*>(context))[thread]; }, &calls);
+        for (int thread = 0; thread < count; ++thread) ++expected[thread];
+        EXPECT_EQ(calls, expected) << run;
     }
 }
 
@@ -44,9 +57,9 @@ void write_and_look(void* context, int thread) {
     auto* phases = static_cast<Phases*>(context);
     for (int phase = 1; phase <= 100; ++phase) {
         phases->written[thread] = phase;
-        phases->team->barrier();
-        for (int seen : phases->written) phases->wrong += seen != phase;
-        phases->team->barrier();
+        phases->team->barrier(thread);
+        for (int other = 0; other < phases->team->running(); ++other) phases->wrong += phases->written[other] != phase;
+        phases->team->barrier(thread);
     }
 }
 
@@ -54,7 +67,9 @@ TEST(Team, NobodyPassesABarrierBeforeAllHaveArrived) {
     for (int threads : {1, 2, 3, 5}) {
         Team team(threads);
         Phases phases{&team, std::vector<int>(threads)};
-        for (int run = 0; run < 5; ++run) team.run(write_and_look, &phases);
+        for (int run = 0; run < 5; ++run) {
+            for (int count = threads; count > 0; --count) team.run(count, write_and_look, &phases);
+        }
         EXPECT_EQ(phases.wrong, 0) << threads;
     }
 }
@@ -74,7 +89,7 @@ void throw_in_phase(void* context, int thread) {
     auto* faults = static_cast<Faults*>(context);
     for (int phase = 1; phase <= 5; ++phase) {
         if (faults->phase_of[thread] == phase) throw std::runtime_error("thread " + std::to_string(thread));
-        faults->team->barrier();
+        faults->team->barrier(thread);
         faults->reached[thread] = phase;
     }
 }
@@ -103,6 +118,52 @@ TEST(Team, ThrowsWhatAThreadThrewAndRunsAgain) {
             }
         }
     }
+}
+
+TEST(Team, ThrowsWhatAThreadThrewInARunOfSomeThreads) {
+    Team team(4);
+    for (int thrower = 0; thrower < 4; ++thrower) {
+        for (int count = thrower + 1; count <= 4; ++count) {
+            Faults faults{&team, std::vector<int>(4), std::vector<int>(4)};
+            faults.phase_of[thrower] = 2;
+            std::string failure;
+            try {
+                team.run(count, throw_in_phase, &faults);
+            } catch (const std::runtime_error& thrown) {
+                failure = thrown.what();
+            }
+            EXPECT_EQ(failure, "thread " + std::to_string(thrower));
+            EXPECT_EQ(failure_of(faults), failure);
+            faults.phase_of[thrower] = 0;
+            EXPECT_EQ(failure_of(faults), "");
+            EXPECT_EQ(faults.reached, std::vector<int>(4, 5));
+        }
+    }
+}
+
+struct Latecomer {
+    Team* team;
+    std::atomic<int> waiting{0};
+};
+
+// Thread 0 comes long after the others.
+void be_late(void* context, int thread) {
+    auto* late = static_cast<Latecomer*>(context);
+    if (thread > 0) {
+        ++late->waiting;
+    } else {
+        while (late->waiting < late->team->running() - 1) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    late->team->barrier(thread);
+}
+
+TEST(Team, CountsTheTimeThatThreadsSleepForOthers) {
+    Team team(3);
+    EXPECT_EQ(team.waited(), 0);
+    Latecomer late{&team};
+    team.run(be_late, &late);
+    EXPECT_GT(team.waited(), 0);
 }
 
 TEST(Team, ThrowsOneOfManyExceptions) {
