@@ -4,8 +4,8 @@
 // added across lanes. R activation rows are kept in registers against T tiles at a time. A tile comes from memory for
 // the first chunk of rows and from the near cache for the others, which ask for the next tile meanwhile. Few rows take
 // one tile after another, since a single run through memory is what a processor streams fastest (two tiles side by side
-// reach 70 % of it); from PAIRED_BLOCKS or PAIRED_VALUES rows on arithmetic is the limit, and two tiles share each
-// activation load.
+// reach 70 % of it); from PAIRED_BLOCKS, PAIRED_PLANES or PAIRED_VALUES rows on arithmetic is the limit, and two tiles
+// share each activation load.
 //
 // AMD EPYC Zen 5, 1 thread. GB/s of weights with 1 row beside those of plain reading, then the time of 8, 16 and 64
 // rows in times of one (tests/product_benchmark.cpp):
@@ -42,14 +42,14 @@ namespace {
 // Rows that the registers hold, per kind of weights: quantised to bytes, to nibbles, to bytes with activations in
 // planes, 16-bit floats, 32-bit floats.
 #if defined(HYDRA_AVX512)
-constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, PLANE_ROWS = 8, HALF_ROWS = 4, SINGLE_ROWS = 4;
-constexpr int PAIRED_BLOCKS = 5, PAIRED_VALUES = 9;
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int PAIRED_BLOCKS = 5, PAIRED_PLANES = 5, PAIRED_VALUES = 9;
 #elif defined(HYDRA_AVX2)
 constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, PLANE_ROWS = 2, HALF_ROWS = 2, SINGLE_ROWS = 3;
-constexpr int PAIRED_BLOCKS = 0, PAIRED_VALUES = 0;  // never
+constexpr int PAIRED_BLOCKS = 0, PAIRED_PLANES = 0, PAIRED_VALUES = 0;  // never
 #else
 constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
-constexpr int PAIRED_BLOCKS = 0, PAIRED_VALUES = 0;
+constexpr int PAIRED_BLOCKS = 0, PAIRED_PLANES = 0, PAIRED_VALUES = 0;
 #endif
 
 constexpr int64_t AHEAD = 8192;                   // bytes between a read and its prefetch
@@ -172,46 +172,58 @@ struct Quantised : Format {
 // [first, first + R) of the group x.
 struct Planar : Bytes {
     using Group = PlaneBlock;
-    static constexpr int ROWS = PLANE_ROWS, GROUP = PLANE_GROUP, COLUMNS = PLANE_COLUMNS, PAIRED_ROWS = 0;
+    static constexpr int ROWS = PLANE_ROWS, GROUP = PLANE_GROUP, COLUMNS = PLANE_COLUMNS, PAIRED_ROWS = PAIRED_PLANES;
     static constexpr int LINES = PLANE_COLUMNS * TILE_ROWS / 64;
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.planes; }
 
     template <int R, int T>
     static void multiply(const Tiles& tiles, const PlaneBlock* x, int64_t first, Prefetch ahead, float* out) {
-        static_assert(T == 1);
+        const int64_t bytes = tiles.bytes;
         const uint8_t* block = tiles.data + TILE_ROWS * sizeof(float);
         const float* row_scales = x->scales + first;
         const int32_t(*offsets)[2] = x->offsets + first;
-        Partial sums[R][2];
+        Partial sums[T][R][2];
+#pragma GCC unroll 2
+        for (int t = 0; t < T; ++t) {
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) {
-            sums[r][0] = start(offsets[r][0]);
-            sums[r][1] = start(offsets[r][1]);
+            for (int r = 0; r < R; ++r) {
+                sums[t][r][0] = start(offsets[r][0]);
+                sums[t][r][1] = start(offsets[r][1]);
+            }
         }
         for (int64_t b = 0; b < tiles.blocks; ++b, ++x, block += PLANE_COLUMNS * TILE_ROWS) {
             const int8_t* planes = x->planes[first][0];
 #pragma GCC unroll 8
             for (int i = 0; i < PLANE_COLUMNS / 8; ++i) {
-                Weights group[2];
-                load(block, i, group[0], group[1]);
+                Weights group[T][2];
+#pragma GCC unroll 2
+                for (int t = 0; t < T; ++t) load(block + t * bytes, i, group[t][0], group[t][1]);
 #pragma GCC unroll 2
                 for (int half = 0; half < 2; ++half) {
-                    ahead.ask<LINES, LINES>(2 * i + half);
+                    ahead.ask<T * LINES, LINES>(2 * i + half);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
                         const int8_t* quants = planes + r * 2 * PLANE_COLUMNS + column(i, half);
-                        accumulate(sums[r][0], group[half], broadcast4(quants));
-                        accumulate(sums[r][1], group[half], broadcast4(quants + PLANE_COLUMNS));
+                        const Quad high = broadcast4(quants), low = broadcast4(quants + PLANE_COLUMNS);
+#pragma GCC unroll 2
+                        for (int t = 0; t < T; ++t) {
+                            accumulate(sums[t][r][0], group[t][half], high);
+                            accumulate(sums[t][r][1], group[t][half], low);
+                        }
                     }
                 }
             }
             ahead.end_block();
         }
-        const F32 scale = hydra::HYDRA_ISA::load(reinterpret_cast<const float*>(tiles.data));
+#pragma GCC unroll 2
+        for (int t = 0; t < T; ++t) {
+            const F32 scale = hydra::HYDRA_ISA::load(reinterpret_cast<const float*>(tiles.data + t * bytes));
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) {
-            const F32 sum = fma(lanes(sums[r][0], offsets[r][0]), broadcast(255.0f), lanes(sums[r][1], offsets[r][1]));
-            store(out + r * TILE_ROWS, mul(sum, mul(scale, broadcast(row_scales[r]))));
+            for (int r = 0; r < R; ++r) {
+                const F32 high = lanes(sums[t][r][0], offsets[r][0]), low = lanes(sums[t][r][1], offsets[r][1]);
+                store(out + t * tiles.out_stride + r * TILE_ROWS,
+                      mul(fma(high, broadcast(255.0f), low), mul(scale, broadcast(row_scales[r]))));
+            }
         }
     }
 };
