@@ -27,6 +27,14 @@
 //            F32    27 of 35   1.6   2.0    7.6         67 of 82    2.4   4.7   19
 //   AVX2     Q8_0   26 of 35   3.0   5.9   23           51 of 78    5.9  12     47
 //
+// Intel Xeon (family 6, model 207), likewise with 2 threads, which a virtual machine shares with others; more in
+// benchmarks/results/xeon-m207-products.md:
+//
+//   AVX-512  Q8_0   28 of 31   1.2   1.6    4.8         53 of 58    1.1   1.7    8.3
+//            Q4_0   25 of 31   1.2   1.9    8.0         25 of 28    1.6   3.2   13
+//            Q4_1   25 of 32   1.3   2.3    9.0         37 of 41    1.7   3.2   13
+//            R8     29 of 33   1.4   2.1    7.8         48 of 54    1.9   3.4   13
+//
 // Weights are asked for into the second cache, as its misses wait in more places than those of the first: on Zen 4 with
 // two threads Q8_0 streams at 37 GB/s so, and at 34 into the first.
 //
