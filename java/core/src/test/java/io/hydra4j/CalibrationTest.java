@@ -123,6 +123,7 @@ class CalibrationTest {
                 "\"pass_ns\" : [ | \"pass_ns\" : [ 1.0,",
                 "\"pass_ns\" : [ | \"pass_ns\" : [ \"x\",",
                 "\"draft_ns\" : [ | \"draft_ns\" : [ 0.0,",
+                "\"draft_ns\" : [ | \"draft_ns\" : [ 1e300,",
                 "\"facts\" | \"fakts\"",
                 "{ | [",
             })

@@ -294,7 +294,7 @@ public final class GrowthChoice implements GrowthPolicy {
         if (ways[way] > 0) {
             // Not where it had to take in what many steps without a draft have left.
             if (steps - drafted <= FEW) {
-                times.draft(ways[way], sequences, draft);
+                times.draft(ways[way], sequences, Math.max(1, draft));
             }
             drafted = steps;
         }

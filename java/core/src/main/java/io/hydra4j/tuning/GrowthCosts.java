@@ -21,8 +21,10 @@ public record GrowthCosts(List<Double> rows, List<Double> passNanos, List<Double
     private static final int TURNS = 1;
 
     private static final int MOST_TURNS = 8;
+    /** Ten days. */
+    private static final double MOST_NANOS = 1e15;
 
-    /** @throws IllegalArgumentException if there are no passes, not as many times as rows, or a value is not positive */
+    /** @throws IllegalArgumentException if there are no passes, not as many times as rows, or a value is out of range */
     public GrowthCosts {
         rows = List.copyOf(rows);
         passNanos = List.copyOf(passNanos);
@@ -43,8 +45,8 @@ public record GrowthCosts(List<Double> rows, List<Double> passNanos, List<Double
     }
 
     private static void requireTime(double nanos) {
-        if (!(nanos > 0 && nanos < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException("a time of " + nanos + " nanoseconds: give a positive one");
+        if (!(nanos >= 1 && nanos <= MOST_NANOS)) {
+            throw new IllegalArgumentException("a time of " + nanos + " nanoseconds: give 1 to " + MOST_NANOS);
         }
     }
 
