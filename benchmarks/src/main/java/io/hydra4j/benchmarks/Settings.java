@@ -13,7 +13,7 @@ import java.util.Locale;
 
 /** What all benchmarks of a run share. System properties carry it into JMH's forks. */
 final class Settings {
-    /** Threads that compute; 0 or absent for one per processor. */
+    /** Threads that compute; 0 or absent for one per core. */
     static final String THREADS = "hydra4j.benchmark.threads";
 
     /** What computes: auto, cpu or cuda; auto if absent. */

@@ -163,7 +163,7 @@ public final class OpenOptions {
         return backend;
     }
 
-    /** {@return the number of threads that compute on the CPU; 0 for one per processor} */
+    /** {@return the number of threads that compute on the CPU; 0 for one per core} */
     public int threads() {
         return threads;
     }
@@ -275,7 +275,7 @@ public final class OpenOptions {
         }
 
         /**
-         * Threads that compute on the CPU; 0, as it is if not set, for one per processor.
+         * Threads that compute on the CPU; 0, as it is if not set, for one per core.
          *
          * @param threads 0 to {@value Backend#MAX_THREADS}
          * @return this builder
@@ -283,8 +283,8 @@ public final class OpenOptions {
          */
         public Builder threads(int threads) {
             if (threads < 0 || threads > Backend.MAX_THREADS) {
-                throw new IllegalArgumentException("threads is " + threads + ": give 1 to " + Backend.MAX_THREADS
-                        + ", or 0 for one per processor");
+                throw new IllegalArgumentException(
+                        "threads is " + threads + ": give 1 to " + Backend.MAX_THREADS + ", or 0 for one per core");
             }
             this.threads = threads;
             return this;

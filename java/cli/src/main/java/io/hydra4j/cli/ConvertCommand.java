@@ -85,7 +85,7 @@ final class ConvertCommand implements Callable<Integer> {
             description = "About how many tokens the base writes to measure on. Default: 32768.")
     private int tokens;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per processor.")
+    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per core.")
     private Integer threads;
 
     ConvertCommand(Console console) {

@@ -76,7 +76,7 @@ final class ModelArguments {
     @Option(
             names = "--threads",
             paramLabel = "N",
-            description = "Threads that compute on the CPU. Default: one per processor.")
+            description = "Threads that compute on the CPU. Default: one per core.")
     private Integer threads;
 
     /** @throws UsageException if a value is out of range */

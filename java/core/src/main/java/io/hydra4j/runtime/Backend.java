@@ -40,7 +40,8 @@ public final class Backend extends NativeObject {
     /**
      * Opens the CPU backend with the best instruction set; as {@link #openCpu(int, InstructionSet)}.
      *
-     * @param threads size of the thread team; 0 for one per available processor
+     * @param threads size of the thread team; 0 for one per core that the process may use, as far as the quota of its
+     *     control group goes
      * @return the backend, to be closed
      */
     public static Backend openCpu(int threads) {
@@ -51,7 +52,7 @@ public final class Backend extends NativeObject {
      * Opens the CPU backend.
      *
      * @param threads size of the team, 1 to {@value #MAX_THREADS}, the thread that calls {@link Program#run()} included; 0 for
-     *     one per available processor
+     *     one per core that the process may use, as far as the quota of its control group goes
      * @param isa vector instructions to use; {@link InstructionSet#AUTO} for the best that the processor has
      * @return the backend, to be closed
      * @throws LibraryLoadException if the native library cannot be loaded
@@ -67,10 +68,10 @@ public final class Backend extends NativeObject {
     static Backend openCpu(int threads, InstructionSet isa, String fallback) {
         if (threads < 0 || threads > MAX_THREADS) {
             throw new IllegalArgumentException(
-                    "threads is " + threads + ", must be from 0 (one per processor) to " + MAX_THREADS);
+                    "threads is " + threads + ", must be from 0 (one per core) to " + MAX_THREADS);
         }
         NativeLibrary.load();
-        int team = threads == 0 ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
+        int team = threads == 0 ? Math.min(Cores.usable(), MAX_THREADS) : threads;
         String name = isa.nativeName();
         return new Backend(
                 Handle.create(

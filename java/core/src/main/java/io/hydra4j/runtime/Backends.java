@@ -12,7 +12,7 @@ public final class Backends {
      *
      * @param kind {@link BackendKind#AUTO} takes CUDA's first device where it can be used, and otherwise the CPU, whose
      *     {@link Backend#fallback()} says why; the others are opened or fail
-     * @param threads size of the CPU's thread team; 0 for one per available processor
+     * @param threads size of the CPU's thread team; 0 for one per core that the process may use
      * @return the backend, to be closed
      * @throws LibraryLoadException if the native library cannot be loaded
      * @throws NativeException with status {@code UNAVAILABLE} and the reason if CUDA was asked for and cannot be used
@@ -37,7 +37,7 @@ public final class Backends {
     /**
      * Opens the CPU's backend in place of another one.
      *
-     * @param threads size of the thread team; 0 for one per available processor
+     * @param threads size of the thread team; 0 for one per core that the process may use
      * @param fallback why, for {@link Backend#fallback()}
      * @return the backend, to be closed
      */

@@ -11,10 +11,10 @@ import org.junit.jupiter.api.Test;
 
 class BackendTest {
     @Test
-    void takesAThreadForEachProcessorUnlessTold() {
+    void takesAThreadForEachCoreUnlessTold() {
         try (Backend backend = Backend.openCpu(0);
                 Backend single = Backend.openCpu(1)) {
-            assertEquals(Math.min(Runtime.getRuntime().availableProcessors(), Backend.MAX_THREADS), backend.threads());
+            assertEquals(Math.min(Cores.usable(), Backend.MAX_THREADS), backend.threads());
             assertEquals(1, single.threads());
         }
     }
@@ -47,7 +47,7 @@ class BackendTest {
     void aNumberOfThreadsOutOfRangeIsTheCallersMistake() {
         for (int threads : new int[] {-1, Backend.MAX_THREADS + 1}) {
             assertEquals(
-                    "threads is " + threads + ", must be from 0 (one per processor) to 256",
+                    "threads is " + threads + ", must be from 0 (one per core) to 256",
                     assertThrows(IllegalArgumentException.class, () -> Backend.openCpu(threads))
                             .getMessage());
         }
