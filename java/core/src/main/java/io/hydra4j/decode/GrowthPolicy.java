@@ -34,7 +34,14 @@ public interface GrowthPolicy {
      * @param levels those that draft heads fill; 0 where none is evaluated
      */
     record Growth(int nodes, double least, int levels) {
-        /** @throws IllegalArgumentException if a value is out of range */
+        /**
+         * Checks the values.
+         *
+         * @param nodes the most of each tree, the root included; at least 1
+         * @param least how likely a node must be right to stay, 0 to 1
+         * @param levels those that draft heads fill; 0 where none is evaluated
+         * @throws IllegalArgumentException if a value is out of range
+         */
         public Growth {
             if (nodes < 1 || !(least >= 0 && least <= 1) || levels < 0) {
                 throw new IllegalArgumentException("nodes " + nodes + ", least " + least + ", levels " + levels
