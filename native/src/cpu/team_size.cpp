@@ -7,7 +7,7 @@ namespace hydra {
 namespace {
 
 constexpr int64_t WINDOW = 20'000'000;  // ns of runs that are judged together, some of the system's time slices
-constexpr int64_t FIRST_PAUSE = 50'000'000, LONGEST_PAUSE = 800'000'000;
+constexpr int64_t FIRST_PAUSE = 10'000'000, LONGEST_PAUSE = 800'000'000;
 
 }  // namespace
 
