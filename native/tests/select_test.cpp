@@ -241,6 +241,11 @@ int32_t select_one(hydra_backend* backend, const Floats& row, const Options& opt
     pass.run();
     int32_t found = -1;
     must(hydra_buffer_read(selection, 0, &found, 4));
+    float chance = 0;
+    must(hydra_buffer_read(chances, 0, &chance, 4));
+    if (found < 0) {
+        EXPECT_EQ(chance, -INFINITY) << "of a token without a logit";
+    }
     return found;
 }
 

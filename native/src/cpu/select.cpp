@@ -77,7 +77,8 @@ struct SelectTask : Task {
             selection[i] = sampling != nullptr ? select(kernels, scratch[worker.thread], i, row) : top->ids[i * top->k];
             if (log_probabilities == nullptr) continue;
             const float most = kernels.best_logit(row, vocabulary).score;
-            log_probabilities[2 * i] = selection[i] < vocabulary ? row[selection[i]] : -INFINITY;
+            const bool scored = selection[i] >= 0 && selection[i] < vocabulary;
+            log_probabilities[2 * i] = scored ? row[selection[i]] : -INFINITY;
             log_probabilities[2 * i + 1] = most + log_of_mass(kernels.masses(row, vocabulary, most, 1));
         }
     }

@@ -217,7 +217,7 @@ __global__ void __launch_bounds__(ROW_THREADS) select_kernel(Select work) {
     const int64_t all =
         sum_of(count, shared.sums, [&](int32_t v) { return mass(distance_of(most, finite(logits[v]), 1)); });
     if (threadIdx.x != 0) return;
-    work.log_probabilities[2 * i] = token < count ? logits[token] : -INFINITY;
+    work.log_probabilities[2 * i] = token >= 0 && token < count ? logits[token] : -INFINITY;
     work.log_probabilities[2 * i + 1] = most + log_of_mass(all);
 }
 
