@@ -64,7 +64,7 @@ __device__ __forceinline__ void copy_async(void* shared, const void* source) {
         "l"(source)
         : "memory");
 #else
-    std::memcpy(shared, source, 16);
+    emulation::begin_copy(shared, source);
 #endif
 }
 
@@ -72,6 +72,8 @@ __device__ __forceinline__ void copy_async(void* shared, const void* source) {
 __device__ __forceinline__ void end_copies() {
 #ifdef __CUDACC__
     asm volatile("cp.async.commit_group;" ::: "memory");
+#else
+    emulation::end_copies();
 #endif
 }
 
@@ -80,6 +82,20 @@ template <int PENDING>
 __device__ __forceinline__ void copies_arrived() {
 #ifdef __CUDACC__
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+#else
+    emulation::wait_for_copies(PENDING);
+#endif
+}
+
+// Adds to a counter and returns what it was. What threads of the block have written before a barrier in front of this
+// is seen by a block that finds a later count, after a barrier behind it.
+__device__ __forceinline__ int add_in_order(int32_t* counter, int value) {
+#ifdef __CUDACC__
+    int before;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(counter), "r"(value) : "memory");
+    return before;
+#else
+    return atomicAdd(counter, value);
 #endif
 }
 

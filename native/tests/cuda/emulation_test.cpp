@@ -59,6 +59,34 @@ TEST(Emulation, ExchangesBetweenTheLanesOfAWarp) {
     }));
 }
 
+// What the device may do as late as that, the emulation does.
+TEST(Emulation, CopiesWhenTheirGroupIsWaitedFor) {
+    struct Sixteen {
+        float values[4];
+    };
+    std::vector<Sixteen> source(3);
+    for (int i = 0; i < 3; ++i) source[i].values[0] = static_cast<float>(i);
+    EXPECT_TRUE(run(1, 32, 32 * 3 * sizeof(Sixteen), [&] {
+        auto* own = static_cast<Sixteen*>(shared_memory()) + threadIdx.x * 3;
+        for (int i = 0; i < 3; ++i) own[i].values[0] = 7;
+        for (int i = 0; i < 2; ++i) {
+            begin_copy(&own[i], &source[i]);
+            end_copies();
+        }
+        begin_copy(&own[2], &source[2]);
+        EXPECT_TRUE(std::isnan(own[0].values[0]) && std::isnan(own[2].values[0]));
+        wait_for_copies(1);
+        EXPECT_EQ(own[0].values[0], 0);
+        EXPECT_TRUE(std::isnan(own[1].values[0]) && std::isnan(own[2].values[0]));
+        wait_for_copies(0);
+        EXPECT_EQ(own[1].values[0], 1);
+        EXPECT_TRUE(std::isnan(own[2].values[0])) << "its group has not ended";
+        end_copies();
+        wait_for_copies(0);
+        EXPECT_EQ(own[2].values[0], 2);
+    }));
+}
+
 TEST(Emulation, RefusesABarrierThatNotAllReach) {
     expect_failure(
         [] {

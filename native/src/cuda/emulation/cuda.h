@@ -17,7 +17,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __forceinline__ inline __attribute__((always_inline))
+#define __forceinline__ inline
 #define __launch_bounds__(...)
 
 struct uint3 {
@@ -60,6 +60,12 @@ void block_barrier(Site site);
 // Meets the other lanes of the warp. Each gives `bytes` <= 64 bytes; the result, valid until the next call, holds what
 // lane l gave at l * 64.
 const unsigned char* meet_warp(const void* mine, size_t bytes, Site site);
+
+// Asynchronous copies of a thread: 16 bytes to shared memory, which are NaN until the thread waits for the copy's group,
+// and are read no sooner than then.
+void begin_copy(void* shared, const void* source);
+void end_copies();
+void wait_for_copies(unsigned pending_groups);
 
 template <class T>
 T from_lane(T value, int lane, Site site) {

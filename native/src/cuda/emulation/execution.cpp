@@ -78,11 +78,21 @@ void switch_stack(Stack& from, Stack& to) { swapcontext(&from.context, &to.conte
 
 enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, DONE };
 
+constexpr size_t COPIED_BYTES = 16;
+
+struct Copy {
+    void* target;
+    const void* source;
+    unsigned group;
+};
+
 struct Fiber {
     Stack stack;
     uint3 index;
     State state;
     Site site;
+    std::vector<Copy> copies;  // under way, oldest first
+    unsigned group;            // of the next copy
 };
 
 struct Warp {
@@ -181,6 +191,8 @@ void run_block() {
         fiber.stack.prepare(machine.stacks + i * STACK_BYTES, enter);
         fiber.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
         fiber.state = State::READY;
+        fiber.copies.clear();
+        fiber.group = 0;
     }
     go_on_with(machine.reversed ? machine.threads - 1 : 0, machine.scheduler);
     if (machine.living == 0 || machine.failed) return;
@@ -245,6 +257,23 @@ void block_barrier(Site site) {
     ++machine.at_barrier;
     release_block_barrier();
     if (fiber.state != State::READY) leave();
+}
+
+void begin_copy(void* shared, const void* source) {
+    Fiber& fiber = machine.fibers[machine.current];
+    std::memset(shared, 0xff, COPIED_BYTES);
+    fiber.copies.push_back({shared, source, fiber.group});
+}
+
+void end_copies() { ++machine.fibers[machine.current].group; }
+
+void wait_for_copies(unsigned pending_groups) {
+    Fiber& fiber = machine.fibers[machine.current];
+    auto copy = fiber.copies.begin();
+    for (; copy != fiber.copies.end() && copy->group + pending_groups < fiber.group; ++copy) {
+        std::memcpy(copy->target, copy->source, COPIED_BYTES);
+    }
+    fiber.copies.erase(fiber.copies.begin(), copy);
 }
 
 const unsigned char* meet_warp(const void* mine, size_t bytes, Site site) {

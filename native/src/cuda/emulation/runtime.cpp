@@ -31,7 +31,15 @@ std::map<const void*, Region> regions;  // by address given out
 std::mutex streams_mutex;
 std::set<cudaStream_t> streams;  // that live
 
-thread_local std::vector<CUcontext> contexts;  // the last one is current
+// The last one is current. A plain array: memory of static tests is given back after a thread's objects have ended.
+struct Contexts {
+    CUcontext all[8];
+    int count;
+
+    bool empty() const { return count == 0; }
+    CUcontext back() const { return all[count - 1]; }
+};
+thread_local Contexts contexts;
 
 // Sticks, as on a device: what follows a broken kernel is not to be believed.
 std::atomic<cudaError_t> broken = cudaSuccess;
@@ -130,14 +138,15 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice) {
 }
 
 CUresult cuCtxPushCurrent(CUcontext context) {
-    contexts.push_back(context);
+    if (contexts.count == static_cast<int>(std::size(contexts.all))) return CUDA_ERROR_INVALID_CONTEXT;
+    contexts.all[contexts.count++] = context;
     return CUDA_SUCCESS;
 }
 
 CUresult cuCtxPopCurrent(CUcontext* out) {
     if (contexts.empty()) return CUDA_ERROR_INVALID_CONTEXT;
     *out = contexts.back();
-    contexts.pop_back();
+    --contexts.count;
     return CUDA_SUCCESS;
 }
 
