@@ -1,14 +1,14 @@
 // Activation rows as products read them.
 //
 // Prepared rows lie in the workspace in one of three forms, in the fragment order of the matrix instruction: blocks
-// [group of 8 rows][32 columns], and in each, for lane = 4 (row % 8) + t, the lane's eight slots of its row (the
-// columns are those of weights.cuh). Rows beyond the active ones and columns beyond the last are zero; groups without
-// an active row are undefined.
-//   FLOATS    float [slot / 4][lane][slot % 4]                        for F32 weights
-//   BFLOATS   bf16 [upper, rest][lane][slot]: x = upper + rest          for BF16 weights; keeps 16 bits of x
-//   HALVES    f16 [upper, rest][lane][slot]: scale x = upper + rest     for all others; keeps 22 bits of x
+// [group of 8 rows][32 columns], and in each, for lane = 4 (row % 8) + t, the lane's eight slots of its row (units and
+// the columns of slots are those of weights.cuh). Rows beyond the active ones and columns beyond the last are zero;
+// groups without an active row are undefined.
+//   FLOATS    float [slot / 4][lane][slot % 4]                          for F32 weights
+//   BFLOATS   bf16 [unit][lane][upper, rest][slot % 4]: x = upper + rest      for BF16 weights; keeps 16 bits of x
+//   HALVES    f16 [unit][lane][upper, rest][slot % 4]: scale x = upper + rest   for all others; keeps 22 bits of x
 // A row's scale is the power of two that brings its largest value to 2^14 ... 2^15; what it scales is scaled back
-// exactly. After the blocks: float inverse_scales [row], float sums [group][block][row % 8]: of scale x.
+// exactly. After the blocks: float inverse_scales [row], float sums [group][block][unit][row % 8]: of scale x.
 #pragma once
 
 #include <algorithm>
@@ -73,21 +73,27 @@ __host__ __device__ constexpr Form form_of(hydra_type type) {
     return type == HYDRA_F32 ? Form::FLOATS : type == HYDRA_BF16 ? Form::BFLOATS : Form::HALVES;
 }
 
+constexpr int PREPARED_BLOCK_BYTES = ROW_GROUP * BLOCK_COLUMNS * 4;
+
 struct Prepared {
     int64_t blocks;
-    uint8_t* data;  // [group][blocks][1024]
+    uint8_t* data;  // [group][blocks][PREPARED_BLOCK_BYTES]
     float *inverse_scales, *sums;
 
-    // The 16 bytes of `lane` in half 0 or 1 of a block.
-    template <class Sixteen>
-    __device__ __forceinline__ Sixteen load(int group, int64_t block, int half, int lane) const {
-        return reinterpret_cast<const Sixteen*>(data)[((group * blocks + block) * 2 + half) * WARP + lane];
+    // FLOATS: four slots of `lane` in half 0 or 1 of a block.
+    __device__ __forceinline__ float4 floats(int group, int64_t block, int half, int lane) const {
+        return reinterpret_cast<const float4*>(data)[((group * blocks + block) * 2 + half) * WARP + lane];
     }
 };
 
+// The parts of BLOCK_ROWS rows of the largest wave of so many rows.
+__host__ __device__ constexpr int wave_parts(int32_t rows) {
+    return ((rows < WAVE_ROWS ? rows : WAVE_ROWS) + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
+
 // Bytes of one form of so many parts of BLOCK_ROWS rows of this many columns.
 __host__ __device__ constexpr int64_t prepared_bytes(int parts, int64_t columns) {
-    const int64_t bytes = int64_t{parts} * BLOCK_ROWS * (blocks_of(columns) * (BLOCK_COLUMNS * 4 + 4) + 4);
+    const int64_t bytes = int64_t{parts} * BLOCK_ROWS * (blocks_of(columns) * (BLOCK_COLUMNS * 4 + UNITS * 4) + 4);
     return (bytes + 255) / 256 * 256;
 }
 
@@ -98,20 +104,21 @@ __host__ __device__ inline Prepared prepared_of(void* workspace, const RowSource
         static_cast<uint8_t*>(workspace) + static_cast<int>(form) * prepared_bytes(source.parts(), source.columns);
     float* scales = reinterpret_cast<float*>(data + rows * blocks * BLOCK_COLUMNS * 4);
     const int64_t before = int64_t{part} * BLOCK_ROWS;
-    return {blocks, data + before * blocks * BLOCK_COLUMNS * 4, scales + before, scales + rows + before * blocks};
+    return {blocks, data + before * blocks * BLOCK_COLUMNS * 4, scales + before,
+            scales + rows + before * blocks * UNITS};
 }
 
 // Where products whose columns are split over blocks meet (product.cuh): after the forms of the prepared rows.
-constexpr int MOST_SPLIT_BLOCKS = 512;  // for each part of the rows
+constexpr int MOST_SHARES = 264;  // of a product: two for each multiprocessor of an H100
 struct SplitArea {
-    int32_t* counters;  // [parts * MOST_SPLIT_BLOCKS]: zero but while a product runs
-    float* partials;    // [parts * MOST_SPLIT_BLOCKS][BLOCK_ROWS][128]
+    int32_t* counters;  // [parts][MOST_SHARES]: zero but while a product runs
+    float* partials;    // [parts][MOST_SHARES][2][BLOCK_ROWS][128]
 };
-constexpr int64_t SPLIT_AREA_BYTES = int64_t{MOST_SPLIT_BLOCKS} * 4 * (1 + BLOCK_ROWS * 128);  // of each part
+constexpr int64_t SPLIT_AREA_BYTES = int64_t{MOST_SHARES} * 4 * (1 + 2 * BLOCK_ROWS * 128);  // of each part
 
 __host__ __device__ inline SplitArea split_area_of(void* workspace, const RowSource& source) {
     uint8_t* area = static_cast<uint8_t*>(workspace) + FORMS * prepared_bytes(source.parts(), source.columns);
-    return {reinterpret_cast<int32_t*>(area), reinterpret_cast<float*>(area) + source.parts() * MOST_SPLIT_BLOCKS};
+    return {reinterpret_cast<int32_t*>(area), reinterpret_cast<float*>(area) + source.parts() * MOST_SHARES};
 }
 
 // Enqueues the preparation of a wave's rows for weights of these types.

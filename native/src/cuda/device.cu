@@ -213,7 +213,8 @@ void graph_destroy(Graph* graph) {
 
 int64_t workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
                         int32_t head_size, int32_t max_positions) {
-    const int64_t products = product_workspace_bytes(max_rows, max_columns) + top_workspace_bytes(max_rows_of_a_matrix);
+    const int64_t products =
+        product_workspace_bytes(max_rows, max_columns) + top_workspace_bytes(max_rows, max_rows_of_a_matrix);
     return std::max({products, attention_workspace_bytes(max_rows, heads, head_size, max_positions),
                      typical_workspace_bytes(max_rows)});
 }

@@ -1,8 +1,9 @@
 // LM head product + the best entries of each row, without storing logits unless asked to.
 //
-// Each block of the grid computes a range of tiles and keeps the k best of every row in shared memory; a second small
-// kernel merges the blocks' lists in order, so that of equal values the one of the smaller index stays first. More than
-// 64 rows are computed one part of 64 after the other.
+// Each block of the grid computes a share of the tiles, equal to the others' but for one tile, for up to 64 rows, and
+// keeps the k best of every row in shared memory; a second small kernel merges the blocks' lists in order, so that of
+// equal values the one of the smaller index stays first. The parts of a wave's rows lie side by side in the grid, as in
+// all products (product.cuh).
 #include <algorithm>
 
 #include "cuda/product.cuh"
@@ -12,10 +13,8 @@ namespace hydra::cuda {
 
 namespace {
 
-constexpr int64_t MOST_BLOCKS = 512;
 constexpr int MERGE_WARPS = 8;
-using FewOutputs = Shape<2, 1>;
-using ManyOutputs = Shape<2, 4>;
+using HeadShape = Shape<2, 4>;
 
 struct Work {
     RowSource source;
@@ -26,59 +25,80 @@ struct Work {
     TopView top;
     float* logits;       // or null
     int32_t* selection;  // the best entries, or null
-    int64_t blocks;
-    float* values;     // [blocks][BLOCK_ROWS][k]: each block's best
+    int shares;
+    float* values;     // [parts][shares][BLOCK_ROWS][k]: the best of each share
     int32_t* indices;  // the same
 };
 
-template <class Shape>
+template <hydra_type type, int GROUPS>
 struct LmHeadShared {
-    ProductShared<1, Shape> product;
-    float logits[BLOCK_ROWS][Shape::OUTPUTS];
-    float values[BLOCK_ROWS][HYDRA_MAX_TOP];
-    int32_t indices[BLOCK_ROWS][HYDRA_MAX_TOP];
+    static constexpr int ROWS = type == HYDRA_F32 ? BLOCK_ROWS : GROUPS * ROW_GROUP;
+    static constexpr int OWN_BYTES = ROW_GROUP * HeadShape::OUTPUTS * 4 + ROWS * HYDRA_MAX_TOP * 8;
+    PipelineShared<type, 1, HeadShape, GROUPS, OWN_BYTES> pipeline;
+    float logits[ROW_GROUP][HeadShape::OUTPUTS];  // of the group at hand
+    float values[ROWS][HYDRA_MAX_TOP];
+    int32_t indices[ROWS][HYDRA_MAX_TOP];
 };
 
-// Warp w keeps the lists of rows w, w + 8, ...
-template <hydra_type type, class Shape>
+// Grid: parts of the wave's rows, times shares. Warp w keeps the lists of rows w, w + 8, ...
+template <hydra_type type, int GROUPS>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) {
-    const int rows = product_rows(work.source), k = work.top.k, lane = lane_index();
-    if (rows == 0) return;
-    auto& shared = shared_memory<LmHeadShared<Shape>>();
+    const auto row_parts = static_cast<unsigned>(work.source.parts());
+    const auto row_part = static_cast<int>(blockIdx.x % row_parts), share = static_cast<int>(blockIdx.x / row_parts);
+    const int first_row = work.source.first + row_part * BLOCK_ROWS;
+    const int rows = min(product_rows(work.source) - row_part * BLOCK_ROWS, BLOCK_ROWS);
+    const int k = work.top.k, lane = lane_index();
+    if (rows <= 0) return;
+    auto& shared = shared_memory<LmHeadShared<type, GROUPS>>();
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         shared.values[r][lane] = -INFINITY;
         shared.indices[r][lane] = 0;
     }
-    const MatrixView matrices[1] = {work.weight};
-    const Prepared x = prepared_of(work.workspace, work.source, form_of(type));
-    const int64_t parts = blocks_of_tiles(work.weight, Shape::BLOCK_TILES), vocabulary = work.weight.rows;
-    const int64_t end = parts * (blockIdx.x + 1) / work.blocks;
-    for (int64_t part = parts * blockIdx.x / work.blocks; part < end; ++part) {
-        const int64_t first = part * Shape::OUTPUTS;
-        const auto keep = [&](int r, int n, const float(&values)[1][2]) {
-            for (int i = 0; i < 2 && first + n + i < vocabulary; ++i) {
-                float value = values[0][i] * row_scale<type>(x, r);
+    const Prepared x = prepared_of(work.workspace, work.source, form_of(type), row_part);
+    const int64_t all_tiles = tiles_of(work.weight.rows), vocabulary = work.weight.rows;
+    const int64_t first_tile = all_tiles * share / work.shares, end_tile = all_tiles * (share + 1) / work.shares;
+    const auto first_of_row = [&](int row) { return first_tile + int64_t{row} * HeadShape::BLOCK_TILES; };
+    const auto tiles_of_row = [&](int row) {
+        TileRow<1> tiles;
+        tiles.template set<type>(0, work.weight, first_of_row(row));
+        tiles.count = static_cast<int>(min(end_tile - first_of_row(row), int64_t{HeadShape::BLOCK_TILES}));
+        return tiles;
+    };
+    const auto take_row = [&](int row, auto&& hand) {
+        const int64_t first = first_of_row(row) * TILE_ROWS;
+        const int64_t end = min(vocabulary, end_tile * TILE_ROWS);
+        const auto take = [&](int r, int n, const float4(&values)[1]) {
+            const float scale = row_scale<type>(x, r), four[4] = {values[0].x, values[0].y, values[0].z, values[0].w};
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                if (first + n + i >= vocabulary) break;
+                float value = four[i] * scale;
                 if (work.bias != nullptr) value += work.bias[first + n + i];
-                shared.logits[r][n + i] = value;
-                if (work.logits != nullptr) work.logits[(work.source.first + r) * vocabulary + first + n + i] = value;
+                shared.logits[r % ROW_GROUP][n + i] = value;
+                if (work.logits != nullptr) work.logits[(first_row + r) * vocabulary + first + n + i] = value;
             }
         };
-        compute_part<type, 1, Shape>(matrices, {part * Shape::BLOCK_TILES, tiles_of(vocabulary), 0, x.blocks, rows}, x,
-                                     shared.product, keep);
-        for (int r = warp_index(); r < rows && k > 0; r += PRODUCT_WARPS) {
+        const auto offer = [&](int first_of_group) {
+            const int r = first_of_group + warp_index();
+            if (r >= rows || k == 0) return;
             WarpTop best{shared.values[r][lane], shared.indices[r][lane]};
-            for (int n = lane; n < Shape::OUTPUTS; n += WARP) {
-                const bool offers = first + n < vocabulary;
-                best.offer(k, offers ? shared.logits[r][n] : 0.0f, static_cast<int32_t>(first + n), offers);
+            for (int n = lane; n < HeadShape::OUTPUTS; n += WARP) {
+                const bool offers = first + n < end;
+                best.offer(k, offers ? shared.logits[r % ROW_GROUP][n] : 0.0f, static_cast<int32_t>(first + n), offers);
             }
             shared.values[r][lane] = best.value;
             shared.indices[r][lane] = best.index;
-        }
-        __syncthreads();
-    }
+        };
+        static_assert(PRODUCT_WARPS == ROW_GROUP);
+        hand(take, offer);
+    };
+    const auto tile_rows =
+        static_cast<int>((end_tile - first_tile + HeadShape::BLOCK_TILES - 1) / HeadShape::BLOCK_TILES);
+    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, rows, {0, 0, tile_rows * static_cast<int>(x.blocks)},
+                                     tiles_of_row, take_row);
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         if (lane >= k) continue;
-        const int64_t at = (int64_t{blockIdx.x} * BLOCK_ROWS + r) * k + lane;
+        const int64_t at = ((int64_t{row_part} * work.shares + share) * BLOCK_ROWS + r) * k + lane;
         work.values[at] = shared.values[r][lane];
         work.indices[at] = shared.indices[r][lane];
     }
@@ -95,11 +115,13 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work)
     if (row >= product_rows(work.source)) return;
     MergeShared& shared = shared_memory<MergeShared>();
     WarpTop best;
-    const int64_t first = work.blocks * warp / MERGE_WARPS * k, end = work.blocks * (warp + 1) / MERGE_WARPS * k;
+    const int64_t first = int64_t{work.shares} * warp / MERGE_WARPS * k;
+    const int64_t end = int64_t{work.shares} * (warp + 1) / MERGE_WARPS * k,
+                  lists = int64_t{row / BLOCK_ROWS} * work.shares;
     for (int64_t begin = first; begin < end; begin += WARP) {
         const int64_t entry = begin + lane;
         const bool offers = entry < end;
-        const int64_t at = offers ? (entry / k * BLOCK_ROWS + row) * k + entry % k : 0;
+        const int64_t at = offers ? ((lists + entry / k) * BLOCK_ROWS + row % BLOCK_ROWS) * k + entry % k : 0;
         best.offer(k, offers ? work.values[at] : 0.0f, offers ? work.indices[at] : 0, offers);
     }
     if (lane < k) {
@@ -124,8 +146,9 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work)
 
 }  // namespace
 
-int64_t top_workspace_bytes(int64_t max_rows_of_a_matrix) {
-    return std::min(MOST_BLOCKS, tiles_of(max_rows_of_a_matrix)) * BLOCK_ROWS * HYDRA_MAX_TOP * 8;
+int64_t top_workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix) {
+    const int64_t shares = std::min<int64_t>(MOST_SHARES, tiles_of(max_rows_of_a_matrix));
+    return wave_parts(max_rows) * shares * BLOCK_ROWS * HYDRA_MAX_TOP * 8;
 }
 
 namespace {
@@ -137,24 +160,23 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
     const RowSource all{view, selected ? Taken::SELECTED : Taken::ALL, arguments->x, nullptr, 0, weight.columns};
     const bool keeps = arguments->top.ids != nullptr;
     const int32_t rows = selected && keeps ? std::min(arguments->top.max_rows, view.max_rows) : view.max_rows;
-    const bool many = weight.rows * weight.columns >= LARGE_VALUES;
-    const int64_t parts = blocks_of_tiles(weight, many ? ManyOutputs::BLOCK_TILES : FewOutputs::BLOCK_TILES);
-    const int64_t blocks = std::min(MOST_BLOCKS, parts);
-    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(BLOCK_ROWS, weight.columns) / 4;
-    auto* indices = reinterpret_cast<int32_t*>(values + blocks * BLOCK_ROWS * arguments->top.k);
-    return each_wave(all, rows, BLOCK_ROWS, [&](const RowSource& source) {
+    const auto shares = static_cast<int>(std::min<int64_t>(MOST_SHARES, tiles_of(weight.rows)));
+    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(rows, weight.columns) / 4;
+    auto* indices =
+        reinterpret_cast<int32_t*>(values + int64_t{wave_parts(rows)} * shares * BLOCK_ROWS * arguments->top.k);
+    return each_wave(all, rows, WAVE_ROWS, [&](const RowSource& source) {
         hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
         if (status != HYDRA_OK) return status;
         const Work work{source,         arguments->workspace, weight,    arguments->bias, arguments->ids,
-                        arguments->top, arguments->logits,    selection, blocks,          values,
+                        arguments->top, arguments->logits,    selection, shares,          values,
                         indices};
         status = with_type(weight.type, [&](auto tag) {
             constexpr hydra_type type = decltype(tag)::type;
-            const auto grid = static_cast<unsigned>(blocks);
-            return many ? launch(stream, "lm_head_kernel", lm_head_kernel<type, ManyOutputs>, grid, PRODUCT_THREADS,
-                                 sizeof(LmHeadShared<ManyOutputs>), work)
-                        : launch(stream, "lm_head_kernel", lm_head_kernel<type, FewOutputs>, grid, PRODUCT_THREADS,
-                                 sizeof(LmHeadShared<FewOutputs>), work);
+            return with_groups<type>(source.wave_rows, [&](auto groups) {
+                return launch(stream, "lm_head_kernel", lm_head_kernel<type, groups.value>,
+                              static_cast<unsigned>(shares * source.parts()), PRODUCT_THREADS,
+                              sizeof(LmHeadShared<type, groups.value>), work);
+            });
         });
         if (status != HYDRA_OK || !keeps) return status;
         return launch(stream, "merge_top_kernel", merge_top_kernel, static_cast<unsigned>(source.wave_rows),

@@ -48,7 +48,7 @@ __device__ void write_quants(const RowBlock& target, hydra_type type, Quant&& qu
         for (int column = 0; column < BLOCK_COLUMNS; ++column) {
             if (thread_of(column) == thread) word |= quant(column) << quant_shift(slot_of(column));
         }
-        const int offset = piece_offset(type, target.group * 4 + thread, target.half, 0);
+        const int offset = value_offset(type, target.group * 4 + thread, target.half, 0);
         *reinterpret_cast<uint32_t*>(target.block + offset) = word;
     }
 }
@@ -79,13 +79,11 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
     const RowBlock target = row_block(matrix, row, block);
     const hydra_type type = matrix.type;
     if (type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16) {
-        const int size = type == HYDRA_F32 ? 4 : 2, per_piece = 16 / size;
+        const int size = value_bytes(type);
         for (int place = 0; place < BLOCK_COLUMNS; ++place) {
             if (block * BLOCK_COLUMNS + place >= matrix.columns) return;
-            const int slot = slot_of(place);
             const int lane = target.group * 4 + thread_of(place);
-            uint8_t* value = target.block + piece_offset(type, lane, target.half, slot / per_piece % pieces_of(type)) +
-                             slot % per_piece * size;
+            uint8_t* value = target.block + value_offset(type, lane, target.half, slot_of(place));
             for (int i = 0; i < size; ++i) value[i] = source[place * size + i];
         }
         return;
@@ -100,7 +98,7 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
     if (type == HYDRA_Q8_0) {
         for (int place = 0; place < BLOCK_COLUMNS; ++place) {
             const int lane = target.group * 4 + thread_of(place);
-            target.block[piece_offset(type, lane, target.half, 0) + slot_of(place)] = source[place];
+            target.block[value_offset(type, lane, target.half, slot_of(place))] = source[place];
         }
         return;
     }
@@ -133,14 +131,12 @@ __global__ void __launch_bounds__(THREADS, 1) matrix_read_kernel(MatrixView matr
 }
 
 __device__ void copy_block(const RowBlock& to, const RowBlock& from, hydra_type type) {
-    for (int thread = 0; thread < 4; ++thread) {
-        for (int piece = 0; piece < pieces_of(type); ++piece) {
-            const uint8_t* old_piece = from.block + piece_offset(type, from.group * 4 + thread, from.half, piece);
-            uint8_t* new_piece = to.block + piece_offset(type, to.group * 4 + thread, to.half, piece);
-            for (int word = 0; word < piece_bytes(type) / 4; ++word) {
-                reinterpret_cast<uint32_t*>(new_piece)[word] = reinterpret_cast<const uint32_t*>(old_piece)[word];
-            }
-        }
+    const int values = block_bytes(type) == 256 ? 1 : BLOCK_SLOTS;  // of a lane: slots, or the word of all
+    for (int i = 0; i < 4 * values; ++i) {
+        const int thread = i / values, slot = i % values;
+        const uint8_t* old_value = from.block + value_offset(type, from.group * 4 + thread, from.half, slot);
+        uint8_t* new_value = to.block + value_offset(type, to.group * 4 + thread, to.half, slot);
+        for (int byte = 0; byte < value_bytes(type); ++byte) new_value[byte] = old_value[byte];
     }
     if (scale_bytes(type) > 0) to.scale[0] = from.scale[0];
     if (type == HYDRA_Q4_1) to.scale[2] = from.scale[2];

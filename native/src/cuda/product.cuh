@@ -5,241 +5,57 @@
 // Floor: the bytes of the weights, read once.
 // Version 1: the plain form in float32; a block of 8 warps computes a tile of 16 output rows, the warps share out the
 // tile's blocks of 32 columns, and 8 activation rows are computed at a time. Kept for F32 weights.
-// Version 2, for all other types: the same with the matrix instruction, weight rows on its M side, so that 64
-// activation rows read the weights once. Activations are two 16-bit numbers each (activations.cuh), which nearly keeps
-// float32's accuracy; quants of block types are whole numbers to the instruction, and their scales are applied to the
-// sums over a block.
-// Version 3: large matrices in blocks of 128 output rows, as each block reads all activations of its columns (8 KB for
-// 64 rows and 32 columns, from the L2 cache), and their columns split over blocks, so that there are enough of these;
-// the last block that is done adds up the splits.
-// Not measured on any card yet, so the shapes below are guesses. Where tuning goes: activations of a block in shared
-// memory; weights by cp.async, on sm_90 by TMA, with 32 to 64 KB in flight on each multiprocessor; the preparation of
-// activations at the end of the kernel that computes them.
+// Version 2, for all other types: the matrix instruction, weight rows on its M side, so that 64 activation rows read
+// the weights once. Activations are two 16-bit numbers each (activations.cuh), which nearly keeps float32's accuracy;
+// quants of block types are whole numbers to the instruction, and their scales are applied to the sums over a unit.
+// Version 3: large matrices in blocks of 128 output rows, their columns split over blocks.
+// Version 4: weights and activations come through shared memory in a pipeline (pipeline.cuh), in the order of the
+// instruction's registers; a kernel for each bucket of rows; a grid of equal shares that all run at once; the sums of
+// rows of tiles that shares divide are added up with four loads of 16 bytes of each thread under way.
 //
-// The order of additions of one value: the blocks of 32 columns that fall to a warp one after the other, then the warps
-// in order, then the splits in order. Within a block of columns it is the instruction's (F32: a lane's slots, over all
-// blocks of a warp, then the four lanes of a row in pairs). All of it follows from the matrix's shape; nothing depends
-// on the rows computed beside it.
+// Counted, not measured on any card yet (ptxas 13.0 for sm_90, large shape; H100, 132 multiprocessors):
+//                                           version 3                    version 4: 8, 16, 32, 64 rows
+//   registers of a thread, BF16             178 to 182, one kernel       82, 87, 106, 128
+//     Q8_0; Q4_K                            236; 252 to 255              87, 127, 128, 128; 111, 116, 128, 128
+//   spills                                  none                         none; 4 to 12 bytes for 64 rows of Q4, Q8_0
+//   blocks of a multiprocessor              1                            2
+//   weights under way in it, KB: BF16       64, 32, 16, 16               96, 112, 96, 64
+//     Q8_0                                  34, 17, 9, 9                 119, 85, 68, 51
+//     Q4_K                                  19, 10, 5, 5                 95, 70, 50, 33
+//   moves between load and instruction      2 to 3                       0
+//   waves of 7B's q/k/v, o, gate/up, down   2.2, 1.9, 2.6, 1.9           1 each
+//   trips to memory before the first sum    1 a turn                     1
+// For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for a weight.
+//
+// The order of additions of one value: the units of 16 columns that fall to a warp one after the other, then the warps
+// in order, then the shares in order. Within a unit it is the instruction's (F32: a lane's slots, over all blocks of a
+// warp, then the four lanes of a row in pairs). All of it follows from the matrix's type and shape; nothing depends on
+// the rows computed beside it.
 #pragma once
 
 #include <algorithm>
 
-#include "cuda/activations.cuh"
-#include "cuda/mma.cuh"
+#include "cuda/pipeline.cuh"
 
 namespace hydra::cuda {
 
-constexpr int PRODUCT_THREADS = 256, PRODUCT_WARPS = PRODUCT_THREADS / WARP;
-
-// How the warps of a block share out its part of a matrix: ROW_WARPS with TILES tiles of 16 output rows each, times
-// COLUMN_WARPS that take blocks of 32 columns in turn.
-template <int TILES_OF_A_WARP, int ROW_WARPS_OF_A_BLOCK>
-struct Shape {
-    static constexpr int TILES = TILES_OF_A_WARP, ROW_WARPS = ROW_WARPS_OF_A_BLOCK;
-    static constexpr int COLUMN_WARPS = PRODUCT_WARPS / ROW_WARPS, BLOCK_TILES = TILES * ROW_WARPS;
-    static constexpr int OUTPUTS = BLOCK_TILES * TILE_ROWS;
-
-    static __device__ __forceinline__ int row_warp() { return warp_index() % ROW_WARPS; }
-    static __device__ __forceinline__ int column_warp() { return warp_index() / ROW_WARPS; }
-};
 using SmallShape = Shape<1, 1>;
 template <int MATRICES>
 using LargeShape = Shape<2 / MATRICES, 4>;
 constexpr int64_t LARGE_VALUES = int64_t{1} << 22;  // weights from which the large shape is taken
-constexpr int BLOCKS_WANTED = 264;                  // by splitting columns: two for each multiprocessor of an H100
-constexpr int LEAST_TURNS = 4;                      // blocks of columns that a warp keeps when they are split
-
-// The warps' sums before they are added up: float [column warp][matrix][tile][row % ROWS][output row % 16], rows a
-// little apart, so that the lanes of a fragment write to different banks.
-template <int MATRICES, class Shape>
-struct ProductShared {
-    static constexpr int ROWS = 256 / (MATRICES * Shape::BLOCK_TILES * Shape::COLUMN_WARPS), STRIDE = TILE_ROWS + 4;
-    float sums[Shape::COLUMN_WARPS][MATRICES][Shape::BLOCK_TILES][ROWS][STRIDE];
-    bool last;
-};
-
-// What a block computes: tiles from first_tile on, as far as the matrices have `tiles`, over blocks [begin, end) of
-// their columns, for rows [0, rows).
-struct Part {
-    int64_t first_tile, tiles, begin, end;
-    int rows;
-};
-
-// Adds up the warps' sums of rows first ... first + ROWS - 1 and hands them to take.
-template <int MATRICES, class Shape, class Take>
-__device__ __forceinline__ void add_warps(const ProductShared<MATRICES, Shape>& shared, int first, int rows,
-                                          Take& take) {
-    constexpr int PAIRS = TILE_ROWS / 2, ROWS = ProductShared<MATRICES, Shape>::ROWS;
-    for (int i = static_cast<int>(threadIdx.x); i < PAIRS * ROWS * Shape::BLOCK_TILES; i += PRODUCT_THREADS) {
-        const int pair = i % PAIRS, r = i / PAIRS % ROWS, tile = i / (PAIRS * ROWS);
-        if (first + r >= rows) continue;
-        float values[MATRICES][2] = {};
-#pragma unroll
-        for (int m = 0; m < MATRICES; ++m) {
-#pragma unroll
-            for (int w = 0; w < Shape::COLUMN_WARPS; ++w) {
-                values[m][0] += shared.sums[w][m][tile][r][2 * pair];
-                values[m][1] += shared.sums[w][m][tile][r][2 * pair + 1];
-            }
-        }
-        take(first + r, tile * TILE_ROWS + 2 * pair, values);
-    }
-}
-
-// F32 weights: eight rows at a time with the arithmetic of ordinary threads.
-template <int MATRICES, class Shape, class Take>
-__device__ __forceinline__ void plain_tiles(const MatrixView (&matrices)[MATRICES], const Part& part, const Prepared& x,
-                                            ProductShared<MATRICES, Shape>& shared, Take& take) {
-    const int lane = lane_index(), g = lane / 4, t = lane % 4;
-    for (int first = 0; first < part.rows; first += ROW_GROUP) {
-        for (int i = 0; i < Shape::TILES; ++i) {
-            const int place = Shape::row_warp() * Shape::TILES + i;
-            const int64_t tile = part.first_tile + place;
-            if (tile >= part.tiles) break;
-            float sums[MATRICES][2][ROW_GROUP] = {};
-            for (int64_t b = part.begin + Shape::column_warp(); b < part.end; b += Shape::COLUMN_WARPS) {
-                float w[MATRICES][2][BLOCK_SLOTS];
-#pragma unroll
-                for (int m = 0; m < MATRICES; ++m) load_floats(matrices[m], tile * x.blocks + b, lane, w[m]);
-#pragma unroll
-                for (int j = 0; j < ROW_GROUP * 2; ++j) {
-                    const int r = j / 2, half = j % 2;
-                    const float4 four = x.load<float4>(first / ROW_GROUP, b, half, r * 4 + t);
-#pragma unroll
-                    for (int m = 0; m < MATRICES * 2; ++m) {
-                        const float* weights = w[m / 2][m % 2] + half * 4;
-                        float& sum = sums[m / 2][m % 2][r];
-                        sum = fmaf(weights[0], four.x, sum);
-                        sum = fmaf(weights[1], four.y, sum);
-                        sum = fmaf(weights[2], four.z, sum);
-                        sum = fmaf(weights[3], four.w, sum);
-                    }
-                }
-            }
-#pragma unroll
-            for (int m = 0; m < MATRICES * 2; ++m) {
-#pragma unroll
-                for (int r = 0; r < ROW_GROUP; ++r) {
-                    float sum = sums[m / 2][m % 2][r];
-                    sum += __shfl_xor_sync(ALL_LANES, sum, 1);
-                    sum += __shfl_xor_sync(ALL_LANES, sum, 2);
-                    if (t == 0) shared.sums[Shape::column_warp()][m / 2][place][r][m % 2 * 8 + g] = sum;
-                }
-            }
-        }
-        __syncthreads();
-        add_warps<MATRICES, Shape>(shared, first, min(part.rows, first + ROW_GROUP), take);
-        __syncthreads();
-    }
-}
-
-// The sums over a block of 32 columns of 16-bit weights go straight into the warp's sums.
-template <hydra_type type>
-__device__ __forceinline__ void add_block(float (&sums)[4], const Fragment<type>& w, const uint4& upper,
-                                          const uint4& rest) {
-    multiply<type>(sums, w.a[0], upper.x, upper.y);
-    multiply<type>(sums, w.a[0], rest.x, rest.y);
-    multiply<type>(sums, w.a[1], upper.z, upper.w);
-    multiply<type>(sums, w.a[1], rest.z, rest.w);
-}
-
-// Those of block types are scaled first. x_sums: of the block, for the lane's two activation rows.
-template <hydra_type type>
-__device__ __forceinline__ void add_scaled_block(float (&sums)[4], const Fragment<type>& w, const uint4& upper,
-                                                 const uint4& rest, const float2& x_sums) {
-    float block[4] = {};
-    multiply<HYDRA_F16>(block, w.a[0], upper.x, upper.y);
-    multiply<HYDRA_F16>(block, w.a[0], rest.x, rest.y);
-    multiply<HYDRA_F16>(block, w.a[1], upper.z, upper.w);
-    multiply<HYDRA_F16>(block, w.a[1], rest.z, rest.w);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        sums[i] = fmaf(w.scale[i / 2], block[i], sums[i]);
-        if constexpr (has_minimum(type)) sums[i] = fmaf(w.minimum[i / 2], i % 2 == 0 ? x_sums.x : x_sums.y, sums[i]);
-    }
-}
-
-// The other types: GROUPS groups of eight rows with the matrix instruction.
-template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Take>
-__device__ __forceinline__ void mma_tiles(const MatrixView (&matrices)[MATRICES], const Part& part, const Prepared& x,
-                                          ProductShared<MATRICES, Shape>& shared, Take& take) {
-    constexpr int TILES = Shape::TILES, WEIGHTS = MATRICES * TILES;
-    constexpr int GROUPS_AT_ONCE = ProductShared<MATRICES, Shape>::ROWS / ROW_GROUP;
-    [[maybe_unused]] constexpr int UNROLLED = GROUPS * WEIGHTS <= 2 ? 4 : GROUPS * WEIGHTS <= 4 ? 2 : 1;
-    const int lane = lane_index(), g = lane / 4, t = lane % 4, place = Shape::row_warp() * TILES;
-    float sums[MATRICES][TILES][GROUPS][4] = {};
-#pragma unroll UNROLLED
-    for (int64_t b = part.begin + Shape::column_warp(); b < part.end; b += Shape::COLUMN_WARPS) {
-        Fragment<type> w[MATRICES][TILES];
-#pragma unroll
-        for (int i = 0; i < WEIGHTS; ++i) {
-            // After the last tile the last one is computed again, for nothing.
-            const int64_t wanted = part.first_tile + place + i % TILES;
-            const int64_t tile = wanted < part.tiles ? wanted : part.tiles - 1;
-            w[i / TILES][i % TILES] = load_fragment<type>(matrices[i / TILES], tile * x.blocks + b, lane);
-        }
-#pragma unroll
-        for (int group = 0; group < GROUPS; ++group) {
-            const auto upper = x.load<uint4>(group, b, 0, lane), rest = x.load<uint4>(group, b, 1, lane);
-            float2 x_sums{};
-            if constexpr (has_minimum(type)) {
-                x_sums = reinterpret_cast<const float2*>(x.sums)[(group * x.blocks + b) * (ROW_GROUP / 2) + t];
-            }
-#pragma unroll
-            for (int i = 0; i < WEIGHTS; ++i) {
-                float(&target)[4] = sums[i / TILES][i % TILES][group];
-                if constexpr (scale_bytes(type) == 0) {
-                    add_block(target, w[i / TILES][i % TILES], upper, rest);
-                } else {
-                    add_scaled_block(target, w[i / TILES][i % TILES], upper, rest, x_sums);
-                }
-            }
-        }
-    }
-#pragma unroll
-    for (int first = 0; first < GROUPS; first += GROUPS_AT_ONCE) {
-        if (first * ROW_GROUP >= part.rows) break;
-#pragma unroll
-        for (int group = first; group < GROUPS && group < first + GROUPS_AT_ONCE; ++group) {
-#pragma unroll
-            for (int i = 0; i < WEIGHTS * 4; ++i) {
-                const int m = i / 4 / TILES, tile = i / 4 % TILES, element = i % 4;
-                shared.sums[Shape::column_warp()][m][place + tile][(group - first) * ROW_GROUP + 2 * t + element % 2]
-                           [element / 2 * 8 + g] = sums[m][tile][group][element];
-            }
-        }
-        __syncthreads();
-        add_warps<MATRICES, Shape>(shared, first * ROW_GROUP, part.rows, take);
-        __syncthreads();
-    }
-}
-
-// Computes a part. Calls take(r, n, values) once for each row r and each even n < OUTPUTS: values[m][i] belongs to
-// output row 16 first_tile + n + i of matrix m, which may lie after the last, and must be multiplied by row_scale(x,
-// r). All threads of the block take part; ends with a barrier.
-template <hydra_type type, int MATRICES, class Shape, class Take>
-__device__ __forceinline__ void compute_part(const MatrixView (&matrices)[MATRICES], const Part& part,
-                                             const Prepared& x, ProductShared<MATRICES, Shape>& shared, Take&& take) {
-    if constexpr (type == HYDRA_F32) {
-        plain_tiles<MATRICES, Shape>(matrices, part, x, shared, take);
-    } else if (part.rows <= ROW_GROUP) {
-        mma_tiles<type, MATRICES, Shape, 1>(matrices, part, x, shared, take);
-    } else if (part.rows <= 2 * ROW_GROUP) {
-        mma_tiles<type, MATRICES, Shape, 2>(matrices, part, x, shared, take);
-    } else if (part.rows <= 4 * ROW_GROUP) {
-        mma_tiles<type, MATRICES, Shape, 4>(matrices, part, x, shared, take);
-    } else {
-        mma_tiles<type, MATRICES, Shape, 8>(matrices, part, x, shared, take);
-    }
-}
+constexpr int LEAST_BLOCKS = 8;                     // of columns in a share
 
 template <hydra_type type>
 __device__ __forceinline__ float row_scale(const Prepared& x, int row) {
     return form_of(type) == Form::HALVES ? x.inverse_scales[row] : 1.0f;
 }
 
-// What one launch computes: up to three matrices (or pairs of them), whose blocks follow one another in the grid. The
-// parts of the wave's rows come in turn: block i belongs to part i % parts.
+__host__ __device__ constexpr int64_t rows_of_tiles(const MatrixView& matrix, int block_tiles) {
+    return (tiles_of(matrix.rows) + block_tiles - 1) / block_tiles;
+}
+
+// What one launch computes: up to three matrices (or pairs of them) of equally many columns. Rows of tiles side by
+// side, of one matrix after the other, times blocks of columns are cut into equal shares, a block of the grid each.
 template <int MATRICES>
 struct Products {
     RowSource source;
@@ -247,80 +63,118 @@ struct Products {
     int count;
     int ids[3];  // finish is told which one a value belongs to
     MatrixView matrices[3][MATRICES];
+    int shares = 0, tile_rows[3] = {};  // set at the launch; rows of tiles side by side of each
 };
 
-__host__ __device__ constexpr int64_t blocks_of_tiles(const MatrixView& matrix, int block_tiles) {
-    return (tiles_of(matrix.rows) + block_tiles - 1) / block_tiles;
-}
+// Where shares begin: whole steps of blocks, so that none divides what has scales in common.
+template <hydra_type type>
+struct Shares {
+    static constexpr int STEP = type == HYDRA_Q4_K ? SUPER_BLOCKS / 2 : 1;
+    unsigned shares, blocks;  // of columns of a row of tiles
+    unsigned steps;           // of all rows; times shares below 2^32 for any matrix that a device has room for
 
-// True in the last of the blocks that share blockIdx.x to come here; it sees what the others have written before.
-__device__ __forceinline__ bool is_last_split(int32_t* counters, bool& shared_answer) {
-    __threadfence();
+    __device__ __forceinline__ Shares(int count, int64_t row_blocks, int rows)
+        : shares(static_cast<unsigned>(count)),
+          blocks(static_cast<unsigned>(row_blocks)),
+          steps(static_cast<unsigned>(rows) * blocks / STEP) {}
+
+    // In blocks, and the row that it lies in.
+    __device__ __forceinline__ unsigned begin(int share) const {
+        return steps * static_cast<unsigned>(share) / shares * STEP;
+    }
+    __device__ __forceinline__ int first_row(int share) const { return static_cast<int>(begin(share) / blocks); }
+    // The share that a row's block falls to.
+    __device__ __forceinline__ int owner(int row, unsigned block) const {
+        const unsigned step = (static_cast<unsigned>(row) * blocks + block) / STEP;
+        return static_cast<int>(((step + 1) * shares - 1) / steps);
+    }
+};
+
+// True in the last of the blocks that share a row of tiles to come here; it sees what the others have written before.
+__device__ __forceinline__ bool is_last(int32_t* counter, int sharers, bool& shared_answer) {
     __syncthreads();
     if (threadIdx.x == 0) {
-        int32_t* counter = counters + blockIdx.x;
-        shared_answer = atomicAdd(counter, 1) == static_cast<int>(gridDim.y) - 1;
+        shared_answer = add_in_order(counter, 1) == sharers - 1;
         if (shared_answer) *counter = 0;
     }
     __syncthreads();
-    __threadfence();
     return shared_answer;
 }
 
-// Grid: parts of all matrices times those of the rows, splits of the columns. finish(id, r, n, values) is called once
-// for each row r of the pass and even n; values[m][i] belongs to output row n + i of matrix m, which may lie after the
-// last.
-template <hydra_type type, int MATRICES, class Shape, class Finish>
-__global__ void __launch_bounds__(PRODUCT_THREADS, 1) product_kernel(Products<MATRICES> work, Finish finish) {
+// Grid: parts of the wave's rows, times shares; the parts of a share, which read the same weights, are neighbours.
+// finish(id, r, n, values) is called once for each row r of the pass and even n; values[m][i] belongs to output row n +
+// i of matrix m, which may lie after the last. GROUPS: of eight rows, for those of a part.
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
+__global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
     const auto row_parts = static_cast<unsigned>(work.source.parts());
     const auto row_part = static_cast<int>(blockIdx.x % row_parts), first_row = row_part * BLOCK_ROWS;
+    const auto share = static_cast<int>(blockIdx.x / row_parts);
     const int rows = min(product_rows(work.source) - first_row, BLOCK_ROWS);
     if (rows <= 0) return;
-    int64_t index = blockIdx.x / row_parts;
-    int which = 0;
-    while (which + 1 < work.count && index >= blocks_of_tiles(work.matrices[which][0], Shape::BLOCK_TILES)) {
-        index -= blocks_of_tiles(work.matrices[which][0], Shape::BLOCK_TILES);
-        ++which;
-    }
-    MatrixView matrices[MATRICES];
-    for (int m = 0; m < MATRICES; ++m) matrices[m] = work.matrices[which][m];
-    const int id = work.ids[which];
     const Prepared x = prepared_of(work.workspace, work.source, form_of(type), row_part);
-    const int64_t first_tile = index * Shape::BLOCK_TILES;
-    const Part part{first_tile, tiles_of(matrices[0].rows), x.blocks * blockIdx.y / gridDim.y,
-                    x.blocks * (blockIdx.y + 1) / gridDim.y, rows};
-    const auto scale_and_finish = [&](int r, int n, float(&values)[MATRICES][2]) {
-        for (int m = 0; m < MATRICES; ++m) {
-            values[m][0] *= row_scale<type>(x, r);
-            values[m][1] *= row_scale<type>(x, r);
-        }
-        finish(id, work.source.first + first_row + r, first_tile * TILE_ROWS + n, values);
+    const Shares<type> shares(work.shares, x.blocks, work.tile_rows[0] + work.tile_rows[1] + work.tile_rows[2]);
+    // Which matrix a row of tiles belongs to, and which of its rows it is.
+    const auto find = [&](int& row) {
+        int which = 0;
+        for (; which < 2 && row >= work.tile_rows[which]; ++which) row -= work.tile_rows[which];
+        return which;
     };
+    const auto tiles_of_row = [&](int row) {
+        const int which = find(row);
+        const int64_t first = int64_t{row} * Shape::BLOCK_TILES;
+        TileRow<MATRICES> tiles;
+        for (int m = 0; m < MATRICES; ++m) tiles.template set<type>(m, work.matrices[which][m], first);
+        tiles.count =
+            static_cast<int>(min(tiles_of(work.matrices[which][0].rows) - first, int64_t{Shape::BLOCK_TILES}));
+        return tiles;
+    };
+    auto& shared = shared_memory<PipelineShared<type, MATRICES, Shape, GROUPS>>();
     const SplitArea area = split_area_of(work.workspace, work.source);
-    const auto partial = [&](unsigned split, int r, int m, int n) {
-        const int64_t block = int64_t{split} * gridDim.x + blockIdx.x;
-        return reinterpret_cast<float2*>(area.partials + ((block * BLOCK_ROWS + r) * MATRICES + m) * Shape::OUTPUTS +
+    // Of a row of tiles: a share has at most two that it does not compute alone, its first and its last one.
+    const auto partial = [&](int of_share, int row, int r, int m, int n) {
+        const int place = row == shares.first_row(of_share) ? 0 : 1;
+        const int64_t block = int64_t{row_part * MOST_SHARES + of_share} * 2 + place;
+        return reinterpret_cast<float4*>(area.partials + ((block * BLOCK_ROWS + r) * MATRICES + m) * Shape::OUTPUTS +
                                          n);
     };
-    auto& shared = shared_memory<ProductShared<MATRICES, Shape>>();
-    compute_part<type, MATRICES, Shape>(matrices, part, x, shared, [&](int r, int n, float(&values)[MATRICES][2]) {
-        if (gridDim.y == 1) return scale_and_finish(r, n, values);
-        for (int m = 0; m < MATRICES; ++m) *partial(blockIdx.y, r, m, n) = {values[m][0], values[m][1]};
-    });
-    if (gridDim.y == 1) return;
-    if (!is_last_split(area.counters, shared.last)) return;
-    for (int i = static_cast<int>(threadIdx.x); i < rows * (Shape::OUTPUTS / 2); i += PRODUCT_THREADS) {
-        const int r = i / (Shape::OUTPUTS / 2), n = i % (Shape::OUTPUTS / 2) * 2;
-        float values[MATRICES][2] = {};
-        for (unsigned split = 0; split < gridDim.y; ++split) {
+    const auto take_row = [&](int row, auto&& hand) {
+        const int first = shares.owner(row, 0), last = shares.owner(row, shares.blocks - 1);
+        int row_of_matrix = row;
+        const int id = work.ids[find(row_of_matrix)];
+        const auto scale_and_finish = [&](int r, int n, const float4(&values)[MATRICES]) {
+            const float scale = row_scale<type>(x, r);
+            float lower[MATRICES][2], upper[MATRICES][2];
             for (int m = 0; m < MATRICES; ++m) {
-                const float2 two = __ldcg(partial(split, r, m, n));
-                values[m][0] += two.x;
-                values[m][1] += two.y;
+                lower[m][0] = values[m].x * scale, lower[m][1] = values[m].y * scale;
+                upper[m][0] = values[m].z * scale, upper[m][1] = values[m].w * scale;
             }
+            const int64_t output = int64_t{row_of_matrix} * Shape::OUTPUTS + n;
+            finish(id, work.source.first + first_row + r, output, lower);
+            finish(id, work.source.first + first_row + r, output + 2, upper);
+        };
+        if (first == last) return hand(scale_and_finish, NothingAfter{});
+        const auto store = [&](int r, int n, const float4(&values)[MATRICES]) {
+            for (int m = 0; m < MATRICES; ++m) *partial(share, row, r, m, n) = values[m];
+        };
+        hand(store, NothingAfter{});
+        if (!is_last(area.counters + row_part * MOST_SHARES + first, last - first + 1, shared.last)) return;
+        for (int i = static_cast<int>(threadIdx.x); i < rows * (Shape::OUTPUTS / 4); i += PRODUCT_THREADS) {
+            const int r = i / (Shape::OUTPUTS / 4), n = i % (Shape::OUTPUTS / 4) * 4;
+            float4 values[MATRICES] = {};
+#pragma unroll 4
+            for (int other = first; other <= last; ++other) {
+                for (int m = 0; m < MATRICES; ++m) {
+                    const float4 four = __ldcg(partial(other, row, r, m, n));
+                    values[m].x += four.x, values[m].y += four.y, values[m].z += four.z, values[m].w += four.w;
+                }
+            }
+            scale_and_finish(r, n, values);
         }
-        scale_and_finish(r, n, values);
-    }
+    };
+    const unsigned begin = shares.begin(share);
+    const Cursor start{shares.first_row(share), static_cast<int>(begin % shares.blocks),
+                       static_cast<int>(shares.begin(share + 1) - begin)};
+    walk<type, MATRICES, Shape, GROUPS>(shared, x, rows, start, tiles_of_row, take_row);
 }
 
 template <hydra_type value>
@@ -351,18 +205,34 @@ hydra_status with_type(hydra_type type, Run&& run) {
     }
 }
 
-template <hydra_type type, int MATRICES, class Shape, class Finish>
-hydra_status launch_shape(Stream* stream, const char* name, const Products<MATRICES>& work, const Finish& finish) {
-    int64_t parts = 0, splits = 1;
-    for (int i = 0; i < work.count; ++i) parts += blocks_of_tiles(work.matrices[i][0], Shape::BLOCK_TILES);
-    if (Shape::ROW_WARPS > 1) {
-        static_assert(MATRICES * Shape::OUTPUTS <= 128, "the partial sums of a block must fit its place");
-        const int64_t most = blocks_of(work.source.columns) / (Shape::COLUMN_WARPS * LEAST_TURNS);
-        splits = std::clamp<int64_t>((BLOCKS_WANTED + parts / 2) / parts, 1, std::max<int64_t>(most, 1));
+// Calls run with the groups of eight rows that the kernel for so many rows is made for; F32 has one kernel for all.
+template <hydra_type type, class Run>
+hydra_status with_groups(int rows, Run&& run) {
+    if constexpr (type == HYDRA_F32) {
+        return run(std::integral_constant<int, 1>{});
+    } else {
+        if (rows <= ROW_GROUP) return run(std::integral_constant<int, 1>{});
+        if (rows <= 2 * ROW_GROUP) return run(std::integral_constant<int, 2>{});
+        if (rows <= 4 * ROW_GROUP) return run(std::integral_constant<int, 4>{});
+        return run(std::integral_constant<int, 8>{});
     }
-    return launch(stream, name, product_kernel<type, MATRICES, Shape, Finish>,
-                  dim3(static_cast<unsigned>(parts * work.source.parts()), static_cast<unsigned>(splits)),
-                  PRODUCT_THREADS, sizeof(ProductShared<MATRICES, Shape>), work, finish);
+}
+
+template <hydra_type type, int MATRICES, class Shape, class Finish>
+hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> work, const Finish& finish) {
+    static_assert(Shape::ROW_WARPS == 1 || MATRICES * Shape::OUTPUTS <= 128, "partial sums must fit their place");
+    int64_t rows = 0;
+    for (int i = 0; i < work.count; ++i) {
+        work.tile_rows[i] = static_cast<int>(rows_of_tiles(work.matrices[i][0], Shape::BLOCK_TILES));
+        rows += work.tile_rows[i];
+    }
+    const int64_t most = rows * blocks_of(work.source.columns) / LEAST_BLOCKS;
+    work.shares = static_cast<int>(Shape::ROW_WARPS == 1 ? rows : std::clamp<int64_t>(most, 1, MOST_SHARES));
+    return with_groups<type>(work.source.wave_rows, [&](auto groups) {
+        return launch(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
+                      static_cast<unsigned>(work.shares * work.source.parts()), PRODUCT_THREADS,
+                      sizeof(PipelineShared<type, MATRICES, Shape, groups.value>), work, finish);
+    });
 }
 
 // Enqueues the products of matrices of one type.

@@ -1,14 +1,17 @@
 // The packed layout of weight matrices, made for the matrix instruction mma.m16n8k16 (mma.cuh).
 //
 // A matrix is cut into tiles of 16 rows (output rows) and these into blocks of 32 columns, both padded with zeros. A
-// block lies together so that each lane of a warp gets its part of two instructions in 16-byte loads. With lane = 4 g +
-// t, as the instruction's fragments have it, a lane owns of rows g and g + 8 the eight columns
+// block is two units of 16 columns, the left sides of two instructions, and lies so that a lane of a warp loads its
+// part of a unit at once and in the registers' order. With lane = 4 g + t, as the instruction's fragments have it, a
+// lane owns of rows g and g + 8 the eight columns
 //   slot  0     1       2       3       4        5        6        7
 //   column 2t  2t + 1  2t + 8  2t + 9  2t + 16  2t + 17  2t + 24  2t + 25
-// Blocks [tile][block], then the scales [tile][block] of the block types, then Q4_K's scales of scales:
+// of which slots 0 to 3 are unit 0's. Blocks [tile][block], then the scales [tile][block] of the block types, then
+// Q4_K's scales of scales:
 //   F32        float    [row half][slot / 4][lane][slot % 4]     2048 bytes
-//   F16, BF16  uint16_t [row half][lane][slot]                   1024 bytes
-//   Q8_0       int8_t   [lane][row half][slot]                    512 bytes; f16 scale [g][row half]
+//   F16, BF16  uint16_t [unit][lane][slot % 4 / 2][row half][slot % 2]
+//                                                                1024 bytes
+//   Q8_0       int8_t   [unit][lane][row half][slot % 4]          512 bytes; f16 scale [g][row half]
 //   Q4_0       uint32_t [lane][row half]                          256 bytes; f16 scale [g][row half]
 //   Q4_1       uint32_t [lane][row half]                          256 bytes; f16 scale, minimum [g][scale, minimum][row
 //                                                                            half]
@@ -27,6 +30,7 @@
 namespace hydra::cuda {
 
 constexpr int TILE_ROWS = 16, BLOCK_COLUMNS = 32, BLOCK_SLOTS = 8;
+constexpr int UNIT_COLUMNS = 16, UNITS = BLOCK_COLUMNS / UNIT_COLUMNS;  // of a block
 constexpr int SUPER_BLOCKS = 8;  // blocks of a super-block, which the columns of a Q4_K matrix are a multiple of
 
 __host__ __device__ constexpr int64_t tiles_of(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
@@ -70,21 +74,25 @@ __host__ __device__ constexpr bool has_minimum(hydra_type type) { return type ==
 __host__ __device__ constexpr int thread_of(int column) { return column % 8 / 2; }
 __host__ __device__ constexpr int slot_of(int column) { return column / 16 * 4 + column % 16 / 8 * 2 + column % 2; }
 
-// Pieces of at most 16 bytes in which a lane's slots of one row lie, and where: block's address + offset.
-__host__ __device__ constexpr int piece_bytes(hydra_type type) {
-    return block_bytes(type) == 256 ? 4 : type == HYDRA_Q8_0 ? 8 : 16;
-}
-__host__ __device__ constexpr int pieces_of(hydra_type type) { return type == HYDRA_F32 ? 2 : 1; }
-__host__ __device__ constexpr int piece_offset(hydra_type type, int lane, int half, int piece) {
+// Where a lane's slot of row half `half` lies in its block; of a 4-bit type the word of all its slots.
+__host__ __device__ constexpr int value_offset(hydra_type type, int lane, int half, int slot) {
+    const int unit = slot / 4, place = slot % 4;
     switch (type) {
         case HYDRA_F32:
-            return ((half * 2 + piece) * WARP + lane) * 16;
+            return ((half * 2 + unit) * WARP + lane) * 16 + place * 4;
         case HYDRA_F16:
         case HYDRA_BF16:
-            return (half * WARP + lane) * 16;
+            return (unit * WARP + lane) * 16 + (place / 2 * 2 + half) * 4 + place % 2 * 2;
+        case HYDRA_Q8_0:
+            return (unit * WARP + lane) * 8 + half * 4 + place;
         default:
-            return (lane * 2 + half) * piece_bytes(type);
+            return (lane * 2 + half) * 4;
     }
+}
+
+// Bytes of a value, of a 4-bit type of the word.
+__host__ __device__ constexpr int value_bytes(hydra_type type) {
+    return type == HYDRA_F16 || type == HYDRA_BF16 ? 2 : type == HYDRA_Q8_0 ? 1 : 4;
 }
 
 // Where the scales of rows group and group + 8 lie: those of block `index` (tile * blocks + block), and of its
@@ -122,19 +130,18 @@ __device__ __forceinline__ float weight_at(const MatrixView& matrix, int64_t row
     const RowBlock found = row_block(matrix, row, column / BLOCK_COLUMNS);
     const int place = static_cast<int>(column % BLOCK_COLUMNS), slot = slot_of(place);
     const int lane = found.group * 4 + thread_of(place);
-    const uint8_t* piece =
-        found.block + piece_offset(matrix.type, lane, found.half, matrix.type == HYDRA_F32 ? slot / 4 : 0);
+    const uint8_t* value = found.block + value_offset(matrix.type, lane, found.half, slot);
     switch (matrix.type) {
         case HYDRA_F32:
-            return reinterpret_cast<const float*>(piece)[slot % 4];
+            return *reinterpret_cast<const float*>(value);
         case HYDRA_F16:
-            return float_of_half(reinterpret_cast<const uint16_t*>(piece)[slot]);
+            return float_of_half(*reinterpret_cast<const uint16_t*>(value));
         case HYDRA_BF16:
-            return float_of_bfloat(reinterpret_cast<const uint16_t*>(piece)[slot]);
+            return float_of_bfloat(*reinterpret_cast<const uint16_t*>(value));
         case HYDRA_Q8_0:
-            return static_cast<float>(reinterpret_cast<const int8_t*>(piece)[slot]) * float_of_half(*found.scale);
+            return static_cast<float>(*reinterpret_cast<const int8_t*>(value)) * float_of_half(*found.scale);
         default: {
-            const int quant = static_cast<int>(*reinterpret_cast<const uint32_t*>(piece) >> quant_shift(slot) & 15);
+            const int quant = static_cast<int>(*reinterpret_cast<const uint32_t*>(value) >> quant_shift(slot) & 15);
             if (matrix.type == HYDRA_Q4_K) {
                 const float scale = float_of_half(found.super_scale[0]) * static_cast<float>(*found.scale & 255);
                 const float minimum = float_of_half(found.super_scale[2]) * static_cast<float>(*found.scale >> 8);
@@ -147,37 +154,32 @@ __device__ __forceinline__ float weight_at(const MatrixView& matrix, int64_t row
     }
 }
 
-// The lane's part of block `index` (tile * blocks + block) of an F32 matrix: w[row half][slot].
-__device__ __forceinline__ void load_floats(const MatrixView& matrix, int64_t index, int lane,
-                                            float (&w)[2][BLOCK_SLOTS]) {
-    const uint8_t* block = matrix.data + index * block_bytes(HYDRA_F32);
+// The lane's part of a block of an F32 matrix: w[row half][slot].
+__device__ __forceinline__ void load_floats(const uint8_t* block, int lane, float (&w)[2][BLOCK_SLOTS]) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        const float4 four = *reinterpret_cast<const float4*>(block + piece_offset(HYDRA_F32, lane, i / 2, i % 2));
+        const float4 four = *reinterpret_cast<const float4*>(block + value_offset(HYDRA_F32, lane, i / 2, i % 2 * 4));
         float* target = w[i / 2] + i % 2 * 4;
         target[0] = four.x, target[1] = four.y, target[2] = four.z, target[3] = four.w;
     }
 }
 
-// The lane's part of a block as the left side of two matrix instructions (mma.cuh): a[i] are columns 16 i ... 16 i
-// + 15. Quants of block types are whole numbers in f16, to be scaled by row half.
-template <hydra_type type>
+// The lane's part of a unit as the left side of a matrix instruction (mma.cuh). Quants of block types are whole numbers
+// in f16, to be scaled by row half.
 struct Fragment {
-    uint32_t a[2][4];
+    uint32_t a[4];
     float scale[2], minimum[2];
-
-    // Slots 2 i and 2 i + 1 of a row half.
-    __device__ __forceinline__ void set(int half, int i, uint32_t pair) { a[i / 2][i % 2 * 2 + half] = pair; }
 };
 
+// Of a block in shared memory, its scales, and Q4_K's scales of scales.
 template <hydra_type type>
-__device__ __forceinline__ Fragment<type> load_fragment(const MatrixView& matrix, int64_t index, int lane) {
-    Fragment<type> w;
-    const uint8_t* block = matrix.data + index * block_bytes(type);
-    const uint8_t* scales = scales_at(matrix, type, index, lane / 4);
+__device__ __forceinline__ Fragment load_fragment(const uint8_t* block, const uint8_t* scales,
+                                                  [[maybe_unused]] const uint8_t* super_scales, int unit, int lane) {
+    Fragment w;
+    scales += lane / 4 * (scale_bytes(type) / 8);
     if constexpr (type == HYDRA_Q4_K) {
         const uint32_t bytes = *reinterpret_cast<const uint32_t*>(scales);
-        const uint2 pairs = *reinterpret_cast<const uint2*>(super_scales_at(matrix, type, index, lane / 4));
+        const uint2 pairs = *reinterpret_cast<const uint2*>(super_scales + lane / 4 * (super_scale_bytes(type) / 8));
         const uint32_t whole_scales = halves_of_whole(bytes & 0x00ff00ff);
         const uint32_t whole_minimums = halves_of_whole(bytes >> 8 & 0x00ff00ff);
 #pragma unroll
@@ -195,22 +197,17 @@ __device__ __forceinline__ Fragment<type> load_fragment(const MatrixView& matrix
         for (int half = 0; half < 2; ++half) w.minimum[half] = float_of_pair<HYDRA_F16>(pair, half);
     }
     if constexpr (type == HYDRA_F16 || type == HYDRA_BF16) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const uint4 pairs = *reinterpret_cast<const uint4*>(block + piece_offset(type, lane, half, 0));
-            w.set(half, 0, pairs.x), w.set(half, 1, pairs.y), w.set(half, 2, pairs.z), w.set(half, 3, pairs.w);
-        }
+        const uint4 all = *reinterpret_cast<const uint4*>(block + value_offset(type, lane, 0, unit * 4));
+        w.a[0] = all.x, w.a[1] = all.y, w.a[2] = all.z, w.a[3] = all.w;
     } else if constexpr (type == HYDRA_Q8_0) {
-        const uint4 all = *reinterpret_cast<const uint4*>(block + lane * 16);
-        const uint32_t words[4] = {all.x, all.y, all.z, all.w};
+        const uint2 words = *reinterpret_cast<const uint2*>(block + value_offset(type, lane, 0, unit * 4));
 #pragma unroll
-        for (int i = 0; i < 8; ++i) w.set(i / 4, i % 4, halves_of_bytes(words[i / 2], i % 2));
+        for (int i = 0; i < 4; ++i) w.a[i] = halves_of_bytes(i % 2 == 0 ? words.x : words.y, i / 2);
     } else {
-        const uint2 words = *reinterpret_cast<const uint2*>(block + lane * 8);
+        const uint2 words = *reinterpret_cast<const uint2*>(block + value_offset(type, lane, 0, 0));
+        const uint32_t lower = words.x >> unit * 8, upper = words.y >> unit * 8;
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {
-            w.set(i / 4, i % 4, halves_of_quants(i < 4 ? words.x : words.y, i % 4, type == HYDRA_Q4_0));
-        }
+        for (int i = 0; i < 4; ++i) w.a[i] = halves_of_quants(i % 2 == 0 ? lower : upper, i / 2, type == HYDRA_Q4_0);
     }
     return w;
 }

@@ -254,6 +254,35 @@ TEST(Product, ComputesLargePairs) {
     }
 }
 
+// A pass of few rows has kernels of its own, which groups of eight rows share out among themselves otherwise.
+TEST(Product, HasTheSameBitsInPassesOfAnySize) {
+    Random random(12);
+    std::vector<Case> all;
+    for (hydra_type type : ALL_TYPES) all.push_back({type, type, 31, whole_columns(type, 544), 33});
+    for (hydra_type type : {HYDRA_BF16, HYDRA_Q4_K}) all.push_back({type, type, 12, 8192, 513});
+    for (const Case& c : all) {
+        SCOPED_TRACE(c.name());
+        const Data data(c, random);
+        const auto run_rows = [&](int rows, int max_rows) {
+            Pass pass(std::make_shared<Batch>(std::vector<int>{0}, Pass::PAGES), max_rows);
+            pass.chain(rows);
+            const Memory<uint8_t> work = workspace(c.outputs, c.inputs, max_rows);
+            const auto x = padded_rows(Data::part(data.x, c.inputs, 0, rows), c.inputs, max_rows);
+            const auto out = poisoned(c.outputs, max_rows);
+            run(api().linear, Linear{pass.view(), x, data.first.view, nullptr, nullptr, out, work});
+            EXPECT_TRUE(untouched_behind(out, rows * c.outputs));
+            return out.read(rows * c.outputs);
+        };
+        const Floats expected = run_rows(c.rows, HYDRA_MAX_NODES);
+        for (int max_rows : {5, 16, 32}) {
+            const int rows = std::min(c.rows, max_rows);
+            EXPECT_TRUE(
+                same_bits(run_rows(rows, max_rows), Floats(expected.begin(), expected.begin() + rows * c.outputs)))
+                << max_rows;
+        }
+    }
+}
+
 TEST(Product, DoesNothingAfterARewind) {
     Random random(10);
     const Case c{HYDRA_F32, HYDRA_F32, 3, 32, 16};

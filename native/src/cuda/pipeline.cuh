@@ -1,0 +1,394 @@
+// The stream of weights and activations through shared memory that all products share.
+//
+// A block of threads walks through blocks of 32 columns of a few tiles (16 output rows each) side by side, and on to
+// the next tiles without a pause. What a turn needs lies in a stage: of each tile the weights of a few blocks of
+// columns, with their scales, and of the activation rows the same columns, once for all warps. The copies of a stage
+// are issued STAGES - 1 turns ahead, before the arithmetic of the turn at hand.
+#pragma once
+
+#include "cuda/activations.cuh"
+#include "cuda/mma.cuh"
+
+namespace hydra::cuda {
+
+constexpr int PRODUCT_THREADS = 256, PRODUCT_WARPS = PRODUCT_THREADS / WARP;
+
+// How the warps of a block share out its part of a matrix: ROW_WARPS with TILES tiles of 16 output rows each, times
+// COLUMN_WARPS that take units of 16 columns in turn.
+template <int TILES_OF_A_WARP, int ROW_WARPS_OF_A_BLOCK>
+struct Shape {
+    static constexpr int TILES = TILES_OF_A_WARP, ROW_WARPS = ROW_WARPS_OF_A_BLOCK;
+    static constexpr int COLUMN_WARPS = PRODUCT_WARPS / ROW_WARPS, BLOCK_TILES = TILES * ROW_WARPS;
+    static constexpr int OUTPUTS = BLOCK_TILES * TILE_ROWS;
+
+    static __device__ __forceinline__ int row_warp() { return warp_index() % ROW_WARPS; }
+    static __device__ __forceinline__ int column_warp() { return warp_index() / ROW_WARPS; }
+};
+
+// Tiles side by side: `count` of each matrix.
+template <int MATRICES>
+struct TileRow {
+    int count;
+    const uint8_t *data[MATRICES], *scales[MATRICES], *super_scales[MATRICES];  // of the first one
+
+    // Makes it begin at tile `first` of `matrix`, as the m-th one.
+    template <hydra_type type>
+    __device__ __forceinline__ void set(int m, const MatrixView& matrix, int64_t first) {
+        const int64_t index = first * blocks_of(matrix.columns);
+        data[m] = matrix.data + index * block_bytes(type);
+        scales[m] = scales_at(matrix, type, index, 0);
+        super_scales[m] = super_scales_at(matrix, type, index, 0);
+    }
+};
+
+// Where a walk stands: at block `block` of the columns of its row `row` of tiles, with `left` blocks to come.
+struct Cursor {
+    int row, block, left;
+
+    // Blocks of the next turn, of which there are `most` in a stage; a turn does not go beyond a row's end.
+    __device__ __forceinline__ int turn(int blocks, int most) const { return min(most, min(blocks - block, left)); }
+    // True where that turn ends the row, or the walk.
+    __device__ __forceinline__ bool advance(int turn, int blocks) {
+        block += turn;
+        left -= turn;
+        const bool ends = block == blocks;
+        if (ends) block = 0, ++row;
+        return ends || left == 0;
+    }
+};
+
+// The layout of a stage, and how many there are beside RESERVED bytes of shared memory of the kernel's own. Blocks of
+// columns in a stage: as many as let four stages or more fit, but a unit for each column warp.
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
+struct StageLayout {
+    static constexpr int WEIGHTS = MATRICES * Shape::BLOCK_TILES;
+    static constexpr int SUM_BYTES = has_minimum(type) ? UNITS * ROW_GROUP * 4 : 0;
+    static constexpr int bytes(int blocks) {
+        return WEIGHTS * (blocks * (block_bytes(type) + scale_bytes(type)) + super_scale_bytes(type)) +
+               GROUPS * blocks * (PREPARED_BLOCK_BYTES + SUM_BYTES);
+    }
+    static constexpr int MOST_BYTES = (GROUPS == 1 ? 20 : 17) * 1024;
+    static constexpr int FITTING = bytes(4) <= MOST_BYTES ? 4 : bytes(2) <= MOST_BYTES ? 2 : 1;
+    static constexpr int BLOCKS = std::max(Shape::COLUMN_WARPS / UNITS, FITTING), BYTES = bytes(BLOCKS);
+    static constexpr int SCALES_AT = WEIGHTS * BLOCKS * block_bytes(type);
+    static constexpr int SUPER_SCALES_AT = SCALES_AT + WEIGHTS * BLOCKS * scale_bytes(type);
+    static constexpr int X_AT = SUPER_SCALES_AT + WEIGHTS * super_scale_bytes(type);
+    static constexpr int SUMS_AT = X_AT + GROUPS * BLOCKS * PREPARED_BLOCK_BYTES;
+    // With the sums of a row of tiles below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
+    static constexpr int STAGES = std::clamp((86 * 1024 - RESERVED) / BYTES, 2, 8);
+};
+
+// What a block of threads has in shared memory beside its stages: the warps' sums before they are added up, of 8
+// activation rows, rows a little apart, so that the lanes of a fragment write to different banks.
+template <int MATRICES, class Shape>
+struct WarpSums {
+    static constexpr int STRIDE = TILE_ROWS + 4;
+    float values[Shape::COLUMN_WARPS][MATRICES][Shape::BLOCK_TILES][ROW_GROUP][STRIDE];
+};
+
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
+struct alignas(16) PipelineShared {
+    using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
+    uint8_t stages[Layout::STAGES][Layout::BYTES];
+    WarpSums<MATRICES, Shape> sums;
+    bool last;
+};
+
+// F32 weights go straight to registers.
+template <int MATRICES, class Shape, int GROUPS, int RESERVED>
+struct alignas(16) PipelineShared<HYDRA_F32, MATRICES, Shape, GROUPS, RESERVED> {
+    WarpSums<MATRICES, Shape> sums;
+    bool last;
+};
+
+// Adds up the warps' sums of activation rows first ... first + 7 and hands them to take.
+template <int MATRICES, class Shape, class Take>
+__device__ __forceinline__ void add_warps(const WarpSums<MATRICES, Shape>& sums, int first, int rows, int tiles,
+                                          Take& take) {
+    constexpr int FOURS = TILE_ROWS / 4;
+    for (int i = static_cast<int>(threadIdx.x); i < FOURS * ROW_GROUP * tiles; i += PRODUCT_THREADS) {
+        const int four = i % FOURS, r = i / FOURS % ROW_GROUP, tile = i / (FOURS * ROW_GROUP);
+        if (first + r >= rows) continue;
+        float4 values[MATRICES];
+#pragma unroll
+        for (int m = 0; m < MATRICES; ++m) {
+            values[m] = {};
+#pragma unroll
+            for (int w = 0; w < Shape::COLUMN_WARPS; ++w) {
+                const float4 own = *reinterpret_cast<const float4*>(&sums.values[w][m][tile][r][4 * four]);
+                values[m].x += own.x, values[m].y += own.y, values[m].z += own.z, values[m].w += own.w;
+            }
+        }
+        take(first + r, tile * TILE_ROWS + 4 * four, values);
+    }
+}
+
+// For takers that need nothing after.
+struct NothingAfter {
+    __device__ __forceinline__ void operator()(int) const {}
+};
+
+// F32 weights, blocks [begin, end) of the columns: eight rows at a time with the arithmetic of ordinary threads.
+template <int MATRICES, class Shape, class Take, class After>
+__device__ __forceinline__ void plain_tiles(const TileRow<MATRICES>& tiles, int64_t begin, int64_t end,
+                                            const Prepared& x, int rows, WarpSums<MATRICES, Shape>& shared, Take& take,
+                                            After& after) {
+    const int lane = lane_index(), g = lane / 4, t = lane % 4;
+    for (int first = 0; first < rows; first += ROW_GROUP) {
+        for (int i = 0; i < Shape::TILES; ++i) {
+            const int place = Shape::row_warp() * Shape::TILES + i;
+            if (place >= tiles.count) break;
+            float sums[MATRICES][2][ROW_GROUP] = {};
+            for (int64_t b = begin + Shape::column_warp(); b < end; b += Shape::COLUMN_WARPS) {
+                float w[MATRICES][2][BLOCK_SLOTS];
+#pragma unroll
+                for (int m = 0; m < MATRICES; ++m) {
+                    load_floats(tiles.data[m] + (place * x.blocks + b) * block_bytes(HYDRA_F32), lane, w[m]);
+                }
+#pragma unroll
+                for (int j = 0; j < ROW_GROUP * 2; ++j) {
+                    const int r = j / 2, half = j % 2;
+                    const float4 four = x.floats(first / ROW_GROUP, b, half, r * 4 + t);
+#pragma unroll
+                    for (int m = 0; m < MATRICES * 2; ++m) {
+                        const float* weights = w[m / 2][m % 2] + half * 4;
+                        float& sum = sums[m / 2][m % 2][r];
+                        sum = fmaf(weights[0], four.x, sum);
+                        sum = fmaf(weights[1], four.y, sum);
+                        sum = fmaf(weights[2], four.z, sum);
+                        sum = fmaf(weights[3], four.w, sum);
+                    }
+                }
+            }
+#pragma unroll
+            for (int m = 0; m < MATRICES * 2; ++m) {
+#pragma unroll
+                for (int r = 0; r < ROW_GROUP; ++r) {
+                    float sum = sums[m / 2][m % 2][r];
+                    sum += __shfl_xor_sync(ALL_LANES, sum, 1);
+                    sum += __shfl_xor_sync(ALL_LANES, sum, 2);
+                    if (t == 0) shared.values[Shape::column_warp()][m / 2][place][r][m % 2 * 8 + g] = sum;
+                }
+            }
+        }
+        __syncthreads();
+        add_warps<MATRICES, Shape>(shared, first, rows, tiles.count, take);
+        __syncthreads();
+        after(first);
+    }
+}
+
+// The pipeline of all other types: GROUPS groups of eight rows with the matrix instruction.
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED>
+class Pipeline {
+  public:
+    using Shared = PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>;
+
+    __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x, int rows)
+        : shared_(shared),
+          x_(x.data),
+          x_sums_(reinterpret_cast<const uint8_t*>(x.sums)),
+          blocks_(static_cast<int>(x.blocks)),
+          rows_(rows),
+          live_groups_(min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR)) {}
+
+    // Walks from `start` to its end. tiles_of_row(i) is row i of tiles; take_row(i, hand) is called by all threads when
+    // the sums of what the walk has of a row are there: hand(take, after) calls take(r, n, values) once for each
+    // activation row r and n = 0, 4, ...: the components of values[m] belong to output rows n to n + 3 of matrix m,
+    // counted from the row of tiles. All threads call after(first), a barrier later, when rows first to first + 7 are
+    // taken, and take no others before the next barrier.
+    template <class TilesOfRow, class TakeRow>
+    __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row) {
+        Cursor at = start, ahead = start;
+        TileRow<MATRICES> tiles_ahead = tiles_of_row(ahead.row);
+        int tiles = tiles_ahead.count;
+        const auto fill_next = [&](int stage) {
+            if (ahead.left > 0) {
+                const int turn = ahead.turn(blocks_, Layout::BLOCKS), row = ahead.row;
+                fill(shared_.stages[stage], tiles_ahead, ahead.block, turn);
+                ahead.advance(turn, blocks_);
+                if (ahead.left > 0 && ahead.row != row) tiles_ahead = tiles_of_row(ahead.row);
+            }
+            end_copies();
+        };
+        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage);
+        float sums[MATRICES][Shape::TILES][GROUPS][4] = {};
+        int stage = 0;
+        while (at.left > 0) {
+            // What this stage was filled with has arrived, and all warps are done with the one before it.
+            copies_arrived<Layout::STAGES - 2>();
+            __syncthreads();
+            fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1);
+            const int turn = at.turn(blocks_, Layout::BLOCKS), row = at.row;
+            multiply_stage(shared_.stages[stage], tiles, turn, sums);
+            stage = stage + 1 == Layout::STAGES ? 0 : stage + 1;
+            if (!at.advance(turn, blocks_)) continue;
+            take_row(row, [&](auto&& take, auto&& after) { hand_over(sums, tiles, take, after); });
+            if (at.left > 0) tiles = tiles_of_row(at.row).count;
+#pragma unroll
+            for (int i = 0; i < MATRICES * Shape::TILES * GROUPS * 4; ++i) (&sums[0][0][0][0])[i] = 0;
+        }
+        copies_arrived<0>();
+    }
+
+  private:
+    using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
+    // Groups are skipped by pairs, so that the loads of one hide behind the arithmetic of the other.
+    static constexpr int PAIR = GROUPS == 1 ? 1 : 2, PAIR_ROWS = PAIR * ROW_GROUP;
+
+    // Copies PIECES runs of `turn` blocks of BYTES bytes, those that are wanted, from where `source` has them.
+    template <int BYTES, int PIECES, class Wanted, class Source>
+    static __device__ __forceinline__ void fill_part(uint8_t* target, int turn, Wanted&& wanted, Source&& source) {
+        constexpr unsigned CHUNKS = BYTES / 16, PIECE = Layout::BLOCKS * CHUNKS, ALL = PIECES * PIECE;
+#pragma unroll
+        for (unsigned begin = 0; begin < ALL; begin += PRODUCT_THREADS) {
+            const unsigned i = begin + threadIdx.x, rest = i % PIECE;
+            const auto piece = static_cast<int>(i / PIECE);
+            if (ALL - begin < PRODUCT_THREADS && i >= ALL) break;
+            if (!wanted(piece) || (Layout::BLOCKS > 1 && static_cast<int>(rest / CHUNKS) >= turn)) continue;
+            copy_async(target + i * 16, source(piece) + rest * 16);
+        }
+    }
+
+    __device__ __forceinline__ void fill(uint8_t* stage, const TileRow<MATRICES>& tiles, int block, int turn) const {
+        // Tile `place` of the stage; those that the matrix does not have are left out.
+        const auto is_tile = [&](int place) { return place % Shape::BLOCK_TILES < tiles.count; };
+        const auto index_of = [&](int place) { return place % Shape::BLOCK_TILES * blocks_ + block; };
+        const auto of_matrix = [](const uint8_t* const(&pointers)[MATRICES], int place) {
+            return place < Shape::BLOCK_TILES ? pointers[0] : pointers[MATRICES - 1];
+        };
+        fill_part<block_bytes(type), Layout::WEIGHTS>(stage, turn, is_tile, [&](int place) {
+            return of_matrix(tiles.data, place) + index_of(place) * block_bytes(type);
+        });
+        if constexpr (scale_bytes(type) > 0) {
+            fill_part<scale_bytes(type), Layout::WEIGHTS>(stage + Layout::SCALES_AT, turn, is_tile, [&](int place) {
+                return of_matrix(tiles.scales, place) + index_of(place) * scale_bytes(type);
+            });
+        }
+        if constexpr (super_scale_bytes(type) > 0) {
+            constexpr unsigned CHUNKS = super_scale_bytes(type) / 16;
+            static_assert(Layout::WEIGHTS * CHUNKS <= PRODUCT_THREADS);
+            const unsigned i = threadIdx.x;
+            const auto place = static_cast<int>(i / CHUNKS);
+            if (place < Layout::WEIGHTS && is_tile(place)) {
+                copy_async(stage + Layout::SUPER_SCALES_AT + i * 16,
+                           of_matrix(tiles.super_scales, place) +
+                               index_of(place) / SUPER_BLOCKS * super_scale_bytes(type) + i % CHUNKS * 16);
+            }
+        }
+        const auto is_live = [&](int group) { return group < live_groups_; };
+        fill_part<PREPARED_BLOCK_BYTES, GROUPS>(stage + Layout::X_AT, turn, is_live, [&](int group) {
+            return x_ + (group * blocks_ + block) * PREPARED_BLOCK_BYTES;
+        });
+        if constexpr (Layout::SUM_BYTES > 0) {
+            fill_part<Layout::SUM_BYTES, GROUPS>(stage + Layout::SUMS_AT, turn, is_live, [&](int group) {
+                return x_sums_ + (group * blocks_ + block) * Layout::SUM_BYTES;
+            });
+        }
+    }
+
+    __device__ __forceinline__ void multiply_stage(const uint8_t* stage, int tiles, int turn,
+                                                   float (&sums)[MATRICES][Shape::TILES][GROUPS][4]) const {
+        constexpr int TILES = Shape::TILES, WEIGHTS = MATRICES * TILES;
+        const int lane = lane_index(), column_warp = Shape::column_warp(), unit = column_warp % UNITS;
+        const int place = Shape::row_warp() * TILES;
+        if (place >= tiles) return;
+#pragma unroll
+        for (int b = column_warp / UNITS; b < Layout::BLOCKS; b += Shape::COLUMN_WARPS / UNITS) {
+            if (b >= turn) break;
+            Fragment w[WEIGHTS];
+#pragma unroll
+            for (int i = 0; i < WEIGHTS; ++i) {
+                // After the last tile the one before it is computed again, for nothing.
+                const int tile = place + i % TILES < tiles ? place + i % TILES : place;
+                const int at = (i / TILES * Shape::BLOCK_TILES + tile) * Layout::BLOCKS + b;
+                w[i] = load_fragment<type>(
+                    stage + at * block_bytes(type), stage + Layout::SCALES_AT + at * scale_bytes(type),
+                    stage + Layout::SUPER_SCALES_AT + (i / TILES * Shape::BLOCK_TILES + tile) * super_scale_bytes(type),
+                    unit, lane);
+            }
+#pragma unroll
+            for (int pair = 0; pair < GROUPS; pair += PAIR) {
+                if (pair > 0 && pair >= live_groups_) break;
+#pragma unroll
+                for (int group = pair; group < pair + PAIR; ++group) {
+                    const uint8_t* data = stage + Layout::X_AT + (group * Layout::BLOCKS + b) * PREPARED_BLOCK_BYTES;
+                    const uint4 x = *reinterpret_cast<const uint4*>(data + (unit * WARP + lane) * 16);
+                    float2 x_sums{};
+                    if constexpr (has_minimum(type)) {
+                        const uint8_t* all = stage + Layout::SUMS_AT + (group * Layout::BLOCKS + b) * Layout::SUM_BYTES;
+                        x_sums = reinterpret_cast<const float2*>(all)[unit * (ROW_GROUP / 2) + lane % 4];
+                    }
+#pragma unroll
+                    for (int i = 0; i < WEIGHTS; ++i) add_unit(sums[i / TILES][i % TILES][group], w[i], x, x_sums);
+                }
+            }
+        }
+    }
+
+    // The sums over a unit of 16-bit weights go straight into the warp's sums; those of block types are scaled first.
+    // x_sums: of the unit, for the lane's two activation rows.
+    static __device__ __forceinline__ void add_unit(float (&sums)[4], const Fragment& w, const uint4& x,
+                                                    [[maybe_unused]] const float2& x_sums) {
+        if constexpr (scale_bytes(type) == 0) {
+            multiply<type>(sums, w.a, x.x, x.y);
+            multiply<type>(sums, w.a, x.z, x.w);
+        } else {
+            float unit[4] = {};
+            multiply<HYDRA_F16>(unit, w.a, x.x, x.y);
+            multiply<HYDRA_F16>(unit, w.a, x.z, x.w);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                sums[i] = fmaf(w.scale[i / 2], unit[i], sums[i]);
+                if constexpr (has_minimum(type)) {
+                    sums[i] = fmaf(w.minimum[i / 2], i % 2 == 0 ? x_sums.x : x_sums.y, sums[i]);
+                }
+            }
+        }
+    }
+
+    template <class Take, class After>
+    __device__ __forceinline__ void hand_over(const float (&sums)[MATRICES][Shape::TILES][GROUPS][4], int tiles,
+                                              Take& take, After& after) {
+        const int lane = lane_index(), g = lane / 4, t = lane % 4, place = Shape::row_warp() * Shape::TILES;
+#pragma unroll
+        for (int group = 0; group < GROUPS; ++group) {
+            if (group * ROW_GROUP >= rows_) break;
+#pragma unroll
+            for (int i = 0; i < MATRICES * Shape::TILES * 4; ++i) {
+                const int m = i / 4 / Shape::TILES, tile = i / 4 % Shape::TILES, element = i % 4;
+                shared_.sums.values[Shape::column_warp()][m][place + tile][2 * t + element % 2][element / 2 * 8 + g] =
+                    sums[m][tile][group][element];
+            }
+            __syncthreads();
+            add_warps<MATRICES, Shape>(shared_.sums, group * ROW_GROUP, rows_, tiles, take);
+            __syncthreads();
+            after(group * ROW_GROUP);
+        }
+    }
+
+    Shared& shared_;
+    const uint8_t *x_, *x_sums_;  // the prepared rows and their sums
+    int blocks_, rows_, live_groups_;
+};
+
+// The walk of a block of threads, whatever the type.
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class TilesOfRow, class TakeRow>
+__device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>& shared, const Prepared& x,
+                                     int rows, Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row) {
+    if constexpr (type == HYDRA_F32) {
+        const auto blocks = static_cast<int>(x.blocks);
+        while (start.left > 0) {
+            const int row = start.row, first = start.block, count = start.turn(blocks, blocks);
+            const TileRow<MATRICES> tiles = tiles_of_row(row);
+            take_row(row, [&](auto&& take, auto&& after) {
+                plain_tiles<MATRICES, Shape>(tiles, first, first + count, x, rows, shared.sums, take, after);
+            });
+            start.advance(count, blocks);
+        }
+    } else {
+        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x, rows).walk(start, tiles_of_row, take_row);
+    }
+}
+
+}  // namespace hydra::cuda
