@@ -3,6 +3,7 @@
 //
 // Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]
 //        step_benchmark cpu[:THREADS] MODEL TYPE CONTEXT REPEATS beside [NEIGHBOURS]
+//        step_benchmark expected MODEL TYPE [CONTEXT]   what is expected on an H100 (cost_model.h), without a device
 // LIBRARY is the path of libhydra4j_cuda.so, MODEL one of tiny, 19m, 135m, 1b, 7b, 8b, TYPE one of f32, f16, bf16,
 // q8_0, q4_0, q4_1, r8. Times are medians, in microseconds. Whole steps go on from one to the next; what random weights
 // guess is hardly ever accepted, so tokens per second are for real models to tell. With `beside`, other processes keep
@@ -24,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "cost_model.h"
 #include "record.h"
 
 using hydra::test::record;
@@ -109,6 +111,80 @@ class Neighbours {
     }
 
     std::vector<pid_t> processes;
+};
+
+double bytes_of(const Type& type, int64_t rows, int64_t columns) {
+    return static_cast<double>(rows * ((columns + type.values - 1) / type.values) * type.bytes);
+}
+
+// What a pass of a model's shape is expected to take on a card, in seconds, for so many rows of one sequence.
+struct Expected {
+    const hydra::test::Card& card;
+    const Model& model;
+    const Type& type;
+    int context;
+
+    double product(int64_t outputs, int64_t columns, int rows) const {
+        return hydra::test::preparation_time(card, static_cast<double>(columns), rows) +
+               hydra::test::product_time(card, bytes_of(type, outputs, columns), static_cast<double>(outputs),
+                                         static_cast<double>(columns), rows);
+    }
+    double qkv(int rows) const {
+        return product((model.heads + 2 * model.kv_heads) * model.head_size, model.hidden, rows);
+    }
+    double attention(int rows) const {
+        const double kv = 2.0 * model.kv_heads * model.head_size * context * (type.type == HYDRA_F32 ? 4 : 2);
+        const double splits = std::ceil(context / 256.0) + 1;
+        return hydra::test::attention_time(card, kv, model.heads, model.head_size, splits, rows);
+    }
+    double output(int rows) const { return product(model.hidden, model.heads * model.head_size, rows); }
+    double gate_up(int rows) const { return product(2 * model.inner, model.hidden, rows); }
+    double down(int rows) const { return product(model.hidden, model.inner, rows); }
+    double lm_head(int rows) const {
+        return product(model.vocabulary, model.hidden, rows) + hydra::test::small_time(card);
+    }
+    double layer(int rows) const { return qkv(rows) + attention(rows) + output(rows) + gate_up(rows) + down(rows); }
+    // Embedding and last norm, judging and committing beside the layers.
+    double pass(int rows) const {
+        return model.layers * layer(rows) + lm_head(rows) + 4 * hydra::test::small_time(card);
+    }
+
+    void print() const {
+        std::printf("expected on %s (counted, not measured), %s %s, context %d\n", card.name, model.name, type.name,
+                    context);
+        std::printf("%-22s%10s", "us, rows:", "");
+        for (int rows : ROWS) std::printf("%10d", rows);
+        std::printf("\n");
+        line("qkv, a layer", &Expected::qkv);
+        line("attention, a layer", &Expected::attention);
+        line("o, a layer", &Expected::output);
+        line("gate-up, a layer", &Expected::gate_up);
+        line("down, a layer", &Expected::down);
+        line("LM head", &Expected::lm_head);
+        line("pass", &Expected::pass);
+        for (const Aim& aim : AIMS) {
+            if (std::strcmp(aim.model, model.name) != 0) continue;
+            std::printf(
+                "aims for a pass of 1 and 64 rows at context 512 in bf16: %.0f and %.0f; torch.compile: %.0f and "
+                "%.0f\n",
+                aim.one, aim.many, aim.peer_one, aim.peer_many);
+        }
+    }
+
+  private:
+    // Microseconds on the card of the model's constants, torch.compile's measured on it (PyTorch 2.11).
+    struct Aim {
+        const char* model;
+        double one, many, peer_one, peer_many;
+    };
+    static constexpr Aim AIMS[] = {
+        {"135m", 330, 400, 1070, 1620}, {"1b", 970, 1100, 1420, 1840}, {"7b", 5000, 5400, 6120, 6810}};
+
+    void line(const char* name, double (Expected::*time)(int) const) const {
+        std::printf("%-22s%10s", name, "");
+        for (int rows : ROWS) std::printf("%10.1f", (this->*time)(rows)*1e6);
+        std::printf("\n");
+    }
 };
 
 struct Layer {
@@ -250,9 +326,7 @@ struct Bench {
         std::fflush(stdout);
     }
 
-    double bytes(int64_t its_rows, int64_t columns) const {
-        return static_cast<double>(its_rows * ((columns + type.values - 1) / type.values) * type.bytes);
-    }
+    double bytes(int64_t its_rows, int64_t columns) const { return bytes_of(type, its_rows, columns); }
     double layer_bytes() const {
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         return bytes(2 * queries + 2 * keys, model.hidden) + bytes(3 * model.inner, model.hidden);
@@ -543,27 +617,36 @@ const Entry& find(const Entry (&entries)[N], const std::string& name) {
 int main(int count, char** arguments) {
     if (count < 4) {
         std::fprintf(stderr,
-                     "usage: %s cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]\n"
+                     "usage: %s cpu[:THREADS]|LIBRARY|expected MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]\n"
                      "or the same with beside [NEIGHBOURS] in place of [SEQUENCES] [tables]\n",
                      arguments[0]);
         return 2;
     }
     const std::string device = arguments[1];
+    const Model& model = find(MODELS, arguments[2]);
+    const Type& type = find(TYPES, arguments[3]);
+    const int context = std::max(1, count > 4 ? std::atoi(arguments[4]) : 512);
+    const Expected expected{hydra::test::H100, model, type, context};
+    if (device == "expected") {
+        expected.print();
+        return 0;
+    }
     hydra_backend* backend = nullptr;
     if (device.compare(0, 3, "cpu") == 0) {
         must(hydra_backend_open_cpu(device.size() > 4 ? std::atoi(device.c_str() + 4) : 2, "auto", &backend));
     } else {
         must(hydra_backend_open_cuda(device.c_str(), 0, &backend));
     }
-    const int context = count > 4 ? std::atoi(arguments[4]) : 512, repeats = count > 5 ? std::atoi(arguments[5]) : 21;
+    const int repeats = count > 5 ? std::atoi(arguments[5]) : 21;
     const bool beside = count > 6 && std::strcmp(arguments[6], "beside") == 0;
     const int sequences = count > 6 && !beside ? std::atoi(arguments[6]) : 1;
-    Bench bench(backend, find(MODELS, arguments[2]), find(TYPES, arguments[3]), std::max(1, context),
-                std::max(1, repeats), std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES), count > 7 && !beside);
+    Bench bench(backend, model, type, context, std::max(1, repeats),
+                std::clamp(sequences, 1, HYDRA_MAX_ROWS / HYDRA_MAX_NODES), count > 7 && !beside);
     if (beside) {
         bench.run_beside(count > 7 ? std::atoi(arguments[7]) : 1);
     } else {
         bench.run();
     }
+    if (sequences <= 1 && std::strcmp(hydra_backend_kind(backend), "cuda") == 0) expected.print();
     return 0;
 }
