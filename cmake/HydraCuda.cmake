@@ -14,11 +14,15 @@ set(HYDRA_NATIVE ${HYDRA_ROOT}/native)
 file(GLOB HYDRA_CUDA_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/*.cu)
 file(GLOB HYDRA_EMULATION_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/emulation/*.cpp)
 
-# Code for Ampere (A100; runs on all of 8.x) and Hopper, and PTX from which the driver makes code for newer devices.
+# Code for Ampere (A100; runs on all of 8.x), Hopper and, where the compiler knows them, the Blackwells of servers (10.x) and
+# of workstations (12.x), and PTX from which the driver makes code for others: of all kernels that would take half a minute.
 set(HYDRA_CUDA_TARGETS
     -gencode arch=compute_80,code=sm_80
     -gencode arch=compute_90,code=sm_90
     -gencode arch=compute_90,code=compute_90)
+set(HYDRA_CUDA_BLACKWELL
+    -gencode arch=compute_100,code=sm_100
+    -gencode arch=compute_120,code=sm_120)
 
 # Sets HYDRA_NVCC to a compiler that is new enough, or HYDRA_NVCC_MISSING to the reason why there is none.
 function(hydra_find_nvcc)
@@ -42,6 +46,10 @@ function(hydra_find_nvcc)
     else()
       message(STATUS "CUDA backend: ${candidate}, CUDA ${CMAKE_MATCH_1}")
       set(HYDRA_NVCC ${candidate} PARENT_SCOPE)
+      if(CMAKE_MATCH_1 VERSION_GREATER_EQUAL 12.8)
+        list(APPEND HYDRA_CUDA_TARGETS ${HYDRA_CUDA_BLACKWELL})
+        set(HYDRA_CUDA_TARGETS ${HYDRA_CUDA_TARGETS} PARENT_SCOPE)
+      endif()
       return()
     endif()
   endforeach()
