@@ -9,6 +9,10 @@
 // multiplies takes one instruction a cycle instead of two and conversions wait for it, so whole numbers become floats
 // by an addition and a subtraction, which do not.
 //
+// Weights in BF16 and F16 are not multiplied so: the sums of TDPBF16PS are added in another order than those of few
+// rows and flush what is tiny, so that a row's bits would depend on its neighbours, unless one row alone took three
+// products of parts of its values as well.
+//
 // Instructions of a Xeon (family 6, model 207), in cycles: product of 16 rows 16.2, store 15.8, loads 8.2 and 4.3. By a
 // study with kernels of this form, a thread, in cache, 16 rows cost 0.84 (Q8_0), 0.65 (Q4_0) and 0.71 (Q4_1) of what
 // they cost with AVX-512 VNNI, 64 rows 0.70, 0.56 and 0.60. These kernels themselves have not been measured yet:
