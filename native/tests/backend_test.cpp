@@ -46,6 +46,16 @@ TEST(Backend, MeasuresAStreamRate) {
     expect_refused(hydra_backend_stream_rate(open_backend(), 1 << 20, 0, &rate), "repeats is 0");
 }
 
+TEST(Backend, MeasuresMemoryThatIsThere) {
+    SKIP_ON_CUDA();
+    constexpr int64_t MEBIBYTES = 200;
+    double rate = 0;
+    ASSERT_EQ(hydra_backend_stream_rate(open_backend(1), MEBIBYTES << 20, 1, &rate), HYDRA_OK);
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    EXPECT_GE(used.ru_maxrss, MEBIBYTES << 10) << "KiB: less is there than was read";
+}
+
 void expect_whole(const Scratch::Rows& rows) {
     EXPECT_EQ(rows.activations.values, rows.values.get());
     EXPECT_EQ(rows.activations.quantised, rows.quantised.get());
