@@ -95,9 +95,6 @@ double CpuBackend::stream_rate(int64_t bytes, int repeats) {
     const int count = team.threads();
     StreamTask task{kernels, nullptr, bytes / count / 64 * 64};
     Aligned<uint8_t> data = hydra::allocate<uint8_t>(bytes);
-    // The system has one page of zeros for all memory that nobody has written to, and that would come from a cache.
-    constexpr int64_t PAGE = 4096;
-    for (int64_t i = 0; i < bytes; i += PAGE) static_cast<volatile uint8_t*>(data.get())[i] = 0;
     task.data = data.get();
     // Pages that were never written are one page of zeros to the system, which every cache holds.
     std::memset(data.get(), 0, static_cast<size_t>(bytes));
