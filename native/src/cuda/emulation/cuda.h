@@ -61,8 +61,8 @@ void block_barrier(Site site);
 // lane l gave at l * 64.
 const unsigned char* meet_warp(const void* mine, size_t bytes, Site site);
 
-// Asynchronous copies of a thread: 16 bytes to shared memory, which are NaN until the thread waits for the copy's group,
-// and are read no sooner than then.
+// Asynchronous copies of a thread: 16 bytes to shared memory, which are NaN until the thread waits for the copy's
+// group, and are read no sooner than then.
 void begin_copy(void* shared, const void* source);
 void end_copies();
 void wait_for_copies(unsigned pending_groups);
