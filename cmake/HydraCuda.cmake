@@ -16,6 +16,7 @@ file(GLOB HYDRA_EMULATION_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/emu
 
 # Code for Ampere (A100; runs on all of 8.x), Hopper and, where the compiler knows them, the Blackwells of servers (10.x) and
 # of workstations (12.x), and PTX from which the driver makes code for others: of all kernels that would take half a minute.
+# HYDRA_CUDA_CODE in the environment, such as "sm_80 compute_90", names others.
 set(HYDRA_CUDA_TARGETS
     -gencode arch=compute_80,code=sm_80
     -gencode arch=compute_90,code=sm_90
@@ -46,7 +47,15 @@ function(hydra_find_nvcc)
     else()
       message(STATUS "CUDA backend: ${candidate}, CUDA ${CMAKE_MATCH_1}")
       set(HYDRA_NVCC ${candidate} PARENT_SCOPE)
-      if(CMAKE_MATCH_1 VERSION_GREATER_EQUAL 12.8)
+      if(DEFINED ENV{HYDRA_CUDA_CODE})
+        set(HYDRA_CUDA_TARGETS)
+        string(REPLACE " " ";" wanted "$ENV{HYDRA_CUDA_CODE}")
+        foreach(code ${wanted})
+          string(REGEX REPLACE "^(sm|compute)_" "compute_" architecture ${code})
+          list(APPEND HYDRA_CUDA_TARGETS -gencode arch=${architecture},code=${code})
+        endforeach()
+        set(HYDRA_CUDA_TARGETS ${HYDRA_CUDA_TARGETS} PARENT_SCOPE)
+      elseif(CMAKE_MATCH_1 VERSION_GREATER_EQUAL 12.8)
         list(APPEND HYDRA_CUDA_TARGETS ${HYDRA_CUDA_BLACKWELL})
         set(HYDRA_CUDA_TARGETS ${HYDRA_CUDA_TARGETS} PARENT_SCOPE)
       endif()
