@@ -32,7 +32,7 @@ final class BatchComparison {
     private final List<Integer> sizes;
     private final List<Map<String, Object>> rows = new ArrayList<>();
     /** Microseconds without drafts, by the most rows of the class. */
-    private final TreeMap<Integer, List<Double>> passes = new TreeMap<>();
+    private final TreeMap<Integer, Samples> passes = new TreeMap<>();
 
     private boolean same = true;
 
@@ -58,7 +58,7 @@ final class BatchComparison {
         public void observe(int[] emitted, int nodes, long nanos, long draft) {
             int most =
                     IntStream.of(ROWS).filter(each -> each >= nodes).findFirst().orElseThrow();
-            passes.computeIfAbsent(most, each -> new ArrayList<>()).add((nanos - draft) / 1e3);
+            passes.computeIfAbsent(most, each -> new Samples()).add((nanos - draft) / 1e3);
             policy.observe(emitted, nodes, nanos, draft);
         }
     }
@@ -67,7 +67,7 @@ final class BatchComparison {
     private static final class Way {
         final Drafter drafter;
         final Noting policy;
-        final List<Double> ratios = new ArrayList<>();
+        final Samples ratios = new Samples();
         double tokens;
         double nanos;
         double steps;
@@ -140,16 +140,14 @@ final class BatchComparison {
             }
         }
         ways.forEach((name, way) -> {
-            double[] sorted =
-                    way.ratios.stream().mapToDouble(each -> each).sorted().toArray();
             Map<String, Object> row = new LinkedHashMap<>();
             row.put("sequences", size);
             row.put("way", name);
-            row.put("rounds", sorted.length);
+            row.put("rounds", way.ratios.count());
             row.put("tokens_per_second", way.tokens / way.nanos * 1e9);
-            row.put("to_plain", sorted[sorted.length / 2]);
-            row.put("to_plain_least", sorted[0]);
-            row.put("to_plain_most", sorted[sorted.length - 1]);
+            row.put("to_plain", way.ratios.median());
+            row.put("to_plain_least", way.ratios.quantile(0));
+            row.put("to_plain_most", way.ratios.quantile(1));
             row.put("tokens_per_step", way.tokens / way.steps);
             row.put("nodes_per_step", way.nodes / way.steps);
             row.put("pass_us", way.nanos / way.passes / 1e3);
@@ -211,12 +209,7 @@ final class BatchComparison {
                     row.get("draft_us"));
         }
         out.printf("%9s %9s %9s%n", "rows to", "us", "passes");
-        passes.forEach((most, all) -> out.printf("%9d %9.0f %9d%n", most, median(all), all.size()));
-    }
-
-    private static double median(List<Double> all) {
-        double[] sorted = all.stream().mapToDouble(each -> each).sorted().toArray();
-        return sorted[sorted.length / 2];
+        passes.forEach((most, all) -> out.printf("%9d %9.0f %9d%n", most, all.median(), all.count()));
     }
 
     Map<String, Object> json() {
@@ -227,7 +220,7 @@ final class BatchComparison {
         json.put("same", same);
         json.put("rows", rows);
         List<Map<String, Object>> costs = new ArrayList<>();
-        passes.forEach((most, all) -> costs.add(Map.of("rows_to", most, "us", median(all), "passes", all.size())));
+        passes.forEach((most, all) -> costs.add(Map.of("rows_to", most, "us", all.median(), "passes", all.count())));
         json.put("passes", costs);
         return json;
     }

@@ -89,6 +89,8 @@ public final class GrowthChoice implements GrowthPolicy {
     private int sequences;
     private double[] promises = {};
     private double planted;
+    /** What is left for the heads of all sequences together. */
+    private double left;
 
     /** @param levels the most levels that draft heads can fill; 0 without heads */
     public GrowthChoice(int levels) {
@@ -175,6 +177,7 @@ public final class GrowthChoice implements GrowthPolicy {
                 planted++;
             }
         }
+        left = Arrays.stream(promises).map(GrowthChoice::left).sum();
         int best = best();
         if (trialLeft == 0) {
             begin(best);
@@ -199,14 +202,9 @@ public final class GrowthChoice implements GrowthPolicy {
         return 1 / (1 + promise);
     }
 
-    /** The same of all sequences. */
-    private double left() {
-        return Arrays.stream(promises).map(GrowthChoice::left).sum();
-    }
-
     /** Whether the lookup has left enough to the heads to see what they are worth. */
     private boolean isOpen() {
-        return 2 * left() >= sequences;
+        return 2 * left >= sequences;
     }
 
     /** Tokens that heads bring a sequence for which the lookup finds nothing. */
@@ -236,9 +234,9 @@ public final class GrowthChoice implements GrowthPolicy {
 
     /** Tokens that a step is worth, less those of its time. */
     private double worth(int w) {
-        double left = w == 0 ? 0 : left();
-        double emitted = left * brings(w);
-        double time = times.at(sequences + planted + left * nodesOf(w)) + times.draft(ways[w], sequences);
+        double open = w == 0 ? 0 : left;
+        double emitted = open * brings(w);
+        double time = times.at(sequences + planted + open * nodesOf(w)) + times.draft(ways[w], sequences);
         return emitted - rate() * time * (w == 0 ? 1 : DOUBT);
     }
 
@@ -254,8 +252,9 @@ public final class GrowthChoice implements GrowthPolicy {
         int best = 0;
         double most = worth(0);
         for (int w = 1; w < usable; w++) {
-            if (weights[w] > 0 && worth(w) > most) {
-                most = worth(w);
+            double worth = weights[w] > 0 ? worth(w) : Double.NEGATIVE_INFINITY;
+            if (worth > most) {
+                most = worth;
                 best = w;
             }
         }
@@ -331,7 +330,7 @@ public final class GrowthChoice implements GrowthPolicy {
                 weights[w] += (weight * weight - weights[w]) / GAIN_MEMORY;
             }
         }
-        double added = Math.max(0, count - sequences - planted) / left();
+        double added = Math.max(0, count - sequences - planted) / left;
         nodes[way] += (added - nodes[way]) / (nodes[way] == 0 ? 1 : GAIN_MEMORY / 4);
     }
 

@@ -7,7 +7,6 @@ import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.TreeOrder;
 import io.hydra4j.model.DecoderModel;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -44,7 +43,7 @@ public final class StepCosts {
     }
 
     /** The order in which trees grow for these heads; the root alone without heads. */
-    public static TreeOrder order(DraftHeads heads) {
+    private static TreeOrder order(DraftHeads heads) {
         return heads == null ? new TreeOrder(List.of(), List.of(1.0)) : TreeGrowth.of(heads);
     }
 
@@ -52,20 +51,8 @@ public final class StepCosts {
     public static StepCosts measure(DecoderModel model, DraftHeads heads, TreeOrder order) {
         SessionOptions options = SessionOptions.of(Tree.ROOT).withCandidates(candidates(trees(order)));
         try (Session session = Sessions.session(model, heads, options)) {
-            return measure(session, order, BUDGET_NANOS);
+            return of(order, new StepTimer(session, trees(order), BUDGET_NANOS).measure());
         }
-    }
-
-    /**
-     * As {@link #measure(DecoderModel, DraftHeads, TreeOrder)}, on an empty session.
-     *
-     * @param session made for as many candidates as {@link #candidates(TreeOrder)} says
-     * @param budgetNanos about how long it may take; a few steps are timed in any case
-     */
-    public static StepCosts measure(Session session, TreeOrder order, long budgetNanos) {
-        StepTimer timer = new StepTimer(session, trees(order), budgetNanos);
-        double[] nanos = timer.measure();
-        return of(order, nanos);
     }
 
     /** The most candidates of one parent that any of the trees of an order asks for, at least 1. */
@@ -158,20 +145,5 @@ public final class StepCosts {
      */
     public double[] nanos() {
         return nanos.clone();
-    }
-
-    @Override
-    public boolean equals(Object other) {
-        return other instanceof StepCosts costs && order.equals(costs.order) && Arrays.equals(nanos, costs.nanos);
-    }
-
-    @Override
-    public int hashCode() {
-        return 31 * order.hashCode() + Arrays.hashCode(nanos);
-    }
-
-    /** The order in which the trees grow, with the tokens that their nodes are expected to add. */
-    public TreeOrder order() {
-        return order;
     }
 }
