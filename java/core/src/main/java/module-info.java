@@ -13,14 +13,20 @@ module io.hydra4j {
     exports io.hydra4j.draft;
     exports io.hydra4j.runtime;
     exports io.hydra4j.text;
+    exports io.hydra4j.decode.access to
+            io.hydra4j.train;
     exports io.hydra4j.format to
-            io.hydra4j.cli;
+            io.hydra4j.cli,
+            io.hydra4j.train;
     exports io.hydra4j.heads to
-            io.hydra4j.cli;
+            io.hydra4j.cli,
+            io.hydra4j.train;
     exports io.hydra4j.model to
-            io.hydra4j.cli;
+            io.hydra4j.cli,
+            io.hydra4j.train;
     exports io.hydra4j.tuning to
-            io.hydra4j.cli;
+            io.hydra4j.cli,
+            io.hydra4j.train;
 
     uses io.hydra4j.runtime.CudaLibrarySource;
 }

@@ -21,8 +21,10 @@ import java.util.Map;
  * @param path the file
  * @param tensors F32, F16 and BF16 tensors by name, in the order of the header
  * @param otherTypes the tensors of other types (integers, for example), name to type; they are no error until needed
+ * @param metadata texts by name, of the header's {@code __metadata__}
  */
-public record SafetensorsFile(Path path, Map<String, Tensor> tensors, Map<String, String> otherTypes) {
+public record SafetensorsFile(
+        Path path, Map<String, Tensor> tensors, Map<String, String> otherTypes, Map<String, String> metadata) {
     /** The longest header, in bytes. */
     public static final int MAX_HEADER_BYTES = StrictJson.MAX_BYTES;
     /** The most tensors of a file. */
@@ -88,11 +90,12 @@ public record SafetensorsFile(Path path, Map<String, Tensor> tensors, Map<String
     private static SafetensorsFile parse(Path path, Fields header, long dataStart, long fileSize) {
         var tensors = new LinkedHashMap<String, Tensor>();
         var otherTypes = new LinkedHashMap<String, String>();
+        var metadata = new LinkedHashMap<String, String>();
         var spans = new ArrayList<Span>();
         for (String name : header.names()) {
             if (name.equals(METADATA)) {
-                var metadata = header.object(name);
-                metadata.names().forEach(metadata::string);
+                var texts = header.object(name);
+                texts.names().forEach(text -> metadata.put(text, texts.string(text)));
                 continue;
             }
             Utf8.checkName(name, path, "tensor name");
@@ -119,7 +122,11 @@ public record SafetensorsFile(Path path, Map<String, Tensor> tensors, Map<String
             }
         }
         checkCover(path, spans, fileSize - dataStart);
-        return new SafetensorsFile(path, Collections.unmodifiableMap(tensors), Collections.unmodifiableMap(otherTypes));
+        return new SafetensorsFile(
+                path,
+                Collections.unmodifiableMap(tensors),
+                Collections.unmodifiableMap(otherTypes),
+                Collections.unmodifiableMap(metadata));
     }
 
     private static long bytesOf(Path path, String name, String typeName) {

@@ -4,6 +4,8 @@ import io.hydra4j.HydraException;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -14,7 +16,10 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
-/** Writes a file as a whole or not at all: beside its final place, and then moved there in one step. */
+/**
+ * Writes a file as a whole or not at all, whenever the process or the machine ends: beside its final place, forced to the disk, and then
+ * moved there in one step.
+ */
 public final class WholeFile {
     private static final int BUFFER_BYTES = 1 << 16;
 
@@ -38,17 +43,28 @@ public final class WholeFile {
         var beside = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
         try {
             try {
-                try (var out = new BufferedOutputStream(
-                        Files.newOutputStream(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                        BUFFER_BYTES)) {
+                try (var file = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+                        var out = new BufferedOutputStream(Channels.newOutputStream(file), BUFFER_BYTES)) {
                     content.write(out);
+                    out.flush();
+                    file.force(true);
                 }
                 move(beside, absolute);
+                forceName(absolute.getParent());
             } finally {
                 Files.deleteIfExists(beside);
             }
         } catch (IOException e) {
             throw new HydraException(target + ": cannot be written: " + reason(e), e);
+        }
+    }
+
+    /** The file is whole under its name by now; some systems cannot force a folder, and a network's may not. */
+    private static void forceName(Path folder) {
+        try (var opened = FileChannel.open(folder, StandardOpenOption.READ)) {
+            opened.force(true);
+        } catch (IOException e) {
+            // its name comes to the disk when the system writes it
         }
     }
 
