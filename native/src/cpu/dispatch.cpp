@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cpu/kernels.h"
+#include "cpu/processor.h"
 
 namespace hydra {
 
@@ -23,17 +24,6 @@ extern const Kernels kernels;
 }
 
 namespace {
-
-bool has_avx2() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
-           __builtin_cpu_supports("bmi2");
-}
-
-bool has_avx512() {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vnni");
-}
 
 // Whether the processor multiplies tiles of bytes and the system lets this process do it. The permission is the
 // process's, for all of its threads from then on; the system refuses it where it does not know tiles, and where a

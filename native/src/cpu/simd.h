@@ -85,6 +85,7 @@ HYDRA_INLINE F32 div(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
 HYDRA_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
 HYDRA_INLINE F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
 HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+HYDRA_INLINE F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
 HYDRA_INLINE F32 round_even(F32 a) {
     return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
@@ -227,6 +228,7 @@ HYDRA_INLINE F32 div(F32 x, F32 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div
 HYDRA_INLINE F32 max(F32 x, F32 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
 HYDRA_INLINE F32 min(F32 x, F32 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
 HYDRA_INLINE F32 fma(F32 x, F32 y, F32 z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+HYDRA_INLINE F32 sqrt(F32 x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 HYDRA_INLINE F32 round_even(F32 x) {
     return {_mm256_round_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
             _mm256_round_ps(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
@@ -388,6 +390,7 @@ HYDRA_INLINE F32 div(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] / b.v[i]); }
 HYDRA_INLINE F32 max(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
 HYDRA_INLINE F32 min(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
 HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { HYDRA_LANEWISE(__builtin_fmaf(a.v[i], b.v[i], c.v[i])); }
+HYDRA_INLINE F32 sqrt(F32 a) { HYDRA_LANEWISE(__builtin_sqrtf(a.v[i])); }
 HYDRA_INLINE F32 round_even(F32 a) { HYDRA_LANEWISE(__builtin_rintf(a.v[i])); }
 HYDRA_INLINE F32 swap_pairs(F32 a) { HYDRA_LANEWISE(a.v[i ^ 1]); }
 HYDRA_INLINE F32 even_lanes(F32 a) { HYDRA_LANEWISE(a.v[i & ~1]); }

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** Packed libraries as files in a folder that only this user can read, until {@link #close()} deletes them. */
 final class LibraryFiles implements AutoCloseable {
@@ -32,7 +33,12 @@ final class LibraryFiles implements AutoCloseable {
 
     /** Writes the libraries that are loaded together, which this module has; as {@link #extract(List, Source)}. */
     static LibraryFiles extract() {
-        return extract(NAMES, name -> LibraryFiles.class.getResourceAsStream(RESOURCES + name));
+        return extract(NAMES, name -> resource(LibraryFiles.class, name));
+    }
+
+    /** @return the packed library of that name in the module of a class; null if there is none */
+    static InputStream resource(Class<?> module, String name) {
+        return module.getResourceAsStream(RESOURCES + name);
     }
 
     /**
@@ -100,8 +106,13 @@ final class LibraryFiles implements AutoCloseable {
 
     @SuppressWarnings("restricted")
     static void load(Path file) {
+        load(file, System::load);
+    }
+
+    /** @param load calls {@link System#load}; as {@link #load(Path)} */
+    static void load(Path file, Consumer<String> load) {
         try {
-            System.load(file.toAbsolutePath().toString());
+            load.accept(file.toAbsolutePath().toString());
         } catch (UnsatisfiedLinkError error) {
             throw refused(file, error);
         }

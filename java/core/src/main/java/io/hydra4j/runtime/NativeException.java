@@ -42,8 +42,14 @@ public class NativeException extends HydraException {
         }
     }
 
-    /** @param lines the causes, one per line, outermost first */
-    static HydraException of(int status, String lines) {
+    /**
+     * What a failed call into a native library of Hydra4J means; for its modules.
+     *
+     * @param status the status of the call, not HYDRA_OK
+     * @param lines the causes, one per line, outermost first
+     * @return to be thrown: one of these, or an {@link OutOfNativeMemoryException}
+     */
+    public static HydraException of(int status, String lines) {
         Status kind =
                 switch (status) {
                     case Native.HYDRA_INVALID_ARGUMENT -> Status.INVALID_ARGUMENT;

@@ -5,6 +5,7 @@ import io.hydra4j.runtime.bindings.Native;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.LongPointer;
@@ -79,19 +80,43 @@ public final class NativeLibrary {
             }
         }
         loaded = true;
-        requireAbi(Native.hydra_abi_version());
+        requireAbi("the native library", Native.hydra_abi_version(), Native.HYDRA_ABI_VERSION);
         requireJavaCppNatives();
     }
 
     private static void loadFrom(Path folder) {
-        for (String name : LibraryFiles.NAMES) {
+        requireFiles(folder, LibraryFiles.NAMES);
+        LibraryFiles.NAMES.forEach(name -> LibraryFiles.load(folder.resolve(name)));
+    }
+
+    private static void requireFiles(Path folder, List<String> names) {
+        for (String name : names) {
             if (!Files.isRegularFile(folder.resolve(name))) {
                 throw new LibraryLoadException(
                         Reason.FILE_MISSING, PATH_PROPERTY + " names " + folder + ", which has no " + name, null);
             }
         }
-        for (String name : LibraryFiles.NAMES) {
-            LibraryFiles.load(folder.resolve(name));
+    }
+
+    /**
+     * Loads the native libraries of another module of Hydra4J, after its own and as it does them: from the folder that {@value
+     * #PATH_PROPERTY} names, or else extracted from that module's jar.
+     *
+     * @param module a class of that module
+     * @param names file names, in the order of loading
+     * @param load calls {@link System#load} of a path, from a class of that module: JNI binds a library to the class loader of the caller
+     * @throws LibraryLoadException if a library cannot be loaded here
+     */
+    public static void load(Class<?> module, List<String> names, Consumer<String> load) {
+        load();
+        String folder = System.getProperty(PATH_PROPERTY, "");
+        if (!folder.isEmpty()) {
+            requireFiles(Path.of(folder), names);
+            names.forEach(name -> LibraryFiles.load(Path.of(folder, name), load));
+            return;
+        }
+        try (LibraryFiles files = LibraryFiles.extract(names, name -> LibraryFiles.resource(module, name))) {
+            names.forEach(name -> LibraryFiles.load(files.folder().resolve(name), load));
         }
     }
 
@@ -104,11 +129,19 @@ public final class NativeLibrary {
         }
     }
 
-    static void requireAbi(int found) {
-        if (found != Native.HYDRA_ABI_VERSION) {
+    /**
+     * Compares the numbers of the C ABI that a native library and the classes over it have.
+     *
+     * @param library what the message calls it
+     * @param found the library's
+     * @param needed that of the classes
+     * @throws LibraryLoadException if they differ
+     */
+    public static void requireAbi(String library, int found, int needed) {
+        if (found != needed) {
             throw new LibraryLoadException(
                     Reason.ABI_MISMATCH,
-                    "the native library has ABI version " + found + ", these classes need " + Native.HYDRA_ABI_VERSION
+                    library + " has ABI version " + found + ", these classes need " + needed
                             + ": use a library of the same build",
                     null);
         }

@@ -1,0 +1,32 @@
+# The library of training, libhydra4j_train, which shares with libhydra4j only sources.
+#   target hydra4j_train          libhydra4j_train.so
+#   HYDRA_TRAIN_OBJECTS           its objects, for tests
+file(GLOB TRAIN_SOURCES CONFIGURE_DEPENDS src/train/*.cpp src/train/cpu/*.cpp)
+file(GLOB TRAIN_KERNEL_SOURCES CONFIGURE_DEPENDS src/train/kernels/*.cpp)
+
+# The vector kernels, once per instruction set.
+function(hydra_train_isa_library isa flags)
+  string(TOUPPER ${isa} macro)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  add_library(hydra4j_train_${isa} OBJECT ${TRAIN_KERNEL_SOURCES})
+  target_include_directories(hydra4j_train_${isa} PRIVATE include src)
+  target_compile_definitions(hydra4j_train_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_${macro}=1)
+  target_compile_options(hydra4j_train_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
+  hydra_compile_options(hydra4j_train_${isa})
+  set(HYDRA_TRAIN_OBJECTS ${HYDRA_TRAIN_OBJECTS} $<TARGET_OBJECTS:hydra4j_train_${isa}> PARENT_SCOPE)
+endfunction()
+hydra_train_isa_library(portable "")
+hydra_train_isa_library(avx2 "-mavx2 -mfma -mf16c -mbmi2")
+hydra_train_isa_library(avx512 "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mbmi2 -mprefer-vector-width=512")
+
+add_library(hydra4j_train_objects OBJECT ${TRAIN_SOURCES} src/program/error.cpp src/program/allocation.cpp src/program/process.cpp
+                                         src/cpu/team.cpp src/cpu/processor.cpp)
+target_include_directories(hydra4j_train_objects PUBLIC include src)
+hydra_compile_options(hydra4j_train_objects)
+set(HYDRA_TRAIN_OBJECTS $<TARGET_OBJECTS:hydra4j_train_objects> ${HYDRA_TRAIN_OBJECTS})
+
+set(HYDRA_TRAIN_EXPORTS ${CMAKE_CURRENT_SOURCE_DIR}/src/train/exports.map)
+add_library(hydra4j_train SHARED ${HYDRA_TRAIN_OBJECTS})
+set_target_properties(hydra4j_train PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${HYDRA_TRAIN_EXPORTS})
+target_link_options(hydra4j_train PRIVATE -Wl,--version-script=${HYDRA_TRAIN_EXPORTS} -Wl,--no-undefined -Wl,-z,defs -static-libstdc++ -static-libgcc)
+target_link_libraries(hydra4j_train PRIVATE Threads::Threads)

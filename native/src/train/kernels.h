@@ -1,0 +1,90 @@
+// The vector kernels of training of one instruction set. Files under train/kernels are compiled once per instruction
+// set; everything else reaches them through this table only. All of them give the same bits for the same operands.
+#pragma once
+
+#include <stdint.h>
+
+namespace hydra::train {
+
+// A matrix [rows][columns] as a product takes it: value (i, k) is data[i * stride + k], or data[k * stride + i] where
+// it is transposed.
+struct Operand {
+    const float* data;
+    int64_t stride;
+    bool transposed;
+};
+
+// Of a row of n logits z, before softmax: the greatest one and the first index of it.
+struct Best {
+    float value;
+    int64_t index;
+};
+
+// What one pass over exp(z - best) finds: their sum, and the sum of weight * (z - best).
+struct ExpSums {
+    double sum, weighted;
+};
+
+struct AdamWFactors {
+    float gradient_scale, beta1, rest1, beta2, rest2, keep, rate, inverse_root2, epsilon;
+};
+
+struct Kernels {
+    const char* name;
+
+    // Products. A panel is [depth][width]: `count` <= width rows of an operand side by side, zero beyond them. Panels
+    // of a product's left side are tile_rows wide, of its right side tile_columns.
+    int tile_rows, tile_columns;
+    void (*pack)(int width, int count, int64_t depth, Operand from, float* panel);
+    // c[i][j] = or += sum over k of a[k][i] b[k][j], k ascending, for i < rows and j < columns.
+    void (*multiply)(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
+                     bool add);
+
+    // Elements.
+    void (*add)(int64_t n, float scale, const float* x, float* y);
+    // `first` is the index of x[0], a multiple of 64.
+    void (*dropout)(int64_t n, float probability, uint64_t seed, uint32_t step, uint32_t site, int64_t first,
+                    const float* x, float* y);
+    void (*noise)(int64_t n, float scale, uint64_t seed, uint32_t step, uint32_t site, int64_t first, const float* x,
+                  float* y);
+    void (*silu)(int64_t n, const float* x, float* y);
+    void (*silu_gradient)(int64_t n, const float* x, const float* gy, float* gx);
+    void (*swiglu)(int64_t n, const float* gate, const float* up, float* y);
+    void (*swiglu_gradient)(int64_t n, const float* gate, const float* up, const float* gy, float* g_gate, float* g_up);
+    // y = x + silu(a).
+    void (*residual)(int64_t n, const float* x, const float* a, float* y);
+
+    // Rows.
+    float (*square_sum)(int64_t n, const float* x);                                         // of a row
+    void (*scaled)(int64_t n, float scale, const float* x, const float* weight, float* y);  // x * scale * weight
+    float (*weighted_dot)(int64_t n, const float* x, const float* y, const float* weight);
+    float (*dot)(int64_t n, const float* x, const float* y);
+    // out = or += gy * weight * inverse - x * factor.
+    void (*norm_gradient)(int64_t n, const float* x, const float* weight, const float* gy, float inverse, float factor,
+                          bool add, float* out);
+    // The first half of each head with the second: (x1 cos - x2 sin, x2 cos + x1 sin).
+    void (*rotate)(int64_t half, const float* cosines, const float* sines, float* x);
+
+    // Softmax.
+    Best (*best)(int64_t n, const float* z);
+    void (*cap)(int64_t n, float cap, float* z);  // cap * tanh(z / cap)
+    // e = exp(z - best), which may be z; weights may be null: e itself is the weight then.
+    ExpSums (*exp_sums)(int64_t n, float best, const float* z, const float* weights, float* e);
+    int64_t (*before)(int64_t n, const float* z,
+                      int64_t index);  // logits greater than z[index], or equal and before it
+    // p = exp(p * scale - log_sum), g = p * (g - dot) * scale.
+    void (*probabilities)(int64_t n, float scale, float log_sum, float dot, float* p, float* g);
+    // out = x_factor * x + y_factor * y; y may be null.
+    void (*combine)(int64_t n, float x_factor, const float* x, float y_factor, const float* y, float* out);
+
+    // Optimiser.
+    double (*square_sum_double)(int64_t n, const float* x);
+    int64_t (*count_nonfinite)(int64_t n, const float* x);
+    void (*adamw)(int64_t n, const AdamWFactors& factors, const float* gradients, float* parameters, float* first,
+                  float* second);
+};
+
+// For "auto", "avx512", "avx2" or "portable"; throws where there is none or the processor lacks it.
+const Kernels& find_kernels(const char* isa);
+
+}  // namespace hydra::train
