@@ -87,7 +87,7 @@ struct Decoder {
         const Floats ones(HIDDEN, 1.0f);
         check(hydra_buffer_write(norm, 0, ones.data(), HIDDEN * 4));
         hydra_rope* angles = nullptr;
-        check(hydra_rope_create(backend, HEAD, rope_frequencies(HEAD).data(), PAGES_OF_ALL * HYDRA_PAGE_POSITIONS,
+        check(hydra_rope_create(backend, HEAD, rope_frequencies(HEAD).data(), 1, PAGES_OF_ALL * HYDRA_PAGE_POSITIONS,
                                 &angles));
         rope = Rope(angles);
         hydra_kv_pool* keys_and_values = nullptr;
@@ -139,7 +139,7 @@ struct Decoder {
         check(record(step, hydra_prepare_selection{rows, sampler}));
         check(record(step, hydra_draft_inputs{tree, 0, rows, states, HIDDEN, embedding, level, inputs}));
         check(record(step, hydra_linear{level, inputs, linear, nullptr, nullptr, drafted}));
-        check(record(step, hydra_lm_head{level, 0, drafted, embedding, nullptr, nullptr, nullptr, draft_logits}));
+        check(record(step, hydra_lm_head{level, 0, drafted, embedding, nullptr, nullptr, nullptr, draft_logits, 0, 0}));
         check(record(step, hydra_rank{level, draft_logits, VOCABULARY, nullptr, sampler, guesses}));
         check(record(step, hydra_draft_tokens{tree, 0, guesses, -1, rows}));
         record_pass(step, true);
@@ -151,17 +151,17 @@ struct Decoder {
     }
 
     void record_pass(hydra_program* program, int selected_rows_only) {
-        check(record(program, hydra_embed{rows, embedding, x}));
+        check(record(program, hydra_embed{rows, embedding, x, 0}));
         check(record(program, hydra_qkv{rows, x, norm, 1e-5f, query, key, value, nullptr, nullptr, nullptr, queries,
                                         keys, values}));
         check(record(program, hydra_append_kv{rows, queries, keys, values, 2, nullptr, nullptr, 0, rope, pool, 0}));
-        check(record(program, hydra_attention{rows, queries, 2, pool, 0, attended}));
+        check(record(program, hydra_attention{rows, queries, 2, pool, 0, attended, 0, 0, 0}));
         check(record(program, hydra_linear{rows, attended, output, nullptr, x, x}));
         check(record(program, hydra_gate_up{rows, x, norm, 1e-5f, gate, up, HYDRA_SILU, gated}));
         check(record(program, hydra_linear{rows, gated, down, nullptr, x, x}));
-        check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden}));
+        check(record(program, hydra_norm{rows, x, norm, 1e-5f, HIDDEN, hidden, nullptr}));
         check(record(program,
-                     hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, logits}));
+                     hydra_lm_head{rows, selected_rows_only, hidden, embedding, nullptr, nullptr, best, logits, 0, 0}));
     }
 
     // Tokens after a prompt.

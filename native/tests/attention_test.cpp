@@ -7,6 +7,8 @@ namespace {
 struct Case {
     int heads, kv_heads, head_size, prefix;
     Shape shape;
+    float scale = 0, cap = 0;
+    int window = 0;
 };
 
 // Queries, keys and values of all nodes and of the prefix, the same for every backend.
@@ -49,7 +51,7 @@ Floats run_tree(hydra_backend* backend, const Data& data) {
         slots.fill(slot, slot < c.prefix + nodes ? data.kv[slot] : Floats(slots.width(), NAN));
     }
     const Buffer query = padded_rows(backend, data.queries, data.width()), out = poisoned(backend, data.width());
-    must(record(pass.program, hydra_attention{pass.rows, query, c.heads, kv, 0, out}));
+    must(record(pass.program, hydra_attention{pass.rows, query, c.heads, kv, 0, out, c.scale, c.cap, c.window}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, nodes * data.width()));
     return contents(out, nodes * data.width());
@@ -73,12 +75,16 @@ Doubles reference(const Data& data) {
         for (int head = 0; head < data.made.heads; ++head) {
             const int kv_head = head / (data.made.heads / data.made.kv_heads);
             std::vector<Floats> keys, values;
-            for (int slot : data.seen_by(node)) {
+            std::vector<int> seen = data.seen_by(node);
+            if (data.made.window > 0 && static_cast<int>(seen.size()) > data.made.window) {
+                seen.erase(seen.begin(), seen.end() - data.made.window);
+            }
+            for (int slot : seen) {
                 keys.push_back(data.keys(kv_head, slot));
                 values.push_back(data.values(kv_head, slot));
             }
             const Floats query = row_of(data.queries, int64_t{node} * data.made.heads + head, data.made.head_size);
-            append(out, attention(query, keys, values));
+            append(out, attention(query, keys, values, data.made.scale, data.made.cap));
         }
     }
     return out;
@@ -99,9 +105,26 @@ std::vector<Case> cases() {
     return all;
 }
 
+// With windows shorter than a block of keys, than a tree, than a page and longer than all, with scales and with caps.
+std::vector<Case> cases_of_families() {
+    Random random(8);
+    const int sizes[] = {8, 64, 128, 256}, prefixes[] = {0, 1, 31, 40, 200}, rows[] = {1, 3, 17, 64},
+              windows[] = {1, 7, 24, 33, 70, 1000};
+    std::vector<Case> all;
+    for (int i = 0; i < 24; ++i) {
+        Case c{4, i % 2 + 1, sizes[i % 4], prefixes[i % 5], random_shape(random, rows[(i + i / 4) % 4])};
+        c.window = i % 4 == 3 ? 0 : windows[i % 6];
+        c.scale = i % 3 == 0 ? 0 : 0.3f;
+        c.cap = i % 2 == 0 ? 0 : 2.5f;
+        all.push_back(c);
+    }
+    return all;
+}
+
 testing::Message describe(const Case& c) {
     return testing::Message() << c.heads << "/" << c.kv_heads << " heads of " << c.head_size << ", prefix " << c.prefix
-                              << ", " << c.shape.nodes() << " nodes";
+                              << ", " << c.shape.nodes() << " nodes, scale " << c.scale << ", cap " << c.cap
+                              << ", window " << c.window;
 }
 
 TEST(Attention, MatchesTheReference) {
@@ -112,6 +135,40 @@ TEST(Attention, MatchesTheReference) {
         const Backend backend = open_backend(static_cast<int>(seed % 3 + 1));
         EXPECT_LT(relative_error(run_tree(backend, data), reference(data)), 2e-6);
     }
+}
+
+TEST(Attention, MatchesTheReferenceWithWindowsScalesAndCaps) {
+    uint32_t seed = 1;
+    for (const Case& c : cases_of_families()) {
+        SCOPED_TRACE(describe(c));
+        const Data data(c, ++seed);
+        const Backend backend = open_backend(static_cast<int>(seed % 3 + 1));
+        EXPECT_LT(relative_error(run_tree(backend, data), reference(data)), 3e-6);
+    }
+}
+
+TEST(Attention, SeesAPathOfATreeAsItSeesAChainWithWindowsScalesAndCaps) {
+    uint32_t seed = 1;
+    const Backend backend = open_backend(2);
+    for (const Case& c : cases_of_families()) {
+        SCOPED_TRACE(describe(c));
+        const Data data(c, ++seed);
+        const Floats together = run_tree(backend, data);
+        const int nodes = c.shape.nodes();
+        for (int node : {0, nodes / 2, nodes - 1}) {
+            EXPECT_TRUE(same_bits(run_path_end(backend, data, node), row_of(together, node, data.width()))) << node;
+        }
+        if (seed % 2 == 0) expect_same_bits_everywhere([&](hydra_backend* other) { return run_tree(other, data); });
+    }
+}
+
+TEST(Attention, GivesTheBitsOfNoWindowWhereTheWindowReachesFarEnough) {
+    Random random(5);
+    Data data({4, 2, 64, 90, random_shape(random, 17)}, 3);
+    const Backend backend = open_backend(2);
+    const Floats whole = run_tree(backend, data);
+    data.made.window = 200;
+    EXPECT_TRUE(same_bits(run_tree(backend, data), whole));
 }
 
 TEST(Attention, StaysExactWhereScoresAreFarApart) {
@@ -151,9 +208,16 @@ TEST(Attention, RefusesWhatDoesNotFit) {
     const Pool kv = pool(backend, 2, 3, 16, PAGES);
     const Buffer query = poisoned(backend, 96), out = poisoned(backend, 96), small = poisoned(backend, 95);
     const auto attempt = [&](const Buffer& in, int heads, int layer, const Buffer& target) {
-        return record(pass.program, hydra_attention{pass.rows, in, heads, kv, layer, target});
+        return record(pass.program, hydra_attention{pass.rows, in, heads, kv, layer, target, 0, 0, 0});
     };
     EXPECT_EQ(attempt(query, 6, 1, out), HYDRA_OK);
+    const auto with = [&](float scale, float cap, int window) {
+        return record(pass.program, hydra_attention{pass.rows, query, 6, kv, 0, out, scale, cap, window});
+    };
+    expect_refused(with(-1, 0, 0), "scale is -1, must be positive and finite, or 0 for none");
+    expect_refused(with(0, INFINITY, 0), "cap is inf");
+    expect_refused(with(0, NAN, 0), "cap is");
+    expect_refused(with(0, 0, -1), "window is -1");
     expect_refused(attempt(query, 4, 0, out), "heads is 4, must be a multiple of 3");
     expect_refused(attempt(query, 0, 0, out), "heads is 0");
     expect_refused(attempt(query, 6, 2, out), "layer is 2, must be from 0 to 1");

@@ -158,7 +158,7 @@ int takes_of_the_parents_device(hydra_backend* backend, hydra_batch* batch, hydr
         [&] { return hydra_stream_create(backend, &made_stream); },
         [&] { return hydra_stream_wrap(backend, hydra_stream_native(native), &made_stream); },
         [&] { return hydra_kv_pool_create(backend, HYDRA_F32, 1, 1, 8, 1, &made_pool); },
-        [&] { return hydra_rope_create(backend, 2, values, 4, &made_rope); },
+        [&] { return hydra_rope_create(backend, 2, values, 1, 4, &made_rope); },
         [&] { return hydra_backend_memory(backend, &free_bytes, &total_bytes); }};
     int number = 0;
     for (const auto& call : calls) {
@@ -177,7 +177,7 @@ TEST(Backend, OfTheParentLendsAChildNoMemoryOrStreamsOfItsDevice) {
     auto pass = std::make_unique<Pass>(backend);
     Buffer x = poisoned(backend, 40), ones = floats(backend, Floats(40, 1.0f));
     Matrix weight = matrix(backend, HYDRA_F32, 4, 4, Floats(16));
-    must(record(pass->program, hydra_norm{pass->rows, x, ones, 1e-5f, 40, x}));
+    must(record(pass->program, hydra_norm{pass->rows, x, ones, 1e-5f, 40, x, nullptr}));
     pass->chain_of(5);
     must(hydra_program_enqueue(pass->program));
     EXPECT_EQ(in_child([&] {
@@ -213,7 +213,7 @@ TEST(Backend, OfTheParentIsRefusedAfterAFork) {
         auto pass = std::make_unique<Pass>(backend);
         Buffer x = poisoned(backend, 40), norm = floats(backend, Floats(40, 1.0f));
         Matrix weight = matrix(backend, HYDRA_F32, 4, 4, Floats(16));
-        must(record(pass->program, hydra_norm{pass->rows, x, norm, 1e-5f, 40, x}));
+        must(record(pass->program, hydra_norm{pass->rows, x, norm, 1e-5f, 40, x, nullptr}));
         pass->chain_of(5);
         pass->run();
         EXPECT_EQ(in_child([&] {
@@ -224,7 +224,8 @@ TEST(Backend, OfTheParentIsRefusedAfterAFork) {
                       if (!is_foreign(hydra_program_run(pass->program))) return 1;
                       if (!is_foreign(hydra_program_enqueue(pass->program))) return 2;
                       if (!is_foreign(hydra_program_await(pass->program))) return 3;
-                      if (!is_foreign(record(pass->program, hydra_norm{pass->rows, x, norm, 1e-5f, 40, x}))) return 4;
+                      if (!is_foreign(record(pass->program, hydra_norm{pass->rows, x, norm, 1e-5f, 40, x, nullptr})))
+                          return 4;
                       if (!is_foreign(hydra_matrix_fill(weight, 1, 1))) return 5;
                       if (!is_foreign(hydra_matrix_create(backend, HYDRA_F32, 4, 4, &made))) return 6;
                       if (!is_foreign(hydra_matrix_gather(weight, ids, 1, &made))) return 7;

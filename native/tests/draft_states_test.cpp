@@ -15,7 +15,7 @@ TEST(DraftStates, AreTheLastRowsOfTheSequences) {
             const hydra_buffer* weights = norm;
             must(record(pass.program,
                         hydra_draft_states{pass.rows, in, normed ? weights : nullptr, 1e-5f, WIDTH, states}));
-            must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, WIDTH, expected}));
+            must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, WIDTH, expected, nullptr}));
             pass.run();
             const Floats all = normed ? contents(expected, 150 * WIDTH) : x, found = contents(states, 3 * WIDTH);
             EXPECT_TRUE(same_bits(row_of(found, 0, WIDTH), row_of(all, 19, WIDTH)));

@@ -179,7 +179,7 @@ TEST(Expand, RefusesARootOutsideTheVocabulary) {
     Pass pass(backend, 5);
     const Tree expanded = tree(pass.batch, Shape{});
     must(record(pass.program, hydra_expand{expanded, nullptr, pass.rows}));
-    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
     must(hydra_batch_rewind(pass.batch, 0, 5, VOCABULARY));
     expect_refused(hydra_program_run(pass.program),
                    "the root token 100 of sequence 0 is outside the vocabulary of 100");

@@ -168,7 +168,7 @@ inline Floats rope_frequencies(int head_size) {
 
 inline Rope rope(hydra_backend* backend, int head_size, int positions) {
     hydra_rope* out = nullptr;
-    must(hydra_rope_create(backend, head_size, rope_frequencies(head_size).data(), positions, &out));
+    must(hydra_rope_create(backend, head_size, rope_frequencies(head_size).data(), 1, positions, &out));
     return Rope(out);
 }
 

@@ -10,13 +10,14 @@ struct Data {
     int hidden, outputs;
     hydra_type gate_type, up_type;
     hydra_activation activation;
-    Floats norm, gate, up;
+    Floats norm, gate, up;  // norm: empty where there is none
 
-    Data(int columns, int rows, hydra_type first, hydra_type second, hydra_activation made = HYDRA_SILU)
+    Data(int columns, int rows, hydra_type first, hydra_type second, hydra_activation made = HYDRA_SILU,
+         bool normed = true)
         : hidden(columns), outputs(rows), gate_type(first), up_type(second), activation(made) {
         Random random(columns);
         const float deviation = 1 / std::sqrt(static_cast<float>(columns));
-        norm = random.normal(columns);
+        if (normed) norm = random.normal(columns);
         gate = random.normal(rows * columns, deviation);
         up = random.normal(rows * columns, deviation);
     }
@@ -27,7 +28,7 @@ Floats run(hydra_backend* backend, const Data& data, const Floats& x) {
     Pass pass(backend);
     pass.chain_of(rows);
     const Buffer in = padded_rows(backend, x, data.hidden), out = poisoned(backend, data.outputs);
-    const Buffer norm = floats(backend, data.norm);
+    const Buffer norm = data.norm.empty() ? Buffer() : floats(backend, data.norm);
     const Matrix gate = matrix(backend, data.gate_type, data.outputs, data.hidden, data.gate);
     const Matrix up = matrix(backend, data.up_type, data.outputs, data.hidden, data.up);
     must(record(pass.program, hydra_gate_up{pass.rows, in, norm, EPSILON, gate, up, data.activation, out}));
@@ -42,7 +43,8 @@ Doubles reference(hydra_backend* backend, const Data& data, const Floats& x) {
     Doubles expected;
     for (size_t r = 0; r < x.size() / data.hidden; ++r) {
         const Floats row = row_of(x, r, data.hidden);
-        const Doubles normed = rms_norm(Doubles(row.begin(), row.end()), data.norm, EPSILON);
+        Doubles normed(row.begin(), row.end());
+        if (!data.norm.empty()) normed = rms_norm(normed, data.norm, EPSILON);
         Doubles gated = product(gate, normed);
         const Doubles upped = product(up, normed);
         for (int n = 0; n < data.outputs; ++n) {
@@ -59,7 +61,8 @@ TEST(GateUp, MatchesTheReference) {
           Data(384, 100, HYDRA_F32, HYDRA_F32), Data(72, 200, HYDRA_Q8_0, HYDRA_Q8_0),
           Data(384, 100, HYDRA_Q8_0, HYDRA_Q8_0), Data(120, 72, HYDRA_F32, HYDRA_Q8_0),
           Data(72, 200, HYDRA_F32, HYDRA_F32, HYDRA_GELU), Data(384, 100, HYDRA_Q8_0, HYDRA_Q8_0, HYDRA_GELU),
-          Data(120, 72, HYDRA_F32, HYDRA_Q8_0, HYDRA_GELU)}) {
+          Data(120, 72, HYDRA_F32, HYDRA_Q8_0, HYDRA_GELU), Data(72, 200, HYDRA_F32, HYDRA_F32, HYDRA_SILU, false),
+          Data(384, 100, HYDRA_Q8_0, HYDRA_Q8_0, HYDRA_GELU, false)}) {
         for (int rows : {1, 2, 5, 17, 64}) {
             SCOPED_TRACE(testing::Message() << data.hidden << " to " << data.outputs << ", types " << data.gate_type
                                             << " and " << data.up_type << ", " << rows << " rows");

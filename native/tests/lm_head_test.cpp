@@ -11,6 +11,7 @@ struct Data {
     int hidden, vocabulary;
     hydra_type type;
     Floats weight, bias;
+    float scale = 0, cap = 0;
 
     Data(int columns, int rows, hydra_type made, bool biased) : hidden(columns), vocabulary(rows), type(made) {
         Random random(rows);
@@ -44,7 +45,8 @@ Result run(hydra_backend* backend, const Data& data, const Floats& x, int k, con
     const Buffer bias = data.bias.empty() ? Buffer() : floats(backend, data.bias);
     const Buffer names = ids.empty() ? Buffer() : buffer(backend, ids.data(), static_cast<int64_t>(ids.size() * 4));
     const Top best = top(backend, k, max_rows);
-    must(record(pass.program, hydra_lm_head{pass.rows, selected_rows_only, in, weight, bias, names, best, logits}));
+    must(record(pass.program, hydra_lm_head{pass.rows, selected_rows_only, in, weight, bias, names, best, logits,
+                                            data.scale, data.cap}));
     pass.run();
     EXPECT_TRUE(untouched_behind(logits, results * data.vocabulary));
     return {contents(logits, results * data.vocabulary),
@@ -89,6 +91,27 @@ TEST(LmHead, GivesLogitsOfTheReferenceAndTheBestOfThem) {
     }
 }
 
+TEST(LmHead, ScalesAndCapsLogits) {
+    for (const auto& [scale, cap] : std::initializer_list<std::pair<float, float>>{{0.25f, 0}, {0, 1.5f}, {3, 2.5f}}) {
+        Data data(120, 500, HYDRA_Q8_0, true);
+        const Floats x = Random(4).normal(17 * 120);
+        const Result plain = run(open_backend(2), data, x, 7);
+        data.scale = scale;
+        data.cap = cap;
+        const Result result = run(open_backend(2), data, x, 7);
+        Doubles expected;
+        for (double logit : plain.logits) {
+            if (scale != 0) logit *= scale;
+            expected.push_back(cap != 0 ? cap * std::tanh(logit / cap) : logit);
+        }
+        EXPECT_LT(relative_error(result.logits, expected), 1e-6);
+        expect_best_of_logits(result, 500, 7);
+        expect_same_bits_everywhere([&](hydra_backend* backend) { return run(backend, data, x, 5).bits(); });
+        const Result one = run(open_backend(), data, row_of(x, 16, 120), 7);
+        EXPECT_TRUE(same_bits(one.logits, row_of(result.logits, 16, 500)));
+    }
+}
+
 TEST(LmHead, PrefersTheSmallerIndexAmongEquals) {
     Data data(72, 200, HYDRA_F32, false);
     // Every row of the matrix stands there eight times, in different tiles and threads.
@@ -129,7 +152,7 @@ TEST(LmHead, ComputesTheLastRowOfEachSequence) {
     const Matrix weight = matrix(backend, data.type, 50, 72, data.weight);
     const Buffer bias = floats(backend, data.bias);
     const Top best = top(backend, 3, 4);
-    must(record(pass.program, hydra_lm_head{pass.rows, 1, in, weight, bias, nullptr, best, logits}));
+    must(record(pass.program, hydra_lm_head{pass.rows, 1, in, weight, bias, nullptr, best, logits, 0, 0}));
     pass.run();
     Floats last;
     for (int row : {0, 130, 169}) append(last, row_of(x, row, 72));
@@ -151,7 +174,7 @@ TEST(LmHead, GivesLogitsAloneWhereNoTopIsWanted) {
         const Matrix weight = matrix(backend, data.type, 50, 72, data.weight);
         const Buffer bias = floats(backend, data.bias);
         must(record(pass.program,
-                    hydra_lm_head{pass.rows, selected_rows_only, in, weight, bias, nullptr, nullptr, logits}));
+                    hydra_lm_head{pass.rows, selected_rows_only, in, weight, bias, nullptr, nullptr, logits, 0, 0}));
         pass.run();
         const Floats& all = selected_rows_only ? last.logits : expected.logits;
         EXPECT_TRUE(same_bits(contents(logits, static_cast<int64_t>(all.size())), all));
@@ -190,7 +213,7 @@ TEST(LmHead, RefusesWhatDoesNotFit) {
     const int32_t negative[20] = {3, -7};
     const auto attempt = [&](const Buffer& in, const Buffer& biases, const Buffer& ids, const Top& to,
                              const Buffer& all) {
-        return record(pass.program, hydra_lm_head{pass.rows, 0, in, weight, biases, ids, to, all});
+        return record(pass.program, hydra_lm_head{pass.rows, 0, in, weight, biases, ids, to, all, 0, 0});
     };
     expect_refused(attempt(small, {}, {}, best, {}), "x has 4864 bytes");
     expect_refused(attempt(x, bias, {}, best, {}), "bias has 76 bytes");
@@ -198,6 +221,9 @@ TEST(LmHead, RefusesWhatDoesNotFit) {
     expect_refused(attempt(x, {}, buffer(backend, negative, 80), best, {}), "entry 1 of ids is -7");
     expect_refused(attempt(x, {}, {}, wide, {}), "top has k 21, the vocabulary only 20 rows");
     expect_refused(attempt(x, {}, {}, best, small), "logits has 4864 bytes");
+    expect_refused(record(pass.program, hydra_lm_head{pass.rows, 0, x, weight, {}, {}, best, {}, -2, 0}),
+                   "scale is -2");
+    expect_refused(record(pass.program, hydra_lm_head{pass.rows, 0, x, weight, {}, {}, best, {}, 0, -2}), "cap is -2");
     expect_refused(attempt(x, {}, {}, {}, {}), "top and logits are null, one must be there");
     hydra_top* out = nullptr;
     expect_refused(hydra_top_create(backend, 33, 1, &out), "k is 33, must be from 1 to 32");

@@ -9,7 +9,7 @@ Floats run_norm(hydra_backend* backend, const Floats& x, const Floats& weight) {
     pass.chain_of(rows);
     const Buffer in = padded_rows(backend, x, columns), out = poisoned(backend, columns);
     const Buffer norm = floats(backend, weight);
-    must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, columns, out}));
+    must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, columns, out, nullptr}));
     pass.run();
     EXPECT_TRUE(untouched_behind(out, rows * columns));
     return contents(out, rows * columns);
@@ -31,6 +31,33 @@ TEST(Norm, MatchesTheReference) {
     }
 }
 
+TEST(Norm, AddsTheResidualAndMayWorkInPlace) {
+    for (int columns : {15, 72, 384}) {
+        const Backend backend = open_backend(2);
+        constexpr int COUNT = 17;
+        Random random(columns);
+        const Floats x = random.normal(COUNT * columns), old = random.normal(COUNT * columns);
+        const Floats weight = random.normal(columns);
+        Floats expected = run_norm(backend, x, weight);
+        Pass pass(backend);
+        pass.chain_of(COUNT);
+        const Buffer in = padded_rows(backend, x, columns), norm = floats(backend, weight);
+        const Buffer in_place = padded_rows(backend, x, columns), residual = padded_rows(backend, old, columns);
+        const Buffer sum = poisoned(backend, columns), grown = padded_rows(backend, old, columns);
+        must(record(pass.program, hydra_norm{pass.rows, in_place, norm, 1e-5f, columns, in_place, nullptr}));
+        must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, columns, sum, residual}));
+        must(record(pass.program, hydra_norm{pass.rows, in, norm, 1e-5f, columns, grown, grown}));
+        pass.run();
+        EXPECT_TRUE(same_bits(contents(in_place, COUNT * columns), expected));
+        Doubles sums;
+        for (size_t i = 0; i < expected.size(); ++i) sums.push_back(double{old[i]} + expected[i]);
+        EXPECT_LT(relative_error(contents(sum, COUNT * columns), sums), 1e-7);
+        EXPECT_TRUE(same_bits(contents(grown, COUNT * columns), contents(sum, COUNT * columns)));
+        EXPECT_TRUE(same_bits(contents(residual, COUNT * columns), old));
+        EXPECT_TRUE(untouched_behind(sum, COUNT * columns));
+    }
+}
+
 TEST(Norm, GivesTheSameBitsEverywhereAndForOneRowAndMany) {
     for (int columns : {15, 72, 384}) {
         Random random(columns);
@@ -48,10 +75,14 @@ TEST(Norm, RefusesWhatDoesNotFit) {
     const Backend backend = open_backend();
     const Pass pass(backend);
     const Buffer norm = floats(backend, Floats(40)), x = poisoned(backend, 40), small = poisoned(backend, 39);
-    expect_refused(record(pass.program, hydra_norm{pass.rows, small, norm, 1e-5f, 40, x}), "x has 9984 bytes");
-    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, small}), "out has 9984 bytes");
-    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 0, 40, x}), "epsilon is 0");
-    expect_refused(record(pass.program, hydra_norm{pass.rows, x, nullptr, 1e-5f, 40, x}), "null");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, small, norm, 1e-5f, 40, x, nullptr}), "x has 9984 bytes");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, small, nullptr}),
+                   "out has 9984 bytes");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 0, 40, x, nullptr}), "epsilon is 0");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, norm, x}), "residual must not be x");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, x, small}),
+                   "residual has 9984 bytes");
+    expect_refused(record(pass.program, hydra_norm{pass.rows, x, nullptr, 1e-5f, 40, x, nullptr}), "null");
 }
 
 TEST(Embed, GivesTheRowsOfTheTokens) {
@@ -71,7 +102,7 @@ TEST(Embed, GivesTheRowsOfTheTokens) {
                     append(expected, row_of(held, tokens[r], columns));
                 }
                 pass.chain(tokens);
-                must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+                must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
                 pass.run();
                 EXPECT_TRUE(same_bits(contents(out, rows * columns), expected)) << type << ", " << rows;
                 EXPECT_TRUE(untouched_behind(out, rows * columns));
@@ -80,13 +111,30 @@ TEST(Embed, GivesTheRowsOfTheTokens) {
     }
 }
 
+TEST(Embed, ScalesTheRowsOfTheTokens) {
+    const Backend backend = open_backend(2);
+    const Floats values = Random(3).normal(50 * 72);
+    const Matrix embedding = matrix(backend, HYDRA_F32, 50, 72, values);
+    const Buffer out = poisoned(backend, 72);
+    Pass pass(backend);
+    pass.chain({49, 7});
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 3.3f}));
+    pass.run();
+    Floats expected = row_of(values, 49, 72);
+    append(expected, row_of(values, 7, 72));
+    for (float& value : expected) value *= 3.3f;
+    EXPECT_TRUE(same_bits(contents(out, 2 * 72), expected));
+    EXPECT_TRUE(untouched_behind(out, 2 * 72));
+    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, out, -1}), "scale is -1");
+}
+
 TEST(Embed, RefusesToRunWithTokensOutsideTheVocabulary) {
     const Backend backend = open_backend();
     const Matrix embedding = matrix(backend, HYDRA_F32, 50, 72, Floats(50 * 72));
     const Buffer out = poisoned(backend, 72), small = poisoned(backend, 71);
     Pass pass(backend);
-    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, small}), "out has 18176 bytes");
-    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, small, 0}), "out has 18176 bytes");
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
     pass.chain({1, 50});
     expect_refused(hydra_program_run(pass.program), "token 50 of row 1 is outside the vocabulary of 50");
     pass.chain({-1});
@@ -100,7 +148,7 @@ TEST(Embed, GivesZerosForDraftedTokensThatTheVocabularyDoesNotHave) {
     const Buffer out = poisoned(backend, 96);
     Pass pass(backend);
     expand(pass, tree(pass.batch, Shape{{-1, 0, 0, 0}, {0, 0, 1, 2}, {0, 1, 1, 1}}), {7, 50, INT32_MAX, -1});
-    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
     // Twice: what a draft left behind must not stop the next run either.
     for (int run = 0; run < 2; ++run) {
         pass.run();

@@ -19,7 +19,7 @@ TEST(Program, TellsTheTimesOfItsMarksInOrder) {
     const Buffer x = poisoned(backend, 40), norm = floats(backend, Floats(40));
     pass.chain_of(64);
     for (int i = 0; i < 5; ++i) {
-        must(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, x}));
+        must(record(pass.program, hydra_norm{pass.rows, x, norm, 1e-5f, 40, x, nullptr}));
         must(hydra_program_mark(pass.program));
     }
     ASSERT_EQ(hydra_program_marks(pass.program), 7);
@@ -45,15 +45,15 @@ TEST(Program, DoesNothingOverNoRows) {
     set_ids(best, {7});
     hydra_program* program = pass.program;
     const hydra_rows* none = pass.rows;
-    must(record(program, hydra_embed{none, weight, out}));
+    must(record(program, hydra_embed{none, weight, out, 0}));
     must(record(program,
                 hydra_qkv{none, x, norm, 1e-5f, weight, weight, weight, nullptr, nullptr, nullptr, out, key, value}));
     must(record(program, hydra_append_kv{none, out, key, value, 2, nullptr, nullptr, 0, angles, kv, 0}));
-    must(record(program, hydra_attention{none, x, 2, kv, 0, out}));
+    must(record(program, hydra_attention{none, x, 2, kv, 0, out, 0, 0, 0}));
     must(record(program, hydra_linear{none, x, weight, nullptr, out, out}));
     must(record(program, hydra_gate_up{none, x, norm, 1e-5f, weight, weight, HYDRA_SILU, out}));
-    must(record(program, hydra_norm{none, x, norm, 1e-5f, 48, out}));
-    must(record(program, hydra_lm_head{none, 1, x, weight, nullptr, nullptr, best, out}));
+    must(record(program, hydra_norm{none, x, norm, 1e-5f, 48, out, nullptr}));
+    must(record(program, hydra_lm_head{none, 1, x, weight, nullptr, nullptr, best, out, 0, 0}));
     must(record(program, hydra_block{none, x, weight, nullptr, nullptr, nullptr, 0, out}));
     must(record_end(pass, program, {nullptr, pass.rows, best, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     pass.run();
@@ -68,8 +68,8 @@ TEST(Program, RunsNothingWhereACheckFails) {
     const Buffer out = poisoned(backend, 24);
     const Matrix embedding = matrix(backend, HYDRA_F32, 9, 24, Floats(9 * 24));
     const Pool kv = pool(backend, 1, 1, 24, 3);
-    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
-    must(record(pass.program, hydra_attention{pass.rows, out, 1, kv, 0, out}));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
+    must(record(pass.program, hydra_attention{pass.rows, out, 1, kv, 0, out, 0, 0, 0}));
     pass.chain_of(2);
     expect_refused(hydra_program_run(pass.program),
                    "hydra_program_run failed\nthe page table of sequence 0 has page 11, the pool has");
@@ -99,7 +99,7 @@ TEST(Program, ThatFailsOnAThreadReturnsItsErrorAndOthersRun) {
     const Buffer x = padded_rows(backend, values, 40), norm = floats(backend, Floats(40, 1.0f)),
                  out = poisoned(backend, 40);
     Pass sound(backend);
-    must(record(sound.program, hydra_norm{sound.rows, x, norm, 1e-5f, 40, out}));
+    must(record(sound.program, hydra_norm{sound.rows, x, norm, 1e-5f, 40, out, nullptr}));
     sound.chain_of(64);
     sound.run();
     const Floats expected = contents(out, 64 * 40);
@@ -167,10 +167,10 @@ TEST(Program, OfIdleOperationsWhoseRowsOneThreadSetsIsTheSameAtEveryRun) {
     const Buffer x = floats(backend, Floats(ROWS * 8, 2.0f)), norm = floats(backend, Floats(8, 1.0f));
     const Buffer before = poisoned(backend, 8), after = poisoned(backend, 8);
     must(record(pass.program, hydra_expand{chain, nullptr, pass.rows}));
-    must(record(pass.program, hydra_norm{drafted, x, norm, 1e-5f, 8, before}));
+    must(record(pass.program, hydra_norm{drafted, x, norm, 1e-5f, 8, before, nullptr}));
     must(hydra_program_mark(pass.program));
     must(record(pass.program, hydra_draft_levels{chain, pass.rows, drafted}));
-    must(record(pass.program, hydra_norm{drafted, x, norm, 1e-5f, 8, after}));
+    must(record(pass.program, hydra_norm{drafted, x, norm, 1e-5f, 8, after, nullptr}));
     for (int run = 0; run < (emulated() ? 3 : 40); ++run) {
         must(hydra_rows_set_chains(drafted, nullptr, nullptr, 0, nullptr, nullptr));
         pass.run();

@@ -11,6 +11,7 @@ struct Case {
     int query_rows, key_rows, value_rows, hidden;
     hydra_type type;
     bool biased;
+    bool normed = true;
 };
 
 struct Products {
@@ -29,7 +30,7 @@ struct Products {
         key = weight(made.key_rows);
         value = weight(made.value_rows);
         norm_values = random.normal(made.hidden);
-        norm = floats(backend, norm_values);
+        if (made.normed) norm = floats(backend, norm_values);
         if (!made.biased) return;
         const int rows[] = {made.query_rows, made.key_rows, made.value_rows};
         for (int i = 0; i < 3; ++i) biases[i] = random.normal(rows[i]);
@@ -69,7 +70,8 @@ void expect_near_reference(hydra_backend* backend, const Case& shape, int rows) 
     for (int part = 0; part < 3; ++part) {
         for (int r = 0; r < rows; ++r) {
             const Floats row = row_of(x, r, shape.hidden);
-            const Doubles normed = rms_norm(Doubles(row.begin(), row.end()), products.norm_values, EPSILON);
+            Doubles normed(row.begin(), row.end());
+            if (shape.normed) normed = rms_norm(normed, products.norm_values, EPSILON);
             append(expected, product(values_of(*weights[part]), normed, products.biases[part]));
         }
     }
@@ -87,6 +89,8 @@ TEST(Qkv, MatchesTheReference) {
         expect_near_reference(backend, {64, 32, 32, 72, HYDRA_Q8_0, true}, 2);
         expect_near_reference(backend, {216, 72, 72, 120, HYDRA_Q8_0, false}, 17);
         expect_near_reference(backend, {192, 192, 192, 384, HYDRA_Q8_0, true}, 64);
+        expect_near_reference(backend, {96, 48, 48, 120, HYDRA_F32, true, false}, 17);
+        expect_near_reference(backend, {216, 72, 72, 120, HYDRA_Q8_0, false, false}, 3);
     }
 }
 

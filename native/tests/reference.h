@@ -97,11 +97,14 @@ inline void rotate(Doubles& values, int head_size, const Floats& frequencies, in
 }
 
 // One query against the keys and values that it sees.
-inline Doubles attention(const Floats& query, const std::vector<Floats>& keys, const std::vector<Floats>& values) {
+// scale: 0 for 1 / sqrt(d); cap: 0 for none.
+inline Doubles attention(const Floats& query, const std::vector<Floats>& keys, const std::vector<Floats>& values,
+                         double scale = 0, double cap = 0) {
     Doubles scores(keys.size());
     for (size_t j = 0; j < keys.size(); ++j) {
         for (size_t d = 0; d < query.size(); ++d) scores[j] += static_cast<double>(query[d]) * keys[j][d];
-        scores[j] /= std::sqrt(static_cast<double>(query.size()));
+        scores[j] *= scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(query.size()));
+        if (cap != 0) scores[j] = cap * std::tanh(scores[j] / cap);
     }
     const double best = *std::max_element(scores.begin(), scores.end());
     double total = 0;

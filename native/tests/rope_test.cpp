@@ -42,6 +42,20 @@ TEST(Rope, HasTheSameValuesHoweverItGrew) {
     EXPECT_TRUE(same_bits(angles_at(short_one, 4), expected_at(4)));
 }
 
+TEST(Rope, ScalesThePairsThatItTurnsAndLeavesThoseOfFrequencyZero) {
+    const Backend backend = open_backend();
+    Floats frequencies = rope_frequencies(HEAD_SIZE);
+    frequencies[HEAD_SIZE / 2 - 1] = 0;
+    hydra_rope* out = nullptr;
+    must(hydra_rope_create(backend, HEAD_SIZE, frequencies.data(), 1.25f, 100, &out));
+    const Rope made(out);
+    Floats expected = expected_at(77);
+    for (float& value : expected) value *= 1.25f;
+    expected[HEAD_SIZE - 2] = 1;
+    expected[HEAD_SIZE - 1] = 0;
+    EXPECT_TRUE(same_bits(angles_at(made, 77), expected));
+}
+
 // A sequence whose page table names one page again and again: positions matter here, not what is stored.
 struct LongSequence {
     Batch batch;

@@ -65,10 +65,12 @@ TEST(Rope, RefusesFrequenciesThatAreNone) {
     const Backend backend = open_backend();
     hydra_rope* out = nullptr;
     const float good[2] = {1, 0.5f}, endless[2] = {1, INFINITY}, negative[2] = {-1, 1};
-    expect_refused(hydra_rope_create(backend, 3, good, 4, &out), "head_size is 3");
-    expect_refused(hydra_rope_create(backend, 4, good, 0, &out), "positions is 0");
-    expect_refused(hydra_rope_create(backend, 4, endless, 4, &out), "frequency 1 is inf");
-    expect_refused(hydra_rope_create(backend, 4, negative, 4, &out), "frequency 0 is -1");
+    expect_refused(hydra_rope_create(backend, 3, good, 1, 4, &out), "head_size is 3");
+    expect_refused(hydra_rope_create(backend, 4, good, 1, 0, &out), "positions is 0");
+    expect_refused(hydra_rope_create(backend, 4, endless, 1, 4, &out), "frequency 1 is inf");
+    expect_refused(hydra_rope_create(backend, 4, negative, 1, 4, &out), "frequency 0 is -1");
+    expect_refused(hydra_rope_create(backend, 4, good, 0, 4, &out), "scale is 0, must be positive");
+    expect_refused(hydra_rope_create(backend, 4, good, INFINITY, 4, &out), "scale is inf");
     EXPECT_EQ(out, nullptr);
 }
 
@@ -220,7 +222,7 @@ TEST(Rows, AreRefusedWhereTheirSequenceHasMovedSinceTheyWereSet) {
     must(hydra_program_create(backend, nullptr, &attending));
     const Program attention(attending);
     const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
-    must(record(attention, hydra_attention{chains, query, 1, kv, 0, out}));
+    must(record(attention, hydra_attention{chains, query, 1, kv, 0, out, 0, 0, 0}));
     expect_refused(hydra_program_run(attention), "the chain of sequence 1 was set after 4 verified positions");
     set(chains, 1);
     set(prompts, 2);

@@ -226,7 +226,7 @@ struct Bench {
                                           pages * sequences);
         std::vector<float> frequencies(static_cast<size_t>(model.head_size / 2));
         for (int i = 0; i < model.head_size / 2; ++i) frequencies[i] = std::pow(1e4f, -2.0f * i / model.head_size);
-        rope = made<hydra_rope>(hydra_rope_create, backend, model.head_size, frequencies.data(),
+        rope = made<hydra_rope>(hydra_rope_create, backend, model.head_size, frequencies.data(), 1.0f,
                                 pages * HYDRA_PAGE_POSITIONS);
         batch = made<hydra_batch>(hydra_batch_create, backend, sequences, pages);
         std::vector<int32_t> table(static_cast<size_t>(pages));
@@ -273,7 +273,7 @@ struct Bench {
              [&](int l) { record_gate_up(l); });
         line("down, a layer", rate, bytes(model.hidden, model.inner), model.layers, [&](int l) { record_down(l); });
         line("LM head", rate, bytes(model.vocabulary, model.hidden), 1, [&](int) {
-            must(record(program, hydra_lm_head{rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr}));
+            must(record(program, hydra_lm_head{rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr, 0, 0}));
         });
         typical(rate);
         whole("verify", rate, pass_bytes(), false);
@@ -365,7 +365,7 @@ struct Bench {
             record(program, hydra_append_kv{rows, query, key, value, model.heads, nullptr, nullptr, 0, rope, pool, l}));
     }
     void record_attention(int l) {
-        must(record(program, hydra_attention{rows, query, model.heads, pool, l, attended}));
+        must(record(program, hydra_attention{rows, query, model.heads, pool, l, attended, 0, 0, 0}));
     }
     void record_output(int l) { must(record(program, hydra_linear{rows, attended, layers[l].output, nullptr, x, x})); }
     void record_gate_up(int l) {
@@ -375,7 +375,7 @@ struct Bench {
     void record_down(int l) { must(record(program, hydra_linear{rows, gated, layers[l].down, nullptr, x, x})); }
 
     void record_pass(bool all_rows) {
-        must(record(program, hydra_embed{rows, embedding, x}));
+        must(record(program, hydra_embed{rows, embedding, x, 0}));
         for (int l = 0; l < model.layers; ++l) {
             record_qkv(l);
             record_attention(l);
@@ -383,8 +383,9 @@ struct Bench {
             record_gate_up(l);
             record_down(l);
         }
-        must(record(program, hydra_norm{rows, x, final_norm, EPSILON, model.hidden, hidden}));
-        must(record(program, hydra_lm_head{rows, all_rows ? 0 : 1, hidden, lm_head, nullptr, nullptr, best, nullptr}));
+        must(record(program, hydra_norm{rows, x, final_norm, EPSILON, model.hidden, hidden, nullptr}));
+        must(record(program,
+                    hydra_lm_head{rows, all_rows ? 0 : 1, hidden, lm_head, nullptr, nullptr, best, nullptr, 0, 0}));
     }
 
     // The prefix layer over what was accepted last, then a head for each level.
@@ -394,7 +395,7 @@ struct Bench {
                                        layer.key, layer.value, nullptr, nullptr, nullptr, query, key, value}));
         must(record(program, hydra_append_kv{uncommitted_rows, query, key, value, model.heads, nullptr, nullptr, 0,
                                              rope, prefix_pool, 0}));
-        must(record(program, hydra_attention{uncommitted_rows, query, model.heads, prefix_pool, 0, attended}));
+        must(record(program, hydra_attention{uncommitted_rows, query, model.heads, prefix_pool, 0, attended, 0, 0, 0}));
         must(
             record(program, hydra_linear{uncommitted_rows, attended, layer.output, nullptr, uncommitted, uncommitted}));
         must(record(program, hydra_gate_up{uncommitted_rows, uncommitted, layer.feed_forward_norm, EPSILON, layer.gate,
@@ -404,7 +405,8 @@ struct Bench {
                     hydra_draft_states{uncommitted_rows, uncommitted, final_norm, EPSILON, model.hidden, states}));
         for (int h = 0; h < HEADS; ++h) {
             (this->*record_blocks)(h);
-            must(record(program, hydra_lm_head{level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr}));
+            must(record(program,
+                        hydra_lm_head{level_rows, 0, head_out, lm_head, nullptr, nullptr, guesses, nullptr, 0, 0}));
             must(record(program, hydra_draft_tokens{tree, h, guesses, -1, rows}));
         }
     }
@@ -559,7 +561,7 @@ struct Bench {
     void prefill() {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
         record_qkv(0);
-        must(record(program, hydra_lm_head{rows, 1, x, lm_head, nullptr, nullptr, best, nullptr}));
+        must(record(program, hydra_lm_head{rows, 1, x, lm_head, nullptr, nullptr, best, nullptr, 0, 0}));
         must(record(program, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
         must(record(program, hydra_commit{nullptr, rows, selection, nullptr, x, model.hidden, uncommitted_rows,
                                           uncommitted, 0, nullptr}));

@@ -28,7 +28,7 @@ struct Norm {
         hydra_program* created = nullptr;
         must(hydra_program_create(backend, stream, &created));
         program = Program(created);
-        must(record(program, hydra_norm{pass.rows, x, weight, 1e-5f, COLUMNS, out}));
+        must(record(program, hydra_norm{pass.rows, x, weight, 1e-5f, COLUMNS, out, nullptr}));
         pass.chain_of(ROWS);
     }
     Floats result() const { return contents(out, ROWS * COLUMNS); }

@@ -101,7 +101,7 @@ struct ToySession {
 
     void record_forward(hydra_program* program, bool selected_rows_only) {
         const hydra_rows* rows = pass.rows;
-        must(record(program, hydra_embed{rows, model.embedding, x}));
+        must(record(program, hydra_embed{rows, model.embedding, x, 0}));
         for (int i = 0; i < ToyModel::LAYERS; ++i) {
             const ToyModel::Layer& layer = model.layers[i];
             must(record(program,
@@ -109,15 +109,16 @@ struct ToySession {
                                   layer.query_bias, layer.key_bias, layer.value_bias, queries, keys, values}));
             must(record(program, hydra_append_kv{rows, queries, keys, values, model.shape.heads, nullptr, nullptr, 0,
                                                  model.rope, kv, i}));
-            must(record(program, hydra_attention{rows, queries, model.shape.heads, kv, i, attended}));
+            must(record(program, hydra_attention{rows, queries, model.shape.heads, kv, i, attended, 0, 0, 0}));
             must(record(program, hydra_linear{rows, attended, layer.output, nullptr, x, x}));
             must(record(program, hydra_gate_up{rows, x, layer.feed_forward_norm, ToyModel::EPSILON, layer.gate,
                                                layer.up, HYDRA_SILU, gated}));
             must(record(program, hydra_linear{rows, gated, layer.down, nullptr, x, x}));
         }
-        must(record(program, hydra_norm{rows, x, model.final_norm, ToyModel::EPSILON, ToyModel::HIDDEN, hidden}));
         must(record(program,
-                    hydra_lm_head{rows, selected_rows_only, hidden, model.head, nullptr, nullptr, best, logits}));
+                    hydra_norm{rows, x, model.final_norm, ToyModel::EPSILON, ToyModel::HIDDEN, hidden, nullptr}));
+        must(record(program,
+                    hydra_lm_head{rows, selected_rows_only, hidden, model.head, nullptr, nullptr, best, logits, 0, 0}));
     }
 
     const hydra_step_result& result(int sequence = 0) const { return pass.result(sequence); }

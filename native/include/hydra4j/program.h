@@ -64,21 +64,23 @@ HYDRA_API const float* hydra_top_values(const hydra_top* top);
 /* Operations. Each takes its arguments in a struct of its name, all fields of which count; handles may be null where it
  * is said. What is recorded is a copy of the struct. */
 
-/* out float[rows][h] = rows of the embedding [vocabulary][h] at the rows' tokens; zeros where a drafted token is beyond
- * the vocabulary. */
+/* out float[rows][h] = rows of the embedding [vocabulary][h] at the rows' tokens, times scale; zeros where a drafted
+ * token is beyond the vocabulary. */
 typedef struct hydra_embed {
     const hydra_rows* rows;
     const hydra_matrix* embedding; /* [vocabulary][h] */
     hydra_buffer* out;             /* float[rows][h] */
+    float scale;                   /* 0: none */
 } hydra_embed;
 HYDRA_API hydra_status hydra_program_embed(hydra_program* program, const hydra_embed* arguments);
 
-/* One layer's queries, keys and values. n = RMSNorm(x) * norm; query_out = query n + query_bias, and so the others. */
+/* One layer's queries, keys and values. n = RMSNorm(x) * norm, or x where norm is null; query_out = query n +
+ * query_bias, and so the others. */
 typedef struct hydra_qkv {
     const hydra_rows* rows;
-    const hydra_buffer* x;    /* float[rows][h] */
-    const hydra_buffer* norm; /* float[h] */
-    float epsilon;
+    const hydra_buffer* x;          /* float[rows][h] */
+    const hydra_buffer* norm;       /* float[h], or null */
+    float epsilon;                  /* of the norm */
     const hydra_matrix* query;      /* [heads*d][h] */
     const hydra_matrix* key;        /* [kv_heads*d][h] */
     const hydra_matrix* value;      /* [kv_heads*d][h] */
@@ -111,7 +113,8 @@ typedef struct hydra_append_kv {
 HYDRA_API hydra_status hydra_program_append_kv(hydra_program* program, const hydra_append_kv* arguments);
 
 /* Tree attention: every row sees all verified positions before the pass and those rows of the pass that are its
- * ancestors, itself included; scale 1/sqrt(d). */
+ * ancestors, itself included; with a window, the last `window` positions of these. A score is scale * query key, with a
+ * cap cap * tanh(that / cap). */
 typedef struct hydra_attention {
     const hydra_rows* rows;
     const hydra_buffer* query; /* float[rows][heads*d] */
@@ -119,6 +122,9 @@ typedef struct hydra_attention {
     const hydra_kv_pool* pool;
     int32_t layer;
     hydra_buffer* out; /* float[rows][heads*d] */
+    float scale;       /* 0: 1/sqrt(d) */
+    float cap;         /* 0: none */
+    int32_t window;    /* 0: none */
 } hydra_attention;
 HYDRA_API hydra_status hydra_program_attention(hydra_program* program, const hydra_attention* arguments);
 
@@ -138,12 +144,12 @@ typedef enum hydra_activation {
     HYDRA_GELU = 1  /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
 } hydra_activation;
 
-/* n = RMSNorm(x) * norm; out = activation(gate n) * (up n). */
+/* n = RMSNorm(x) * norm, or x where norm is null; out = activation(gate n) * (up n). */
 typedef struct hydra_gate_up {
     const hydra_rows* rows;
     const hydra_buffer* x;    /* float[rows][h] */
-    const hydra_buffer* norm; /* float[h] */
-    float epsilon;
+    const hydra_buffer* norm; /* float[h], or null */
+    float epsilon;            /* of the norm */
     const hydra_matrix* gate; /* [m][h] */
     const hydra_matrix* up;   /* [m][h] */
     int32_t activation;       /* hydra_activation */
@@ -151,18 +157,20 @@ typedef struct hydra_gate_up {
 } hydra_gate_up;
 HYDRA_API hydra_status hydra_program_gate_up(hydra_program* program, const hydra_gate_up* arguments);
 
-/* out = RMSNorm(x) * norm. */
+/* out = RMSNorm(x) * norm + residual. */
 typedef struct hydra_norm {
     const hydra_rows* rows;
     const hydra_buffer* x;    /* float[rows][width] */
     const hydra_buffer* norm; /* float[width] */
     float epsilon;
     int64_t width;
-    hydra_buffer* out; /* float[rows][width] */
+    hydra_buffer* out;            /* float[rows][width]; may be x */
+    const hydra_buffer* residual; /* float[rows][width], or null; may be out, and not x */
 } hydra_norm;
 HYDRA_API hydra_status hydra_program_norm(hydra_program* program, const hydra_norm* arguments);
 
-/* The k best of weight x + bias for each row; entries are indices, or ids[index] where ids are given. With
+/* The k best of logits for each row: weight x + bias, times scale, and with a cap cap * tanh(that / cap). Entries are
+ * indices, or ids[index] where ids are given. With
  * selected_rows_only they are those of the rows at which a token is selected: all nodes of trees, then the last row of
  * each chain, in the order of the rows, as many as top has room for. */
 typedef struct hydra_lm_head {
@@ -174,6 +182,8 @@ typedef struct hydra_lm_head {
     const hydra_buffer* ids;    /* int32[v], or null */
     hydra_top* top;             /* or null where logits are given */
     hydra_buffer* logits; /* float[rows][v] (with selected_rows_only float[rows of top][v]) for all of them, or null */
+    float scale;          /* 0: none */
+    float cap;            /* 0: none */
 } hydra_lm_head;
 HYDRA_API hydra_status hydra_program_lm_head(hydra_program* program, const hydra_lm_head* arguments);
 

@@ -34,11 +34,11 @@ HYDRA_API int64_t hydra_kv_pool_page_bytes(const hydra_kv_pool* pool);
 /* Says that no sequence uses a page any more; its contents are lost. The CPU gives its memory back to the system. */
 HYDRA_API hydra_status hydra_kv_pool_release(hydra_kv_pool* pool, int32_t page);
 
-/* Rotation angles: pair i of a head turns by position * frequencies[i] (float32 product), i < head_size / 2, 0 <=
- * position < positions; memory is taken for those in use. Rows of q and k are interleaved: pair i is rows 2i and 2i+1
- * of a head. */
+/* Rotation angles: pair i of a head turns by position * frequencies[i] (float32 product) and is multiplied by scale, i
+ * < head_size / 2, 0 <= position < positions; a pair whose frequency is 0 stays as it is. Memory is taken for the
+ * positions in use. Rows of q and k are interleaved: pair i is rows 2i and 2i+1 of a head. */
 HYDRA_API hydra_status hydra_rope_create(hydra_backend* backend, int32_t head_size, const float* frequencies,
-                                         int32_t positions, hydra_rope** out);
+                                         float scale, int32_t positions, hydra_rope** out);
 HYDRA_API void hydra_rope_destroy(hydra_rope* rope);
 
 /* What a pass leaves to the host, of each sequence. */

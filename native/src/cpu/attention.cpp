@@ -17,6 +17,8 @@ struct AttentionTask : Task {
     int heads;
     const CpuKvPool* pool;
     int32_t layer;
+    float scale, cap;  // cap: or 0
+    int32_t window;    // or 0
     float* out;
 
     bool idle() const override { return rows->view.active_segments() == 0; }
@@ -63,16 +65,24 @@ struct AttentionTask : Task {
         const float* queries[ATTENTION_VECTORS];
         float* outputs[ATTENTION_VECTORS];
         uint64_t ancestors[ATTENTION_VECTORS];
+        int32_t unseen[ATTENTION_VECTORS], unseen_by_all = segment.first;
         for (int64_t v = begin; v < end; ++v) {
             const int64_t row = segment.row + v / group, head = kv_head * group + v % group;
             queries[v - begin] = query + (row * heads + head) * head_size;
             outputs[v - begin] = out + (row * heads + head) * head_size;
             ancestors[v - begin] = rows->view.ancestors[row];
+            if (window == 0) continue;
+            const int32_t positions = segment.first + __builtin_popcountll(rows->view.ancestors[row]);
+            unseen[v - begin] = std::max(0, positions - window);
+            unseen_by_all = std::min(unseen_by_all, unseen[v - begin]);
         }
-        worker.kernels().attention({head_size, static_cast<int>(pool->value_stride), segment.first, segment.count,
-                                    worker.own().keys.get(), worker.own().values.get(), static_cast<int>(end - begin),
-                                    queries, ancestors, outputs, 1.0f / std::sqrt(static_cast<float>(head_size)),
-                                    worker.own().scores.get(), worker.scratch().positions});
+        const int32_t blocks = window == 0 ? 0 : unseen_by_all / KEY_BLOCK, left_out = blocks * KEY_BLOCK;
+        for (int64_t v = 0; window != 0 && v < end - begin; ++v) unseen[v] -= left_out;
+        worker.kernels().attention({head_size, static_cast<int>(pool->value_stride), segment.first - left_out,
+                                    segment.count, worker.own().keys.get() + blocks, worker.own().values.get() + blocks,
+                                    static_cast<int>(end - begin), queries, ancestors, outputs,
+                                    window == 0 ? nullptr : unseen, scale, cap, worker.own().scores.get(),
+                                    worker.scratch().positions});
     }
 };
 
@@ -86,6 +96,10 @@ std::unique_ptr<Task> task_of(const Attention& operation, CpuProgram& program) {
     task->heads = operation.heads;
     task->pool = static_cast<const CpuKvPool*>(operation.pool);
     task->layer = operation.layer;
+    const auto head_size = static_cast<float>(operation.pool->head_size);
+    task->scale = operation.scale != 0 ? operation.scale : 1.0f / std::sqrt(head_size);
+    task->cap = operation.cap;
+    task->window = operation.window;
     task->out = operation.out->floats();
     return task;
 }

@@ -13,8 +13,9 @@ constexpr int ATTENTION_VECTORS = 24;  // most query vectors of one kernel call
 // is set.
 //
 // The result depends only on a vector's own keys and values in the order prefix, then ancestors by row: not on the
-// slots in which the ancestors lie, nor on the other vectors. Scores are chains over the head's columns; the sum of
-// weights has one partial sum for each (index in that order) % 16; outputs are chains over that order.
+// slots in which the ancestors lie, nor on the other vectors, nor on how much of what it does not see is left out
+// before slot 0. Scores are chains over the head's columns; the sum of weights has one partial sum for each (index in
+// that order) % 16; outputs are chains over that order.
 struct AttentionWork {
     int head_size;                // a multiple of 8
     int value_stride;             // head_size rounded up to 16
@@ -26,7 +27,9 @@ struct AttentionWork {
     const float* const* queries;  // [vectors]: float [head_size]
     const uint64_t* ancestors;    // [vectors]
     float* const* outputs;        // [vectors]: float [head_size]
+    const int32_t* unseen;        // [vectors]: in that order, the first ones that a vector does not see; or null
     float scale;
+    float cap;             // of scores, or 0
     float* scores;         // scratch [vectors][score_stride]
     int64_t score_stride;  // at least prefix + rows rounded up to 16, and 16 more
 };

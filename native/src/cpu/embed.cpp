@@ -11,6 +11,7 @@ namespace {
 struct EmbedTask : Task {
     const hydra_rows* rows;
     const PackedMatrix* embedding;
+    float scale;  // or 0
     float* out;
 
     bool idle() const override { return rows->view.placed() == 0; }
@@ -19,7 +20,9 @@ struct EmbedTask : Task {
         const int count = rows->view.placed();
         const int64_t columns = embedding->columns;
         for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
-            read_token(*embedding, rows->view.tokens[r], out + r * columns);
+            float* row = out + r * columns;
+            read_token(*embedding, rows->view.tokens[r], row);
+            for (int64_t c = 0; scale != 0 && c < columns; ++c) row[c] *= scale;
         }
     }
 };
@@ -30,6 +33,7 @@ std::unique_ptr<Task> task_of(const Embed& operation, CpuProgram&) {
     auto task = std::make_unique<EmbedTask>();
     task->rows = operation.rows;
     task->embedding = &packed_of(operation.embedding);
+    task->scale = operation.scale;
     task->out = operation.out->floats();
     return task;
 }

@@ -52,7 +52,7 @@ std::unique_ptr<Task> task_of(const GateUp& operation, CpuProgram& program) {
     program.reserve(hidden, 0);
     auto task = std::make_unique<GateUpTask>();
     task->rows = operation.rows;
-    task->source = {operation.x->floats(), hidden, operation.norm->floats(), operation.epsilon};
+    task->source = {operation.x->floats(), hidden, floats_of(operation.norm), operation.epsilon};
     task->gate = &packed_of(operation.gate);
     task->up = &packed_of(operation.up);
     task->gelu = operation.activation == HYDRA_GELU;

@@ -164,6 +164,9 @@ struct Kernels {
     // x[n] = silu(x), n a multiple of 16.
     void (*silu)(float* x, int64_t n);
 
+    // x[n] = cap * tanh(x / cap), n a multiple of 16.
+    void (*soft_cap)(float* x, int64_t n, float cap);
+
     // sum[n] += x, n a multiple of 16.
     void (*add_f16)(const uint16_t* x, int64_t n, float* sum);
 

@@ -38,7 +38,8 @@ struct LmHeadTask : Task {
     const PackedMatrix* weight;
     const float* bias;
     const int32_t* ids;
-    hydra_top* top;  // or null
+    float scale, cap;  // or 0
+    hydra_top* top;    // or null
     float* logits;
     std::unique_ptr<Best[]> best;  // [threads][SLICE_ROWS]
 
@@ -76,6 +77,10 @@ struct LmHeadTask : Task {
                           if (bias != nullptr) {
                               for (int l = 0; l < lanes; ++l) value[l] += bias[n + l];
                           }
+                          if (scale != 0) {
+                              for (int l = 0; l < lanes; ++l) value[l] *= scale;
+                          }
+                          if (cap != 0) worker.kernels().soft_cap(value, TILE_ROWS, cap);
                           if (logits != nullptr)
                               std::memcpy(logits + (first + r) * matrix.rows + n, value, sizeof(float) * lanes);
                           if (k == 0) continue;
@@ -118,6 +123,8 @@ std::unique_ptr<Task> task_of(const LmHead& operation, CpuProgram& program) {
     task->weight = &packed_of(operation.weight);
     task->bias = floats_of(operation.bias);
     task->ids = operation.ids != nullptr ? operation.ids->ints() : nullptr;
+    task->scale = operation.scale;
+    task->cap = operation.cap;
     task->top = operation.top;
     task->logits = operation.logits != nullptr ? operation.logits->floats() : nullptr;
     task->best.reset(new Best[program.cpu.team.threads() * SLICE_ROWS]);

@@ -69,7 +69,7 @@ std::unique_ptr<Task> task_of(const Qkv& operation, CpuProgram& program) {
     program.reserve(hidden, 0);
     auto task = std::make_unique<QkvTask>();
     task->rows = operation.rows;
-    task->source = {operation.x->floats(), hidden, operation.norm->floats(), operation.epsilon};
+    task->source = {operation.x->floats(), hidden, floats_of(operation.norm), operation.epsilon};
     const hydra_matrix* weights[3] = {operation.query, operation.key, operation.value};
     const hydra_buffer* biases[3] = {operation.query_bias, operation.key_bias, operation.value_bias};
     hydra_buffer* outs[3] = {operation.query_out, operation.key_out, operation.value_out};

@@ -44,7 +44,8 @@ __device__ __forceinline__ float chain(const float4& a, const float4& b, float s
 // One vector of a warp. COLUMNS: head size / 32, rounded up; column 32 c + lane is the lane's c-th.
 template <int COLUMNS>
 struct Vector {
-    int row, head, length;  // length: keys that it sees; 0 where there is no such vector
+    int row, head;
+    int length, unseen;  // keys that it sees, 0 where there is no such vector; but for the first `unseen` of them
     uint64_t ancestors;
     float best, total, out[COLUMNS];
 
@@ -57,6 +58,7 @@ struct Vector {
     // Takes a tile's scores, one a lane (-infinity: no key), and returns the lane's weight.
     __device__ __forceinline__ float weigh(float score) {
         const float larger = fmaxf(best, warp_max(score));
+        if (larger == -INFINITY) return 0;  // all keys so far are before the window
         const float weight = expf(score - larger), shrink = expf(best - larger);
         total = fmaf(total, shrink, warp_sum(weight));
 #pragma unroll
@@ -119,7 +121,11 @@ struct Walk {
     __device__ __forceinline__ float score(const float* q, const Key* key) const {
         float sum = 0;
         for (int d = 0; d < head_size; d += 4) sum = chain(four_of(q + d), four_of(key + d), sum);
-        return sum * scale;
+        return score_of(sum);
+    }
+
+    __device__ __forceinline__ float score_of(float product) const {
+        return work.cap != 0 ? soft_cap(product * scale, work.cap) : product * scale;
     }
 
     template <class Value>
@@ -146,7 +152,7 @@ struct Walk {
         }
     }
 
-    // A tile of the prefix, which all vectors see whole.
+    // A tile of the prefix, which all vectors see whole but for what is before their windows.
     __device__ __forceinline__ void prefix_tile(int32_t tile) const {
         __syncthreads();
         stage(0, tile, KEY_TILE, 0);
@@ -161,7 +167,10 @@ struct Walk {
         }
         // Each lane's weights go to shared memory, where all lanes find those of a key together.
 #pragma unroll
-        for (int v = 0; v < VECTORS; ++v) weights()[lane * VECTORS + v] = vectors[v].weigh(sums[v] * scale);
+        for (int v = 0; v < VECTORS; ++v) {
+            const bool seen = tile + lane >= vectors[v].unseen;
+            weights()[lane * VECTORS + v] = vectors[v].weigh(seen ? score_of(sums[v]) : -INFINITY);
+        }
         __syncwarp();
         for (int j = 0; j < KEY_TILE; ++j) {
             float weight[VECTORS];
@@ -191,7 +200,7 @@ struct Walk {
             const int v = i / TAIL_TILES, tile = begin + i % TAIL_TILES * KEY_TILE, key = tile + lane_index();
             float& found = scores[v][i % TAIL_TILES];
             found = -INFINITY;
-            if (tile < end && key < vectors[v].length) {
+            if (tile < end && key < vectors[v].length && key >= vectors[v].unseen) {
                 found = score(query(v), staged(slot_of_key(vectors[v], key) - begin));
             }
         }
@@ -218,7 +227,8 @@ struct Walk {
         if (present <= 0) return;
         const int32_t slot = slot_of_key(vector, tile + min(lane_index(), present - 1));
         const float sum = score(q, cached(0, slot));
-        const float own = vector.weigh(lane_index() < present ? sum : -INFINITY);
+        const bool seen = lane_index() < present && tile + lane_index() >= vector.unseen;
+        const float own = vector.weigh(seen ? sum : -INFINITY);
         for (int j = 0; j < present; ++j) {
             const float weight = __shfl_sync(ALL_LANES, own, j);
             add_value(vector, weight, cached(1, __shfl_sync(ALL_LANES, slot, j)));
@@ -259,19 +269,20 @@ __device__ __forceinline__ void attend(const Attention& work, const AttentionWav
         vectors[v].head = kv_head * group + number % group;
         vectors[v].ancestors = work.rows.ancestors[vectors[v].row];
         vectors[v].length = real ? first + __popcll(vectors[v].ancestors) : 0;
+        vectors[v].unseen = unseen_of(work, vectors[v].length);
         for (int d = lane; d < head_size; d += WARP) {
             const int64_t from = int64_t{vectors[v].row} * work.heads + vectors[v].head;
             shared[place * head_size + d] = real ? work.query[from * head_size + d] : 0.0f;
         }
     }
     __syncthreads();
-    const float scale = 1.0f / sqrtf(static_cast<float>(head_size));
+    const float scale = scale_of(work);
     const Walk<Element, COLUMNS, VECTORS, STAGED> walk{
         work, work.rows.pages_of(segment.sequence), kv_head, head_size, first, rows, scale, shared, vectors};
     const int32_t longest = first + rows;
     const Splits splits = splits_of(work.pool);
     for (auto s = static_cast<int32_t>(blockIdx.x); splits.begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
-        walk.run(splits.begin(s), min(splits.begin(s + 1), longest));
+        walk.run(max(splits.begin(s), first_tile_of(work, segment)), min(splits.begin(s + 1), longest));
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
             if (vectors[v].length <= splits.begin(s)) continue;
@@ -374,7 +385,7 @@ int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_
 }
 
 hydra_status attention(Stream* stream, const Attention* arguments) {
-    if (is_for_mma(arguments->pool)) return mma_attention(stream, *arguments);
+    if (is_for_mma(*arguments)) return mma_attention(stream, *arguments);
     return arguments->pool.type == HYDRA_F16 ? plain_attention<uint16_t>(stream, *arguments)
                                              : plain_attention<float>(stream, *arguments);
 }

@@ -54,6 +54,21 @@ __host__ __device__ constexpr Splits splits_of(const KvView& kv) {
     return kv.kv_heads < 16 ? SHORTEST_SPLITS : Splits{SHORTEST_SPLITS.unit_shift + 1};
 }
 
+// What scores are multiplied by.
+__device__ __forceinline__ float scale_of(const Attention& work) {
+    return work.scale != 0 ? work.scale : 1.0f / sqrtf(static_cast<float>(work.pool.head_size));
+}
+
+// Of `length` keys in their order, the first ones that are before the window.
+__device__ __forceinline__ int32_t unseen_of(const Attention& work, int32_t length) {
+    return work.window == 0 || length <= work.window ? 0 : length - work.window;
+}
+
+// The first tile that a row of the segment sees of its keys: its first row sees the farthest back.
+__device__ __forceinline__ int32_t first_tile_of(const Attention& work, const Segment& segment) {
+    return unseen_of(work, segment.first + 1) / KEY_TILE * KEY_TILE;
+}
+
 // The n-th (from 0) of the mask's bits that are set.
 __device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
     if ((mask & (mask + 1)) == 0) return n;  // a chain
@@ -135,9 +150,11 @@ hydra_status each_wave(const Attention& work, Run&& run) {
     return status;
 }
 
-// Whether the matrix instruction computes the attention over this cache.
-__host__ __device__ constexpr bool is_for_mma(const KvView& kv) {
-    return kv.type == HYDRA_F16 && (kv.head_size == 64 || kv.head_size == 96 || kv.head_size == 128);
+// Whether the matrix instruction computes the attention: over these caches, without windows and caps of scores.
+inline bool is_for_mma(const Attention& work) {
+    const KvView& kv = work.pool;
+    return work.window == 0 && work.cap == 0 && kv.type == HYDRA_F16 &&
+           (kv.head_size == 64 || kv.head_size == 96 || kv.head_size == 128);
 }
 
 // attention_mma.cu

@@ -142,7 +142,7 @@ static_assert(shared_bytes<128, 4>() <= 99 * 1024, "devices of 8.6, 8.9 and 12.0
 template <int D>
 __device__ __forceinline__ void stage_queries(const Pass& pass, int group, uint4* target) {
     const int v = group * GROUP + lane_index() / 4, t = lane_index() % 4;
-    const float scale = LOG2_E / sqrtf(static_cast<float>(D));
+    const float scale = pass.work.scale != 0 ? LOG2_E * pass.work.scale : LOG2_E / sqrtf(static_cast<float>(D));
     const float* query = pass.work.query + (v < pass.vectors ? pass.place(v) : 0);
 #pragma unroll
     for (int i = 0; i < D / 32; ++i) {

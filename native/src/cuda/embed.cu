@@ -12,7 +12,11 @@ constexpr int THREADS = 256;
 __global__ void __launch_bounds__(THREADS) embed_kernel(Embed work) {
     const int row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.placed()) return;
-    read_token(work.embedding, work.rows.tokens[row], work.out + row * work.embedding.columns);
+    const int64_t columns = work.embedding.columns;
+    float* out = work.out + row * columns;
+    read_token(work.embedding, work.rows.tokens[row], out);
+    // Each thread scales what it has written.
+    for (int64_t c = threadIdx.x; work.scale != 0 && c < columns; c += THREADS) out[c] *= work.scale;
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct Work {
     MatrixView weight;
     const float* bias;  // or null
     const int32_t* ids;
+    float scale, cap;  // or 0
     TopView top;
     float* logits;       // or null
     int32_t* selection;  // the best entries, or null
@@ -74,6 +75,8 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
                 if (first + n + i >= vocabulary) break;
                 float value = four[i] * scale;
                 if (work.bias != nullptr) value += work.bias[first + n + i];
+                if (work.scale != 0) value *= work.scale;
+                if (work.cap != 0) value = soft_cap(value, work.cap);
                 shared.logits[r % ROW_GROUP][n + i] = value;
                 if (work.logits != nullptr) work.logits[(first_row + r) * vocabulary + first + n + i] = value;
             }
@@ -167,8 +170,18 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
     return each_wave(all, rows, WAVE_ROWS, [&](const RowSource& source) {
         hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
         if (status != HYDRA_OK) return status;
-        const Work work{source,         arguments->workspace, weight,    arguments->bias, arguments->ids,
-                        arguments->top, arguments->logits,    selection, shares,          values,
+        const Work work{source,
+                        arguments->workspace,
+                        weight,
+                        arguments->bias,
+                        arguments->ids,
+                        arguments->scale,
+                        arguments->cap,
+                        arguments->top,
+                        arguments->logits,
+                        selection,
+                        shares,
+                        values,
                         indices};
         status = with_type(weight.type, [&](auto tag) {
             constexpr hydra_type type = decltype(tag)::type;

@@ -1,4 +1,4 @@
-// RMSNorm on its own.
+// RMSNorm on its own, or added to a residual.
 #include "cuda/rows.cuh"
 #include "cuda/runtime.cuh"
 
@@ -18,7 +18,11 @@ __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work) {
     const float* x = work.x + row * work.width;
     float* out = work.out + row * work.width;
     const float scale = rms_scale(x, work.width, work.epsilon, shared_memory<Warps>().sums);
-    for (int64_t c = threadIdx.x; c < work.width; c += THREADS) out[c] = x[c] * scale * work.norm[c];
+    const float* residual = work.residual != nullptr ? work.residual + row * work.width : nullptr;
+    for (int64_t c = threadIdx.x; c < work.width; c += THREADS) {
+        const float normed = x[c] * scale * work.norm[c];
+        out[c] = residual != nullptr ? residual[c] + normed : normed;
+    }
 }
 
 }  // namespace

@@ -143,6 +143,8 @@ __device__ __forceinline__ int warp_max(int value) {
 
 __device__ __forceinline__ float silu(float x) { return x / (1.0f + expf(-x)); }
 
+__device__ __forceinline__ float soft_cap(float x, float cap) { return cap * tanhf(x / cap); }
+
 // x (1 + tanh(u)) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
 __device__ __forceinline__ float gelu(float x) {
     return x / (1.0f + expf(-x * fmaf(x * x, 0.07135481627f, 1.595769122f)));

@@ -51,6 +51,12 @@ void require_epsilon(float epsilon) {
     HYDRA_REQUIRE(epsilon > 0, "epsilon is %g, must be positive", static_cast<double>(epsilon));
 }
 
+// Refuses a factor or a limit that is neither 0, which is none, nor one that makes sense.
+void require_none_or_positive(float value, const char* name) {
+    HYDRA_REQUIRE(value >= 0 && std::isfinite(value), "%s is %g, must be positive and finite, or 0 for none", name,
+                  static_cast<double>(value));
+}
+
 void require_width(int64_t width) {
     HYDRA_REQUIRE(width >= 1 && width <= MAX_EXTENT, "width is %lld, must be from 1 to %lld", wide(width),
                   wide(MAX_EXTENT));
@@ -149,9 +155,11 @@ void require_ids(const hydra_buffer& ids, int64_t count, int32_t vocabulary = IN
 
 // What recording an operation refuses beside handles and shapes, called before the shapes are looked at.
 
+void require(const Embed& o) { require_none_or_positive(o.scale, "scale"); }
+
 void require(const Qkv& o) {
     require_different({{"x", o.x}, {"query_out", o.query_out}, {"key_out", o.key_out}, {"value_out", o.value_out}});
-    require_epsilon(o.epsilon);
+    if (o.norm != nullptr) require_epsilon(o.epsilon);
 }
 
 void require(const AppendKv& o) {
@@ -166,6 +174,9 @@ void require(const AppendKv& o) {
 void require(const Attention& o) {
     require_heads(o.heads, o.pool);
     require_layer(o.layer, o.pool);
+    require_none_or_positive(o.scale, "scale");
+    require_none_or_positive(o.cap, "cap");
+    HYDRA_REQUIRE(o.window >= 0, "window is %d, must be positive, or 0 for none", o.window);
 }
 
 void require(const Linear& o) { HYDRA_REQUIRE(o.x != o.out, "out must not be x"); }
@@ -175,18 +186,21 @@ void require(const GateUp& o) {
     HYDRA_REQUIRE(o.activation == HYDRA_SILU || o.activation == HYDRA_GELU,
                   "activation is %d, must be SILU (%d) or GELU (%d)", o.activation, static_cast<int>(HYDRA_SILU),
                   static_cast<int>(HYDRA_GELU));
-    require_epsilon(o.epsilon);
+    if (o.norm != nullptr) require_epsilon(o.epsilon);
 }
 
 void require(const Norm& o) {
     require_width(o.width);
     require_epsilon(o.epsilon);
+    HYDRA_REQUIRE(o.residual == nullptr || o.residual != o.x, "residual must not be x");
 }
 
 void require(const LmHead& o) {
     const int64_t vocabulary = o.weight->rows;
     HYDRA_REQUIRE(o.top != nullptr || o.logits != nullptr, "top and logits are null, one must be there");
     HYDRA_REQUIRE(o.x != o.logits, "logits must not be x");
+    require_none_or_positive(o.scale, "scale");
+    require_none_or_positive(o.cap, "cap");
     if (o.top) {
         require_top_rows(o.top, o.selected_rows_only ? last_rows(o.rows) : o.rows->max_rows, "top");
         require_k(o.top, vocabulary);

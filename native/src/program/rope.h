@@ -16,7 +16,8 @@ constexpr int32_t FIRST_ANGLES = 4096;  // positions that the table has at first
 }  // namespace hydra
 
 struct hydra_rope {
-    hydra_rope(hydra_backend* owner, int32_t its_head_size, const float* its_frequencies, int32_t its_positions);
+    hydra_rope(hydra_backend* owner, int32_t its_head_size, const float* its_frequencies, float its_scale,
+               int32_t its_positions);
 
     hydra_backend* const backend;
     const int32_t head_size, positions;
@@ -32,6 +33,7 @@ struct hydra_rope {
   private:
     void grow(int64_t count) const;
 
+    const float scale_;
     const std::vector<float> frequencies_;
     mutable std::mutex mutex_;
     mutable std::vector<hydra::Memory> tables_;  // the last one is in use; all together are less than twice as large

@@ -9,11 +9,14 @@ struct Case {
     int heads, kv_heads, head_size, prefix;
     Shape shape;
     hydra_type type = HYDRA_F32;
+    float scale = 0, cap = 0;
+    int window = 0;
 };
 
 // Over an F16 cache these sizes are computed by the matrix instruction, with queries and weights as f16.
 bool rounds_queries(const Case& c) {
-    return c.type == HYDRA_F16 && (c.head_size == 64 || c.head_size == 96 || c.head_size == 128);
+    return c.type == HYDRA_F16 && c.window == 0 && c.cap == 0 &&
+           (c.head_size == 64 || c.head_size == 96 || c.head_size == 128);
 }
 
 double tolerance(const Case& c) { return rounds_queries(c) ? 5e-4 : 2e-6; }
@@ -59,7 +62,7 @@ Floats run_tree(const Data& data) {
     }
     const auto query = padded_rows(data.queries, data.width()), out = poisoned(data.width());
     const Memory<uint8_t> work = attention_workspace(c.heads, c.head_size, capacity);
-    run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 1, out, work});
+    run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 1, out, c.scale, c.cap, c.window, work});
     EXPECT_TRUE(untouched_behind(out, nodes * data.width()));
     return out.read(nodes * data.width());
 }
@@ -83,11 +86,15 @@ Doubles reference(const Data& data) {
         for (int head = 0; head < c.heads; ++head) {
             const int kv_head = head / (c.heads / c.kv_heads);
             std::vector<Floats> keys, values;
-            for (int slot : data.seen_by(node)) {
+            std::vector<int> seen = data.seen_by(node);
+            if (c.window > 0 && static_cast<int>(seen.size()) > c.window)
+                seen.erase(seen.begin(), seen.end() - c.window);
+            for (int slot : seen) {
                 keys.push_back(row_of(data.slots[slot], kv_head * 2, c.head_size));
                 values.push_back(row_of(data.slots[slot], kv_head * 2 + 1, c.head_size));
             }
-            append(out, attention(row_of(data.queries, int64_t{node} * c.heads + head, c.head_size), keys, values));
+            const Floats query = row_of(data.queries, int64_t{node} * c.heads + head, c.head_size);
+            append(out, attention(query, keys, values, c.scale, c.cap));
         }
     }
     return out;
@@ -110,6 +117,14 @@ std::vector<Case> cases(Random& random) {
     all.push_back({2, 1, 32, 2600, random_shape(random, 5)});
     all.push_back({12, 1, 136, 31, random_shape(random, 7)});
     all.push_back({1, 1, 1024, 33, random_shape(random, 3)});
+    // Of families with scales, caps and windows: within a tile, within the tail, over several splits.
+    for (hydra_type type : {HYDRA_F32, HYDRA_F16}) {
+        all.push_back({4, 2, 64, 700, random_shape(random, 17), type, 0.3f, 2.5f, 100});
+        all.push_back({2, 1, 128, 250, random_shape(random, 64), type, 0, 0, 7});
+        all.push_back({4, 1, 256, 70, random_shape(random, 5), type, 0.1f, 0, 33});
+        all.push_back({4, 2, 96, 40, random_shape(random, 5), type, 0.2f, 3, 0});
+        all.push_back({4, 2, 96, 300, random_shape(random, 8), type, 0.2f, 0, 0});
+    }
     return all;
 }
 
@@ -230,7 +245,7 @@ struct LongChain {
         const auto out = poisoned(width(), pass.max_rows);
         const int capacity = 20 * HYDRA_PAGE_POSITIONS;
         const Memory<uint8_t> work = attention_workspace(made.heads, made.head_size, capacity, pass.max_rows);
-        run(api().attention, Attention{pass.view(), query, made.heads, kv.view, 0, out, work});
+        run(api().attention, Attention{pass.view(), query, made.heads, kv.view, 0, out, 0, 0, 0, work});
         EXPECT_TRUE(untouched_behind(out, count * width()));
         return out.read(count * width());
     }
@@ -316,7 +331,7 @@ TEST(Attention, GivesASequenceOfABatchTheBitsOfItAlone) {
         const auto query = padded_rows(queries, width, pass.max_rows), out = poisoned(width, pass.max_rows);
         const int capacity = PAGES_EACH * HYDRA_PAGE_POSITIONS;
         const Memory<uint8_t> work = attention_workspace(c.heads, c.head_size, capacity, pass.max_rows);
-        run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 0, out, work});
+        run(api().attention, Attention{pass.view(), query, c.heads, kv.view, 0, out, 0, 0, 0, work});
         EXPECT_TRUE(untouched_behind(out, pass.count() * width));
         const Floats together = out.read(pass.count() * width);
         for (int segment = 0; segment < host.state->segments; ++segment) {
@@ -335,7 +350,7 @@ TEST(Attention, DoesNothingAfterARewind) {
     const Kv kv(HYDRA_F32, 1, 1, 8);
     const auto query = poisoned(8), out = poisoned(8);
     const Memory<uint8_t> work = attention_workspace(1, 8, 64);
-    run(api().attention, Attention{pass.view(), query, 1, kv.view, 0, out, work});
+    run(api().attention, Attention{pass.view(), query, 1, kv.view, 0, out, 0, 0, 0, work});
     EXPECT_TRUE(untouched_behind(out, 0));
 }
 

@@ -32,13 +32,13 @@ struct Head {
         const Memory<uint8_t> work = workspace(vocabulary, hidden);
         const auto* given = ids.empty() ? nullptr : names.get();
         run(api().lm_head, LmHead{pass.view(), last_row_only, in, weight.view, bias.empty() ? nullptr : biases.get(),
-                                  given, TopView{k, found, best, HYDRA_MAX_NODES}, logits, work});
+                                  given, TopView{k, found, best, HYDRA_MAX_NODES}, logits, 0, 0, work});
         EXPECT_TRUE(untouched_behind(logits, results * vocabulary));
         const std::vector<int32_t> all = found.read();
         EXPECT_TRUE(std::all_of(all.begin() + results * k, all.end(), [](int32_t id) { return id == -7; }));
         // Without logits the entries are the same.
         run(api().lm_head, LmHead{pass.view(), last_row_only, in, weight.view, bias.empty() ? nullptr : biases.get(),
-                                  given, TopView{k, found, best, HYDRA_MAX_NODES}, nullptr, work});
+                                  given, TopView{k, found, best, HYDRA_MAX_NODES}, nullptr, 0, 0, work});
         EXPECT_EQ(found.read(), all);
         return {found.read(results * k), best.read(results * k), logits.read(results * vocabulary)};
     }

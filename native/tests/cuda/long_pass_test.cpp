@@ -108,8 +108,8 @@ TEST(LongPass, GivesTheNormsAndEmbeddingsOfShortOnes) {
         pass.upload();
         const auto x = padded_rows(rows_of(values, COLUMNS, first, count), COLUMNS, pass.max_rows);
         const auto normed = poisoned(COLUMNS, pass.max_rows), embedded = poisoned(COLUMNS, pass.max_rows);
-        run(api().norm, Norm{pass.view(), x, norm, EPSILON, COLUMNS, normed});
-        run(api().embed, Embed{pass.view(), embedding.view, embedded});
+        run(api().norm, Norm{pass.view(), x, norm, EPSILON, COLUMNS, normed, nullptr});
+        run(api().embed, Embed{pass.view(), embedding.view, embedded, 0});
         EXPECT_TRUE(untouched_behind(normed, count * COLUMNS));
         EXPECT_TRUE(untouched_behind(embedded, count * COLUMNS));
         Floats found;
@@ -132,7 +132,7 @@ TEST(LongPass, FindsTheBestEntriesOfShortOnes) {
         const Memory<int32_t> ids(pass.max_rows * K);
         const Memory<float> best(pass.max_rows * K);
         run(api().lm_head, LmHead{pass.view(), selected_rows_only, x, weight.view, nullptr, nullptr,
-                                  TopView{K, ids, best, pass.max_rows}, logits, work});
+                                  TopView{K, ids, best, pass.max_rows}, logits, 0, 0, work});
         EXPECT_TRUE(untouched_behind(logits, results * VOCABULARY));
         EXPECT_EQ(ids.read()[results * K], 0);
         Floats found;
@@ -245,16 +245,16 @@ TEST(LongPass, OfADraftLevelHasNoSlots) {
     const auto x = padded_rows(random.normal(5 * 8), 8), out = poisoned(8), normed = poisoned(8);
     const Memory<float> norm(random.normal(8)), rope(Floats(64 * 8));
     const Memory<uint8_t> work = attention_workspace(1, 8, 128), product_work = workspace(8, 8);
-    run(api().embed, Embed{pass.view(), embedding.view, out});
+    run(api().embed, Embed{pass.view(), embedding.view, out, 0});
     const Qkv qkv{pass.view(), x,   norm, EPSILON, embedding.view, embedding.view, embedding.view, nullptr, nullptr,
                   nullptr,     out, out,  out,     product_work};
     const AppendKv append{pass.view(), out, out, out, 1, nullptr, nullptr, 0, rope, kv.view, 0, work};
     run(api().qkv, qkv);
     run(api().append_kv, append);
     run_together(qkv, append);
-    run(api().attention, Attention{pass.view(), x, 1, kv.view, 0, out, work});
+    run(api().attention, Attention{pass.view(), x, 1, kv.view, 0, out, 0, 0, 0, work});
     EXPECT_TRUE(untouched_behind(out, 0));
-    run(api().norm, Norm{pass.view(), x, norm, EPSILON, 8, normed});
+    run(api().norm, Norm{pass.view(), x, norm, EPSILON, 8, normed, nullptr});
     EXPECT_FALSE(std::isnan(normed.read()[5 * 8 - 1]));
 }
 

@@ -381,7 +381,7 @@ TEST(Norm, DividesByTheRootOfTheMeanSquare) {
             Pass pass;
             pass.chain(rows);
             const auto x = padded_rows(Data::part(values, columns, from, rows), columns), out = poisoned(columns);
-            run(api().norm, Norm{pass.view(), x, norm, EPSILON, columns, out});
+            run(api().norm, Norm{pass.view(), x, norm, EPSILON, columns, out, nullptr});
             EXPECT_TRUE(untouched_behind(out, rows * columns));
             return out.read(rows * columns);
         };
@@ -401,7 +401,7 @@ TEST(Embed, ReadsTheTokensRows) {
         const int tokens[] = {36, 0, 37, -1, 17};
         std::copy_n(tokens, 5, pass.tokens.begin());
         pass.upload();
-        run(api().embed, Embed{pass.view(), embedding.view, out});
+        run(api().embed, Embed{pass.view(), embedding.view, out, 0});
         EXPECT_TRUE(untouched_behind(out, 5 * columns));
         for (int r = 0; r < 5; ++r) {
             const bool known = tokens[r] >= 0 && tokens[r] < 37;

@@ -180,7 +180,7 @@ TEST(DraftStates, TakesTheLastRowOfEachSequence) {
     pass.chains({{2, 1}, {3, 80}, {1, 17}});
     const int rows[] = {-1, 97, 0, 80, -1};
     const auto normed_rows = poisoned(WIDTH, 100);
-    run(api().norm, Norm{pass.view(), x, norm, 1e-5f, WIDTH, normed_rows});
+    run(api().norm, Norm{pass.view(), x, norm, 1e-5f, WIDTH, normed_rows, nullptr});
     const Floats normed = normed_rows.read();
     for (bool with_norm : {false, true}) {
         const auto states = poisoned(WIDTH, 5);

@@ -235,7 +235,7 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
     Pass pass(backend);
     const Matrix embedding = zeros(backend, 9, 24);
     const Buffer out = poisoned(backend, 24);
-    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
     must(record_end(pass, pass.program, {nullptr, pass.rows, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     for (int run = 1; run <= 3; ++run) {
         pass.chain_of(2);
@@ -245,7 +245,7 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
         EXPECT_EQ(counts.waits, run);
     }
     EXPECT_EQ(counts.captures, 1);
-    must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+    must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
     pass.chain_of(2);
     pass.run();
     EXPECT_EQ(counts.captures, 2) << "another operation was recorded";
@@ -290,7 +290,7 @@ TEST(CudaHost, FetchesATopWhenItIsAskedFor) {
     const Matrix head = zeros(backend, 50, 24);
     const Buffer x = poisoned(backend, 24);
     const Top best = top(backend, 2);
-    must(record(pass.program, hydra_lm_head{pass.rows, 0, x, head, nullptr, nullptr, best, nullptr}));
+    must(record(pass.program, hydra_lm_head{pass.rows, 0, x, head, nullptr, nullptr, best, nullptr, 0, 0}));
     const int32_t* ids = hydra_top_ids(best);
     EXPECT_EQ(ids[0], 0);
     pass.chain({41});
@@ -328,7 +328,7 @@ TEST(CudaHost, TellsWhyAnOperationCannotBeLaunchedAndGoesOn) {
     Pass pass(backend), other(backend);
     const Pool kv = pool(backend, 1, 1, 8, PAGES);
     const Buffer query = poisoned(backend, 8), out = poisoned(backend, 8);
-    must(record(pass.program, hydra_attention{pass.rows, query, 1, kv, 0, out}));
+    must(record(pass.program, hydra_attention{pass.rows, query, 1, kv, 0, out, 0, 0, 0}));
     must(record_end(other, other.program, {nullptr, other.rows, nullptr, nullptr, nullptr, 0, nullptr, nullptr, 0}));
     attention_fails = true;
     EXPECT_EQ(hydra_program_run(pass.program), HYDRA_INTERNAL);
@@ -373,7 +373,7 @@ TEST(CudaHost, GivesBackAllMemory) {
         const Buffer out = poisoned(backend, 24);
         const Rope angles = rope(backend, 8, 10);
         const Pool kv = pool(backend, 1, 1, 8, 3);
-        must(record(pass.program, hydra_embed{pass.rows, embedding, out}));
+        must(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}));
         must(hydra_program_mark(pass.program));
         pass.run();
         EXPECT_GT(counts.allocations, 0);
@@ -387,7 +387,7 @@ TEST(CudaHost, RefusesHandlesOfAnotherBackend) {
     const Pass pass(backend);
     const Matrix embedding = zeros(other, 9, 24);
     const Buffer out = poisoned(backend, 24);
-    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, out}), "belongs to another backend");
+    expect_refused(record(pass.program, hydra_embed{pass.rows, embedding, out, 0}), "belongs to another backend");
 }
 
 // A stream of the caller's, on it a pass whose program makes the best of row 0 its token + 1, and one that makes the
@@ -409,7 +409,7 @@ struct Interleaved {
         pass.chain({41});
     }
     void record_head(hydra_program* program) {
-        must(record(program, hydra_lm_head{pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr}));
+        must(record(program, hydra_lm_head{pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr, 0, 0}));
     }
     int32_t best_on_device() const { return best->memory.on_device(best->ids)[0]; }
     hydra_status set_chain(int32_t token) {

@@ -4,6 +4,8 @@
 // query and weight that is read serves several multiplications.
 #include "cpu/attention.h"
 
+#include <algorithm>
+
 #include "cpu/kernels/functions.h"
 #include "cpu/simd.h"
 
@@ -106,11 +108,19 @@ float best_of(const float* scores, int count) {
     return maximum(best);
 }
 
-// Turns scores into weights e^(score - best) and returns their sum.
-float weigh(float* scores, int count, float best) {
+// Turns scores into weights e^(score - best) and returns their sum. The first `unseen` ones weigh nothing.
+float weigh(float* scores, int unseen, int count, float best) {
     const F32 shift = broadcast(best);
     F32 total = zero();
     int i = 0;
+    for (; i + LANES <= unseen; i += LANES) store(scores + i, zero());
+    if (i < unseen) {
+        const F32 weight = exp(sub(load(scores + i), shift));
+        const F32 seen = first_lanes(sub(weight, first_lanes(weight, unseen - i)), std::min(count - i, LANES));
+        store(scores + i, seen);
+        total = seen;
+        i += LANES;
+    }
     for (; i + LANES <= count; i += LANES) {
         const F32 weight = exp(sub(load(scores + i), shift));
         store(scores + i, weight);
@@ -176,13 +186,23 @@ void attention(const AttentionWork& work) {
     const int parts = (blocks + NEAR_BLOCKS - 1) / NEAR_BLOCKS;
     for (int i = 0; i < parts; ++i) score(work, blocks * i / parts, blocks * (i + 1) / parts);
 
+    for (int v = 0; work.cap != 0 && v < work.vectors; ++v) {
+        soft_cap(work.scores + v * work.score_stride, int64_t{blocks} * KEY_BLOCK, work.cap);
+    }
+
     // One step after the other for all vectors: what is long in coming for one of them the next need not wait for.
     int counts[ATTENTION_VECTORS];
     float best[ATTENTION_VECTORS], inverse[ATTENTION_VECTORS];
     for (int v = 0; v < work.vectors; ++v) counts[v] = gather_ancestors(work, v);
+    int unseen[ATTENTION_VECTORS] = {};
+    for (int v = 0; work.unseen != nullptr && v < work.vectors; ++v) {
+        unseen[v] = work.unseen[v];
+        float* scores = work.scores + v * work.score_stride;
+        for (int i = 0; i < unseen[v]; ++i) scores[i] = -3.0e38f;
+    }
     for (int v = 0; v < work.vectors; ++v) best[v] = best_of(work.scores + v * work.score_stride, counts[v]);
     for (int v = 0; v < work.vectors; ++v) {
-        inverse[v] = 1.0f / weigh(work.scores + v * work.score_stride, counts[v], best[v]);
+        inverse[v] = 1.0f / weigh(work.scores + v * work.score_stride, unseen[v], counts[v], best[v]);
     }
     in_parts<VECTORS>(work.vectors, [&]<int V>(int first) {
         in_parts<width_of(V)>(work.value_stride / LANES,

@@ -1,5 +1,5 @@
-// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU and GELU, thresholds, and
-// the plain reader that measures memory.
+// Everything around the products that works on one row: preparing activations, RMSNorm, SiLU and GELU, soft caps,
+// thresholds, and the plain reader that measures memory.
 #include "cpu/kernels/functions.h"
 #include "cpu/simd.h"
 
@@ -150,6 +150,16 @@ void gelu_mul(float* gate, const float* up, int64_t n) {
 
 void silu(float* x, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) store(x + i, silu_of(load(x + i)));
+}
+
+// tanh(u) = 1 - 2 / (1 + exp(2u)).
+void soft_cap(float* x, int64_t n, float cap) {
+    const F32 one = broadcast(1.0f), twice = broadcast(2.0f / cap);
+    for (int64_t i = 0; i < n; i += LANES) {
+        const F32 value = load(x + i), power = exp(mul(value, twice));
+        const F32 capped = mul(broadcast(cap), sub(one, div(broadcast(2.0f), add(one, power))));
+        store(x + i, fma(value, zero(), capped));  // what is no number stays none
+    }
 }
 
 void add_f16(const uint16_t* x, int64_t n, float* sum) {

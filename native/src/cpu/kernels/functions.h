@@ -24,6 +24,7 @@ void rotate(float* x, const float* angles, int64_t n);
 void silu_mul(float* gate, const float* up, int64_t n);
 void gelu_mul(float* gate, const float* up, int64_t n);
 void silu(float* x, int64_t n);
+void soft_cap(float* x, int64_t n, float cap);
 void add_f16(const uint16_t* x, int64_t n, float* sum);
 uint32_t above(const float* values, float threshold);
 Distribution distribution(const float* x, int64_t n, float inverse_temperature);

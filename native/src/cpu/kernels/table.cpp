@@ -19,6 +19,7 @@ const Kernels kernels = {
     silu_mul,
     gelu_mul,
     silu,
+    soft_cap,
     add_f16,
     attention,
     above,

@@ -204,22 +204,36 @@ public final class Program extends NativeObject {
      * @param out {@code float[rows][h]}
      */
     public void embed(PassRows rows, Matrix embedding, Buffer out) {
+        embed(rows, embedding, 0, out);
+    }
+
+    /**
+     * Embedding: the rows of the embedding matrix at the rows' tokens, times a factor.
+     *
+     * @param rows whose tokens are looked up
+     * @param embedding [vocabulary][h]
+     * @param scale what they are multiplied by, 0 for none
+     * @param out {@code float[rows][h]}
+     */
+    public void embed(PassRows rows, Matrix embedding, float scale, Buffer out) {
         try (hydra_embed arguments = new hydra_embed(arguments())) {
             arguments
                     .rows(use(rows.handle()))
                     .embedding(use(embedding.handle()))
-                    .out(use(out.handle()));
+                    .out(use(out.handle()))
+                    .scale(scale);
             record(program -> Native.hydra_program_embed(program, arguments));
         }
     }
 
     /**
-     * One layer's queries, keys and values: n = RMSNorm(x) * norm, queryOut = query n + queryBias, and so the others.
+     * One layer's queries, keys and values: n = RMSNorm(x) * norm, or x without a norm, queryOut = query n + queryBias, and so
+     * the others.
      *
      * @param rows what is computed
      * @param x {@code float[rows][h]}
-     * @param norm {@code float[h]}
-     * @param epsilon added to the mean square under the root
+     * @param norm {@code float[h]}, or null
+     * @param epsilon of the norm: added to the mean square under the root
      * @param query [heads * d][h], its rows interleaved as {@link Rope} says
      * @param key [kvHeads * d][h], its rows interleaved likewise
      * @param value [kvHeads * d][h]
@@ -248,7 +262,7 @@ public final class Program extends NativeObject {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
-                    .norm(use(norm.handle()))
+                    .norm(optional(norm))
                     .epsilon(epsilon)
                     .query(use(query.handle()))
                     .key(use(key.handle()))
@@ -321,6 +335,32 @@ public final class Program extends NativeObject {
      * @param out {@code float[rows][heads * d]}
      */
     public void attention(PassRows rows, Buffer query, int heads, KvPool pool, int layer, Buffer out) {
+        attention(rows, query, heads, pool, layer, 0, 0, 0, out);
+    }
+
+    /**
+     * Tree attention as {@link #attention(PassRows, Buffer, int, KvPool, int, Buffer)}, with what some families have.
+     *
+     * @param rows of which each asks for itself and what it sees
+     * @param query {@code float[rows][heads * d]}
+     * @param heads query heads, a multiple of the KV heads of the pool
+     * @param pool where keys and values are kept
+     * @param layer of the pool, counted from 0
+     * @param scale what the product of a query and a key is multiplied by, 0 for 1 / sqrt(d)
+     * @param cap scores s become cap * tanh(s / cap), 0 for none
+     * @param window of what a row sees only the last so many positions, itself included; 0 for all
+     * @param out {@code float[rows][heads * d]}
+     */
+    public void attention(
+            PassRows rows,
+            Buffer query,
+            int heads,
+            KvPool pool,
+            int layer,
+            float scale,
+            float cap,
+            int window,
+            Buffer out) {
         try (hydra_attention arguments = new hydra_attention(arguments())) {
             arguments
                     .rows(use(rows.handle()))
@@ -328,7 +368,10 @@ public final class Program extends NativeObject {
                     .heads(heads)
                     .pool(use(pool.handle()))
                     .layer(layer)
-                    .out(use(out.handle()));
+                    .out(use(out.handle()))
+                    .scale(scale)
+                    .cap(cap)
+                    .window(window);
             record(program -> Native.hydra_program_attention(program, arguments));
         }
     }
@@ -357,12 +400,12 @@ public final class Program extends NativeObject {
     }
 
     /**
-     * The first half of a gated MLP: n = RMSNorm(x) * norm, out = activation(gate n) * (up n).
+     * The first half of a gated MLP: n = RMSNorm(x) * norm, or x without a norm, out = activation(gate n) * (up n).
      *
      * @param rows what is computed
      * @param x {@code float[rows][h]}
-     * @param norm {@code float[h]}
-     * @param epsilon added to the mean square under the root
+     * @param norm {@code float[h]}, or null
+     * @param epsilon of the norm: added to the mean square under the root
      * @param gate [m][h]
      * @param up [m][h]
      * @param activation that of the gate
@@ -381,7 +424,7 @@ public final class Program extends NativeObject {
             arguments
                     .rows(use(rows.handle()))
                     .x(use(x.handle()))
-                    .norm(use(norm.handle()))
+                    .norm(optional(norm))
                     .epsilon(epsilon)
                     .gate(use(gate.handle()))
                     .up(use(up.handle()))
@@ -401,6 +444,20 @@ public final class Program extends NativeObject {
      * @param out {@code float[rows][h]}
      */
     public void norm(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer out) {
+        norm(rows, x, norm, epsilon, null, out);
+    }
+
+    /**
+     * RMSNorm added to a residual: out = RMSNorm(x) * norm + residual.
+     *
+     * @param rows what is computed
+     * @param x {@code float[rows][h]}
+     * @param norm {@code float[h]}
+     * @param epsilon added to the mean square under the root
+     * @param residual {@code float[rows][h]}, or null; may be out, and not x
+     * @param out {@code float[rows][h]}; may be x
+     */
+    public void norm(PassRows rows, Buffer x, Buffer norm, float epsilon, Buffer residual, Buffer out) {
         try (hydra_norm arguments = new hydra_norm(arguments())) {
             arguments
                     .rows(use(rows.handle()))
@@ -408,7 +465,8 @@ public final class Program extends NativeObject {
                     .norm(use(norm.handle()))
                     .epsilon(epsilon)
                     .width(norm.bytes() / Float.BYTES)
-                    .out(use(out.handle()));
+                    .out(use(out.handle()))
+                    .residual(optional(residual));
             record(program -> Native.hydra_program_norm(program, arguments));
         }
     }
@@ -435,6 +493,35 @@ public final class Program extends NativeObject {
             Buffer ids,
             TopK top,
             Buffer logits) {
+        lmHead(rows, selectedRowsOnly, x, weight, bias, ids, 0, 0, top, logits);
+    }
+
+    /**
+     * LM head as {@link #lmHead(PassRows, boolean, Buffer, Matrix, Buffer, Buffer, TopK, Buffer)}, of logits that are scaled and
+     * capped.
+     *
+     * @param rows what is computed
+     * @param selectedRowsOnly compute only the rows at which a token is selected
+     * @param x {@code float[rows][h]}
+     * @param weight [v][h]
+     * @param bias {@code float[v]}, or null
+     * @param ids {@code int32[v]} token id of each row of the weight, or null if they are the same
+     * @param scale what weight x + bias is multiplied by, 0 for none
+     * @param cap logits l become cap * tanh(l / cap) then, 0 for none
+     * @param top receives the best of each row; may be null where logits are given
+     * @param logits receives all logits; or null
+     */
+    public void lmHead(
+            PassRows rows,
+            boolean selectedRowsOnly,
+            Buffer x,
+            Matrix weight,
+            Buffer bias,
+            Buffer ids,
+            float scale,
+            float cap,
+            TopK top,
+            Buffer logits) {
         try (hydra_lm_head arguments = new hydra_lm_head(arguments())) {
             arguments
                     .rows(use(rows.handle()))
@@ -444,7 +531,9 @@ public final class Program extends NativeObject {
                     .bias(optional(bias))
                     .ids(optional(ids))
                     .top(optional(top))
-                    .logits(optional(logits));
+                    .logits(optional(logits))
+                    .scale(scale)
+                    .cap(cap);
             record(program -> Native.hydra_program_lm_head(program, arguments));
         }
     }
