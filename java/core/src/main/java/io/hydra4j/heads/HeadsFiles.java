@@ -25,6 +25,8 @@ import java.util.Optional;
  *   <li>a folder as Medusa v0.1 publishes it: config.json and medusa_lm_head.safetensors or .pt with {@code i.j.linear} for block j
  *       of head i and, after the last block, {@code i.L.weight} for the LM head; without these the base's is used. The counts
  *       are taken from the tensors, for published config.json files state wrong ones.
+ *       A folder of either kind may have a draft vocabulary: {@code "draft_vocabulary"}, distinct token ids, the most frequent first,
+ *       and {@code "vocab_size"}, the base's; private LM heads have a row for each of the ids then.
  *   <li>the folder of a base model as Medusa-2 publishes it, with heads of v0.1's names after {@code medusa_head.} among its
  *       own tensors.
  *   <li>a compact GGUF file: {@code general.architecture} is {@code hydra}; {@code hydra.head_arch} ({@code mlp} or

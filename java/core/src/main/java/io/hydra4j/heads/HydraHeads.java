@@ -13,6 +13,8 @@ import java.util.List;
 final class HydraHeads {
     private static final String ARCHITECTURE = "hydra";
     private static final String PREFIX_ARCH = "prefix-mlp";
+    private static final String FOLDER_DRAFT_VOCABULARY = "draft_vocabulary";
+    static final String FOLDER_VOCABULARY = "vocab_size";
 
     private final TensorTable tensors;
     private final HeadsConfig config;
@@ -39,6 +41,11 @@ final class HydraHeads {
         var heads = new HydraHeads(tensors, config, config.kind() == Kind.HYDRA_PLUS_PLUS);
         long hidden =
                 tensors.requireMatrix(heads.block(0, 0) + ".linear.weight").rows();
+        var draft = folderDraftVocabulary(json);
+        if (draft != null) {
+            int vocabulary = json.integer(FOLDER_VOCABULARY, 1, DecoderConfig.MAX_VOCABULARY);
+            return heads.bind(heads.sizes(hidden, vocabulary), draft.size(), draft, null);
+        }
         long vocabulary = config.baseLmHead()
                 ? 0
                 : tensors.requireMatrix(heads.lmHead(0) + ".weight").rows();
@@ -57,7 +64,7 @@ final class HydraHeads {
                 usesBaseLmHead(metadata, "hydra.lm_head", null),
                 metadata.string("hydra.base_model", ""));
         int vocabulary = metadata.integer("hydra.vocabulary_size", 1, DecoderConfig.MAX_VOCABULARY);
-        var draft = draftVocabulary(metadata, vocabulary);
+        var draft = draftVocabulary(metadata, "hydra.draft_vocabulary", vocabulary);
         int hidden = metadata.integer("hydra.embedding_length", 1, DecoderConfig.MAX_HIDDEN);
         var heads = new HydraHeads(tensors, config, false);
         return heads.bind(
@@ -108,8 +115,16 @@ final class HydraHeads {
         return value.equals("base");
     }
 
-    private static List<Integer> draftVocabulary(Fields metadata, int vocabulary) {
-        var name = "hydra.draft_vocabulary";
+    /** The draft vocabulary that a folder's config.json states; null for the whole vocabulary. */
+    static List<Integer> folderDraftVocabulary(Fields json) {
+        if (!json.has(FOLDER_DRAFT_VOCABULARY)) {
+            return null;
+        }
+        return draftVocabulary(
+                json, FOLDER_DRAFT_VOCABULARY, json.integer(FOLDER_VOCABULARY, 1, DecoderConfig.MAX_VOCABULARY));
+    }
+
+    private static List<Integer> draftVocabulary(Fields metadata, String name, int vocabulary) {
         if (!metadata.has(name)) {
             return null;
         }

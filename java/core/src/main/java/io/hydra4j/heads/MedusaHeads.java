@@ -5,6 +5,7 @@ import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.heads.HeadsFiles.Opened;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderTensors;
 import java.util.ArrayList;
 
@@ -43,8 +44,13 @@ final class MedusaHeads {
         }
         boolean baseLmHead = !tensors.has(lmHead(0, layers));
         long hidden = tensors.requireMatrix(linear(0, 0)).rows();
+        var draft = HydraHeads.folderDraftVocabulary(json);
+        long rows = baseLmHead ? 0 : tensors.requireMatrix(lmHead(0, layers)).rows();
+        if (draft != null && !baseLmHead) {
+            rows = draft.size();
+        }
         long vocabulary =
-                baseLmHead ? 0 : tensors.requireMatrix(lmHead(0, layers)).rows();
+                draft == null ? rows : json.integer(HydraHeads.FOLDER_VOCABULARY, 1, DecoderConfig.MAX_VOCABULARY);
         var config =
                 new HeadsConfig(Kind.MEDUSA, heads, layers, baseLmHead, json.string("base_model_name_or_path", ""));
         var bound = new ArrayList<HeadsTensors.Head>();
@@ -57,10 +63,10 @@ final class MedusaHeads {
                         null,
                         null));
             }
-            Tensor lmHead = baseLmHead ? null : tensors.require(lmHead(i, layers), vocabulary, hidden);
+            Tensor lmHead = baseLmHead ? null : tensors.require(lmHead(i, layers), rows, hidden);
             bound.add(new HeadsTensors.Head(blocks, lmHead, null));
         }
-        var opened = new HeadsTensors(config, null, bound, null, null);
+        var opened = new HeadsTensors(config, null, bound, draft, null);
         opened.rejectUnused(tensors);
         return new Opened(opened, HeadsSizes.of(hidden, vocabulary));
     }

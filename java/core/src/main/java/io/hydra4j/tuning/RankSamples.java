@@ -59,6 +59,29 @@ public final class RankSamples {
         return steps == 0 ? 0 : (double) tokens / steps;
     }
 
+    /**
+     * How often the token that follows is among a head's best.
+     *
+     * @param level the head, from 0 on
+     * @return {@code [best]}: over all positions, how often it is among the best 1, 2, ...; 0 without samples
+     */
+    public double[] accuracies(int level, int best) {
+        double[] found = new double[best];
+        long positions = 0;
+        for (int[][] ranks : continuations) {
+            positions += ranks.length;
+            for (int[] rank : ranks) {
+                for (int k = rank[level]; k < best; k++) {
+                    found[k]++;
+                }
+            }
+        }
+        for (int k = 0; k < best && positions > 0; k++) {
+            found[k] /= positions;
+        }
+        return found;
+    }
+
     /** Tokens that a step emits at a position with these ranks. */
     static int emitted(Set<List<Integer>> paths, int[] ranks) {
         List<Integer> path = new ArrayList<>();

@@ -351,4 +351,46 @@ class HeadsFilesTest {
         TinyHeads.published("mlp", true).write(weights);
         assertFault(Unreadable.class, json, "file", "no such file", () -> HeadsFiles.open(folder, BASE));
     }
+
+    private static String ids(int count) {
+        return IntStream.range(0, count)
+                .map(id -> count - 1 - id)
+                .boxed()
+                .toList()
+                .toString();
+    }
+
+    @Test
+    void aFolderMayHaveADraftVocabulary() {
+        var config = TinyHeads.config("mlp", true);
+        config.put("lm_head", "\"base\"");
+        config.put("draft_vocabulary", ids(33));
+        config.put("vocab_size", "" + TinyModel.VOCABULARY);
+        var hydra = open(config, TinyHeads.blocks("mlp", true));
+        assertEquals(33, hydra.draftVocabulary().size());
+        assertEquals(32, hydra.draftVocabulary().get(0));
+
+        weights = folder.resolve("medusa_lm_head.safetensors");
+        folder.resolve("hydra_lm_head.safetensors").toFile().delete();
+        var medusa = open(config, TinyHeads.medusa(2, 1, false));
+        assertEquals(Kind.MEDUSA, medusa.config().kind());
+        assertEquals(33, medusa.draftVocabulary().size());
+    }
+
+    @Test
+    void aFoldersDraftVocabularyMustFitTheBaseAndTheLmHeads() {
+        var config = TinyHeads.config("mlp", true);
+        config.put("draft_vocabulary", ids(33));
+        assertFault(MissingField.class, json, "vocab_size", "", () -> open(config, TinyHeads.published("mlp", true)));
+        config.put("vocab_size", "40");
+        assertFault(
+                WrongShape.class,
+                weights,
+                "hydra_lm_head.0.weight",
+                "[40, 32]",
+                () -> open(config, TinyHeads.published("mlp", true)));
+        config.put("lm_head", "\"base\"");
+        config.put("vocab_size", "41");
+        assertFault(HeadsMismatch.class, folder, "vocabulary", "41", () -> open(config, TinyHeads.blocks("mlp", true)));
+    }
 }
