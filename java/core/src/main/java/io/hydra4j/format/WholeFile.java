@@ -2,6 +2,7 @@ package io.hydra4j.format;
 
 import io.hydra4j.HydraException;
 import java.io.BufferedOutputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -35,7 +36,7 @@ public final class WholeFile {
     /**
      * Writes a file; one that is there is replaced. On failure that one stays as it was, and nothing is left beside it.
      *
-     * @param content called once; the stream is buffered, and closed afterwards
+     * @param content called once; the stream is buffered; the content may close it
      * @throws HydraException if the file cannot be written; names it and the reason
      */
     public static void write(Path target, Content content) {
@@ -45,7 +46,7 @@ public final class WholeFile {
             try {
                 try (var file = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
                         var out = new BufferedOutputStream(Channels.newOutputStream(file), BUFFER_BYTES)) {
-                    content.write(out);
+                    content.write(new Unclosed(out));
                     out.flush();
                     file.force(true);
                 }
@@ -56,6 +57,23 @@ public final class WholeFile {
             }
         } catch (IOException e) {
             throw new HydraException(target + ": cannot be written: " + reason(e), e);
+        }
+    }
+
+    /** Stays open for what is to be done after the content, which may close it. */
+    private static final class Unclosed extends FilterOutputStream {
+        Unclosed(OutputStream out) {
+            super(out);
+        }
+
+        @Override
+        public void write(byte[] values, int offset, int length) throws IOException {
+            out.write(values, offset, length);
+        }
+
+        @Override
+        public void close() throws IOException {
+            flush();
         }
     }
 

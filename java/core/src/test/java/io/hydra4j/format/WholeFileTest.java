@@ -40,6 +40,16 @@ class WholeFileTest {
     }
 
     @Test
+    void contentMayCloseItsStream() throws IOException {
+        Path file = folder.resolve("a");
+        WholeFile.write(file, out -> {
+            out.write(NEW);
+            out.close();
+        });
+        assertEquals("new", Files.readString(file));
+    }
+
+    @Test
     void onAFullDiskTheOldFileStaysAndNothingIsLeftBesideIt() throws IOException {
         Path file = Files.writeString(folder.resolve("a"), "old");
         HydraException refused = assertThrows(
