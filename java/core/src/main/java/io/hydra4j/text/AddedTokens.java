@@ -10,6 +10,8 @@ import java.util.List;
  * space that is itself a token. Immutable and thread-safe.
  */
 final class AddedTokens {
+    private static final Places NOWHERE = (from, to) -> false;
+
     private final Normalization normalization;
     private final Pass literal;
     private final Pass normalized;
@@ -58,24 +60,25 @@ final class AddedTokens {
     /**
      * Divides a text.
      *
-     * @param special whether special tokens are found; the others always are
+     * @param special whether special tokens are found in its own parts; the others always are, in all parts
      * @param most UTF-16 units that may come of it in all
      * @throws TooLong if more would come
      */
-    void divide(String text, boolean special, int most, Sink sink) {
+    void divide(PromptText text, boolean special, int most, Sink sink) {
         int[] left = {most};
-        literal.divide(text, special, new Sink() {
+        literal.divide(text.text(), special ? text::isOwn : NOWHERE, new Parts() {
             @Override
-            public void text(String part, boolean first) {
-                String result = normalization.apply(part, left[0]);
+            public void text(int from, int to) {
+                PromptText part = text.substring(from, to);
+                String result = normalization.apply(part.text(), left[0]);
                 if (result == null) {
                     throw new TooLong();
                 }
                 left[0] -= result.length();
-                normalized.divide(result, special, new Sink() {
+                normalized.divide(result, special ? ownIn(part, result) : NOWHERE, new Parts() {
                     @Override
-                    public void text(String piece, boolean start) {
-                        sink.text(piece, first && start);
+                    public void text(int start, int end) {
+                        sink.text(result.substring(start, end), from == 0 && start == 0);
                     }
 
                     @Override
@@ -92,6 +95,59 @@ final class AddedTokens {
         });
     }
 
+    /** Where what the normalization has made of a text is of its own parts. */
+    private Places ownIn(PromptText part, String result) {
+        if (part.isOwn(0, part.length())) {
+            return (from, to) -> true;
+        }
+        return new Places() {
+            private int[] borders;
+
+            @Override
+            public boolean include(int from, int to) {
+                if (borders == null) {
+                    borders = borders(part, result);
+                }
+                int first = at(from);
+                return first % 2 == 0 && first == at(to - 1);
+            }
+
+            private int at(int place) {
+                int count = 0;
+                while (count < borders.length && borders[count] <= place) {
+                    count++;
+                }
+                return count;
+            }
+        };
+    }
+
+    /** Own parts that cannot be told from foreign ones, as the normalization has made one character of both, count as foreign. */
+    private int[] borders(PromptText part, String result) {
+        int[] borders = part.borders();
+        for (int i = 0; i < borders.length; i++) {
+            String before = normalization.apply(part.text().substring(0, borders[i]), Integer.MAX_VALUE);
+            if (!result.startsWith(before)) {
+                return new int[] {0};
+            }
+            borders[i] = borders[i] == 0 ? 0 : before.length();
+        }
+        return borders;
+    }
+
+    /** Places of a text. */
+    @FunctionalInterface
+    private interface Places {
+        boolean include(int from, int to);
+    }
+
+    /** What a pass divides its text into, in order. */
+    private interface Parts {
+        void text(int from, int to);
+
+        void token(int id);
+    }
+
     /** The tokens that are looked for together. */
     private static final class Pass {
         private final List<AddedToken> tokens;
@@ -104,7 +160,7 @@ final class AddedTokens {
             this.matches = new LongestMatches(texts);
         }
 
-        void divide(String text, boolean special, Sink sink) {
+        void divide(String text, Places special, Parts parts) {
             int from = 0;
             int spacesEnd = 0;
             int[] found = tokens.isEmpty() ? new int[0] : matches.in(text);
@@ -118,7 +174,8 @@ final class AddedTokens {
                 int end = at + texts.get(found[at]).length();
                 // Whatever becomes of this one, the next begins after it.
                 at = end;
-                if (token.special() && !special || token.singleWord() && !isWord(text, start, end)) {
+                if (token.special() && !special.include(start, end)
+                        || token.singleWord() && !isWord(text, start, end)) {
                     continue;
                 }
                 while (token.lstrip() && start > from && isSpace(text.charAt(start - 1))) {
@@ -133,13 +190,13 @@ final class AddedTokens {
                     end = spacesEnd;
                 }
                 if (from < start) {
-                    sink.text(text.substring(from, start), from == 0);
+                    parts.text(from, start);
                 }
-                sink.token(token.id());
+                parts.token(token.id());
                 from = Math.max(start, end);
             }
             if (from < text.length()) {
-                sink.text(text.substring(from), from == 0);
+                parts.text(from, text.length());
             }
         }
 

@@ -60,11 +60,11 @@ final class Encoder implements AutoCloseable {
 
     /**
      * @param text any text; halves of surrogate pairs count as U+FFFD
-     * @param special whether special tokens in the text are found
+     * @param special whether special tokens in its own parts are found
      * @return the ids of the text alone
      * @throws TokenizerException if the normalised text is longer than can be encoded at once
      */
-    int[] encode(String text, boolean special) {
+    int[] encode(PromptText text, boolean special) {
         if (text.length() > preTokenizer.longestText()) {
             throw tooLong(text, null);
         }
@@ -95,7 +95,7 @@ final class Encoder implements AutoCloseable {
         }
     }
 
-    private TokenizerException tooLong(String text, Throwable cause) {
+    private TokenizerException tooLong(PromptText text, Throwable cause) {
         return new TokenizerException(
                 file,
                 "text",
@@ -104,13 +104,16 @@ final class Encoder implements AutoCloseable {
                 cause);
     }
 
-    private static String wellFormed(String text) {
-        if (Utf8.isWellFormed(text)) {
+    private static PromptText wellFormed(PromptText text) {
+        if (Utf8.isWellFormed(text.text())) {
             return text;
         }
         StringBuilder repaired = new StringBuilder(text.length());
-        text.codePoints().map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c).forEach(repaired::appendCodePoint);
-        return repaired.toString();
+        text.text()
+                .codePoints()
+                .map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c)
+                .forEach(repaired::appendCodePoint);
+        return text.withCharacters(repaired.toString());
     }
 
     private long[] encode(String piece) {

@@ -156,6 +156,21 @@ public final class Tokenizer implements AutoCloseable {
      */
     public int[] encode(String text, EncodeOptions options) {
         Objects.requireNonNull(text, "text");
+        return encode(PromptText.own(text), options);
+    }
+
+    /**
+     * Encodes a text whose parts come from different hands. Special tokens are recognised in its own parts, if the options let them
+     * be, and nowhere else: not in foreign parts, nor where own and foreign characters together look like one.
+     *
+     * @param text any text, at most {@link #longestText()} characters when it is normalised
+     * @param options what is put around it, and whether special tokens in own parts are recognised
+     * @return ids, each at least 0 and below {@link #vocabularySize()}
+     * @throws TokenizerException if the text is too long
+     * @throws IllegalStateException after {@link #close}
+     */
+    public int[] encode(PromptText text, EncodeOptions options) {
+        Objects.requireNonNull(text, "text");
         int[] ids = encoder.encode(text, options.specialTokens());
         if (!options.beginAndEnd()) {
             return ids;

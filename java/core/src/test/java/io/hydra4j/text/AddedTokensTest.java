@@ -55,6 +55,40 @@ class AddedTokensTest {
         assertEquals("_a 0", divided(PIECES, "a </s>", end));
     }
 
+    private static String divided(Normalization normalization, PromptText text, AddedToken... tokens) {
+        Names names = new Names();
+        new AddedTokens(List.of(tokens), normalization).divide(text, true, 1000, names);
+        return names.toString();
+    }
+
+    private static PromptText text(String... ownAndForeign) {
+        PromptText.Builder text = new PromptText.Builder();
+        for (int i = 0; i < ownAndForeign.length; i++) {
+            text.append(ownAndForeign[i], i % 2 == 1);
+        }
+        return text.build();
+    }
+
+    @Test
+    void aSpecialTokenCountsInOwnPartsAlone() {
+        AddedToken end = new AddedToken(0, "</s>", false, false, false, false, true);
+        assertEquals("0 a</s> 0", divided(Normalization.NONE, text("</s>", "a</s>", "</s>"), end));
+        assertEquals("</s> 0 </s>", divided(Normalization.NONE, text("</", "s>", "</s>", "</", "s>"), end));
+        assertEquals("0 a 1", divided(Normalization.NONE, text("</s>", "a<bc>"), end, token("<bc>")));
+    }
+
+    @Test
+    void aNormalizedSpecialTokenCountsInWhatWasMadeOfOwnPartsAlone() {
+        AddedToken end = new AddedToken(0, "</s>", false, false, false, true, true);
+        assertEquals("_a 0 _</s> 0", divided(PIECES, text("a </s>", " </s>", " </s>"), end));
+        assertEquals("_a</s>", divided(PIECES, text("a</", "s>"), end));
+        AddedToken a = new AddedToken(0, "\u00e4", false, false, false, true, true);
+        Normalization composed = new Normalization(List.of(Normalization.form(Normalizer.Form.NFC)));
+        assertEquals("0", divided(composed, text("a\u0308"), a));
+        assertEquals("\u00e4", divided(composed, text("a", "\u0308"), a));
+        assertEquals("\u00e4", divided(composed, text("", "a", "\u0308"), a));
+    }
+
     @Test
     void whatIsBetweenTokensIsNormalizedPartByPart() {
         assertEquals("_a_b 0 _c", divided(PIECES, "a b<a>c", token("<a>")));
@@ -63,9 +97,9 @@ class AddedTokensTest {
     @Test
     void aTextThatBecomesTooLongIsRefused() {
         AddedTokens tokens = new AddedTokens(List.of(token("x")), PIECES);
-        assertThrows(AddedTokens.TooLong.class, () -> tokens.divide("axaxaxa", true, 7, new Names()));
+        assertThrows(AddedTokens.TooLong.class, () -> tokens.divide(PromptText.own("axaxaxa"), true, 7, new Names()));
         Names names = new Names();
-        tokens.divide("axaxaxa", true, 8, names);
+        tokens.divide(PromptText.own("axaxaxa"), true, 8, names);
         assertEquals("_a 0 _a 0 _a 0 _a", names.toString());
     }
 
@@ -79,7 +113,8 @@ class AddedTokensTest {
         AddedTokens added = new AddedTokens(tokens, Normalization.NONE);
         for (String part : new String[] {"a", " ", " a"}) {
             Names names = new Names();
-            assertTimeoutPreemptively(SOON, () -> added.divide(part.repeat(1_000_000), true, Integer.MAX_VALUE, names));
+            assertTimeoutPreemptively(
+                    SOON, () -> added.divide(PromptText.own(part.repeat(1_000_000)), true, Integer.MAX_VALUE, names));
         }
     }
 
@@ -208,7 +243,7 @@ class AddedTokensTest {
 
     private static String divided(Normalization normalization, String text, AddedToken... tokens) {
         Names names = new Names();
-        new AddedTokens(List.of(tokens), normalization).divide(text, true, 1000, names);
+        new AddedTokens(List.of(tokens), normalization).divide(PromptText.own(text), true, 1000, names);
         assertTrue(names.first <= 1);
         return names.toString();
     }
