@@ -231,8 +231,9 @@ HYDRA_API hydra_status hydra_train_attention_backward(hydra_train_device* device
  * and q = softmax(teacher state teacher_weight^T) of its row of the teacher:
  *   loss = row_weight * (data_scale * -log p[t] + teacher_scale * -sum over v of q[v] log p[v])
  * summed over rows and heads: means and weights of heads go into the scales and row weights. Logits exist for some rows
- * at a time, in memory that the device keeps; those of the teacher are computed once for all heads. For a draft
- * vocabulary, weights hold the rows of its tokens alone and q is a distribution over them.
+ * at a time, in memory that the device keeps (200 MB at most for vocabularies up to a million); those of the teacher
+ * are computed once for all heads. For a draft vocabulary, weights hold the rows of its tokens alone and q is a
+ * distribution over them.
  *
  * A head's rows must be in the order of their rows of the teacher. All fields count. */
 typedef struct hydra_train_loss_head {

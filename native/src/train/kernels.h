@@ -32,10 +32,11 @@ struct AdamWFactors {
 struct Kernels {
     const char* name;
 
-    // Products. A panel is [depth][width]: `count` <= width rows of an operand side by side, zero beyond them. Panels
-    // of a product's left side are tile_rows wide, of its right side tile_columns.
+    // Products. `count` rows of an operand become panels [depth][width] one after another: rows side by side, zeros
+    // beyond them. Panels of a product's left side are tile_rows wide, of its right side tile_columns.
     int tile_rows, tile_columns;
-    void (*pack)(int width, int count, int64_t depth, Operand from, float* panel);
+    void (*pack_left)(int64_t count, int64_t depth, Operand from, float* panels);
+    void (*pack_right)(int64_t count, int64_t depth, Operand from, float* panels);
     // c[i][j] = or += sum over k of a[k][i] b[k][j], k ascending, for i < rows and j < columns.
     void (*multiply)(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
                      bool add);

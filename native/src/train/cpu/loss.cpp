@@ -9,10 +9,13 @@ namespace hydra::train {
 
 namespace {
 
-constexpr int64_t LOGITS = int64_t{1} << 23;  // that exist at a time, of a head and of the teacher each
-constexpr int64_t MOST_ROWS = 480, LEAST_ROWS = 24;
+// More rows at a time pass the weights and their gradients through memory less often.
+constexpr int64_t LOGITS = int64_t{24} << 20;  // that exist at a time, of a head and of the teacher each
+constexpr int64_t MOST_ROWS = 576, LEAST_ROWS = 24;
 
-int64_t rows_at_a_time(int64_t vocabulary) { return std::clamp(LOGITS / vocabulary / 24 * 24, LEAST_ROWS, MOST_ROWS); }
+int64_t rows_at_a_time(int64_t vocabulary) {
+    return std::clamp(LOGITS / vocabulary / LEAST_ROWS * LEAST_ROWS, LEAST_ROWS, MOST_ROWS);
+}
 
 void check_head(const Loss& loss, int32_t index) {
     const LossHead& head = loss.heads[index];

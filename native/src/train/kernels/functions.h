@@ -19,7 +19,8 @@ constexpr int train_tile_rows = 6, train_tile_columns = 16;
 #else
 constexpr int train_tile_rows = 4, train_tile_columns = 16;
 #endif
-void train_pack(int width, int count, int64_t depth, Operand from, float* panel);
+void train_pack_left(int64_t count, int64_t depth, Operand from, float* panels);
+void train_pack_right(int64_t count, int64_t depth, Operand from, float* panels);
 void train_multiply(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
                     bool add);
 

@@ -13,7 +13,10 @@ HYDRA_INLINE void multiply_tile(int64_t depth, const float* a, const float* b, f
 #pragma GCC unroll 16
     for (int i = 0; i < train_tile_rows; ++i) {
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; ++j) sums[i][j] = zero();
+        for (int j = 0; j < VECTORS; ++j) {
+            sums[i][j] = zero();
+            __builtin_prefetch(c + i * stride + j * LANES, 1);  // needed at the end
+        }
     }
     for (int64_t k = 0; k < depth; ++k, a += train_tile_rows, b += train_tile_columns) {
         F32 right[VECTORS];
@@ -53,22 +56,90 @@ void train_multiply(int64_t depth, const float* a, const float* b, float* c, int
     }
 }
 
-void train_pack(int width, int count, int64_t depth, Operand from, float* panel) {
-    if (!from.transposed) {
-        for (int i = 0; i < count; ++i) {
-            const float* row = from.data + i * from.stride;
-            for (int64_t k = 0; k < depth; ++k) panel[k * width + i] = row[k];
-        }
-        for (int i = count; i < width; ++i) {
-            for (int64_t k = 0; k < depth; ++k) panel[k * width + i] = 0;
-        }
-        return;
+namespace {
+
+constexpr int QUAD = 4;
+
+// Lanes QUAD * l to QUAD * l + 3.
+template <int l>
+HYDRA_INLINE void store_quad(float* p, F32 x) {
+#if defined(HYDRA_AVX512)
+    _mm_storeu_ps(p, _mm512_extractf32x4_ps(x.v, l));
+#elif defined(HYDRA_AVX2)
+    _mm_storeu_ps(p, _mm256_extractf128_ps(l < 2 ? x.a : x.b, l % 2));
+#else
+    for (int t = 0; t < QUAD; ++t) p[t] = x.v[QUAD * l + t];
+#endif
+}
+
+// Values k to k + LANES - 1 of four rows `stride` apart, to places k * width on of a panel.
+HYDRA_INLINE void pack_quad(const float* rows, int64_t stride, int width, float* panel) {
+    F32 x[QUAD];
+    for (int t = 0; t < QUAD; ++t) x[t] = load(rows + t * stride);
+    transpose(x);
+    for (int i = 0; i < QUAD; ++i) {
+        store_quad<0>(panel + i * width, x[i]);
+        store_quad<1>(panel + (QUAD + i) * width, x[i]);
+        store_quad<2>(panel + (2 * QUAD + i) * width, x[i]);
+        store_quad<3>(panel + (3 * QUAD + i) * width, x[i]);
     }
+}
+
+// A panel of an operand whose rows lie along the depth.
+void pack_rows(int width, int count, int64_t depth, Operand from, float* panel) {
+    int i = 0;
+    for (; i + QUAD <= count; i += QUAD) {
+        const float* rows = from.data + i * from.stride;
+        int64_t k = 0;
+        for (; k + LANES <= depth; k += LANES) pack_quad(rows + k, from.stride, width, panel + k * width + i);
+        for (; k < depth; ++k) {
+            for (int t = 0; t < QUAD; ++t) panel[k * width + i + t] = rows[t * from.stride + k];
+        }
+    }
+    for (; i < width; ++i) {
+        const float* row = from.data + i * from.stride;
+        for (int64_t k = 0; k < depth; ++k) panel[k * width + i] = i < count ? row[k] : 0;
+    }
+}
+
+template <int width>
+HYDRA_INLINE void copy(const float* from, float* to) {
+    static_assert(sizeof(float) * width % 8 == 0);
+    __builtin_memcpy(to, from, sizeof(float) * width);
+}
+
+// Panels of an operand whose rows lie across the depth, read row after row: each is a part of every cache line.
+template <int width>
+void pack_columns(int64_t count, int64_t depth, Operand from, float* panels) {
+    const int64_t whole = count / width;
     for (int64_t k = 0; k < depth; ++k) {
         const float* row = from.data + k * from.stride;
-        for (int i = 0; i < count; ++i) panel[k * width + i] = row[i];
-        for (int i = count; i < width; ++i) panel[k * width + i] = 0;
+        for (int64_t p = 0; p < whole; ++p) copy<width>(row + p * width, panels + (p * depth + k) * width);
+        if (whole * width == count) continue;
+        float* last = panels + (whole * depth + k) * width;
+        for (int64_t i = 0; i < width; ++i) last[i] = whole * width + i < count ? row[whole * width + i] : 0;
     }
+}
+
+template <int width>
+void pack(int64_t count, int64_t depth, Operand from, float* panels) {
+    if (from.transposed) return pack_columns<width>(count, depth, from, panels);
+    for (int64_t first = 0; first < count; first += width) {
+        Operand rows = from;
+        rows.data += first * from.stride;
+        pack_rows(width, static_cast<int>(count - first < width ? count - first : width), depth, rows,
+                  panels + first * depth);
+    }
+}
+
+}  // namespace
+
+void train_pack_left(int64_t count, int64_t depth, Operand from, float* panels) {
+    pack<train_tile_rows>(count, depth, from, panels);
+}
+
+void train_pack_right(int64_t count, int64_t depth, Operand from, float* panels) {
+    pack<train_tile_columns>(count, depth, from, panels);
 }
 
 }  // namespace hydra::HYDRA_ISA
