@@ -17,6 +17,7 @@ public final class GenerationResult {
     private final String drafter;
     private final SessionStatistics statistics;
     private final int promptTokens;
+    private final int reusedTokens;
     private final long prefillNanos;
     private final long decodeNanos;
     private final OptionalDouble plainStepNanos;
@@ -30,6 +31,7 @@ public final class GenerationResult {
             String drafter,
             SessionStatistics statistics,
             int promptTokens,
+            int reusedTokens,
             long prefillNanos,
             long decodeNanos,
             OptionalDouble plainStepNanos) {
@@ -41,6 +43,7 @@ public final class GenerationResult {
         this.drafter = drafter;
         this.statistics = statistics;
         this.promptTokens = promptTokens;
+        this.reusedTokens = reusedTokens;
         this.prefillNanos = prefillNanos;
         this.decodeNanos = decodeNanos;
         this.plainStepNanos = plainStepNanos;
@@ -87,6 +90,11 @@ public final class GenerationResult {
     /** {@return the number of tokens of the prompt} */
     public int promptTokens() {
         return promptTokens;
+    }
+
+    /** {@return how many of {@link #promptTokens} a {@link Conversation} had from turns before, and were not computed again} */
+    public int reusedTokens() {
+        return reusedTokens;
     }
 
     /** {@return the number of generated tokens: as many as {@link #ids} has} */
@@ -144,6 +152,7 @@ public final class GenerationResult {
                 drafter,
                 statistics,
                 promptTokens,
+                reusedTokens,
                 prefillNanos,
                 decodeNanos,
                 plainStepNanos);

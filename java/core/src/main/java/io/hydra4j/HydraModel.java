@@ -11,7 +11,10 @@ import io.hydra4j.draft.Drafter;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.text.ChatTemplate;
+import io.hydra4j.text.ChatTemplates;
 import io.hydra4j.text.EncodeOptions;
+import io.hydra4j.text.PromptText;
 import io.hydra4j.text.TextStream;
 import io.hydra4j.text.Tokenizer;
 import io.hydra4j.tuning.ConversionText;
@@ -72,6 +75,7 @@ public final class HydraModel implements AutoCloseable {
     private final DraftHeads heads;
     private final Tokenizer tokenizer;
     private final ModelInfo info;
+    private final ModelTemplates templates;
     private final ModelUses uses;
     /** Null where none was made. */
     private volatile Calibration calibration;
@@ -86,11 +90,13 @@ public final class HydraModel implements AutoCloseable {
             Tokenizer tokenizer,
             ModelInfo info,
             Calibration calibration,
+            Supplier<ChatTemplates> templates,
             Resources owned) {
         this.base = base;
         this.heads = heads;
         this.tokenizer = tokenizer;
         this.info = info;
+        this.templates = new ModelTemplates(templates);
         uses = new ModelUses(owned::close);
         if (calibration != null) {
             calibration.requireFit(info.calibrationFacts());
@@ -206,6 +212,57 @@ public final class HydraModel implements AutoCloseable {
                 this,
                 OpenOptions.require("promptIds", promptIds, "at least one token id"),
                 OpenOptions.require("options", options, "GenerationOptions.DEFAULT"));
+    }
+
+    /**
+     * Answers a conversation.
+     *
+     * @param messages its messages, the one to be answered last
+     * @param options how to generate
+     * @return the answer, its tokens and what was measured
+     * @throws ChatTemplateException its nested classes: if there is no template, or it refuses the messages
+     * @throws IllegalArgumentException if the prompt is longer than the context, or the options do not fit the model
+     * @throws ResourceExhaustedException if memory or KV pages are short
+     * @throws HydraException if the model has no tokenizer
+     */
+    public GenerationResult chat(List<Message> messages, GenerationOptions options) {
+        return chat(messages, ChatOptions.DEFAULT, options, chunk -> {});
+    }
+
+    /**
+     * As {@link #chat(List, GenerationOptions)}; the listener gets each step's tokens and text, in the calling thread.
+     *
+     * @param messages its messages, the one to be answered last
+     * @param chat how they become a prompt
+     * @param options how to generate
+     * @param listener gets a chunk for each step
+     * @return the answer, its tokens and what was measured
+     */
+    public GenerationResult chat(
+            List<Message> messages, ChatOptions chat, GenerationOptions options, Consumer<Chunk> listener) {
+        return generate(encode(messages, chat), options, listener);
+    }
+
+    /**
+     * As {@link #stream(int[], GenerationOptions)}, with the answer to a conversation.
+     *
+     * @param messages its messages, the one to be answered last
+     * @param chat how they become a prompt
+     * @param options how to generate
+     * @return the stream, to be closed
+     */
+    public TokenStream stream(List<Message> messages, ChatOptions chat, GenerationOptions options) {
+        return stream(encode(messages, chat), options);
+    }
+
+    /**
+     * Begins a conversation, which computes only what is new of each turn.
+     *
+     * @param options how its messages become a prompt
+     * @return the conversation, without messages, to be closed
+     */
+    public Conversation conversation(ChatOptions options) {
+        return new Conversation(this, OpenOptions.require("options", options, "ChatOptions.DEFAULT"));
     }
 
     /**
@@ -629,6 +686,58 @@ public final class HydraModel implements AutoCloseable {
         OpenOptions.require("text", text, "a text");
         OpenOptions.require("options", options, "EncodeOptions.PROMPT or EncodeOptions.TEXT");
         return withTokenizer(tokenizer -> tokenizer.encode(text, options));
+    }
+
+    /**
+     * {@return the token ids of a conversation's prompt: what the chat template makes of it, and no tokens beside} Special tokens that are
+     * written in messages are text, unless the options say otherwise.
+     *
+     * @param messages the messages
+     * @param options how they become a prompt
+     * @throws ChatTemplateException its nested classes: if there is no template, or it refuses the messages
+     * @throws HydraException if the model has no tokenizer, or the prompt is longer than can be encoded at once
+     */
+    public int[] encode(List<Message> messages, ChatOptions options) {
+        PromptText prompt = prompt(messages, options);
+        EncodeOptions encoding = EncodeOptions.PROMPT.withBeginAndEnd(false);
+        return withTokenizer(tokenizer -> options.specialTokens()
+                ? tokenizer.encode(prompt.text(), encoding)
+                : tokenizer.encode(prompt, encoding));
+    }
+
+    /**
+     * {@return a conversation's prompt: what the chat template makes of it}
+     *
+     * @param messages the messages
+     * @param options how they become a prompt
+     * @throws ChatTemplateException its nested classes: if there is no template, or it refuses the messages
+     */
+    public PromptText prompt(List<Message> messages, ChatOptions options) {
+        List<Map<String, Object>> fields = Message.fields(messages);
+        OpenOptions.require("options", options, "ChatOptions.DEFAULT");
+        ChatTemplate template = options.template()
+                .orElseGet(() -> templates.parsed(!options.tools().isEmpty()));
+        return template.render(fields, options.generationPrompt(), options.given());
+    }
+
+    /**
+     * {@return the model's chat template, if it has one} {@link #chatTemplates} has others that it may have.
+     *
+     * @throws ChatTemplateException.Invalid if it is damaged, or uses what is not supported
+     */
+    public Optional<ChatTemplate> chatTemplate() {
+        return chatTemplates().names().contains(ChatTemplates.DEFAULT)
+                ? Optional.of(templates.parsed(false))
+                : Optional.empty();
+    }
+
+    /**
+     * {@return the chat templates that come with the model, perhaps none} Their files are read when this is first asked for.
+     *
+     * @throws FormatException if a file with templates is damaged
+     */
+    public ChatTemplates chatTemplates() {
+        return templates.sources();
     }
 
     /**

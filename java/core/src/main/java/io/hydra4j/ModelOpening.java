@@ -14,15 +14,19 @@ import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Backends;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
+import io.hydra4j.text.ChatTemplates;
 import io.hydra4j.text.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.DoubleConsumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** Opens a model: files, backend, weights, heads and tokenizer, all of it or none. */
@@ -69,12 +73,22 @@ final class ModelOpening {
                     read,
                     info(backend, base, heads),
                     options.calibration().orElse(null),
+                    templates(files.path(), files.metadata()),
                     opened);
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, opened);
             tokenizer.thenAccept(ModelOpening::closeTokenizer);
             throw e;
         }
+    }
+
+    /** Of a GGUF file what it has of them at once, so that its vocabulary is not kept for them. */
+    private static Supplier<ChatTemplates> templates(Path path, Map<String, Object> metadata) {
+        if (Files.isDirectory(path)) {
+            return () -> ChatTemplates.ofFolder(path);
+        }
+        ChatTemplates templates = ChatTemplates.ofGguf(path, metadata);
+        return () -> templates;
     }
 
     /** A GPU without the memory is no reason to fail where another backend may compute. */

@@ -5,6 +5,7 @@ import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.SessionStatistics;
 import io.hydra4j.runtime.Resources;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.OptionalDouble;
@@ -23,6 +24,12 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     private final int[] prompt;
     private final Session session;
     private final Guessing guessing;
+    /** Null for a generation of its own. */
+    private final Conversation conversation;
+
+    private final Conversation.Key key;
+    /** Tokens of the prompt that the session has from before. */
+    private final int reused;
 
     // Used by the thread that is in next() alone.
     private boolean isPrefilled;
@@ -43,7 +50,13 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
 
     /** Checks the arguments and takes what memory the generation needs. */
     TokenStream(HydraModel model, int[] promptIds, GenerationOptions options) {
+        this(model, promptIds, options, null);
+    }
+
+    /** @param conversation whose session it goes on with, if it can, and gives back; null for none */
+    TokenStream(HydraModel model, int[] promptIds, GenerationOptions options, Conversation conversation) {
         this.model = model;
+        this.conversation = conversation;
         this.options = options;
         prompt = promptIds.clone();
         guessing = model.guessing(options);
@@ -53,24 +66,54 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
         }
         output = model.output(prompt, options);
         boolean guesses = guessing.tree().nodes() > 1;
-        SessionOptions settings =
-                SessionOptions.of(guessing.tree()).withAcceptance(guesses ? options.acceptance() : Acceptance.exact());
-        if (!options.sampling().isGreedy()) {
-            settings = settings.withSampling(options.sampling());
-        }
-        if (options.logProbabilities().isPresent()) {
-            settings = settings.withLogProbabilities(options.logProbabilities().getAsInt());
-        }
-        session = model.streamSession(settings, guesses ? guessing.drafter() : null);
+        Acceptance acceptance = guesses ? options.acceptance() : Acceptance.exact();
+        key = new Conversation.Key(
+                guessing.source(),
+                options.draftTexts(),
+                guessing.tree(),
+                acceptance,
+                !options.sampling().isGreedy(),
+                options.logProbabilities());
+        Session kept = conversation == null ? null : conversation.take(key);
+        session = kept != null ? kept : newSession(acceptance, guesses);
         try {
+            reused = kept == null ? 0 : goBack();
             session.setGrowthPolicy(guessing.growth());
-            session.requirePrompt(prompt);
+            session.requirePrompt(newTokens());
             session.reserve((int) Math.min(model.info().context(), (long) prompt.length + options.maxTokens()));
             model.uses().add(this);
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, session);
             throw e;
         }
+    }
+
+    private Session newSession(Acceptance acceptance, boolean guesses) {
+        SessionOptions settings = SessionOptions.of(guessing.tree()).withAcceptance(acceptance);
+        if (!options.sampling().isGreedy()) {
+            settings = settings.withSampling(options.sampling());
+        }
+        if (options.logProbabilities().isPresent()) {
+            settings = settings.withLogProbabilities(options.logProbabilities().getAsInt());
+        }
+        return model.streamSession(settings, guesses ? guessing.drafter() : null);
+    }
+
+    /** Takes back what a session of the conversation has beyond this prompt; how many tokens they have in common. */
+    private int goBack() {
+        int common = Arrays.mismatch(session.tokens(), prompt);
+        // One token is computed anew in any case: what follows the last one is not kept.
+        int kept = Math.min(common < 0 ? prompt.length : common, Math.max(0, prompt.length - 1));
+        session.rewind(kept);
+        session.resetStatistics();
+        if (!options.sampling().isGreedy()) {
+            session.setSampling(options.sampling());
+        }
+        return kept;
+    }
+
+    private int[] newTokens() {
+        return Arrays.copyOfRange(prompt, reused, prompt.length);
     }
 
     /** This stream: chunks can be taken once. */
@@ -145,7 +188,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
     /** Whether the whole prompt was taken in: not where the generation was cancelled meanwhile. */
     private boolean prefill() {
         long begin = System.nanoTime();
-        isPrefilled = session.prefill(prompt, this::isStopped);
+        isPrefilled = session.prefill(newTokens(), this::isStopped);
         SessionStatistics now = session.statistics();
         synchronized (this) {
             statistics = now;
@@ -187,7 +230,11 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
             model.learned(guessing.source(), guessing.growth());
         }
         model.uses().remove(this);
-        session.close();
+        if (conversation == null) {
+            session.close();
+        } else {
+            conversation.ended(key, session, result());
+        }
     }
 
     /** Ends the generation before its next step or pass over the prompt; {@link #next} then gives the last chunk. */
@@ -208,6 +255,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
                 statistics.draftedSteps() > 0 ? guessing.name() : null,
                 statistics,
                 prompt.length,
+                reused,
                 prefillNanos,
                 decodeNanos,
                 plain);

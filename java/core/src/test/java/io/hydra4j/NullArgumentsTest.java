@@ -73,6 +73,12 @@ class NullArgumentsTest {
         assertNames("source", () -> TreeFile.parse(null, "[]"));
         assertNames("json", () -> TreeFile.parse(folder, null));
         assertNames("file", () -> TunedTree.load(null));
+        assertNames("messages", () -> model.chat(null, GenerationOptions.DEFAULT));
+        assertNames("a message", () -> model.encode(Collections.singletonList(null), ChatOptions.DEFAULT));
+        assertNames("options", () -> model.prompt(List.of(), null));
+        assertNames("options", () -> model.conversation(null));
+        assertNames("content", () -> Message.user(null));
+        assertNames("tools", () -> ChatOptions.DEFAULT.withTools(null));
     }
 
     @Test

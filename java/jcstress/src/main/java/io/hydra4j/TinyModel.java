@@ -29,7 +29,7 @@ final class TinyModel {
         Resources owned = new Resources();
         DecoderModel base = owned.own(DecoderModel.random(BACKEND, config, WeightType.F32, 1));
         owned.own(freed::run);
-        return new HydraModel(base, null, null, new ModelInfo(info), null, owned);
+        return new HydraModel(base, null, null, new ModelInfo(info), null, null, owned);
     }
 
     static TokenStream stream() {
