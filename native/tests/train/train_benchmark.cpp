@@ -2,7 +2,10 @@
 // reach.
 //
 //   train_benchmark products [isa]
-//   train_benchmark step hidden vocabulary rows heads layers prefix(0|1) [threads] [isa]
+//   train_benchmark step hidden vocabulary rows heads blocks prefix(0|1) own_lm_heads(0|1) [threads [isa]]
+//
+// A step: forward and backward of heads with soft targets from the base's LM head, and AdamW with the gradients' norm,
+// over texts of at most 512 rows. The base itself is not run: its hidden states are given.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -10,7 +13,7 @@
 #include <cstring>
 #include <functional>
 
-#include "training.h"
+#include "heads_model.h"
 
 namespace hydra::test {
 namespace {
@@ -62,6 +65,34 @@ void products(const char* isa) {
     }
 }
 
+void step(const HeadsShape& shape, int64_t rows, int threads, const char* isa) {
+    Lab lab(threads, isa);
+    Random random(1);
+    HeadsModel model(lab, shape, random.normal(shape.vocabulary * shape.hidden, 0.05f),
+                     random.normal(shape.vocabulary * shape.hidden, 0.05f));
+    const Floats start = random.normal(model.count(), 0.02f);
+    must(hydra_train_upload(model.parameters(), 0, start.data(), model.count()));
+    HeadsBatch batch{{0}, random.normal(rows * shape.hidden), {}};
+    while (batch.rows() < rows) batch.starts.push_back(std::min(rows, batch.rows() + 512));
+    for (int64_t i = 0; i < rows; ++i) batch.tokens.push_back(random.below(static_cast<int>(shape.vocabulary)));
+    const Objective objective{0, 1.0f / static_cast<float>(rows * shape.heads)};
+    std::vector<double> times;
+    double total = 0;
+    for (int64_t i = 1; total < 7; ++i) {
+        times.push_back(seconds(1, [&] {
+            model.accumulate(batch, objective);
+            model.update(i, 1e-4, 1);
+        }));
+        total += times.back();
+        if (i <= 2) times.pop_back();  // memory is taken in these
+    }
+    std::sort(times.begin(), times.end());
+    const double median = times[times.size() / 2];
+    std::printf("%s: %.0f ms best, %.0f ms median of %zu, %.0f tokens/s\n",
+                hydra_train_device_description(lab.device()), times[0] * 1e3, median * 1e3, times.size(),
+                static_cast<double>(rows) / median);
+}
+
 }  // namespace
 }  // namespace hydra::test
 
@@ -70,6 +101,27 @@ int main(int count, char** arguments) {
         hydra::test::products(count > 2 ? arguments[2] : "auto");
         return 0;
     }
-    std::fprintf(stderr, "train_benchmark products [isa]\n");
+    if (count >= 9 && std::strcmp(arguments[1], "step") == 0) {
+        const auto number = [&](int i) { return std::atoll(arguments[i]); };
+        const int64_t hidden = number(2), queries = hidden / 64;
+        const hydra::test::HeadsShape shape{hidden,
+                                            number(3),
+                                            number(5),
+                                            number(6),
+                                            number(8) == 1,
+                                            queries,
+                                            number(7) == 1 ? std::max<int64_t>(1, queries / 3) : 0,
+                                            64,
+                                            hidden * 8 / 3,
+                                            1e-5f,
+                                            10000};
+        hydra::test::step(shape, number(4), count > 9 ? static_cast<int>(number(9)) : 2,
+                          count > 10 ? arguments[10] : "auto");
+        return 0;
+    }
+    std::fprintf(
+        stderr,
+        "train_benchmark products [isa]\n"
+        "train_benchmark step hidden vocabulary rows heads blocks prefix(0|1) own_lm_heads(0|1) [threads [isa]]\n");
     return 2;
 }

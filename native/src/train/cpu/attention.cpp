@@ -27,6 +27,16 @@ std::vector<Rows> blocks(const Texts& texts) {
     return result;
 }
 
+// In elements: what `width` values of every pair of rows of a text take.
+int64_t work(const Texts& texts, int64_t width) {
+    int64_t pairs = 0;
+    for (int64_t s = 0; s < texts.count; ++s) {
+        const int64_t length = texts.starts[s + 1] - texts.starts[s];
+        pairs += length * length;
+    }
+    return pairs * width / 16;
+}
+
 }  // namespace
 
 void CpuDevice::rope(const Texts& texts, int64_t heads, int64_t head_size, const float* frequencies, bool inverse,
@@ -36,7 +46,7 @@ void CpuDevice::rope(const Texts& texts, int64_t heads, int64_t head_size, const
     for (int64_t s = 0; s < texts.count; ++s) longest = std::max(longest, texts.starts[s + 1] - texts.starts[s]);
     float* cosines = rows_.floats(2 * longest * half);
     float* sines = cosines + longest * half;
-    each(longest, [&](int64_t position, int) {
+    each(longest, 16 * longest * half, [&](int64_t position, int) {
         for (int64_t i = 0; i < half; ++i) {
             const float angle = static_cast<float>(position) * frequencies[i];
             cosines[position * half + i] = std::cos(angle);
@@ -44,7 +54,7 @@ void CpuDevice::rope(const Texts& texts, int64_t heads, int64_t head_size, const
         }
     });
     const std::vector<Rows> all = blocks(texts);
-    each(static_cast<int64_t>(all.size()), [&](int64_t b, int) {
+    each(static_cast<int64_t>(all.size()), texts.rows() * heads * head_size, [&](int64_t b, int) {
         const Rows& of = all[static_cast<size_t>(b)];
         for (int64_t r = of.first; r < of.first + of.rows; ++r) {
             float* row = x + (of.text + r) * heads * head_size;
@@ -60,7 +70,7 @@ void CpuDevice::attention_forward(const Attention& attention) {
     const std::vector<Rows> all = blocks(texts);
     const int64_t q_width = heads * size, kv_width = kv_heads * size, group = heads / kv_heads;
     const float scale = 1 / std::sqrt(static_cast<float>(size));
-    each(static_cast<int64_t>(all.size()) * heads, [&](int64_t task, int thread) {
+    each(static_cast<int64_t>(all.size()) * heads, work(texts, heads * size), [&](int64_t task, int thread) {
         // Later blocks have more to do: they come first.
         const Rows& of = all[all.size() - 1 - static_cast<size_t>(task / heads)];
         const int64_t h = task % heads, keys = of.first + of.rows;
@@ -91,7 +101,7 @@ void CpuDevice::attention_backward(const Attention& attention, const AttentionGr
     const int64_t q_width = heads * size, kv_width = kv_heads * size, group = heads / kv_heads;
     const float scale = 1 / std::sqrt(static_cast<float>(size));
     float* dots = rows_.floats(texts.rows() * heads);
-    each(texts.rows(), [&](int64_t r, int) {
+    each(texts.rows(), texts.rows() * q_width, [&](int64_t r, int) {
         for (int64_t h = 0; h < heads; ++h) {
             const int64_t at = r * q_width + h * size;
             dots[r * heads + h] = kernels_.dot(size, gradients.y + at, y + at);
@@ -116,7 +126,7 @@ void CpuDevice::attention_backward(const Attention& attention, const AttentionGr
             std::fill(slope + seen, slope + keys, 0.0f);
         }
     };
-    each(static_cast<int64_t>(all.size()) * heads, [&](int64_t task, int thread) {
+    each(static_cast<int64_t>(all.size()) * heads, work(texts, heads * size), [&](int64_t task, int thread) {
         const Rows& of = all[all.size() - 1 - static_cast<size_t>(task / heads)];
         const int64_t h = task % heads, keys = of.first + of.rows;
         ThreadScratch& own = threads_[static_cast<size_t>(thread)];
@@ -127,7 +137,7 @@ void CpuDevice::attention_backward(const Attention& attention, const AttentionGr
                        {k + of.text * kv_width + h / group * size, kv_width, true},
                        gradients.q + (of.text + of.first) * q_width + h * size, q_width, false, own.panels);
     });
-    each(static_cast<int64_t>(all.size()) * kv_heads, [&](int64_t task, int thread) {
+    each(static_cast<int64_t>(all.size()) * kv_heads, work(texts, heads * size), [&](int64_t task, int thread) {
         const Rows& of = all[static_cast<size_t>(task / kv_heads)];
         const int64_t kv_head = task % kv_heads, queries = of.length - of.first;
         const int64_t kv_at = (of.text + of.first) * kv_width + kv_head * size;

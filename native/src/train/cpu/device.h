@@ -89,21 +89,25 @@ class CpuDevice final : public hydra_train_device {
     void adamw(const AdamW& step) override;
 
   private:
-    // Calls body(thread) on every thread of the team; inside, team_.barrier(thread) may be called.
+    // Calls body(thread) on `threads` threads of the team; inside, team_.barrier(thread) may be called.
     template <class Body>
-    void run(Body body) {
-        team_.run([](void* context, int thread) { (*static_cast<Body*>(context))(thread); }, &body);
+    void run(int threads, Body body) {
+        team_.run(
+            threads, [](void* context, int thread) { (*static_cast<Body*>(context))(thread); }, &body);
     }
 
-    // Calls task(i, thread) for every i < tasks.
+    // Threads for so many elements to be treated, or as much work: for little, waiting for others takes longer.
+    int threads_for(int64_t elements) const {
+        return static_cast<int>(std::clamp<int64_t>(elements / (1 << 14), 1, team_.threads()));
+    }
+
+    // Calls task(i, thread) for every i < tasks, which together treat so many elements.
     template <class Task>
-    void each(int64_t tasks, Task task) {
+    void each(int64_t tasks, int64_t elements, Task task) {
         std::atomic<int64_t> next{0};
-        const auto body = [&](int thread) {
+        run(threads_for(elements), [&](int thread) {
             for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(i, thread);
-        };
-        if (tasks <= 1) return tasks == 1 ? task(0, 0) : void();
-        run(body);
+        });
     }
 
     // Calls task(first, count) for runs of elements; `first` is a multiple of 64.
@@ -143,7 +147,7 @@ class CpuDevice final : public hydra_train_device {
 template <class Task>
 void CpuDevice::each_run(int64_t count, Task task) {
     constexpr int64_t RUN = 1 << 14;
-    each((count + RUN - 1) / RUN, [&](int64_t i, int) { task(i * RUN, std::min(RUN, count - i * RUN)); });
+    each((count + RUN - 1) / RUN, count, [&](int64_t i, int) { task(i * RUN, std::min(RUN, count - i * RUN)); });
 }
 
 }  // namespace hydra::train

@@ -31,7 +31,7 @@ void CpuDevice::add(int64_t count, float scale, const float* x, float* y) {
 }
 
 void CpuDevice::copy_columns(int64_t rows, int64_t columns, Columns<const float> source, Columns<float> target) {
-    each(row_tasks(rows), [&](int64_t i, int) {
+    each(row_tasks(rows), rows * columns, [&](int64_t i, int) {
         for (int64_t r = i * ROWS; r < std::min(rows, (i + 1) * ROWS); ++r) {
             std::memcpy(target.row(r), source.row(r), static_cast<size_t>(columns) * sizeof(float));
         }
@@ -41,7 +41,7 @@ void CpuDevice::copy_columns(int64_t rows, int64_t columns, Columns<const float>
 void CpuDevice::gather(int64_t rows, int64_t columns, const float* table, int64_t table_rows, const int32_t* ids,
                        Columns<float> target) {
     check_ids(rows, ids, table_rows);
-    each(row_tasks(rows), [&](int64_t i, int) {
+    each(row_tasks(rows), rows * columns, [&](int64_t i, int) {
         for (int64_t r = i * ROWS; r < std::min(rows, (i + 1) * ROWS); ++r) {
             const size_t bytes = static_cast<size_t>(columns) * sizeof(float);
             if (ids[r] < 0) {
@@ -57,7 +57,7 @@ void CpuDevice::scatter_add(int64_t rows, int64_t columns, Columns<const float> 
                             float* table, int64_t table_rows) {
     check_ids(rows, ids, table_rows);
     constexpr int64_t WIDTH = 64;  // columns of a task: rows may meet in one row of the table
-    each((columns + WIDTH - 1) / WIDTH, [&](int64_t i, int) {
+    each((columns + WIDTH - 1) / WIDTH, rows * columns, [&](int64_t i, int) {
         const int64_t first = i * WIDTH, n = std::min(WIDTH, columns - first);
         for (int64_t r = 0; r < rows; ++r) {
             if (ids[r] >= 0) kernels_.add(n, 1, source.row(r) + first, table + ids[r] * columns + first);
@@ -98,7 +98,7 @@ void CpuDevice::swiglu_backward(int64_t count, const float* gate, const float* u
 
 void CpuDevice::rms_norm_forward(int64_t rows, int64_t width, float epsilon, const float* x, const float* weight,
                                  float* y, float* inverse) {
-    each(row_tasks(rows), [&](int64_t i, int) {
+    each(row_tasks(rows), rows * width, [&](int64_t i, int) {
         for (int64_t r = i * ROWS; r < std::min(rows, (i + 1) * ROWS); ++r) {
             const float mean = kernels_.square_sum(width, x + r * width) / static_cast<float>(width);
             inverse[r] = 1 / std::sqrt(mean + epsilon);
@@ -111,7 +111,7 @@ void CpuDevice::rms_norm_backward(int64_t rows, int64_t width, const float* x, c
                                   const float* inverse, const float* gy, bool add, float* g_x, float* g_weight) {
     if (g_weight != nullptr) {
         constexpr int64_t WIDTH = 64;  // columns of a task
-        each((width + WIDTH - 1) / WIDTH, [&](int64_t i, int) {
+        each((width + WIDTH - 1) / WIDTH, rows * width, [&](int64_t i, int) {
             float sums[WIDTH] = {}, one[WIDTH];
             const int64_t first = i * WIDTH, n = std::min(WIDTH, width - first);
             for (int64_t r = 0; r < rows; ++r) {
@@ -122,7 +122,7 @@ void CpuDevice::rms_norm_backward(int64_t rows, int64_t width, const float* x, c
         });
     }
     if (g_x == nullptr) return;
-    each(row_tasks(rows), [&](int64_t i, int) {
+    each(row_tasks(rows), rows * width, [&](int64_t i, int) {
         for (int64_t r = i * ROWS; r < std::min(rows, (i + 1) * ROWS); ++r) {
             const int64_t at = r * width;
             const float dot = kernels_.weighted_dot(width, x + at, gy + at, weight);

@@ -75,7 +75,7 @@ void CpuDevice::teach(const Loss& loss, int64_t first, int64_t count) {
     teacher_rows_.resize(static_cast<size_t>(count));
     multiply(count, n, teacher.hidden, {teacher.states + first * teacher.hidden, teacher.hidden, false},
              {teacher.weight, teacher.hidden, false}, powers, n, false);
-    each(count, [&](int64_t r, int) {
+    each(count, 4 * count * n, [&](int64_t r, int) {
         float* z = powers + r * n;
         if (teacher.cap > 0) kernels_.cap(n, teacher.cap, z);
         const Best best = kernels_.best(n, z);
@@ -127,7 +127,7 @@ void CpuDevice::loss_rows(const Loss& loss, const LossHead& head, int64_t first,
     const Linear linear{count, hidden, n, head.states + first * hidden, head.weight};
     linear_forward(linear, nullptr, false, z);
     loss_rows_.resize(static_cast<size_t>(count));
-    each(count, [&](int64_t r, int) {
+    each(count, 4 * count * n, [&](int64_t r, int) {
         const int64_t at = taught ? head.teacher_rows[first + r] - teacher_first : 0;
         loss_rows_[static_cast<size_t>(r)] =
             loss_row(loss, head, first + r, taught ? &teacher_rows_[static_cast<size_t>(at)] : nullptr,

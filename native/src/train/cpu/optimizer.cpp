@@ -15,7 +15,7 @@ int64_t parts(int64_t count) { return (count + PART - 1) / PART; }
 
 double CpuDevice::square_sum(int64_t count, const float* x) {
     std::vector<double> sums(static_cast<size_t>(parts(count)));
-    each(parts(count), [&](int64_t i, int) {
+    each(parts(count), count, [&](int64_t i, int) {
         sums[static_cast<size_t>(i)] = kernels_.square_sum_double(std::min(PART, count - i * PART), x + i * PART);
     });
     double total = 0;
@@ -25,7 +25,7 @@ double CpuDevice::square_sum(int64_t count, const float* x) {
 
 int64_t CpuDevice::count_nonfinite(int64_t count, const float* x) {
     std::atomic<int64_t> total{0};
-    each(parts(count),
+    each(parts(count), count,
          [&](int64_t i, int) { total += kernels_.count_nonfinite(std::min(PART, count - i * PART), x + i * PART); });
     return total;
 }

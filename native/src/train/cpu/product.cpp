@@ -60,8 +60,8 @@ void CpuDevice::multiply(int64_t rows, int64_t columns, int64_t depth, Operand a
     float* left = left_.floats(padded(std::min(rows, MOST_ROWS), kernels_.tile_rows) * part_depth);
     float* right = right_.floats(padded(std::min(columns, MOST_COLUMNS), kernels_.tile_columns) * part_depth);
     std::atomic<int64_t> next[2] = {0, 0};
-    run([&](int thread) {
-        const int64_t threads = team_.running();
+    const int threads = threads_for(rows * columns * depth / 16);
+    run(threads, [&](int thread) {
         int64_t phase = 0;
         // One part of the depth of as many rows and columns as there are panels for.
         const auto multiply_part = [&](int64_t row, int64_t column, int64_t k) {
@@ -112,7 +112,7 @@ void CpuDevice::multiply_alone(int64_t rows, int64_t columns, int64_t depth, Ope
 
 void CpuDevice::add_column_sums(int64_t rows, int64_t columns, const float* x, float* out) {
     constexpr int64_t WIDTH = 256;  // columns of a task
-    each((columns + WIDTH - 1) / WIDTH, [&](int64_t i, int) {
+    each((columns + WIDTH - 1) / WIDTH, rows * columns, [&](int64_t i, int) {
         const int64_t first = i * WIDTH, n = std::min(WIDTH, columns - first);
         float sums[WIDTH] = {};
         for (int64_t r = 0; r < rows; ++r) kernels_.add(n, 1, x + r * columns + first, sums);
@@ -121,7 +121,7 @@ void CpuDevice::add_column_sums(int64_t rows, int64_t columns, const float* x, f
 }
 
 void CpuDevice::add_bias(int64_t rows, int64_t columns, const float* bias, float* y) {
-    each(rows, [&](int64_t r, int) { kernels_.add(columns, 1, bias, y + r * columns); });
+    each(rows, rows * columns, [&](int64_t r, int) { kernels_.add(columns, 1, bias, y + r * columns); });
 }
 
 void CpuDevice::linear_forward(const Linear& linear, const float* bias, bool add, float* y) {
@@ -169,7 +169,7 @@ void CpuDevice::block_backward(const Block& block, const BlockGradients& gradien
     } else if (of.x != nullptr && of.x != gradients.y) {
         const Columns<const float> from{gradients.y, linear.outputs, 0};
         const Columns<float> to{of.x, of.columns, 0};
-        each(linear.rows, [&](int64_t r, int) {
+        each(linear.rows, linear.rows * of.columns, [&](int64_t r, int) {
             if (!of.add) std::fill(to.row(r), to.row(r) + of.columns, 0.0f);
             kernels_.add(of.columns, 1, from.row(r), to.row(r));
         });

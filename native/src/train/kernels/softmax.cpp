@@ -11,13 +11,16 @@ constexpr int64_t RUN = 1024;  // values whose sum is one of floats
 
 Best train_best(int64_t n, const float* z) {
     F32 most = broadcast(z[0]);
-    // The last vector again from its own end: no lane beyond n.
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) most = max(most, load(z + i));
+    const int64_t whole = n / LANES * LANES;
+    for (int64_t i = 0; i < whole; i += LANES) most = max(most, load(z + i));
     float best = maximum(most);
-    for (; i < n; ++i) best = z[i] > best ? z[i] : best;
-    for (int64_t at = 0; at < n; ++at) {
-        if (z[at] == best) return {best, at};
+    for (int64_t i = whole; i < n; ++i) best = z[i] > best ? z[i] : best;
+    for (int64_t i = 0; i < whole; i += LANES) {
+        const uint32_t less = greater(broadcast(best), load(z + i));
+        if (less != 0xffff) return {best, i + __builtin_ctz(~less)};
+    }
+    for (int64_t i = whole; i < n; ++i) {
+        if (z[i] == best) return {best, i};
     }
     return {best, 0};  // where there is a NaN
 }
