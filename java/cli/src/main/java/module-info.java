@@ -5,6 +5,7 @@ module io.hydra4j.cli {
     requires info.picocli;
     requires java.desktop;
     requires io.hydra4j;
+    requires io.hydra4j.train;
     requires me.tongfei.progressbar;
     requires xchart;
 

@@ -18,6 +18,7 @@ final class Interruption implements AutoCloseable, BooleanSupplier {
     private final CountDownLatch closed = new CountDownLatch(1);
     private final Thread hook = new Thread(this::await, "interruption");
     private final Runnable last;
+    private final long patienceMillis;
     private volatile boolean requested;
 
     Interruption() {
@@ -26,14 +27,20 @@ final class Interruption implements AutoCloseable, BooleanSupplier {
 
     /** @param last what is to be done before the end, even if the command does it too */
     Interruption(Runnable last) {
+        this(last, PATIENCE_MILLIS);
+    }
+
+    /** @param patienceMillis how long the virtual machine waits for the command */
+    Interruption(Runnable last, long patienceMillis) {
         this.last = last;
+        this.patienceMillis = patienceMillis;
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
     private void await() {
         requested = true;
         try {
-            closed.await(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+            closed.await(patienceMillis, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

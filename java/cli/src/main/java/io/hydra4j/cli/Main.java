@@ -95,6 +95,7 @@ public final class Main implements Runnable {
         all.put("convert", () -> new ConvertCommand(main.console));
         all.put("devices", () -> new DevicesCommand(main.console));
         all.put("tune-tree", () -> new TuneTreeCommand(main.console));
+        all.put("train", () -> new TrainCommand(main.console));
         all.put("bench", () -> new BenchCommand(main.console));
         all.put("help", HelpCommand::new);
         if (args.length > 0 && !args[0].equals("help") && all.containsKey(args[0])) {

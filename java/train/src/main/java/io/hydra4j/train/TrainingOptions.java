@@ -1,11 +1,13 @@
 package io.hydra4j.train;
 
+import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Backend;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /** What is trained and how. Immutable; {@link #toBuilder} gives changed copies. Two are equal if all their values are. */
@@ -30,6 +32,7 @@ public final class TrainingOptions {
     private final long evaluationTokens;
     private final long checkpointTokens;
     private final int heldOutTokens;
+    private final int treeNodes;
 
     private TrainingOptions(Builder from) {
         design = from.design;
@@ -45,6 +48,7 @@ public final class TrainingOptions {
         evaluationTokens = from.evaluationTokens;
         checkpointTokens = from.checkpointTokens;
         heldOutTokens = from.heldOutTokens;
+        treeNodes = from.treeNodes;
     }
 
     /**
@@ -70,6 +74,7 @@ public final class TrainingOptions {
         copy.evaluationTokens = evaluationTokens;
         copy.checkpointTokens = checkpointTokens;
         copy.heldOutTokens = heldOutTokens;
+        copy.treeNodes = treeNodes;
         return copy;
     }
 
@@ -138,6 +143,11 @@ public final class TrainingOptions {
         return heldOutTokens;
     }
 
+    /** {@return the nodes of the tree that is tuned for the heads at the end, the root included; empty for none} */
+    public OptionalInt treeNodes() {
+        return treeNodes == 0 ? OptionalInt.empty() : OptionalInt.of(treeNodes);
+    }
+
     private List<Object> values() {
         return Arrays.asList(
                 design,
@@ -152,7 +162,8 @@ public final class TrainingOptions {
                 threads,
                 evaluationTokens,
                 checkpointTokens,
-                heldOutTokens);
+                heldOutTokens,
+                treeNodes);
     }
 
     @Override
@@ -170,7 +181,7 @@ public final class TrainingOptions {
         return "TrainingOptions[" + facts() + ", "
                 + (duration == null ? "tokens=" + tokens : "duration=" + duration) + ", evaluationTokens="
                 + evaluationTokens + ", checkpointTokens=" + checkpointTokens + ", heldOutTokens=" + heldOutTokens
-                + "]";
+                + ", treeNodes=" + treeNodes + "]";
     }
 
     /** What must be the same where a run is resumed: all but its length and what is measured and kept on the way. */
@@ -194,6 +205,7 @@ public final class TrainingOptions {
         private long evaluationTokens;
         private long checkpointTokens;
         private int heldOutTokens = 4096;
+        private int treeNodes = 16;
 
         private Builder(HeadsDesign design, Objective objective, OptimiserOptions optimiser) {
             this.design = design;
@@ -365,6 +377,21 @@ public final class TrainingOptions {
         public Builder heldOutTokens(int heldOutTokens) {
             Ranges.require("heldOutTokens", heldOutTokens, 128, 1 << 24);
             this.heldOutTokens = heldOutTokens;
+            return this;
+        }
+
+        /**
+         * The size of the tree that is tuned for the heads at the end on held-out text, 16 if not set.
+         *
+         * @param treeNodes the root included, 2 to {@value Tree#MAX_NODES}; 0 for none
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of range
+         */
+        public Builder treeNodes(int treeNodes) {
+            if (treeNodes != 0) {
+                Ranges.require("treeNodes", treeNodes, 2, Tree.MAX_NODES);
+            }
+            this.treeNodes = treeNodes;
             return this;
         }
 

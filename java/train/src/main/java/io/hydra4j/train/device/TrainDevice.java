@@ -10,12 +10,15 @@ import io.hydra4j.train.bindings.hydra_train_buffer;
 import io.hydra4j.train.bindings.hydra_train_device;
 import io.hydra4j.train.bindings.hydra_train_loss;
 import io.hydra4j.train.bindings.hydra_train_loss_head;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * A device that trains, with its memory. Operations are those of {@code native/include/hydra4j/train.h}, which states shapes,
@@ -25,6 +28,23 @@ import org.bytedeco.javacpp.LongPointer;
 public final class TrainDevice implements AutoCloseable {
     private final hydra_train_device pointer = new hydra_train_device();
     private final Set<TrainBuffer> buffers = new LinkedHashSet<>();
+    /** Arguments of a call in structs; guarded by this. */
+    private ByteBuffer scratch = ByteBuffer.allocateDirect(1 << 12).order(ByteOrder.nativeOrder());
+
+    /** Bytes of the structs, each a multiple of that of a long. */
+    private record Sizes(int block, int attention, int loss, int lossHead, int adamW) {}
+
+    private static final Sizes SIZES = sizes();
+
+    private static Sizes sizes() {
+        TrainLibrary.load();
+        return new Sizes(
+                new hydra_train_block((Pointer) null).sizeof(),
+                new hydra_train_attention((Pointer) null).sizeof(),
+                new hydra_train_loss((Pointer) null).sizeof(),
+                new hydra_train_loss_head((Pointer) null).sizeof(),
+                new hydra_train_adamw((Pointer) null).sizeof());
+    }
 
     private TrainDevice() {}
 
@@ -214,32 +234,27 @@ public final class TrainDevice implements AutoCloseable {
     }
 
     /** Computes a block. */
-    public void blockForward(BlockPass pass) {
-        try (var arguments = arguments(pass)) {
-            check(NativeTrain.hydra_train_block_forward(pointer(), arguments));
-        }
+    public synchronized void blockForward(BlockPass pass) {
+        check(NativeTrain.hydra_train_block_forward(pointer(), arguments(pass)));
     }
 
     /** The gradients of {@link #blockForward}. */
-    public void blockBackward(BlockPass pass, BlockPass.Gradients gradients) {
-        try (var arguments = arguments(pass)) {
-            arguments
-                    .gy(of(gradients.y()))
-                    .g_a(of(gradients.a()))
-                    .add(gradients.add() ? 1 : 0)
-                    .g_columns(gradients.columns())
-                    .g_x(of(gradients.x()))
-                    .g_weight(of(gradients.weight()))
-                    .g_bias(of(gradients.bias()))
-                    .g_skip(of(gradients.skip()))
-                    .g_skip_bias(of(gradients.skipBias()));
-            check(NativeTrain.hydra_train_block_backward(pointer(), arguments));
-        }
+    public synchronized void blockBackward(BlockPass pass, BlockPass.Gradients gradients) {
+        var arguments = arguments(pass)
+                .gy(of(gradients.y()))
+                .g_a(of(gradients.a()))
+                .add(gradients.add() ? 1 : 0)
+                .g_columns(gradients.columns())
+                .g_x(of(gradients.x()))
+                .g_weight(of(gradients.weight()))
+                .g_bias(of(gradients.bias()))
+                .g_skip(of(gradients.skip()))
+                .g_skip_bias(of(gradients.skipBias()));
+        check(NativeTrain.hydra_train_block_backward(pointer(), arguments));
     }
 
-    private static hydra_train_block arguments(BlockPass pass) {
-        var arguments = new hydra_train_block();
-        return arguments
+    private hydra_train_block arguments(BlockPass pass) {
+        return new hydra_train_block(memory(SIZES.block(), 0))
                 .rows(pass.rows())
                 .inputs(pass.inputs())
                 .outputs(pass.outputs())
@@ -272,52 +287,52 @@ public final class TrainDevice implements AutoCloseable {
         attend(pass, gradients);
     }
 
-    private void attend(AttentionPass pass, AttentionPass.Gradients gradients) {
-        try (var starts = new LongPointer(pass.texts().starts());
-                var arguments = new hydra_train_attention()) {
-            arguments
-                    .sequences(pass.texts().count())
-                    .starts(starts)
-                    .heads(pass.heads())
-                    .kv_heads(pass.kvHeads())
-                    .head_size(pass.headSize())
-                    .q(of(pass.q()))
-                    .k(of(pass.k()))
-                    .v(of(pass.v()))
-                    .y(of(pass.y()))
-                    .log_sum(of(pass.logSum()));
-            if (gradients == null) {
-                check(NativeTrain.hydra_train_attention_forward(pointer(), arguments));
-                return;
-            }
-            arguments
-                    .gy(of(gradients.y()))
-                    .g_q(of(gradients.q()))
-                    .g_k(of(gradients.k()))
-                    .g_v(of(gradients.v()));
-            check(NativeTrain.hydra_train_attention_backward(pointer(), arguments));
+    private synchronized void attend(AttentionPass pass, AttentionPass.Gradients gradients) {
+        long[] starts = pass.texts().starts();
+        var memory = memory(SIZES.attention(), starts.length);
+        scratch.position(SIZES.attention()).asLongBuffer().put(starts);
+        var arguments = new hydra_train_attention(memory)
+                .sequences(pass.texts().count())
+                .starts(new LongPointer(new Pointer(scratch.slice())))
+                .heads(pass.heads())
+                .kv_heads(pass.kvHeads())
+                .head_size(pass.headSize())
+                .q(of(pass.q()))
+                .k(of(pass.k()))
+                .v(of(pass.v()))
+                .y(of(pass.y()))
+                .log_sum(of(pass.logSum()));
+        if (gradients == null) {
+            check(NativeTrain.hydra_train_attention_forward(pointer(), arguments));
+            return;
         }
+        arguments
+                .gy(of(gradients.y()))
+                .g_q(of(gradients.q()))
+                .g_k(of(gradients.k()))
+                .g_v(of(gradients.v()));
+        check(NativeTrain.hydra_train_attention_backward(pointer(), arguments));
     }
 
     /** @return of each head what its rows come to */
-    public List<LossPass.Sums> loss(LossPass pass) {
+    public synchronized List<LossPass.Sums> loss(LossPass pass) {
         int count = pass.heads().size();
         double[] sums = new double[count * NativeTrain.HYDRA_TRAIN_SUMS];
-        try (var arguments = new hydra_train_loss();
-                var heads = new hydra_train_loss_head(Math.max(count, 1))) {
-            arguments.hidden(pass.hidden()).vocabulary(pass.vocabulary());
-            var teacher = pass.teacher();
-            arguments
-                    .teacher_hidden(teacher == null ? 0 : teacher.hidden())
-                    .teacher_rows(teacher == null ? 0 : teacher.rows())
-                    .teacher_states(teacher == null ? null : of(teacher.states()))
-                    .teacher_weight(teacher == null ? null : of(teacher.weight()))
-                    .teacher_cap(teacher == null ? 0 : teacher.cap());
-            for (int i = 0; i < count; i++) {
-                set(heads.getPointer(i), pass.heads().get(i));
-            }
-            check(NativeTrain.hydra_train_loss_compute(pointer(), arguments, heads, count, sums));
+        var memory = memory(SIZES.loss() + count * SIZES.lossHead(), 0);
+        var arguments = new hydra_train_loss(memory).hidden(pass.hidden()).vocabulary(pass.vocabulary());
+        var heads = new hydra_train_loss_head(
+                new Pointer(scratch.position(SIZES.loss()).slice()));
+        var teacher = pass.teacher();
+        arguments
+                .teacher_hidden(teacher == null ? 0 : teacher.hidden())
+                .teacher_rows(teacher == null ? 0 : teacher.rows())
+                .teacher_states(teacher == null ? null : of(teacher.states()))
+                .teacher_weight(teacher == null ? null : of(teacher.weight()))
+                .teacher_cap(teacher == null ? 0 : teacher.cap());
+        for (int i = 0; i < count; i++) {
+            set(heads.getPointer(i), pass.heads().get(i));
         }
+        check(NativeTrain.hydra_train_loss_compute(pointer(), arguments, heads, count, sums));
         List<LossPass.Sums> result = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             result.add(sums(sums, i * NativeTrain.HYDRA_TRAIN_SUMS));
@@ -377,7 +392,7 @@ public final class TrainDevice implements AutoCloseable {
      * @param step from 1 on
      * @param gradientScale the gradients are multiplied by it first
      */
-    public void adamW(
+    public synchronized void adamW(
             long count,
             TrainBuffer parameters,
             TrainBuffer gradients,
@@ -387,26 +402,39 @@ public final class TrainDevice implements AutoCloseable {
             AdamW options,
             double rate,
             double gradientScale) {
-        try (var arguments = new hydra_train_adamw()) {
-            arguments
-                    .count(count)
-                    .parameters(of(parameters))
-                    .gradients(of(gradients))
-                    .first(of(first))
-                    .second(of(second))
-                    .step(step)
-                    .rate(rate)
-                    .beta1(options.beta1())
-                    .beta2(options.beta2())
-                    .epsilon(options.epsilon())
-                    .decay(options.decay())
-                    .gradient_scale(gradientScale);
-            check(NativeTrain.hydra_train_adamw_step(pointer(), arguments));
-        }
+        var arguments = new hydra_train_adamw(memory(SIZES.adamW(), 0))
+                .count(count)
+                .parameters(of(parameters))
+                .gradients(of(gradients))
+                .first(of(first))
+                .second(of(second))
+                .step(step)
+                .rate(rate)
+                .beta1(options.beta1())
+                .beta2(options.beta2())
+                .epsilon(options.epsilon())
+                .decay(options.decay())
+                .gradient_scale(gradientScale);
+        check(NativeTrain.hydra_train_adamw_step(pointer(), arguments));
     }
 
     /** What stays the same from step to step of AdamW; {@code decay} is the decoupled weight decay. */
     public record AdamW(double beta1, double beta2, double epsilon, double decay) {}
+
+    /**
+     * Zeroed memory for arguments, until the next call. JavaCPP's own allocation refuses, after several collections, where the process has
+     * more native memory than its heap suggests; what is trained lies there.
+     *
+     * @param longs numbers that follow
+     */
+    private Pointer memory(int bytes, int longs) {
+        int needed = bytes + longs * Long.BYTES;
+        if (scratch.capacity() < needed) {
+            scratch = ByteBuffer.allocateDirect(needed).order(ByteOrder.nativeOrder());
+        }
+        scratch.clear().put(new byte[needed]);
+        return new Pointer(scratch.clear());
+    }
 
     synchronized TrainBuffer own(TrainBuffer buffer) {
         buffers.add(buffer);

@@ -1,0 +1,122 @@
+package io.hydra4j.cli;
+
+import io.hydra4j.train.HeadTraining;
+import io.hydra4j.train.TrainingOptions;
+import io.hydra4j.train.TrainingResult;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The command {@code train}. */
+@Command(
+        name = "train",
+        description =
+                "Trains draft heads for a model, which stays as it is: Medusa, Hydra or Hydra++. Leaves a folder for"
+                        + " --heads, with a checkpoint to resume from, a log (a JSON object a line) and a tree for --tree.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  hydra4j train --model model.gguf --data text.jsonl.xz --output heads --tokens 10000000",
+            "  hydra4j train --model model.gguf --data text.jsonl.xz --output heads --tokens 10000000 --resume",
+            "  hydra4j generate --model model.gguf --heads heads --tree heads/tree.json \"prompt\""
+        })
+final class TrainCommand implements Callable<Integer> {
+    /** How long Ctrl-C waits for a step to end and a checkpoint to be written. */
+    private static final long PATIENCE_MILLIS = 120_000;
+
+    private final Console console;
+
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "PATH",
+            description = "The base model: a GGUF file or a Hugging Face folder.")
+    private Path model;
+
+    @Option(
+            names = "--data",
+            required = true,
+            arity = "1..*",
+            paramLabel = "FILE",
+            description =
+                    "Text to learn from: plain, or .jsonl files with a field \"text\"; also compressed, .gz or .xz.")
+    private List<Path> data;
+
+    @Option(
+            names = "--held-out",
+            arity = "1..*",
+            paramLabel = "FILE",
+            description = "Such text to measure on. Default: every 20th document of the data, which is not learned from"
+                    + " then.")
+    private List<Path> heldOut = List.of();
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "FOLDER",
+            description = "The folder of the heads; made if it does not exist.")
+    private Path output;
+
+    @Option(names = "--resume", description = "Go on from the folder's checkpoint, with the options of its run.")
+    private boolean resume;
+
+    @Option(
+            names = "--plot",
+            paramLabel = "FILE",
+            description = "A plot of loss and tokens a step against tokens: .png or .svg.")
+    private Path plot;
+
+    @Mixin
+    private TrainArguments arguments;
+
+    TrainCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        TrainingOptions options = arguments.options();
+        if (plot != null) {
+            PlotFile.require(plot);
+        }
+        OutputFile.require(plot);
+        TrainingResult result;
+        try (Interruption interruption = new Interruption(() -> {}, PATIENCE_MILLIS);
+                TrainProgress progress = new TrainProgress(console)) {
+            HeadTraining training = HeadTraining.of(model, data, output, options)
+                    .withHeldOut(heldOut)
+                    .withListener(progress)
+                    .withCancelled(interruption);
+            result = resume ? training.resume() : training.run();
+        }
+        if (plot != null) {
+            TrainingPlot.write(plot, output.resolve("log.jsonl"), String.valueOf(model.getFileName()));
+        }
+        console.print(summary(result));
+        return result.complete() ? Main.OK : Interruption.EXIT_CODE;
+    }
+
+    private String summary(TrainingResult result) {
+        StringBuilder lines = new StringBuilder();
+        lines.append(String.format(
+                Locale.ROOT,
+                "%s: %s%,d steps, %,d tokens, %s; loss %.3f%n",
+                result.heads(),
+                result.complete() ? "" : "interrupted, go on with --resume: ",
+                result.steps(),
+                result.tokens(),
+                TrainProgress.time(result.seconds()),
+                result.lastLoss()));
+        result.tree()
+                .ifPresent(tree -> lines.append(String.format(
+                        Locale.ROOT,
+                        "%s: %d nodes, %.3f tokens a step on text that it was not tuned on%n",
+                        output.resolve("tree.json"),
+                        tree.chosen().nodes(),
+                        tree.chosen().acceptanceLength())));
+        return lines.toString();
+    }
+}

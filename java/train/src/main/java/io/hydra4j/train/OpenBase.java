@@ -1,0 +1,109 @@
+package io.hydra4j.train;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.decode.Session;
+import io.hydra4j.decode.SessionOptions;
+import io.hydra4j.decode.Tree;
+import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.DecoderModel;
+import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.Matrix;
+import io.hydra4j.runtime.Resources;
+import io.hydra4j.text.Tokenizer;
+import io.hydra4j.train.device.TrainBuffer;
+import java.nio.file.Path;
+
+/** The base model, opened: its tokenizer, and its hidden states along texts. Not thread-safe. */
+final class OpenBase implements AutoCloseable {
+    /** Values of a matrix that are copied at a time. */
+    private static final int CHUNK = 1 << 20;
+
+    private final Path path;
+    private final Resources opened = new Resources();
+    private final DecoderModel model;
+    private final Tokenizer tokenizer;
+    private final Session session;
+
+    /**
+     * @param threads 0 for one per core
+     * @throws HydraException if it cannot be opened, or has no tokenizer
+     */
+    OpenBase(Path path, int threads) {
+        this.path = path;
+        ModelFiles files = ModelFiles.open(path);
+        try {
+            tokenizer = opened.own(Tokenizer.of(
+                            path, files::metadata, files.config().vocabulary())
+                    .orElseThrow(() -> new HydraException(path + " has no tokenizer: give a model that has one")));
+            Backend backend = opened.own(Backend.openCpu(threads));
+            model = opened.own(DecoderModel.load(backend, files, null, fraction -> {}));
+            session = opened.own(Sessions.session(model, null, SessionOptions.of(Tree.ROOT)));
+        } catch (RuntimeException | Error e) {
+            Resources.closeAfter(e, opened);
+            throw e;
+        }
+    }
+
+    Path path() {
+        return path;
+    }
+
+    DecoderModel model() {
+        return model;
+    }
+
+    DecoderConfig config() {
+        return model.config();
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** The base's name in files of its heads. */
+    String name() {
+        return String.valueOf(path.toAbsolutePath().normalize().getFileName());
+    }
+
+    /**
+     * Writes the hidden states of a text.
+     *
+     * @param target {@code [...][hidden]}
+     * @param row of the first
+     */
+    void states(int[] tokens, TrainBuffer target, long row) {
+        int hidden = config().hidden();
+        session.rewind(0);
+        session.prefill(
+                tokens,
+                (first, count) ->
+                        target.upload((row + first) * hidden, session.hidden().readFloats(0, count * hidden)));
+    }
+
+    /**
+     * Copies rows of a matrix.
+     *
+     * @param rows which; null for all
+     * @param target {@code [rows][columns]}
+     */
+    static void copy(Matrix matrix, int[] rows, TrainBuffer target) {
+        int columns = (int) matrix.columns();
+        int count = rows == null ? (int) matrix.rows() : rows.length;
+        int most = Math.max(1, CHUNK / columns);
+        for (int from = 0; from < count; from += most) {
+            float[] values = new float[Math.min(most, count - from) * columns];
+            for (int i = 0; i < values.length / columns; i++) {
+                int row = rows == null ? from + i : rows[from + i];
+                System.arraycopy(matrix.read(row), 0, values, i * columns, columns);
+            }
+            target.upload((long) from * columns, values);
+        }
+    }
+
+    @Override
+    public void close() {
+        opened.close();
+    }
+}

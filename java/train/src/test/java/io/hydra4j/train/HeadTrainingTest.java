@@ -1,0 +1,342 @@
+package io.hydra4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.GenerationOptions;
+import io.hydra4j.HydraException;
+import io.hydra4j.HydraModel;
+import io.hydra4j.InsufficientMemoryException;
+import io.hydra4j.OpenOptions;
+import io.hydra4j.Speculation;
+import io.hydra4j.TreeFile;
+import io.hydra4j.golden.Json;
+import io.hydra4j.golden.Original;
+import io.hydra4j.golden.TestData;
+import io.hydra4j.train.HeadsDesign.Kind;
+import io.hydra4j.train.HeadsDesign.LmHead;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Whole runs, with a tiny base whose tokens are bytes. */
+class HeadTrainingTest {
+    @TempDir
+    static Path folder;
+
+    private static Path model;
+    private static Path data;
+
+    @TempDir
+    Path outputs;
+
+    @BeforeAll
+    static void makeModelAndData() throws IOException {
+        model = Original.withTokenizer(
+                Original.variant(Files.createDirectory(folder.resolve("base")), List.of(257), 256));
+        data = folder.resolve("data.jsonl");
+        List<String> lines = new ArrayList<>();
+        for (String prompt : TestData.heldOutPrompts().subList(0, 60)) {
+            lines.add("{\"text\": \""
+                    + prompt.replace("\\", "\\\\")
+                            .replace("\"", "\\\"")
+                            .replace("\n", "\\n")
+                            .replace("\t", "\\t")
+                    + "\"}");
+        }
+        Files.write(data, lines);
+    }
+
+    private static TrainingOptions.Builder options(Recipe recipe) {
+        HeadsDesign design = recipe.design().withHeads(2);
+        return TrainingOptions.builder(recipe)
+                .design(recipe == Recipe.HYDRA_PLUS_PLUS ? design.withBlocks(2) : design)
+                .optimiser(recipe.optimiser().withWarmUpSteps(2).withLearningRate(0.01))
+                .tokens(3000)
+                .sequenceLength(64)
+                .batch(4)
+                .threads(1)
+                .seed(5)
+                .heldOutTokens(128)
+                .evaluationTokens(1500)
+                .treeNodes(0);
+    }
+
+    private HeadTraining training(String name, TrainingOptions options) {
+        return HeadTraining.of(model, List.of(data), outputs.resolve(name), options);
+    }
+
+    /** The lines of a log without what the clock says. */
+    private List<String> log(String name) throws IOException {
+        return Files.readAllLines(outputs.resolve(name).resolve("log.jsonl")).stream()
+                .map(line -> line.replaceAll(",\"seconds\":.*", "}"))
+                .toList();
+    }
+
+    private static OpenOptions with(Path heads) {
+        return OpenOptions.DEFAULT.toBuilder().threads(1).heads(heads).build();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Recipe.class)
+    void headsOfEveryRecipeOpenAtOnceAndChangeNoCharacter(Recipe recipe) throws IOException {
+        Path heads = outputs.resolve("heads");
+        TrainingOptions options = options(recipe).tokens(1000).treeNodes(5).build();
+
+        TrainingResult result = training("heads", options).run();
+
+        assertTrue(result.complete());
+        assertTrue(result.lastLoss() < result.firstLoss(), () -> "" + result);
+        assertEquals(
+                TreeFile.read(heads.resolve("tree.json")),
+                result.tree().orElseThrow().tree());
+        GenerationOptions plain = GenerationOptions.DEFAULT.withMaxTokens(24).withSpeculation(Speculation.OFF);
+        try (HydraModel opened = HydraModel.open(model, with(heads))) {
+            assertEquals(
+                    recipe.name().toLowerCase(Locale.ROOT).replace("_plus_plus", "++"),
+                    opened.info().heads().orElseThrow().kind());
+            assertEquals(
+                    opened.generate("public ", plain).text(),
+                    opened.generate(
+                                    "public ",
+                                    plain.withSpeculation(Speculation.ON)
+                                            .withTree(
+                                                    result.tree().orElseThrow().tree()))
+                            .text());
+        }
+    }
+
+    @Test
+    void everyOptionOfHeadsAndObjectiveCanBeTrained() throws IOException {
+        List<TrainingOptions.Builder> all = List.of(
+                options(Recipe.HYDRA_PLUS_PLUS)
+                        .design(HeadsDesign.of(Kind.HYDRA_PLUS_PLUS)
+                                .withHeads(3)
+                                .withTiedBlocks(true)
+                                .withLmHead(LmHead.PRIVATE)
+                                .withDraftVocabulary(40))
+                        .objective(Objective.TEACHER
+                                .withWeights(0.5, 1)
+                                .withEmbeddingNoise(2)
+                                .withDropout(0.1)
+                                .withHeadWeights(1, 0.8, 0.6))
+                        .accumulation(2),
+                options(Recipe.MEDUSA)
+                        .design(HeadsDesign.of(Kind.MEDUSA).withBlocks(2).withLmHead(LmHead.PRIVATE))
+                        .objective(Objective.DATA.withEmbeddingNoise(2)),
+                options(Recipe.HYDRA)
+                        .design(HeadsDesign.of(Kind.HYDRA)
+                                .withDraftVocabulary(33)
+                                .withBlocks(2))
+                        .objective(Objective.TEACHER.withDropout(0.2))
+                        .optimiser(OptimiserOptions.DEFAULT.withClip(0).withWarmUpSteps(0)));
+        for (int i = 0; i < all.size(); i++) {
+            TrainingOptions options = all.get(i).tokens(600).build();
+            TrainingResult result = training("options-" + i, options).run();
+            assertTrue(Double.isFinite(result.lastLoss()));
+            try (HydraModel opened = HydraModel.open(model, with(result.heads()))) {
+                var info = opened.info().heads().orElseThrow();
+                assertEquals(options.design().heads(), info.count());
+                int vocabulary = options.design().draftVocabulary();
+                assertEquals(vocabulary == 0 ? opened.info().vocabulary() : vocabulary, info.draftVocabulary());
+            }
+        }
+    }
+
+    @Test
+    void aRunThatWasInterruptedOrCrashedTakesTheSameStepsToTheBit() throws IOException {
+        TrainingOptions options = options(Recipe.HYDRA_PLUS_PLUS)
+                .objective(Objective.TEACHER.withDropout(0.2).withEmbeddingNoise(1))
+                .checkpointTokens(600)
+                .accumulation(2)
+                .build();
+        TrainingResult whole = training("whole", options).run();
+        Random random = new Random(8);
+        int[] left = {random.nextInt(4)};
+        TrainingResult result = null;
+        boolean begun = false;
+        int crashes = 0;
+        int interruptions = 0;
+        while (result == null || !result.complete()) {
+            boolean crashes1 = random.nextBoolean();
+            HeadTraining training = training("broken", options).withListener(new TrainingListener() {
+                @Override
+                public void stepped(TrainingStep step) {
+                    if (left[0]-- == 0 && crashes1) {
+                        throw new IllegalStateException("crash");
+                    }
+                }
+            });
+            training = training.withCancelled(() -> left[0] < 0);
+            try {
+                result = begun ? training.resume() : training.run();
+                interruptions += result.complete() ? 0 : 1;
+            } catch (IllegalStateException e) {
+                crashes++;
+            }
+            begun = Files.exists(outputs.resolve("broken").resolve(TrainingRun.CHECKPOINT));
+            left[0] = 1 + random.nextInt(4);
+        }
+
+        assertTrue(crashes > 0 && interruptions > 0, crashes + " crashes, " + interruptions + " interruptions");
+        assertEquals(whole.steps(), result.steps());
+        assertEquals(log("whole"), log("broken"));
+        for (String file : List.of("hydra_lm_head.safetensors", "config.json")) {
+            assertArrayEquals(
+                    Files.readAllBytes(outputs.resolve("whole").resolve(file)),
+                    Files.readAllBytes(outputs.resolve("broken").resolve(file)),
+                    file);
+        }
+    }
+
+    @Test
+    void theLogHasALineForEachStepAndEachEvaluation() throws IOException {
+        TrainingResult result = training("log", options(Recipe.MEDUSA).build()).run();
+
+        List<Json> lines = Files.readAllLines(outputs.resolve("log").resolve("log.jsonl")).stream()
+                .map(Json::parse)
+                .toList();
+        assertEquals(
+                result.steps(), lines.stream().filter(line -> line.has("loss")).count());
+        assertEquals(
+                result.evaluations().size(),
+                lines.stream().filter(line -> line.has("chain_length")).count());
+        assertEquals(3, result.evaluations().size());
+        Json last = lines.get(lines.size() - 1);
+        assertEquals(2, last.get("accuracies").list().size());
+        assertTrue(result.tokens() >= 3000 && result.tokens() < 3000 + 4 * 64);
+    }
+
+    @Test
+    void aDurationEndsARunToo() {
+        TrainingOptions options =
+                options(Recipe.MEDUSA).duration(Duration.ofMillis(300)).build();
+        TrainingResult result = training("duration", options).run();
+        assertTrue(result.complete() && result.seconds() >= 0.3);
+    }
+
+    @Test
+    void aCheckpointIsNeitherOverwrittenNorResumedWithOtherOptions() {
+        TrainingOptions options = options(Recipe.MEDUSA).tokens(200).build();
+        assertRefused(TrainingException.CheckpointMismatch.class, "there is none to resume", () -> training(
+                        "checkpoint", options)
+                .resume());
+        training("checkpoint", options).run();
+        assertRefused(TrainingException.CheckpointMismatch.class, "there is one of an earlier run", () -> training(
+                        "checkpoint", options)
+                .run());
+        assertRefused(TrainingException.CheckpointMismatch.class, "it belongs to another run", () -> training(
+                        "checkpoint", options.toBuilder().seed(6).build())
+                .resume());
+        // More tokens are no other run.
+        TrainingResult longer =
+                training("checkpoint", options.toBuilder().tokens(400).build()).resume();
+        assertTrue(longer.complete() && longer.tokens() >= 400);
+    }
+
+    @Test
+    void whatCannotBeWrittenLeavesTheLastCheckpoint() throws IOException {
+        TrainingOptions options = options(Recipe.MEDUSA).build();
+        Path heads = outputs.resolve("unwritable");
+        Path blocked = heads.resolve("medusa_lm_head.safetensors");
+        HeadTraining training = training("unwritable", options).withListener(new TrainingListener() {
+            @Override
+            public void stepped(TrainingStep step) {
+                try {
+                    if (step.tokens() > 1500 && step.tokens() < 2500 && !Files.isDirectory(blocked)) {
+                        Files.deleteIfExists(blocked);
+                        Files.createDirectories(blocked.resolve("in-the-way"));
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+        });
+        TrainingException.NotSaved refused = assertThrows(TrainingException.NotSaved.class, training::run);
+        assertTrue(refused.getMessage().contains("cannot be written"), refused.getMessage());
+        Files.delete(blocked.resolve("in-the-way"));
+        Files.delete(blocked);
+        assertFalse(Files.exists(heads.resolve(TrainingRun.CHECKPOINT)));
+    }
+
+    @Test
+    void twoRunsDoNotWriteOneFolder() throws IOException {
+        TrainingOptions options = options(Recipe.MEDUSA).tokens(200).build();
+        HeadTraining second = training("shared", options);
+        HeadTraining first = second.withListener(new TrainingListener() {
+            @Override
+            public void stepped(TrainingStep step) {
+                assertRefused(HydraException.class, "another run writes it", second::run);
+            }
+        });
+        assertTrue(first.run().complete());
+    }
+
+    @Test
+    void whatCannotBeTrainedIsRefusedBeforeItBegins() throws IOException {
+        assertRefused(HydraException.class, "longer than the context", () -> training(
+                        "a", options(Recipe.HYDRA).sequenceLength(257).build())
+                .run());
+        assertRefused(HydraException.class, "a draft vocabulary of 999 tokens is larger than", () -> training(
+                        "b",
+                        options(Recipe.HYDRA)
+                                .design(HeadsDesign.of(Kind.HYDRA).withDraftVocabulary(999))
+                                .build())
+                .run());
+        assertRefused(InsufficientMemoryException.class, "give a smaller batch", () -> training(
+                        "c",
+                        options(Recipe.HYDRA)
+                                .design(HeadsDesign.of(Kind.HYDRA).withHeads(60).withBlocks(64))
+                                .sequenceLength(256)
+                                .batch(16384)
+                                .build())
+                .run());
+        assertRefused(HydraException.class, "has no tokenizer", () -> HeadTraining.of(
+                        Original.base(),
+                        List.of(data),
+                        outputs.resolve("d"),
+                        options(Recipe.HYDRA).build())
+                .run());
+        assertRefused(HydraException.class, "cannot be made", () -> HeadTraining.of(
+                        model,
+                        List.of(data),
+                        outputs.resolve("no/e"),
+                        options(Recipe.HYDRA).build())
+                .run());
+        Path empty = Files.writeString(outputs.resolve("empty.txt"), "");
+        assertRefused(TrainingException.NoData.class, "empty.txt", () -> HeadTraining.of(
+                        model,
+                        List.of(empty),
+                        outputs.resolve("f"),
+                        options(Recipe.HYDRA).build())
+                .run());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> HeadTraining.of(
+                        model,
+                        List.of(),
+                        outputs.resolve("g"),
+                        options(Recipe.HYDRA).build()));
+    }
+
+    private static void assertRefused(Class<? extends HydraException> kind, String message, Executable run) {
+        HydraException refused = assertThrows(kind, run);
+        assertTrue(refused.getMessage().contains(message), refused.getMessage());
+        assertEquals(1, refused.getMessage().lines().count());
+    }
+}
