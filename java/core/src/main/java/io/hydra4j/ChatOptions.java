@@ -1,6 +1,7 @@
 package io.hydra4j;
 
 import io.hydra4j.text.ChatTemplate;
+import io.hydra4j.text.PromptText;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -114,8 +115,22 @@ public final class ChatOptions {
         return variables;
     }
 
-    /** What the template is given beside messages. */
-    Map<String, Object> given() {
+    /**
+     * {@return what the {@link #template} makes of messages}
+     *
+     * @param messages the messages
+     * @throws ChatTemplateException its nested classes: if the template refuses the messages, fails, or needs more than a template may
+     * @throws IllegalStateException if these options leave the template to a model, whose {@link HydraModel#prompt} is to be called
+     */
+    public PromptText prompt(List<Message> messages) {
+        List<Map<String, Object>> fields = Message.fields(messages);
+        if (template == null) {
+            throw new IllegalStateException("these options have no template: call the model's prompt, or give one");
+        }
+        return template.render(fields, generationPrompt, given());
+    }
+
+    private Map<String, Object> given() {
         Map<String, Object> given = new LinkedHashMap<>();
         if (!tools.isEmpty()) {
             given.put("tools", tools);

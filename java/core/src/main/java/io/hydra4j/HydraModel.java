@@ -713,11 +713,11 @@ public final class HydraModel implements AutoCloseable {
      * @throws ChatTemplateException its nested classes: if there is no template, or it refuses the messages
      */
     public PromptText prompt(List<Message> messages, ChatOptions options) {
-        List<Map<String, Object>> fields = Message.fields(messages);
+        Message.fields(messages);
         OpenOptions.require("options", options, "ChatOptions.DEFAULT");
         ChatTemplate template = options.template()
                 .orElseGet(() -> templates.parsed(!options.tools().isEmpty()));
-        return template.render(fields, options.generationPrompt(), options.given());
+        return options.withTemplate(template).prompt(messages);
     }
 
     /**

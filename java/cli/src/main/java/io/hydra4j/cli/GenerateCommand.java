@@ -26,6 +26,7 @@ import picocli.CommandLine.Option;
         footer = {
             "  hydra4j generate \"public static int fibonacci(int n) {\"",
             "  hydra4j generate --model model.gguf --heads heads/ --prompt-file prompt.txt --max-tokens 512",
+            "  hydra4j generate --model chat-model.gguf --chat \"Why is the sky blue?\"",
             "  git show HEAD:Main.java | hydra4j generate --stop \"}\" --json"
         })
 final class GenerateCommand implements Callable<Integer> {
@@ -142,7 +143,7 @@ final class GenerateCommand implements Callable<Integer> {
             if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {
                 throw new HydraException(opened.info().path() + " has no tokenizer: leave out --stop");
             }
-            List<int[]> ids = prompts.encode(opened);
+            List<int[]> ids = prompts.encode(opened, console);
             if (savedCalibration != null) {
                 opened.calibrate().save(savedCalibration);
             }

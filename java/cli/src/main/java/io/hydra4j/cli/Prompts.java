@@ -3,11 +3,14 @@ package io.hydra4j.cli;
 import io.hydra4j.FormatException;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
+import io.hydra4j.Message;
 import io.hydra4j.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -33,6 +36,23 @@ final class Prompts {
     private Path idsFile;
 
     @Option(
+            names = "--messages",
+            paramLabel = "FILE",
+            description =
+                    "Answer a conversation: a JSON list of messages, objects with role and content (- for standard"
+                            + " input), by the model's chat template.")
+    private Path messagesFile;
+
+    @Option(
+            names = "--chat",
+            description = "Answer the prompt as a message of a user's, by the model's chat template. Special tokens in"
+                    + " messages are text.")
+    private boolean isMessage;
+
+    @Mixin
+    private ChatArguments chat;
+
+    @Option(
             names = "--bos",
             negatable = true,
             description =
@@ -42,6 +62,7 @@ final class Prompts {
 
     private String text;
     private List<TokenIds.Line> lines;
+    private List<Message> messages;
 
     /**
      * Reads what the options name.
@@ -50,11 +71,18 @@ final class Prompts {
      * @throws HydraException if it cannot be read or is no prompt
      */
     void read(Console console) {
-        int given = (argument != null ? 1 : 0) + (textFile != null ? 1 : 0) + (idsFile != null ? 1 : 0);
+        int given = (argument != null ? 1 : 0)
+                + (textFile != null ? 1 : 0)
+                + (idsFile != null ? 1 : 0)
+                + (messagesFile != null ? 1 : 0);
         if (given > 1) {
-            throw new UsageException("several prompts: give only one of PROMPT, --prompt-file and --prompt-ids");
+            throw new UsageException(
+                    "several prompts: give only one of PROMPT, --prompt-file, --prompt-ids and --messages");
         }
-        if (idsFile != null) {
+        checkChat();
+        if (messagesFile != null) {
+            messages = MessagesFile.read(messagesFile, console);
+        } else if (idsFile != null) {
             lines = TokenIds.parse(idsFile, TextSource.read(idsFile, console));
         } else if (textFile != null) {
             text = TextSource.read(textFile, console);
@@ -65,6 +93,23 @@ final class Prompts {
         } else {
             text = TextSource.readInput(console);
         }
+        if (isMessage && messages == null) {
+            messages = List.of(Message.user(text));
+        }
+    }
+
+    private void checkChat() {
+        boolean isChat = isMessage || messagesFile != null;
+        if (isMessage && idsFile != null) {
+            throw new UsageException("--chat with --prompt-ids, which are no message: leave out one of them");
+        }
+        if (isChat && begin != null) {
+            throw new UsageException("--bos with " + (isMessage ? "--chat" : "--messages")
+                    + ", whose template says how a prompt begins: leave out --bos");
+        }
+        if (!isChat && chat.given() != null) {
+            throw new UsageException(chat.given() + " without --chat or --messages: give one of them");
+        }
     }
 
     /**
@@ -72,7 +117,11 @@ final class Prompts {
      *
      * @throws HydraException if the model cannot take them
      */
-    List<int[]> encode(HydraModel model) {
+    List<int[]> encode(HydraModel model, Console console) {
+        if (messages != null) {
+            Map<String, String> tokens = model.chatTemplates().specialTokens();
+            return List.of(model.encode(messages, chat.options(console, tokens)));
+        }
         if (lines == null) {
             return List.of(encodeText(model));
         }

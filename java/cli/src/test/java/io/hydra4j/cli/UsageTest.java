@@ -19,8 +19,17 @@ class UsageTest {
                 "genrate                               | did you mean 'generate'?",
                 "generate --frobnicate x               | Unknown option: '--frobnicate'",
                 "generate x y                          | Unmatched argument",
-                "generate x --prompt-file y            | give only one of PROMPT, --prompt-file and --prompt-ids",
-                "generate --prompt-ids x --prompt-file y | give only one of PROMPT, --prompt-file and --prompt-ids",
+                "generate x --prompt-file y            | give only one of PROMPT, --prompt-file, --prompt-ids and --messages",
+                "generate --prompt-ids x --prompt-file y | give only one of PROMPT, --prompt-file, --prompt-ids and --messages",
+                "generate x --messages y               | give only one of PROMPT",
+                "generate --chat --prompt-ids y        | --chat with --prompt-ids",
+                "generate --chat x --bos               | --bos with --chat",
+                "generate --messages x --no-bos        | --bos with --messages",
+                "generate x --set a=b                  | --set without --chat or --messages",
+                "generate x --chat --set ab            | 'ab' is no NAME=VALUE",
+                "generate x --chat-template y          | --chat-template without --chat or --messages",
+                "template --model x                    | Missing required option: '--messages=FILE'",
+                "template --messages x                 | no template: give --model or --chat-template",
                 "generate x --max-tokens many          | 'many' is not an int",
                 "generate x --max-tokens 0             | --max-tokens is 0, must be at least 1",
                 "generate x --threads 0                | --threads is 0, must be from 1 to 256",
@@ -149,12 +158,12 @@ class UsageTest {
 
         assertEquals(Main.OK, outcome.code());
         assertEquals("", outcome.err());
-        Stream.of("generate", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench")
+        Stream.of("generate", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench")
                 .forEach(command -> assertTrue(outcome.out().contains("\n  " + command + " "), outcome.out()));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"generate", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench"})
+    @ValueSource(strings = {"generate", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench"})
     void everyCommandHasHelp(String command) {
         Outcome outcome = CommandLines.run(command, "--help");
 

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /**
  * The chat templates that come with a model, by name: most models have one, which is called {@value #DEFAULT}; some have others for
@@ -40,6 +41,18 @@ public final class ChatTemplates {
         this.model = model;
         this.sources = new TreeMap<>(sources);
         this.specialTokens = Map.copyOf(specialTokens);
+    }
+
+    /**
+     * Reads what comes with a model.
+     *
+     * @param model a Hugging Face folder or a GGUF file
+     * @param metadata gives the metadata of a GGUF file, as {@link Tokenizer#fromGguf} takes it; asked for nothing else
+     * @return the templates, perhaps none
+     * @throws FormatException if a file cannot be read or is damaged
+     */
+    public static ChatTemplates of(Path model, Supplier<? extends Map<String, ?>> metadata) {
+        return Files.isDirectory(model) ? ofFolder(model) : ofGguf(model, metadata.get());
     }
 
     /**
