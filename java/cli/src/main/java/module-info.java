@@ -7,6 +7,8 @@ module io.hydra4j.cli {
     requires io.hydra4j;
     requires io.hydra4j.train;
     requires me.tongfei.progressbar;
+    requires org.jline.reader;
+    requires org.jline.terminal;
     requires xchart;
 
     opens io.hydra4j.cli to

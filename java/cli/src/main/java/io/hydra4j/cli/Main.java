@@ -90,6 +90,7 @@ public final class Main implements Runnable {
         CommandLine line = new CommandLine(main);
         Map<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("generate", () -> new GenerateCommand(main.console));
+        all.put("chat", () -> new ChatCommand(main.console));
         all.put("template", () -> new TemplateCommand(main.console));
         all.put("tokenize", () -> new TokenizeCommand(main.console));
         all.put("inspect", () -> new InspectCommand(main.console));

@@ -28,6 +28,9 @@ class UsageTest {
                 "generate x --set a=b                  | --set without --chat or --messages",
                 "generate x --chat --set ab            | 'ab' is no NAME=VALUE",
                 "generate x --chat-template y          | --chat-template without --chat or --messages",
+                "chat --max-tokens 0                   | --max-tokens is 0, must be at least 1",
+                "chat --temperature -1                 | --temperature is -1",
+                "chat --threads 0                      | --threads is 0, must be from 1 to 256",
                 "template --model x                    | Missing required option: '--messages=FILE'",
                 "template --messages x                 | no template: give --model or --chat-template",
                 "generate x --max-tokens many          | 'many' is not an int",
@@ -158,12 +161,14 @@ class UsageTest {
 
         assertEquals(Main.OK, outcome.code());
         assertEquals("", outcome.err());
-        Stream.of("generate", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench")
+        Stream.of("generate", "chat", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench")
                 .forEach(command -> assertTrue(outcome.out().contains("\n  " + command + " "), outcome.out()));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"generate", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench"})
+    @ValueSource(
+            strings = {"generate", "chat", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench"
+            })
     void everyCommandHasHelp(String command) {
         Outcome outcome = CommandLines.run(command, "--help");
 
