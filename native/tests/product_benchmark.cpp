@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -35,7 +34,8 @@ const Model MODELS[] = {
     {"19M shapes", 20'000'000, {{1024, 384}, {384, 1024}}, {8192, 384}},
     {"135M shapes", 100'000'000, {{1536, 576}, {576, 1536}}, {49152, 576}},
 };
-constexpr hydra_type TYPES[] = {HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_R8, HYDRA_BF16, HYDRA_F16, HYDRA_F32};
+constexpr hydra_type TYPES[] = {HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_Q5_0, HYDRA_Q5_1, HYDRA_Q4_K,
+                                HYDRA_Q5_K, HYDRA_Q6_K, HYDRA_R8,   HYDRA_BF16, HYDRA_F16,  HYDRA_F32};
 constexpr int ROWS[] = {1, 2, 4, 8, 16, 32, 64};
 constexpr int MAX_ROWS = 64;
 
@@ -59,15 +59,10 @@ struct Weights {
 
     void add(hydra_backend* backend, hydra_type type, const Shape& shape) {
         hydra_matrix* matrix = nullptr;
-        must(hydra_matrix_create(backend, type, shape.rows, shape.columns, &matrix));
-        std::minstd_rand engine(1);
-        std::vector<float> values(static_cast<size_t>(shape.columns));
-        for (float& value : values) value = static_cast<float>(engine() % 1000) / 500 - 1;
-        std::vector<uint8_t> row(static_cast<size_t>(bytes_of(type, 1, shape.columns)));
-        quantise(type, values.data(), shape.columns, row.data());
-        for (int64_t r = 0; r < shape.rows; ++r) {
-            must(hydra_matrix_write(matrix, r, 1, nullptr, type, row.data(), static_cast<int64_t>(row.size())));
-        }
+        // Super-blocks are of 256 columns.
+        const int64_t block = facts_of(type).block, columns = (shape.columns + block - 1) / block * block;
+        must(hydra_matrix_create(backend, type, shape.rows, columns, &matrix));
+        must(hydra_matrix_fill(matrix, 1, 1));
         matrices.push_back(matrix);
         bytes += hydra_matrix_bytes(matrix);
     }

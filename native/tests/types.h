@@ -54,6 +54,19 @@ inline Bytes converted(hydra_type from, const Bytes& source, hydra_type to, int6
     return target;
 }
 
+// Sets the f16 scale, and where the type has one the minimum, of each block to half(0) and half(1).
+template <class Half>
+void set_scales(hydra_type type, Bytes& blocks, Half&& half) {
+    const int64_t at = type == HYDRA_Q6_K ? 208 : 0;
+    const bool pair = type == HYDRA_Q4_1 || type == HYDRA_Q5_1 || type == HYDRA_Q4_K || type == HYDRA_Q5_K;
+    for (size_t block = 0; block < blocks.size(); block += static_cast<size_t>(facts_of(type).bytes)) {
+        for (int h = 0; h < (pair ? 2 : 1); ++h) {
+            const uint16_t value = half(h);
+            std::memcpy(&blocks[block + at + 2 * h], &value, sizeof value);
+        }
+    }
+}
+
 // Rows of arbitrary quants with scales (and minimums) of ordinary size.
 inline Bytes random_rows(hydra_type type, int64_t rows, int64_t columns, Random& random) {
     const TypeFacts& facts = facts_of(type);
@@ -63,15 +76,18 @@ inline Bytes random_rows(hydra_type type, int64_t rows, int64_t columns, Random&
         return type == HYDRA_F32 ? bytes_of(values) : converted(HYDRA_F32, bytes_of(values), type, rows * columns);
     }
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.below(256));
-    const int64_t at = type == HYDRA_Q6_K ? 208 : 0;
-    const bool pair = type == HYDRA_Q4_1 || type == HYDRA_Q5_1 || type == HYDRA_Q4_K || type == HYDRA_Q5_K;
-    for (size_t block = 0; block < bytes.size(); block += static_cast<size_t>(facts.bytes)) {
-        for (int h = 0; h < (pair ? 2 : 1); ++h) {
-            const uint16_t scale = float_to_half(random.normal(1, 0.01f)[0]);
-            std::memcpy(&bytes[block + at + 2 * h], &scale, sizeof scale);
-        }
-    }
+    set_scales(type, bytes, [&](int) { return float_to_half(random.normal(1, 0.01f)[0]); });
     return bytes;
+}
+
+// A matrix of these, for types that nothing is converted to.
+inline Matrix matrix_of(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns, Random& random) {
+    hydra_matrix* created = nullptr;
+    must(hydra_matrix_create(backend, type, rows, columns, &created));
+    Matrix matrix(created);
+    const Bytes source = random_rows(type, rows, columns, random);
+    must(hydra_matrix_write(matrix, 0, rows, nullptr, type, source.data(), static_cast<int64_t>(source.size())));
+    return matrix;
 }
 
 }  // namespace hydra::test

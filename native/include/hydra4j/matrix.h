@@ -1,12 +1,12 @@
 /* Weight matrices [rows][columns], output rows by input columns, packed for the backend's product kernels.
  *
- * A matrix has one of the kernel types F32, F16, BF16, Q8_0, Q4_0, Q4_1, on CUDA also Q4_K, on the CPU also R8
- * (hydra_backend_has_kernel).
- * Its memory layout is the backend's own. Products with a quantised matrix round each activation row to 8 bits in
- * blocks of 32 columns (hydra_program_qkv and hydra_program_project to 16 where one block of the row is much larger
- * than the others) and accumulate whole numbers exactly within a block; with R8 each activation row is rounded to 65025
- * steps of one scale (16 bits), and whole numbers are accumulated exactly along the row; with the other types
- * everything is float32. The order of additions of one output never depends on what is computed beside it. */
+ * A matrix has any hydra_type that the backend has a kernel for (hydra_backend_has_kernel): the CPU for all of them,
+ * CUDA for F32, F16, BF16, Q8_0, Q4_0, Q4_1 and Q4_K. Its memory layout is the backend's own. Products with a quantised
+ * matrix round each activation row to 8 bits in blocks of 32 columns (hydra_program_qkv and hydra_program_project to 16
+ * where one block of the row is much larger than the others) and accumulate whole numbers exactly within a block; with
+ * R8 each activation row is rounded to 65025 steps of one scale (16 bits), and whole numbers are accumulated exactly
+ * along the row; with the other types everything is float32. The order of additions of one output never depends on what
+ * is computed beside it. */
 #ifndef HYDRA4J_MATRIX_H
 #define HYDRA4J_MATRIX_H
 
@@ -18,8 +18,8 @@ extern "C" {
 
 typedef struct hydra_matrix hydra_matrix;
 
-/* Creates a matrix of zeros, 1 <= rows, columns <= 2^24; columns of Q4_K are a multiple of 256, those of R8 at most
- * 65536. */
+/* Creates a matrix of zeros, 1 <= rows, columns <= 2^24; columns of Q5_0 and Q5_1 are a multiple of 32, those of
+ * Q4_K, Q5_K and Q6_K of 256, those of R8 at most 65536. */
 HYDRA_API hydra_status hydra_matrix_create(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns,
                                            hydra_matrix** out);
 HYDRA_API void hydra_matrix_destroy(hydra_matrix* matrix);
@@ -33,17 +33,17 @@ HYDRA_API int64_t hydra_matrix_columns(const hydra_matrix* matrix);
 HYDRA_API int64_t hydra_matrix_bytes(const hydra_matrix* matrix);
 
 /* Writes `count` rows given in row-major order in source_type (any hydra_type whose block divides the columns; a type
- * other than the matrix's is converted, which nothing is to Q4_K; the same one is taken over bit by bit). Source row i
- * becomes row first_row + i, or target_rows[i] where target_rows is not null. source_bytes must be exactly what count
- * rows need. */
+ * other than the matrix's is converted, which nothing is to Q5_0, Q5_1, Q4_K, Q5_K and Q6_K; the same one is taken over
+ * bit by bit). Source row i becomes row first_row + i, or target_rows[i] where target_rows is not null. source_bytes
+ * must be exactly what count rows need. */
 HYDRA_API hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t count,
                                           const int32_t* target_rows, hydra_type source_type, const void* source,
                                           int64_t source_bytes);
 
 /* Fills the matrix with pseudo-random weights, uniform between -scale and scale, 0 <= scale <= 2^15. A value depends on
- * seed, row and column alone and is the same to the bit on every backend. F32, F16 and BF16: 2^24 steps, rounded to the
- * type. Block types: one scale, rounded to f16, in all blocks; Q8_0 quants -127 to 127, Q4_0 -7 to 7, Q4_1 and Q4_K 0
- * to 15 above a minimum of -scale. R8: a scale that is not rounded, quants -127 to 127. Made on the device. */
+ * seed, row and column alone, on every backend alike. F32, F16, BF16: 2^24 steps, rounded to it. Block types: one scale
+ * in all blocks, rounded to f16; Q8_0 quants -127 to 127, Q4_0 -7 to 7, Q5_0 -15 to 15, Q6_K -31 to 31, above a minimum
+ * of -scale Q4_1 and Q4_K 0 to 15, Q5_1 and Q5_K 0 to 31. R8: -127 to 127, its scale not rounded. On the device. */
 HYDRA_API hydra_status hydra_matrix_fill(hydra_matrix* matrix, int64_t seed, float scale);
 
 /* Reads one row as float32: columns values. */

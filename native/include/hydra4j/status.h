@@ -33,13 +33,13 @@ typedef enum hydra_type {
     HYDRA_F16 = 1,
     HYDRA_Q4_0 = 2,  /* 32 values, 18 bytes: f16 scale d, 16 bytes of nibbles; value = d * (q - 8) */
     HYDRA_Q4_1 = 3,  /* 32 values, 20 bytes: f16 scale d, f16 minimum m, nibbles; value = d * q + m */
-    HYDRA_Q5_0 = 6,  /* 32 values, 22 bytes */
-    HYDRA_Q5_1 = 7,  /* 32 values, 24 bytes */
+    HYDRA_Q5_0 = 6,  /* 32 values, 22 bytes: f16 scale d, the fifth bits, nibbles; value = d * (q - 16) */
+    HYDRA_Q5_1 = 7,  /* 32 values, 24 bytes: f16 scale d, f16 minimum m, the fifth bits, nibbles; value = d * q + m */
     HYDRA_Q8_0 = 8,  /* 32 values, 34 bytes: f16 scale d, 32 signed bytes; value = d * q */
     HYDRA_Q4_K = 12, /* 256 values, 144 bytes: f16 d and m, 12 bytes of 6-bit scales s and minimums n of 32 values each,
                         nibbles; value = d * s * q - m * n */
-    HYDRA_Q5_K = 13, /* 256 values, 176 bytes */
-    HYDRA_Q6_K = 14, /* 256 values, 210 bytes */
+    HYDRA_Q5_K = 13, /* 256 values, 176 bytes: as Q4_K, before the nibbles 32 bytes of fifth bits */
+    HYDRA_Q6_K = 14, /* 256 values, 210 bytes: nibbles, bit pairs, 8-bit scales s of 16, f16 d; d * s * (q - 32) */
     HYDRA_BF16 = 30,
     HYDRA_R8 = 256 /* a whole row: f32 scale d, a signed byte for each value; value = d * q */
 } hydra_type;

@@ -56,9 +56,18 @@ int product_index(hydra_type type) {
             return 5;
         case HYDRA_R8:
             return 6;
-        default:
-            return -1;
+        case HYDRA_Q5_0:
+            return 7;
+        case HYDRA_Q5_1:
+            return 8;
+        case HYDRA_Q4_K:
+            return 9;
+        case HYDRA_Q5_K:
+            return 10;
+        case HYDRA_Q6_K:
+            return 11;
     }
+    return -1;
 }
 
 const Kernels* find_kernels(const char* isa) {

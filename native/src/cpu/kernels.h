@@ -27,6 +27,14 @@ constexpr int64_t tiles_per_product(int rows) { return rows <= 8 ? MAX_TILES : 2
 //   Q4_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
 //                uint8_t  [b][4][16][4]: low nibble = column 4g + c, high nibble = column 16 + 4g + c
 //   Q4_1         as Q4_0, after the scales uint16_t minimum [b][16], padded to 64 bytes as well
+//   Q5_0, Q5_1   as Q4_0 and Q4_1, after a block's nibbles uint8_t [16][4]: bit g of byte c = fifth bit of column 4g +
+//   c Q4_K, Q5_K   with s over super-blocks of 8 blocks: uint16_t scale [s][16] and minimum [s][16] as Q4_1's; then of
+//   each
+//                uint8_t [8][2][16], by which these are multiplied for a block, and eight blocks as Q4_1's or Q5_1's
+//   Q6_K         uint16_t scale [s][16] as Q4_0's; then of each super-block int8_t [8][2][16], by which it is
+//   multiplied
+//                for columns 0 to 15 and 16 to 31 of a block, and eight blocks: nibbles as Q4_0's, then
+//                uint8_t [2][16][4]: bits 5 and 6 of four columns as cpu/tile_order.h has them
 //   R8           float scale [16]; then uint8_t [padded_columns / 4][16][4] as Q8_0's
 struct PackedMatrix {
     hydra_type type;
@@ -45,8 +53,9 @@ constexpr int ROW_GROUP = 8;
 struct alignas(64) QuantisedBlock {
     int8_t quants[ROW_GROUP][BLOCK_COLUMNS];  // value = scale * quant, |quant| <= 127
     float scales[ROW_GROUP];
-    int32_t offsets[ROW_GROUP];  // -128 * sum of the row's quants: what unsigned weights add, taken back
-    float sums[ROW_GROUP];       // scale * sum of the row's quants
+    int32_t offsets[ROW_GROUP];        // -128 * sum of the row's quants: what unsigned weights add, taken back
+    float sums[ROW_GROUP];             // scale * sum of the row's quants
+    int32_t first_offsets[ROW_GROUP];  // as offsets, of columns 0 to 15
 };
 
 struct alignas(64) ValueBlock {
@@ -85,7 +94,7 @@ enum class Form { VALUES, BLOCKS, PLANES };
 struct Activations {
     int64_t padded_columns;
     ValueBlock* values;            // [row groups][blocks], for F32, F16 and BF16 weights
-    QuantisedBlock* quantised;     // [row groups][blocks], for Q8_0, Q4_0 and Q4_1
+    QuantisedBlock* quantised;     // [row groups][blocks], for the block types
     PlaneBlock* planes = nullptr;  // [groups of PLANE_GROUP rows][blocks of PLANE_COLUMNS], for R8
     TileBlock* tiles = nullptr;    // [groups of TILE_GROUP rows][blocks], or null: `quantised` for products by tiles
     // After the rows themselves, quantised, what 8 bits leave out of some of them.
@@ -135,13 +144,15 @@ struct SamplingKernels {
     void (*score)(const float* logits, const float* noise, int64_t n, float inverse, float* out);
 };
 
+constexpr int PRODUCTS = 12;
+
 struct Kernels {
     const char* name;
 
     // out[(t * rows + r) * 16 + lane] = product of tile first_tile + t, 0 <= t < tiles <= MAX_TILES, with activation
     // row r. Indexed by product_index(type).
-    void (*product[7])(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
-                       float* out);
+    void (*product[PRODUCTS])(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                              float* out);
 
     // Prepares row r of the activations from x[columns].
     void (*prepare)(const float* x, int64_t columns, Form form, const Activations& out, int row);
@@ -188,13 +199,13 @@ struct Kernels {
     void (*release_tiles)() = nullptr;
 };
 
-// 0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q4_0, 5 Q4_1, 6 R8; -1: a type without a kernel.
+// 0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q4_0, 5 Q4_1, 6 R8, 7 Q5_0, 8 Q5_1, 9 Q4_K, 10 Q5_K, 11 Q6_K.
 int product_index(hydra_type type);
 
 // What the products of a weight type need.
 inline Form form_of(hydra_type type) {
     if (type == HYDRA_R8) return Form::PLANES;
-    return type == HYDRA_Q8_0 || type == HYDRA_Q4_0 || type == HYDRA_Q4_1 ? Form::BLOCKS : Form::VALUES;
+    return type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16 ? Form::VALUES : Form::BLOCKS;
 }
 
 // The table of an instruction set, or null where it is not compiled in or this processor lacks it.

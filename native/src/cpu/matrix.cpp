@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/backend.h"
+#include "cpu/tile_order.h"
 #include "program/convert.h"
 #include "program/random.h"
 
@@ -18,33 +19,33 @@ int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit
 // Bytes of Q8_0 and R8 are signed in rows and unsigned in tiles.
 uint32_t flip_of(hydra_type type) { return type == HYDRA_Q8_0 || type == HYDRA_R8 ? 0x80808080 : 0; }
 
-// Where the parts of a block type lie within a tile, and in a row of GGUF's: scale, minimum (Q4_1 only), quants in
-// groups of 4 bytes.
+// Where the parts of a block type lie within a tile, and in a row in the order of tiles (cpu/tile_order.h).
 struct BlockLayout {
     explicit BlockLayout(const PackedMatrix& matrix)
-        : blocks(matrix.padded_columns / BLOCK_COLUMNS),
-          halves(matrix.type == HYDRA_Q4_1 ? 2 : 1),
-          groups(matrix.type == HYDRA_Q8_0 ? 8 : 4),
-          half_bytes(round_up(blocks * TILE_ROWS * 2, 64)),
-          row_block_bytes(halves * 2 + groups * 4),
+        : unit(tile_unit(matrix.type)),
+          units(matrix.padded_columns / BLOCK_COLUMNS / unit.blocks),
+          half_bytes(round_up(units * TILE_ROWS * 2, 64)),
           flip(flip_of(matrix.type)) {}
 
-    // For blocks first ... last - 1 of a row; see each_part below.
+    // For columns first ... last - 1 of a row; see each_part below.
     template <class Part>
     void each_part(int64_t first, int64_t last, Part&& part) const {
-        for (int64_t b = first; b < last; ++b) {
-            const int64_t row = (b - first) * row_block_bytes;
-            for (int h = 0; h < halves; ++h) part(h * half_bytes + b * TILE_ROWS * 2, 2, row + h * 2, 0);
-            const int64_t tile = halves * half_bytes + b * groups * TILE_ROWS * 4;
-            for (int g = 0; g < groups; ++g) part(tile + g * TILE_ROWS * 4, 4, row + halves * 2 + g * 4, flip);
+        const int unit_columns = unit.blocks * BLOCK_COLUMNS, words = unit.blocks * unit.words;
+        for (int64_t u = first / unit_columns; u < last / unit_columns; ++u) {
+            int64_t row = (u - first / unit_columns) * unit.bytes();
+            for (int h = 0; h < unit.halves; ++h, row += 2) part(h * half_bytes + u * TILE_ROWS * 2, 2, row, 0);
+            int64_t tile = unit.halves * half_bytes + u * unit_bytes();
+            for (int s = 0; s < unit.scale_bytes; ++s, tile += TILE_ROWS, ++row) part(tile, 1, row, 0);
+            for (int w = 0; w < words; ++w, tile += TILE_ROWS * 4, row += 4) part(tile, 4, row, flip);
         }
     }
 
-    int64_t tile_bytes() const { return halves * half_bytes + blocks * groups * TILE_ROWS * 4; }
+    // Of a unit without its halves.
+    int64_t unit_bytes() const { return TILE_ROWS * (unit.scale_bytes + unit.blocks * unit.words * 4); }
+    int64_t tile_bytes() const { return unit.halves * half_bytes + units * unit_bytes(); }
 
-    int64_t blocks;
-    int halves, groups;
-    int64_t half_bytes, row_block_bytes;
+    TileUnit unit;
+    int64_t units, half_bytes;
     uint32_t flip;
 };
 
@@ -57,12 +58,10 @@ int64_t columns_together(hydra_type type) { return type == HYDRA_BF16 ? 2 : type
 
 // Calls part(offset in the tile of lane 0, bytes of a lane's piece, offset in the row from column `first` on, bits that
 // differ between both) for every piece of columns first ... last - 1 of a row, and for its scale; first is a multiple
-// of BLOCK_COLUMNS, last one of the columns that lie together.
+// of BLOCK_COLUMNS, last one of the columns that lie together, and both of a type's super-blocks.
 template <class Part>
 void each_part(const PackedMatrix& matrix, int64_t first, int64_t last, Part&& part) {
-    if (has_blocks(matrix.type)) {
-        return BlockLayout(matrix).each_part(first / BLOCK_COLUMNS, last / BLOCK_COLUMNS, part);
-    }
+    if (has_blocks(matrix.type)) return BlockLayout(matrix).each_part(first, last, part);
     if (matrix.type == HYDRA_R8) {
         part(0, 4, 0, 0);
         for (int64_t c = first; c < last; c += 4) {
@@ -77,8 +76,12 @@ void each_part(const PackedMatrix& matrix, int64_t first, int64_t last, Part&& p
     }
 }
 
-// Copies a piece of 2 or 4 bytes, of 4 with `flip`.
+// Copies a piece of 1, 2 or 4 bytes, of 4 with `flip`.
 void copy_part(uint8_t* target, const uint8_t* source, int bytes, uint32_t flip) {
+    if (bytes == 1) {
+        *target = *source;
+        return;
+    }
     if (bytes == 2) {
         std::memcpy(target, source, 2);
         return;
@@ -89,7 +92,7 @@ void copy_part(uint8_t* target, const uint8_t* source, int bytes, uint32_t flip)
     std::memcpy(target, &part, 4);
 }
 
-// Takes over a row in GGUF's layout, `columns` of it: padded_columns, or fewer where the rest stays as it is.
+// Takes over a row in the order of tiles, `columns` of it: padded_columns, or fewer where the rest stays as it is.
 void pack_row(const PackedMatrix& matrix, int64_t row, int64_t columns, const uint8_t* source) {
     uint8_t* tile = matrix.data + row / TILE_ROWS * matrix.tile_bytes;
     const int64_t lane = row % TILE_ROWS;
@@ -98,7 +101,7 @@ void pack_row(const PackedMatrix& matrix, int64_t row, int64_t columns, const ui
     });
 }
 
-// Columns first ... last - 1 of the row in GGUF's layout, both multiples of BLOCK_COLUMNS.
+// Columns first ... last - 1 of the row in the order of tiles, both multiples of BLOCK_COLUMNS and of super-blocks.
 void unpack_row(const PackedMatrix& matrix, int64_t row, int64_t first, int64_t last, uint8_t* target) {
     const uint8_t* tile = matrix.data + row / TILE_ROWS * matrix.tile_bytes;
     const int64_t lane = row % TILE_ROWS;
@@ -107,7 +110,12 @@ void unpack_row(const PackedMatrix& matrix, int64_t row, int64_t first, int64_t 
     });
 }
 
-int64_t packed_row_bytes(const PackedMatrix& matrix) { return bytes_of(matrix.type, 1, matrix.padded_columns); }
+// Of a row in the order of tiles.
+int64_t packed_row_bytes(const PackedMatrix& matrix) {
+    if (!has_tile_order(matrix.type)) return bytes_of(matrix.type, 1, matrix.padded_columns);
+    const TileUnit unit = tile_unit(matrix.type);
+    return matrix.padded_columns / BLOCK_COLUMNS / unit.blocks * unit.bytes();
+}
 
 }  // namespace
 
@@ -137,30 +145,38 @@ void CpuMatrix::write(int64_t first_row, int64_t count, const int32_t* target_ro
     // Columns that lie together with some beyond the row need these to be there.
     const int64_t given = block_columns(type, columns), present = round_up(given, columns_together(type));
     const int64_t row_bytes = bytes_of(type, 1, given);
-    std::vector<uint8_t> padded(present != given ? static_cast<size_t>(bytes_of(type, 1, present)) : 0);
+    const bool reordered = has_tile_order(type);
+    std::vector<uint8_t> own(reordered || present != given ? static_cast<size_t>(packed_row_bytes(packed)) : 0);
     for (int64_t i = 0; i < count; ++i, source += row_bytes) {
-        const uint8_t* row = source;
-        if (present != given)
-            row = static_cast<const uint8_t*>(std::memcpy(padded.data(), source, static_cast<size_t>(row_bytes)));
+        const uint8_t* row = own.empty() ? source : own.data();
+        if (reordered) {
+            to_tile_order(type, source, given, own.data());
+        } else if (present != given) {
+            std::memcpy(own.data(), source, static_cast<size_t>(row_bytes));
+        }
         pack_row(packed, target_rows == nullptr ? first_row + i : target_rows[i], present, row);
     }
 }
 
 void CpuMatrix::fill(const RandomWeights& weights) {
     Team& team = static_cast<CpuBackend*>(backend)->team;
-    const int64_t before = facts_of(type).row_bytes, row_bytes = packed_row_bytes(packed);
-    const int64_t block_bytes = bytes_of(type, 1, BLOCK_COLUMNS) - before;
+    const int64_t before = facts_of(type).row_bytes, row_bytes = bytes_of(type, 1, packed.padded_columns);
+    const int64_t unit_columns = std::max(facts_of(type).block, BLOCK_COLUMNS),
+                  unit_blocks = unit_columns / BLOCK_COLUMNS;
+    const int64_t unit_bytes = bytes_of(type, 1, unit_columns) - before;
+    const int64_t own_bytes = row_bytes + (has_tile_order(type) ? packed_row_bytes(packed) : 0);
     const float row_scale = random_row_scale(weights);
-    std::vector<uint8_t> rows_of_threads(static_cast<size_t>(row_bytes * team.threads()));
+    std::vector<uint8_t> rows_of_threads(static_cast<size_t>(own_bytes * team.threads()));
     auto fill_tiles = [&](int thread) {
-        uint8_t* bytes = rows_of_threads.data() + thread * row_bytes;
+        uint8_t *bytes = rows_of_threads.data() + thread * own_bytes, *ordered = bytes + row_bytes;
         for (int64_t tile = thread; tile < packed.tiles; tile += team.threads()) {
             for (int64_t row = tile * TILE_ROWS; row < std::min(rows, (tile + 1) * TILE_ROWS); ++row) {
                 if (type == HYDRA_R8) std::memcpy(bytes, &row_scale, sizeof row_scale);
-                for (int64_t b = 0; b < packed.padded_columns / BLOCK_COLUMNS; ++b) {
-                    random_block(weights, type, columns, row, b, bytes + before + b * block_bytes);
+                for (int64_t u = 0; u < packed.padded_columns / unit_columns; ++u) {
+                    random_block(weights, type, columns, row, u * unit_blocks, bytes + before + u * unit_bytes);
                 }
-                pack_row(packed, row, packed.padded_columns, bytes);
+                if (has_tile_order(type)) to_tile_order(type, bytes, packed.padded_columns, ordered);
+                pack_row(packed, row, packed.padded_columns, has_tile_order(type) ? ordered : bytes);
             }
         }
     };
@@ -180,7 +196,8 @@ void CpuMatrix::gather(const hydra_matrix& source, const int32_t* ids) {
 }
 
 void read_row(const PackedMatrix& matrix, int64_t row, float* values) {
-    // A part at a time, on the stack: threads of the team read embeddings, and allocate nothing.
+    // A part at a time, a super-block or as much, on the stack: threads of the team read embeddings, and allocate
+    // nothing.
     constexpr int64_t PART = 8 * BLOCK_COLUMNS;
     uint8_t bytes[PART * sizeof(float)];
     float part[PART];
@@ -188,7 +205,11 @@ void read_row(const PackedMatrix& matrix, int64_t row, float* values) {
         const int64_t present = std::min(PART, matrix.columns - first);
         const int64_t padded = std::min(PART, matrix.padded_columns - first);
         unpack_row(matrix, row, first, first + padded, bytes);
-        dequantise(matrix.type, bytes, padded, part);
+        if (has_tile_order(matrix.type)) {
+            dequantise_tile_order(matrix.type, bytes, padded, part);
+        } else {
+            dequantise(matrix.type, bytes, padded, part);
+        }
         std::copy_n(part, present, values + first);
     }
 }

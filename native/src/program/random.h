@@ -8,7 +8,7 @@ namespace hydra {
 
 constexpr float MAX_RANDOM_SCALE = 1 << 15;  // f16 holds it
 constexpr int RANDOM_COLUMNS = 32;           // of a block: values of a float type, or one block of a block type
-constexpr int RANDOM_BYTES = 144;            // of the largest block, Q4_K's super-block
+constexpr int RANDOM_BYTES = 210;            // of the largest block, Q6_K's super-block
 
 struct RandomWeights {
     uint64_t key;  // the seed's
@@ -16,10 +16,28 @@ struct RandomWeights {
     uint16_t block_scale, block_minimum;  // f16, of the block types
 };
 
+// Steps of a quant from 0 to the scale.
+inline float random_steps(hydra_type type) {
+    switch (type) {
+        case HYDRA_Q8_0:
+            return 127;
+        case HYDRA_Q4_0:
+            return 7;
+        case HYDRA_Q5_0:
+            return 15;
+        case HYDRA_Q5_1:
+        case HYDRA_Q5_K:
+            return 15.5f;
+        case HYDRA_Q6_K:
+            return 31;
+        default:  // Q4_1, Q4_K
+            return 7.5f;
+    }
+}
+
 // `type` has a kernel.
 inline RandomWeights random_weights(hydra_type type, uint64_t seed, float scale) {
-    const float steps = type == HYDRA_Q8_0 ? 127 : type == HYDRA_Q4_0 ? 7 : 7.5f;
-    return {seed, scale, float_to_half(scale / steps), float_to_half(-scale)};
+    return {seed, scale, float_to_half(scale / random_steps(type)), float_to_half(-scale)};
 }
 
 HYDRA_EVERYWHERE float random_row_scale(const RandomWeights& weights) { return weights.scale / 127; }
@@ -39,8 +57,8 @@ HYDRA_EVERYWHERE uint32_t random_bits(const RandomWeights& weights, int64_t colu
     return static_cast<uint32_t>(scramble(scramble(weights.key) + place * 0x9e3779b97f4a7c15) >> 40);
 }
 
-// Writes block `block` of a row in GGUF's layout; of Q4_K the super-block that it belongs to, of R8 32 quants, whose
-// scale is random_row_scale.
+// Writes block `block` of a row in GGUF's layout; of Q4_K, Q5_K and Q6_K the super-block that it belongs to, of R8 32
+// quants, whose scale is random_row_scale.
 HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type, int64_t columns, int64_t row,
                                    int64_t block, uint8_t* out) {
     const auto bits = [&](int place) { return random_bits(weights, columns, row, block * RANDOM_COLUMNS + place); };
@@ -75,16 +93,58 @@ HYDRA_EVERYWHERE void random_block(const RandomWeights& weights, hydra_type type
                 put(2 + i, static_cast<uint32_t>((quant(i, 15) + 1) | (quant(16 + i, 15) + 1) << 4), 1);
             }
             return;
-        case HYDRA_Q4_K: {
+        case HYDRA_Q5_0:
+        case HYDRA_Q5_1: {
+            const bool minimum = type == HYDRA_Q5_1;
+            const auto five = [&](int place) {
+                return static_cast<uint32_t>(minimum ? quant(place, 32) : quant(place, 31) + 1);
+            };
+            put(0, weights.block_scale, 2);
+            if (minimum) put(2, weights.block_minimum, 2);
+            uint32_t fifth = 0;
+            for (int i = 0; i < RANDOM_COLUMNS; ++i) fifth |= five(i) >> 4 << i;
+            put(minimum ? 4 : 2, fifth, 4);
+            for (int i = 0; i < 16; ++i) put((minimum ? 8 : 6) + i, (five(i) & 15) | (five(16 + i) & 15) << 4, 1);
+            return;
+        }
+        case HYDRA_Q4_K:
+        case HYDRA_Q5_K: {
             const int first = -static_cast<int>(block % 8) * RANDOM_COLUMNS;
+            const bool five = type == HYDRA_Q5_K;
+            const uint32_t count = five ? 32 : 16;
             put(0, weights.block_scale, 2);
             put(2, float_to_half(weights.scale), 2);
             // Each block's scale and minimum are 1 of these: 6-bit numbers, the last four pairs in nibbles.
             for (int i = 0; i < 12; ++i) put(4 + i, i < 8 ? 1 : 0x11, 1);
+            for (int i = 0; five && i < 32; ++i) {
+                uint32_t fifth = 0;
+                for (int part = 0; part < 8; ++part) {
+                    fifth |= static_cast<uint32_t>(quant(first + part * 32 + i, count) >> 4) << part;
+                }
+                put(16 + i, fifth, 1);
+            }
             for (int i = 0; i < 128; ++i) {
                 const int low = first + i / 32 * 64 + i % 32;
-                put(16 + i, static_cast<uint32_t>(quant(low, 16) | quant(low + 32, 16) << 4), 1);
+                put((five ? 48 : 16) + i,
+                    static_cast<uint32_t>((quant(low, count) & 15) | (quant(low + 32, count) & 15) << 4), 1);
             }
+            return;
+        }
+        case HYDRA_Q6_K: {
+            // Each half has 64 bytes of nibbles, then, after all of these, 32 bytes of bit pairs.
+            const int first = -static_cast<int>(block % 8) * RANDOM_COLUMNS;
+            const auto six = [&](int place) { return static_cast<uint32_t>(quant(first + place, 63) + 1); };
+            for (int i = 0; i < 128; ++i) {
+                const int low = i / 64 * 128 + i % 64;
+                put(i, (six(low) & 15) | (six(low + 64) & 15) << 4, 1);
+            }
+            for (int i = 0; i < 64; ++i) {
+                uint32_t pairs = 0;
+                for (int part = 0; part < 4; ++part) pairs |= six(i / 32 * 128 + part * 32 + i % 32) >> 4 << 2 * part;
+                put(128 + i, pairs, 1);
+            }
+            for (int i = 0; i < 16; ++i) put(192 + i, 1, 1);
+            put(208, weights.block_scale, 2);
             return;
         }
         default:  // Q4_1

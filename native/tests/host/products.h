@@ -6,17 +6,21 @@
 
 namespace hydra::test {
 
-// Random weights as a matrix, with the values that it really holds.
+// Random weights as a matrix of so many columns, or as many more as the type must have, with the values that it really
+// holds.
 struct Weights {
     Matrix matrix;
     Floats values;
 
-    Weights(hydra_backend* backend, hydra_type type, int64_t rows, int64_t columns) {
-        Random random(static_cast<uint32_t>(rows * 2048 + columns));
-        matrix = test::matrix(backend, type, rows, columns, random.normal(rows * columns));
+    Weights(hydra_backend* backend, hydra_type type, int64_t rows, int64_t least_columns) {
+        Random random(static_cast<uint32_t>(rows * 2048 + least_columns));
+        const int64_t columns = whole_columns(type, least_columns);
+        matrix = facts_of(type).quantisable ? test::matrix(backend, type, rows, columns, random.normal(rows * columns))
+                                            : matrix_of(backend, type, rows, columns, random);
         values = values_of(matrix);
     }
     const PackedMatrix& packed() const { return packed_of(matrix); }
+    int64_t columns() const { return packed().columns; }
 };
 
 // Prepared activation rows. What is after them are NaN and quants of -1.

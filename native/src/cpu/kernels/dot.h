@@ -7,6 +7,8 @@
 //   load         groups i and i + 4 of a block, 0 <= i < 4
 //   start        the sums of nothing, from the activations' offset (-128 * sum of quants), which takes back what
 //   unsigned weights add
+// Bits<n, CENTRED> are weights of 4, 5 or 6 bits, laid out as kernels.h has them; with CENTRED the quant in the middle
+// stands for zero.
 #pragma once
 
 #include "cpu/kernels.h"
@@ -47,17 +49,33 @@ struct Bytes : Unsigned {
     HYDRA_INLINE static Partial start(int32_t offset) { return {_mm512_set1_epi32(offset)}; }
 };
 
-template <bool CENTRED>
-struct Nibbles : Unsigned {
+// Bits `mask` of bytes shifted to the left, with those of a.
+HYDRA_INLINE __m512i with_bits(__m512i a, __m512i bytes, int left, int mask) {
+    const __m512i moved = left >= 0 ? _mm512_slli_epi16(bytes, static_cast<unsigned>(left))
+                                    : _mm512_srli_epi16(bytes, static_cast<unsigned>(-left));
+    return _mm512_ternarylogic_epi32(a, moved, _mm512_set1_epi8(static_cast<char>(mask)), 0xf8);  // a | (moved & mask)
+}
+
+template <int BITS, bool CENTRED>
+struct Bits : Unsigned {
     HYDRA_INLINE static constexpr int column(int i, int half) { return 4 * i + 16 * half; }
     HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
         const __m512i mask = _mm512_set1_epi8(15);
         const __m512i both = _mm512_load_si512(block + i * GROUP_BYTES);
         low.v = _mm512_and_si512(both, mask);
         high.v = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
+        if constexpr (BITS == 5) {
+            const __m512i fifth = _mm512_load_si512(block + 4 * GROUP_BYTES);
+            low.v = with_bits(low.v, fifth, 4 - i, 16);
+            high.v = with_bits(high.v, fifth, -i, 16);
+        } else if constexpr (BITS == 6) {
+            const __m512i pairs = _mm512_load_si512(block + (4 + i / 2) * GROUP_BYTES);
+            low.v = with_bits(low.v, pairs, 4 - i % 2 * 4, 48);
+            high.v = with_bits(high.v, pairs, 2 - i % 2 * 4, 48);
+        }
     }
     HYDRA_INLINE static Partial start(int32_t offset) {
-        return {CENTRED ? _mm512_srai_epi32(_mm512_set1_epi32(offset), 4) : _mm512_setzero_si512()};
+        return {CENTRED ? _mm512_srai_epi32(_mm512_set1_epi32(offset), 8 - BITS) : _mm512_setzero_si512()};
     }
 };
 
@@ -113,9 +131,10 @@ struct Bytes {
     HYDRA_INLINE static F32 lanes(Partial sums, int32_t) { return to_float(sums.a, sums.b); }
 };
 
-// The products of a whole block fit 16 bits: 16 * 15 * 127 = 30480.
-template <bool CENTRED>
-struct Nibbles {
+// The products of a whole block of nibbles fit 16 bits: 16 * 15 * 127 = 30480. Of more bits those of a group do, which
+// are added in 32.
+template <int BITS, bool CENTRED>
+struct Bits {
     HYDRA_INLINE static constexpr int column(int i, int half) { return 4 * i + 16 * half; }
     using Weights = Pair;
     using Partial = Pair;
@@ -126,22 +145,44 @@ struct Nibbles {
         const __m256i a = _mm256_load_si256(group), b = _mm256_load_si256(group + 1);
         low = {_mm256_and_si256(a, mask), _mm256_and_si256(b, mask)};
         high = {_mm256_and_si256(_mm256_srli_epi16(a, 4), mask), _mm256_and_si256(_mm256_srli_epi16(b, 4), mask)};
+        if constexpr (BITS > 4) {
+            const int vector = BITS == 5 ? 4 : 4 + i / 2, left = BITS == 5 ? 4 - i : 4 - i % 2 * 4;
+            group = reinterpret_cast<const __m256i*>(block + vector * GROUP_BYTES);
+            const __m256i c = _mm256_load_si256(group), d = _mm256_load_si256(group + 1);
+            low = {with_bits(low.a, c, left), with_bits(low.b, d, left)};
+            constexpr int APART = BITS == 5 ? 4 : 2;
+            high = {with_bits(high.a, c, left - APART), with_bits(high.b, d, left - APART)};
+        }
+    }
+    // What is above the nibbles of `bytes`, shifted to the left.
+    HYDRA_INLINE static __m256i with_bits(__m256i nibbles, __m256i bytes, int left) {
+        const __m256i mask = _mm256_set1_epi8(BITS == 5 ? 16 : 48);
+        const __m256i moved = left >= 0 ? _mm256_slli_epi16(bytes, left) : _mm256_srli_epi16(bytes, -left);
+        return _mm256_or_si256(nibbles, _mm256_and_si256(moved, mask));
     }
     HYDRA_INLINE static Partial start(int32_t) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
     HYDRA_INLINE static void accumulate(Partial& sums, Weights w, Quad a) {
-        sums.a = _mm256_add_epi16(sums.a, _mm256_maddubs_epi16(w.a, a.v));
-        sums.b = _mm256_add_epi16(sums.b, _mm256_maddubs_epi16(w.b, a.v));
+        const __m256i pa = _mm256_maddubs_epi16(w.a, a.v), pb = _mm256_maddubs_epi16(w.b, a.v);
+        if constexpr (BITS == 4) {
+            sums.a = _mm256_add_epi16(sums.a, pa);
+            sums.b = _mm256_add_epi16(sums.b, pb);
+        } else {
+            const __m256i ones = _mm256_set1_epi16(1);
+            sums.a = _mm256_add_epi32(sums.a, _mm256_madd_epi16(pa, ones));
+            sums.b = _mm256_add_epi32(sums.b, _mm256_madd_epi16(pb, ones));
+        }
         keep(sums);
     }
     HYDRA_INLINE static F32 lanes(Partial sums, int32_t offset) {
-        const __m256i ones = _mm256_set1_epi16(1);
-        __m256i a = _mm256_madd_epi16(sums.a, ones), b = _mm256_madd_epi16(sums.b, ones);
-        if (CENTRED) {
-            const __m256i eight = _mm256_set1_epi32(offset / 16);
-            a = _mm256_add_epi32(a, eight);
-            b = _mm256_add_epi32(b, eight);
+        if constexpr (BITS == 4) {
+            const __m256i ones = _mm256_set1_epi16(1);
+            sums = {_mm256_madd_epi16(sums.a, ones), _mm256_madd_epi16(sums.b, ones)};
         }
-        return to_float(a, b);
+        if constexpr (CENTRED) {
+            const __m256i centre = _mm256_set1_epi32(offset >> (8 - BITS));
+            sums = {_mm256_add_epi32(sums.a, centre), _mm256_add_epi32(sums.b, centre)};
+        }
+        return to_float(sums.a, sums.b);
     }
 };
 
@@ -188,21 +229,31 @@ struct Bytes : Plain {
     HYDRA_INLINE static Partial start(int32_t) { return {}; }
 };
 
-template <bool CENTRED>
-struct Nibbles : Plain {
+template <int BITS, bool CENTRED>
+struct Bits : Plain {
     HYDRA_INLINE static constexpr int column(int i, int half) { return 4 * i + 16 * half; }
     HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
         const uint8_t* group = block + i * GROUP_BYTES;
         for (int l = 0; l < LANES; ++l) {
             for (int c = 0; c < 4; ++c) {
-                low.v[l][c] = static_cast<int8_t>(group[l * 4 + c] & 15);
-                high.v[l][c] = static_cast<int8_t>(group[l * 4 + c] >> 4);
+                int first = group[l * 4 + c] & 15, second = group[l * 4 + c] >> 4;
+                if constexpr (BITS == 5) {
+                    const int fifth = block[4 * GROUP_BYTES + l * 4 + c];
+                    first |= (fifth >> i & 1) << 4;
+                    second |= (fifth >> (i + 4) & 1) << 4;
+                } else if constexpr (BITS == 6) {
+                    const int pairs = block[(4 + i / 2) * GROUP_BYTES + l * 4 + c] >> i % 2 * 4;
+                    first |= (pairs & 3) << 4;
+                    second |= (pairs >> 2 & 3) << 4;
+                }
+                low.v[l][c] = static_cast<int8_t>(first);
+                high.v[l][c] = static_cast<int8_t>(second);
             }
         }
     }
     HYDRA_INLINE static Partial start(int32_t offset) {
         Partial sums;
-        for (int l = 0; l < LANES; ++l) sums.v[l] = CENTRED ? offset / 16 : 0;
+        for (int l = 0; l < LANES; ++l) sums.v[l] = CENTRED ? offset >> (8 - BITS) : 0;
         return sums;
     }
 };

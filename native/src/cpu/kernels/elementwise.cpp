@@ -28,12 +28,13 @@ HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
     constexpr float LEAST = 0x1p-119f;
     const float largest = float_of_bits(largest_magnitude(a, b));
     int8_t* quants = block.quants[row];
-    float scale = 0, total = 0;
+    float scale = 0, first = 0, total = 0;
     if (largest >= LEAST && largest <= __FLT_MAX__) {
         const float inverse = 127.0f / largest;
         const F32 low = quants_of(a, inverse), high = quants_of(b, inverse);
         scale = largest / 127.0f;
-        total = sum(add(low, high));
+        first = sum(low);
+        total = first + sum(high);
         store_i8(quants, low);
         store_i8(quants + LANES, high);
     } else {
@@ -43,6 +44,7 @@ HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
     block.scales[row] = scale;
     block.offsets[row] = -128 * static_cast<int32_t>(total);
     block.sums[row] = scale * total;
+    block.first_offsets[row] = -128 * static_cast<int32_t>(first);
 }
 
 // Two vectors of whole numbers of magnitude 255 * 127 + 127 at most: a times `inverse`, rounded, as 255 * first +

@@ -16,6 +16,16 @@ void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
 void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out);
 void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
+void product_q5_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q5_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q4_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q5_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
+void product_q6_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out);
 
 void prepare(const float* x, int64_t columns, Form form, const Activations& out, int row);
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out);

@@ -40,6 +40,8 @@
 //
 // Beyond 8 rows all of them run at 80 to 95 % of the arithmetic peak: a block of 32 columns of a tile and 8 rows
 // costs 10.5 ns in Q8_0, of which the 64 dot products and 16 multiplications on two units alone are 9.7.
+#include <type_traits>
+
 #include "cpu/kernels/dot.h"
 #include "cpu/kernels/functions.h"
 
@@ -47,16 +49,19 @@ namespace hydra::HYDRA_ISA {
 
 namespace {
 
-// Rows that the registers hold, per kind of weights: quantised to bytes, to nibbles, to bytes with activations in
-// planes, 16-bit floats, 32-bit floats.
+// Rows that the registers hold, per kind of weights: quantised to bytes, to 4, 5 or 6 bits, to bytes with activations
+// in planes, 16-bit floats, 32-bit floats.
 #if defined(HYDRA_AVX512)
-constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, FIVE_ROWS = 8, SIX_ROWS = 8;
+constexpr int PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_BLOCKS = 5, PAIRED_PLANES = 5, PAIRED_VALUES = 9;
 #elif defined(HYDRA_AVX2)
-constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, PLANE_ROWS = 2, HALF_ROWS = 2, SINGLE_ROWS = 3;
+constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, FIVE_ROWS = 4, SIX_ROWS = 2;
+constexpr int PLANE_ROWS = 2, HALF_ROWS = 2, SINGLE_ROWS = 3;
 constexpr int PAIRED_BLOCKS = 0, PAIRED_PLANES = 0, PAIRED_VALUES = 0;  // never
 #else
-constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
+constexpr int BYTE_ROWS = 4, NIBBLE_ROWS = 4, FIVE_ROWS = 4, SIX_ROWS = 4;
+constexpr int PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_BLOCKS = 0, PAIRED_PLANES = 0, PAIRED_VALUES = 0;
 #endif
 
@@ -110,32 +115,96 @@ HYDRA_INLINE void store_all(const F32 (&sums)[T][R], float* out, int64_t stride)
     }
 }
 
+// What the sums of a block are multiplied by, and how they come together.
+struct OneScale {
+    F32 scale, minimum;
+
+    template <class Format, class Partial>
+    HYDRA_INLINE F32 dot(const Partial (&sums)[1], int32_t offset, int32_t) const {
+        return Format::lanes(sums[0], offset);
+    }
+};
+
+// Of the first and the second 16 columns; what they make is a whole number below 2^24.
+struct ScaleOfHalves {
+    F32 scale, minimum, parts[2];
+
+    template <class Format, class Partial>
+    HYDRA_INLINE F32 dot(const Partial (&sums)[2], int32_t offset, int32_t first_offset) const {
+        const F32 first = Format::lanes(sums[0], first_offset), second = Format::lanes(sums[1], offset - first_offset);
+        return fma(first, parts[0], mul(second, parts[1]));
+    }
+};
+
+// Blocks of BYTES bytes of quants one after the other, each with its scale and minimum in f16.
+template <int BYTES, bool MINIMUM_TOO>
+struct Blocks {
+    static constexpr int BLOCK_BYTES = BYTES, TOGETHER = 1, PARTS = 1;
+    static constexpr bool MINIMUM = MINIMUM_TOO;
+    using Scales = OneScale;
+
+    HYDRA_INLINE static int64_t quants_at(int64_t b) { return b * BLOCK_BYTES; }
+    HYDRA_INLINE static Scales scales(const uint16_t* scale, const uint16_t* minimum, const uint8_t*, int64_t) {
+        return {load_f16(scale), MINIMUM ? load_f16(minimum) : zero()};
+    }
+};
+
+// Super-blocks of eight blocks, each behind the scales of its blocks, by which its own are multiplied.
+template <int BYTES, bool MINIMUM_TOO>
+struct SuperBlocks {
+    static constexpr int BLOCK_BYTES = BYTES, TOGETHER = 8, SCALE_BYTES = 2 * TILE_ROWS;
+    static constexpr bool MINIMUM = MINIMUM_TOO;
+    static constexpr int PARTS = MINIMUM ? 1 : 2;
+    using Scales = std::conditional_t<MINIMUM, OneScale, ScaleOfHalves>;
+
+    HYDRA_INLINE static int64_t quants_at(int64_t b) {
+        return b * BLOCK_BYTES + (b / TOGETHER + 1) * TOGETHER * SCALE_BYTES;
+    }
+    HYDRA_INLINE static Scales scales(const uint16_t* scale, const uint16_t* minimum, const uint8_t* tile, int64_t b) {
+        const uint8_t* super_block = tile + b / TOGETHER * TOGETHER * (BLOCK_BYTES + SCALE_BYTES);
+        const auto* pair = reinterpret_cast<const int8_t*>(super_block + b % TOGETHER * SCALE_BYTES);
+        const F32 first = load_i8(pair), second = load_i8(pair + TILE_ROWS);
+        if constexpr (MINIMUM) {
+            return {mul(load_f16(scale), first), mul(load_f16(minimum), sub(zero(), second))};
+        } else {
+            return {load_f16(scale), zero(), {first, second}};
+        }
+    }
+};
+
 // Weights in blocks: rows [first, first + R) of the group x.
 template <class Format>
 struct Quantised : Format {
     using Group = QuantisedBlock;
-    static constexpr int GROUP = ROW_GROUP, COLUMNS = BLOCK_COLUMNS, PAIRED_ROWS = PAIRED_BLOCKS;
+    using Partial = typename Format::Partial;
+    static constexpr int GROUP = ROW_GROUP, COLUMNS = BLOCK_COLUMNS;
+    // Two tiles side by side where the registers hold both.
+    static constexpr int PAIRED_ROWS = Format::PARTS == 1 ? PAIRED_BLOCKS : 0;
     static constexpr int LINES = Format::BLOCK_BYTES / 64 + 1;
     static HYDRA_INLINE const Group* groups(const Activations& x) { return x.quantised; }
 
     template <int R, int T>
     static void multiply(const Tiles& tiles, const QuantisedBlock* x, int64_t first, Prefetch ahead, float* out) {
+        constexpr int PARTS = Format::PARTS;
         const int64_t bytes = tiles.bytes, blocks = tiles.blocks;
-        const int64_t scale_bytes = (blocks * TILE_ROWS * 2 + 63) / 64 * 64;
+        const int64_t scale_bytes = (blocks / Format::TOGETHER * TILE_ROWS * 2 + 63) / 64 * 64;
         const uint8_t* weights = tiles.data + (Format::MINIMUM ? 2 : 1) * scale_bytes;
         const uint16_t* scales = reinterpret_cast<const uint16_t*>(tiles.data);
         F32 result[T][R];
         clear(result);
         for (int64_t b = 0; b < blocks; ++b, ++x) {
-            const uint8_t* block = weights + b * Format::BLOCK_BYTES;
+            const uint8_t* block = weights + Format::quants_at(b);
             const int8_t* quants = x->quants[first];
             const float *row_scales = x->scales + first, *row_sums = x->sums + first;
-            const int32_t* offsets = x->offsets + first;
-            typename Format::Partial sums[T][R];
+            const int32_t *offsets = x->offsets + first, *first_offsets = x->first_offsets + first;
+            Partial sums[T][R][PARTS];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
-                for (int t = 0; t < T; ++t) sums[t][r] = Format::start(offsets[r]);
+                for (int t = 0; t < T; ++t) {
+                    sums[t][r][0] = Format::start(PARTS == 1 ? offsets[r] : first_offsets[r]);
+                    if constexpr (PARTS == 2) sums[t][r][1] = Format::start(offsets[r] - first_offsets[r]);
+                }
             }
 #pragma GCC unroll 4
             for (int i = 0; i < 4; ++i) {
@@ -149,25 +218,25 @@ struct Quantised : Format {
                     for (int r = 0; r < R; ++r) {
                         const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
 #pragma GCC unroll 2
-                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r], group[t][half], a);
+                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r][half % PARTS], group[t][half], a);
                     }
                 }
             }
             ahead.end_block();
 #pragma GCC unroll 2
             for (int t = 0; t < T; ++t) {
-                const uint16_t* tile_scales = scales + b * TILE_ROWS + t * bytes / 2;
-                const F32 scale = load_f16(tile_scales);
+                const uint16_t* tile_scales = scales + b / Format::TOGETHER * TILE_ROWS + t * bytes / 2;
+                const typename Format::Scales scale =
+                    Format::scales(tile_scales, tile_scales + scale_bytes / 2, weights + t * bytes, b);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) {
-                    const F32 dot = Format::lanes(sums[t][r], offsets[r]);
-                    result[t][r] = fma(dot, mul(scale, broadcast(row_scales[r])), result[t][r]);
+                    const F32 dot = scale.template dot<Format>(sums[t][r], offsets[r], first_offsets[r]);
+                    result[t][r] = fma(dot, mul(scale.scale, broadcast(row_scales[r])), result[t][r]);
                 }
                 if (Format::MINIMUM) {
-                    const F32 minimum = load_f16(tile_scales + scale_bytes / 2);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
-                        result[t][r] = fma(minimum, broadcast(row_sums[r]), result[t][r]);
+                        result[t][r] = fma(scale.minimum, broadcast(row_sums[r]), result[t][r]);
                     }
                 }
             }
@@ -277,19 +346,19 @@ struct Floating : Format {
     }
 };
 
-struct Q8 : Bytes {
-    static constexpr int ROWS = BYTE_ROWS, BLOCK_BYTES = 512;
-    static constexpr bool MINIMUM = false;
+struct Q8 : Bytes, Blocks<512, false> {
+    static constexpr int ROWS = BYTE_ROWS;
 };
 
-struct Q4 : Nibbles<true> {
-    static constexpr int ROWS = NIBBLE_ROWS, BLOCK_BYTES = 256;
-    static constexpr bool MINIMUM = false;
+// Quants of BITS bits; around zero where blocks have no minimum.
+template <int BITS, bool MINIMUM>
+struct Few : Bits<BITS, !MINIMUM>, Blocks<64 * BITS, MINIMUM> {
+    static constexpr int ROWS = BITS == 4 ? NIBBLE_ROWS : FIVE_ROWS;
 };
 
-struct Q4WithMinimum : Nibbles<false> {
-    static constexpr int ROWS = NIBBLE_ROWS, BLOCK_BYTES = 256;
-    static constexpr bool MINIMUM = true;
+template <int BITS, bool MINIMUM>
+struct FewOfSuper : Bits<BITS, !MINIMUM>, SuperBlocks<64 * BITS, MINIMUM> {
+    static constexpr int ROWS = BITS == 4 ? NIBBLE_ROWS : BITS == 5 ? FIVE_ROWS : SIX_ROWS;
 };
 
 // PAIR_BYTES holds two columns of a tile.
@@ -391,12 +460,37 @@ void product_q8_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
 
 void product_q4_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out) {
-    product<Quantised<Q4>>(matrix, first_tile, tiles, x, rows, out);
+    product<Quantised<Few<4, false>>>(matrix, first_tile, tiles, x, rows, out);
 }
 
 void product_q4_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out) {
-    product<Quantised<Q4WithMinimum>>(matrix, first_tile, tiles, x, rows, out);
+    product<Quantised<Few<4, true>>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q5_0(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
+    product<Quantised<Few<5, false>>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q5_1(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
+    product<Quantised<Few<5, true>>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q4_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
+    product<Quantised<FewOfSuper<4, true>>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q5_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
+    product<Quantised<FewOfSuper<5, true>>>(matrix, first_tile, tiles, x, rows, out);
+}
+
+void product_q6_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
+                  float* out) {
+    product<Quantised<FewOfSuper<6, false>>>(matrix, first_tile, tiles, x, rows, out);
 }
 
 void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out) {

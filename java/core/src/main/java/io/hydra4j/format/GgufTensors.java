@@ -93,12 +93,13 @@ final class GgufTensors {
     private static TensorType type(GgufCursor cursor, String name) {
         long id = cursor.u32(name);
         return TensorType.ofId(id)
-                .orElseThrow(() -> new FormatException.UnsupportedType(
-                        cursor.file(),
-                        name,
-                        "tensor type " + id,
-                        "one of " + List.of(TensorType.values()),
-                        "quantise the model to one of these"));
+                .orElseThrow(
+                        () -> new FormatException.UnsupportedType(
+                                cursor.file(),
+                                name,
+                                "tensor type " + TensorType.nameOf(id),
+                                "one of " + List.of(TensorType.values()),
+                                "take a file of the model in Q4_K_M, Q5_K_M, Q6_K or Q8_0, or quantise it to one of these types"));
     }
 
     private static Tensor place(Tensor info, long dataStart, int alignment, long fileSize) {

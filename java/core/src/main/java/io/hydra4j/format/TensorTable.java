@@ -38,7 +38,7 @@ public sealed class TensorTable {
      * not read. It has none of those that a model need not have.
      *
      * @param source stands for the file
-     * @param matrices the type of matrices; vectors are F32
+     * @param matrices the type of matrices; Q8_0 is that of those whose rows are not whole blocks of it, vectors are F32
      */
     public static TensorTable ofAny(String source, TensorType matrices) {
         return new Any(Path.of(source), matrices);
@@ -54,7 +54,8 @@ public sealed class TensorTable {
 
         @Override
         public Tensor require(String name, long... shape) {
-            var type = shape.length == 1 ? TensorType.F32 : matrices;
+            boolean whole = shape[shape.length - 1] % matrices.blockValues() == 0;
+            var type = shape.length == 1 ? TensorType.F32 : whole ? matrices : TensorType.Q8_0;
             return new Tensor(source(), name, type, list(shape), 0, 0);
         }
     }

@@ -1,5 +1,6 @@
 package io.hydra4j.format;
 
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -30,6 +31,29 @@ public enum TensorType {
     /** 6-bit integers in super-blocks of 256. */
     Q6_K(14, 256, 210);
 
+    private static final Map<Long, String> NOT_READ = Map.ofEntries(
+            Map.entry(9L, "Q8_1"),
+            Map.entry(10L, "Q2_K"),
+            Map.entry(11L, "Q3_K"),
+            Map.entry(15L, "Q8_K"),
+            Map.entry(16L, "IQ2_XXS"),
+            Map.entry(17L, "IQ2_XS"),
+            Map.entry(18L, "IQ3_XXS"),
+            Map.entry(19L, "IQ1_S"),
+            Map.entry(20L, "IQ4_NL"),
+            Map.entry(21L, "IQ3_S"),
+            Map.entry(22L, "IQ2_S"),
+            Map.entry(23L, "IQ4_XS"),
+            Map.entry(24L, "I8"),
+            Map.entry(25L, "I16"),
+            Map.entry(26L, "I32"),
+            Map.entry(27L, "I64"),
+            Map.entry(28L, "F64"),
+            Map.entry(29L, "IQ1_M"),
+            Map.entry(34L, "TQ1_0"),
+            Map.entry(35L, "TQ2_0"),
+            Map.entry(39L, "MXFP4"));
+
     private final int id;
     private final int blockValues;
     private final int blockBytes;
@@ -48,6 +72,14 @@ public enum TensorType {
             }
         }
         return Optional.empty();
+    }
+
+    /** How a type with a ggml id is called, read or not: its name, or only the number where it has none that is known here. */
+    static String nameOf(long id) {
+        return ofId(id).map(Enum::toString).orElseGet(() -> {
+            String name = NOT_READ.get(id);
+            return name == null ? Long.toString(id) : name + " (" + id + ")";
+        });
     }
 
     /** The ggml type id, as GGUF files and the native library have it. */

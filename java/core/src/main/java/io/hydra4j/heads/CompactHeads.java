@@ -41,7 +41,7 @@ public final class CompactHeads {
      * @param vocabulary the draft vocabulary, most frequent first, a part of the heads' own if they have one; null to keep theirs
      * @param order the order in which trees grow; null to leave it out
      * @throws io.hydra4j.HydraException if a file cannot be read or written
-     * @throws IllegalArgumentException if the type has no kernel, or the vocabulary is smaller than {@link
+     * @throws IllegalArgumentException if nothing can be converted to the type, or the vocabulary is smaller than {@link
      *     HeadsTensors#MIN_VOCABULARY} or has an id that the heads do not draft
      */
     public static void write(
@@ -52,8 +52,8 @@ public final class CompactHeads {
             WeightType type,
             List<Integer> vocabulary,
             TreeOrder order) {
-        if (!type.hasKernel()) {
-            throw new IllegalArgumentException(type + " has no kernel");
+        if (!type.isEncodable()) {
+            throw new IllegalArgumentException("nothing can be converted to " + type);
         }
         if (vocabulary != null && vocabulary.size() < HeadsTensors.MIN_VOCABULARY) {
             throw new IllegalArgumentException("a draft vocabulary of " + vocabulary.size() + " tokens: at least "

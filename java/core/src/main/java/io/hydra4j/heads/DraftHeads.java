@@ -102,7 +102,7 @@ public final class DraftHeads implements Drafter, AutoCloseable {
     /** Rows of the base's LM head, converted to the heads' type if that can be and is smaller: only acceptance can suffer. */
     private Matrix rowsOf(int[] ids, WeightType type) {
         Matrix lmHead = base.lmHead();
-        if (!type.hasKernel() || type.bytes(lmHead.columns()) >= lmHead.type().bytes(lmHead.columns())) {
+        if (!type.isEncodable() || type.bytes(lmHead.columns()) >= lmHead.type().bytes(lmHead.columns())) {
             return loader.own(lmHead.gather(ids));
         }
         Matrix rows = loader.own(Matrix.create(base.backend(), type, ids.length, lmHead.columns()));

@@ -39,7 +39,7 @@ final class DraftTables implements AutoCloseable {
         }
         try (Work work = new Work(base)) {
             WeightType type = heads.get(0).blocks().get(0).linear().type();
-            boolean whole = type.hasKernel() && hidden % type.blockValues() == 0;
+            boolean whole = type.isEncodable() && hidden % type.blockValues() == 0;
             states = owned.own(
                     Matrix.create(base.backend(), whole ? type : WeightType.F16, heads.size() * 2L * hidden, hidden));
             biases = owned.own(Buffer.floats(base.backend(), heads.size() * 2L * hidden));

@@ -147,8 +147,9 @@ public final class MemoryNeed {
             return tensor.values() * Float.BYTES;
         }
         WeightType type = WeightLoader.typeOf(backend, tensor, convertTo);
-        // On the GPU the 6-bit scales of Q4_K take a byte each.
-        int blockBytes = type == WeightType.Q4_K ? type.blockBytes() + 4 : type.blockBytes();
+        // Their 6-bit scales take a byte each.
+        int scales = type == WeightType.Q4_K || type == WeightType.Q5_K ? 4 : 0;
+        int blockBytes = type.blockBytes() + scales;
         int unit = type == WeightType.R8 ? R8_COLUMNS : Math.max(TILE_COLUMNS, type.blockValues());
         int scaleBytes = type == WeightType.R8 ? Float.BYTES : 0;
         long columns = roundUp(tensor.columns(), unit);

@@ -7,6 +7,7 @@ import io.hydra4j.format.TensorType;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.WeightType;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Weights from a seed: for measuring models whose files are not at hand. Matrices are uniform with a variance of 1 ÷ columns, so
@@ -23,14 +24,13 @@ public final class RandomWeights implements WeightSource {
      * Tensors that need no file: every one that is asked for.
      *
      * @param type the type of all matrices
-     * @throws HydraException if it has no kernel
+     * @throws HydraException if no file has it
      */
     public static TensorTable tensors(WeightType type) {
-        if (!type.hasKernel()) {
-            throw new HydraException("random weights of type " + type
-                    + ", which has no kernel: choose of F32, F16, BF16, Q8_0, Q4_0, Q4_1");
-        }
-        return TensorTable.ofAny("random weights", TensorType.valueOf(type.name()));
+        TensorType own = TensorType.ofId(type.id())
+                .orElseThrow(() -> new HydraException("random weights of type " + type
+                        + ", which no file has: choose one of " + List.of(TensorType.values())));
+        return TensorTable.ofAny("random weights", own);
     }
 
     @Override

@@ -44,7 +44,7 @@ public final class WeightLoader implements AutoCloseable {
      * @param convertTo the type of all matrices; null to keep what the files have
      * @param totalBytes bytes that will be loaded, for the progress
      * @param progress gets the loaded fraction, 0 to 1, after each tensor
-     * @throws HydraException if the backend has no kernel for {@code convertTo}
+     * @throws HydraException if the backend cannot convert to {@code convertTo}
      */
     public WeightLoader(Backend backend, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
         this(backend, new FileWeights(), convertTo, totalBytes, progress);
@@ -52,9 +52,9 @@ public final class WeightLoader implements AutoCloseable {
 
     private WeightLoader(
             Backend backend, WeightSource source, WeightType convertTo, long totalBytes, DoubleConsumer progress) {
-        if (convertTo != null && !backend.hasKernel(convertTo)) {
-            throw new HydraException("the " + backend.kind() + " backend has no kernel for weights of type "
-                    + convertTo + ": choose F32, F16, BF16, Q8_0, Q4_0 or Q4_1"
+        if (convertTo != null && !(convertTo.isTarget() && backend.hasKernel(convertTo))) {
+            throw new HydraException("weights cannot be converted to " + convertTo + " on the " + backend.kind()
+                    + " backend: choose F32, F16, BF16, Q8_0, Q4_0 or Q4_1"
                     + (convertTo == WeightType.R8 ? ", or the CPU backend for R8" : "") + ", or keep the file's type");
         }
         this.backend = backend;

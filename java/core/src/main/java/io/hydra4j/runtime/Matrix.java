@@ -33,7 +33,8 @@ public final class Matrix extends NativeObject {
      * @param backend in whose memory it lies
      * @param type one that {@linkplain Backend#hasKernel the backend has a kernel for}
      * @param rows number of outputs, 1 to 2^24
-     * @param columns number of inputs, 1 to 2^24; for Q4_K a multiple of 256, for R8 at most 65536
+     * @param columns number of inputs, 1 to 2^24; for Q5_0 and Q5_1 a multiple of 32, for Q4_K, Q5_K and Q6_K of 256;
+     *     for R8 at most 65536
      * @return the matrix, to be closed
      * @throws NativeException with status {@code INVALID_ARGUMENT} if type and shape do not fit these limits
      * @throws OutOfNativeMemoryException if the system refuses the memory
@@ -82,7 +83,8 @@ public final class Matrix extends NativeObject {
      * @param count number of rows
      * @param targetRows [count] row i of the file becomes row targetRows[i], which is how the order is changed; null to keep it
      * @param sourceType number of the type in the file, as {@link WeightType#id()}: this matrix's, which is taken over bit by
-     *     bit, or any other one whose block divides the columns, which is converted; a matrix of Q4_K takes its own only
+     *     bit, or any other one whose block divides the columns, which is converted; a matrix of a type that is not
+     *     {@linkplain WeightType#isEncodable encodable} takes its own only
      * @param file where the rows stand
      * @param offset where the rows begin in the file, in bytes
      * @param bytes exactly what the rows need

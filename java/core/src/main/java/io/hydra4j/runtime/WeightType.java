@@ -37,13 +37,13 @@ public enum WeightType {
     private final int id;
     private final int blockValues;
     private final int blockBytes;
-    private final boolean kernel;
+    private final boolean encodable;
 
-    WeightType(int id, int blockValues, int blockBytes, boolean kernel) {
+    WeightType(int id, int blockValues, int blockBytes, boolean encodable) {
         this.id = id;
         this.blockValues = blockValues;
         this.blockBytes = blockBytes;
-        this.kernel = kernel;
+        this.encodable = encodable;
     }
 
     /**
@@ -75,17 +75,14 @@ public enum WeightType {
         return blockBytes;
     }
 
-    /**
-     * @return whether a {@link Matrix} of every backend can have this type, and values be converted to it; {@link
-     *     Backend#hasKernel} tells which others a backend takes as they are
-     */
-    public boolean hasKernel() {
-        return kernel;
+    /** @return whether {@link #encode} converts values to this type; the others are only taken as a file has them */
+    public boolean isEncodable() {
+        return encodable;
     }
 
     /** @return whether matrices can be converted to this type on load, if only on the CPU */
     public boolean isTarget() {
-        return kernel || this == R8;
+        return encodable || this == R8;
     }
 
     /**
@@ -134,8 +131,7 @@ public enum WeightType {
      * @param source a multiple of the block
      * @return the blocks, {@code bytes(source.length)} bytes
      * @throws IllegalArgumentException if the source is not whole blocks
-     * @throws NativeException with status {@code INVALID_ARGUMENT} if nothing can be converted to this type, which is so for
-     *     those without a kernel
+     * @throws NativeException with status {@code INVALID_ARGUMENT} if it is not {@linkplain #isEncodable encodable}
      */
     public byte[] encode(float[] source) {
         NativeLibrary.load();

@@ -26,14 +26,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The promise of this library on CUDA, with every type of weights that has kernels and all kinds of heads: for ten
+ * The promise of this library on CUDA, with every type of weights that others are converted to and all kinds of heads: for ten
  * prompts with trees of every size, or on the emulation for the beginning of one with a few sizes. There each type is computed
  * with one kind of heads; all kinds have the tag {@code long}.
  */
 @ExtendWith(Cuda.class)
 class BitIdentityCudaTest {
     private static Stream<WeightType> types() {
-        return Stream.of(WeightType.values()).filter(WeightType::hasKernel);
+        return Stream.of(WeightType.values()).filter(WeightType::isEncodable);
     }
 
     private static Stream<Arguments> typesAndHeads() {

@@ -163,8 +163,11 @@ class GgufFaultsTest {
                 tensorFault("rows that are no whole blocks", WrongShape.class, "second", "33", info -> {
                     return info.withDimensions(33, 2);
                 }),
-                tensorFault("type I32", UnsupportedType.class, "second", "26", info -> info.withType(26)),
-                tensorFault("type F64", UnsupportedType.class, "second", "28", info -> info.withType(28)),
+                tensorFault("type IQ4_XS", UnsupportedType.class, "second", "IQ4_XS (23)", info -> info.withType(23)),
+                tensorFault("type MXFP4", UnsupportedType.class, "second", "MXFP4 (39)", info -> info.withType(39)),
+                tensorFault("type Q2_K", UnsupportedType.class, "second", "Q2_K (10)", info -> info.withType(10)),
+                tensorFault("type I32", UnsupportedType.class, "second", "I32 (26)", info -> info.withType(26)),
+                tensorFault("type F64", UnsupportedType.class, "second", "F64 (28)", info -> info.withType(28)),
                 tensorFault("type Q4_2, which is no more", UnsupportedType.class, "second", "4", info -> {
                     return info.withType(4);
                 }),

@@ -58,7 +58,7 @@ class KvTypeCudaTest {
                 .getMessage();
         assertTrue(
                 message.contains(
-                        "the CUDA backend has no kernel for weights of type R8: choose F32, F16, BF16, Q8_0, Q4_0"
+                        "weights cannot be converted to R8 on the CUDA backend: choose F32, F16, BF16, Q8_0, Q4_0"
                                 + " or Q4_1, or the CPU backend for R8"),
                 message);
     }

@@ -63,13 +63,13 @@ class WeightLoaderTest {
     }
 
     @Test
-    void aTypeThatTheBackendHasNoKernelForIsRefusedWithWhatToChoose() {
+    void aTypeThatNothingIsConvertedToIsRefusedWithWhatToChoose() {
         try (Backend backend = Backend.openCpu(1)) {
             String message = assertThrows(
                             HydraException.class, () -> new WeightLoader(backend, WeightType.Q6_K, 0, fraction -> {}))
                     .getMessage();
             assertEquals(
-                    "the CPU backend has no kernel for weights of type Q6_K: choose F32, F16, BF16, Q8_0, Q4_0 or Q4_1, or keep"
+                    "weights cannot be converted to Q6_K on the CPU backend: choose F32, F16, BF16, Q8_0, Q4_0 or Q4_1, or keep"
                             + " the file's type",
                     message);
         }

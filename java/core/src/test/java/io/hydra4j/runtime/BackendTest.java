@@ -68,10 +68,10 @@ class BackendTest {
     }
 
     @Test
-    void hasKernelsForWhatWeightsAreConvertedTo() {
+    void hasKernelsForEveryType() {
         try (Backend backend = Backend.openCpu(1)) {
             for (WeightType type : WeightType.values()) {
-                assertEquals(type.isTarget(), backend.hasKernel(type), type.toString());
+                assertTrue(backend.hasKernel(type), type.toString());
             }
         }
     }

@@ -36,7 +36,7 @@ class WeightTypeTest {
             values[i] = i % 16 - 8;
         }
         for (WeightType type : WeightType.values()) {
-            if (type.hasKernel()) {
+            if (type.isEncodable()) {
                 byte[] encoded = type.encode(values);
                 assertEquals(type.bytes(64), encoded.length);
                 assertArrayEquals(values, type.decode(ByteBuffer.wrap(encoded)), 0.05f, type.name());
@@ -47,7 +47,7 @@ class WeightTypeTest {
     }
 
     @Test
-    void decodesBlocksOfTypesWithoutAKernel() {
+    void decodesBlocksOfTypesThatNothingIsConvertedTo() {
         // Q5_0: scale 2, all fifth bits set, all nibbles 0: 2 * (16 - 16) = 0; one nibble 3: 2 * (19 - 16) = 6.
         ByteBuffer block = ByteBuffer.allocate(22).order(ByteOrder.LITTLE_ENDIAN);
         block.putShort((short) 0x4000).putInt(-1).put((byte) 3).rewind();

@@ -10,24 +10,29 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 
-/** A GGUF file of one layer whose matrices, with a tied embedding {@value #MATRICES} of them, are random blocks of Q4_K. */
-final class Q4KModel {
+/**
+ * A GGUF file of one layer whose matrices, with a tied embedding {@value #MATRICES} of them, are random blocks: of one type, or of
+ * several in turn.
+ */
+final class QuantisedModel {
     static final int MATRICES = 8;
     static final int VOCABULARY = 40;
 
     private static final int SIZE = 256; // hidden, queries, feed-forward
     private static final int HEADS = 4;
     private static final int KV_HEADS = 2;
-    private static final short SCALE = 0x1000; // 2^-11
-    private static final short MINIMUM = 0x1b80; // 7.5 of it: values of both signs
-
     private final GgufWriter writer = new GgufWriter();
     private final Random random = new Random(7);
 
-    private Q4KModel() {}
+    private final TensorType[] types;
+    private int matrices;
 
-    static Path write(Path file) {
-        Q4KModel model = new Q4KModel();
+    private QuantisedModel(TensorType[] types) {
+        this.types = types;
+    }
+
+    static Path write(Path file, TensorType... types) {
+        QuantisedModel model = new QuantisedModel(types);
         model.putMetadata();
         model.putTensors();
         model.writer.write(file);
@@ -73,13 +78,34 @@ final class Q4KModel {
     }
 
     private void matrix(String name, int rows) {
-        ByteBuffer blocks = ByteBuffer.allocate((int) TensorType.Q4_K.bytes((long) rows * SIZE))
-                .order(ByteOrder.LITTLE_ENDIAN);
+        TensorType type = types[matrices++ % types.length];
+        ByteBuffer blocks =
+                ByteBuffer.allocate((int) type.bytes((long) rows * SIZE)).order(ByteOrder.LITTLE_ENDIAN);
         random.nextBytes(blocks.array());
-        for (int at = 0; at < blocks.capacity(); at += TensorType.Q4_K.blockBytes()) {
-            blocks.putShort(at, SCALE).putShort(at + 2, MINIMUM);
+        for (int at = 0; at < blocks.capacity(); at += type.blockBytes()) {
+            putScales(blocks, at, type);
         }
-        writer.tensor(name, TensorType.Q4_K, List.of((long) rows, (long) SIZE), out -> out.write(blocks.array()));
+        writer.tensor(name, type, List.of((long) rows, (long) SIZE), out -> out.write(blocks.array()));
+    }
+
+    /** Scales that make values of ordinary size, and minimums that make them of both signs. */
+    private static void putScales(ByteBuffer blocks, int at, TensorType type) {
+        switch (type) {
+            case Q8_0 -> blocks.putShort(at, half(-10));
+            case Q4_0 -> blocks.putShort(at, half(-6));
+            case Q4_1 -> blocks.putShort(at, half(-6)).putShort(at + 2, (short) (half(-3) | 0x8000));
+            case Q5_0 -> blocks.putShort(at, half(-7));
+            case Q5_1 -> blocks.putShort(at, half(-7)).putShort(at + 2, (short) (half(-3) | 0x8000));
+            case Q4_K -> blocks.putShort(at, half(-11)).putShort(at + 2, half(-8));
+            case Q5_K -> blocks.putShort(at, half(-12)).putShort(at + 2, half(-8));
+            case Q6_K -> blocks.putShort(at + 208, half(-14));
+            default -> throw new IllegalArgumentException(type + " has no blocks");
+        }
+    }
+
+    /** 2^exponent as a half, -14 to 15. */
+    private static short half(int exponent) {
+        return (short) (exponent + 15 << 10);
     }
 
     private void norm(String name) {

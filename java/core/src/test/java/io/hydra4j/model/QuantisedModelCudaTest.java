@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.format.TensorType;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Logits;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 @ExtendWith(Cuda.class)
-class Q4KCudaTest {
+class QuantisedModelCudaTest {
     @TempDir
     private Path folder;
 
@@ -26,7 +27,7 @@ class Q4KCudaTest {
 
     @BeforeEach
     void writeModel() {
-        file = Q4KModel.write(folder.resolve("model.gguf"));
+        file = QuantisedModel.write(folder.resolve("model.gguf"), TensorType.Q4_K);
     }
 
     @Test
@@ -39,7 +40,7 @@ class Q4KCudaTest {
                 Session reference = halves.session(Tree.ROOT)) {
             assertEquals("", kept.base().notice());
             assertEquals(WeightType.Q4_K, kept.base().embedding().type());
-            for (int row = 0; row < Q4KModel.VOCABULARY; row++) {
+            for (int row = 0; row < QuantisedModel.VOCABULARY; row++) {
                 assertArrayEquals(
                         exact.base().embedding().read(row),
                         kept.base().embedding().read(row));
