@@ -32,7 +32,7 @@ constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 264, LEAST_BLOCKS = 8;
 constexpr double BLOCK_COLUMNS = 32, TILE_ROWS = 16, BLOCK_OUTPUTS = 128;
 constexpr double IN_FLIGHT = 64 * 1024;  // bytes of weights of a multiprocessor, with two blocks: the least of BF16
 
-// A launch over `bytes` of weights [outputs][columns] and so many activation rows, in seconds; its preparation apart.
+// A launch over `bytes` of weights [outputs][columns] and so many activation rows that were left ready, in seconds.
 inline double product_time(const Card& card, double bytes, double outputs, double columns, int rows) {
     const double groups = std::ceil(rows / 8.0) * 8;
     const bool large = outputs * columns >= LARGE_VALUES;
@@ -54,9 +54,9 @@ inline double product_time(const Card& card, double bytes, double outputs, doubl
     return card.gap + card.memory_trip + stream + reduction;
 }
 
-// Making the activation rows ready for a product: all of a row comes in one trip, its norm's weights from memory.
+// Making activation rows ready that nobody has left so: a row and its norm's weights come in one trip, from memory.
 inline double preparation_time(const Card& card, double columns, int rows) {
-    return card.gap + card.memory_trip + 2 * card.cache_trip + 2 * rows * columns * 4 / card.cache;
+    return card.gap + card.memory_trip + 2 * rows * columns * 4 / card.cache;
 }
 
 // Of `bytes` of keys and values; each of `splits` splits leaves sums of every row and head, which a second launch

@@ -106,8 +106,7 @@ TEST(Linear, TakesWeightsOfEveryTypeAsAFileHasThem) {
             const Floats alone = run(backend, weight, {}, row, Floats(OUTPUTS));
             EXPECT_TRUE(same_bits(alone, row_of(together, r, OUTPUTS))) << r;
         }
-        // CUDA keeps 16 bits of what BF16 is multiplied by.
-        EXPECT_LT(relative_error(together, expected), std::max(tolerance(type), type == HYDRA_BF16 ? 1e-5 : 0));
+        EXPECT_LT(relative_error(together, expected), tolerance(type));
     }
 }
 

@@ -124,10 +124,13 @@ struct Expected {
     const Type& type;
     int context;
 
+    // Within a pass, where the operation before has left its rows ready.
     double product(int64_t outputs, int64_t columns, int rows) const {
-        return hydra::test::preparation_time(card, static_cast<double>(columns), rows) +
-               hydra::test::product_time(card, bytes_of(type, outputs, columns), static_cast<double>(outputs),
+        return hydra::test::product_time(card, bytes_of(type, outputs, columns), static_cast<double>(outputs),
                                          static_cast<double>(columns), rows);
+    }
+    double preparation(int rows) const {
+        return hydra::test::preparation_time(card, static_cast<double>(model.hidden), rows);
     }
     double qkv(int rows) const {
         return product((model.heads + 2 * model.kv_heads) * model.head_size, model.hidden, rows);
@@ -162,6 +165,7 @@ struct Expected {
         line("down, a layer", &Expected::down);
         line("LM head", &Expected::lm_head);
         line("pass", &Expected::pass);
+        line("more, operation alone", &Expected::preparation);
         for (const Aim& aim : AIMS) {
             if (std::strcmp(aim.model, model.name) != 0) continue;
             std::printf(

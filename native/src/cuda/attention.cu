@@ -41,7 +41,7 @@ __device__ __forceinline__ float chain(const float4& a, const float4& b, float s
     return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum))));
 }
 
-// One vector of a warp. COLUMNS: head size / 32, rounded up; column 32 c + lane is the lane's c-th.
+// One vector of a warp. COLUMNS: head size / 32 or more; column 32 c + lane is the lane's c-th.
 template <int COLUMNS>
 struct Vector {
     int row, head;
@@ -178,6 +178,7 @@ struct Walk {
             const float* row = staged(KEY_TILE + j);
 #pragma unroll
             for (int c = 0; c < COLUMNS; ++c) {
+                if (c * WARP >= head_size) break;
                 const int column = c * WARP + lane;
                 const float value = column < head_size ? row[column] : 0.0f;
 #pragma unroll
@@ -369,9 +370,8 @@ hydra_status launch_attention(Stream* stream, const Attention& work) {
 template <class Element>
 hydra_status plain_attention(Stream* stream, const Attention& work) {
     const int columns = (work.pool.head_size + WARP - 1) / WARP;
-    if (columns <= 1) return launch_attention<Element, 1>(stream, work);
+    // Not one for each number: a kernel takes half a minute to compile.
     if (columns <= 2) return launch_attention<Element, 2>(stream, work);
-    if (columns <= 3) return launch_attention<Element, 3>(stream, work);
     if (columns <= 4) return launch_attention<Element, 4>(stream, work);
     if (columns <= 8) return launch_attention<Element, 8>(stream, work);
     return launch_attention<Element, 32>(stream, work);

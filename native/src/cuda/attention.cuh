@@ -90,7 +90,7 @@ struct AttentionWave {
         : begin(begin_row),
           rows(std::min(work.rows.max_rows, WAVE_REACH)),
           vectors(rows * work.heads),
-          base(static_cast<float*>(work.workspace)) {}
+          base(static_cast<float*>(work.workspace) + WORKSPACE_ZEROS / 4) {}
 
     // What a part of its keys leaves of a vector: float [head_size], values by weight, not yet divided, then the
     // largest score and the sum of weights.

@@ -37,6 +37,7 @@
 
 #include <algorithm>
 
+#include "cuda/activations.cuh"
 #include "cuda/attention.cuh"
 #include "cuda/mma.cuh"
 #include "cuda/rows.cuh"
@@ -475,34 +476,39 @@ __global__ void __launch_bounds__(THREADS, WARP_GROUPS == 2 ? 2 : 1)
     }
 }
 
-// A vector's sums over some of its keys; a lane's columns are c * 32 + lane.
+// A vector's sums over some of its keys; the first D / 4 lanes have an item of it each (activations.cuh).
 template <int D>
 struct Merged {
-    float best = -INFINITY, total = 0, out[D / WARP] = {};
+    float best = -INFINITY, total = 0, out[4] = {};
 
     __device__ __forceinline__ void add(const Merged& other) {
         const Fold fold(best, other.best);
         best = fold.best;
         total = fold(total, other.total);
 #pragma unroll
-        for (int c = 0; c < D / WARP; ++c) out[c] = fold(out[c], other.out[c]);
+        for (int i = 0; i < 4; ++i) out[i] = fold(out[i], other.out[i]);
     }
 };
 
 // Grid: vectors of a KV head, a warp each, KV heads.
 template <int D>
-__global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention work, AttentionWave wave) {
+__global__ void __launch_bounds__(THREADS)
+    merge_mma_attention_kernel(Attention work, AttentionWave wave, Leaving left) {
     const int heads = work.heads / work.pool.kv_heads, number = static_cast<int>(blockIdx.x) * WARPS + warp_index();
     const int row = wave.begin + number / heads, head = static_cast<int>(blockIdx.y) * heads + number % heads;
     if (!wave.has(work.rows, row)) return;
     const int32_t v = static_cast<int32_t>(blockIdx.y) * wave.rows * heads + number;
+    const bool real = lane_index() < D / 4;
+    const auto column = static_cast<int>(column_of(lane_index()));
     const auto load = [&](int part) {
         Merged<D> merged;
         const float* values = wave.partial(part, v, D);
         merged.best = values[D];
         merged.total = values[D + 1];
-#pragma unroll
-        for (int c = 0; c < D / WARP; ++c) merged.out[c] = values[c * WARP + lane_index()];
+        if (!real) return merged;
+        const float2 lower = *reinterpret_cast<const float2*>(values + column);
+        const float2 upper = *reinterpret_cast<const float2*>(values + column + UNIT_COLUMNS / 2);
+        merged.out[0] = lower.x, merged.out[1] = lower.y, merged.out[2] = upper.x, merged.out[3] = upper.y;
         return merged;
     };
     const int32_t first = work.rows.segment_of_row(row).first, tail = first / KEY_TILE * KEY_TILE;
@@ -520,9 +526,14 @@ __global__ void __launch_bounds__(THREADS) merge_mma_attention_kernel(Attention 
         for (; tile < min(length, splits.begin(split + 1)); tile += KEY_TILE) other.add(load((tile - tail) / KEY_TILE));
         all.add(other);
     }
-    float* out = work.out + (int64_t{row} * work.heads + head) * D;
 #pragma unroll
-    for (int c = 0; c < D / WARP; ++c) out[c * WARP + lane_index()] = all.out[c] / all.total;
+    for (float& value : all.out) value /= all.total;
+    float* out = work.out + (int64_t{row} * work.heads + head) * D + column;
+    if (real) {
+        *reinterpret_cast<float2*>(out) = {all.out[0], all.out[1]};
+        *reinterpret_cast<float2*>(out + UNIT_COLUMNS / 2) = {all.out[2], all.out[3]};
+    }
+    if (left.is_wanted()) leave_slots(left, row, int64_t{head} * D + column, real, all.out);
 }
 
 template <int D, int WARP_GROUPS>
@@ -533,12 +544,13 @@ hydra_status launch_attention(Stream* stream, const Attention& work) {
                     static_cast<unsigned>(most_segments(work.rows)));
     const int reach = std::min(work.rows.max_rows, WAVE_REACH) * (work.heads / work.pool.kv_heads);
     const dim3 merge_grid(static_cast<unsigned>((reach + WARPS - 1) / WARPS), heads);
+    const Leaving left = leave(work.left, work.rows, int64_t{work.heads} * D, 0);
     return each_wave(work, [&](const AttentionWave& wave) {
         const hydra_status status = launch(stream, "mma_attention_kernel", mma_attention_kernel<D, WARP_GROUPS>, grid,
                                            THREADS, shared_bytes<D, WARP_GROUPS>(), work, wave, workers);
         if (status != HYDRA_OK) return status;
         return launch(stream, "merge_mma_attention_kernel", merge_mma_attention_kernel<D>, merge_grid, THREADS, 0, work,
-                      wave);
+                      wave, left);
     });
 }
 

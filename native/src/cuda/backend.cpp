@@ -146,15 +146,20 @@ CudaStream::~CudaStream() {
 }
 
 void* CudaStream::prepare_workspace() {
-    const int64_t bytes =
-        api.workspace_bytes(need.pass_rows, need.rows, need.columns, need.heads, need.head_size, need.positions);
+    const auto aligned = [](int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; };
+    const int64_t of_operations = aligned(
+        api.workspace_bytes(need.pass_rows, need.rows, need.columns, need.heads, need.head_size, need.positions));
+    const int64_t of_handover = aligned(api.handover_bytes(need.pass_rows, need.columns));
+    const int64_t bytes = of_operations + 2 * of_handover;
     if (bytes > workspace_bytes_) {
         // Enqueued programs may still use the one that goes.
         if (workspace_bytes_ > 0) must(api, api.stream_wait(handle));
         workspace_.reset();
         workspace_bytes_ = 0;
-        workspace_ = cuda_.allocate((bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        workspace_ = cuda_.allocate(bytes);
         workspace_bytes_ = bytes;
+        handovers_at_ = of_operations;
+        handover_bytes_ = of_handover;
     }
     return workspace_.get();
 }

@@ -31,6 +31,8 @@ struct CudaStream : hydra_stream {
     void* native() const override { return api.stream_native(handle); }
     // Makes the workspace large enough; the mutex is held. A graph that was captured with another one is void.
     void* prepare_workspace();
+    // Two places for what operations hand over to each other, in the workspace.
+    void* handover(int which) const { return workspace_.get() + handovers_at_ + which * handover_bytes_; }
 
     const DeviceApi& api;
     Stream* handle = nullptr;  // set once, by who makes the stream
@@ -40,7 +42,7 @@ struct CudaStream : hydra_stream {
   private:
     CudaBackend& cuda_;
     Memory workspace_;
-    int64_t workspace_bytes_ = 0;
+    int64_t workspace_bytes_ = 0, handovers_at_ = 0, handover_bytes_ = 0;
 };
 
 struct CudaBackend : hydra_backend {

@@ -22,10 +22,12 @@ struct Residual {
 };
 
 struct AddSkip : Residual {
-    __device__ void operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
+    __device__ float2 operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
+        float stored[2] = {};
         for (int i = 0; i < 2 && n + i < columns; ++i) {
-            out[target(r) + n + i] = skip(values[1][i], n + i) + linear(values[0][i], n + i);
+            out[target(r) + n + i] = stored[i] = skip(values[1][i], n + i) + linear(values[0][i], n + i);
         }
+        return {stored[0], stored[1]};
     }
 };
 
@@ -33,16 +35,19 @@ constexpr int WITH_X = 0, LINEAR = 1, SKIP = 2;
 
 // Without skip, and, in two launches, where linear and skip have different types.
 struct AddOne : Residual {
-    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+    __device__ float2 operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+        float stored[2] = {};
         for (int i = 0; i < 2 && n + i < columns; ++i) {
             const int64_t at = target(r) + n + i;
             if (part == SKIP) {
-                out[at] = skip(values[0][i], n + i) + out[at];
+                stored[i] = skip(values[0][i], n + i) + out[at];
             } else {
                 const float gained = linear(values[0][i], n + i);
-                out[at] = part == WITH_X ? x[r * columns + n + i] + gained : gained;
+                stored[i] = part == WITH_X ? x[r * columns + n + i] + gained : gained;
             }
+            out[at] = stored[i];
         }
+        return {stored[0], stored[1]};
     }
 };
 
@@ -55,17 +60,22 @@ hydra_status block(Stream* stream, const Block* arguments) {
     const Residual residual{arguments->rows,      arguments->group, arguments->x, arguments->linear_bias,
                             arguments->skip_bias, arguments->out,   linear.rows};
     return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
-        hydra_status status = prepare_rows(stream, source, arguments->workspace, {linear.type, skip_type});
+        Preparation x;
+        hydra_status status =
+            prepare_rows(stream, source, arguments->workspace, arguments->given, {linear.type, skip_type}, &x);
         if (status != HYDRA_OK) return status;
+        const SplitArea area = split_area_of(arguments->workspace, source);
         if (skip.data != nullptr && skip.type == linear.type) {
-            const Products<2> work{source, arguments->workspace, 1, {}, {{linear, skip}}};
-            return launch_products(stream, "block_kernel", work, AddSkip{residual});
+            const Products<2> work{source, x, area, 1, {}, {{linear, skip}}};
+            return launch_products(stream, "block_kernel", work, AddSkip{residual}, arguments->left);
         }
-        const Products<1> work{source, arguments->workspace, 1, {skip.data != nullptr ? LINEAR : WITH_X}, {{linear}}};
-        status = launch_products(stream, "block_linear_kernel", work, AddOne{residual});
-        if (skip.data == nullptr || status != HYDRA_OK) return status;
-        const Products<1> second{source, arguments->workspace, 1, {SKIP}, {{skip}}};
-        return launch_products(stream, "block_skip_kernel", second, AddOne{residual});
+        const bool alone = skip.data == nullptr;
+        const Products<1> work{source, x, area, 1, {alone ? WITH_X : LINEAR}, {{linear}}};
+        status =
+            launch_products(stream, "block_linear_kernel", work, AddOne{residual}, alone ? arguments->left : nullptr);
+        if (alone || status != HYDRA_OK) return status;
+        const Products<1> second{source, x, area, 1, {SKIP}, {{skip}}};
+        return launch_products(stream, "block_skip_kernel", second, AddOne{residual}, arguments->left);
     });
 }
 

@@ -215,8 +215,8 @@ int64_t workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t 
                         int32_t head_size, int32_t max_positions) {
     const int64_t products =
         product_workspace_bytes(max_rows, max_columns) + top_workspace_bytes(max_rows, max_rows_of_a_matrix);
-    return std::max({products, attention_workspace_bytes(max_rows, heads, head_size, max_positions),
-                     typical_workspace_bytes(max_rows)});
+    return std::max({products, WORKSPACE_ZEROS + attention_workspace_bytes(max_rows, heads, head_size, max_positions),
+                     WORKSPACE_ZEROS + typical_workspace_bytes(max_rows)});
 }
 
 __global__ void mark_kernel(int64_t* time) {
@@ -294,6 +294,7 @@ constexpr DeviceApi API = {
     .graph_launch = in_context<graph_launch>,
     .graph_destroy = in_context<graph_destroy>,
     .workspace_bytes = workspace_bytes,
+    .handover_bytes = handover_bytes,
 #define OPERATION(name, Name, FIELDS) .name = in_context<name>,
 #include "program/operations.def"
     .mark = in_context<mark>,

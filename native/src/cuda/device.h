@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 8;
+constexpr int32_t DEVICE_API_VERSION = 9;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -92,13 +92,37 @@ struct ViewOf<const hydra_rope*> : ViewIs<const float*> {};  // [positions][head
 template <class Buffer, class Element>
 using ElementsOf = std::conditional_t<std::is_same_v<Buffer, const hydra_buffer*>, const Element*, Element*>;
 
-// Arguments of the launchers: the structs of hydra4j/program.h with views in place of handles, and the workspace that
-// the operations of a program share.
-#define OPERATION(name, Name, FIELDS) \
-    struct Name {                     \
-        using Handles = hydra_##name; \
-        FIELDS                        \
-        void* workspace = nullptr;    \
+// Rows that an operation leaves for the next one as the products of that read them, beside where it stores them, so
+// that nothing has to make them ready in between. Passes of up to HANDOVER_ROWS rows, of whole blocks of
+// HANDOVER_COLUMNS columns.
+constexpr int32_t HANDOVER_ROWS = 256, HANDOVER_COLUMNS = 32;
+struct Handover {
+    void* memory;           // of handover_bytes bytes, 256-byte aligned; no product may be reading it
+    hydra_type type;        // of the weights that will read the rows
+    const float* norm;      // by which they will be normalised, or null
+    bool is_there = false;  // whether they were left: an operation that cannot does not
+    int32_t run = 0;        // for the launcher that reads them
+};
+
+// Whether weights of two types read rows in the same form, so that one handover serves both.
+constexpr bool read_alike(hydra_type a, hydra_type b) {
+    const auto form = [](hydra_type type) { return type == HYDRA_F32 || type == HYDRA_F16 ? type : HYDRA_BF16; };
+    return form(a) == form(b);
+}
+
+// The first bytes of a workspace are zero at first, and after every operation.
+constexpr int64_t WORKSPACE_ZEROS = 4352;
+
+// Arguments of the launchers: the structs of hydra4j/program.h with views in place of handles, the workspace that the
+// operations of a program share, and what the operation before has left for this one, and this one is to leave for the
+// next, or null.
+#define OPERATION(name, Name, FIELDS)    \
+    struct Name {                        \
+        using Handles = hydra_##name;    \
+        FIELDS                           \
+        void* workspace = nullptr;       \
+        const Handover* given = nullptr; \
+        Handover* left = nullptr;        \
     };
 #define FIELD(field) ViewOf<decltype(Handles::field)>::type field;
 #define BUFFER(field, element, rows, columns) ElementsOf<decltype(Handles::field), element> field;
@@ -186,6 +210,8 @@ struct DeviceApi {
     // operations of a program, as they run one after the other.
     int64_t (*workspace_bytes)(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
                                int32_t head_size, int32_t max_positions);
+    // Of rows of up to so many columns that are handed over.
+    int64_t (*handover_bytes)(int32_t max_rows, int64_t max_columns);
 
 #define OPERATION(name, Name, FIELDS) hydra_status (*name)(Stream * stream, const Name* arguments);
 #include "program/operations.def"

@@ -16,10 +16,12 @@ struct ActivateAndMultiply {
     float* out;
     int64_t columns;
 
-    __device__ void operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
+    __device__ float2 operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
+        float stored[2] = {};
         for (int i = 0; i < 2 && n + i < columns; ++i) {
-            out[r * columns + n + i] = activation(values[0][i]) * values[1][i];
+            out[r * columns + n + i] = stored[i] = activation(values[0][i]) * values[1][i];
         }
+        return {stored[0], stored[1]};
     }
 };
 
@@ -29,11 +31,13 @@ struct ActivateOrMultiply {
     float* out;
     int64_t columns;
 
-    __device__ void operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+    __device__ float2 operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
+        float stored[2] = {};
         for (int i = 0; i < 2 && n + i < columns; ++i) {
             float* target = out + r * columns + n + i;
-            *target = part == 0 ? activation(values[0][i]) : *target * values[0][i];
+            *target = stored[i] = part == 0 ? activation(values[0][i]) : *target * values[0][i];
         }
+        return {stored[0], stored[1]};
     }
 };
 
@@ -44,17 +48,21 @@ hydra_status gate_up(Stream* stream, const GateUp* arguments) {
     const Activation activation{arguments->activation == HYDRA_GELU};
     const RowSource all{arguments->rows, Taken::ALL, arguments->x, arguments->norm, arguments->epsilon, gate.columns};
     return each_wave(all, arguments->rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
-        hydra_status status = prepare_rows(stream, source, arguments->workspace, {gate.type, up.type});
+        Preparation x;
+        hydra_status status =
+            prepare_rows(stream, source, arguments->workspace, arguments->given, {gate.type, up.type}, &x);
         if (status != HYDRA_OK) return status;
+        const SplitArea area = split_area_of(arguments->workspace, source);
         if (gate.type == up.type) {
-            const Products<2> work{source, arguments->workspace, 1, {}, {{gate, up}}};
+            const Products<2> work{source, x, area, 1, {}, {{gate, up}}};
             return launch_products(stream, "gate_up_kernel", work,
-                                   ActivateAndMultiply{activation, arguments->out, gate.rows});
+                                   ActivateAndMultiply{activation, arguments->out, gate.rows}, arguments->left);
         }
         for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
-            const Products<1> work{source, arguments->workspace, 1, {part}, {{part == 0 ? gate : up}}};
+            const Products<1> work{source, x, area, 1, {part}, {{part == 0 ? gate : up}}};
             status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
-                                     ActivateOrMultiply{activation, arguments->out, gate.rows});
+                                     ActivateOrMultiply{activation, arguments->out, gate.rows},
+                                     part == 0 ? nullptr : arguments->left);
         }
         return status;
     });

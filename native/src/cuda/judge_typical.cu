@@ -127,7 +127,7 @@ hydra_status judge_typical(Stream* stream, const JudgeTypical* arguments) {
                     std::min(1 / arguments->temperature, FLT_MAX),
                     logf(arguments->epsilon),
                     logf(arguments->alpha),
-                    static_cast<float*>(arguments->workspace)};
+                    static_cast<float*>(arguments->workspace) + WORKSPACE_ZEROS / 4};
     const auto parents = static_cast<unsigned>(std::min(rows.max_rows, arguments->logit_rows));
     const hydra_status status =
         launch(stream, "judge_children_kernel", judge_children_kernel, parents, THREADS, sizeof(Warps), work);

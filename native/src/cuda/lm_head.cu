@@ -18,7 +18,7 @@ using HeadShape = Shape<2, 4>;
 
 struct Work {
     RowSource source;
-    void* workspace;
+    Preparation x;
     MatrixView weight;
     const float* bias;  // or null
     const int32_t* ids;
@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
         shared.values[r][lane] = -INFINITY;
         shared.indices[r][lane] = 0;
     }
-    const Prepared x = prepared_of(work.workspace, work.source, form_of(type), row_part);
+    const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(row_part * BLOCK_ROWS);
     const int64_t all_tiles = tiles_of(work.weight.rows), vocabulary = work.weight.rows;
     const int64_t first_tile = all_tiles * share / work.shares, end_tile = all_tiles * (share + 1) / work.shares;
     const auto first_of_row = [&](int row) { return first_tile + int64_t{row} * HeadShape::BLOCK_TILES; };
@@ -68,17 +68,18 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
     const auto take_row = [&](int row, auto&& hand) {
         const int64_t first = first_of_row(row) * TILE_ROWS;
         const int64_t end = min(vocabulary, end_tile * TILE_ROWS);
-        const auto take = [&](int r, int n, const float4(&values)[1]) {
-            const float scale = row_scale<type>(x, r), four[4] = {values[0].x, values[0].y, values[0].z, values[0].w};
+        const auto take = [&](int r, int place, bool real, const float4(&values)[1]) {
+            const float four[4] = {values[0].x, values[0].y, values[0].z, values[0].w};
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                if (first + n + i >= vocabulary) break;
-                float value = four[i] * scale;
-                if (work.bias != nullptr) value += work.bias[first + n + i];
+                const auto n = static_cast<int>(column_of(place, i));
+                if (!real || first + n >= vocabulary) continue;
+                float value = four[i];
+                if (work.bias != nullptr) value += work.bias[first + n];
                 if (work.scale != 0) value *= work.scale;
                 if (work.cap != 0) value = soft_cap(value, work.cap);
-                shared.logits[r % ROW_GROUP][n + i] = value;
-                if (work.logits != nullptr) work.logits[(first_row + r) * vocabulary + first + n + i] = value;
+                shared.logits[r % ROW_GROUP][n] = value;
+                if (work.logits != nullptr) work.logits[(first_row + r) * vocabulary + first + n] = value;
             }
         };
         const auto offer = [&](int first_of_group) {
@@ -98,7 +99,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
     const auto tile_rows =
         static_cast<int>((end_tile - first_tile + HeadShape::BLOCK_TILES - 1) / HeadShape::BLOCK_TILES);
     walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, rows, {0, 0, tile_rows * static_cast<int>(x.blocks)},
-                                     tiles_of_row, take_row);
+                                     tiles_of_row, take_row, [] {});
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         if (lane >= k) continue;
         const int64_t at = ((int64_t{row_part} * work.shares + share) * BLOCK_ROWS + r) * k + lane;
@@ -168,10 +169,11 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
     auto* indices =
         reinterpret_cast<int32_t*>(values + int64_t{wave_parts(rows)} * shares * BLOCK_ROWS * arguments->top.k);
     return each_wave(all, rows, WAVE_ROWS, [&](const RowSource& source) {
-        hydra_status status = prepare_rows(stream, source, arguments->workspace, {weight.type});
+        Preparation x;
+        hydra_status status = prepare_rows(stream, source, arguments->workspace, arguments->given, {weight.type}, &x);
         if (status != HYDRA_OK) return status;
         const Work work{source,
-                        arguments->workspace,
+                        x,
                         weight,
                         arguments->bias,
                         arguments->ids,

@@ -160,23 +160,41 @@ __device__ __forceinline__ uint32_t subtract_halves(uint32_t a, uint32_t b) {
 #endif
 }
 
-// The f16 number 1024 + u has the bits 0x6400 + u for u < 1024: whole numbers become halves without a conversion.
-constexpr uint32_t HALVES_1024 = 0x64006400, HALVES_1032 = 0x64086408, HALVES_1152 = 0x64806480;
+// Both bf16 halves of a minus those of b, where the differences are bf16 numbers.
+__device__ __forceinline__ uint32_t subtract_bfloats(uint32_t a, uint32_t b) {
+#ifdef __CUDACC__
+    const __nv_bfloat162 difference =
+        __hsub2(*reinterpret_cast<__nv_bfloat162*>(&a), *reinterpret_cast<__nv_bfloat162*>(&b));
+    return *reinterpret_cast<const uint32_t*>(&difference);
+#else
+    uint32_t pair = 0;
+    for (int i = 0; i < 2; ++i) {
+        const float difference = float_of_pair<HYDRA_BF16>(a, i) - float_of_pair<HYDRA_BF16>(b, i);
+        pair |= static_cast<uint32_t>(float_to_bfloat(difference)) << i * 16;
+    }
+    return pair;
+#endif
+}
+
+// The f16 number 1024 + u has the bits 0x6400 + u for u < 1024, the bf16 number 128 + u the bits 0x4300 + u for u <
+// 128: whole numbers become halves without a conversion.
+constexpr uint32_t HALVES_1024 = 0x64006400, BFLOATS_128 = 0x43004300, BFLOATS_136 = 0x43084308;
 
 // Whole numbers below 1024 in the halves of a word as f16.
 __device__ __forceinline__ uint32_t halves_of_whole(uint32_t pair) {
     return subtract_halves(pair | HALVES_1024, HALVES_1024);
 }
 
-// Signed bytes 2 pair and 2 pair + 1 of a word as f16.
-__device__ __forceinline__ uint32_t halves_of_bytes(uint32_t bytes, int pair) {
-    const uint32_t unsigned_bytes = bytes ^ 0x80808080;
-    return subtract_halves(__byte_perm(unsigned_bytes, HALVES_1024, pair == 0 ? 0x7170 : 0x7372), HALVES_1152);
+// Signed bytes 2 pair and 2 pair + 1 of a word as bf16: 128 and the lower seven bits, less 128 or, for a negative one,
+// 256, which has the sign's bit beside those of 128.
+__device__ __forceinline__ uint32_t bfloats_of_bytes(uint32_t bytes, int pair) {
+    const uint32_t both = __byte_perm(bytes, BFLOATS_128, pair == 0 ? 0x7170 : 0x7372);
+    return subtract_bfloats(both & 0xff7fff7f, both & 0xff80ff80);
 }
 
-// Quants of slots 2 pair and 2 pair + 1 of a word (weights.cuh), less 8 where centred, as f16.
-__device__ __forceinline__ uint32_t halves_of_quants(uint32_t word, int pair, bool centred) {
-    return subtract_halves((word >> pair * 4 & 0x000f000f) | HALVES_1024, centred ? HALVES_1032 : HALVES_1024);
+// Quants of slots 2 pair and 2 pair + 1 of a word (weights.cuh), less 8 where centred, as bf16.
+__device__ __forceinline__ uint32_t bfloats_of_quants(uint32_t word, int pair, bool centred) {
+    return subtract_bfloats((word >> pair * 4 & 0x000f000f) | BFLOATS_128, centred ? BFLOATS_136 : BFLOATS_128);
 }
 
 }  // namespace hydra::cuda

@@ -20,6 +20,7 @@ struct Shape {
     static constexpr int TILES = TILES_OF_A_WARP, ROW_WARPS = ROW_WARPS_OF_A_BLOCK;
     static constexpr int COLUMN_WARPS = PRODUCT_WARPS / ROW_WARPS, BLOCK_TILES = TILES * ROW_WARPS;
     static constexpr int OUTPUTS = BLOCK_TILES * TILE_ROWS;
+    static constexpr int ROW_LANES = OUTPUTS / 4;  // that take a row's outputs, four each
 
     static __device__ __forceinline__ int row_warp() { return warp_index() % ROW_WARPS; }
     static __device__ __forceinline__ int column_warp() { return warp_index() / ROW_WARPS; }
@@ -57,15 +58,20 @@ struct Cursor {
     }
 };
 
+// Whether what rows have of their units (activations.cuh) goes into products with weights of this type.
+__host__ __device__ constexpr bool needs_units(hydra_type type) {
+    return has_minimum(type) || form_of(type) == Form::HALVES;
+}
+
 // The layout of a stage, and how many there are beside RESERVED bytes of shared memory of the kernel's own. Blocks of
 // columns in a stage: as many as let four stages or more fit, but a unit for each column warp.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
 struct StageLayout {
     static constexpr int WEIGHTS = MATRICES * Shape::BLOCK_TILES;
-    static constexpr int SUM_BYTES = has_minimum(type) ? UNITS * ROW_GROUP * 4 : 0;
+    static constexpr int UNIT_BYTES = needs_units(type) ? UNITS * ROW_GROUP * 4 : 0;
     static constexpr int bytes(int blocks) {
         return WEIGHTS * (blocks * (block_bytes(type) + scale_bytes(type)) + super_scale_bytes(type)) +
-               GROUPS * blocks * (PREPARED_BLOCK_BYTES + SUM_BYTES);
+               GROUPS * blocks * (PREPARED_BLOCK_BYTES + UNIT_BYTES);
     }
     static constexpr int MOST_BYTES = (GROUPS == 1 ? 20 : 17) * 1024;
     static constexpr int FITTING = bytes(4) <= MOST_BYTES ? 4 : bytes(2) <= MOST_BYTES ? 2 : 1;
@@ -73,17 +79,27 @@ struct StageLayout {
     static constexpr int SCALES_AT = WEIGHTS * BLOCKS * block_bytes(type);
     static constexpr int SUPER_SCALES_AT = SCALES_AT + WEIGHTS * BLOCKS * scale_bytes(type);
     static constexpr int X_AT = SUPER_SCALES_AT + WEIGHTS * super_scale_bytes(type);
-    static constexpr int SUMS_AT = X_AT + GROUPS * BLOCKS * PREPARED_BLOCK_BYTES;
+    static constexpr int UNITS_AT = X_AT + GROUPS * BLOCKS * PREPARED_BLOCK_BYTES;
     // With the sums of a row of tiles below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
     static constexpr int STAGES = std::clamp((86 * 1024 - RESERVED) / BYTES, 2, 8);
 };
 
 // What a block of threads has in shared memory beside its stages: the warps' sums before they are added up, of 8
-// activation rows, rows a little apart, so that the lanes of a fragment write to different banks.
+// activation rows, rows and tiles a little apart, so that lanes that write fragments or read a row use different banks.
 template <int MATRICES, class Shape>
 struct WarpSums {
-    static constexpr int STRIDE = TILE_ROWS + 4;
-    float values[Shape::COLUMN_WARPS][MATRICES][Shape::BLOCK_TILES][ROW_GROUP][STRIDE];
+    static constexpr int STRIDE = TILE_ROWS + 4, TILE_STRIDE = ROW_GROUP * STRIDE + 8;
+    float values[Shape::COLUMN_WARPS][MATRICES][Shape::BLOCK_TILES][TILE_STRIDE];
+
+    __device__ __forceinline__ float& at(int warp, int m, int tile, int row, int output) {
+        return values[warp][m][tile][row * STRIDE + output];
+    }
+    // Outputs `output` and the next one, and the two 8 later.
+    __device__ __forceinline__ float4 slots(int warp, int m, int tile, int row, int output) const {
+        const float* all = &values[warp][m][tile][row * STRIDE + output];
+        const float2 lower = *reinterpret_cast<const float2*>(all), upper = *reinterpret_cast<const float2*>(all + 8);
+        return {lower.x, lower.y, upper.x, upper.y};
+    }
 };
 
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
@@ -91,6 +107,7 @@ struct alignas(16) PipelineShared {
     using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
     uint8_t stages[Layout::STAGES][Layout::BYTES];
     WarpSums<MATRICES, Shape> sums;
+    float row_scales[BLOCK_ROWS];
     bool last;
 };
 
@@ -98,29 +115,33 @@ struct alignas(16) PipelineShared {
 template <int MATRICES, class Shape, int GROUPS, int RESERVED>
 struct alignas(16) PipelineShared<HYDRA_F32, MATRICES, Shape, GROUPS, RESERVED> {
     WarpSums<MATRICES, Shape> sums;
+    float row_scales[BLOCK_ROWS];
     bool last;
 };
 
-// Adds up the warps' sums of activation rows first ... first + 7 and hands them to take.
+// Adds up the warps' sums of activation rows first ... first + 7 and hands them to take(r, place, real, values), by
+// whole warps: lane `place` takes four outputs of the row, an item of what the next product reads; where there is no
+// such row or tile, it is not real.
 template <int MATRICES, class Shape, class Take>
 __device__ __forceinline__ void add_warps(const WarpSums<MATRICES, Shape>& sums, int first, int rows, int tiles,
                                           Take& take) {
-    constexpr int FOURS = TILE_ROWS / 4;
-    for (int i = static_cast<int>(threadIdx.x); i < FOURS * ROW_GROUP * tiles; i += PRODUCT_THREADS) {
-        const int four = i % FOURS, r = i / FOURS % ROW_GROUP, tile = i / (FOURS * ROW_GROUP);
-        if (first + r >= rows) continue;
-        float4 values[MATRICES];
+    constexpr int LANES = Shape::ROW_LANES;
+    static_assert(ROW_GROUP * LANES <= PRODUCT_THREADS && ROW_GROUP * LANES % WARP == 0);
+    const auto i = static_cast<int>(threadIdx.x);
+    if (i >= ROW_GROUP * LANES) return;
+    const int r = i / LANES, place = i % LANES, tile = place / 4, output = static_cast<int>(column_of(place % 4));
+    const bool real = first + r < rows && tile < tiles;
+    float4 values[MATRICES] = {};
 #pragma unroll
-        for (int m = 0; m < MATRICES; ++m) {
-            values[m] = {};
+    for (int m = 0; m < MATRICES; ++m) {
 #pragma unroll
-            for (int w = 0; w < Shape::COLUMN_WARPS; ++w) {
-                const float4 own = *reinterpret_cast<const float4*>(&sums.values[w][m][tile][r][4 * four]);
-                values[m].x += own.x, values[m].y += own.y, values[m].z += own.z, values[m].w += own.w;
-            }
+        for (int w = 0; w < Shape::COLUMN_WARPS; ++w) {
+            if (!real) break;
+            const float4 own = sums.slots(w, m, tile, r, output);
+            values[m].x += own.x, values[m].y += own.y, values[m].z += own.z, values[m].w += own.w;
         }
-        take(first + r, tile * TILE_ROWS + 4 * four, values);
     }
+    take(first + r, place, real, values);
 }
 
 // For takers that need nothing after.
@@ -167,7 +188,7 @@ __device__ __forceinline__ void plain_tiles(const TileRow<MATRICES>& tiles, int6
                     float sum = sums[m / 2][m % 2][r];
                     sum += __shfl_xor_sync(ALL_LANES, sum, 1);
                     sum += __shfl_xor_sync(ALL_LANES, sum, 2);
-                    if (t == 0) shared.values[Shape::column_warp()][m / 2][place][r][m % 2 * 8 + g] = sum;
+                    if (t == 0) shared.at(Shape::column_warp(), m / 2, place, r, m % 2 * 8 + g) = sum;
                 }
             }
         }
@@ -187,18 +208,19 @@ class Pipeline {
     __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x, int rows)
         : shared_(shared),
           x_(x.data),
-          x_sums_(reinterpret_cast<const uint8_t*>(x.sums)),
+          x_units_(reinterpret_cast<const uint8_t*>(x.units)),
           blocks_(static_cast<int>(x.blocks)),
           rows_(rows),
           live_groups_(min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR)) {}
 
     // Walks from `start` to its end. tiles_of_row(i) is row i of tiles; take_row(i, hand) is called by all threads when
-    // the sums of what the walk has of a row are there: hand(take, after) calls take(r, n, values) once for each
-    // activation row r and n = 0, 4, ...: the components of values[m] belong to output rows n to n + 3 of matrix m,
-    // counted from the row of tiles. All threads call after(first), a barrier later, when rows first to first + 7 are
-    // taken, and take no others before the next barrier.
-    template <class TilesOfRow, class TakeRow>
-    __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row) {
+    // the sums of what the walk has of a row are there: hand(take, after) calls take(r, place, real, values) as
+    // add_warps does: the components of values[m] belong to outputs of matrix m, counted from the row of tiles. All
+    // threads call after(first), a barrier later, when rows first to first + 7 are taken, and take no others before
+    // the next barrier. They call meanwhile() once, while the first copies are under way.
+    template <class TilesOfRow, class TakeRow, class Meanwhile>
+    __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
+                                         Meanwhile&& meanwhile) {
         Cursor at = start, ahead = start;
         TileRow<MATRICES> tiles_ahead = tiles_of_row(ahead.row);
         int tiles = tiles_ahead.count;
@@ -212,6 +234,7 @@ class Pipeline {
             end_copies();
         };
         for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage);
+        meanwhile();
         float sums[MATRICES][Shape::TILES][GROUPS][4] = {};
         int stage = 0;
         while (at.left > 0) {
@@ -280,9 +303,9 @@ class Pipeline {
         fill_part<PREPARED_BLOCK_BYTES, GROUPS>(stage + Layout::X_AT, turn, is_live, [&](int group) {
             return x_ + (group * blocks_ + block) * PREPARED_BLOCK_BYTES;
         });
-        if constexpr (Layout::SUM_BYTES > 0) {
-            fill_part<Layout::SUM_BYTES, GROUPS>(stage + Layout::SUMS_AT, turn, is_live, [&](int group) {
-                return x_sums_ + (group * blocks_ + block) * Layout::SUM_BYTES;
+        if constexpr (Layout::UNIT_BYTES > 0) {
+            fill_part<Layout::UNIT_BYTES, GROUPS>(stage + Layout::UNITS_AT, turn, is_live, [&](int group) {
+                return x_units_ + (group * blocks_ + block) * Layout::UNIT_BYTES;
             });
         }
     }
@@ -314,35 +337,36 @@ class Pipeline {
                 for (int group = pair; group < pair + PAIR; ++group) {
                     const uint8_t* data = stage + Layout::X_AT + (group * Layout::BLOCKS + b) * PREPARED_BLOCK_BYTES;
                     const uint4 x = *reinterpret_cast<const uint4*>(data + (unit * WARP + lane) * 16);
-                    float2 x_sums{};
-                    if constexpr (has_minimum(type)) {
-                        const uint8_t* all = stage + Layout::SUMS_AT + (group * Layout::BLOCKS + b) * Layout::SUM_BYTES;
-                        x_sums = reinterpret_cast<const float2*>(all)[unit * (ROW_GROUP / 2) + lane % 4];
+                    float2 x_units{};
+                    if constexpr (needs_units(type)) {
+                        const uint8_t* all =
+                            stage + Layout::UNITS_AT + (group * Layout::BLOCKS + b) * Layout::UNIT_BYTES;
+                        x_units = reinterpret_cast<const float2*>(all)[unit * (ROW_GROUP / 2) + lane % 4];
                     }
 #pragma unroll
-                    for (int i = 0; i < WEIGHTS; ++i) add_unit(sums[i / TILES][i % TILES][group], w[i], x, x_sums);
+                    for (int i = 0; i < WEIGHTS; ++i) add_unit(sums[i / TILES][i % TILES][group], w[i], x, x_units);
                 }
             }
         }
     }
 
-    // The sums over a unit of 16-bit weights go straight into the warp's sums; those of block types are scaled first.
-    // x_sums: of the unit, for the lane's two activation rows.
+    // The sums over a unit of BF16 weights go straight into the warp's sums, the others' are scaled first. x_units:
+    // what the lane's two activation rows have of the unit.
     static __device__ __forceinline__ void add_unit(float (&sums)[4], const Fragment& w, const uint4& x,
-                                                    [[maybe_unused]] const float2& x_sums) {
-        if constexpr (scale_bytes(type) == 0) {
-            multiply<type>(sums, w.a, x.x, x.y);
-            multiply<type>(sums, w.a, x.z, x.w);
+                                                    [[maybe_unused]] const float2& x_units) {
+        constexpr hydra_type inputs = type == HYDRA_F16 ? HYDRA_F16 : HYDRA_BF16;
+        if constexpr (type == HYDRA_BF16) {
+            multiply<inputs>(sums, w.a, x.x, x.y);
+            multiply<inputs>(sums, w.a, x.z, x.w);
         } else {
             float unit[4] = {};
-            multiply<HYDRA_F16>(unit, w.a, x.x, x.y);
-            multiply<HYDRA_F16>(unit, w.a, x.z, x.w);
+            multiply<inputs>(unit, w.a, x.x, x.y);
+            multiply<inputs>(unit, w.a, x.z, x.w);
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                sums[i] = fmaf(w.scale[i / 2], unit[i], sums[i]);
-                if constexpr (has_minimum(type)) {
-                    sums[i] = fmaf(w.minimum[i / 2], i % 2 == 0 ? x_sums.x : x_sums.y, sums[i]);
-                }
+                const float x_unit = i % 2 == 0 ? x_units.x : x_units.y;
+                sums[i] = fmaf(type == HYDRA_F16 ? x_unit : w.scale[i / 2], unit[i], sums[i]);
+                if constexpr (has_minimum(type)) sums[i] = fmaf(w.minimum[i / 2], x_unit, sums[i]);
             }
         }
     }
@@ -351,14 +375,16 @@ class Pipeline {
     __device__ __forceinline__ void hand_over(const float (&sums)[MATRICES][Shape::TILES][GROUPS][4], int tiles,
                                               Take& take, After& after) {
         const int lane = lane_index(), g = lane / 4, t = lane % 4, place = Shape::row_warp() * Shape::TILES;
+        // Once in the code for all groups: it is long, and would take the registers that the sums need.
+#pragma unroll 1
+        for (int group = 0; group * ROW_GROUP < rows_; ++group) {
 #pragma unroll
-        for (int group = 0; group < GROUPS; ++group) {
-            if (group * ROW_GROUP >= rows_) break;
-#pragma unroll
-            for (int i = 0; i < MATRICES * Shape::TILES * 4; ++i) {
-                const int m = i / 4 / Shape::TILES, tile = i / 4 % Shape::TILES, element = i % 4;
-                shared_.sums.values[Shape::column_warp()][m][place + tile][2 * t + element % 2][element / 2 * 8 + g] =
-                    sums[m][tile][group][element];
+            for (int i = 0; i < GROUPS * MATRICES * Shape::TILES * 4; ++i) {
+                const int m = i / 4 / Shape::TILES % MATRICES, tile = i / 4 % Shape::TILES, element = i % 4;
+                const int of_group = i / 4 / Shape::TILES / MATRICES;
+                if (of_group != group) continue;
+                shared_.sums.at(Shape::column_warp(), m, place + tile, 2 * t + element % 2, element / 2 * 8 + g) =
+                    sums[m][tile][of_group][element];
             }
             __syncthreads();
             add_warps<MATRICES, Shape>(shared_.sums, group * ROW_GROUP, rows_, tiles, take);
@@ -368,15 +394,18 @@ class Pipeline {
     }
 
     Shared& shared_;
-    const uint8_t *x_, *x_sums_;  // the prepared rows and their sums
+    const uint8_t *x_, *x_units_;  // the prepared rows, and what belongs to their units
     int blocks_, rows_, live_groups_;
 };
 
 // The walk of a block of threads, whatever the type.
-template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class TilesOfRow, class TakeRow>
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class TilesOfRow, class TakeRow,
+          class Meanwhile>
 __device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>& shared, const Prepared& x,
-                                     int rows, Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row) {
+                                     int rows, Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
+                                     Meanwhile&& meanwhile) {
     if constexpr (type == HYDRA_F32) {
+        meanwhile();
         const auto blocks = static_cast<int>(x.blocks);
         while (start.left > 0) {
             const int row = start.row, first = start.block, count = start.turn(blocks, blocks);
@@ -387,7 +416,8 @@ __device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUP
             start.advance(count, blocks);
         }
     } else {
-        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x, rows).walk(start, tiles_of_row, take_row);
+        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x, rows)
+            .walk(start, tiles_of_row, take_row, meanwhile);
     }
 }
 

@@ -12,19 +12,26 @@
 // Version 4: weights and activations come through shared memory in a pipeline (pipeline.cuh), in the order of the
 // instruction's registers; a kernel for each bucket of rows; a grid of equal shares that all run at once; the sums of
 // rows of tiles that shares divide are added up with four loads of 16 bytes of each thread under way.
+// Version 5: no kernels that only prepare. Whoever computes a row leaves it times the next norm's weights in the
+// instruction's order, with sums of squares; a product multiplies its results by 1 / rms (activations.cuh). Quants are
+// bf16 to the instruction, whose range needs no scales of rows. What follows a product's sums stands once in its code.
 //
 // Counted, not measured on any card yet (ptxas 13.0 for sm_90, large shape; H100, 132 multiprocessors):
-//                                           version 3                    version 4: 8, 16, 32, 64 rows
-//   registers of a thread, BF16             178 to 182, one kernel       82, 87, 106, 128
-//     Q8_0; Q4_K                            236; 252 to 255              87, 127, 128, 128; 111, 116, 128, 128
-//   spills                                  none                         none; 4 to 12 bytes for 64 rows of Q4, Q8_0
-//   blocks of a multiprocessor              1                            2
-//   weights under way in it, KB: BF16       64, 32, 16, 16               96, 112, 96, 64
-//     Q8_0                                  34, 17, 9, 9                 119, 85, 68, 51
-//     Q4_K                                  19, 10, 5, 5                 95, 70, 50, 33
-//   moves between load and instruction      2 to 3                       0
-//   waves of 7B's q/k/v, o, gate/up, down   2.2, 1.9, 2.6, 1.9           1 each
-//   trips to memory before the first sum    1 a turn                     1
+//                                       version 3           version 4: 8, 16, 32, 64 rows   version 5
+//   registers of a thread, BF16         178 to 182          82, 87, 106, 128                78, 84, 116, 128
+//     Q8_0                              236                 87, 127, 128, 128               80, 95, 121, 128
+//     Q4_K                              252 to 255          111, 116, 128, 128              102, 114, 127, 128
+//   spills                              none                none; 64 rows of quants: 4      none; 64 rows: 8 bytes,
+//                                                           to 12 bytes                     of gate and up none
+//   blocks of a multiprocessor          1                   2                               2
+//   weights under way in it, KB: BF16   64, 32, 16, 16      96, 112, 96, 64                 as version 4
+//     Q8_0                              34, 17, 9, 9        119, 85, 68, 51
+//     Q4_K                              19, 10, 5, 5        95, 70, 50, 33
+//   moves between load and instruction  2 to 3              0                               0
+//   waves of 7B's four products         1.9 to 2.6          1 each                          1 each
+//   trips to memory before the first    1 a turn, after 8   1, after 1 of the preparation   1
+//     sum, 4096 columns                 of the preparation
+//   kernels of a layer                  10                  10                              6
 // For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for a weight.
 //
 // The order of additions of one value: the units of 16 columns that fall to a warp one after the other, then the warps
@@ -34,6 +41,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "cuda/pipeline.cuh"
 
@@ -45,11 +53,6 @@ using LargeShape = Shape<2 / MATRICES, 4>;
 constexpr int64_t LARGE_VALUES = int64_t{1} << 22;  // weights from which the large shape is taken
 constexpr int LEAST_BLOCKS = 8;                     // of columns in a share
 
-template <hydra_type type>
-__device__ __forceinline__ float row_scale(const Prepared& x, int row) {
-    return form_of(type) == Form::HALVES ? x.inverse_scales[row] : 1.0f;
-}
-
 __host__ __device__ constexpr int64_t rows_of_tiles(const MatrixView& matrix, int block_tiles) {
     return (tiles_of(matrix.rows) + block_tiles - 1) / block_tiles;
 }
@@ -59,11 +62,13 @@ __host__ __device__ constexpr int64_t rows_of_tiles(const MatrixView& matrix, in
 template <int MATRICES>
 struct Products {
     RowSource source;
-    void* workspace;
+    Preparation x;
+    SplitArea area;
     int count;
     int ids[3];  // finish is told which one a value belongs to
     MatrixView matrices[3][MATRICES];
     int shares = 0, tile_rows[3] = {};  // set at the launch; rows of tiles side by side of each
+    Leaving left{};                     // also; by a single product
 };
 
 // Where shares begin: whole steps of blocks, so that none divides what has scales in common.
@@ -90,6 +95,11 @@ struct Shares {
     }
 };
 
+// Whether what an operation stores can be left for the one that follows it, too.
+template <class Finish, int MATRICES>
+constexpr bool LEAVES =
+    std::is_same_v<std::invoke_result_t<const Finish&, int, int, int64_t, const float (&)[MATRICES][2]>, float2>;
+
 // True in the last of the blocks that share a row of tiles to come here; it sees what the others have written before.
 __device__ __forceinline__ bool is_last(int32_t* counter, int sharers, bool& shared_answer) {
     __syncthreads();
@@ -103,7 +113,8 @@ __device__ __forceinline__ bool is_last(int32_t* counter, int sharers, bool& sha
 
 // Grid: parts of the wave's rows, times shares; the parts of a share, which read the same weights, are neighbours.
 // finish(id, r, n, values) is called once for each row r of the pass and even n; values[m][i] belongs to output row n +
-// i of matrix m, which may lie after the last. GROUPS: of eight rows, for those of a part.
+// i of matrix m, which may lie after the last. It returns what it has stored where that is what the operation leaves.
+// GROUPS: of eight rows, for those of a part.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
     const auto row_parts = static_cast<unsigned>(work.source.parts());
@@ -111,7 +122,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     const auto share = static_cast<int>(blockIdx.x / row_parts);
     const int rows = min(product_rows(work.source) - first_row, BLOCK_ROWS);
     if (rows <= 0) return;
-    const Prepared x = prepared_of(work.workspace, work.source, form_of(type), row_part);
+    const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(first_row);
     const Shares<type> shares(work.shares, x.blocks, work.tile_rows[0] + work.tile_rows[1] + work.tile_rows[2]);
     // Which matrix a row of tiles belongs to, and which of its rows it is.
     const auto find = [&](int& row) {
@@ -129,52 +140,74 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
         return tiles;
     };
     auto& shared = shared_memory<PipelineShared<type, MATRICES, Shape, GROUPS>>();
-    const SplitArea area = split_area_of(work.workspace, work.source);
     // Of a row of tiles: a share has at most two that it does not compute alone, its first and its last one.
-    const auto partial = [&](int of_share, int row, int r, int m, int n) {
-        const int place = row == shares.first_row(of_share) ? 0 : 1;
-        const int64_t block = int64_t{row_part * MOST_SHARES + of_share} * 2 + place;
-        return reinterpret_cast<float4*>(area.partials + ((block * BLOCK_ROWS + r) * MATRICES + m) * Shape::OUTPUTS +
-                                         n);
+    const auto partial = [&](int of_share, int row, int r, int m, int place) {
+        const int index = row == shares.first_row(of_share) ? 0 : 1;
+        const int64_t block = int64_t{row_part * MOST_SHARES + of_share} * 2 + index;
+        return reinterpret_cast<float4*>(work.area.partials +
+                                         ((block * BLOCK_ROWS + r) * MATRICES + m) * Shape::OUTPUTS) +
+               place;
     };
     const auto take_row = [&](int row, auto&& hand) {
         const int first = shares.owner(row, 0), last = shares.owner(row, shares.blocks - 1);
         int row_of_matrix = row;
         const int id = work.ids[find(row_of_matrix)];
-        const auto scale_and_finish = [&](int r, int n, const float4(&values)[MATRICES]) {
-            const float scale = row_scale<type>(x, r);
+        const auto scale_and_finish = [&](int r, int place, bool real, const float4(&values)[MATRICES]) {
+            const int64_t output = int64_t{row_of_matrix} * Shape::OUTPUTS + column_of(place);
+            const int row_of_pass = work.source.first + first_row + r;
+            const float scale = real && x.run > 0 ? shared.row_scales[r] : 1.0f;
             float lower[MATRICES][2], upper[MATRICES][2];
             for (int m = 0; m < MATRICES; ++m) {
                 lower[m][0] = values[m].x * scale, lower[m][1] = values[m].y * scale;
                 upper[m][0] = values[m].z * scale, upper[m][1] = values[m].w * scale;
             }
-            const int64_t output = int64_t{row_of_matrix} * Shape::OUTPUTS + n;
-            finish(id, work.source.first + first_row + r, output, lower);
-            finish(id, work.source.first + first_row + r, output + 2, upper);
+            if constexpr (LEAVES<Finish, MATRICES>) {
+                float2 two{}, others{};
+                if (real) {
+                    two = finish(id, row_of_pass, output, lower);
+                    others = finish(id, row_of_pass, output + 8, upper);
+                }
+                if (work.left.is_wanted()) {
+                    leave_slots(work.left, first_row + r, output, real, {two.x, two.y, others.x, others.y});
+                }
+            } else if (real) {
+                finish(id, row_of_pass, output, lower);
+                finish(id, row_of_pass, output + 8, upper);
+            }
         };
-        if (first == last) return hand(scale_and_finish, NothingAfter{});
-        const auto store = [&](int r, int n, const float4(&values)[MATRICES]) {
-            for (int m = 0; m < MATRICES; ++m) *partial(share, row, r, m, n) = values[m];
+        const bool is_alone = first == last;
+        const auto take = [&](int r, int place, bool real, const float4(&values)[MATRICES]) {
+            if (is_alone) {
+                scale_and_finish(r, place, real, values);
+            } else if (real) {
+                for (int m = 0; m < MATRICES; ++m) *partial(share, row, r, m, place) = values[m];
+            }
         };
-        hand(store, NothingAfter{});
-        if (!is_last(area.counters + row_part * MOST_SHARES + first, last - first + 1, shared.last)) return;
-        for (int i = static_cast<int>(threadIdx.x); i < rows * (Shape::OUTPUTS / 4); i += PRODUCT_THREADS) {
-            const int r = i / (Shape::OUTPUTS / 4), n = i % (Shape::OUTPUTS / 4) * 4;
+        hand(take, NothingAfter{});
+        if (is_alone) return;
+        if (!is_last(work.area.counters + row_part * MOST_SHARES + first, last - first + 1, shared.last)) return;
+        const int tiles = tiles_of_row(row).count, lanes = rows * Shape::ROW_LANES;
+        for (int i = static_cast<int>(threadIdx.x); i < (lanes + WARP - 1) / WARP * WARP; i += PRODUCT_THREADS) {
+            const int r = i / Shape::ROW_LANES, place = i % Shape::ROW_LANES;
+            const bool real = r < rows && place / 4 < tiles;
             float4 values[MATRICES] = {};
 #pragma unroll 4
-            for (int other = first; other <= last; ++other) {
+            for (int other = real ? first : last + 1; other <= last; ++other) {
                 for (int m = 0; m < MATRICES; ++m) {
-                    const float4 four = __ldcg(partial(other, row, r, m, n));
+                    const float4 four = __ldcg(partial(other, row, r, m, place));
                     values[m].x += four.x, values[m].y += four.y, values[m].z += four.z, values[m].w += four.w;
                 }
             }
-            scale_and_finish(r, n, values);
+            scale_and_finish(r, place, real, values);
         }
+    };
+    const auto meanwhile = [&] {
+        if (x.run > 0) find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.row_scales);
     };
     const unsigned begin = shares.begin(share);
     const Cursor start{shares.first_row(share), static_cast<int>(begin % shares.blocks),
                        static_cast<int>(shares.begin(share + 1) - begin)};
-    walk<type, MATRICES, Shape, GROUPS>(shared, x, rows, start, tiles_of_row, take_row);
+    walk<type, MATRICES, Shape, GROUPS>(shared, x, rows, start, tiles_of_row, take_row, meanwhile);
 }
 
 template <hydra_type value>
@@ -219,7 +252,8 @@ hydra_status with_groups(int rows, Run&& run) {
 }
 
 template <hydra_type type, int MATRICES, class Shape, class Finish>
-hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> work, const Finish& finish) {
+hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> work, const Finish& finish,
+                          Handover* left) {
     static_assert(Shape::ROW_WARPS == 1 || MATRICES * Shape::OUTPUTS <= 128, "partial sums must fit their place");
     int64_t rows = 0;
     for (int i = 0; i < work.count; ++i) {
@@ -228,6 +262,7 @@ hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> w
     }
     const int64_t most = rows * blocks_of(work.source.columns) / LEAST_BLOCKS;
     work.shares = static_cast<int>(Shape::ROW_WARPS == 1 ? rows : std::clamp<int64_t>(most, 1, MOST_SHARES));
+    work.left = leave(left, work.source.rows, work.matrices[0][0].rows, std::min(Shape::OUTPUTS, SQUARES_CHUNK));
     return with_groups<type>(work.source.wave_rows, [&](auto groups) {
         return launch(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
                       static_cast<unsigned>(work.shares * work.source.parts()), PRODUCT_THREADS,
@@ -235,15 +270,17 @@ hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> w
     });
 }
 
-// Enqueues the products of matrices of one type.
+// Enqueues the products of matrices of one type. left: null where the rows are not left for the next operation.
 template <int MATRICES, class Finish>
-hydra_status launch_products(Stream* stream, const char* name, const Products<MATRICES>& work, const Finish& finish) {
+hydra_status launch_products(Stream* stream, const char* name, const Products<MATRICES>& work, const Finish& finish,
+                             Handover* left = nullptr) {
     int64_t values = 0;
     for (int i = 0; i < work.count; ++i) values += MATRICES * work.matrices[i][0].rows * work.source.columns;
     return with_type(work.matrices[0][0].type, [&](auto tag) {
         constexpr hydra_type type = decltype(tag)::type;
-        return values < LARGE_VALUES ? launch_shape<type, MATRICES, SmallShape>(stream, name, work, finish)
-                                     : launch_shape<type, MATRICES, LargeShape<MATRICES>>(stream, name, work, finish);
+        return values < LARGE_VALUES
+                   ? launch_shape<type, MATRICES, SmallShape>(stream, name, work, finish, left)
+                   : launch_shape<type, MATRICES, LargeShape<MATRICES>>(stream, name, work, finish, left);
     });
 }
 

@@ -113,18 +113,91 @@ WorkspaceNeed heads_of(const hydra::Attention& attention) {
     return need;
 }
 
+// Rows of a buffer that an operation computes, or reads as the activations of products.
+struct ProductRows {
+    const hydra_rows* rows = nullptr;  // none of its rows where it is null
+    const hydra_buffer* buffer = nullptr;
+    int64_t columns = 0;
+    const hydra_buffer* norm = nullptr;
+    std::vector<hydra_type> types{};  // of the products' weights
+};
+
+struct RowsWritten {
+    ProductRows operator()(const hydra::Embed& o) const { return {o.rows, o.out, o.embedding->columns}; }
+    ProductRows operator()(const hydra::Attention& o) const {
+        return {o.rows, o.out, int64_t{o.heads} * o.pool->head_size};
+    }
+    ProductRows operator()(const hydra::Linear& o) const { return {o.rows, o.out, o.weight->rows}; }
+    ProductRows operator()(const hydra::GateUp& o) const { return {o.rows, o.out, o.gate->rows}; }
+    ProductRows operator()(const hydra::Norm& o) const { return {o.rows, o.out, o.width}; }
+    ProductRows operator()(const hydra::Block& o) const {
+        if (o.group != 0) return {};
+        return {o.rows, o.out, o.linear->rows};
+    }
+    ProductRows operator()(const hydra::TableBlock& o) const { return {o.level_rows, o.out, o.n}; }
+    ProductRows operator()(const hydra::DraftInputs& o) const {
+        if (o.width % HANDOVER_COLUMNS != 0) return {};
+        return {o.level_rows, o.out, o.embedding != nullptr ? (o.level + 2) * o.width : o.width};
+    }
+    template <class Other>
+    ProductRows operator()(const Other&) const {
+        return {};
+    }
+};
+
+struct RowsRead {
+    ProductRows operator()(const hydra::Qkv& o) const {
+        return {o.rows, o.x, o.query->columns, o.norm, {o.query->type, o.key->type, o.value->type}};
+    }
+    ProductRows operator()(const hydra::Linear& o) const {
+        return {o.rows, o.x, o.weight->columns, nullptr, {o.weight->type}};
+    }
+    ProductRows operator()(const hydra::GateUp& o) const {
+        return {o.rows, o.x, o.gate->columns, o.norm, {o.gate->type, o.up->type}};
+    }
+    ProductRows operator()(const hydra::LmHead& o) const {
+        if (o.selected_rows_only != 0) return {};
+        return {o.rows, o.x, o.weight->columns, nullptr, {o.weight->type}};
+    }
+    ProductRows operator()(const hydra::Block& o) const {
+        const hydra_type skip = o.skip != nullptr ? o.skip->type : o.linear->type;
+        return {o.rows, o.x, o.linear->columns, nullptr, {o.linear->type, skip}};
+    }
+    template <class Other>
+    ProductRows operator()(const Other&) const {
+        return {};
+    }
+};
+
+// Has `memory` hand over what an operation computes to one that follows it immediately, where they fit each other.
+bool hands_over(const Operation& from, const Operation& to, void* memory, Handover* out) {
+    const ProductRows written = std::visit(RowsWritten{}, from), read = std::visit(RowsRead{}, to);
+    if (written.rows == nullptr || written.rows != read.rows || written.buffer != read.buffer ||
+        written.columns != read.columns || written.columns % HANDOVER_COLUMNS != 0 ||
+        written.rows->max_rows > HANDOVER_ROWS) {
+        return false;
+    }
+    for (const hydra_type type : read.types) {
+        if (!read_alike(type, read.types.front())) return false;
+    }
+    *out = {memory, read.types.front(), elements_of<float>(read.norm)};
+    return true;
+}
+
 // Enqueues each operation.
 struct Launch {
     const DeviceApi& api;
     Stream* stream;
     void* workspace;
     const Mirror& marks;
+    const Handover* given = nullptr;
+    Handover* left = nullptr;
 
-#define OPERATION(name, Name, FIELDS)                                            \
-    Name arguments_of(const hydra::Name& o) const { return {FIELDS workspace}; } \
-    void operator()(const hydra::Name& o) const {                                \
-        const Name arguments = arguments_of(o);                                  \
-        must(api, api.name(stream, &arguments));                                 \
+#define OPERATION(name, Name, FIELDS)                                                         \
+    Name arguments_of(const hydra::Name& o) const { return {FIELDS workspace, given, left}; } \
+    void operator()(const hydra::Name& o) const {                                             \
+        const Name arguments = arguments_of(o);                                               \
+        must(api, api.name(stream, &arguments));                                              \
     }
 #define FIELD(field) view_of(o.field),
 #define BUFFER(field, element, rows, columns) elements_of<element>(o.field),
@@ -258,16 +331,28 @@ void CudaProgram::note(const Operation& operation) {
 }
 
 void CudaProgram::record_on(Stream* target, void* workspace) {
-    const Launch launch{cuda.api, target, workspace, marks};
+    Launch launch{cuda.api, target, workspace, marks};
     const bool timed = times.size() > 2;
     if (timed) launch(hydra::Mark{0});
+    // What one operation reads, the other one leaves.
+    Handover handovers[2]{};
+    int next = 0;
     for (size_t i = 0; i < operations.size(); ++i) {
-        if (i + 1 < operations.size() && launch.together(operations[i], operations[i + 1])) {
+        const bool has_next = i + 1 < operations.size();
+        if (has_next && launch.together(operations[i], operations[i + 1])) {
             ++i;
-        } else {
-            std::visit(launch, operations[i]);
+            launch.given = nullptr;
+            continue;
         }
+        const bool leaves =
+            has_next && hands_over(operations[i], operations[i + 1], stream.handover(next), &handovers[next]);
+        launch.left = leaves ? &handovers[next] : nullptr;
+        std::visit(launch, operations[i]);
+        launch.given = launch.left;
+        launch.left = nullptr;
+        if (leaves) next = 1 - next;
     }
+    launch.given = nullptr;
     if (timed) {
         launch(hydra::Mark{static_cast<int32_t>(times.size() - 1)});
         must(cuda.api, cuda.api.enqueue_copy_out(target, marks.host.get(), marks.device.get(), marks.bytes));

@@ -49,13 +49,14 @@ hydra_status launch_qkv(Stream* stream, const Qkv& work, const StoreQkv& store) 
     const MatrixView* weights[3] = {&work.query, &work.key, &work.value};
     const RowSource all{work.rows, Taken::PLACED, work.x, work.norm, work.epsilon, work.query.columns};
     return each_wave(all, work.rows.max_rows, WAVE_ROWS, [&](const RowSource& source) {
-        hydra_status status =
-            prepare_rows(stream, source, work.workspace, {weights[0]->type, weights[1]->type, weights[2]->type});
+        Preparation x;
+        hydra_status status = prepare_rows(stream, source, work.workspace, work.given,
+                                           {weights[0]->type, weights[1]->type, weights[2]->type}, &x);
         // Matrices of one type share a launch.
         bool done[3] = {};
         for (int first = 0; first < 3 && status == HYDRA_OK; ++first) {
             if (done[first]) continue;
-            Products<1> products{source, work.workspace, 0, {}, {}};
+            Products<1> products{source, x, split_area_of(work.workspace, source), 0, {}, {}};
             for (int part = first; part < 3; ++part) {
                 if (weights[part]->type != weights[first]->type) continue;
                 products.ids[products.count] = part;

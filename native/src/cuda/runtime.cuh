@@ -70,6 +70,7 @@ hydra_status kv_write(Device* device, const KvView* kv, int32_t page, int32_t sl
 
 // What each kind of operation needs of the workspace. max_rows: of a pass.
 int64_t product_workspace_bytes(int32_t max_rows, int64_t max_columns);
+int64_t handover_bytes(int32_t max_rows, int64_t max_columns);
 int64_t top_workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix);
 int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_size, int32_t max_positions);
 int64_t typical_workspace_bytes(int32_t max_rows);

@@ -165,7 +165,7 @@ __device__ __forceinline__ void load_floats(const uint8_t* block, int lane, floa
 }
 
 // The lane's part of a unit as the left side of a matrix instruction (mma.cuh). Quants of block types are whole numbers
-// in f16, to be scaled by row half.
+// in bf16, to be scaled by row half.
 struct Fragment {
     uint32_t a[4];
     float scale[2], minimum[2];
@@ -202,12 +202,12 @@ __device__ __forceinline__ Fragment load_fragment(const uint8_t* block, const ui
     } else if constexpr (type == HYDRA_Q8_0) {
         const uint2 words = *reinterpret_cast<const uint2*>(block + value_offset(type, lane, 0, unit * 4));
 #pragma unroll
-        for (int i = 0; i < 4; ++i) w.a[i] = halves_of_bytes(i % 2 == 0 ? words.x : words.y, i / 2);
+        for (int i = 0; i < 4; ++i) w.a[i] = bfloats_of_bytes(i % 2 == 0 ? words.x : words.y, i / 2);
     } else {
         const uint2 words = *reinterpret_cast<const uint2*>(block + value_offset(type, lane, 0, 0));
         const uint32_t lower = words.x >> unit * 8, upper = words.y >> unit * 8;
 #pragma unroll
-        for (int i = 0; i < 4; ++i) w.a[i] = halves_of_quants(i % 2 == 0 ? lower : upper, i / 2, type == HYDRA_Q4_0);
+        for (int i = 0; i < 4; ++i) w.a[i] = bfloats_of_quants(i % 2 == 0 ? lower : upper, i / 2, type == HYDRA_Q4_0);
     }
     return w;
 }

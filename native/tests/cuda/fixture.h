@@ -105,14 +105,21 @@ inline Memory<uint8_t> all_ones(int64_t bytes) {
     return Memory<uint8_t>(std::vector<uint8_t>(static_cast<size_t>(bytes), 0xff));
 }
 
-// Workspace full of NaN, for products with matrices of so many rows and columns.
+// Full of NaN, but for the zeros that it begins with.
+inline Memory<uint8_t> workspace_of(int64_t bytes) {
+    std::vector<uint8_t> values(static_cast<size_t>(bytes), 0xff);
+    std::fill_n(values.begin(), WORKSPACE_ZEROS, uint8_t{0});
+    return Memory<uint8_t>(values);
+}
+
+// Workspace for products with matrices of so many rows and columns.
 inline Memory<uint8_t> workspace(int64_t rows, int64_t columns, int max_rows = HYDRA_MAX_NODES) {
-    return all_ones(api().workspace_bytes(max_rows, rows, columns, 1, 8, 1));
+    return workspace_of(api().workspace_bytes(max_rows, rows, columns, 1, 8, 1));
 }
 
 // The same for attention.
 inline Memory<uint8_t> attention_workspace(int heads, int head_size, int positions, int max_rows = HYDRA_MAX_NODES) {
-    return all_ones(api().workspace_bytes(max_rows, 1, 1, heads, head_size, positions));
+    return workspace_of(api().workspace_bytes(max_rows, 1, 1, heads, head_size, positions));
 }
 
 struct StreamOwner {

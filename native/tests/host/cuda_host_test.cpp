@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cuda/backend.h"
+#include "program/buffer.h"
 #include "trees.h"
 
 namespace hydra::cuda {
@@ -74,6 +75,20 @@ hydra_status nothing(cuda::Stream* stream, const Arguments*) {
 
 hydra_status select(cuda::Stream* stream, const cuda::Select* arguments) {
     return enqueue(stream, [a = *arguments] { *a.selection = a.top.ids[0]; });
+}
+
+// What operations were told of handing over when they were captured. All of them leave what they are asked for.
+struct Handed {
+    const cuda::Handover* given;
+    cuda::Handover left;
+};
+std::vector<Handed> handed;
+
+template <class Arguments>
+hydra_status handed_over(cuda::Stream* stream, const Arguments* arguments) {
+    if (arguments->left != nullptr) arguments->left->is_there = true;
+    handed.push_back({arguments->given, arguments->left != nullptr ? *arguments->left : cuda::Handover{}});
+    return nothing(stream, arguments);
 }
 
 // All rows become verified, the root is what was selected at the first.
@@ -183,7 +198,10 @@ const cuda::DeviceApi& table() {
         };
         made.graph_destroy = [](cuda::Graph* graph) { delete graph; };
         made.workspace_bytes = [](int32_t, int64_t, int64_t, int32_t, int32_t, int32_t) { return workspace_bytes; };
-        made.embed = nothing<cuda::Embed>;
+        made.handover_bytes = [](int32_t, int64_t) { return int64_t{1000}; };
+        made.embed = handed_over<cuda::Embed>;
+        made.linear = handed_over<cuda::Linear>;
+        made.gate_up = handed_over<cuda::GateUp>;
         made.attention = [](cuda::Stream* stream, const cuda::Attention* arguments) {
             if (attention_fails) return refuse(HYDRA_INTERNAL, "the attention cannot be launched");
             return nothing(stream, arguments);
@@ -254,6 +272,54 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
     pass.run();
     EXPECT_EQ(counts.captures, 3) << "the workspace moved";
     EXPECT_EQ(counts.launches, 5);
+}
+
+TEST(CudaHost, HasOperationsLeaveTheirRowsForTheProductsThatFollow) {
+    const Backend backend = open_fake();
+    Pass pass(backend);
+    const Matrix embedding = zeros(backend, 9, 64), square = zeros(backend, 64, 64), wide = zeros(backend, 96, 64);
+    const Matrix narrow = zeros(backend, 64, 96), odd = zeros(backend, 40, 64);
+    const Buffer x = poisoned(backend, 64), inner = poisoned(backend, 96), norm = floats(backend, Floats(64));
+    const Buffer other = poisoned(backend, 64);
+    const hydra_rows* rows = pass.rows;
+    must(record(pass.program, hydra_embed{rows, embedding, x, 0}));
+    must(record(pass.program, hydra_gate_up{rows, x, norm, 1e-5f, wide, wide, HYDRA_SILU, inner}));
+    must(record(pass.program, hydra_linear{rows, inner, narrow, nullptr, x, x}));
+    must(record(pass.program, hydra_linear{rows, x, square, nullptr, nullptr, other}));
+    // It does not read what the one before has written, nor are 40 columns whole blocks.
+    must(record(pass.program, hydra_linear{rows, x, odd, nullptr, nullptr, inner}));
+    handed.clear();
+    pass.chain_of(2);
+    pass.run();
+    ASSERT_EQ(handed.size(), 5u);
+    EXPECT_EQ(handed[0].given, nullptr);
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_NE(handed[i].left.memory, nullptr) << i;
+        ASSERT_NE(handed[i + 1].given, nullptr) << i;
+    }
+    EXPECT_EQ(handed[0].left.norm, reinterpret_cast<const float*>(norm->data.get()));
+    EXPECT_EQ(handed[1].left.norm, nullptr);
+    EXPECT_EQ(handed[0].left.memory, handed[2].left.memory);
+    const auto apart = static_cast<uint8_t*>(handed[1].left.memory) - static_cast<uint8_t*>(handed[0].left.memory);
+    EXPECT_GE(std::abs(apart), 1000) << "what one operation reads, another one would overwrite";
+    EXPECT_EQ(handed[3].left.memory, nullptr);
+    EXPECT_EQ(handed[4].given, nullptr);
+}
+
+TEST(CudaHost, HandsNothingOverInPassesOfSeveralWaves) {
+    const Backend backend = open_fake();
+    Pass pass(backend, std::vector<int>{0}, cuda::HANDOVER_ROWS + 1);
+    const Matrix embedding = zeros(backend, 9, 64), square = zeros(backend, 64, 64);
+    const Buffer x = poisoned(backend, 64, cuda::HANDOVER_ROWS + 1),
+                 out = poisoned(backend, 64, cuda::HANDOVER_ROWS + 1);
+    must(record(pass.program, hydra_embed{pass.rows, embedding, x, 0}));
+    must(record(pass.program, hydra_linear{pass.rows, x, square, nullptr, nullptr, out}));
+    handed.clear();
+    pass.chain_of(2);
+    pass.run();
+    ASSERT_EQ(handed.size(), 2u);
+    EXPECT_EQ(handed[0].left.memory, nullptr);
+    EXPECT_EQ(handed[1].given, nullptr);
 }
 
 TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
