@@ -13,8 +13,9 @@ using hydra::test::silu;
 
 constexpr float EPSILON = 1e-5f;
 
-// Relative error allowed beyond the weights' own rounding.
-double tolerance(hydra_type type) { return type == HYDRA_F32 ? 3e-6 : 1e-5; }
+// Relative error allowed beyond the weights' own rounding: activations keep 16 bits, and where two products are
+// multiplied with each other, few outputs of one row are off by a few times as much.
+double tolerance(hydra_type type) { return type == HYDRA_F32 ? 3e-6 : 2e-5; }
 
 Doubles doubles(const Floats& values) { return Doubles(values.begin(), values.end()); }
 
