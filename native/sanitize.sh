@@ -24,7 +24,7 @@ case ${1:-} in
         ;;
 esac
 
-mapfile -t tests < <(basename -s .cpp tests/*_test.cpp tests/host/*_test.cpp)
+mapfile -t tests < <(basename -s .cpp tests/*_test.cpp tests/host/*_test.cpp && basename -s .cpp tests/train/*_test.cpp | sed s/^/train_/)
 for kind in "${kinds[@]}"; do
     folder=build/sanitize-$kind
     sanitizers=$kind
