@@ -1,11 +1,13 @@
 package io.hydra4j.train;
 
+import io.hydra4j.text.ChatTemplates;
 import io.hydra4j.text.EncodeOptions;
 import io.hydra4j.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
-/** Makes tokens of documents, and sequences of tokens. Immutable. */
+/** Makes tokens of documents, and sequences of tokens. Not thread-safe. */
 final class DocumentTokens {
     /** Texts are as they are: what looks like a special token in them is none. */
     private static final EncodeOptions TEXT = EncodeOptions.TEXT.withBeginAndEnd(true);
@@ -15,11 +17,18 @@ final class DocumentTokens {
     private final Tokenizer tokenizer;
     private final int vocabulary;
     private final int[] added;
+    private final Supplier<ChatTemplates> templates;
+    /** Null until there is a conversation. */
+    private ChatRendering chats;
 
-    /** @param vocabulary the base's, which ids must be below */
-    DocumentTokens(Tokenizer tokenizer, int vocabulary) {
+    /**
+     * @param vocabulary the base's, which ids must be below
+     * @param templates the base's chat templates, asked for when there is a conversation
+     */
+    DocumentTokens(Tokenizer tokenizer, int vocabulary, Supplier<ChatTemplates> templates) {
         this.tokenizer = tokenizer;
         this.vocabulary = vocabulary;
+        this.templates = templates;
         added = tokenizer.encode("", TEXT);
     }
 
@@ -31,7 +40,8 @@ final class DocumentTokens {
     /**
      * The tokens of a document, in parts that are encoded by themselves.
      *
-     * @throws TrainingException.InvalidData if the document is no text, and cannot become tokens
+     * @throws TrainingException.InvalidData if the document cannot become tokens
+     * @throws io.hydra4j.ChatTemplateException if it is a conversation, and the model has no chat template
      */
     List<TokenText> encode(Document document) {
         if (document instanceof Document.Text text) {
@@ -47,10 +57,11 @@ final class DocumentTokens {
             }
             return List.of(TokenText.from(written.tokens(), written.prompt()));
         }
-        throw ((Document.Chat) document)
-                .where()
-                .invalid("it has chat turns, but this version renders no chat template: give lines with a field"
-                        + " text, rendered as the model has it");
+        if (chats == null) {
+            chats = new ChatRendering(templates.get(), tokenizer);
+        }
+        TokenText chat = chats.encode((Document.Chat) document);
+        return chat == null ? List.of() : List.of(chat);
     }
 
     private List<TokenText> encode(String text) {

@@ -23,8 +23,10 @@ import java.util.function.BooleanSupplier;
  * evaluation; and at the end {@code tree.json}. Every file is replaced as a whole, so that a crash at any moment leaves the last checkpoint.
  * A run that was resumed takes the same steps, to the bit, as one that was not.
  *
- * <p>Data are text files; {@code .jsonl} files, each line an object with a field {@code text}, or {@code tokens} with {@code prompt_tokens}
- * as self-distillation writes them; and either compressed as {@code .gz} or {@code .xz}.
+ * <p>Data are text files; {@code .jsonl} files, each line an object with a field {@code text}, or {@code messages} (objects with {@code role}
+ * and {@code content}), or {@code conversations} (objects with {@code from} and {@code value}), or {@code tokens} (ids) with {@code
+ * prompt_tokens}, how many of them begin it; and either compressed as {@code .gz} or {@code .xz}. The loss counts all of a text, what the
+ * assistant says in a conversation, which the model's chat template renders, and all but the prompt of tokens.
  *
  * <p>Immutable; each run opens the model for itself.
  */

@@ -11,9 +11,12 @@ import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
+import io.hydra4j.text.ChatTemplates;
 import io.hydra4j.text.Tokenizer;
 import io.hydra4j.train.device.TrainBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Supplier;
 
 /** The base model, opened: its tokenizer, and its hidden states along texts. Not thread-safe. */
 final class OpenBase implements AutoCloseable {
@@ -24,6 +27,7 @@ final class OpenBase implements AutoCloseable {
     private final Resources opened = new Resources();
     private final DecoderModel model;
     private final Tokenizer tokenizer;
+    private final Supplier<ChatTemplates> templates;
     private final Session session;
 
     /**
@@ -33,6 +37,8 @@ final class OpenBase implements AutoCloseable {
     OpenBase(Path path, int threads) {
         this.path = path;
         ModelFiles files = ModelFiles.open(path);
+        templates = () ->
+                Files.isDirectory(path) ? ChatTemplates.ofFolder(path) : ChatTemplates.ofGguf(path, files.metadata());
         try {
             tokenizer = opened.own(Tokenizer.of(
                             path, files::metadata, files.config().vocabulary())
@@ -60,6 +66,11 @@ final class OpenBase implements AutoCloseable {
 
     Tokenizer tokenizer() {
         return tokenizer;
+    }
+
+    /** Its chat templates, perhaps none; read when they are asked for. */
+    Supplier<ChatTemplates> templates() {
+        return templates;
     }
 
     /** The base's name in files of its heads. */

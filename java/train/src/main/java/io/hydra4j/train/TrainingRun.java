@@ -63,7 +63,7 @@ final class TrainingRun implements AutoCloseable {
             base = opened.own(new OpenBase(training.model(), options.threads()));
             DecoderConfig config = base.config();
             requireTrainable(config);
-            encoder = new DocumentTokens(base.tokenizer(), config.vocabulary());
+            encoder = new DocumentTokens(base.tokenizer(), config.vocabulary(), base.templates());
             int[] draft = draftVocabulary();
             int rows = draft == null ? config.vocabulary() : draft.length;
             HeadParameters layout = new HeadParameters(options.design(), config, rows);

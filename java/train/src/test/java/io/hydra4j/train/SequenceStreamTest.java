@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.golden.Original;
+import io.hydra4j.text.ChatTemplates;
 import io.hydra4j.text.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -33,10 +34,15 @@ class SequenceStreamTest {
     private static DocumentTokens encoder;
 
     @BeforeAll
-    static void openTokenizer() {
+    static void openTokenizer() throws IOException {
         Path model = Original.withTokenizer(Original.variant(folder, List.of(257), 1024));
         tokenizer = Tokenizer.fromJson(model.resolve("tokenizer.json"));
-        encoder = new DocumentTokens(tokenizer, 258);
+        Files.writeString(
+                model.resolve("chat_template.jinja"),
+                "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
+                        + "<{{ m.role }}>{{ m.content }}{% if loop.last and m.content == 'odd' %}!{% else %};{% endif %}"
+                        + "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
+        encoder = new DocumentTokens(tokenizer, 258, () -> ChatTemplates.ofFolder(model));
     }
 
     @AfterAll
@@ -166,9 +172,57 @@ class SequenceStreamTest {
                 false);
         assertRefused(
                 TrainingException.InvalidData.class,
-                "chat.jsonl: line 1: it has chat turns",
-                data("chat", Stream.of("{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}")),
+                "tool.jsonl: line 1: the chat template refuses it: ",
+                data("tool", Stream.of("{\"messages\": [{\"role\": \"tool\", \"content\": \"q\"}]}")),
                 false);
+        assertRefused(
+                TrainingException.NoTargets.class,
+                "give chats with answers",
+                data("question", Stream.of("{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}")),
+                false);
+    }
+
+    private static String turns(String... contents) {
+        StringBuilder json = new StringBuilder("{\"conversations\": [");
+        for (int i = 0; i < contents.length; i++) {
+            json.append(i == 0 ? "" : ", ")
+                    .append("{\"from\": \"")
+                    .append(i % 2 == 0 ? "gpt" : "human")
+                    .append("\", \"value\": \"")
+                    .append(contents[i])
+                    .append("\"}");
+        }
+        return json.append("]}").toString();
+    }
+
+    @Test
+    void ofAConversationTheLossCountsWhatTheAssistantSays() throws IOException {
+        Path file = data("answers", Stream.of(turns("lost", "q", "yes", "r", "no")));
+        StringBuilder counted = new StringBuilder();
+        StringBuilder all = new StringBuilder();
+        try (SequenceStream stream = new SequenceStream(
+                List.of(file), encoder, 200, 1, false, SequenceStream.WINDOW, SequenceStream.Position.BEGIN)) {
+            TokenText text = stream.next();
+            for (int i = 0; i < text.tokens().length; i++) {
+                all.append((char) text.tokens()[i]);
+                counted.append(text.targets()[i] ? (char) text.tokens()[i] : '.');
+            }
+        }
+        assertEquals("<user>q;<assistant>yes;<user>r;<assistant>no;", all.toString());
+        assertEquals(".".repeat("<user>q;<assistant>".length()) + "yes;", counted.substring(0, 23));
+        assertEquals("no;", counted.substring(counted.length() - 3));
+        assertEquals(7, counted.chars().filter(character -> character != '.').count());
+    }
+
+    @Test
+    void aConversationWhoseBeginningATemplateChangesLaterIsLeftOut() throws IOException {
+        Path file = data("changed", Stream.of(turns("", "q", "odd", "r", "no"), turns("", "q", "fine")));
+        try (SequenceStream stream = new SequenceStream(
+                List.of(file), encoder, 200, 1, false, SequenceStream.WINDOW, SequenceStream.Position.BEGIN)) {
+            for (int i = 0; i < 3; i++) {
+                assertEquals("<user>q;<assistant>fine;".length(), stream.next().tokens().length);
+            }
+        }
     }
 
     private static void assertRefused(
