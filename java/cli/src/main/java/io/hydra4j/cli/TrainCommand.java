@@ -1,8 +1,13 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.HydraException;
+import io.hydra4j.decode.Sampling;
 import io.hydra4j.train.HeadTraining;
+import io.hydra4j.train.SelfDistillation;
 import io.hydra4j.train.TrainingOptions;
 import io.hydra4j.train.TrainingResult;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -27,6 +32,8 @@ final class TrainCommand implements Callable<Integer> {
     /** How long Ctrl-C waits for a step to end and a checkpoint to be written. */
     private static final long PATIENCE_MILLIS = 120_000;
 
+    private static final long DISTILL_TOKENS = 1_000_000;
+
     private final Console console;
 
     @Option(
@@ -38,12 +45,27 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--data",
-            required = true,
             arity = "1..*",
             paramLabel = "FILE",
             description =
                     "Text to learn from: plain, or .jsonl files with a field \"text\"; also compressed, .gz or .xz.")
-    private List<Path> data;
+    private List<Path> data = List.of();
+
+    @Option(
+            names = "--self-distill",
+            description =
+                    "The model writes the text that its heads learn from, into the folder: after prompts from --data, or"
+                            + " after nothing.")
+    private boolean selfDistill;
+
+    @Option(names = "--distill-tokens", paramLabel = "N", description = "Tokens that it writes. Default: 1000000.")
+    private Long distillTokens;
+
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            description = "Temperature of what it writes; 0 for its best tokens. Default: 1.")
+    private Float temperature;
 
     @Option(
             names = "--held-out",
@@ -78,25 +100,73 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        check();
         TrainingOptions options = arguments.options();
         if (plot != null) {
             PlotFile.require(plot);
         }
         OutputFile.require(plot);
         TrainingResult result;
-        try (Interruption interruption = new Interruption(() -> {}, PATIENCE_MILLIS);
-                TrainProgress progress = new TrainProgress(console)) {
-            HeadTraining training = HeadTraining.of(model, data, output, options)
-                    .withHeldOut(heldOut)
-                    .withListener(progress)
-                    .withCancelled(interruption);
-            result = resume ? training.resume() : training.run();
+        try (Interruption interruption = new Interruption(() -> {}, PATIENCE_MILLIS)) {
+            List<Path> texts = data;
+            if (selfDistill) {
+                texts = List.of(output.resolve("self-distilled.jsonl"));
+                if (!distil(texts.get(0), options, interruption)) {
+                    console.message("interrupted: the same command goes on");
+                    return Interruption.EXIT_CODE;
+                }
+            }
+            try (TrainProgress progress = new TrainProgress(console)) {
+                HeadTraining training = HeadTraining.of(model, texts, output, options)
+                        .withHeldOut(heldOut)
+                        .withListener(progress)
+                        .withCancelled(interruption);
+                result = resume ? training.resume() : training.run();
+            }
         }
         if (plot != null) {
             TrainingPlot.write(plot, output.resolve("log.jsonl"), String.valueOf(model.getFileName()));
         }
         console.print(summary(result));
         return result.complete() ? Main.OK : Interruption.EXIT_CODE;
+    }
+
+    private void check() {
+        if (data.isEmpty() && !selfDistill) {
+            throw new UsageException("no --data: give files of text, or --self-distill");
+        }
+        if (!selfDistill && (distillTokens != null || temperature != null)) {
+            throw new UsageException("--distill-tokens and --temperature are for --self-distill: give it too");
+        }
+        if (distillTokens != null) {
+            UsageException.requireRange("--distill-tokens", distillTokens, 1, SelfDistillation.MAX_TOKENS);
+        }
+        if (temperature != null
+                && temperature != 0
+                && !(temperature >= Sampling.MIN_TEMPERATURE && temperature <= Sampling.MAX_TEMPERATURE)) {
+            throw new UsageException("--temperature is " + temperature + ", must be 0, or from "
+                    + Sampling.MIN_TEMPERATURE + " to " + Sampling.MAX_TEMPERATURE);
+        }
+    }
+
+    /** Whether all texts were written, and not interrupted. */
+    private boolean distil(Path texts, TrainingOptions options, Interruption interruption) {
+        try {
+            Files.createDirectories(output);
+        } catch (IOException e) {
+            throw new HydraException(output + ": cannot be made: give a folder, or a new one", e);
+        }
+        try (LoadProgress progress = new LoadProgress(console, "writing")) {
+            return SelfDistillation.of(model, texts, distillTokens == null ? DISTILL_TOKENS : distillTokens)
+                    .withPrompts(data)
+                    .withLength(options.sequenceLength())
+                    .withTemperature(temperature == null ? 1 : temperature)
+                    .withSeed(options.seed())
+                    .withThreads(options.threads())
+                    .withProgress(progress)
+                    .withCancelled(interruption)
+                    .write();
+        }
     }
 
     private String summary(TrainingResult result) {

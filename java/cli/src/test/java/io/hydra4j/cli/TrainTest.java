@@ -91,6 +91,36 @@ class TrainTest {
     }
 
     @Test
+    void aModelWritesTheTextThatItsHeadsLearnFrom() throws IOException {
+        Path output = folder.resolve("distilled");
+        Object[] options = {
+            "train",
+            "--model",
+            model,
+            "--output",
+            output,
+            "--self-distill",
+            "--distill-tokens",
+            1500,
+            "--tokens",
+            1500,
+            "--recipe",
+            "medusa",
+            "--threads",
+            1,
+            "--sequence-length",
+            64,
+            "--held-out-tokens",
+            128,
+            "--nodes",
+            0
+        };
+        Outcome outcome = CommandLines.run(options);
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(Files.readString(output.resolve("self-distilled.jsonl")).startsWith("{\"number\":"));
+    }
+
+    @Test
     void optionsThatMakeNoSenseAreWrongUsageAndLeaveNoFolder() {
         Path output = folder.resolve("none");
         assertUsage("--tokens and --minutes exclude each other", output, "--tokens", 5, "--minutes", 1);
@@ -115,6 +145,9 @@ class TrainTest {
         assertUsage("draftVocabulary is 5", output, "--draft-vocabulary", 5);
         assertUsage("treeNodes is 1: give 2 to 64", output, "--nodes", 1);
         assertUsage("is no plot", output, "--plot", folder.resolve("plot.gif"));
+        assertUsage("for --self-distill", output, "--temperature", 1);
+        assertUsage("--temperature is -1.0", output, "--self-distill", "--temperature", -1);
+        assertUsage("--distill-tokens is 0", output, "--self-distill", "--distill-tokens", 0);
         assertFalse(Files.exists(output));
     }
 

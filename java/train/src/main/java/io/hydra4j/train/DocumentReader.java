@@ -20,7 +20,7 @@ import java.util.List;
  * Reads the documents of files, one after the other. Of a text each 64 KB, up to the end of a line, are a document. Lines of
  * {@code .jsonl} files have a field {@code text}; or {@code messages}, a list of objects with {@code role} and {@code content}; or
  * {@code conversations}, a list of objects with {@code from} and {@code value}; or {@code tokens}, ids, with {@code prompt_tokens}, as
- * self-distillation writes them. Not thread-safe.
+ * {@link SelfDistillation} writes them. Not thread-safe.
  */
 final class DocumentReader implements AutoCloseable {
     private static final int PIECE_BYTES = 1 << 16;
