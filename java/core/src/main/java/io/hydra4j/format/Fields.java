@@ -162,6 +162,11 @@ public final class Fields {
         if (value instanceof long[] array) {
             return Arrays.stream(array).asDoubleStream().toArray();
         }
+        if (value instanceof List<?> list && list.stream().allMatch(Number.class::isInstance)) {
+            return list.stream()
+                    .mapToDouble(number -> ((Number) number).doubleValue())
+                    .toArray();
+        }
         throw invalid(name, "an array of numbers");
     }
 

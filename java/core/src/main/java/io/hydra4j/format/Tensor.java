@@ -36,6 +36,12 @@ public record Tensor(Path file, String name, TensorType type, List<Long> shape, 
         return rows;
     }
 
+    /** Some of the rows of a matrix, which lie together in its file. */
+    public Tensor rows(long first, long count) {
+        long rowBytes = bytes / rows();
+        return new Tensor(file, name, type, List.of(count, columns()), offset + first * rowBytes, count * rowBytes);
+    }
+
     /**
      * The tensor without its name: equal for two names of the same bytes, as checkpoints of torch have for modules that share their
      * weights.

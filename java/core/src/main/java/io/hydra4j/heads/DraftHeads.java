@@ -83,7 +83,7 @@ public final class DraftHeads implements Drafter, AutoCloseable {
             prefixPool = null;
         } else {
             prefixLayer =
-                    new DecoderLayer(loader, base.config(), tensors.prefix().layer(), false);
+                    DecoderLayer.ofDraft(loader, base.config(), tensors.prefix().layer());
             prefixNorm = loader.vector(tensors.prefix().norm());
             prefixPool = loader.own(KvPool.create(
                     base.backend(),

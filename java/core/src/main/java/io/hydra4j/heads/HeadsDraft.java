@@ -139,7 +139,7 @@ public final class HeadsDraft implements Draft {
     }
 
     private void recordPrefix(Program program, PassRows rows) {
-        heads.prefixLayer().record(program, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
+        heads.prefixLayer().record(program, rows, prefix, heads.base().draftRope(), heads.prefixPool(), 0);
         program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), config.hidden(), states);
     }
 

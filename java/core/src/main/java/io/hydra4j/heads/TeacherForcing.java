@@ -57,7 +57,7 @@ public final class TeacherForcing implements AutoCloseable {
             prefixProgram = prefix == null ? null : owned.own(Program.create(backend));
             if (prefix != null) {
                 heads.prefixLayer()
-                        .record(prefixProgram, rows, prefix, heads.base().rope(), heads.prefixPool(), 0);
+                        .record(prefixProgram, rows, prefix, heads.base().draftRope(), heads.prefixPool(), 0);
                 prefixProgram.norm(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), prefix.hidden());
             }
             Buffer state = owned.own(Buffer.floats(backend, (long) rows.maxRows() * hidden));

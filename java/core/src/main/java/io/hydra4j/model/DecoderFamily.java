@@ -2,150 +2,112 @@ package io.hydra4j.model;
 
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
+import io.hydra4j.model.FamilyTraits.AttentionBias;
+import io.hydra4j.model.FamilyTraits.HeadNorms;
+import io.hydra4j.model.FamilyTraits.Norms;
+import io.hydra4j.model.FamilyTraits.Windows;
 import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.Function;
 
 /**
- * The table of model families that the forward pass computes: the name that files give each, what they call its tensors, and in
- * what the files of one family differ from those of another. What is computed follows from {@link DecoderConfig} and the tensors
- * that are there, not from the family.
+ * The table of model families that the forward pass computes: the names that files give each, and in what the files of one family
+ * differ from those of another. What is computed follows from {@link DecoderConfig} and the tensors that are there, not from the
+ * family.
  */
 public enum DecoderFamily {
-    /** Llama, and what keeps to its form: SmolLM2, Vicuna and many others. */
-    LLAMA(
-            "Llama",
-            "llama",
-            TensorNames.GGUF,
-            TensorNames.HUGGING_FACE,
-            RotatedRows.NEIGHBOURS,
-            AttentionBias.ANNOUNCED,
-            false,
-            true),
+    /** Llama, and what keeps to its form: TinyLlama, SmolLM2, Vicuna and many others. */
+    LLAMA(new FamilyTraits("Llama", "llama").neighbours().ggufWindows(Windows.EVERY_LAYER)),
+    /** Mistral, whose GGUF files say that they are Llama. */
+    MISTRAL(new FamilyTraits("Mistral", "mistral").withoutGguf().windows(Windows.EVERY_LAYER)),
     /** Qwen2 and Qwen2.5. */
-    QWEN2(
-            "Qwen2",
-            "qwen2",
-            TensorNames.GGUF,
-            TensorNames.HUGGING_FACE,
-            RotatedRows.HALVES,
-            AttentionBias.QUERY_KEY_VALUE,
-            false,
-            false),
+    QWEN2(new FamilyTraits("Qwen2", "qwen2").windows(Windows.UPPER_LAYERS).bias(AttentionBias.QUERY_KEY_VALUE)),
     /** Qwen3 (dense). */
-    QWEN3(
-            "Qwen3",
-            "qwen3",
-            TensorNames.GGUF,
-            TensorNames.HUGGING_FACE,
-            RotatedRows.HALVES,
-            AttentionBias.ANNOUNCED,
-            true,
-            false);
+    QWEN3(new FamilyTraits("Qwen3", "qwen3").windows(Windows.UPPER_LAYERS).headNorms(HeadNorms.EACH_HEAD)),
+    /** SmolLM3: every fourth layer does not turn. */
+    SMOLLM3(new FamilyTraits("SmolLM3", "smollm3")
+            .neighbours()
+            .unturned(4)
+            .ropeBases(2e6f, 0)
+            .tied()),
+    /** Gemma 2. */
+    GEMMA2(new FamilyTraits("Gemma 2", "gemma2")
+            .gemma()
+            .capped()
+            .windowPeriod(2)
+            .wide(46)),
+    /** Gemma 3, its models of text alone. */
+    GEMMA3(new FamilyTraits("Gemma 3", "gemma3")
+            .modelType("gemma3_text")
+            .gemma()
+            .windowPeriod(6)
+            .wide(62)
+            .ropeBases(1e6f, 1e4f)
+            .headNorms(HeadNorms.EACH_HEAD)),
+    /** Phi-3, Phi-3.5 and Phi-4 (dense). */
+    PHI3(new FamilyTraits("Phi-3", "phi3").windows(Windows.EVERY_LAYER).fused().partialRope()),
+    /** Granite (dense). */
+    GRANITE(new FamilyTraits("Granite", "granite").neighbours().multiplied()),
+    /** OLMo 2. */
+    OLMO2(new FamilyTraits("OLMo 2", "olmo2").norms(Norms.AFTER).headNorms(HeadNorms.ALL_HEADS));
 
-    /** How the two rows of q or k stand whose values RoPE rotates together. */
-    enum RotatedRows {
-        /** Side by side: 2i and 2i + 1 of a head. */
-        NEIGHBOURS,
-        /** Half a head apart; Hugging Face's files always have them so. */
-        HALVES
-    }
+    private final FamilyTraits traits;
 
-    /** Which products of attention have a bias. */
-    enum AttentionBias {
-        /** All four or none, as {@code attention_bias} in config.json says; in a GGUF file those that are there. */
-        ANNOUNCED,
-        /** Query, key and value have one, the output has none. */
-        QUERY_KEY_VALUE
-    }
-
-    private final String label;
-    private final String id;
-    private final TensorNames gguf;
-    private final TensorNames huggingFace;
-    private final RotatedRows ggufRows;
-    private final AttentionBias attentionBias;
-    private final boolean normsHeads;
-    private final boolean usesSlidingWindow;
-
-    DecoderFamily(
-            String label,
-            String id,
-            TensorNames gguf,
-            TensorNames huggingFace,
-            RotatedRows ggufRows,
-            AttentionBias attentionBias,
-            boolean normsHeads,
-            boolean usesSlidingWindow) {
-        this.label = label;
-        this.id = id;
-        this.gguf = gguf;
-        this.huggingFace = huggingFace;
-        this.ggufRows = ggufRows;
-        this.attentionBias = attentionBias;
-        this.normsHeads = normsHeads;
-        this.usesSlidingWindow = usesSlidingWindow;
+    DecoderFamily(FamilyTraits traits) {
+        this.traits = traits;
     }
 
     /** @throws FormatException.UnknownArchitecture if the GGUF file is of no family in the table */
     static DecoderFamily ofGguf(Fields metadata) {
-        return named(metadata, "general.architecture");
+        return named(metadata, "general.architecture", FamilyTraits::ggufName);
     }
 
     /** @throws FormatException.UnknownArchitecture if config.json is of no family in the table */
     static DecoderFamily ofHuggingFace(Fields config) {
-        return named(config, "model_type");
+        return named(config, "model_type", FamilyTraits::modelType);
     }
 
-    private static DecoderFamily named(Fields fields, String field) {
-        String id = fields.string(field);
+    private static DecoderFamily named(Fields fields, String field, Function<FamilyTraits, String> name) {
+        String found = fields.string(field);
         return Arrays.stream(values())
-                .filter(family -> family.id.equals(id))
+                .filter(family -> found.equals(name.apply(family.traits)))
                 .findFirst()
                 .orElseThrow(() -> fields.unknownArchitecture(
-                        field, Arrays.stream(values()).map(family -> family.id).toArray(String[]::new)));
+                        field,
+                        Arrays.stream(values())
+                                .map(family -> name.apply(family.traits))
+                                .filter(Objects::nonNull)
+                                .toArray(String[]::new)));
     }
 
-    /** The name that files give it: {@code general.architecture} in a GGUF file, {@code model_type} in config.json. */
+    /** A short name: what {@code general.architecture} of a GGUF file says, where there are such files. */
     public String id() {
-        return id;
+        return traits.id();
+    }
+
+    /** In what its files differ. */
+    FamilyTraits traits() {
+        return traits;
     }
 
     /** The name of a key of a GGUF file that belongs to the family. */
     String key(String name) {
-        return id + "." + name;
+        return traits.ggufName() + "." + name;
     }
 
     /** Names in GGUF files. */
     TensorNames gguf() {
-        return gguf;
+        return TensorNames.GGUF;
     }
 
     /** Names in Hugging Face folders. */
     TensorNames huggingFace() {
-        return huggingFace;
-    }
-
-    /** Order of rows in GGUF files. */
-    RotatedRows ggufRows() {
-        return ggufRows;
-    }
-
-    AttentionBias attentionBias() {
-        return attentionBias;
-    }
-
-    /** Whether each head of the queries and of the keys is normed (QK norm). */
-    boolean normsHeads() {
-        return normsHeads;
-    }
-
-    /** Whether a {@code sliding_window} in config.json counts where {@code use_sliding_window} is not there. */
-    boolean usesSlidingWindow() {
-        return usesSlidingWindow;
+        return traits.norms() == Norms.BEFORE ? TensorNames.HUGGING_FACE : TensorNames.HUGGING_FACE_NORMS_AFTER;
     }
 
     /** The name that the world has for it. */
     @Override
     public String toString() {
-        return label;
+        return traits.label();
     }
 }

@@ -16,8 +16,12 @@ import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.DoubleConsumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A loaded decoder: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
@@ -37,9 +41,11 @@ public final class DecoderModel implements AutoCloseable {
     private final Matrix lmHead;
     private final Buffer finalNorm;
     private final List<DecoderLayer> layers = new ArrayList<>();
-    private final Rope rope;
+    private final List<Rope> ropes = new ArrayList<>();
+    private final Rope draftRope;
     private final KvPool pool;
     private final KvPages pages;
+    private final String skipped;
 
     private DecoderModel(
             Backend backend,
@@ -50,16 +56,29 @@ public final class DecoderModel implements AutoCloseable {
             long kvTokens,
             long reserve) {
         this.backend = backend;
-        this.config = config;
         this.loader = loader;
         embedding = loader.matrix(tensors.embedding());
         lmHead = tensors.lmHead() == tensors.embedding() ? embedding : loader.matrix(tensors.lmHead());
-        finalNorm = loader.vector(tensors.finalNorm());
-        for (DecoderTensors.Layer layer : tensors.layers()) {
-            layers.add(new DecoderLayer(loader, config, layer, tensors.interleavedRope()));
+        finalNorm = loader.vector(tensors.finalNorm(), null, tensors.normOffset());
+        for (int i = 0; i < config.layers(); i++) {
+            layers.add(new DecoderLayer(
+                    loader,
+                    config,
+                    config.attention().get(i).window(),
+                    config.rotated(),
+                    tensors.layers().get(i),
+                    tensors.interleavedRope(),
+                    tensors.normOffset()));
         }
+        float[] factors = RopeFactors.of(loader, tensors.ropeFactors());
         loader.finish();
-        rope = loader.own(Rope.create(backend, config.headSize(), frequencies(config), config.context()));
+        skipped = tensors.notice();
+        this.config = factors == null ? config : config.withDividedAngles(factors);
+        Map<RopeAngles, Rope> made = new HashMap<>();
+        for (LayerAttention layer : this.config.attention()) {
+            ropes.add(rope(made, layer.rope()));
+        }
+        draftRope = rope(made, this.config.draftAngles());
         WeightType kvType = kvType(kv, backend, tensors, loader.convertTo());
         pages = new KvPages(kvTokens > 0 ? pages(kvTokens) : sessions(kvType, reserve) * pagesFor(config.context()));
         pool = loader.own(
@@ -167,21 +186,23 @@ public final class DecoderModel implements AutoCloseable {
         return (context + TreeTopology.MAX_NODES + KvPool.PAGE_POSITIONS - 1) / KvPool.PAGE_POSITIONS;
     }
 
-    private static float[] frequencies(DecoderConfig config) {
-        float[] frequencies = new float[config.headSize() / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] = (float) Math.pow(config.ropeBase(), -2.0 * i / config.headSize());
-        }
-        return frequencies;
+    private Rope rope(Map<RopeAngles, Rope> made, RopeAngles angles) {
+        return made.computeIfAbsent(
+                angles,
+                each -> loader.own(
+                        Rope.create(backend, config.headSize(), each.array(), each.scale(), config.context())));
     }
 
     /** Records: rows' tokens → {@code buffers.hidden()}, keys and values of all layers stored. */
     public void recordForward(Program program, PassRows rows, PassBuffers buffers) {
-        program.embed(rows, embedding, buffers.x());
+        Scales scales = config.scales();
+        // 1 is none to the operation, too.
+        float scale = scales.embedding() / scales.residual();
+        program.embed(rows, embedding, scale == 1 ? 0 : scale, buffers.x());
         for (int i = 0; i < layers.size(); i++) {
-            layers.get(i).record(program, rows, buffers, rope, pool, i);
+            layers.get(i).record(program, rows, buffers, ropes.get(i), pool, i);
         }
-        program.norm(rows, buffers.x(), finalNorm, config.normEpsilon(), buffers.hidden());
+        program.norm(rows, buffers.x(), finalNorm, config.streamEpsilon(), buffers.hidden());
     }
 
     /**
@@ -191,7 +212,18 @@ public final class DecoderModel implements AutoCloseable {
      */
     public void recordLmHead(
             Program program, PassRows rows, boolean selectedRowsOnly, PassBuffers buffers, TopK top, Buffer logits) {
-        program.lmHead(rows, selectedRowsOnly, buffers.hidden(), lmHead, null, null, top, logits);
+        Scales scales = config.scales();
+        program.lmHead(
+                rows,
+                selectedRowsOnly,
+                buffers.hidden(),
+                lmHead,
+                null,
+                null,
+                scales.logits() == 1 ? 0 : scales.logits(),
+                scales.logitCap(),
+                top,
+                logits);
     }
 
     /** Pages for so many tokens. */
@@ -227,8 +259,9 @@ public final class DecoderModel implements AutoCloseable {
         return lmHead;
     }
 
-    public Rope rope() {
-        return rope;
+    /** The angles of a layer of draft heads. */
+    public Rope draftRope() {
+        return draftRope;
     }
 
     public KvPool pool() {
@@ -239,9 +272,11 @@ public final class DecoderModel implements AutoCloseable {
         return pages;
     }
 
-    /** One line about weights that had to change their type; empty if none had to. */
+    /** What there is to say of the files: weights that had to change their type, tensors that were left aside; may be empty. */
     public String notice() {
-        return loader.notice();
+        return Stream.of(loader.notice(), skipped)
+                .filter(line -> !line.isEmpty())
+                .collect(Collectors.joining("; "));
     }
 
     @Override

@@ -1,10 +1,13 @@
 package io.hydra4j.model;
 
 import io.hydra4j.FormatException;
+import io.hydra4j.format.Fields;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
-import io.hydra4j.model.DecoderFamily.AttentionBias;
+import io.hydra4j.model.FamilyTraits.AttentionBias;
+import io.hydra4j.model.FamilyTraits.HeadNorms;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Predicate;
@@ -20,15 +23,29 @@ import java.util.stream.Stream;
  * @param layers from the first to the last
  * @param interleavedRope how the rows of q and k are ordered within a head: true if the two values that RoPE rotates
  *     together lie side by side (GGUF), false if they lie half a head apart (Hugging Face)
+ * @param normOffset what is added to the weights of all norms
+ * @param ropeFactors {@code [pairs that turn]}: what the frequencies of RoPE are divided by, or null
+ * @param skipped names of tensors that are there and change nothing
  */
 public record DecoderTensors(
-        Tensor embedding, Tensor finalNorm, Tensor lmHead, List<Layer> layers, boolean interleavedRope) {
+        Tensor embedding,
+        Tensor finalNorm,
+        Tensor lmHead,
+        List<Layer> layers,
+        boolean interleavedRope,
+        float normOffset,
+        Tensor ropeFactors,
+        List<String> skipped) {
     /** What the names of draft heads begin with that Medusa-2 keeps among the tensors of their base. */
     public static final String MEDUSA_HEADS = "medusa_head.";
 
-    /** Makes the list of layers unmodifiable. */
+    private static final String LONG_FACTORS = "rope_factors_long.weight";
+    private static final String SHORT_FACTORS = "rope_factors_short.weight";
+
+    /** Makes the lists unmodifiable. */
     public DecoderTensors {
         layers = List.copyOf(layers);
+        skipped = List.copyOf(skipped);
     }
 
     /**
@@ -47,9 +64,10 @@ public record DecoderTensors(
     }
 
     /**
-     * One transformer layer. Norms and biases are F32, F16 or BF16; a bias is null where the model has none.
+     * One transformer layer. Norms and biases are F32, F16 or BF16; each is null where the model has none. Matrices may be rows
+     * of one that the file has in their place.
      *
-     * @param attentionNorm {@code [hidden]}
+     * @param attentionNorm {@code [hidden]} or null
      * @param q {@code [queryRows, hidden]}
      * @param k {@code [keyValueRows, hidden]}
      * @param v {@code [keyValueRows, hidden]}
@@ -58,9 +76,13 @@ public record DecoderTensors(
      * @param kBias {@code [keyValueRows]} or null
      * @param vBias {@code [keyValueRows]} or null
      * @param oBias {@code [hidden]} or null
-     * @param qNorm {@code [headSize]}, which each query head is normed with, or null
-     * @param kNorm {@code [headSize]}, which each key head is normed with, or null
-     * @param feedForwardNorm {@code [hidden]}
+     * @param qNorm {@code [headSize]}, which each query head is normed with, {@code [queryRows]}, with which all are together,
+     *     or null
+     * @param kNorm {@code [headSize]}, which each key head is normed with, {@code [keyValueRows]}, with which all are together,
+     *     or null
+     * @param postAttentionNorm {@code [hidden]}, of what attention adds, or null
+     * @param feedForwardNorm {@code [hidden]} or null
+     * @param postFeedForwardNorm {@code [hidden]}, of what the feed-forward adds, or null
      * @param gate {@code [feedForward, hidden]}
      * @param up {@code [feedForward, hidden]}
      * @param down {@code [hidden, feedForward]}
@@ -77,7 +99,9 @@ public record DecoderTensors(
             Tensor oBias,
             Tensor qNorm,
             Tensor kNorm,
+            Tensor postAttentionNorm,
             Tensor feedForwardNorm,
+            Tensor postFeedForwardNorm,
             Tensor gate,
             Tensor up,
             Tensor down) {
@@ -91,7 +115,7 @@ public record DecoderTensors(
          * @throws FormatException.UnsupportedType if one is of a type that cannot be used
          */
         public static Layer huggingFace(TensorTable tensors, String prefix, LayerSizes sizes) {
-            return bind(tensors, prefix, TensorNames.HUGGING_FACE, sizes, AttentionBias.ANNOUNCED, 0);
+            return bind(tensors, prefix, TensorNames.HUGGING_FACE, sizes, DecoderFamily.LLAMA.traits(), 0);
         }
 
         /** The tensors that are not null, in the order of the components. */
@@ -108,7 +132,9 @@ public record DecoderTensors(
                             oBias,
                             qNorm,
                             kNorm,
+                            postAttentionNorm,
                             feedForwardNorm,
+                            postFeedForwardNorm,
                             gate,
                             up,
                             down)
@@ -116,40 +142,72 @@ public record DecoderTensors(
                     .toList();
         }
 
-        // normedHead: values of the heads that are normed, 0 if none are.
         private static Layer bind(
                 TensorTable tensors,
                 String prefix,
                 TensorNames names,
                 LayerSizes sizes,
-                AttentionBias bias,
-                long normedHead) {
-            long hidden = sizes.hidden();
-            boolean required = bias == AttentionBias.QUERY_KEY_VALUE;
+                FamilyTraits traits,
+                long headSize) {
+            long hidden = sizes.hidden(), queries = sizes.queryRows(), keys = sizes.keyValueRows();
+            boolean required = traits.bias() == AttentionBias.QUERY_KEY_VALUE;
+            boolean before = traits.norms().before(), after = traits.norms().after();
             var q = prefix + names.q();
             var k = prefix + names.k();
             var v = prefix + names.v();
             var o = prefix + names.o();
+            // The first one that is missing is the one that an error names.
+            var attentionNorm = norm(tensors, prefix + names.attentionNorm(), hidden, before);
+            Tensor[] projections = traits.isFused()
+                    ? split(tensors, prefix + names.qkv() + ".weight", hidden, queries, keys, keys)
+                    : new Tensor[] {
+                        tensors.require(q + ".weight", queries, hidden),
+                        tensors.require(k + ".weight", keys, hidden),
+                        tensors.require(v + ".weight", keys, hidden)
+                    };
+            long inner = sizes.feedForward();
+            Tensor[] gated = traits.isFused()
+                    ? split(tensors, prefix + names.gateUp() + ".weight", hidden, inner, inner)
+                    : new Tensor[] {
+                        tensors.require(prefix + names.gate() + ".weight", inner, hidden),
+                        tensors.require(prefix + names.up() + ".weight", inner, hidden)
+                    };
+            boolean together = traits.headNorms() == HeadNorms.ALL_HEADS;
+            boolean normed = traits.headNorms() != HeadNorms.NONE;
             return new Layer(
-                    tensors.requireVector(prefix + names.attentionNorm() + ".weight", hidden),
-                    tensors.require(q + ".weight", sizes.queryRows(), hidden),
-                    tensors.require(k + ".weight", sizes.keyValueRows(), hidden),
-                    tensors.require(v + ".weight", sizes.keyValueRows(), hidden),
-                    tensors.require(o + ".weight", hidden, sizes.queryRows()),
-                    bias(tensors, q, sizes.queryRows(), required),
-                    bias(tensors, k, sizes.keyValueRows(), required),
-                    bias(tensors, v, sizes.keyValueRows(), required),
+                    attentionNorm,
+                    projections[0],
+                    projections[1],
+                    projections[2],
+                    tensors.require(o + ".weight", hidden, queries),
+                    bias(tensors, q, queries, required),
+                    bias(tensors, k, keys, required),
+                    bias(tensors, v, keys, required),
                     required ? null : bias(tensors, o, hidden, false),
-                    headNorm(tensors, prefix + names.qNorm(), normedHead),
-                    headNorm(tensors, prefix + names.kNorm(), normedHead),
-                    tensors.requireVector(prefix + names.feedForwardNorm() + ".weight", hidden),
-                    tensors.require(prefix + names.gate() + ".weight", sizes.feedForward(), hidden),
-                    tensors.require(prefix + names.up() + ".weight", sizes.feedForward(), hidden),
-                    tensors.require(prefix + names.down() + ".weight", hidden, sizes.feedForward()));
+                    norm(tensors, prefix + names.qNorm(), together ? queries : headSize, normed),
+                    norm(tensors, prefix + names.kNorm(), together ? keys : headSize, normed),
+                    norm(tensors, prefix + names.postAttentionNorm(), hidden, after),
+                    norm(tensors, prefix + names.feedForwardNorm(), hidden, before),
+                    norm(tensors, prefix + names.postFeedForwardNorm(), hidden, after),
+                    gated[0],
+                    gated[1],
+                    tensors.require(prefix + names.down() + ".weight", hidden, inner));
         }
 
-        private static Tensor headNorm(TensorTable tensors, String name, long normedHead) {
-            return normedHead == 0 ? null : tensors.requireVector(name + ".weight", normedHead);
+        /** The parts of a matrix that stands for several, one after the other. */
+        private static Tensor[] split(TensorTable tensors, String name, long columns, long... rows) {
+            Tensor whole = tensors.require(name, Arrays.stream(rows).sum(), columns);
+            Tensor[] parts = new Tensor[rows.length];
+            long first = 0;
+            for (int i = 0; i < rows.length; i++) {
+                parts[i] = whole.rows(first, rows[i]);
+                first += rows[i];
+            }
+            return parts;
+        }
+
+        private static Tensor norm(TensorTable tensors, String name, long length, boolean present) {
+            return present ? tensors.requireVector(name + ".weight", length) : null;
         }
 
         private static Tensor bias(TensorTable tensors, String name, long length, boolean required) {
@@ -168,11 +226,39 @@ public record DecoderTensors(
      * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a plain model of the family
      *     does not have
      */
-    static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config, DecoderFamily family) {
-        boolean interleaved = family.ggufRows() == DecoderFamily.RotatedRows.NEIGHBOURS;
-        var model = bind(tensors, config, family.gguf(), family, interleaved);
-        model.rejectUnused(tensors, family, name -> false);
+    static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config, DecoderFamily family, Fields metadata) {
+        var rope = new GgufRope(metadata, family, config.headSize(), config.context());
+        var skipped = tensors.tensors().keySet().stream()
+                .filter(name -> changesNothing(name, rope))
+                .toList();
+        var model = bind(
+                tensors,
+                config,
+                family.gguf(),
+                family,
+                family.traits().hasNeighbours(),
+                0,
+                ropeFactors(tensors, config, rope, metadata.string(family.key("rope.scaling.type"), "")),
+                skipped);
+        model.rejectUnused(tensors, family, skipped::contains);
         return model;
+    }
+
+    /** Tables that any reader computes, what takes images in, and the factors that are for another context. */
+    private static boolean changesNothing(String name, GgufRope rope) {
+        return name.endsWith(".attn_rot_embd.weight")
+                || name.startsWith("v.")
+                || name.startsWith("mm.")
+                || name.equals(rope.reachesFurther() ? SHORT_FACTORS : LONG_FACTORS);
+    }
+
+    private static Tensor ropeFactors(TensorTable tensors, DecoderConfig config, GgufRope rope, String scaling) {
+        int pairs = config.rotated() / 2;
+        String name = rope.reachesFurther() ? LONG_FACTORS : SHORT_FACTORS;
+        if (tensors.has(name) || scaling.equals("longrope")) {
+            return tensors.requireVector(name, pairs);
+        }
+        return tensors.findVector("rope_freqs.weight", pairs).orElse(null);
     }
 
     /**
@@ -189,8 +275,8 @@ public record DecoderTensors(
     static DecoderTensors fromHuggingFace(
             TensorTable tensors, DecoderConfig config, DecoderFamily family, boolean attentionBias) {
         var names = family.huggingFace();
-        var model = bind(tensors, config, names, family, false);
-        if (family.attentionBias() == AttentionBias.ANNOUNCED) {
+        var model = bind(tensors, config, names, family, false, family.traits().folderNormOffset(), null, List.of());
+        if (family.traits().bias() == AttentionBias.ANNOUNCED) {
             for (int i = 0; i < config.layers(); i++) {
                 for (String name : List.of(names.q(), names.k(), names.v(), names.o())) {
                     checkBias(tensors, names.layer(i) + name + ".bias", attentionBias);
@@ -209,23 +295,34 @@ public record DecoderTensors(
     }
 
     private static DecoderTensors bind(
-            TensorTable tensors, DecoderConfig config, TensorNames names, DecoderFamily family, boolean interleaved) {
+            TensorTable tensors,
+            DecoderConfig config,
+            TensorNames names,
+            DecoderFamily family,
+            boolean interleaved,
+            float normOffset,
+            Tensor ropeFactors,
+            List<String> skipped) {
         var layers = new ArrayList<Layer>();
         for (int i = 0; i < config.layers(); i++) {
             layers.add(Layer.bind(
-                    tensors,
-                    names.layer(i),
-                    names,
-                    LayerSizes.of(config),
-                    family.attentionBias(),
-                    family.normsHeads() ? config.headSize() : 0));
+                    tensors, names.layer(i), names, LayerSizes.of(config), family.traits(), config.headSize()));
         }
         var embedding = tensors.require(names.embedding(), config.vocabulary(), config.hidden());
         var lmHead = config.tiedEmbedding()
                 ? embedding
                 : tensors.require(names.lmHead(), config.vocabulary(), config.hidden());
         var finalNorm = tensors.requireVector(names.finalNorm(), config.hidden());
-        return new DecoderTensors(embedding, finalNorm, lmHead, layers, interleaved);
+        return new DecoderTensors(embedding, finalNorm, lmHead, layers, interleaved, normOffset, ropeFactors, skipped);
+    }
+
+    /** One line on tensors that were left aside; empty if there are none. */
+    String notice() {
+        if (skipped.isEmpty()) {
+            return "";
+        }
+        return skipped.size() + " tensors that do not change the text were left aside: " + skipped.get(0)
+                + (skipped.size() > 1 ? " and others" : "");
     }
 
     /** Every tensor once: the embedding, the layers in order, the final norm, and the LM head if it is one of its own. */
@@ -237,6 +334,9 @@ public record DecoderTensors(
         if (lmHead != embedding) {
             all.add(lmHead);
         }
+        if (ropeFactors != null) {
+            all.add(ropeFactors);
+        }
         return all;
     }
 
@@ -246,7 +346,7 @@ public record DecoderTensors(
                 all(),
                 isIgnored,
                 "none in a plain " + family + " model of " + layers.size() + " layers",
-                "this version does not scale RoPE and has no further norms, biases or experts");
+                "this version has no further norms, biases or experts");
     }
 
     private static void checkBias(TensorTable tensors, String name, boolean announced) {

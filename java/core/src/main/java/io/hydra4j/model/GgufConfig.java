@@ -7,26 +7,28 @@ import static io.hydra4j.model.DecoderConfig.MAX_HEADS;
 import static io.hydra4j.model.DecoderConfig.MAX_HEAD_SIZE;
 import static io.hydra4j.model.DecoderConfig.MAX_HIDDEN;
 import static io.hydra4j.model.DecoderConfig.MAX_LAYERS;
-import static io.hydra4j.model.DecoderConfig.MAX_ROPE_BASE;
 import static io.hydra4j.model.DecoderConfig.MAX_VOCABULARY;
 
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
 import io.hydra4j.format.TensorTable;
-import io.hydra4j.runtime.Activation;
+import io.hydra4j.model.FamilyTraits.Windows;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.function.IntPredicate;
 
 /** Reads the configuration of a GGUF file, whose keys begin with the name of the family. */
 final class GgufConfig {
     private final Fields metadata;
     private final TensorTable tensors;
     private final DecoderFamily family;
+    private final FamilyTraits traits;
 
     private GgufConfig(Fields metadata, TensorTable tensors, DecoderFamily family) {
         this.metadata = metadata;
         this.tensors = tensors;
         this.family = family;
+        traits = family.traits();
     }
 
     /**
@@ -50,7 +52,8 @@ final class GgufConfig {
         int heads = metadata.integer(family.key("attention.head_count"), 1, MAX_HEADS);
         int headSize = ConfigValues.headSize(metadata, family.key("attention.key_length"), hiddenKey, hidden, heads);
         requireHeadSize("attention.value_length", headSize);
-        requireHeadSize("rope.dimension_count", headSize);
+        int layers = metadata.integer(family.key("block_count"), 1, MAX_LAYERS);
+        int context = metadata.integer(family.key("context_length"), 1, MAX_CONTEXT);
         int vocabulary = metadata.has(family.key("vocab_size"))
                 ? metadata.integer(family.key("vocab_size"), 1, MAX_VOCABULARY)
                 : embeddingRows();
@@ -59,35 +62,96 @@ final class GgufConfig {
             eosIds.addAll(metadata.ids("tokenizer.ggml." + name + "_token_id", vocabulary, MAX_EOS_IDS));
         }
         return new DecoderConfig(
-                metadata.integer(family.key("block_count"), 1, MAX_LAYERS),
+                layers,
                 hidden,
                 heads,
                 ConfigValues.kvHeads(metadata, family.key("attention.head_count_kv"), heads),
                 headSize,
                 metadata.integer(family.key("feed_forward_length"), 1, MAX_FEED_FORWARD),
                 vocabulary,
-                metadata.integer(family.key("context_length"), 1, MAX_CONTEXT),
-                metadata.number(family.key("rope.freq_base"), ConfigValues.DEFAULT_ROPE_BASE, 1, MAX_ROPE_BASE),
+                context,
                 ConfigValues.normEpsilon(metadata, family.key("attention.layer_norm_rms_epsilon")),
-                Activation.SILU,
+                traits.activation(),
                 !tensors.has(family.gguf().lmHead()),
                 ConfigValues.bosId(metadata, "tokenizer.ggml.bos_token_id", vocabulary),
-                List.copyOf(eosIds));
+                List.copyOf(eosIds),
+                attention(layers, headSize, context),
+                scales(hidden, heads, headSize, layers));
+    }
+
+    private List<LayerAttention> attention(int layers, int headSize, int context) {
+        var rope = new GgufRope(metadata, family, headSize, context);
+        RopeAngles everywhere = rope.everywhere();
+        RopeAngles inWindows = traits.windowRopeBase() > 0 ? rope.inWindows() : everywhere;
+        String name = family.key("attention.sliding_window");
+        int window = traits.isCapped()
+                ? metadata.integer(name, 1, Integer.MAX_VALUE)
+                : metadata.integer(name, 0, 0, Integer.MAX_VALUE);
+        int unturned = traits.unturnedPeriod();
+        return new LayerPlan(layers, context)
+                .of(
+                        everywhere,
+                        inWindows,
+                        window,
+                        window > 0 ? windowed(layers) : layer -> false,
+                        unturned > 0 ? LayerPlan.allBut(unturned) : layer -> true);
+    }
+
+    /** The layers with a window, where there is one. */
+    private IntPredicate windowed(int layers) {
+        String name = family.key("attention.sliding_window_pattern");
+        if (traits.ggufWindows() != Windows.EVERY_LAYER && traits.ggufWindows() != Windows.PERIODIC) {
+            throw unsupported("attention.sliding_window", "0 or no such key");
+        }
+        if (metadata.value(name) instanceof boolean[] pattern) {
+            if (pattern.length != layers) {
+                throw metadata.unfit(name, pattern.length + " values", "one for each of " + layers + " layers");
+            }
+            return layer -> pattern[layer];
+        }
+        if (traits.ggufWindows() == Windows.PERIODIC) {
+            return LayerPlan.allBut(metadata.integer(name, traits.windowPeriod(), 1, MAX_LAYERS));
+        }
+        if (metadata.has(name)) {
+            throw unsupported("attention.sliding_window_pattern", "one truth value for each layer, or no such key");
+        }
+        return layer -> true;
+    }
+
+    private Scales scales(int hidden, int heads, int headSize, int layers) {
+        if (traits.isGemma()) {
+            int perHead = layers == traits.wideLayers() ? hidden / heads : headSize;
+            return new Scales(
+                    (float) Math.sqrt(hidden),
+                    1,
+                    (float) (1 / Math.sqrt(perHead)),
+                    cap("attn_logit_softcapping"),
+                    1,
+                    cap("final_logit_softcapping"));
+        }
+        if (traits.isMultiplied()) {
+            return new Scales(
+                    factor("embedding_scale", 1),
+                    factor("residual_scale", 1),
+                    factor("attention.scale", 0),
+                    0,
+                    1 / factor("logit_scale", 1),
+                    0);
+        }
+        return Scales.NONE;
+    }
+
+    private float cap(String name) {
+        return traits.isCapped() ? metadata.number(family.key(name), Scales.MIN, Scales.MAX) : factor(name, 0);
+    }
+
+    private float factor(String name, float fallback) {
+        return metadata.number(family.key(name), fallback, Scales.MIN, Scales.MAX);
     }
 
     private void rejectFeatures() {
-        for (String name : List.of("expert_count", "attention.sliding_window")) {
-            if (metadata.integer(family.key(name), 0, 0, Integer.MAX_VALUE) != 0) {
-                throw unsupported(name, "0 or no such key");
-            }
-        }
-        for (String name : List.of("rope.scaling.factor", "rope.scale_linear")) {
-            if (metadata.number(family.key(name), 1, Float.MIN_NORMAL, Float.MAX_VALUE) != 1) {
-                throw unsupported(name, "1 or no such key");
-            }
-        }
-        if (!metadata.string(family.key("rope.scaling.type"), "none").equals("none")) {
-            throw unsupported("rope.scaling.type", "\"none\" or no such key");
+        if (metadata.integer(family.key("expert_count"), 0, 0, Integer.MAX_VALUE) != 0) {
+            throw unsupported("expert_count", "0 or no such key");
         }
         if (!metadata.flag(family.key("attention.causal"), true)) {
             throw unsupported("attention.causal", "true");

@@ -6,18 +6,31 @@ import static io.hydra4j.model.DecoderConfig.MAX_FEED_FORWARD;
 import static io.hydra4j.model.DecoderConfig.MAX_HEADS;
 import static io.hydra4j.model.DecoderConfig.MAX_HIDDEN;
 import static io.hydra4j.model.DecoderConfig.MAX_LAYERS;
-import static io.hydra4j.model.DecoderConfig.MAX_ROPE_BASE;
 import static io.hydra4j.model.DecoderConfig.MAX_VOCABULARY;
 
 import io.hydra4j.FormatException;
 import io.hydra4j.format.Fields;
+import io.hydra4j.model.FamilyTraits.Windows;
 import io.hydra4j.runtime.Activation;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
 
 /** Reads the configuration of a Hugging Face folder. */
 final class HuggingFaceConfig {
-    private HuggingFaceConfig() {}
+    private static final String WINDOWED = "sliding_attention";
+
+    private final Fields config;
+    private final DecoderFamily family;
+    private final FamilyTraits traits;
+
+    private HuggingFaceConfig(Fields config, DecoderFamily family) {
+        this.config = config;
+        this.family = family;
+        traits = family.traits();
+    }
 
     /**
      * Reads the configuration of a model.
@@ -30,51 +43,146 @@ final class HuggingFaceConfig {
      * @throws FormatException.InvalidValue if a value makes no sense
      */
     static DecoderConfig read(Fields config, Fields generation, DecoderFamily family) {
-        rejectFeatures(config, family);
+        return new HuggingFaceConfig(config, family).read(generation);
+    }
+
+    private DecoderConfig read(Fields generation) {
+        rejectFeatures();
+        int layers = config.integer("num_hidden_layers", 1, MAX_LAYERS);
         int hidden = config.integer("hidden_size", 1, MAX_HIDDEN);
         int heads = config.integer("num_attention_heads", 1, MAX_HEADS);
         int kvHeads = ConfigValues.kvHeads(config, "num_key_value_heads", heads);
+        int headSize = ConfigValues.headSize(config, "head_dim", "hidden_size", hidden, heads);
         int vocabulary = config.integer("vocab_size", 1, MAX_VOCABULARY);
-        float outerBase = config.number("rope_theta", ConfigValues.DEFAULT_ROPE_BASE, 1, MAX_ROPE_BASE);
+        int context = config.integer("max_position_embeddings", 1, MAX_CONTEXT);
         var eosIds = new LinkedHashSet<>(generation.ids("eos_token_id", vocabulary, MAX_EOS_IDS));
         eosIds.addAll(config.ids("eos_token_id", vocabulary, MAX_EOS_IDS));
         return new DecoderConfig(
-                config.integer("num_hidden_layers", 1, MAX_LAYERS),
+                layers,
                 hidden,
                 heads,
                 kvHeads,
-                ConfigValues.headSize(config, "head_dim", "hidden_size", hidden, heads),
+                headSize,
                 config.integer("intermediate_size", 1, MAX_FEED_FORWARD),
                 vocabulary,
-                config.integer("max_position_embeddings", 1, MAX_CONTEXT),
-                config.object("rope_parameters").number("rope_theta", outerBase, 1, MAX_ROPE_BASE),
+                context,
                 ConfigValues.normEpsilon(config, "rms_norm_eps"),
-                activation(config, family),
-                config.flag("tie_word_embeddings", false),
+                activation(),
+                config.flag("tie_word_embeddings", traits.isTied()),
                 ConfigValues.bosId(config, "bos_token_id", vocabulary),
-                List.copyOf(eosIds));
+                List.copyOf(eosIds),
+                attention(layers, headSize, context),
+                scales(hidden));
     }
 
-    private static void rejectFeatures(Fields config, DecoderFamily family) {
-        var remedy = ConfigValues.remedy(family);
-        for (String field : List.of("rope_scaling", "rope_parameters")) {
-            var rope = config.object(field);
-            for (String kind : List.of("rope_type", "type")) {
-                if (!rope.string(kind, "default").equals("default")) {
-                    throw rope.unsupported(kind, "\"default\" or no " + field, remedy);
+    private List<LayerAttention> attention(int layers, int headSize, int context) {
+        var rope = new HuggingFaceRope(config, family, headSize, context);
+        RopeAngles everywhere = rope.everywhere();
+        RopeAngles inWindows = traits.windowRopeBase() > 0 ? rope.inWindows() : everywhere;
+        IntPredicate isWindowed = windowed(layers);
+        boolean any = IntStream.range(0, layers).anyMatch(isWindowed);
+        int window = any ? config.integer("sliding_window", 1, Integer.MAX_VALUE) : 0;
+        return new LayerPlan(layers, context).of(everywhere, inWindows, window, isWindowed, turning(layers));
+    }
+
+    /** The layers with a window. */
+    private IntPredicate windowed(int layers) {
+        boolean usual = traits.windows() != Windows.UPPER_LAYERS;
+        if (traits.windows() == Windows.PERIODIC) {
+            requireStated("sliding_window");
+        }
+        if (!config.has("sliding_window") || !config.flag("use_sliding_window", usual)) {
+            return layer -> false;
+        }
+        if (traits.windows() == Windows.REFUSED) {
+            throw config.unsupported("sliding_window", "null", ConfigValues.remedy(family));
+        }
+        if (config.has("layer_types")) {
+            var types = List.of(config.strings("layer_types"));
+            if (types.size() != layers) {
+                throw config.unfit("layer_types", types.size() + " texts", "one for each of " + layers + " layers");
+            }
+            for (String type : types) {
+                if (!type.equals(WINDOWED) && !type.equals("full_attention")) {
+                    throw config.unsupported(
+                            "layer_types", "\"full_attention\" or \"" + WINDOWED + '"', ConfigValues.remedy(family));
                 }
             }
-            if (rope.number("factor", 1, Float.MIN_NORMAL, Float.MAX_VALUE) != 1) {
-                throw rope.unsupported("factor", "1 or no " + field, remedy);
+            return layer -> types.get(layer).equals(WINDOWED);
+        }
+        return switch (traits.windows()) {
+            case PERIODIC -> LayerPlan.allBut(
+                    config.integer("sliding_window_pattern", traits.windowPeriod(), 1, MAX_LAYERS));
+            case UPPER_LAYERS -> {
+                int first = config.integer("max_window_layers", 28, 0, MAX_LAYERS);
+                yield layer -> layer >= first;
             }
-            rejectPartialRotary(rope, remedy);
+            default -> layer -> true;
+        };
+    }
+
+    /** The layers whose heads turn. */
+    private IntPredicate turning(int layers) {
+        if (traits.unturnedPeriod() == 0) {
+            return layer -> true;
         }
-        rejectPartialRotary(config, remedy);
-        if (config.has("sliding_window") && config.flag("use_sliding_window", family.usesSlidingWindow())) {
-            throw config.unsupported("sliding_window", "null", remedy);
+        if (!config.has("no_rope_layers")) {
+            return LayerPlan.allBut(config.integer("no_rope_layer_interval", traits.unturnedPeriod(), 1, MAX_LAYERS));
         }
-        if (config.flag("mlp_bias", false)) {
-            throw config.unsupported("mlp_bias", "false", remedy);
+        // The name says the opposite of what a number means: 1 is a layer that turns.
+        List<Long> turns = config.integers("no_rope_layers", MAX_LAYERS, 1);
+        if (turns.size() != layers) {
+            throw config.unfit("no_rope_layers", turns.size() + " numbers", "one for each of " + layers + " layers");
+        }
+        return layer -> turns.get(layer) == 1;
+    }
+
+    private Scales scales(int hidden) {
+        if (traits.isGemma()) {
+            float perHead = config.number("query_pre_attn_scalar", 256, Scales.MIN, Scales.MAX);
+            return new Scales(
+                    (float) Math.sqrt(hidden),
+                    1,
+                    (float) (1 / Math.sqrt(perHead)),
+                    cap("attn_logit_softcapping"),
+                    1,
+                    cap("final_logit_softcapping"));
+        }
+        if (traits.isMultiplied()) {
+            return new Scales(
+                    multiplier("embedding_multiplier"),
+                    multiplier("residual_multiplier"),
+                    multiplier("attention_multiplier"),
+                    0,
+                    1 / multiplier("logits_scaling"),
+                    0);
+        }
+        return Scales.NONE;
+    }
+
+    private float cap(String name) {
+        if (traits.isCapped()) {
+            requireStated(name);
+        }
+        return config.has(name) ? config.number(name, Scales.MIN, Scales.MAX) : 0;
+    }
+
+    /** Refuses a configuration that leaves out what has to be a number, or null for none. */
+    private void requireStated(String name) {
+        if (StreamSupport.stream(config.names().spliterator(), false).noneMatch(name::equals)) {
+            throw config.invalid(name, "a number, or null for none");
+        }
+    }
+
+    private float multiplier(String name) {
+        return config.number(name, 1, Scales.MIN, Scales.MAX);
+    }
+
+    private void rejectFeatures() {
+        for (String flag : List.of("mlp_bias", "use_bidirectional_attention")) {
+            if (config.flag(flag, false)) {
+                throw config.unsupported(flag, "false", ConfigValues.remedy(family));
+            }
         }
         if (config.has("quantization_config")) {
             throw config.unsupported(
@@ -82,18 +190,15 @@ final class HuggingFaceConfig {
         }
     }
 
-    private static Activation activation(Fields config, DecoderFamily family) {
-        return switch (config.string("hidden_act", "silu")) {
+    private Activation activation() {
+        String name = traits.isGemma() ? "hidden_activation" : "hidden_act";
+        if (!config.has(name)) {
+            return traits.activation();
+        }
+        return switch (config.string(name)) {
             case "silu", "swish" -> Activation.SILU;
             case "gelu_pytorch_tanh", "gelu_new" -> Activation.GELU;
-            default -> throw config.unsupported(
-                    "hidden_act", "\"silu\" or \"gelu_pytorch_tanh\"", ConfigValues.remedy(family));
+            default -> throw config.unsupported(name, "\"silu\" or \"gelu_pytorch_tanh\"", ConfigValues.remedy(family));
         };
-    }
-
-    private static void rejectPartialRotary(Fields fields, String remedy) {
-        if (fields.number("partial_rotary_factor", 1, 0, 1) != 1) {
-            throw fields.unsupported("partial_rotary_factor", "1 or no such field", remedy);
-        }
     }
 }

@@ -43,7 +43,7 @@ public record ModelFiles(
         var file = GgufFile.read(path);
         var family = DecoderFamily.ofGguf(file.fields());
         var config = GgufConfig.read(file.fields(), file.table(), family);
-        var tensors = DecoderTensors.fromGguf(file.table(), config, family);
+        var tensors = DecoderTensors.fromGguf(file.table(), config, family, file.fields());
         GgufVocabulary.check(file.fields(), config.vocabulary());
         return new ModelFiles(path, family, config, tensors, Optional.empty(), file.metadata());
     }

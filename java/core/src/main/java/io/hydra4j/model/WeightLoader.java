@@ -140,6 +140,15 @@ public final class WeightLoader implements AutoCloseable {
      * @param target {@code [length]}: where each value goes; null to keep the order
      */
     public Buffer vector(Tensor tensor, int[] target) {
+        return vector(tensor, target, 0);
+    }
+
+    /**
+     * The values of a vector, each with something added; as {@link #vector(Tensor, int[])}.
+     *
+     * @param offset what is added to each
+     */
+    public Buffer vector(Tensor tensor, int[] target, float offset) {
         if (tensor == null) {
             return null;
         }
@@ -151,8 +160,18 @@ public final class WeightLoader implements AutoCloseable {
                 ordered[target[i]] = values[i];
             }
         }
+        for (int i = 0; offset != 0 && i < ordered.length; i++) {
+            ordered[i] += offset;
+        }
         loaded(tensor);
         return vector(ordered);
+    }
+
+    /** The values of a vector, for what is computed from them on loading. */
+    float[] values(Tensor tensor) {
+        float[] values = source.values(tensor);
+        loaded(tensor);
+        return values;
     }
 
     /** A buffer of these values. */

@@ -10,13 +10,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(Cuda.class)
 class FamiliesCudaTest {
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama3", "mistral", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
     void computesTheGoldenLogitsAndTokens(String family) {
         check(family, WeightType.F32, FamilyPrompts.FLOATS);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama3", "mistral", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
     void computesTheSameWithTheFamilysOwnTypeOfWeights(String family) {
         check(family, null, FamilyPrompts.HALVES);
     }

@@ -13,19 +13,19 @@ class FamiliesGoldenTest {
     private static final String FAMILIES = "golden/families/";
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama3", "mistral", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
     void aFolderComputesTheGoldenLogitsAndTokens(String family) {
         check(family, "", WeightType.F32, InstructionSet.AUTO);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama3", "mistral", "smollm2", "vicuna", "odd", "qwen2", "qwen3"})
     void aFolderComputesTheSameWithItsOwnTypeOfWeights(String family) {
         check(family, "", null, InstructionSet.AUTO);
     }
 
     @ParameterizedTest
-    @CsvSource({"llama, ", "smollm2, ", "odd, ", "odd, F32", "qwen2, ", "qwen3, "})
+    @CsvSource({"llama, ", "llama3, ", "mistral, ", "smollm2, ", "odd, ", "odd, F32", "qwen2, ", "qwen3, "})
     void aGgufFileComputesTheGoldenLogitsAndTokens(String family, WeightType type) {
         check(family, "/model-f32.gguf", type, InstructionSet.AUTO);
     }

@@ -73,7 +73,7 @@ class DecoderConfigTest {
                 .without("tokenizer.ggml.eos_token_id")
                 .write(gguf);
         var config = ModelFiles.open(gguf).config();
-        assertEquals(10000f, config.ropeBase());
+        assertEquals(RopeAngles.of(8, 8, 10000), config.attention().get(0).rope());
         assertEquals(-1, config.bosId());
         assertEquals(List.of(), config.eosIds());
         assertEquals(TinyModel.VOCABULARY, config.vocabulary());
@@ -88,7 +88,9 @@ class DecoderConfigTest {
         fields.put("head_dim", "null");
         fields.put("sliding_window", "null");
         TinyModel.writeJson(json, fields);
-        assertEquals(1e6f, ModelFiles.open(folder).config().ropeBase());
+        assertEquals(
+                RopeAngles.of(8, 8, 1e6f),
+                ModelFiles.open(folder).config().attention().get(1).rope());
     }
 
     @Test
@@ -173,22 +175,41 @@ class DecoderConfigTest {
     @TestFactory
     Stream<DynamicTest> ggufFeaturesThatAreNotThere() {
         return Stream.of(
-                ggufFault(UnknownArchitecture.class, "general.architecture", "\"gemma3\"", f -> {
-                    f.string("general.architecture", "gemma3");
+                ggufFault(UnknownArchitecture.class, "general.architecture", "\"gemma\"", f -> {
+                    f.string("general.architecture", "gemma");
                 }),
                 ggufFault(MissingField.class, "general.architecture", "nothing", f -> {
                     f.without("general.architecture");
                 }),
                 ggufFault(MissingField.class, "llama.block_count", "nothing", f -> f.without("llama.block_count")),
                 ggufFault(UnsupportedType.class, "llama.expert_count", "8", f -> f.u32("llama.expert_count", 8)),
-                ggufFault(UnsupportedType.class, "llama.attention.sliding_window", "24", f -> {
-                    f.u32("llama.attention.sliding_window", 24);
+                ggufFault(UnsupportedType.class, "llama.attention.sliding_window_pattern", "2", f -> {
+                    f.u32("llama.attention.sliding_window", 24).u32("llama.attention.sliding_window_pattern", 2);
                 }),
-                ggufFault(UnsupportedType.class, "llama.rope.scaling.type", "\"yarn\"", f -> {
-                    f.string("llama.rope.scaling.type", "yarn");
+                ggufFault(InvalidValue.class, "llama.attention.sliding_window_pattern", "1 values", f -> {
+                    f.u32("llama.attention.sliding_window", 24)
+                            .raw("llama.attention.sliding_window_pattern", bytes(9, 7, 1L, (byte) 1));
                 }),
-                ggufFault(UnsupportedType.class, "llama.rope.scaling.factor", "4.0", f -> {
-                    f.f32("llama.rope.scaling.factor", 4);
+                ggufFault(InvalidValue.class, "llama.attention.sliding_window", "\"24\"", f -> {
+                    f.string("llama.attention.sliding_window", "24");
+                }),
+                ggufFault(UnsupportedType.class, "llama.rope.scaling.type", "\"dynamic\"", f -> {
+                    f.string("llama.rope.scaling.type", "dynamic");
+                }),
+                ggufFault(InvalidValue.class, "llama.rope.scaling.factor", "0.5", f -> {
+                    f.f32("llama.rope.scaling.factor", 0.5f);
+                }),
+                ggufFault(UnsupportedType.class, "llama.rope.scaling.yarn_log_multiplier", "0.5", f -> {
+                    f.string("llama.rope.scaling.type", "yarn").f32("llama.rope.scaling.yarn_log_multiplier", 0.5f);
+                }),
+                ggufFault(InvalidValue.class, "llama.rope.scaling.yarn_beta_fast", "0.0", f -> {
+                    f.string("llama.rope.scaling.type", "yarn").f32("llama.rope.scaling.yarn_beta_fast", 0);
+                }),
+                ggufFault(InvalidValue.class, "llama.rope.scaling.original_context_length", "1", f -> {
+                    f.string("llama.rope.scaling.type", "yarn").u32("llama.rope.scaling.original_context_length", 1);
+                }),
+                ggufFault(MissingField.class, "rope_factors_short.weight", "nothing", f -> {
+                    f.string("llama.rope.scaling.type", "longrope");
                 }),
                 ggufFault(UnsupportedType.class, "llama.attention.causal", "false", f -> {
                     f.bool("llama.attention.causal", false);
@@ -231,27 +252,75 @@ class DecoderConfigTest {
     @TestFactory
     Stream<DynamicTest> folderFeaturesThatAreNotThere() {
         return Stream.of(
-                folderFault(UnknownArchitecture.class, "model_type", "\"mistral\"", "model_type", "\"mistral\""),
+                folderFault(UnknownArchitecture.class, "model_type", "\"gemma3\"", "model_type", "\"gemma3\""),
                 folderFault(MissingField.class, "model_type", "nothing", "model_type", "null"),
                 folderFault(MissingField.class, "hidden_size", "nothing", "hidden_size", "null"),
                 folderFault(
-                        UnsupportedType.class,
-                        "rope_scaling.rope_type",
-                        "\"llama3\"",
+                        MissingField.class,
+                        "rope_scaling.low_freq_factor",
+                        "nothing",
                         "rope_scaling",
                         "{\"factor\":8.0,\"rope_type\":\"llama3\"}"),
                 folderFault(
-                        UnsupportedType.class,
-                        "rope_scaling.type",
-                        "\"linear\"",
+                        InvalidValue.class,
+                        "rope_scaling.high_freq_factor",
+                        "1",
                         "rope_scaling",
-                        "{\"factor\":2.0,\"type\":\"linear\"}"),
+                        "{\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":1,\"rope_type\":\"llama3\"}"),
                 folderFault(
                         UnsupportedType.class,
-                        "rope_parameters.rope_type",
-                        "\"yarn\"",
+                        "rope_scaling.type",
+                        "\"dynamic\"",
+                        "rope_scaling",
+                        "{\"factor\":2.0,\"type\":\"dynamic\"}"),
+                folderFault(
+                        InvalidValue.class,
+                        "rope_scaling.factor",
+                        "0.5",
+                        "rope_scaling",
+                        "{\"factor\":0.5,\"type\":\"linear\"}"),
+                folderFault(
+                        InvalidValue.class,
+                        "rope_parameters.attention_factor",
+                        "-1",
                         "rope_parameters",
-                        "{\"rope_theta\":10000,\"rope_type\":\"yarn\"}"),
+                        "{\"attention_factor\":-1,\"rope_type\":\"yarn\"}"),
+                folderFault(
+                        InvalidValue.class,
+                        "rope_parameters.beta_slow",
+                        "\"x\"",
+                        "rope_parameters",
+                        "{\"beta_slow\":\"x\",\"rope_type\":\"yarn\"}"),
+                folderFault(
+                        InvalidValue.class,
+                        "rope_parameters.original_max_position_embeddings",
+                        "0",
+                        "rope_parameters",
+                        "{\"original_max_position_embeddings\":0,\"rope_type\":\"yarn\"}"),
+                folderFault(
+                        UnsupportedType.class,
+                        "rope_parameters.mscale",
+                        "1",
+                        "rope_parameters",
+                        "{\"mscale\":1,\"rope_type\":\"yarn\"}"),
+                folderFault(
+                        MissingField.class,
+                        "rope_scaling.short_factor",
+                        "nothing",
+                        "rope_scaling",
+                        "{\"rope_type\":\"longrope\"}"),
+                folderFault(
+                        InvalidValue.class,
+                        "rope_scaling.short_factor",
+                        "3 numbers",
+                        "rope_scaling",
+                        "{\"short_factor\":[1,1,1],\"rope_type\":\"su\"}"),
+                folderFault(
+                        InvalidValue.class,
+                        "rope_scaling.short_factor",
+                        "0.0",
+                        "rope_scaling",
+                        "{\"short_factor\":[1,1,1,0],\"rope_type\":\"su\"}"),
                 folderFault(UnsupportedType.class, "rope_scaling.factor", "2.0", "rope_scaling", "{\"factor\":2.0}"),
                 folderFault(
                         InvalidValue.class, "rope_parameters.rope_theta", "0", "rope_parameters", "{\"rope_theta\":0}"),

@@ -18,6 +18,7 @@ import io.hydra4j.format.SafetensorsBytes;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.runtime.BackendKind;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -125,9 +126,19 @@ class DecoderFamilyTest {
         assertEquals(DecoderFamily.QWEN2, ModelFiles.open(folder).family());
         writeQwen2Folder("tie_word_embeddings", "false");
         assertNotNull(ModelFiles.open(folder).tensors().layers().get(0).kBias());
+        assertEquals(List.of(0, 0), windows());
         writeQwen2Folder("use_sliding_window", "true");
-        var config = folder.resolve("config.json");
-        assertFault(UnsupportedType.class, config, "sliding_window", "64", () -> ModelFiles.open(folder));
+        assertEquals(List.of(0, 0), windows(), "the first 28 layers see everything");
+        writeQwen2Folder("use_sliding_window", "true,\"max_window_layers\":1");
+        assertEquals(List.of(0, 64), windows());
+        writeQwen2Folder("use_sliding_window", "true,\"layer_types\":[\"sliding_attention\",\"full_attention\"]");
+        assertEquals(List.of(64, 0), windows());
+    }
+
+    private List<Integer> windows() {
+        return ModelFiles.open(folder).config().attention().stream()
+                .map(LayerAttention::window)
+                .toList();
     }
 
     @Test
@@ -144,7 +155,10 @@ class DecoderFamilyTest {
         TinyModel.gguf("gemma").write(gguf);
         var refused = assertThrows(UnknownArchitecture.class, () -> ModelFiles.open(gguf));
         assertEquals("\"gemma\"", refused.found());
-        assertEquals("\"llama\" or \"qwen2\" or \"qwen3\"", refused.expected());
+        assertEquals(
+                "\"llama\" or \"qwen2\" or \"qwen3\" or \"smollm3\" or \"gemma2\" or \"gemma3\" or \"phi3\" or \"granite\" or "
+                        + "\"olmo2\"",
+                refused.expected());
         assertEquals("Llama", DecoderFamily.LLAMA.toString());
     }
 }

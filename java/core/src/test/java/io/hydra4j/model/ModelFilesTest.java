@@ -126,6 +126,22 @@ class ModelFilesTest {
         assertEquals(21, ModelFiles.open(folder).tensors().all().size());
     }
 
+    @Test
+    void tensorsOfAGgufFileThatChangeNothingAreLeftAsideAndNamed() {
+        TinyModel.gguf()
+                .tensor("blk.0.attn_rot_embd.weight", TensorType.F32, 4)
+                .tensor("rope_factors_long.weight", TensorType.F32, 4)
+                .tensor("rope_factors_short.weight", TensorType.F32, 4)
+                .tensor("v.patch_embd.weight", TensorType.F32, 4, 4)
+                .tensor("mm.input_projection.weight", TensorType.F32, 4, 4)
+                .write(gguf);
+        var tensors = ModelFiles.open(gguf).tensors();
+        assertEquals("rope_factors_short.weight", tensors.ropeFactors().name(), "of a context that is not exceeded");
+        assertEquals(
+                "4 tensors that do not change the text were left aside: blk.0.attn_rot_embd.weight and others",
+                tensors.notice());
+    }
+
     @TestFactory
     Stream<DynamicTest> ggufTensorsThatDoNotFit() {
         return Stream.of(
@@ -151,8 +167,11 @@ class ModelFilesTest {
                 ggufFault("a quantised norm", UnsupportedType.class, "blk.0.attn_norm.weight", "Q8_0", f -> {
                     f.change("blk.0.attn_norm.weight", info -> info.withType(TensorType.Q8_0.id()));
                 }),
-                ggufFault("RoPE factors", UnsupportedType.class, "rope_freqs.weight", "[4]", f -> {
-                    f.tensor("rope_freqs.weight", TensorType.F32, 4);
+                ggufFault("too many RoPE factors", WrongShape.class, "rope_freqs.weight", "[5]", f -> {
+                    f.tensor("rope_freqs.weight", TensorType.F32, 5);
+                }),
+                ggufFault("a norm after attention", UnsupportedType.class, "blk.0.post_attention_norm", "[32]", f -> {
+                    f.tensor("blk.0.post_attention_norm.weight", TensorType.F32, 32);
                 }),
                 ggufFault("a norm of q", UnsupportedType.class, "blk.0.attn_q_norm.weight", "[8]", f -> {
                     f.tensor("blk.0.attn_q_norm.weight", TensorType.F32, 8);

@@ -1,11 +1,9 @@
 package io.hydra4j.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.hydra4j.FormatException;
 import io.hydra4j.format.TensorType;
 import io.hydra4j.runtime.Activation;
 import java.nio.file.Files;
@@ -64,12 +62,13 @@ class RealModelsTest {
                 model.tensors().layers().get(1).down().type());
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"llama3", "mistral"})
-    void aFamilyThatIsNotSupportedYetIsRefusedWithAReason(String family) {
-        var folder = shared("golden/families/" + family);
-        assertThrows(FormatException.class, () -> ModelFiles.open(folder));
-        assertThrows(FormatException.class, () -> ModelFiles.open(folder.resolve("model-f32.gguf")));
+    @Test
+    void theWindowOfMistralIsThatOfItsFiles() {
+        var folder = shared("golden/families/mistral");
+        for (Path file : List.of(folder, folder.resolve("model-f32.gguf"))) {
+            var attention = ModelFiles.open(file).config().attention();
+            assertTrue(attention.stream().allMatch(layer -> layer.window() == 24), attention::toString);
+        }
     }
 
     @Test

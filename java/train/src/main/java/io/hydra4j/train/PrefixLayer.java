@@ -52,7 +52,7 @@ final class PrefixLayer {
         this.device = device;
         this.base = base;
         this.views = views;
-        frequencies = frequencies(base);
+        frequencies = base.draftAngles().array();
         long hidden = positions * base.hidden();
         long queries = positions * base.queryRows();
         long keys = positions * base.keyValueRows();
@@ -96,14 +96,6 @@ final class PrefixLayer {
     private Norm norm(String name, long positions) {
         return new Norm(
                 HeadParameters.PREFIX_LAYER + name, device.floats(positions * base.hidden()), device.floats(positions));
-    }
-
-    private static float[] frequencies(DecoderConfig base) {
-        float[] frequencies = new float[base.headSize() / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] = (float) Math.pow(base.ropeBase(), -2.0 * i / base.headSize());
-        }
-        return frequencies;
     }
 
     /** The layer's states, {@code [positions][hidden]}, of the base's. */
