@@ -41,10 +41,11 @@ void WorkspaceNeed::include(const WorkspaceNeed& other) {
     positions = std::max(positions, other.positions);
 }
 
-CudaBackend::CudaBackend(const DeviceApi& table, int32_t ordinal)
-    : api(table), ordinal_(ordinal), description_(describe(facts_of(table, ordinal))) {
+CudaBackend::CudaBackend(const DeviceApi& table, int32_t ordinal) : api(table), ordinal_(ordinal) {
     must(api, api.open(ordinal, &device));
     try {
+        // After the context has been taken, or looking at the memory would make one for itself.
+        description_ = describe(facts_of(table, ordinal));
         capturing = make_stream();
         shared_ = make_stream();
     } catch (...) {

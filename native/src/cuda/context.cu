@@ -15,6 +15,8 @@ struct Driver {
     decltype(&cuDevicePrimaryCtxRetain) retain;
     decltype(&cuCtxPushCurrent) push;
     decltype(&cuCtxPopCurrent) pop;
+    decltype(&cuDevicePrimaryCtxRelease) release;
+    decltype(&cuMemGetInfo) memory;
 };
 
 #ifdef __CUDACC__
@@ -27,6 +29,10 @@ constexpr Driver RUNTIME_ALONE{
     },
     [](CUcontext) { return CUDA_SUCCESS; },
     [](CUcontext*) { return CUDA_SUCCESS; },
+    [](CUdevice) { return CUDA_SUCCESS; },
+    [](size_t* free_bytes, size_t* total_bytes) {
+        return static_cast<CUresult>(cudaMemGetInfo(free_bytes, total_bytes));
+    },
 };
 #endif
 
@@ -42,9 +48,12 @@ Driver find_driver() {
     find(found.retain, "cuDevicePrimaryCtxRetain");
     find(found.push, "cuCtxPushCurrent_v2");
     find(found.pop, "cuCtxPopCurrent_v2");
+    find(found.release, "cuDevicePrimaryCtxRelease_v2");
+    find(found.memory, "cuMemGetInfo_v2");
     return found;
 #else
-    return {cuDeviceGet, cuDevicePrimaryCtxRetain, cuCtxPushCurrent, cuCtxPopCurrent};
+    return {cuDeviceGet,     cuDevicePrimaryCtxRetain,  cuCtxPushCurrent,
+            cuCtxPopCurrent, cuDevicePrimaryCtxRelease, cuMemGetInfo};
 #endif
 }
 
@@ -60,12 +69,31 @@ hydra_status check(CUresult result, const char* what) { return cuda::check(stati
 
 hydra_status primary_context(int32_t device, CUcontext* out) {
     const Driver& calls = driver();
-    if (calls.device_get == nullptr || calls.retain == nullptr || calls.push == nullptr || calls.pop == nullptr) {
+    if (calls.device_get == nullptr || calls.retain == nullptr || calls.push == nullptr || calls.pop == nullptr ||
+        calls.release == nullptr || calls.memory == nullptr) {
         return refuse(HYDRA_UNAVAILABLE, "libcuda.so.1 of the CUDA driver lacks functions of CUDA 12");
     }
     CUdevice handle = 0;
     const hydra_status status = check(calls.device_get(&handle, device), "selecting the device");
     return status == HYDRA_OK ? check(calls.retain(out, handle), "opening the device's context") : status;
+}
+
+hydra_status device_memory(int32_t device, int64_t* free_bytes, int64_t* total_bytes) {
+    CUcontext context = nullptr;
+    hydra_status status = primary_context(device, &context);
+    if (status != HYDRA_OK) return status;
+    size_t free = 0, total = 0;
+    {
+        const CurrentContext current(context);
+        status = current.status();
+        if (status == HYDRA_OK) status = check(driver().memory(&free, &total), "reading the device's free memory");
+    }
+    CUdevice handle = 0;
+    driver().device_get(&handle, device);
+    driver().release(handle);
+    *free_bytes = static_cast<int64_t>(free);
+    *total_bytes = static_cast<int64_t>(total);
+    return status;
 }
 
 CurrentContext::CurrentContext(CUcontext context)

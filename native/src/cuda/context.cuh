@@ -8,6 +8,10 @@ namespace hydra::cuda {
 // Takes the primary context of a device, for good, as the runtime does, without making it current.
 hydra_status primary_context(int32_t device, CUcontext* out);
 
+// Bytes of a device's memory. Needs its primary context, and leaves none where there was none: contexts take memory and
+// time, and who looks at all devices will use one.
+hydra_status device_memory(int32_t device, int64_t* free_bytes, int64_t* total_bytes);
+
 // Makes a context current to the thread; its end brings back what was before, even nothing. cudaSetDevice could not: it
 // would make a context where there was none.
 class CurrentContext {

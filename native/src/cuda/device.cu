@@ -40,16 +40,11 @@ hydra_status count_devices(int32_t* count) {
 
 hydra_status device_facts(int32_t device, DeviceFacts* facts) {
     cudaDeviceProp properties;
-    size_t free_bytes = 0, total_bytes = 0;
+    int64_t free_bytes = 0, total_bytes = 0;
     int driver = 0, runtime = 0;
-    CUcontext context = nullptr;
-    hydra_status status = primary_context(device, &context);
-    if (failed(status)) return status;
-    const CurrentContext current(context);
-    status = current.status();
+    hydra_status status = device_memory(device, &free_bytes, &total_bytes);
     if (!failed(status))
         status = check(cudaGetDeviceProperties(&properties, device), "reading the device's properties");
-    if (!failed(status)) status = check(cudaMemGetInfo(&free_bytes, &total_bytes), "reading the device's free memory");
     if (!failed(status)) status = check(cudaDriverGetVersion(&driver), "reading the driver's version");
     if (!failed(status)) status = check(cudaRuntimeGetVersion(&runtime), "reading the runtime's version");
     if (failed(status)) return status;
@@ -58,8 +53,8 @@ hydra_status device_facts(int32_t device, DeviceFacts* facts) {
     facts->major = properties.major;
     facts->minor = properties.minor;
     facts->multiprocessors = properties.multiProcessorCount;
-    facts->total_bytes = static_cast<int64_t>(total_bytes);
-    facts->free_bytes = static_cast<int64_t>(free_bytes);
+    facts->total_bytes = total_bytes;
+    facts->free_bytes = free_bytes;
     facts->driver_version = driver;
     facts->runtime_version = runtime;
     return HYDRA_OK;
@@ -72,12 +67,12 @@ hydra_status open(int32_t device, Device** out) {
     if (device < 0 || device >= count) {
         return refuse(HYDRA_INVALID_ARGUMENT, "device is %d, must be from 0 to %d", device, count - 1);
     }
-    DeviceFacts facts;
-    status = device_facts(device, &facts);
+    cudaDeviceProp properties;
+    status = check(cudaGetDeviceProperties(&properties, device), "reading the device's properties");
     if (failed(status)) return status;
-    if (facts.major < 8) {
-        return refuse(HYDRA_UNAVAILABLE, "%s has compute capability %d.%d, must have 8.0 or more", facts.name,
-                      facts.major, facts.minor);
+    if (properties.major < 8) {
+        return refuse(HYDRA_UNAVAILABLE, "%s has compute capability %d.%d, must have 8.0 or more", properties.name,
+                      properties.major, properties.minor);
     }
     CUcontext context = nullptr;
     status = primary_context(device, &context);

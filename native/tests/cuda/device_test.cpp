@@ -6,6 +6,48 @@
 namespace hydra::cuda::test {
 namespace {
 
+// The driver's contexts of the calling thread: the driver's own, or the emulation's.
+struct Contexts {
+    void* library = [] {
+        void* tested = dlopen(getenv("HYDRA4J_CUDA_LIBRARY"), RTLD_NOW | RTLD_LOCAL);
+        return dlsym(tested, "cuCtxGetCurrent") != nullptr ? tested : dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    }();
+
+    template <class... Arguments>
+    void call(const char* name, Arguments... arguments) const {
+        const auto function = reinterpret_cast<int (*)(Arguments...)>(dlsym(library, name));
+        if (function == nullptr || function(arguments...) != 0) throw std::runtime_error(name);
+    }
+    // Whether anybody has taken the first device's primary one.
+    bool is_active() const {
+        unsigned flags = 0;
+        int active = 0;
+        call("cuDevicePrimaryCtxGetState", 0, &flags, &active);
+        return active != 0;
+    }
+    void* current() const {
+        void* context = nullptr;
+        call("cuCtxGetCurrent", &context);
+        return context;
+    }
+};
+
+// The first test: later ones have taken the context for good.
+TEST(Device, HasNoContextForHavingBeenLookedAt) {
+    const Contexts contexts;
+    if (contexts.library == nullptr) GTEST_SKIP() << "the runtime has no driver below it, and no contexts";
+    if (dlsym(contexts.library, "cuInit") != nullptr) contexts.call("cuInit", 0u);
+    ASSERT_FALSE(contexts.is_active());
+    DeviceFacts facts{};
+    must(api().device_facts(0, &facts));
+    EXPECT_GT(facts.free_bytes, 0);
+    EXPECT_FALSE(contexts.is_active());
+    device();
+    EXPECT_TRUE(contexts.is_active());
+    must(api().device_facts(0, &facts));
+    EXPECT_TRUE(contexts.is_active());
+}
+
 TEST(Device, SaysWhatItIs) {
     int32_t count = 0;
     must(api().count_devices(&count));
@@ -110,25 +152,6 @@ TEST(Device, RunsAGraphAsOftenAsItIsLaunched) {
     EXPECT_FALSE(same_bits(residual.read(2 * 40), Floats(once.begin(), once.begin() + 80)));
     api().graph_destroy(graph);
 }
-
-// The driver's contexts of the calling thread: the driver's own, or the emulation's.
-struct Contexts {
-    void* library = [] {
-        void* tested = dlopen(getenv("HYDRA4J_CUDA_LIBRARY"), RTLD_NOW | RTLD_LOCAL);
-        return dlsym(tested, "cuCtxGetCurrent") != nullptr ? tested : dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    }();
-
-    template <class... Arguments>
-    void call(const char* name, Arguments... arguments) const {
-        const auto function = reinterpret_cast<int (*)(Arguments...)>(dlsym(library, name));
-        if (function == nullptr || function(arguments...) != 0) throw std::runtime_error(name);
-    }
-    void* current() const {
-        void* context = nullptr;
-        call("cuCtxGetCurrent", &context);
-        return context;
-    }
-};
 
 // Calls of every kind, of which one is refused; `check` after each.
 void use_device(const std::function<void()>& check) {

@@ -184,11 +184,15 @@ using CUcontext = CUctx_st*;
 using CUdevice = int;
 CUresult cuDeviceGet(CUdevice* out, int ordinal);
 CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice device);
+CUresult cuDevicePrimaryCtxRelease(CUdevice device);
+CUresult cuMemGetInfo(size_t* free_bytes, size_t* total_bytes);
 // Tests find these in the library.
 extern "C" {
 __attribute__((visibility("default"))) CUresult cuCtxPushCurrent(CUcontext context);
 __attribute__((visibility("default"))) CUresult cuCtxPopCurrent(CUcontext* out);
 __attribute__((visibility("default"))) CUresult cuCtxGetCurrent(CUcontext* out);
+__attribute__((visibility("default"))) CUresult cuDevicePrimaryCtxGetState(CUdevice device, unsigned* flags,
+                                                                           int* active);
 }
 
 struct cudaDeviceProp {

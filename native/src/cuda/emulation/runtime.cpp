@@ -41,6 +41,8 @@ struct Contexts {
 };
 thread_local Contexts contexts;
 
+std::atomic<int> retained = 0;  // how often the primary context is
+
 // Sticks, as on a device: what follows a broken kernel is not to be believed.
 std::atomic<cudaError_t> broken = cudaSuccess;
 
@@ -134,7 +136,23 @@ CUresult cuDeviceGet(CUdevice* out, int ordinal) {
 CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice) {
     static CUctx_st primary;
     *out = &primary;
+    ++retained;
     return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxRelease(CUdevice) {
+    --retained;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxGetState(CUdevice, unsigned* flags, int* active) {
+    *flags = 0;
+    *active = retained > 0 ? 1 : 0;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+    return static_cast<CUresult>(cudaMemGetInfo(free_bytes, total_bytes));
 }
 
 CUresult cuCtxPushCurrent(CUcontext context) {
