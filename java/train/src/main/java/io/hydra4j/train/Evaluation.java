@@ -18,9 +18,4 @@ public record Evaluation(
         List<List<Double>> accuracies,
         double chainLength,
         double defaultTreeLength,
-        double tunedTreeLength) {
-    /** Makes the lists unmodifiable. */
-    public Evaluation {
-        accuracies = accuracies.stream().map(List::copyOf).toList();
-    }
-}
+        double tunedTreeLength) {}

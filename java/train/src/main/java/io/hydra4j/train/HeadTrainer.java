@@ -127,7 +127,7 @@ final class HeadTrainer {
                     step, Double.isFinite(loss) ? "the norm of the gradients" : "the loss");
         }
         update(step, learningRate, norm);
-        return new Outcome(loss, headLosses, norm);
+        return new Outcome(loss, List.copyOf(headLosses), norm);
     }
 
     private void update(long step, double learningRate, double norm) {

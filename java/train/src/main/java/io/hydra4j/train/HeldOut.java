@@ -115,6 +115,6 @@ final class HeldOut {
             accuracies.add(
                     Arrays.stream(samples.accuracies(level, BEST)).boxed().toList());
         }
-        return accuracies;
+        return List.copyOf(accuracies);
     }
 }

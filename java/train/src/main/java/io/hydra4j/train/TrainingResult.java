@@ -27,9 +27,4 @@ public record TrainingResult(
         double firstLoss,
         double lastLoss,
         List<Evaluation> evaluations,
-        Optional<TunedTree> tree) {
-    /** Makes the list unmodifiable. */
-    public TrainingResult {
-        evaluations = List.copyOf(evaluations);
-    }
-}
+        Optional<TunedTree> tree) {}

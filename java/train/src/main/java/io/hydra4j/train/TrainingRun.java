@@ -318,7 +318,7 @@ final class TrainingRun implements AutoCloseable {
                 seconds(),
                 firstLoss,
                 lastLoss,
-                evaluations,
+                List.copyOf(evaluations),
                 tree);
     }
 

@@ -26,11 +26,6 @@ public record TrainingStep(
         double gradientNorm,
         double seconds,
         double tokensPerSecond) {
-    /** Makes the list unmodifiable. */
-    public TrainingStep {
-        headLosses = List.copyOf(headLosses);
-    }
-
     /** {@return about how many seconds the run will go on; empty in its first moment} */
     public OptionalDouble secondsLeft() {
         return fraction <= 0 ? OptionalDouble.empty() : OptionalDouble.of(seconds * (1 - fraction) / fraction);
