@@ -8,9 +8,10 @@ import io.hydra4j.train.device.TrainBuffer;
  *
  * @param embedding {@code [vocabulary][hidden]}
  * @param lmHead {@code [draft vocabulary][hidden]}; the embedding itself where they are the same
+ * @param teacher {@code [draft vocabulary][hidden]}: the LM head with the base's factor of logits; {@code lmHead} itself where that is 1
  * @param indices {@code [vocabulary]}: the row of the LM head for a token, -1 where it has none; null where it is the token itself
  */
-record FrozenBase(DecoderConfig config, TrainBuffer embedding, TrainBuffer lmHead, int[] indices) {
+record FrozenBase(DecoderConfig config, TrainBuffer embedding, TrainBuffer lmHead, TrainBuffer teacher, int[] indices) {
     int index(int token) {
         return indices == null ? token : indices[token];
     }

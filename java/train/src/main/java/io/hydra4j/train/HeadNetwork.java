@@ -303,8 +303,9 @@ final class HeadNetwork {
                     null,
                     null));
         }
+        float cap = base.config().scales().logitCap();
         LossPass.Teacher teacher =
-                distils ? new LossPass.Teacher(hidden, batch.positions(), states, base.lmHead(), 0) : null;
+                distils ? new LossPass.Teacher(hidden, batch.positions(), states, base.teacher(), cap) : null;
         return new LossPass(hidden, base.draftVocabulary(), teacher, passes);
     }
 

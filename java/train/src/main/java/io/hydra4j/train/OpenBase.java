@@ -97,9 +97,10 @@ final class OpenBase implements AutoCloseable {
      * Copies rows of a matrix.
      *
      * @param rows which; null for all
+     * @param factor what they are multiplied by
      * @param target {@code [rows][columns]}
      */
-    static void copy(Matrix matrix, int[] rows, TrainBuffer target) {
+    static void copy(Matrix matrix, int[] rows, float factor, TrainBuffer target) {
         int columns = (int) matrix.columns();
         int count = rows == null ? (int) matrix.rows() : rows.length;
         int most = Math.max(1, CHUNK / columns);
@@ -108,6 +109,9 @@ final class OpenBase implements AutoCloseable {
             for (int i = 0; i < values.length / columns; i++) {
                 int row = rows == null ? from + i : rows[from + i];
                 System.arraycopy(matrix.read(row), 0, values, i * columns, columns);
+            }
+            for (int i = 0; factor != 1 && i < values.length; i++) {
+                values[i] *= factor;
             }
             target.upload((long) from * columns, values);
         }

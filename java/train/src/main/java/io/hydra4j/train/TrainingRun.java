@@ -143,7 +143,8 @@ final class TrainingRun implements AutoCloseable {
         long lmHead = base.model().lmHead() == base.model().embedding() && rows == config.vocabulary()
                 ? 0
                 : (long) rows * config.hidden();
-        long values = matrices + lmHead + HeadTrainer.values(options, layout, config, positions);
+        long teacher = config.scales().logits() == 1 ? 0 : (long) rows * config.hidden();
+        long values = matrices + lmHead + teacher + HeadTrainer.values(options, layout, config, positions);
         FreeMemory.require(
                 Float.BYTES * values,
                 "give a smaller batch or shorter sequences, and more of them a step; or fewer heads or blocks, or the"
@@ -183,11 +184,16 @@ final class TrainingRun implements AutoCloseable {
 
     private FrozenBase frozen(TrainDevice device, DecoderConfig config, int[] draft) {
         TrainBuffer embedding = device.floats((long) config.vocabulary() * config.hidden());
-        OpenBase.copy(base.model().embedding(), null, embedding);
+        OpenBase.copy(base.model().embedding(), null, 1, embedding);
         TrainBuffer lmHead = embedding;
         if (draft != null || base.model().lmHead() != base.model().embedding()) {
             lmHead = device.floats((long) (draft == null ? config.vocabulary() : draft.length) * config.hidden());
-            OpenBase.copy(base.model().lmHead(), draft, lmHead);
+            OpenBase.copy(base.model().lmHead(), draft, 1, lmHead);
+        }
+        TrainBuffer teacher = lmHead;
+        if (config.scales().logits() != 1) {
+            teacher = device.floats(lmHead.count());
+            OpenBase.copy(base.model().lmHead(), draft, config.scales().logits(), teacher);
         }
         int[] indices = null;
         if (draft != null) {
@@ -197,7 +203,7 @@ final class TrainingRun implements AutoCloseable {
                 indices[draft[row]] = row;
             }
         }
-        return new FrozenBase(config, embedding, lmHead, indices);
+        return new FrozenBase(config, embedding, lmHead, teacher, indices);
     }
 
     TrainingResult run() {

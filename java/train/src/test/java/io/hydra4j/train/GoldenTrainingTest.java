@@ -126,8 +126,8 @@ class GoldenTrainingTest {
             embedding.upload(0, wave(VOCABULARY * HIDDEN, 11, 1, 0));
             TrainBuffer lmHead = device.floats(VOCABULARY * HIDDEN);
             lmHead.upload(0, wave(VOCABULARY * HIDDEN, 5, 0.5, 0));
-            HeadTrainer trainer =
-                    new HeadTrainer(device, options, new FrozenBase(BASE, embedding, lmHead, null), layout, ROWS);
+            HeadTrainer trainer = new HeadTrainer(
+                    device, options, new FrozenBase(BASE, embedding, lmHead, lmHead, null), layout, ROWS);
             layout.all().forEach(parameter -> trainer.parameters().upload(parameter.offset(), parameter(parameter)));
             float[] losses = golden(name + "/losses");
             for (int step = 0; step < STEPS; step++) {
@@ -187,8 +187,8 @@ class GoldenTrainingTest {
         HeadParameters layout = new HeadParameters(options.design(), BASE, VOCABULARY);
         try (TrainDevice device = TrainDevice.openCpu(1)) {
             TrainBuffer embedding = device.floats(VOCABULARY * HIDDEN);
-            HeadTrainer trainer =
-                    new HeadTrainer(device, options, new FrozenBase(BASE, embedding, embedding, null), layout, ROWS);
+            HeadTrainer trainer = new HeadTrainer(
+                    device, options, new FrozenBase(BASE, embedding, embedding, embedding, null), layout, ROWS);
             float[] before = new float[(int) layout.count()];
             float[] after = before.clone();
             trainer.parameters().download(0, before);
