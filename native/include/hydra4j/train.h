@@ -2,9 +2,10 @@
  *
  * All numbers are float32. Matrices are row-major; a weight is [outputs][inputs]. Every operation takes handles of one
  * device, checks that each buffer holds at least what the operation needs (what lies beyond is neither read nor
- * written), and fails with HYDRA_INVALID_ARGUMENT otherwise, with nothing written. Counts of rows may be 0: nothing is
- * done then. Where a result may be the same buffer as an operand, it is said ("in place"); all others must not overlap
- * in memory.
+ * written), and fails with HYDRA_INVALID_ARGUMENT otherwise, with nothing written. Where memory to work in is short it
+ * fails with HYDRA_OUT_OF_MEMORY: its results then hold anything, and the device can be used on. Counts of rows may be
+ * 0: nothing is done then. Where a result may be the same buffer as an operand, it is said ("in place"); all others
+ * must not overlap in memory.
  *
  * Gradients of weights and biases are added to what is there: zero them once a step, and accumulate over as many
  * batches as wanted. Gradients of activations take a flag `add`: 0 sets them, 1 adds to them.

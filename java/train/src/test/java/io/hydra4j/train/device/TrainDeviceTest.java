@@ -55,6 +55,64 @@ class TrainDeviceTest {
     }
 
     @Test
+    void rowsAreGatheredIntoColumnsAndScatteredBack() {
+        var table = floats(1, 2, 3, 4);
+        var ids = ints(1, -1);
+        var rows = floats(9, 9, 9, 9, 9, 9);
+        device.gather(2, 2, table, 2, ids, rows, 3, 1);
+        assertArrayEquals(new float[] {9, 3, 4, 9, 0, 0}, read(rows));
+        device.scatterAdd(2, 2, rows, 3, 1, ids, table, 2);
+        assertArrayEquals(new float[] {1, 2, 6, 8}, read(table));
+        var columns = floats(0, 0);
+        device.copyColumns(2, 1, rows, 3, 1, columns, 1, 0);
+        assertArrayEquals(new float[] {3, 0}, read(columns));
+    }
+
+    @Test
+    void normsHaveUnitMeanSquare() {
+        var x = floats(3, 4);
+        var y = device.floats(2);
+        var inverse = device.floats(1);
+        device.rmsNormForward(1, 2, 0, x, floats(1, 2), y, inverse);
+        float length = (float) Math.sqrt(12.5);
+        assertArrayEquals(new float[] {3 / length, 8 / length}, read(y), 1e-6f);
+        var gX = floats(1, 1);
+        var gWeight = floats(1, 1);
+        device.rmsNormBackward(1, 2, x, floats(1, 2), inverse, floats(0, 0), true, gX, gWeight);
+        assertArrayEquals(new float[] {1, 1}, read(gX));
+        assertArrayEquals(new float[] {1, 1}, read(gWeight));
+    }
+
+    @Test
+    void positionsTurnHalvesOfHeads() {
+        var x = floats(1, 0, 1, 0);
+        float[] quarter = {(float) (Math.PI / 2)};
+        device.rope(new Texts(0, 2), 1, 2, quarter, false, x);
+        assertArrayEquals(new float[] {1, 0, 0, 1}, read(x), 1e-6f);
+        device.rope(new Texts(0, 2), 1, 2, quarter, true, x);
+        assertArrayEquals(new float[] {1, 0, 1, 0}, read(x), 1e-6f);
+        assertThrows(IllegalArgumentException.class, () -> device.rope(new Texts(0, 2), 1, 4, quarter, false, x));
+    }
+
+    @Test
+    void gatesDropoutAndNoise() {
+        var y = device.floats(2);
+        device.swigluForward(2, floats(0, 100), floats(5, 2), y);
+        assertArrayEquals(new float[] {0, 200}, read(y), 1e-4f);
+        var gGate = device.floats(1);
+        var gUp = device.floats(1);
+        device.swigluBackward(1, floats(100), floats(2), floats(1), gGate, gUp);
+        assertArrayEquals(new float[] {2}, read(gGate), 1e-4f);
+        assertArrayEquals(new float[] {100}, read(gUp), 1e-4f);
+        device.dropout(2, 0, 1, 2, 3, y, y);
+        assertArrayEquals(new float[] {0, 200}, read(y), 1e-4f);
+        device.noise(2, 0.5f, 1, 2, 3, y, y);
+        assertEquals(200, read(y)[1], 0.5);
+        device.add(2, -1, y, y);
+        assertArrayEquals(new float[] {0, 0}, read(y));
+    }
+
+    @Test
     void aBlockAddsItsInput() {
         var pass = new BlockPass(
                 1,
