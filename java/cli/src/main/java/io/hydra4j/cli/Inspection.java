@@ -28,9 +28,34 @@ import java.util.Optional;
  * @param use what it can be opened as, or why it cannot
  * @param metadata values by key: those of a GGUF header, or of a folder's config.json
  * @param tensors tensors by name
+ * @param isModel whether it can be opened as a model
+ * @param here how it would run on this machine, where that is known
  */
-record Inspection(Path path, String format, String use, Map<String, Object> metadata, Map<String, Tensor> tensors) {
+record Inspection(
+        Path path,
+        String format,
+        String use,
+        Map<String, Object> metadata,
+        Map<String, Tensor> tensors,
+        boolean isModel,
+        Optional<Here> here) {
     private static final String GGUF_HEADS = "hydra";
+    private static final String NO_MODEL = "not as a model: ";
+
+    private Inspection(
+            Path path,
+            String format,
+            String use,
+            Map<String, Object> metadata,
+            Map<String, Tensor> tensors,
+            boolean isModel) {
+        this(path, format, use, metadata, tensors, isModel, Optional.empty());
+    }
+
+    /** This inspection, of a model about which more is known. */
+    Inspection with(Here found) {
+        return new Inspection(path, format, use, metadata, tensors, isModel, Optional.of(found));
+    }
 
     /**
      * Reads headers.
@@ -50,19 +75,21 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
         }
         GgufFile file = GgufFile.read(path);
         boolean heads = GGUF_HEADS.equals(file.metadata().get("general.architecture"));
+        String use = heads ? headsUse(path) : modelUse(path);
         return new Inspection(
                 path,
                 "GGUF file, version " + file.version(),
-                heads ? headsUse(path) : modelUse(path),
+                use,
                 file.metadata(),
-                file.tensors());
+                file.tensors(),
+                !heads && !use.startsWith(NO_MODEL));
     }
 
     private static Inspection ofFile(String format, TensorTable table) {
         Map<String, Object> others = new LinkedHashMap<>();
         table.otherTypes().forEach((tensor, type) -> others.put(tensor, "a tensor of type " + type));
         return new Inspection(
-                table.source(), format, "tensors; open the folder that it is in", others, table.tensors());
+                table.source(), format, "tensors; open the folder that it is in", others, table.tensors(), false);
     }
 
     private static Inspection ofFolder(Path folder) {
@@ -73,10 +100,13 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
                     "folder of draft heads",
                     headsUse(folder),
                     config(folder),
-                    heads.get().tensors());
+                    heads.get().tensors(),
+                    false);
         }
         TensorTable table = FolderWeights.read(folder);
-        return new Inspection(folder, "Hugging Face folder", modelUse(folder), config(folder), table.tensors());
+        String use = modelUse(folder);
+        return new Inspection(
+                folder, "Hugging Face folder", use, config(folder), table.tensors(), !use.startsWith(NO_MODEL));
     }
 
     private static Map<String, Object> config(Path folder) {
@@ -105,7 +135,7 @@ record Inspection(Path path, String format, String use, Map<String, Object> meta
                     config.vocabulary(),
                     config.context());
         } catch (HydraException e) {
-            return "not as a model: " + e.getMessage();
+            return NO_MODEL + e.getMessage();
         }
     }
 

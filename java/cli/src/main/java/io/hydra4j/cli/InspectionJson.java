@@ -19,6 +19,11 @@ final class InspectionJson {
             json.writeStringField("use", inspection.use());
             json.writeNumberField("parameters", inspection.parameters());
             json.writeNumberField("bytes", inspection.bytes());
+            if (inspection.here().isPresent()) {
+                json.writeObjectFieldStart("here");
+                here(json, inspection.here().get());
+                json.writeEndObject();
+            }
             json.writeFieldName("metadata");
             write(json, inspection.metadata());
             json.writeArrayFieldStart("tensors");
@@ -37,6 +42,27 @@ final class InspectionJson {
             json.writeEndArray();
             json.writeEndObject();
         });
+    }
+
+    private static void here(JsonGenerator json, Here here) throws IOException {
+        json.writeStringField("machine", here.machine());
+        if (here.heads().isPresent()) {
+            json.writeStringField("heads", here.heads().get());
+        }
+        json.writeArrayFieldStart("kernels");
+        for (Here.Kernel kernel : here.kernels()) {
+            json.writeStartObject();
+            json.writeStringField("type", kernel.type().name());
+            json.writeNumberField("matrices", kernel.matrices());
+            json.writeNumberField("bytes", kernel.bytes());
+            json.writeStringField("computed_as", kernel.computedAs().name());
+            json.writeEndObject();
+        }
+        json.writeEndArray();
+        json.writeFieldName("memory");
+        write(json, here.memory());
+        json.writeNumberField("memory_bytes", here.bytes());
+        json.writeNumberField("free_bytes", here.freeBytes());
     }
 
     private static void write(JsonGenerator json, Object value) throws IOException {

@@ -36,7 +36,30 @@ final class InspectionTable {
                     shape.isEmpty() ? "scalar" : shape,
                     amount(tensor.bytes()) + "B"));
         }
-        return columns(head) + section("metadata", metadata) + section("tensors", tensors);
+        return columns(head)
+                + inspection.here().map(InspectionTable::here).orElse("")
+                + section("metadata", metadata)
+                + section("tensors", tensors);
+    }
+
+    private static String here(Here here) {
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(List.of("computed by", Printable.line(here.machine())));
+        here.heads().ifPresent(heads -> rows.add(List.of("draft heads", Printable.line(heads))));
+        for (Here.Kernel kernel : here.kernels()) {
+            String own = kernel.computedAs() == kernel.type()
+                    ? "as they are"
+                    : "as " + kernel.computedAs() + ": the type has no kernel here";
+            rows.add(List.of(
+                    kernel.type() + " matrices",
+                    kernel.matrices() + ", " + amount(kernel.bytes()) + "B, computed " + own));
+        }
+        rows.add(List.of(
+                "memory",
+                amount(here.bytes()) + "B with one session of full length; " + amount(here.freeBytes())
+                        + "B are free"));
+        here.memory().forEach((part, bytes) -> rows.add(List.of("  " + part, amount(bytes) + "B")));
+        return section("on this machine", rows);
     }
 
     private static String name(String name) {

@@ -129,4 +129,40 @@ class InspectTest {
         assertTrue(outcome.out().contains("not as a model: " + file), outcome.out());
         assertFalse(outcome.out().contains("Llama model"), outcome.out());
     }
+
+    @Test
+    void aModelIsToldWhatItNeedsHereAndWhichKernelsWouldRun() {
+        Outcome outcome = CommandLines.run(
+                "inspect", Original.base(), "--heads", Original.heads("hydra-plus-plus"), "--backend", "cpu");
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().matches("(?s).*\ncomputed by .*kernels for \\w+.*"), outcome.out());
+        assertTrue(outcome.out().matches("(?s).*\ndraft heads +fit: 4 heads\n.*"), outcome.out());
+        assertTrue(outcome.out().matches("(?s).*\nF32 matrices +\\d+, .* computed as they are\n.*"), outcome.out());
+        Json here = CommandLines.run(
+                        "inspect", "--json", Original.base(), "--heads", Original.heads("hydra"), "--backend", "cpu")
+                .json()
+                .get(0)
+                .get("here");
+        Json memory = here.get("memory");
+        assertTrue(memory.get("draft heads").integer() > 0);
+        assertTrue(memory.get("weights").integer() > 0);
+        assertTrue(here.get("memory_bytes").number()
+                > memory.get("weights").integer() + memory.get("draft heads").integer());
+        assertTrue(here.get("free_bytes").number() > 0);
+    }
+
+    @Test
+    void headsOfAnotherBaseAreToldNotToFit() {
+        Path file = TinyModel.gguf().write(folder.resolve("tiny.gguf"));
+
+        Outcome outcome = CommandLines.run("inspect", file, "--heads", Original.heads("hydra"), "--backend", "cpu");
+
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        assertTrue(outcome.out().contains("do not fit: "), outcome.out());
+        assertFalse(outcome.out().contains("  draft heads"), outcome.out());
+        Outcome wrong = CommandLines.run("inspect", Original.heads("hydra"), "--heads", Original.heads("hydra"));
+        assertEquals(Main.FAILURE, wrong.code());
+        assertTrue(wrong.err().contains("give --heads with a model"), wrong.err());
+    }
 }

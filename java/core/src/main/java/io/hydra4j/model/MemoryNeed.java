@@ -9,6 +9,7 @@ import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -158,6 +159,11 @@ public final class MemoryNeed {
 
     private static long roundUp(long value, long unit) {
         return (value + unit - 1) / unit * unit;
+    }
+
+    /** Bytes by what they are for, in words. Unmodifiable. */
+    public Map<String, Long> parts() {
+        return Collections.unmodifiableMap(parts);
     }
 
     /** Bytes in all. */
