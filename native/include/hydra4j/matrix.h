@@ -1,7 +1,7 @@
 /* Weight matrices [rows][columns], output rows by input columns, packed for the backend's product kernels.
  *
- * A matrix has any hydra_type that the backend has a kernel for (hydra_backend_has_kernel): the CPU for all of them,
- * CUDA for F32, F16, BF16, Q8_0, Q4_0, Q4_1 and Q4_K. Its memory layout is the backend's own. Products with a quantised
+ * A matrix has any hydra_type that the backend has a kernel for (hydra_backend_has_kernel): all of them but R8 on
+ * every backend, R8 on the CPU alone. Its memory layout is the backend's own. Products with a quantised
  * matrix round each activation row to 8 bits in blocks of 32 columns (hydra_program_qkv and hydra_program_project to 16
  * where one block of the row is much larger than the others) and accumulate whole numbers exactly within a block; with
  * R8 each activation row is rounded to 65025 steps of one scale (16 bits), and whole numbers are accumulated exactly

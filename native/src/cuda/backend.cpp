@@ -67,8 +67,6 @@ const DeviceApi& CudaBackend::usable_api() const {
     return api;
 }
 
-bool CudaBackend::has_kernel(hydra_type type) const { return type == HYDRA_Q4_K || hydra_backend::has_kernel(type); }
-
 void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
     const DeviceFacts facts = facts_of(usable_api(), ordinal_);
     *free_bytes = facts.free_bytes;

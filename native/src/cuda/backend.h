@@ -51,7 +51,6 @@ struct CudaBackend : hydra_backend {
 
     const char* kind() const override { return "cuda"; }
     const std::string& description() const override { return description_; }
-    bool has_kernel(hydra_type type) const override;
     void memory(int64_t* free_bytes, int64_t* total_bytes) override;
     double stream_rate(int64_t bytes, int repeats) override;
 

@@ -172,7 +172,7 @@ struct DeviceApi {
 
     // Weights. source holds whole rows in the matrix's own type, row-major as in a GGUF file, on the host; row i
     // becomes row first_row + i, or target_rows[i] (host, or null). Where the columns are not a multiple of a block
-    // type's 32, each row of source ends with a whole block, padded with zeros. Columns of Q4_K are a multiple of 256.
+    // type's 32, each row of source ends with a whole block, padded with zeros. Super-blocks divide the columns.
     int64_t (*matrix_bytes)(hydra_type type, int64_t rows, int64_t columns);
     hydra_status (*matrix_write)(Device* device, const MatrixView* matrix, int64_t first_row, int64_t count,
                                  const int32_t* target_rows, const void* source);

@@ -13,7 +13,7 @@ namespace {
 constexpr int THREADS = 256;
 constexpr int64_t STAGED_BYTES = int64_t{64} << 20;  // of source rows at a time
 
-// Bytes of `blocks` blocks of columns in a file's layout: of Q4_K of the whole super-blocks among them.
+// Bytes of `blocks` blocks of columns in a file's layout: of super-blocks of the whole ones among them.
 __host__ __device__ int64_t source_bytes(hydra_type type, int64_t blocks) {
     switch (type) {
         case HYDRA_F32:
@@ -25,8 +25,16 @@ __host__ __device__ int64_t source_bytes(hydra_type type, int64_t blocks) {
             return blocks * 34;
         case HYDRA_Q4_0:
             return blocks * 18;
+        case HYDRA_Q5_0:
+            return blocks * 22;
+        case HYDRA_Q5_1:
+            return blocks * 24;
         case HYDRA_Q4_K:
             return blocks / SUPER_BLOCKS * 144;
+        case HYDRA_Q5_K:
+            return blocks / SUPER_BLOCKS * 176;
+        case HYDRA_Q6_K:
+            return blocks / SUPER_BLOCKS * 210;
         default:
             return blocks * 20;
     }
@@ -40,16 +48,21 @@ int64_t source_row_bytes(hydra_type type, int64_t columns) {
 
 __device__ uint16_t half_at(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
 
-// Quants of a block of 4-bit ones; quant(column) is that of a column.
+// Quants of a block; quant(column) is that of a column.
 template <class Quant>
 __device__ void write_quants(const RowBlock& target, hydra_type type, Quant&& quant) {
     for (int thread = 0; thread < 4; ++thread) {
-        uint32_t word = 0;
+        uint32_t word = 0, upper = 0;
         for (int column = 0; column < BLOCK_COLUMNS; ++column) {
-            if (thread_of(column) == thread) word |= quant(column) << quant_shift(slot_of(column));
+            if (thread_of(column) != thread) continue;
+            word |= (quant(column) & 15) << quant_shift(slot_of(column));
+            upper |= quant(column) >> 4 << upper_shift(type, slot_of(column));
         }
-        const int offset = value_offset(type, target.group * 4 + thread, target.half, 0);
-        *reinterpret_cast<uint32_t*>(target.block + offset) = word;
+        const int lane = target.group * 4 + thread;
+        *reinterpret_cast<uint32_t*>(target.block + value_offset(type, lane, target.half, 0)) = word;
+        for (int byte = 0; byte < upper_bytes(type); ++byte) {
+            target.block[upper_offset(type, lane, target.half) + byte] = static_cast<uint8_t>(upper >> byte * 8);
+        }
     }
 }
 
@@ -61,20 +74,38 @@ __device__ uint16_t unpack_scales(const uint8_t* packed, int i) {
     return static_cast<uint16_t>(scale | minimum << 8);
 }
 
-// Block i of a file's super-block: f16 scale of scales, of minimums, 12 bytes of these, 128 bytes of quants. Blocks 2j
-// and 2j + 1 have the low and the high halves of bytes 32j to 32j + 31.
-__device__ void write_part_of_super_block(const RowBlock& target, const uint8_t* source, int i) {
+// Block i of a file's super-block: f16 scale of scales, of minimums, 12 bytes of these, of Q5_K 32 bytes of fifth bits,
+// 128 bytes of quants. Blocks 2j and 2j + 1 have the low and the high halves of bytes 32j to 32j + 31, block i bit i of
+// the fifth ones.
+__device__ void write_part_of_super_block(const RowBlock& target, hydra_type type, const uint8_t* source, int i) {
     if (i == 0) {
         target.super_scale[0] = half_at(source);
         target.super_scale[2] = half_at(source + 2);
     }
     target.scale[0] = unpack_scales(source + 4, i);
-    const uint8_t* quants = source + 16 + i / 2 * BLOCK_COLUMNS;
-    write_quants(target, HYDRA_Q4_K, [=](int column) -> uint32_t { return quants[column] >> i % 2 * 4 & 15; });
+    const uint8_t* fifth = type == HYDRA_Q5_K ? source + 16 : nullptr;
+    const uint8_t* quants = source + (type == HYDRA_Q5_K ? 48 : 16) + i / 2 * BLOCK_COLUMNS;
+    write_quants(target, type, [=](int column) -> uint32_t {
+        const int above = fifth != nullptr ? (fifth[column] >> i & 1) << 4 : 0;
+        return (quants[column] >> i % 2 * 4 & 15) | above;
+    });
 }
 
-// Takes over one block of a row; `source` is that block in a file's layout (of Q4_K the super-block that it belongs
-// to), of a float type without what lies after the columns.
+// Block i of Q6_K's super-block: 128 bytes of lower halves, 64 bytes of pairs of bits, 16 scales, f16 scale. Of each
+// four blocks the first two have the low, the others the high halves of 32 bytes each, and block j bits 2j and 2j + 1
+// of 32 bytes.
+__device__ void write_part_of_six_bits(const RowBlock& target, const uint8_t* source, int i) {
+    if (i == 0) target.super_scale[0] = half_at(source + 208);
+    target.scale[0] = half_at(source + 192 + 2 * i);
+    const int four = i / 4, place = i % 4;
+    const uint8_t *quants = source + four * 64 + place % 2 * 32, *pairs = source + 128 + four * 32;
+    write_quants(target, HYDRA_Q6_K, [=](int column) -> uint32_t {
+        return (quants[column] >> place / 2 * 4 & 15) | (pairs[column] >> 2 * place & 3) << 4;
+    });
+}
+
+// Takes over one block of a row; `source` is that block in a file's layout (or the super-block that it belongs to), of
+// a float type without what lies after the columns.
 __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block, const uint8_t* source) {
     const RowBlock target = row_block(matrix, row, block);
     const hydra_type type = matrix.type;
@@ -88,13 +119,12 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
         }
         return;
     }
-    if (type == HYDRA_Q4_K) {
-        return write_part_of_super_block(target, source, static_cast<int>(block % SUPER_BLOCKS));
-    }
-    const int halves = type == HYDRA_Q4_1 ? 2 : 1;
+    const auto part = static_cast<int>(block % SUPER_BLOCKS);
+    if (type == HYDRA_Q6_K) return write_part_of_six_bits(target, source, part);
+    if (super_scale_bytes(type) > 0) return write_part_of_super_block(target, type, source, part);
     target.scale[0] = half_at(source);
-    if (type == HYDRA_Q4_1) target.scale[2] = half_at(source + 2);
-    source += halves * 2;
+    if (has_minimum(type)) target.scale[2] = half_at(source + 2);
+    source += has_minimum(type) ? 4 : 2;
     if (type == HYDRA_Q8_0) {
         for (int place = 0; place < BLOCK_COLUMNS; ++place) {
             const int lane = target.group * 4 + thread_of(place);
@@ -102,7 +132,12 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
         }
         return;
     }
-    write_quants(target, type, [=](int column) -> uint32_t { return source[column % 16] >> column / 16 * 4 & 15; });
+    const bool five = quant_bits(type) == 5;
+    const uint8_t *fifth = source, *quants = source + (five ? 4 : 0);
+    write_quants(target, type, [=](int column) -> uint32_t {
+        const int above = five ? (fifth[column / 8] >> column % 8 & 1) << 4 : 0;
+        return (quants[column % 16] >> column / 16 * 4 & 15) | above;
+    });
 }
 
 // One block a row of source. target_rows: null, or [count]: where the rows go.
@@ -131,15 +166,20 @@ __global__ void __launch_bounds__(THREADS, 1) matrix_read_kernel(MatrixView matr
 }
 
 __device__ void copy_block(const RowBlock& to, const RowBlock& from, hydra_type type) {
-    const int values = block_bytes(type) == 256 ? 1 : BLOCK_SLOTS;  // of a lane: slots, or the word of all
+    const int values = quant_bits(type) > 0 ? 1 : BLOCK_SLOTS;  // of a lane: slots, or the word of all
     for (int i = 0; i < 4 * values; ++i) {
         const int thread = i / values, slot = i % values;
         const uint8_t* old_value = from.block + value_offset(type, from.group * 4 + thread, from.half, slot);
         uint8_t* new_value = to.block + value_offset(type, to.group * 4 + thread, to.half, slot);
         for (int byte = 0; byte < value_bytes(type); ++byte) new_value[byte] = old_value[byte];
     }
+    for (int i = 0; i < 4 * upper_bytes(type); ++i) {
+        const int thread = i % 4, byte = i / 4;
+        to.block[upper_offset(type, to.group * 4 + thread, to.half) + byte] =
+            from.block[upper_offset(type, from.group * 4 + thread, from.half) + byte];
+    }
     if (scale_bytes(type) > 0) to.scale[0] = from.scale[0];
-    if (type == HYDRA_Q4_1) to.scale[2] = from.scale[2];
+    if (has_minimum(type) && super_scale_bytes(type) == 0) to.scale[2] = from.scale[2];
 }
 
 // One block a row of target.
@@ -151,7 +191,7 @@ __global__ void __launch_bounds__(THREADS, 1)
         copy_block(to, from, source.type);
         if (super_scale_bytes(source.type) > 0 && block % SUPER_BLOCKS == 0) {
             to.super_scale[0] = from.super_scale[0];
-            to.super_scale[2] = from.super_scale[2];
+            if (has_minimum(source.type)) to.super_scale[2] = from.super_scale[2];
         }
     }
 }

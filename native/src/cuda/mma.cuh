@@ -178,7 +178,7 @@ __device__ __forceinline__ uint32_t subtract_bfloats(uint32_t a, uint32_t b) {
 
 // The f16 number 1024 + u has the bits 0x6400 + u for u < 1024, the bf16 number 128 + u the bits 0x4300 + u for u <
 // 128: whole numbers become halves without a conversion.
-constexpr uint32_t HALVES_1024 = 0x64006400, BFLOATS_128 = 0x43004300, BFLOATS_136 = 0x43084308;
+constexpr uint32_t HALVES_1024 = 0x64006400, HALVES_1152 = 0x64806480, BFLOATS_128 = 0x43004300;
 
 // Whole numbers below 1024 in the halves of a word as f16.
 __device__ __forceinline__ uint32_t halves_of_whole(uint32_t pair) {
@@ -192,9 +192,14 @@ __device__ __forceinline__ uint32_t bfloats_of_bytes(uint32_t bytes, int pair) {
     return subtract_bfloats(both & 0xff7fff7f, both & 0xff80ff80);
 }
 
-// Quants of slots 2 pair and 2 pair + 1 of a word (weights.cuh), less 8 where centred, as bf16.
-__device__ __forceinline__ uint32_t bfloats_of_quants(uint32_t word, int pair, bool centred) {
-    return subtract_bfloats((word >> pair * 4 & 0x000f000f) | BFLOATS_128, centred ? BFLOATS_136 : BFLOATS_128);
+// Signed bytes, of which the halves of a word have one each in their lower bytes, as f16.
+__device__ __forceinline__ uint32_t halves_of_signed(uint32_t pair) {
+    return subtract_halves((pair ^ 0x00800080) | HALVES_1024, HALVES_1152);
+}
+
+// Whole numbers below 128 in the halves of a word, less `centre`, as bf16.
+__device__ __forceinline__ uint32_t bfloats_of_quants(uint32_t pair, uint32_t centre) {
+    return subtract_bfloats(pair | BFLOATS_128, BFLOATS_128 + centre * 0x00010001);
 }
 
 }  // namespace hydra::cuda

@@ -74,7 +74,7 @@ struct Products {
 // Where shares begin: whole steps of blocks, so that none divides what has scales in common.
 template <hydra_type type>
 struct Shares {
-    static constexpr int STEP = type == HYDRA_Q4_K ? SUPER_BLOCKS / 2 : 1;
+    static constexpr int STEP = super_scale_bytes(type) > 0 ? SUPER_BLOCKS / 2 : 1;
     unsigned shares, blocks;  // of columns of a row of tiles
     unsigned steps;           // of all rows; times shares below 2^32 for any matrix that a device has room for
 
@@ -231,8 +231,16 @@ hydra_status with_type(hydra_type type, Run&& run) {
             return run(TypeTag<HYDRA_Q4_0>{});
         case HYDRA_Q4_1:
             return run(TypeTag<HYDRA_Q4_1>{});
+        case HYDRA_Q5_0:
+            return run(TypeTag<HYDRA_Q5_0>{});
+        case HYDRA_Q5_1:
+            return run(TypeTag<HYDRA_Q5_1>{});
         case HYDRA_Q4_K:
             return run(TypeTag<HYDRA_Q4_K>{});
+        case HYDRA_Q5_K:
+            return run(TypeTag<HYDRA_Q5_K>{});
+        case HYDRA_Q6_K:
+            return run(TypeTag<HYDRA_Q6_K>{});
         default:
             return refuse(HYDRA_INVALID_ARGUMENT, "no kernel for matrices of type %d", static_cast<int>(type));
     }

@@ -4,10 +4,25 @@
 
 using hydra::guarded;
 
-// What every backend has.
+// What every backend has: all that files have.
 bool hydra_backend::has_kernel(hydra_type type) const {
-    return type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16 || type == HYDRA_Q8_0 || type == HYDRA_Q4_0 ||
-           type == HYDRA_Q4_1;
+    switch (type) {
+        case HYDRA_F32:
+        case HYDRA_F16:
+        case HYDRA_BF16:
+        case HYDRA_Q8_0:
+        case HYDRA_Q4_0:
+        case HYDRA_Q4_1:
+        case HYDRA_Q5_0:
+        case HYDRA_Q5_1:
+        case HYDRA_Q4_K:
+        case HYDRA_Q5_K:
+        case HYDRA_Q6_K:
+            return true;
+        case HYDRA_R8:
+            return false;
+    }
+    return false;
 }
 
 void hydra_backend::require_own_process() const {

@@ -143,13 +143,17 @@ inline void run_together(const Qkv& qkv, const AppendKv& append) {
     must(api().stream_wait(owner.stream));
 }
 
-constexpr hydra_type ALL_TYPES[] = {HYDRA_F32, HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1, HYDRA_Q4_K};
+constexpr hydra_type ALL_TYPES[] = {HYDRA_F32,  HYDRA_F16,  HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1,
+                                    HYDRA_Q5_0, HYDRA_Q5_1, HYDRA_Q4_K, HYDRA_Q5_K, HYDRA_Q6_K};
 
 inline bool is_blocked(hydra_type type) { return type != HYDRA_F32 && type != HYDRA_F16 && type != HYDRA_BF16; }
 
+inline bool has_super_blocks(hydra_type type) { return type == HYDRA_Q4_K || type == HYDRA_Q5_K || type == HYDRA_Q6_K; }
+
 // So many columns, or as many more as a matrix of the type must have.
 inline int whole_columns(hydra_type type, int columns) {
-    return type == HYDRA_Q4_K ? (columns + 255) / 256 * 256 : columns;
+    const int block = has_super_blocks(type) ? 256 : type == HYDRA_Q5_0 || type == HYDRA_Q5_1 ? 32 : 1;
+    return (columns + block - 1) / block * block;
 }
 
 // Bytes of a row in a file's layout.
@@ -164,8 +168,16 @@ inline int64_t row_bytes(hydra_type type, int64_t columns) {
             return blocks * 18;
         case HYDRA_Q4_1:
             return blocks * 20;
+        case HYDRA_Q5_0:
+            return blocks * 22;
+        case HYDRA_Q5_1:
+            return blocks * 24;
         case HYDRA_Q4_K:
             return columns / 256 * 144;
+        case HYDRA_Q5_K:
+            return columns / 256 * 176;
+        case HYDRA_Q6_K:
+            return columns / 256 * 210;
         default:
             return columns * 2;
     }
@@ -192,27 +204,35 @@ inline std::vector<uint8_t> random_row(hydra_type type, int64_t columns, Random&
         }
         return bytes;
     }
-    if (type == HYDRA_Q4_K) {
+    const auto put_scale = [&](float size) { put(bytes, float_to_half(random.normal(1, size)[0])); };
+    const auto put_bytes = [&](int count) {
+        for (int i = 0; i < count; ++i) bytes.push_back(static_cast<uint8_t>(random.below(256)));
+    };
+    if (has_super_blocks(type)) {
         for (int64_t super_block = 0; super_block < columns / 256; ++super_block) {
-            put(bytes, float_to_half(random.normal(1, 0.006f)[0]));
-            put(bytes, float_to_half(random.normal(1, 0.03f)[0]));
-            for (int i = 4; i < 144; ++i) bytes.push_back(static_cast<uint8_t>(random.below(256)));
+            if (type == HYDRA_Q6_K) {
+                put_bytes(208);
+                put_scale(0.0007f);
+                continue;
+            }
+            put_scale(type == HYDRA_Q4_K ? 0.006f : 0.003f);
+            put_scale(0.03f);
+            put_bytes(type == HYDRA_Q4_K ? 140 : 172);
         }
         return bytes;
     }
-    const float size = type == HYDRA_Q8_0 ? 0.015f : 0.2f;
+    const bool five = type == HYDRA_Q5_0 || type == HYDRA_Q5_1;
     for (int64_t block = 0; block < (columns + 31) / 32; ++block) {
-        put(bytes, float_to_half(random.normal(1, size)[0]));
-        if (type == HYDRA_Q4_1) put(bytes, float_to_half(random.normal(1, 1.0f)[0]));
-        for (int i = 0; i < (type == HYDRA_Q8_0 ? 32 : 16); ++i) {
-            bytes.push_back(static_cast<uint8_t>(random.below(256)));
-        }
+        put_scale(type == HYDRA_Q8_0 ? 0.015f : five ? 0.1f : 0.2f);
+        if (type == HYDRA_Q4_1 || type == HYDRA_Q5_1) put_scale(1.0f);
+        put_bytes(type == HYDRA_Q8_0 ? 32 : five ? 20 : 16);
     }
     return bytes;
 }
 
-// Value i of a Q4_K super-block: f16 d and m, 12 bytes with eight scales and eight minimums of 6 bits, nibbles.
-inline float q4_k_value(const uint8_t* bytes, int i) {
+// Value i of a Q4_K or Q5_K super-block: f16 d and m, 12 bytes with eight scales and eight minimums of 6 bits, fifth
+// bits of Q5_K, nibbles.
+inline float k_value(hydra_type type, const uint8_t* bytes, int i) {
     const int block = i / 32, low = block % 4;
     const uint8_t* packed = bytes + 4;
     int scale = packed[low] & 63, minimum = packed[low + 4] & 63;
@@ -220,9 +240,21 @@ inline float q4_k_value(const uint8_t* bytes, int i) {
         scale = (packed[low + 8] & 15) + (packed[low] >> 6) * 16;
         minimum = (packed[low + 8] >> 4) + (packed[low + 4] >> 6) * 16;
     }
-    const int both = bytes[16 + block / 2 * 32 + i % 32], quant = block % 2 == 0 ? both % 16 : both / 16;
+    const uint8_t* nibbles = bytes + (type == HYDRA_Q5_K ? 48 : 16);
+    const int both = nibbles[block / 2 * 32 + i % 32];
+    int quant = block % 2 == 0 ? both % 16 : both / 16;
+    if (type == HYDRA_Q5_K) quant += 16 * (bytes[16 + i % 32] >> block & 1);
     const float d = half_to_float(half_at(bytes)), m = half_to_float(half_at(bytes + 2));
     return d * static_cast<float>(scale) * static_cast<float>(quant) - m * static_cast<float>(minimum);
+}
+
+// Value i of a Q6_K super-block: nibbles, pairs of bits, 16 scales, f16 d.
+inline float six_bit_value(const uint8_t* bytes, int i) {
+    const int half = i / 128, quarter = i % 128 / 32, place = i % 32;
+    const int both = bytes[half * 64 + quarter % 2 * 32 + place], low = quarter < 2 ? both % 16 : both / 16;
+    const int high = bytes[128 + half * 32 + place] >> 2 * quarter & 3;
+    const int scale = static_cast<int8_t>(bytes[192 + i / 16]);
+    return half_to_float(half_at(bytes + 208)) * static_cast<float>(scale) * static_cast<float>(low + 16 * high - 32);
 }
 
 // What the bytes of a row mean.
@@ -230,10 +262,20 @@ inline Floats decoded_row(hydra_type type, int64_t columns, const uint8_t* bytes
     Floats values;
     for (int64_t c = 0; c < columns; ++c) {
         const int64_t block = c / 32, place = c % 32;
-        const uint8_t* at = bytes + block * (type == HYDRA_Q8_0 ? 34 : type == HYDRA_Q4_0 ? 18 : 20);
+        const uint8_t* at = bytes + block * row_bytes(type, 32);
         const auto nibble = [&](const uint8_t* quants) { return quants[place % 16] >> place / 16 * 4 & 15; };
         float value = 0;
-        if (type == HYDRA_Q4_K) value = q4_k_value(bytes + c / 256 * 144, static_cast<int>(c % 256));
+        const uint8_t* super_block = bytes + c / 256 * row_bytes(type, 256);
+        if (type == HYDRA_Q4_K || type == HYDRA_Q5_K) value = k_value(type, super_block, static_cast<int>(c % 256));
+        if (type == HYDRA_Q6_K) value = six_bit_value(super_block, static_cast<int>(c % 256));
+        const auto fifth = [&](const uint8_t* bits) { return 16 * (bits[place / 8] >> place % 8 & 1); };
+        if (type == HYDRA_Q5_0) {
+            value = half_to_float(half_at(at)) * static_cast<float>(nibble(at + 6) + fifth(at + 2) - 16);
+        }
+        if (type == HYDRA_Q5_1) {
+            value = half_to_float(half_at(at)) * static_cast<float>(nibble(at + 8) + fifth(at + 4)) +
+                    half_to_float(half_at(at + 2));
+        }
         if (type == HYDRA_F32) std::memcpy(&value, bytes + c * 4, 4);
         if (type == HYDRA_F16) value = half_to_float(half_at(bytes + c * 2));
         if (type == HYDRA_BF16) value = bfloat_to_float(half_at(bytes + c * 2));

@@ -63,7 +63,11 @@ TEST(Matrix, TakesNoMoreThanItsTypeNeeds) {
     EXPECT_EQ(api().matrix_bytes(HYDRA_Q8_0, 16, 64), 16 * 2 * 34);
     EXPECT_EQ(api().matrix_bytes(HYDRA_Q4_0, 16, 64), 16 * 2 * 18);
     EXPECT_EQ(api().matrix_bytes(HYDRA_Q4_1, 16, 64), 16 * 2 * 20);
+    EXPECT_EQ(api().matrix_bytes(HYDRA_Q5_0, 16, 64), 16 * 2 * 22);
+    EXPECT_EQ(api().matrix_bytes(HYDRA_Q5_1, 16, 64), 16 * 2 * 24);
     EXPECT_EQ(api().matrix_bytes(HYDRA_Q4_K, 16, 512), 16 * 2 * 148);
+    EXPECT_EQ(api().matrix_bytes(HYDRA_Q5_K, 16, 512), 16 * 2 * 180);
+    EXPECT_EQ(api().matrix_bytes(HYDRA_Q6_K, 16, 512), 16 * 2 * 210);
     EXPECT_EQ(api().matrix_bytes(HYDRA_F16, 17, 33), 32 * 64 * 2);
 }
 

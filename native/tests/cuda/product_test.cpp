@@ -207,7 +207,7 @@ TEST(Product, AddsUpManyColumns) {
 // Large matrices are computed in other shapes, their columns split over blocks.
 TEST(Product, ComputesLargeMatrices) {
     Random random(6);
-    for (hydra_type type : {HYDRA_F32, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_1, HYDRA_Q4_K}) {
+    for (hydra_type type : {HYDRA_F32, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_1, HYDRA_Q4_K, HYDRA_Q6_K}) {
         const bool wide = type != HYDRA_Q8_0;
         const Case c{type, type, 9, whole_columns(type, wide ? 4128 : 512), wide ? 1033 : 8219};
         const Data data(c, random);
@@ -231,7 +231,7 @@ TEST(Product, ComputesLargeMatrices) {
 
 TEST(Product, ComputesLargePairs) {
     Random random(11);
-    for (hydra_type type : {HYDRA_BF16, HYDRA_Q4_1, HYDRA_Q4_K}) {
+    for (hydra_type type : {HYDRA_BF16, HYDRA_Q5_1, HYDRA_Q5_K}) {
         const Case c{type, type, 18, whole_columns(type, 2080), 1025};
         const Data data(c, random);
         const Memory<float> norm(data.norm);
@@ -260,7 +260,7 @@ TEST(Product, HasTheSameBitsInPassesOfAnySize) {
     Random random(12);
     std::vector<Case> all;
     for (hydra_type type : ALL_TYPES) all.push_back({type, type, 31, whole_columns(type, 544), 33});
-    for (hydra_type type : {HYDRA_BF16, HYDRA_Q4_K}) all.push_back({type, type, 12, 8192, 513});
+    for (hydra_type type : {HYDRA_BF16, HYDRA_Q6_K}) all.push_back({type, type, 12, 8192, 513});
     for (const Case& c : all) {
         SCOPED_TRACE(c.name());
         const Data data(c, random);
@@ -311,7 +311,7 @@ TEST(QkvAndAppend, TurnsQueriesAndKeysAndStoresKeysAndValues) {
                            {HYDRA_Q8_0, HYDRA_Q8_0, HYDRA_Q8_0, 8, 64, 2, 2, 64, 33},
                            {HYDRA_Q4_0, HYDRA_Q8_0, HYDRA_Q4_0, 9, 96, 6, 2, 40, 7},
                            {HYDRA_Q4_1, HYDRA_BF16, HYDRA_F32, 3, 64, 1, 1, 96, 62},
-                           {HYDRA_Q4_K, HYDRA_Q4_K, HYDRA_F16, 10, 256, 3, 1, 32, 5}};
+                           {HYDRA_Q4_K, HYDRA_Q4_K, HYDRA_Q6_K, 10, 256, 3, 1, 32, 5}};
     for (const QkvCase& c : all) {
         SCOPED_TRACE(testing::Message() << "types " << c.query << ", " << c.key << ", " << c.value << ", " << c.rows
                                         << " rows");

@@ -27,7 +27,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /** Opens a model: files, backend, weights, heads and tokenizer, all of it or none. */
 final class ModelOpening {
@@ -161,24 +160,22 @@ final class ModelOpening {
         info.bosId = files.config().bosId();
         info.eosIds =
                 files.config().eosIds().stream().mapToInt(Integer::intValue).toArray();
-        info.weightTypes = weightTypes(backend);
+        info.weightTypes = weightTypes();
         info.kvType = base.pool().type();
         info.bytesPerPass = base.bytesPerPass();
         info.weightBytes = base.bytesPerPass()
                 + (base.embedding() == base.lmHead() ? 0 : base.embedding().bytes());
         info.backend = new BackendInfo(backend);
         info.heads = heads == null ? null : headsInfo(heads);
-        info.notices = Stream.of(base.notice(), heads == null ? "" : heads.notice())
-                .filter(notice -> !notice.isEmpty())
-                .toList();
+        info.notices = base.notice().isEmpty() ? List.of() : List.of(base.notice());
         return new ModelInfo(info);
     }
 
-    private Set<WeightType> weightTypes(Backend backend) {
+    private Set<WeightType> weightTypes() {
         Set<WeightType> types = new LinkedHashSet<>();
         for (Tensor tensor : files.tensors().all()) {
             if (tensor.shape().size() > 1) {
-                types.add(WeightLoader.typeOf(backend, tensor, options.weights().orElse(null)));
+                types.add(WeightLoader.typeOf(tensor, options.weights().orElse(null)));
             }
         }
         return types;

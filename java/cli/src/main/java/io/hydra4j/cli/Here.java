@@ -64,7 +64,7 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
                 }
             }
             return new Here(
-                    machine(backend), fit, need.parts(), backend.memory().freeBytes(), kernels(backend, tensors));
+                    machine(backend), fit, need.parts(), backend.memory().freeBytes(), kernels(tensors));
         }
     }
 
@@ -76,12 +76,12 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
         return backend.description() + ", kernels for " + backend.isa().name().toLowerCase(Locale.ROOT) + why;
     }
 
-    private static List<Kernel> kernels(Backend backend, Collection<Tensor> tensors) {
+    private static List<Kernel> kernels(Collection<Tensor> tensors) {
         Map<WeightType, Kernel> kernels = new LinkedHashMap<>();
         for (Tensor tensor : tensors) {
             if (tensor.shape().size() > 1) {
                 WeightType type = WeightType.of(tensor.type().id());
-                WeightType computed = WeightLoader.typeOf(backend, tensor, null);
+                WeightType computed = WeightLoader.typeOf(tensor, null);
                 kernels.merge(
                         type,
                         new Kernel(type, 1, tensor.bytes(), computed),

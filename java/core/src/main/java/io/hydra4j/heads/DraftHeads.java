@@ -249,11 +249,6 @@ public final class DraftHeads implements Drafter, AutoCloseable {
         return base;
     }
 
-    /** One line about weights that had to change their type; empty if none had to. */
-    public String notice() {
-        return loader.notice();
-    }
-
     /** Bytes of weights that drafting one step reads, LM heads included once for each head that is evaluated by itself. */
     public long bytesPerStep() {
         long bytes = prefixLayer == null ? 0 : prefixLayer.bytes();

@@ -20,8 +20,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.DoubleConsumer;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * A loaded decoder: its weights on a backend, its KV pages, and its recorded forward pass. Immutable after loading
@@ -177,7 +175,7 @@ public final class DecoderModel implements AutoCloseable {
     /** The type that keys and values of a model with these matrices have. */
     static WeightType kvType(KvType kv, Backend backend, DecoderTensors tensors, WeightType convertTo) {
         boolean floats = tensors.layers().stream()
-                .allMatch(layer -> WeightLoader.typeOf(backend, layer.q(), convertTo) == WeightType.F32);
+                .allMatch(layer -> WeightLoader.typeOf(layer.q(), convertTo) == WeightType.F32);
         return kv.on(backend, floats);
     }
 
@@ -272,11 +270,9 @@ public final class DecoderModel implements AutoCloseable {
         return pages;
     }
 
-    /** What there is to say of the files: weights that had to change their type, tensors that were left aside; may be empty. */
+    /** What there is to say of the files: tensors that were left aside; may be empty. */
     public String notice() {
-        return Stream.of(loader.notice(), skipped)
-                .filter(line -> !line.isEmpty())
-                .collect(Collectors.joining("; "));
+        return skipped;
     }
 
     @Override

@@ -147,7 +147,7 @@ public final class MemoryNeed {
         if (tensor.shape().size() < 2) {
             return tensor.values() * Float.BYTES;
         }
-        WeightType type = WeightLoader.typeOf(backend, tensor, convertTo);
+        WeightType type = WeightLoader.typeOf(tensor, convertTo);
         // Their 6-bit scales take a byte each.
         int scales = type == WeightType.Q4_K || type == WeightType.Q5_K ? 4 : 0;
         int blockBytes = type.blockBytes() + scales;

@@ -3,14 +3,12 @@ package io.hydra4j.model;
 import io.hydra4j.HydraException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
-import io.hydra4j.format.TensorType;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Buffer;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.runtime.WeightType;
 import java.util.Collections;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
@@ -19,8 +17,7 @@ import java.util.function.DoubleConsumer;
 
 /**
  * Turns tensors into matrices and buffers of a backend, and owns them: {@link #close()} frees all. Matrices keep the type that the
- * tensor has where the backend has a kernel for it; others become F16, which {@link #notice()} says. Files stay mapped while
- * loading only. Not thread-safe.
+ * tensor has, or all have one that is asked for. Files stay mapped while loading only. Not thread-safe.
  */
 public final class WeightLoader implements AutoCloseable {
     private final Backend backend;
@@ -35,7 +32,6 @@ public final class WeightLoader implements AutoCloseable {
     private final Map<Once, Matrix> matrices = new HashMap<>();
 
     private final Set<Matrix> shared = Collections.newSetFromMap(new IdentityHashMap<>());
-    private final Map<TensorType, Integer> converted = new EnumMap<>(TensorType.class);
     private long loadedBytes;
 
     /**
@@ -90,11 +86,7 @@ public final class WeightLoader implements AutoCloseable {
             loaded(tensor);
             return before;
         }
-        WeightType type = typeOf(tensor);
-        if (convertTo == null && type.id() != tensor.type().id()) {
-            converted.merge(tensor.type(), 1, Integer::sum);
-        }
-        Matrix matrix = own(Matrix.create(backend, type, tensor.rows(), tensor.columns()));
+        Matrix matrix = own(Matrix.create(backend, typeOf(tensor), tensor.rows(), tensor.columns()));
         source.write(tensor, matrix, targetRows);
         loaded(tensor);
         if (tensor.bytes() > 0) {
@@ -117,16 +109,12 @@ public final class WeightLoader implements AutoCloseable {
 
     /** The type of a tensor's matrix. */
     public WeightType typeOf(Tensor tensor) {
-        return typeOf(backend, tensor, convertTo);
+        return typeOf(tensor, convertTo);
     }
 
     /** The type of a tensor's matrix, where {@code convertTo} is asked for or, if that is null, none. */
-    public static WeightType typeOf(Backend backend, Tensor tensor, WeightType convertTo) {
-        if (convertTo != null) {
-            return convertTo;
-        }
-        WeightType own = WeightType.of(tensor.type().id());
-        return backend.hasKernel(own) ? own : WeightType.F16;
+    public static WeightType typeOf(Tensor tensor, WeightType convertTo) {
+        return convertTo != null ? convertTo : WeightType.of(tensor.type().id());
     }
 
     /** The values of a vector or matrix as float32, or null for null. */
@@ -184,19 +172,6 @@ public final class WeightLoader implements AutoCloseable {
     /** Closes a resource together with the loaded weights. */
     public <T extends AutoCloseable> T own(T resource) {
         return owned.own(resource);
-    }
-
-    /** One line on matrices whose type has no kernel and became F16; empty if there are none. */
-    public String notice() {
-        if (converted.isEmpty()) {
-            return "";
-        }
-        StringBuilder types = new StringBuilder();
-        converted.forEach(
-                (type, count) -> types.append(types.isEmpty() ? "" : ", ").append(count + " " + type));
-        return types
-                + " tensors have no kernel of their own and were dequantised to F16 on load; choose another type with "
-                + "the option for weights";
     }
 
     /** Unmaps the files; what was loaded stays. */
