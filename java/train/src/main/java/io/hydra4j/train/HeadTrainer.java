@@ -130,6 +130,12 @@ final class HeadTrainer {
         return new Outcome(loss, List.copyOf(headLosses), norm);
     }
 
+    /** What each head guesses of a batch; nothing is learned. The gradients hold anything afterwards. */
+    List<LossPass.Sums> measure(HeadBatch batch, BaseStates states) {
+        states.write(batch, network.states());
+        return network.learn(batch, new double[options.design().heads()], options.seed(), 0);
+    }
+
     private void update(long step, double learningRate, double norm) {
         OptimiserOptions optimiser = options.optimiser();
         double scale = optimiser.clip() == 0 ? 1 : Math.min(1, optimiser.clip() / (norm + NORM_EPSILON));
