@@ -22,7 +22,7 @@
 #include "hydra4j/status.h"
 
 /* Changes whenever a declaration in this header does; Java refuses a library of another number. */
-#define HYDRA_TRAIN_ABI_VERSION 1
+#define HYDRA_TRAIN_ABI_VERSION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,8 +56,8 @@ typedef enum hydra_train_type {
     HYDRA_TRAIN_I32 = 1 /* token ids and indices of rows */
 } hydra_train_type;
 
-/* Creates a zeroed buffer of count >= 1 elements of four bytes. */
-HYDRA_API hydra_status hydra_train_buffer_create(hydra_train_device* device, hydra_train_type type, int64_t count,
+/* Creates a zeroed buffer of count >= 1 elements of four bytes; type: a hydra_train_type. */
+HYDRA_API hydra_status hydra_train_buffer_create(hydra_train_device* device, int32_t type, int64_t count,
                                                  hydra_train_buffer** out);
 
 /* Elements [offset, offset + count) of a buffer as one of its own, count >= 1; they stay while either exists. So that

@@ -19,16 +19,16 @@ uint8_t* at(const hydra_train_buffer* buffer, int64_t offset) { return buffer->m
 
 }  // namespace
 
-hydra_status hydra_train_buffer_create(hydra_train_device* device, hydra_train_type type, int64_t count,
+hydra_status hydra_train_buffer_create(hydra_train_device* device, int32_t type, int64_t count,
                                        hydra_train_buffer** out) {
     return hydra::guarded("hydra_train_buffer_create", [&] {
         HYDRA_REQUIRE(device != nullptr && out != nullptr, "device or out is null");
         HYDRA_REQUIRE(type == HYDRA_TRAIN_F32 || type == HYDRA_TRAIN_I32,
-                      "type is %d, must be %d (float32) or %d (int32)", static_cast<int>(type), HYDRA_TRAIN_F32,
-                      HYDRA_TRAIN_I32);
+                      "type is %d, must be %d (float32) or %d (int32)", type, HYDRA_TRAIN_F32, HYDRA_TRAIN_I32);
         hydra::train::size("count", count, 1, hydra::train::MOST_ELEMENTS);
         std::lock_guard<std::mutex> lock(device->mutex);
-        *out = new hydra_train_buffer{device, type, count, device->allocate(count * ELEMENT)};
+        *out = new hydra_train_buffer{device, static_cast<hydra_train_type>(type), count,
+                                      device->allocate(count * ELEMENT)};
     });
 }
 

@@ -63,7 +63,7 @@ TEST(Buffer, OfImpossibleSizesIsRefused) {
     hydra_train_buffer* out = nullptr;
     expect_refused(hydra_train_buffer_create(lab.device(), HYDRA_TRAIN_F32, 0, &out), "count is 0");
     expect_refused(hydra_train_buffer_create(lab.device(), HYDRA_TRAIN_F32, INT64_MAX, &out), "count is");
-    expect_refused(hydra_train_buffer_create(lab.device(), static_cast<hydra_train_type>(7), 1, &out), "type is 7");
+    expect_refused(hydra_train_buffer_create(lab.device(), 7, 1, &out), "type is 7");
     expect_refused(hydra_train_buffer_create(nullptr, HYDRA_TRAIN_F32, 1, &out), "is null");
     EXPECT_EQ(out, nullptr);
 }
