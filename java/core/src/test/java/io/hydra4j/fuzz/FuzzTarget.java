@@ -19,6 +19,7 @@ interface FuzzTarget {
             new TorchHeadsTarget(),
             new CompactHeadsTarget(),
             new TreeTarget(),
+            new TemplateTarget(),
             new GenerationTarget(),
             new CalibrationTarget());
 
