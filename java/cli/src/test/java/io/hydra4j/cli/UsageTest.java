@@ -161,13 +161,33 @@ class UsageTest {
 
         assertEquals(Main.OK, outcome.code());
         assertEquals("", outcome.err());
-        Stream.of("generate", "chat", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench")
+        Stream.of(
+                        "generate",
+                        "chat",
+                        "template",
+                        "tokenize",
+                        "inspect",
+                        "convert",
+                        "devices",
+                        "tune-tree",
+                        "train",
+                        "bench")
                 .forEach(command -> assertTrue(outcome.out().contains("\n  " + command + " "), outcome.out()));
     }
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"generate", "chat", "template", "tokenize", "inspect", "convert", "devices", "tune-tree", "bench"
+            strings = {
+                "generate",
+                "chat",
+                "template",
+                "tokenize",
+                "inspect",
+                "convert",
+                "devices",
+                "tune-tree",
+                "train",
+                "bench"
             })
     void everyCommandHasHelp(String command) {
         Outcome outcome = CommandLines.run(command, "--help");
