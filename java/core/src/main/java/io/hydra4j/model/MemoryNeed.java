@@ -20,8 +20,8 @@ import java.util.Map;
  * takes its memory as it is used and is not asked. Not thread-safe.
  */
 public final class MemoryNeed {
-    /** Set aside for workspace and what the driver keeps. */
-    static final long RESERVE = 256L << 20;
+    /** Set aside for workspace, mostly sums of split products (277 MB of passes of 256 rows), and what the driver keeps. */
+    static final long RESERVE = 512L << 20;
 
     // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
     private static final int TILE_ROWS = 16;
