@@ -76,7 +76,7 @@ public record DecoderConfig(
     }
 
     /**
-     * A model whose layers all see everything and turn whole heads, without factors and caps.
+     * A model whose layers all see everything and rotate whole heads, without factors and caps.
      *
      * @param ropeBase base of the rotary frequencies
      */
@@ -123,10 +123,10 @@ public record DecoderConfig(
         return kvHeads * headSize;
     }
 
-    /** Values of a head that turn in the layers where any do; those after them never do. */
+    /** Values of a head that rotate in the layers where any do; those after them never do. */
     int rotated() {
         return attention.stream()
-                .filter(layer -> layer.rope().turns())
+                .filter(layer -> layer.rope().rotates())
                 .mapToInt(layer -> 2 * layer.rope().pairs())
                 .findFirst()
                 .orElse(headSize);
@@ -140,10 +140,10 @@ public record DecoderConfig(
         return normEpsilon / (scales.residual() * scales.residual());
     }
 
-    /** How the heads of a layer of draft heads turn: as those of a layer that sees everything, if there is one; whole heads. */
+    /** How the heads of a layer of draft heads rotate: as those of a layer that sees everything, if there is one; whole heads. */
     public RopeAngles draftAngles() {
         return attention.stream()
-                .filter(layer -> layer.rope().turns())
+                .filter(layer -> layer.rope().rotates())
                 .min(Comparator.comparingInt(LayerAttention::window))
                 .orElse(attention.get(0))
                 .rope()

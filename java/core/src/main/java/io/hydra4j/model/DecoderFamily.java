@@ -24,10 +24,10 @@ public enum DecoderFamily {
     QWEN2(new FamilyTraits("Qwen2", "qwen2").windows(Windows.UPPER_LAYERS).bias(AttentionBias.QUERY_KEY_VALUE)),
     /** Qwen3 (dense). */
     QWEN3(new FamilyTraits("Qwen3", "qwen3").windows(Windows.UPPER_LAYERS).headNorms(HeadNorms.EACH_HEAD)),
-    /** SmolLM3: every fourth layer does not turn. */
+    /** SmolLM3: every fourth layer does not rotate. */
     SMOLLM3(new FamilyTraits("SmolLM3", "smollm3")
             .neighbours()
-            .unturned(4)
+            .withoutRope(4)
             .ropeBases(2e6f, 0)
             .tied()),
     /** Gemma 2. */

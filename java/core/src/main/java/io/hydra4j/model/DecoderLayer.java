@@ -37,7 +37,7 @@ public final class DecoderLayer {
      * Loads a layer.
      *
      * @param window positions that a row sees at most, itself included; 0 for all
-     * @param rotated values of a head whose pairs lie half of them apart; those after them turn with none
+     * @param rotated values of a head whose pairs lie half of them apart; those after them rotate with none
      * @param interleaved whether the rows of q and k already stand in pairs as {@link Rope} wants them
      * @param normOffset what is added to the weights of norms
      */
@@ -157,7 +157,7 @@ public final class DecoderLayer {
         return query.bytes() + key.bytes() + value.bytes() + output.bytes() + gate.bytes() + up.bytes() + down.bytes();
     }
 
-    /** Where each row of a head-by-head matrix goes so that rows that turn together become neighbours. */
+    /** Where each row of a head-by-head matrix goes so that rows that rotate together become neighbours. */
     private int[] interleave(int heads, int rotated) {
         int headSize = config.headSize(), half = rotated / 2;
         int[] target = new int[heads * headSize];

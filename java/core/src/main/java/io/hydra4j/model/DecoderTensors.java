@@ -24,7 +24,7 @@ import java.util.stream.Stream;
  * @param interleavedRope how the rows of q and k are ordered within a head: true if the two values that RoPE rotates
  *     together lie side by side (GGUF), false if they lie half a head apart (Hugging Face)
  * @param normOffset what is added to the weights of all norms
- * @param ropeFactors {@code [pairs that turn]}: what the frequencies of RoPE are divided by, or null
+ * @param ropeFactors {@code [pairs that rotate]}: what the frequencies of RoPE are divided by, or null
  * @param skipped names of tensors that are there and change nothing
  */
 public record DecoderTensors(

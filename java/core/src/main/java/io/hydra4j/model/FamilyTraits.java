@@ -64,7 +64,7 @@ final class FamilyTraits {
     private Windows windows = Windows.REFUSED;
     private Windows ggufWindows = Windows.REFUSED;
     private int windowPeriod;
-    private int unturnedPeriod;
+    private int withoutRopePeriod;
     private int wideLayers;
     private boolean gemma;
     private boolean capped;
@@ -93,7 +93,7 @@ final class FamilyTraits {
         return this;
     }
 
-    /** In GGUF files the rows of q and k that RoPE turns together stand side by side. */
+    /** In GGUF files the rows of q and k that RoPE rotates together stand side by side. */
     FamilyTraits neighbours() {
         neighbours = true;
         return this;
@@ -132,9 +132,9 @@ final class FamilyTraits {
         return this;
     }
 
-    /** Every so many layers one does not turn. */
-    FamilyTraits unturned(int period) {
-        unturnedPeriod = period;
+    /** Every so many layers one does not rotate. */
+    FamilyTraits withoutRope(int period) {
+        withoutRopePeriod = period;
         return this;
     }
 
@@ -186,7 +186,7 @@ final class FamilyTraits {
         return this;
     }
 
-    /** RoPE may turn the first part of a head alone. */
+    /** RoPE may rotate the first part of a head alone. */
     FamilyTraits partialRope() {
         partialRope = true;
         return this;
@@ -240,9 +240,9 @@ final class FamilyTraits {
         return windowPeriod;
     }
 
-    /** 0 where all layers turn. */
-    int unturnedPeriod() {
-        return unturnedPeriod;
+    /** 0 where all layers rotate. */
+    int withoutRopePeriod() {
+        return withoutRopePeriod;
     }
 
     int wideLayers() {

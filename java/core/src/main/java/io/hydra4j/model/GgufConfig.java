@@ -87,14 +87,14 @@ final class GgufConfig {
         int window = traits.isCapped()
                 ? metadata.integer(name, 1, Integer.MAX_VALUE)
                 : metadata.integer(name, 0, 0, Integer.MAX_VALUE);
-        int unturned = traits.unturnedPeriod();
+        int withoutRope = traits.withoutRopePeriod();
         return new LayerPlan(layers, context)
                 .of(
                         everywhere,
                         inWindows,
                         window,
                         window > 0 ? windowed(layers) : layer -> false,
-                        unturned > 0 ? LayerPlan.allBut(unturned) : layer -> true);
+                        withoutRope > 0 ? LayerPlan.allBut(withoutRope) : layer -> true);
     }
 
     /** The layers with a window, where there is one. */

@@ -7,7 +7,7 @@ import static io.hydra4j.model.DecoderConfig.MAX_ROPE_FACTOR;
 
 import io.hydra4j.format.Fields;
 
-/** Reads how heads turn from the metadata of a GGUF file; factors that it has as a tensor come on top (RopeFactors). */
+/** Reads how heads rotate from the metadata of a GGUF file; factors that it has as a tensor come on top (RopeFactors). */
 final class GgufRope {
     private final Fields metadata;
     private final DecoderFamily family;

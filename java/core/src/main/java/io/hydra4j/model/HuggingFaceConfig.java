@@ -82,7 +82,7 @@ final class HuggingFaceConfig {
         IntPredicate isWindowed = windowed(layers);
         boolean any = IntStream.range(0, layers).anyMatch(isWindowed);
         int window = any ? config.integer("sliding_window", 1, Integer.MAX_VALUE) : 0;
-        return new LayerPlan(layers, context).of(everywhere, inWindows, window, isWindowed, turning(layers));
+        return new LayerPlan(layers, context).of(everywhere, inWindows, window, isWindowed, rotating(layers));
     }
 
     /** The layers with a window. */
@@ -121,20 +121,21 @@ final class HuggingFaceConfig {
         };
     }
 
-    /** The layers whose heads turn. */
-    private IntPredicate turning(int layers) {
-        if (traits.unturnedPeriod() == 0) {
+    /** The layers whose heads rotate. */
+    private IntPredicate rotating(int layers) {
+        if (traits.withoutRopePeriod() == 0) {
             return layer -> true;
         }
         if (!config.has("no_rope_layers")) {
-            return LayerPlan.allBut(config.integer("no_rope_layer_interval", traits.unturnedPeriod(), 1, MAX_LAYERS));
+            return LayerPlan.allBut(
+                    config.integer("no_rope_layer_interval", traits.withoutRopePeriod(), 1, MAX_LAYERS));
         }
-        // The name says the opposite of what a number means: 1 is a layer that turns.
-        List<Long> turns = config.integers("no_rope_layers", MAX_LAYERS, 1);
-        if (turns.size() != layers) {
-            throw config.unfit("no_rope_layers", turns.size() + " numbers", "one for each of " + layers + " layers");
+        // The name says the opposite of what a number means: 1 is a layer that rotates.
+        List<Long> rotates = config.integers("no_rope_layers", MAX_LAYERS, 1);
+        if (rotates.size() != layers) {
+            throw config.unfit("no_rope_layers", rotates.size() + " numbers", "one for each of " + layers + " layers");
         }
-        return layer -> turns.get(layer) == 1;
+        return layer -> rotates.get(layer) == 1;
     }
 
     private Scales scales(int hidden) {

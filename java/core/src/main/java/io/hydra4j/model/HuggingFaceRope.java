@@ -7,7 +7,7 @@ import static io.hydra4j.model.DecoderConfig.MAX_ROPE_FACTOR;
 import io.hydra4j.format.Fields;
 
 /**
- * Reads how heads turn from config.json: {@code rope_parameters}, or {@code rope_scaling} and {@code rope_theta} beside it, in
+ * Reads how heads rotate from config.json: {@code rope_parameters}, or {@code rope_scaling} and {@code rope_theta} beside it, in
  * older ones.
  */
 final class HuggingFaceRope {
@@ -94,7 +94,7 @@ final class HuggingFaceRope {
         String name = context > original ? "long_factor" : "short_factor";
         double[] factors = rope.numbers(name);
         if (factors.length != plain.pairs()) {
-            throw rope.unfit(name, factors.length + " numbers", plain.pairs() + ", one for each pair that turns");
+            throw rope.unfit(name, factors.length + " numbers", plain.pairs() + ", one for each pair that rotates");
         }
         for (double factor : factors) {
             if (!(factor >= 1 / MAX_ROPE_FACTOR && factor <= MAX_ROPE_FACTOR)) {

@@ -7,7 +7,7 @@ import java.util.List;
 /**
  * In what the attention of one layer may differ from that of another.
  *
- * @param rope how queries and keys turn
+ * @param rope how queries and keys rotate
  * @param window positions that a row sees at most, itself included; 0 for all
  */
 public record LayerAttention(RopeAngles rope, int window) {

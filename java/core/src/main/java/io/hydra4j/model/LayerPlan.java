@@ -15,20 +15,20 @@ final class LayerPlan {
     }
 
     /**
-     * @param everywhere how heads turn in layers that see everything
-     * @param inWindows how they turn in those with a window
+     * @param everywhere how heads rotate in layers that see everything
+     * @param inWindows how they rotate in those with a window
      * @param window positions of a window; one that the context cannot exceed is none
      * @param isWindowed layers with a window
-     * @param turns layers whose heads turn
+     * @param rotates layers whose heads rotate
      */
     List<LayerAttention> of(
-            RopeAngles everywhere, RopeAngles inWindows, int window, IntPredicate isWindowed, IntPredicate turns) {
+            RopeAngles everywhere, RopeAngles inWindows, int window, IntPredicate isWindowed, IntPredicate rotates) {
         RopeAngles still = RopeAngles.none(2 * everywhere.frequencies().size());
         var plan = new ArrayList<LayerAttention>(layers);
         for (int i = 0; i < layers; i++) {
             boolean windowed = isWindowed.test(i);
             RopeAngles rope = windowed ? inWindows : everywhere;
-            plan.add(new LayerAttention(turns.test(i) ? rope : still, windowed && window < context ? window : 0));
+            plan.add(new LayerAttention(rotates.test(i) ? rope : still, windowed && window < context ? window : 0));
         }
         return plan;
     }

@@ -5,11 +5,11 @@ import java.util.List;
 import java.util.function.IntToDoubleFunction;
 
 /**
- * How the pairs of a head turn: pair i by position × {@code frequencies[i]}, multiplied by {@code scale}; pairs of frequency 0 stay
+ * How the pairs of a head rotate: pair i by position × {@code frequencies[i]}, multiplied by {@code scale}; pairs of frequency 0 stay
  * as they are. Immutable.
  *
  * @param frequencies {@code [headSize / 2]} radians per position
- * @param scale what the pairs that turn are multiplied by
+ * @param scale what the pairs that rotate are multiplied by
  */
 public record RopeAngles(List<Float> frequencies, float scale) {
     /** Makes the list unmodifiable. */
@@ -18,10 +18,10 @@ public record RopeAngles(List<Float> frequencies, float scale) {
     }
 
     /**
-     * A head of which the first values turn, each pair at its power of the base.
+     * A head of which the first values rotate, each pair at its power of the base.
      *
      * @param headSize values of a head
-     * @param rotated those that turn, even
+     * @param rotated those that rotate, even
      * @param base of the frequencies, at least 1
      */
     static RopeAngles of(int headSize, int rotated, float base) {
@@ -32,17 +32,17 @@ public record RopeAngles(List<Float> frequencies, float scale) {
         return new RopeAngles(frequencies, 1);
     }
 
-    /** A head that does not turn. */
+    /** A head that does not rotate. */
     static RopeAngles none(int headSize) {
         return of(headSize, 0, 1);
     }
 
-    /** Whether any pair turns. */
-    boolean turns() {
+    /** Whether any pair rotates. */
+    boolean rotates() {
         return frequencies.stream().anyMatch(frequency -> frequency > 0);
     }
 
-    /** Pairs that turn; those after them do not. */
+    /** Pairs that rotate; those after them do not. */
     int pairs() {
         return (int) frequencies.stream().filter(frequency -> frequency > 0).count();
     }
@@ -56,7 +56,7 @@ public record RopeAngles(List<Float> frequencies, float scale) {
         return new RopeAngles(divided, scale);
     }
 
-    /** The same with another factor of the pairs that turn. */
+    /** The same with another factor of the pairs that rotate. */
     RopeAngles withScale(float scale) {
         return new RopeAngles(frequencies, scale);
     }
@@ -71,7 +71,7 @@ public record RopeAngles(List<Float> frequencies, float scale) {
     }
 
     /**
-     * As YaRN (arXiv 2309.00071) reaches further: pairs that turn often over the original context stay, those that turn seldom are
+     * As YaRN (arXiv 2309.00071) reaches further: pairs that rotate often over the original context stay, those that rotate seldom are
      * divided by the factor, those between in between.
      *
      * @param fast turns over the original context from which a pair stays

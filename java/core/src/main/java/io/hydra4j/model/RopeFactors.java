@@ -11,7 +11,7 @@ final class RopeFactors {
 
     /**
      * @param tensor of the factors, or null
-     * @return {@code [pairs that turn]}, or null
+     * @return {@code [pairs that rotate]}, or null
      * @throws FormatException.InvalidValue if one makes no sense
      */
     static float[] of(WeightLoader loader, Tensor tensor) {

@@ -4,7 +4,7 @@ import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_rope;
 import java.util.List;
 
-/** The angles by which rotary embedding turns the pairs of a head. Immutable. */
+/** The angles by which rotary embedding rotates the pairs of a head. Immutable. */
 public final class Rope extends NativeObject {
     private final Handle<hydra_rope> handle;
 
@@ -18,7 +18,7 @@ public final class Rope extends NativeObject {
     }
 
     /**
-     * Creates the angles: pair i of a head at a position turns by position * frequencies[i].
+     * Creates the angles: pair i of a head at a position rotates by position * frequencies[i].
      *
      * @param backend in whose memory they lie
      * @param headSize values of a head; pair i is rows 2i and 2i + 1 of a head of the query and key matrices
@@ -33,13 +33,13 @@ public final class Rope extends NativeObject {
     }
 
     /**
-     * Creates the angles, and a factor: pair i of a head at a position turns by position * frequencies[i] and is multiplied by
+     * Creates the angles, and a factor: pair i of a head at a position rotates by position * frequencies[i] and is multiplied by
      * scale, or stays as it is where the frequency is 0.
      *
      * @param backend in whose memory they lie
      * @param headSize values of a head; pair i is rows 2i and 2i + 1 of a head of the query and key matrices
      * @param frequencies [headSize / 2] radians per position, not negative
-     * @param scale what the pairs that turn are multiplied by
+     * @param scale what the pairs that rotate are multiplied by
      * @param positions the positions that are possible are 0 to positions - 1
      * @return the angles, to be closed
      * @throws IllegalArgumentException if the frequencies are not headSize / 2

@@ -76,14 +76,14 @@ class FamilyFieldsTest {
 
     @Test
     void layersOfSmolLm3TurnAsTheListSays() {
-        var turns = read("smollm3", Map.of("no_rope_layers", "[0,1]")).attention().stream()
-                .map(layer -> layer.rope().turns())
+        var rotates = read("smollm3", Map.of("no_rope_layers", "[0,1]")).attention().stream()
+                .map(layer -> layer.rope().rotates())
                 .toList();
-        assertEquals(List.of(false, true), turns);
+        assertEquals(List.of(false, true), rotates);
         assertEquals(
                 List.of(true, false),
                 read("smollm3", Map.of("no_rope_layer_interval", "2")).attention().stream()
-                        .map(layer -> layer.rope().turns())
+                        .map(layer -> layer.rope().rotates())
                         .toList());
     }
 

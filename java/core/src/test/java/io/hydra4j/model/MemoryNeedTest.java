@@ -65,7 +65,7 @@ class MemoryNeedTest {
         InsufficientMemoryException refused =
                 assertThrows(InsufficientMemoryException.class, () -> need.require(GIB / 2));
         assertTrue(
-                refused.getMessage().startsWith("the model needs 1.26 GiB of the GPU's memory and 0.50 GiB are free"),
+                refused.getMessage().startsWith("the model needs 1.51 GiB of the GPU's memory and 0.50 GiB are free"),
                 refused.getMessage());
         assertTrue(
                 refused.getMessage()

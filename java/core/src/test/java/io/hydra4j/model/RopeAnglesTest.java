@@ -16,11 +16,11 @@ class RopeAnglesTest {
     }
 
     @Test
-    void thePairsAfterThoseThatTurnStayAsTheyAre() {
+    void thePairsAfterThoseThatRotateStayAsTheyAre() {
         assertFrequencies(RopeAngles.of(8, 4, 100), 1, 0.1, 0, 0);
         assertEquals(2, RopeAngles.of(8, 4, 100).pairs());
-        assertTrue(RopeAngles.of(8, 4, 100).turns());
-        assertFalse(RopeAngles.none(8).turns());
+        assertTrue(RopeAngles.of(8, 4, 100).rotates());
+        assertFalse(RopeAngles.none(8).rotates());
         assertFrequencies(RopeAngles.of(8, 4, 100).dividedBy(i -> i + 2), 0.5, 0.1 / 3, 0, 0);
     }
 

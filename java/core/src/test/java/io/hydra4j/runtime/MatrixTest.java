@@ -140,8 +140,8 @@ class MatrixTest {
     }
 
     @Test
-    void refusesTypesAndShapesThatItCannotHave() {
-        assertThrows(NativeException.class, () -> Matrix.create(backend, WeightType.Q6_K, 4, 256));
+    void refusesShapesThatItCannotHave() {
+        assertThrows(NativeException.class, () -> Matrix.create(backend, WeightType.Q6_K, 4, 128));
         assertThrows(NativeException.class, () -> Matrix.create(backend, WeightType.F32, 0, 8));
         try (Matrix matrix = Matrix.create(backend, WeightType.F32, 2, 8)) {
             assertThrows(IllegalArgumentException.class, () -> matrix.write(0, new float[9]));
