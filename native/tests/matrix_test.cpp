@@ -117,6 +117,30 @@ TEST(Matrix, WritesRowsWhereTheyAreWanted) {
     }
 }
 
+TEST(Matrix, IsTheSameHoweverManyThreadsPackIt) {
+    // Much enough that all threads take part; two rows of the file go to one place, where the later one stays.
+    const int64_t rows = 1100, columns = 2048;
+    for (hydra_type type : {HYDRA_F32, HYDRA_Q8_0, HYDRA_Q4_K, HYDRA_Q6_K}) {
+        Random random(7);
+        const Bytes bytes = random_rows(type, rows, columns, random);
+        ASSERT_GT(bytes.size(), size_t{1} << 20);
+        std::vector<int32_t> targets(rows);
+        std::iota(targets.begin(), targets.end(), 0);
+        std::reverse(targets.begin(), targets.end());
+        targets[1000] = targets[3];
+        Floats one, three;
+        for (int threads : {1, 3}) {
+            const Backend backend = open_backend(threads);
+            const Matrix matrix = create(backend, type, rows, columns);
+            write(matrix, type, bytes, 0, rows, targets.data());
+            (threads == 1 ? one : three) = values_of(matrix);
+        }
+        EXPECT_TRUE(same_bits(one, three)) << facts_of(type).name;
+        const Bytes later = row_of(bytes, 1000, static_cast<int64_t>(bytes.size()) / rows);
+        EXPECT_TRUE(same_bits(row_of(three, targets[3], columns), through(type, later, type, columns)));
+    }
+}
+
 TEST(Matrix, GathersRowsBitByBit) {
     const Backend backend = open_backend();
     for (hydra_type type : matrix_types(backend)) {

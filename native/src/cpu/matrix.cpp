@@ -52,6 +52,7 @@ struct BlockLayout {
 bool has_blocks(hydra_type type) { return form_of(type) == Form::BLOCKS; }
 
 constexpr int64_t SCALE_BYTES = TILE_ROWS * sizeof(float);  // in front of a tile of R8
+constexpr int64_t SHARED_BYTES = int64_t{1} << 20;          // rows of which all threads pack a part
 
 // Columns whose values lie together in a tile.
 int64_t columns_together(hydra_type type) { return type == HYDRA_BF16 ? 2 : type == HYDRA_R8 ? 4 : 1; }
@@ -146,16 +147,29 @@ void CpuMatrix::write(int64_t first_row, int64_t count, const int32_t* target_ro
     const int64_t given = block_columns(type, columns), present = round_up(given, columns_together(type));
     const int64_t row_bytes = bytes_of(type, 1, given);
     const bool reordered = has_tile_order(type);
-    std::vector<uint8_t> own(reordered || present != given ? static_cast<size_t>(packed_row_bytes(packed)) : 0);
-    for (int64_t i = 0; i < count; ++i, source += row_bytes) {
-        const uint8_t* row = own.empty() ? source : own.data();
-        if (reordered) {
-            to_tile_order(type, source, given, own.data());
-        } else if (present != given) {
-            std::memcpy(own.data(), source, static_cast<size_t>(row_bytes));
+    const int64_t own_bytes = reordered || present != given ? packed_row_bytes(packed) : 0;
+    Team& team = static_cast<CpuBackend*>(backend)->team;
+    const int threads = count * row_bytes < SHARED_BYTES ? 1 : team.threads();
+    std::vector<uint8_t> rows_of_threads(static_cast<size_t>(own_bytes * threads));
+    // A tile belongs to one thread, which takes its rows in their order: where one is given twice, the last stays.
+    auto pack = [&](int thread) {
+        uint8_t* own = rows_of_threads.data() + thread * own_bytes;
+        for (int64_t i = 0; i < count; ++i) {
+            const int64_t row = target_rows == nullptr ? first_row + i : target_rows[i];
+            if (row / TILE_ROWS % threads != thread) continue;
+            const uint8_t* bytes = source + i * row_bytes;
+            if (reordered) {
+                to_tile_order(type, bytes, given, own);
+            } else if (own_bytes > 0) {
+                std::memcpy(own, bytes, static_cast<size_t>(row_bytes));
+            }
+            pack_row(packed, row, present, own_bytes > 0 ? own : bytes);
         }
-        pack_row(packed, target_rows == nullptr ? first_row + i : target_rows[i], present, row);
-    }
+    };
+    if (threads == 1) return pack(0);
+    backend->require_own_process();
+    std::lock_guard<std::mutex> lock(backend->mutex);
+    team.run([](void* task, int thread) { (*static_cast<decltype(pack)*>(task))(thread); }, &pack);
 }
 
 void CpuMatrix::fill(const RandomWeights& weights) {
