@@ -20,6 +20,9 @@ import java.util.Map;
  * takes its memory as it is used and is not asked. Not thread-safe.
  */
 public final class MemoryNeed {
+    /** The name of the part that is set aside on GPUs. */
+    public static final String WORKSPACE = "workspace";
+
     /** Set aside for workspace, mostly sums of split products (277 MB of passes of 256 rows), and what the driver keeps. */
     static final long RESERVE = 512L << 20;
 
@@ -87,7 +90,7 @@ public final class MemoryNeed {
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put(kvTokens > 0 ? TOKENS : "keys and values of one session", need.kvBytes);
         need.parts.put("activations of one session", need.activationBytes + samplingBytes(config));
-        need.parts.put("workspace", RESERVE);
+        need.parts.put(WORKSPACE, RESERVE);
         return need;
     }
 
