@@ -25,16 +25,25 @@ if(HYDRA_SANITIZE)
   add_link_options(-fsanitize=${HYDRA_SANITIZE})
 endif()
 
-# Compiles the kernel sources for one instruction set, in a namespace of its name.
-function(hydra_isa_library isa flags)
-  string(TOUPPER ${isa} macro)
-  separate_arguments(flags UNIX_COMMAND "${flags}")
-  add_library(hydra4j_kernels_${isa} OBJECT ${KERNEL_SOURCES})
-  target_include_directories(hydra4j_kernels_${isa} PRIVATE include src)
-  target_compile_definitions(hydra4j_kernels_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_${macro}=1)
-  target_compile_options(hydra4j_kernels_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
-  hydra_compile_options(hydra4j_kernels_${isa})
-  set(HYDRA_KERNEL_OBJECTS ${HYDRA_KERNEL_OBJECTS} $<TARGET_OBJECTS:hydra4j_kernels_${isa}> PARENT_SCOPE)
+set(HYDRA_AVX512_FLAGS "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mbmi2 -mprefer-vector-width=512")
+
+# Compiles sources once per instruction set, each time in a namespace of its name, as hydra4j_<name>_<isa>; adds the objects to the list
+# `objects`.
+function(hydra_isa_libraries name objects)
+  set(flags_portable "")
+  set(flags_avx2 "-mavx2 -mfma -mf16c -mbmi2")
+  set(flags_avx512 "${HYDRA_AVX512_FLAGS}")
+  foreach(isa portable avx2 avx512)
+    string(TOUPPER ${isa} macro)
+    separate_arguments(flags UNIX_COMMAND "${flags_${isa}}")
+    add_library(hydra4j_${name}_${isa} OBJECT ${ARGN})
+    target_include_directories(hydra4j_${name}_${isa} PRIVATE include src)
+    target_compile_definitions(hydra4j_${name}_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_${macro}=1)
+    target_compile_options(hydra4j_${name}_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
+    hydra_compile_options(hydra4j_${name}_${isa})
+    list(APPEND ${objects} $<TARGET_OBJECTS:hydra4j_${name}_${isa}>)
+  endforeach()
+  set(${objects} ${${objects}} PARENT_SCOPE)
 endfunction()
 
 # Compiles the products by tiles over the kernels of the instruction set `base`, in a namespace of the name `isa`; the instructions

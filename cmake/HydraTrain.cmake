@@ -4,20 +4,7 @@
 file(GLOB TRAIN_SOURCES CONFIGURE_DEPENDS src/train/*.cpp src/train/cpu/*.cpp)
 file(GLOB TRAIN_KERNEL_SOURCES CONFIGURE_DEPENDS src/train/kernels/*.cpp)
 
-# The vector kernels, once per instruction set.
-function(hydra_train_isa_library isa flags)
-  string(TOUPPER ${isa} macro)
-  separate_arguments(flags UNIX_COMMAND "${flags}")
-  add_library(hydra4j_train_${isa} OBJECT ${TRAIN_KERNEL_SOURCES})
-  target_include_directories(hydra4j_train_${isa} PRIVATE include src)
-  target_compile_definitions(hydra4j_train_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_${macro}=1)
-  target_compile_options(hydra4j_train_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
-  hydra_compile_options(hydra4j_train_${isa})
-  set(HYDRA_TRAIN_OBJECTS ${HYDRA_TRAIN_OBJECTS} $<TARGET_OBJECTS:hydra4j_train_${isa}> PARENT_SCOPE)
-endfunction()
-hydra_train_isa_library(portable "")
-hydra_train_isa_library(avx2 "-mavx2 -mfma -mf16c -mbmi2")
-hydra_train_isa_library(avx512 "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mbmi2 -mprefer-vector-width=512")
+hydra_isa_libraries(train HYDRA_TRAIN_OBJECTS ${TRAIN_KERNEL_SOURCES})
 
 add_library(hydra4j_train_objects OBJECT ${TRAIN_SOURCES} src/program/error.cpp src/program/allocation.cpp src/program/process.cpp
                                          src/cpu/team.cpp src/cpu/processor.cpp)

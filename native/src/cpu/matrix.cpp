@@ -169,7 +169,7 @@ void CpuMatrix::write(int64_t first_row, int64_t count, const int32_t* target_ro
     if (threads == 1) return pack(0);
     backend->require_own_process();
     std::lock_guard<std::mutex> lock(backend->mutex);
-    team.run([](void* task, int thread) { (*static_cast<decltype(pack)*>(task))(thread); }, &pack);
+    team.run(threads, pack);
 }
 
 void CpuMatrix::fill(const RandomWeights& weights) {
@@ -195,7 +195,7 @@ void CpuMatrix::fill(const RandomWeights& weights) {
         }
     };
     std::lock_guard<std::mutex> lock(backend->mutex);
-    team.run([](void* task, int thread) { (*static_cast<decltype(fill_tiles)*>(task))(thread); }, &fill_tiles);
+    team.run(team.threads(), fill_tiles);
 }
 
 void CpuMatrix::read(int64_t row, float* values) const { read_row(packed, row, values); }

@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <type_traits>
 
 namespace hydra {
 
@@ -31,6 +32,13 @@ class Team {
     // first exception is thrown here when all have left; the team can run again.
     void run(int count, void (*task)(void*, int), void* context);
     void run(void (*task)(void*, int), void* context) { run(threads_, task, context); }
+    // The same of body(thread).
+    template <class Body>
+    void run(int count, Body&& body) {
+        using Callable = std::remove_reference_t<Body>;
+        run(
+            count, [](void* context, int thread) { (*static_cast<Callable*>(context))(thread); }, &body);
+    }
 
     // Inside a run, on its thread `thread`: returns when every thread of the run has arrived, and throws where one
     // never will.

@@ -89,13 +89,6 @@ class CpuDevice final : public hydra_train_device {
     void adamw(const AdamW& step) override;
 
   private:
-    // Calls body(thread) on `threads` threads of the team; inside, team_.barrier(thread) may be called.
-    template <class Body>
-    void run(int threads, Body body) {
-        team_.run(
-            threads, [](void* context, int thread) { (*static_cast<Body*>(context))(thread); }, &body);
-    }
-
     // Threads for so many elements to be treated, or as much work: for little, waiting for others takes longer.
     int threads_for(int64_t elements) const {
         return static_cast<int>(std::clamp<int64_t>(elements / (1 << 14), 1, team_.threads()));
@@ -105,7 +98,7 @@ class CpuDevice final : public hydra_train_device {
     template <class Task>
     void each(int64_t tasks, int64_t elements, Task task) {
         std::atomic<int64_t> next{0};
-        run(threads_for(elements), [&](int thread) {
+        team_.run(threads_for(elements), [&](int thread) {
             for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(i, thread);
         });
     }

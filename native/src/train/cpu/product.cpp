@@ -61,7 +61,7 @@ void CpuDevice::multiply(int64_t rows, int64_t columns, int64_t depth, Operand a
     float* right = right_.floats(padded(std::min(columns, MOST_COLUMNS), kernels_.tile_columns) * part_depth);
     std::atomic<int64_t> next[2] = {0, 0};
     const int threads = threads_for(rows * columns * depth / 16);
-    run(threads, [&](int thread) {
+    team_.run(threads, [&](int thread) {
         int64_t phase = 0;
         // One part of the depth of as many rows and columns as there are panels for.
         const auto multiply_part = [&](int64_t row, int64_t column, int64_t k) {

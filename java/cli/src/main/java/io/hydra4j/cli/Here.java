@@ -6,7 +6,6 @@ import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.MemoryNeed;
 import io.hydra4j.model.ModelFiles;
-import io.hydra4j.model.WeightLoader;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Backends;
@@ -37,9 +36,8 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
      * @param type as the file has it
      * @param matrices how many there are
      * @param bytes of all of them in the file
-     * @param computedAs the type whose kernel would run; another one where the type has none here
      */
-    record Kernel(WeightType type, int matrices, long bytes, WeightType computedAs) {}
+    record Kernel(WeightType type, int matrices, long bytes) {}
 
     /**
      * Reads headers and opens the backend.
@@ -84,11 +82,10 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
         for (Tensor tensor : tensors) {
             if (tensor.shape().size() > 1) {
                 WeightType type = WeightType.of(tensor.type().id());
-                WeightType computed = WeightLoader.typeOf(tensor, null);
                 kernels.merge(
                         type,
-                        new Kernel(type, 1, tensor.bytes(), computed),
-                        (a, b) -> new Kernel(type, a.matrices + b.matrices, a.bytes + b.bytes, computed));
+                        new Kernel(type, 1, tensor.bytes()),
+                        (a, b) -> new Kernel(type, a.matrices + b.matrices, a.bytes + b.bytes));
             }
         }
         return List.copyOf(kernels.values());

@@ -55,7 +55,7 @@ final class InspectionJson {
             json.writeStringField("type", kernel.type().name());
             json.writeNumberField("matrices", kernel.matrices());
             json.writeNumberField("bytes", kernel.bytes());
-            json.writeStringField("computed_as", kernel.computedAs().name());
+            json.writeStringField("computed_as", kernel.type().name());
             json.writeEndObject();
         }
         json.writeEndArray();

@@ -47,12 +47,9 @@ final class InspectionTable {
         rows.add(List.of("computed by", Printable.line(here.machine())));
         here.heads().ifPresent(heads -> rows.add(List.of("draft heads", Printable.line(heads))));
         for (Here.Kernel kernel : here.kernels()) {
-            String own = kernel.computedAs() == kernel.type()
-                    ? "as they are"
-                    : "as " + kernel.computedAs() + ": the type has no kernel here";
             rows.add(List.of(
                     kernel.type() + " matrices",
-                    kernel.matrices() + ", " + amount(kernel.bytes()) + "B, computed " + own));
+                    kernel.matrices() + ", " + amount(kernel.bytes()) + "B, computed as they are"));
         }
         rows.add(List.of(
                 "memory",

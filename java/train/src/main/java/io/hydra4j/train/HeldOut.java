@@ -3,6 +3,7 @@ package io.hydra4j.train;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.tuning.ConversionText;
 import io.hydra4j.tuning.GreedyContinuations;
 import io.hydra4j.tuning.RankSamples;
@@ -91,12 +92,12 @@ final class HeldOut {
      * @param trained tokens of training that lie behind it
      */
     Evaluation measure(Path heads, long step, long trained) {
+        HeadsTensors opened = HeadsFiles.open(heads, base.config());
         RankSamples samples;
-        try (DraftHeads loaded =
-                DraftHeads.load(base.model(), HeadsFiles.open(heads, base.config()), null, 0, fraction -> {})) {
+        try (DraftHeads loaded = DraftHeads.load(base.model(), opened, null, 0, fraction -> {})) {
             samples = written().ranks(List.of(loaded), fraction -> {}).get(0);
         }
-        int levels = HeadsFiles.open(heads, base.config()).config().heads();
+        int levels = opened.config().heads();
         RankSamples tuned = samples.where(text -> text % 2 == 0);
         RankSamples judged = samples.where(text -> text % 2 != 0);
         return new Evaluation(

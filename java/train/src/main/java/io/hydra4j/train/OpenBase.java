@@ -14,7 +14,6 @@ import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.ChatTemplates;
 import io.hydra4j.text.Tokenizer;
 import io.hydra4j.train.device.TrainBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 
@@ -37,8 +36,7 @@ final class OpenBase implements AutoCloseable {
     OpenBase(Path path, int threads) {
         this.path = path;
         ModelFiles files = ModelFiles.open(path);
-        templates = () ->
-                Files.isDirectory(path) ? ChatTemplates.ofFolder(path) : ChatTemplates.ofGguf(path, files.metadata());
+        templates = () -> ChatTemplates.of(path, files::metadata);
         try {
             tokenizer = opened.own(Tokenizer.of(
                             path, files::metadata, files.config().vocabulary())

@@ -1,15 +1,11 @@
 package io.hydra4j.train;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.hydra4j.HydraException;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 
 /**
@@ -18,10 +14,8 @@ import java.util.List;
  * {@code tokens}, {@code accuracies}, {@code chain_length}, {@code default_tree_length} and {@code tuned_tree_length}. Not thread-safe.
  */
 final class TrainingLog implements AutoCloseable {
-    private static final JsonFactory JSON = new JsonFactory();
-
     private final Path file;
-    private final FileChannel channel;
+    private final JsonLines lines;
 
     /**
      * Opens the log for what follows.
@@ -31,25 +25,13 @@ final class TrainingLog implements AutoCloseable {
      */
     TrainingLog(Path file, long bytes) {
         this.file = file;
-        try {
-            channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
-        try {
-            lock();
-            channel.truncate(bytes);
-            channel.position(Math.min(bytes, channel.size()));
-        } catch (IOException e) {
-            close();
-            throw notSaved(e);
-        } catch (RuntimeException e) {
-            close();
-            throw e;
-        }
+        lines = new JsonLines(file, channel -> {
+            lock(channel);
+            return bytes;
+        });
     }
 
-    private void lock() throws IOException {
+    private void lock(FileChannel channel) throws IOException {
         boolean locked;
         try {
             locked = channel.tryLock() != null;
@@ -61,16 +43,8 @@ final class TrainingLog implements AutoCloseable {
         }
     }
 
-    private TrainingException.NotSaved notSaved(IOException e) {
-        return new TrainingException.NotSaved(new HydraException(file + ": cannot be written: " + e.getMessage(), e));
-    }
-
-    private interface Line {
-        void write(JsonGenerator json) throws IOException;
-    }
-
     void write(TrainingStep step) {
-        line(json -> {
+        lines.write(json -> {
             json.writeNumberField("step", step.step());
             json.writeNumberField("tokens", step.tokens());
             json.writeNumberField("loss", step.loss());
@@ -83,7 +57,7 @@ final class TrainingLog implements AutoCloseable {
     }
 
     void write(Evaluation evaluation) {
-        line(json -> {
+        lines.write(json -> {
             json.writeNumberField("step", evaluation.step());
             json.writeNumberField("tokens", evaluation.tokens());
             json.writeArrayFieldStart("accuracies");
@@ -113,40 +87,13 @@ final class TrainingLog implements AutoCloseable {
         json.writeEndArray();
     }
 
-    private void line(Line line) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try {
-            try (JsonGenerator json = JSON.createGenerator(bytes)) {
-                json.writeStartObject();
-                line.write(json);
-                json.writeEndObject();
-            }
-            bytes.write('\n');
-            ByteBuffer buffer = ByteBuffer.wrap(bytes.toByteArray());
-            while (buffer.hasRemaining()) {
-                channel.write(buffer);
-            }
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
-    }
-
     /** Its length, forced to the disk. */
     long bytes() {
-        try {
-            channel.force(true);
-            return channel.position();
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
+        return lines.force();
     }
 
     @Override
     public void close() {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
+        lines.close();
     }
 }

@@ -1,7 +1,5 @@
 package io.hydra4j.train;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
 import io.hydra4j.HydraException;
 import io.hydra4j.format.Fields;
 import io.hydra4j.format.StrictJson;
@@ -10,7 +8,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.Set;
 
@@ -19,11 +16,10 @@ import java.util.Set;
  * with after its last whole line. Not thread-safe.
  */
 final class WrittenTexts implements AutoCloseable {
-    private static final JsonFactory JSON = new JsonFactory();
     private static final double MOST = 1L << 53;
 
     private final Path file;
-    private final FileChannel channel;
+    private final JsonLines lines;
     private final Set<Long> numbers = new HashSet<>();
     private long tokens;
 
@@ -33,26 +29,11 @@ final class WrittenTexts implements AutoCloseable {
      */
     WrittenTexts(Path file, int vocabulary) {
         this.file = file;
-        try {
-            channel = FileChannel.open(
-                    file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
-        try {
-            channel.position(readWhole(vocabulary));
-            channel.truncate(channel.position());
-        } catch (IOException e) {
-            close();
-            throw notSaved(e);
-        } catch (RuntimeException e) {
-            close();
-            throw e;
-        }
+        lines = new JsonLines(file, channel -> readWhole(channel, vocabulary));
     }
 
     /** Reads the lines that are whole, and tells where they end. */
-    private long readWhole(int vocabulary) throws IOException {
+    private long readWhole(FileChannel channel, int vocabulary) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         long end = 0;
@@ -78,10 +59,6 @@ final class WrittenTexts implements AutoCloseable {
         numbers.add((long) fields.decimal("number", 0, MOST));
     }
 
-    private TrainingException.NotSaved notSaved(IOException e) {
-        return new TrainingException.NotSaved(new HydraException(file + ": cannot be written: " + e.getMessage(), e));
-    }
-
     /** Whether the text of a number is there. */
     boolean has(long number) {
         return numbers.contains(number);
@@ -93,43 +70,23 @@ final class WrittenTexts implements AutoCloseable {
     }
 
     void write(long number, int[] text, int prompt) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try {
-            try (JsonGenerator json = JSON.createGenerator(bytes)) {
-                json.writeStartObject();
-                json.writeNumberField("number", number);
-                json.writeFieldName("tokens");
-                json.writeArray(text, 0, text.length);
-                json.writeNumberField("prompt_tokens", prompt);
-                json.writeEndObject();
-            }
-            bytes.write('\n');
-            ByteBuffer buffer = ByteBuffer.wrap(bytes.toByteArray());
-            while (buffer.hasRemaining()) {
-                channel.write(buffer);
-            }
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
+        lines.write(json -> {
+            json.writeNumberField("number", number);
+            json.writeFieldName("tokens");
+            json.writeArray(text, 0, text.length);
+            json.writeNumberField("prompt_tokens", prompt);
+        });
         numbers.add(number);
         tokens += text.length - prompt;
     }
 
     /** Forces what was written to the disk. */
     void force() {
-        try {
-            channel.force(true);
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
+        lines.force();
     }
 
     @Override
     public void close() {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            throw notSaved(e);
-        }
+        lines.close();
     }
 }
