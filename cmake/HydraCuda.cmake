@@ -11,7 +11,7 @@ option(HYDRA_CUDA "Build the CUDA backend where a CUDA compiler is found" ON)
 option(HYDRA_CUDA_VERBOSE "Print registers, spills and shared memory of every kernel" OFF)
 
 set(HYDRA_NATIVE ${HYDRA_ROOT}/native)
-file(GLOB HYDRA_CUDA_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/*.cu)
+file(GLOB HYDRA_CUDA_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/*.cu ${HYDRA_NATIVE}/src/train/cuda/*.cu)
 file(GLOB HYDRA_EMULATION_SOURCES CONFIGURE_DEPENDS ${HYDRA_NATIVE}/src/cuda/emulation/*.cpp)
 
 # Code for Ampere (A100; runs on all of 8.x), Hopper and, where the compiler knows them, the Blackwells of servers (10.x) and
@@ -81,12 +81,13 @@ function(hydra_cuda_library)
   endif()
   set(objects)
   foreach(source ${HYDRA_CUDA_SOURCES})
-    get_filename_component(name ${source} NAME_WE)
-    set(object ${CMAKE_CURRENT_BINARY_DIR}/cuda/${name}.o)
+    file(RELATIVE_PATH name ${HYDRA_NATIVE}/src ${source})
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
+    get_filename_component(folder ${object} DIRECTORY)
     add_custom_command(OUTPUT ${object}
-                       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/cuda
+                       COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
                        COMMAND ${HYDRA_NVCC} ${flags} ${HYDRA_CUDA_TARGETS} -MD -MF ${object}.d -c ${source} -o ${object}
-                       DEPENDS ${source} DEPFILE ${object}.d COMMENT "nvcc ${name}.cu" VERBATIM)
+                       DEPENDS ${source} DEPFILE ${object}.d COMMENT "nvcc ${name}" VERBATIM)
     list(APPEND objects ${object})
   endforeach()
   add_library(hydra4j_cuda SHARED ${objects})

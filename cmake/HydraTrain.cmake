@@ -1,7 +1,7 @@
 # The library of training, libhydra4j_train, which shares with libhydra4j only sources.
 #   target hydra4j_train          libhydra4j_train.so
 #   HYDRA_TRAIN_OBJECTS           its objects, for tests
-file(GLOB TRAIN_SOURCES CONFIGURE_DEPENDS src/train/*.cpp src/train/cpu/*.cpp)
+file(GLOB TRAIN_SOURCES CONFIGURE_DEPENDS src/train/*.cpp src/train/cpu/*.cpp src/train/cuda/*.cpp)
 file(GLOB TRAIN_KERNEL_SOURCES CONFIGURE_DEPENDS src/train/kernels/*.cpp)
 
 hydra_isa_libraries(train HYDRA_TRAIN_OBJECTS ${TRAIN_KERNEL_SOURCES})
@@ -16,4 +16,4 @@ set(HYDRA_TRAIN_EXPORTS ${CMAKE_CURRENT_SOURCE_DIR}/src/train/exports.map)
 add_library(hydra4j_train SHARED ${HYDRA_TRAIN_OBJECTS})
 set_target_properties(hydra4j_train PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${HYDRA_TRAIN_EXPORTS})
 target_link_options(hydra4j_train PRIVATE -Wl,--version-script=${HYDRA_TRAIN_EXPORTS} -Wl,--no-undefined -Wl,-z,defs -static-libstdc++ -static-libgcc)
-target_link_libraries(hydra4j_train PRIVATE Threads::Threads)
+target_link_libraries(hydra4j_train PRIVATE Threads::Threads ${CMAKE_DL_LIBS})

@@ -12,17 +12,18 @@
  *
  * Thread-safe; operations of one device run one at a time, in the order of the calls, and are done when the call
  * returns or, on a device that runs by itself, before a later download returns. Results are the same to the bit for
- * every number of threads and every instruction set.
+ * every number of threads and every instruction set of the processor, and for every run on a GPU; the two differ by
+ * rounding.
  *
- * Values that are no finite number spread as IEEE 754 has it and are no error: hydra_train_count_nonfinite looks for
- * them. */
+ * Values that are no finite number spread as IEEE 754 has it (in products of a GPU an infinity may become a NaN) and are
+ * no error: hydra_train_count_nonfinite looks for them. */
 #ifndef HYDRA4J_TRAIN_H
 #define HYDRA4J_TRAIN_H
 
 #include "hydra4j/status.h"
 
 /* Changes whenever a declaration in this header does; Java refuses a library of another number. */
-#define HYDRA_TRAIN_ABI_VERSION 2
+#define HYDRA_TRAIN_ABI_VERSION 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,17 @@ typedef struct hydra_train_buffer hydra_train_buffer;
  * "avx512", "avx2" or "portable" (for tests: it is slow). HYDRA_UNAVAILABLE where the processor lacks it, or the system
  * refuses a thread. Not to be used in a child that is forked later (HYDRA_UNAVAILABLE); closing it there is safe. */
 HYDRA_API hydra_status hydra_train_device_open_cpu(int32_t threads, const char* isa, hydra_train_device** out);
+
+/* What a GPU multiplies: float32 numbers, each as three bf16 parts of 8 bits, or their nearest bf16, six times less
+ * work. Sums are float32, as is all else. */
+typedef enum hydra_train_products { HYDRA_TRAIN_FLOAT32 = 0, HYDRA_TRAIN_BF16 = 1 } hydra_train_products;
+
+/* Opens a GPU. library: absolute path of libhydra4j_cuda of the same build; device: its number, 0 being the first;
+ * products: a hydra_train_products. HYDRA_UNAVAILABLE, with the reason, where the library, the driver or the device
+ * cannot be used. Heads of attention have at most 128 values there. Not to be used in a child that is forked later
+ * (HYDRA_UNAVAILABLE); closing it there is safe. */
+HYDRA_API hydra_status hydra_train_device_open_cuda(const char* library, int32_t device, int32_t products,
+                                                    hydra_train_device** out);
 
 /* Null is allowed. Every buffer must have been destroyed, and no call be in progress. */
 HYDRA_API void hydra_train_device_close(hydra_train_device* device);

@@ -1,8 +1,5 @@
 #include "cuda/library.h"
 
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -10,6 +7,7 @@
 #include <string>
 
 #include "cuda/backend.h"
+#include "cuda/load.h"
 #include "program/allocation.h"
 #include "program/error.h"
 
@@ -18,27 +16,15 @@ namespace hydra::cuda {
 namespace {
 
 const DeviceApi& open_library(const char* path) {
-    if (access(path, F_OK) != 0) fail(HYDRA_UNAVAILABLE, "there is no CUDA library %s", path);
-    // Never unloaded: the CUDA runtime in it lives until the process ends.
-    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (library == nullptr) fail(HYDRA_UNAVAILABLE, "the CUDA library cannot be loaded: %s", dlerror());
-    using Find = const DeviceApi* (*)();
-    const auto find = reinterpret_cast<Find>(dlsym(library, "hydra_cuda_device_api"));
-    if (find == nullptr) fail(HYDRA_UNAVAILABLE, "%s is no CUDA library of Hydra4J", path);
-    const DeviceApi* api = find();
-    if (api->version != DEVICE_API_VERSION) {
-        fail(HYDRA_UNAVAILABLE, "%s has interface version %d, this library needs %d: use libraries of the same build",
-             path, api->version, DEVICE_API_VERSION);
-    }
-    api->set_allocation_hooks({may_allocate, end_allocation, note_release});
-    return *api;
+    const auto& api = table_of<DeviceApi>(load(path), path, "hydra_cuda_device_api", DEVICE_API_VERSION);
+    api.set_allocation_hooks({may_allocate, end_allocation, note_release});
+    return api;
 }
 
 }  // namespace
 
 const DeviceApi& load_library(const char* path) {
-    HYDRA_REQUIRE(path != nullptr && path[0] == '/', "library is '%s', must be an absolute path",
-                  path == nullptr ? "" : path);
+    require_path(path);
     static std::mutex mutex;
     static std::map<std::string, const DeviceApi*> loaded;
     std::lock_guard<std::mutex> lock(mutex);

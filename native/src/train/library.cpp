@@ -1,9 +1,11 @@
 // What the library says of itself, and devices.
 #include <cstring>
 
+#include "cuda/load.h"
 #include "hydra4j/train.h"
 #include "program/error.h"
 #include "train/cpu/device.h"
+#include "train/cuda/device.h"
 
 int32_t hydra_train_abi_version(void) { return HYDRA_TRAIN_ABI_VERSION; }
 
@@ -14,6 +16,18 @@ hydra_status hydra_train_device_open_cpu(int32_t threads, const char* isa, hydra
         HYDRA_REQUIRE(out != nullptr && isa != nullptr, "out or isa is null");
         HYDRA_REQUIRE(threads >= 1 && threads <= 256, "threads is %d, must be from 1 to 256", threads);
         *out = new hydra::train::CpuDevice(threads, hydra::train::find_kernels(isa));
+    });
+}
+
+hydra_status hydra_train_device_open_cuda(const char* library, int32_t device, int32_t products,
+                                          hydra_train_device** out) {
+    return hydra::guarded("hydra_train_device_open_cuda", [&] {
+        HYDRA_REQUIRE(out != nullptr, "out is null");
+        hydra::cuda::require_path(library);
+        HYDRA_REQUIRE(products == HYDRA_TRAIN_FLOAT32 || products == HYDRA_TRAIN_BF16,
+                      "products is %d, must be %d (float32) or %d (bf16)", products, HYDRA_TRAIN_FLOAT32,
+                      HYDRA_TRAIN_BF16);
+        *out = new hydra::train::CudaDevice(library, device, static_cast<hydra_train_products>(products));
     });
 }
 

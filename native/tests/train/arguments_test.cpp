@@ -15,7 +15,13 @@ void expect_refused(hydra_status status, const std::string& words, hydra_status 
 
 TEST(Device, SaysWhatItIsAndRefusesOthers) {
     Lab lab(2, "portable");
-    EXPECT_STREQ(hydra_train_device_description(lab.device()), "CPU, 2 threads, portable");
+    const std::string description = hydra_train_device_description(lab.device());
+    if (cuda_library() == nullptr) {
+        EXPECT_EQ(description, "CPU, 2 threads, portable");
+    } else {
+        EXPECT_EQ(description.substr(0, 6), "CUDA, ");
+        EXPECT_NE(description.find(", products of float32"), std::string::npos) << description;
+    }
     EXPECT_EQ(hydra_train_abi_version(), HYDRA_TRAIN_ABI_VERSION);
     hydra_train_device* out = nullptr;
     expect_refused(hydra_train_device_open_cpu(0, "auto", &out), "threads is 0, must be from 1 to 256");
@@ -26,6 +32,18 @@ TEST(Device, SaysWhatItIsAndRefusesOthers) {
     EXPECT_EQ(out, nullptr);
     hydra_train_device_close(nullptr);
     hydra_train_buffer_destroy(nullptr);
+}
+
+TEST(Device, OnCudaIsRefusedWithTheReason) {
+    hydra_train_device* out = nullptr;
+    expect_refused(hydra_train_device_open_cuda(nullptr, 0, HYDRA_TRAIN_FLOAT32, &out), "must be an absolute path");
+    expect_refused(hydra_train_device_open_cuda("/nowhere/libhydra4j_cuda.so", 0, HYDRA_TRAIN_FLOAT32, &out),
+                   "there is no CUDA library /nowhere/libhydra4j_cuda.so", HYDRA_UNAVAILABLE);
+    expect_refused(hydra_train_device_open_cuda("/nowhere", 0, 2, &out), "products is 2, must be 0 (float32) or 1");
+    expect_refused(hydra_train_device_open_cuda("/nowhere", 0, 0, nullptr), "out is null");
+    if (cuda_library() == nullptr) return;
+    expect_refused(hydra_train_device_open_cuda(cuda_library(), 99, HYDRA_TRAIN_FLOAT32, &out), "device is 99");
+    EXPECT_EQ(out, nullptr);
 }
 
 TEST(Device, OfAParentIsRefusedInAChild) {
@@ -187,6 +205,13 @@ TEST(Attention, OfTextsThatDoNotFitIsRefused) {
     expect_refused(hydra_train_attention_forward(lab.device(), &of), "kv_heads is 2, must divide heads, which is 3");
     of.kv_heads = 3;
     expect_refused(hydra_train_attention_forward(lab.device(), &of), "q is null");
+    if (cuda_library() == nullptr) return;
+    of.heads = of.kv_heads = 1;
+    of.head_size = 129;
+    for (const hydra_train_buffer** operand : {&of.q, &of.k, &of.v}) *operand = lab.zeros(2 * 129);
+    of.y = lab.zeros(2 * 129);
+    of.log_sum = lab.zeros(2);
+    expect_refused(hydra_train_attention_forward(lab.device(), &of), "head_size is 129, must be at most 128 on CUDA");
 }
 
 TEST(Loss, ThatDoesNotFitIsRefusedWithTheHead) {

@@ -1,4 +1,5 @@
 // Linear layers and residual blocks.
+#include "program/half.h"
 #include "training.h"
 
 namespace hydra::test {
@@ -147,6 +148,74 @@ TEST(Linear, LargeProductsEqualTheReference) {
         EXPECT_LT(relative_error(lab.read(from), g_x), FORWARD_TOLERANCE) << isa;
         EXPECT_LT(relative_error(lab.read(of_weight), g_weight), FORWARD_TOLERANCE) << isa;
     }
+}
+
+// Few outputs and many rows: what is summed over rows may be cut into parts.
+TEST(Linear, GradientsOverManyRowsEqualTheReference) {
+    const int64_t rows = 1100, inputs = 20, outputs = 24;
+    Random random(8);
+    const Floats x = random.normal(rows * inputs), gy = random.normal(rows * outputs);
+    const Floats before = random.normal(outputs * inputs);
+    Doubles g_weight = doubles(before), g_bias(static_cast<size_t>(outputs));
+    for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t o = 0; o < outputs; ++o) {
+            const double slope = gy[static_cast<size_t>(r * outputs + o)];
+            g_bias[static_cast<size_t>(o)] += slope;
+            for (int64_t i = 0; i < inputs; ++i) {
+                g_weight[static_cast<size_t>(o * inputs + i)] += slope * x[static_cast<size_t>(r * inputs + i)];
+            }
+        }
+    }
+    on_every_device([&](Lab& lab) {
+        hydra_train_buffer* of_weight = lab.floats(before);
+        hydra_train_buffer* of_bias = lab.zeros(outputs);
+        must(hydra_train_linear_backward(lab.device(), rows, inputs, outputs, lab.floats(x), lab.floats(before),
+                                         lab.floats(gy), 0, inputs, nullptr, of_weight, of_bias));
+        EXPECT_LT(relative_error(lab.read(of_weight), g_weight), FORWARD_TOLERANCE);
+        EXPECT_LT(relative_error(lab.read(of_bias), g_bias), FORWARD_TOLERANCE);
+    });
+}
+
+// Views begin at any element.
+TEST(Linear, OperandsNeedNoAlignment) {
+    const Shape shape{20, 40, 12};
+    Random random(9);
+    const Floats x = random.normal(shape.rows * shape.inputs), weight = random.normal(shape.outputs * shape.inputs);
+    const auto forward = [&](Lab& lab, int64_t offset) {
+        const auto view = [&](const Floats& values) {
+            Floats moved(static_cast<size_t>(offset), NAN);
+            append(moved, values);
+            hydra_train_buffer* out = nullptr;
+            must(hydra_train_buffer_view(lab.floats(moved), offset, static_cast<int64_t>(values.size()), &out));
+            return Buffer(out);
+        };
+        const Buffer from = view(x), weights = view(weight);
+        hydra_train_buffer* y = lab.unset(shape.rows * shape.outputs);
+        must(hydra_train_linear_forward(lab.device(), shape.rows, shape.inputs, shape.outputs, from.get(),
+                                        weights.get(), nullptr, 0, y));
+        return lab.read(y);
+    };
+    on_every_device([&](Lab& lab) { EXPECT_TRUE(same_bits(forward(lab, 1), forward(lab, 0))); });
+}
+
+// Of eight bits, as the nearest bf16 of each operand has: off by 2^-9 at most, each.
+TEST(Linear, ProductsOfBf16AreThoseOfTheNearestBf16) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "a processor multiplies float32: this is of a GPU";
+    const Shape shape{33, 130, 70};
+    Random random(10);
+    const Floats x = random.normal(shape.rows * shape.inputs), weight = random.normal(shape.outputs * shape.inputs);
+    const auto nearest = [](Floats values) {
+        for (float& value : values) value = bfloat_to_float(float_to_bfloat(value));
+        return values;
+    };
+    hydra_train_device* opened = nullptr;
+    must(hydra_train_device_open_cuda(cuda_library(), 0, HYDRA_TRAIN_BF16, &opened));
+    Lab lab{Device(opened)};
+    hydra_train_buffer* y = lab.unset(shape.rows * shape.outputs);
+    must(hydra_train_linear_forward(lab.device(), shape.rows, shape.inputs, shape.outputs, lab.floats(x),
+                                    lab.floats(weight), nullptr, 0, y));
+    const Doubles expected = linear(doubles(nearest(x)), doubles(nearest(weight)), {}, shape);
+    EXPECT_LT(relative_error(lab.read(y), expected), FORWARD_TOLERANCE);
 }
 
 TEST(Linear, BitsDoNotDependOnThreadsNorInstructionSets) {

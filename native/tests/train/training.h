@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -34,13 +35,19 @@ struct DestroyBuffer {
 using Device = std::unique_ptr<hydra_train_device, CloseDevice>;
 using Buffer = std::unique_ptr<hydra_train_buffer, DestroyBuffer>;
 
+// The library of a GPU on which tests are to run, or null: the processor.
+inline const char* cuda_library() { return std::getenv("HYDRA4J_CUDA_LIBRARY"); }
+
+// A processor's, or the GPU, whatever the number of threads and the instruction set.
 inline Device open_device(int threads, const char* isa = "auto") {
     hydra_train_device* out = nullptr;
-    must(hydra_train_device_open_cpu(threads, isa, &out));
+    must(cuda_library() != nullptr ? hydra_train_device_open_cuda(cuda_library(), 0, HYDRA_TRAIN_FLOAT32, &out)
+                                   : hydra_train_device_open_cpu(threads, isa, &out));
     return Device(out);
 }
 
 inline std::vector<std::string> instruction_sets() {
+    if (cuda_library() != nullptr) return {"cuda"};
     std::vector<std::string> found;
     for (const char* isa : {"portable", "avx2", "avx512"}) {
         hydra_train_device* out = nullptr;
@@ -53,7 +60,8 @@ inline std::vector<std::string> instruction_sets() {
 // A device with the short ways in which tests fill and read its memory.
 class Lab {
   public:
-    explicit Lab(int threads = 2, const char* isa = "auto") : device_(open_device(threads, isa)) {}
+    explicit Lab(int threads = 2, const char* isa = "auto") : Lab(open_device(threads, isa)) {}
+    explicit Lab(Device device) : device_(std::move(device)) {}
 
     hydra_train_device* device() const { return device_.get(); }
 

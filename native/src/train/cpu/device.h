@@ -10,6 +10,7 @@
 #include "cpu/team.h"
 #include "train/device.h"
 #include "train/kernels.h"
+#include "train/loss_parts.h"
 
 namespace hydra::train {
 
@@ -35,17 +36,6 @@ class Scratch {
 // What a thread works in by itself.
 struct ThreadScratch {
     Scratch panels, scores;
-};
-
-// What is known of a row of logits when its softmax has been taken.
-struct TeacherRow {
-    float inverse_sum;  // of the powers that stand where the logits were
-    double entropy;
-    int32_t best;
-};
-struct LossRow {
-    double weight, data, teacher, entropy;  // data and teacher losses, not weighted
-    int64_t target_rank, best_rank;         // -1: none
 };
 
 class CpuDevice final : public hydra_train_device {

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "program/error.h"
 #include "train/cpu/device.h"
+#include "train/table_ids.h"
 
 namespace hydra::train {
 
@@ -12,13 +12,6 @@ namespace {
 constexpr int64_t ROWS = 16;  // of a task
 
 int64_t row_tasks(int64_t rows) { return (rows + ROWS - 1) / ROWS; }
-
-void check_ids(int64_t rows, const int32_t* ids, int64_t table_rows) {
-    for (int64_t r = 0; r < rows; ++r) {
-        HYDRA_REQUIRE(ids[r] >= -1 && ids[r] < table_rows, "ids[%lld] is %d, must be from -1 to %lld",
-                      static_cast<long long>(r), ids[r], static_cast<long long>(table_rows - 1));
-    }
-}
 
 }  // namespace
 
@@ -40,7 +33,7 @@ void CpuDevice::copy_columns(int64_t rows, int64_t columns, Columns<const float>
 
 void CpuDevice::gather(int64_t rows, int64_t columns, const float* table, int64_t table_rows, const int32_t* ids,
                        Columns<float> target) {
-    check_ids(rows, ids, table_rows);
+    check_table_ids(rows, ids, table_rows);
     each(row_tasks(rows), rows * columns, [&](int64_t i, int) {
         for (int64_t r = i * ROWS; r < std::min(rows, (i + 1) * ROWS); ++r) {
             const size_t bytes = static_cast<size_t>(columns) * sizeof(float);
@@ -55,7 +48,7 @@ void CpuDevice::gather(int64_t rows, int64_t columns, const float* table, int64_
 
 void CpuDevice::scatter_add(int64_t rows, int64_t columns, Columns<const float> source, const int32_t* ids,
                             float* table, int64_t table_rows) {
-    check_ids(rows, ids, table_rows);
+    check_table_ids(rows, ids, table_rows);
     constexpr int64_t WIDTH = 64;  // columns of a task: rows may meet in one row of the table
     each((columns + WIDTH - 1) / WIDTH, rows * columns, [&](int64_t i, int) {
         const int64_t first = i * WIDTH, n = std::min(WIDTH, columns - first);

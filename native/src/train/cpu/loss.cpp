@@ -2,70 +2,25 @@
 // use with one factor per row, and those of a head become powers and then the gradients of the logits where they are.
 #include <cmath>
 
-#include "program/error.h"
 #include "train/cpu/device.h"
 
 namespace hydra::train {
 
 namespace {
 
-// More rows at a time pass the weights and their gradients through memory less often.
-constexpr int64_t LOGITS = int64_t{24} << 20;  // that exist at a time, of a head and of the teacher each
-constexpr int64_t MOST_ROWS = 576, LEAST_ROWS = 24;
+constexpr int64_t MOST_ROWS = 576;
 
-int64_t rows_at_a_time(int64_t vocabulary) {
-    return std::clamp(LOGITS / vocabulary / LEAST_ROWS * LEAST_ROWS, LEAST_ROWS, MOST_ROWS);
-}
-
-void check_head(const Loss& loss, int32_t index) {
-    const LossHead& head = loss.heads[index];
-    const auto check = [&](const char* name, const int32_t* ids, int64_t row, int32_t least, int64_t below) {
-        HYDRA_REQUIRE(ids[row] >= least && ids[row] < below, "head %d: %s[%lld] is %d, must be from %d to %lld", index,
-                      name, static_cast<long long>(row), ids[row], least, static_cast<long long>(below - 1));
-    };
-    for (int64_t r = 0; r < head.rows; ++r) {
-        check("targets", head.targets, r, -1, loss.vocabulary);
-        if (head.teacher_best != nullptr) check("teacher_best", head.teacher_best, r, -1, loss.vocabulary);
-        if (head.teacher_rows == nullptr) continue;
-        check("teacher_rows", head.teacher_rows, r, r == 0 ? 0 : head.teacher_rows[r - 1], loss.teacher.rows);
-    }
-}
-
-void count_top(int64_t rank, double* sums) {
-    for (int64_t k = std::max<int64_t>(rank, 0); k < 5; ++k) sums[k] += rank >= 0;
-}
+int64_t rows_at_a_time(int64_t vocabulary) { return loss_rows_at_a_time(vocabulary, MOST_ROWS); }
 
 }  // namespace
 
 void CpuDevice::loss(const Loss& loss) {
-    for (int32_t i = 0; i < loss.count; ++i) check_head(loss, i);
-    const int64_t chunk = rows_at_a_time(loss.vocabulary);
-    if (loss.teacher.states == nullptr) {
-        for (int32_t i = 0; i < loss.count; ++i) {
-            const LossHead& head = loss.heads[i];
-            for (int64_t r = 0; r < head.rows; r += chunk) {
-                loss_rows(loss, head, r, std::min(chunk, head.rows - r), 0, loss.sums + i * HYDRA_TRAIN_SUMS);
-            }
-        }
-        return;
-    }
-    std::vector<int64_t> done(static_cast<size_t>(loss.count));  // rows of each head
-    for (int64_t first = 0; first < loss.teacher.rows; first += chunk) {
-        const int64_t end = std::min(first + chunk, loss.teacher.rows);
-        bool taught = false;
-        for (int32_t i = 0; i < loss.count; ++i) {
-            const LossHead& head = loss.heads[i];
-            int64_t& r = done[static_cast<size_t>(i)];
-            while (r < head.rows && head.teacher_rows[r] < end) {
-                int64_t next = r + 1;
-                while (next < std::min(head.rows, r + chunk) && head.teacher_rows[next] < end) ++next;
-                if (!taught) teach(loss, first, end - first);
-                taught = true;
-                loss_rows(loss, head, r, next - r, first, loss.sums + i * HYDRA_TRAIN_SUMS);
-                r = next;
-            }
-        }
-    }
+    for (int32_t i = 0; i < loss.count; ++i) check_loss_ids(loss, i);
+    each_loss_part(
+        loss, rows_at_a_time(loss.vocabulary), [&](int64_t first, int64_t count) { teach(loss, first, count); },
+        [&](int32_t head, int64_t first, int64_t count, int64_t teacher_first) {
+            loss_rows(loss, loss.heads[head], first, count, teacher_first, loss.sums + head * HYDRA_TRAIN_SUMS);
+        });
 }
 
 void CpuDevice::teach(const Loss& loss, int64_t first, int64_t count) {
@@ -137,16 +92,7 @@ void CpuDevice::loss_rows(const Loss& loss, const LossHead& head, int64_t first,
         const LossRow& row = loss_rows_[static_cast<size_t>(r)];
         if (head.target_ranks != nullptr) head.target_ranks[first + r] = static_cast<int32_t>(row.target_rank);
         if (head.best_ranks != nullptr) head.best_ranks[first + r] = static_cast<int32_t>(row.best_rank);
-        if (row.weight == 0) continue;
-        const bool has_target = head.targets[first + r] >= 0;
-        sums[HYDRA_TRAIN_SUM_ROWS] += 1;
-        sums[HYDRA_TRAIN_SUM_WEIGHTS] += row.weight;
-        sums[HYDRA_TRAIN_SUM_TARGET_WEIGHTS] += has_target ? row.weight : 0;
-        sums[HYDRA_TRAIN_SUM_DATA_LOSS] += row.weight * row.data;
-        sums[HYDRA_TRAIN_SUM_TEACHER_LOSS] += row.weight * row.teacher;
-        sums[HYDRA_TRAIN_SUM_TEACHER_ENTROPY] += row.weight * row.entropy;
-        count_top(row.target_rank, sums + HYDRA_TRAIN_SUM_TARGET_TOP);
-        count_top(row.best_rank, sums + HYDRA_TRAIN_SUM_BEST_TOP);
+        add_loss_row(row, head.targets[first + r] >= 0, sums);
     }
     linear_backward(linear, z,
                     {false, hidden, head.g_states == nullptr ? nullptr : head.g_states + first * hidden, head.g_weight,

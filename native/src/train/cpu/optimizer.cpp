@@ -1,6 +1,5 @@
 // Norm, finite check and AdamW.
-#include <cmath>
-
+#include "train/adamw.h"
 #include "train/cpu/device.h"
 
 namespace hydra::train {
@@ -31,13 +30,7 @@ int64_t CpuDevice::count_nonfinite(int64_t count, const float* x) {
 }
 
 void CpuDevice::adamw(const AdamW& step) {
-    const auto exponent = static_cast<double>(step.step);
-    const double bias1 = 1 - std::pow(step.beta1, exponent), bias2 = 1 - std::pow(step.beta2, exponent);
-    const AdamWFactors factors{static_cast<float>(step.gradient_scale), static_cast<float>(step.beta1),
-                               static_cast<float>(1 - step.beta1),      static_cast<float>(step.beta2),
-                               static_cast<float>(1 - step.beta2),      static_cast<float>(1 - step.rate * step.decay),
-                               static_cast<float>(step.rate / bias1),   static_cast<float>(1 / std::sqrt(bias2)),
-                               static_cast<float>(step.epsilon)};
+    const AdamWFactors factors = factors_of(step);
     each_run(step.count, [&](int64_t first, int64_t n) {
         kernels_.adamw(n, factors, step.gradients + first, step.parameters + first, step.first + first,
                        step.second + first);
