@@ -41,8 +41,14 @@ FAMILIES = {
     "granite": ("granite", dict(embedding_multiplier=2.5, residual_multiplier=0.6, attention_multiplier=0.1,
                                 logits_scaling=1.5)),
     "olmo2": ("olmo2", dict()),
+    # Sizes that are multiples of nothing.
+    "odd": ("llama", dict(hidden_size=120, head_dim=24, num_attention_heads=5, num_key_value_heads=1, intermediate_size=200,
+                          vocab_size=517, max_position_embeddings=160, num_hidden_layers=2, bos_token_id=0, eos_token_id=0,
+                          pad_token_id=None, rope_theta=20000.0, attention_bias=True, dtype="bfloat16")),
 }
 PROMPTS = [40, 70]
+# Texts that stay within the original context, for which LongRoPE has other angles.
+SHORT_PROMPTS = {"phi3": [12, 16]}
 GREEDY = 16
 
 
@@ -58,7 +64,8 @@ def hashed(text, count):
     return (x >> numpy.uint64(8)).astype(numpy.float64) / 2**24 - 0.5
 
 
-def weights(family, name, shape):
+def weights(family, name, shape, kind):
+    """float32, each a value that the kind has, bfloat16 or float32."""
     values = hashed(family + "/" + name, math.prod(shape))
     if len(shape) == 2:
         values *= 4 / math.sqrt(shape[1])
@@ -66,7 +73,10 @@ def weights(family, name, shape):
         values *= 0.5
     else:
         values = values * 0.5 + (0 if family.startswith("gemma") else 1)
-    return torch.from_numpy(values.astype(numpy.float32)).reshape(shape)
+    values = values.astype(numpy.float32)
+    if kind == torch.bfloat16:
+        values = (values.view(numpy.uint32) & 0xFFFF0000).view(numpy.float32)
+    return torch.from_numpy(values).reshape(shape)
 
 
 def rounded(values):
@@ -92,6 +102,10 @@ def describe(model, ids):
     return dict(described, greedy_ids=greedy, top2_gap=rounded(gaps))
 
 
+def prompt(family, length):
+    return [int((value + 0.5) * 320) for value in hashed(family + " prompt " + str(length), length)]
+
+
 @torch.no_grad()
 def make(target, family):
     kind, own = FAMILIES[family]
@@ -100,17 +114,15 @@ def make(target, family):
     state = model.state_dict()
     names = [name for name in state if not (config.tie_word_embeddings and name == "lm_head.weight")]
     for name in names:
-        state[name].copy_(weights(family, name, list(state[name].shape)))
-    prompts = []
-    for length in PROMPTS:
-        chosen = hashed(family + " prompt " + str(length), length)
-        prompts.append(describe(model, [int((value + 0.5) * 320) for value in chosen]))
+        state[name].copy_(weights(family, name, list(state[name].shape), config.dtype))
+    prompts = [describe(model, prompt(family, length)) for length in PROMPTS]
+    short = [describe(model, prompt(family, length)) for length in SHORT_PROMPTS.get(family, [])]
     folder = target / family
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
-    golden = dict(tensors={name: list(state[name].shape) for name in names}, prompts=prompts)
+    golden = dict(tensors={name: list(state[name].shape) for name in names}, prompts=prompts, **({"short": short} if short else {}))
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-    print(family, "smallest gap", min(min(prompt["top2_gap"]) for prompt in prompts))
+    print(family, "smallest gap", min(min(each["top2_gap"]) for each in prompts + short))
 
 
 for each in sys.argv[2:] or FAMILIES:

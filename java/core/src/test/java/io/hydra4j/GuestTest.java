@@ -27,7 +27,7 @@ class GuestTest {
     Path folder;
 
     private static ForkedJvm jvm() {
-        return new ForkedJvm(GuestMain.class).arguments(TestData.committed("golden/families/odd"));
+        return new ForkedJvm(GuestMain.class).arguments(TestData.odd());
     }
 
     private Path libraries() throws IOException {

@@ -65,7 +65,7 @@ class HydraModelTest {
 
     @Test
     void withoutHeadsThereAreNoTreesButChainsToLookUp() {
-        try (HydraModel model = HydraModel.open(TestData.committed("golden/families/odd"), ONE_THREAD)) {
+        try (HydraModel model = HydraModel.open(TestData.odd(), ONE_THREAD)) {
             assertEquals(Tree.ROOT, model.tree());
             assertEquals(Tree.ROOT, model.tree(16));
             assertTrue(model.info().heads().isEmpty());
@@ -143,9 +143,7 @@ class HydraModelTest {
     @Test
     void headsOfAnotherBaseAreRefusedWithTheReason() {
         OpenOptions options = ONE_THREAD.withHeads(Original.heads("hydra"));
-        assertThrows(
-                FormatException.HeadsMismatch.class,
-                () -> HydraModel.open(TestData.committed("golden/families/odd"), options));
+        assertThrows(FormatException.HeadsMismatch.class, () -> HydraModel.open(TestData.odd(), options));
     }
 
     @Test
@@ -158,7 +156,7 @@ class HydraModelTest {
 
     @Test
     void closingTwiceIsClosingOnceAndAClosedModelRefusesToWork() {
-        HydraModel model = HydraModel.open(TestData.committed("golden/families/odd"), ONE_THREAD);
+        HydraModel model = HydraModel.open(TestData.odd(), ONE_THREAD);
         model.close();
         model.close();
         assertThrows(IllegalStateException.class, () -> model.session(SessionOptions.of(Tree.ROOT))

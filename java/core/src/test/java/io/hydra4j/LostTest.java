@@ -48,8 +48,7 @@ class LostTest {
     @Timeout(120)
     void aModelKnowsItsLostStreamsNoMore() throws Exception {
         try (Warnings warnings = new Warnings();
-                HydraModel model =
-                        HydraModel.open(TestData.committed("golden/families/odd"), OPTIONS.withHeads(null))) {
+                HydraModel model = HydraModel.open(TestData.odd(), OPTIONS.withHeads(null))) {
             loseStream(model);
             warnings.await("a session made at io.hydra4j.LostTest.loseStream(");
             assertTrue(model.generate("x", GenerationOptions.DEFAULT.withMaxTokens(2))

@@ -201,8 +201,8 @@ class TokenStreamTest {
     /** Random weights over a byte-level vocabulary: pieces of characters in any order. */
     @Test
     void charactersAreNeverCutAcrossChunks() {
-        try (HydraModel odd = HydraModel.open(TestData.committed("golden/families/odd"), oneThread());
-                Tokenizer tokenizer = Tokenizer.fromJson(TestData.committed("golden/families/odd/tokenizer.json"))) {
+        try (HydraModel odd = HydraModel.open(TestData.odd(), oneThread());
+                Tokenizer tokenizer = Tokenizer.fromJson(TestData.odd().resolve("tokenizer.json"))) {
             int broken = 0;
             for (String text : List.of("a", "ü", "public class", "日本", "x = 1;\n", "🙂")) {
                 int[] ids = tokenizer.encode(text);
@@ -234,8 +234,8 @@ class TokenStreamTest {
     /** A character of four bytes at the end of the prompt's continuation is held back until it is complete. */
     @Test
     void anIncompleteCharacterAtTheLimitBecomesAReplacement() {
-        try (HydraModel odd = HydraModel.open(TestData.committed("golden/families/odd"), oneThread());
-                Tokenizer tokenizer = Tokenizer.fromJson(TestData.committed("golden/families/odd/tokenizer.json"))) {
+        try (HydraModel odd = HydraModel.open(TestData.odd(), oneThread());
+                Tokenizer tokenizer = Tokenizer.fromJson(TestData.odd().resolve("tokenizer.json"))) {
             int[] ids = tokenizer.encode("ü");
             for (int limit = 1; limit <= 40; limit++) {
                 GenerationResult result = odd.generate(

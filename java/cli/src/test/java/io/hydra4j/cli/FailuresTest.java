@@ -68,7 +68,7 @@ class FailuresTest {
                     "--backend",
                     "cpu",
                     "--model",
-                    TestData.committed("golden/families/odd"),
+                    TestData.odd(),
                     "x");
         } finally {
             if (before == null) {
@@ -84,14 +84,7 @@ class FailuresTest {
         String property = "hydra4j.cuda.library";
         String before = System.setProperty(property, "/absent/libhydra4j_cuda.so");
         try {
-            failing(
-                    "/absent/libhydra4j_cuda.so",
-                    "generate",
-                    "--backend",
-                    "cuda",
-                    "--model",
-                    TestData.committed("golden/families/odd"),
-                    "x");
+            failing("/absent/libhydra4j_cuda.so", "generate", "--backend", "cuda", "--model", TestData.odd(), "x");
         } finally {
             if (before == null) {
                 System.clearProperty(property);
@@ -111,7 +104,7 @@ class FailuresTest {
                 "--kv",
                 "f16",
                 "--model",
-                TestData.committed("golden/families/odd"),
+                TestData.odd(),
                 "x");
     }
 
@@ -130,7 +123,7 @@ class FailuresTest {
                 "hidden size: found 64, expected 120",
                 "generate",
                 "--model",
-                TestData.committed("golden/families/odd"),
+                TestData.odd(),
                 "--heads",
                 Original.heads("hydra"),
                 "x");

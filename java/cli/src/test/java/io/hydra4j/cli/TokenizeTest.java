@@ -15,16 +15,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TokenizeTest {
-    private static final Path MODEL = TestData.committed("golden/families/odd");
+    private static final Path MODEL = TestData.odd();
 
     @TempDir
     Path folder;
 
     private static List<Json> cases() {
-        return Json.read(MODEL.resolve("golden.json"))
-                .get("tokenizer")
-                .get("cases")
-                .list();
+        return Json.read(MODEL.resolve("tokenizer-golden.json")).get("cases").list();
     }
 
     @Test

@@ -144,7 +144,7 @@ class BitIdentityTest {
             names = {"AMX", "AVX512", "AVX2"})
     void everyInstructionSetGivesTheBitsOfThePortableCodeWithSizesThatAreMultiplesOfNothing(InstructionSet isa) {
         Isa.assumeThatItRuns(isa);
-        Path odd = TestData.committed("golden/families/odd");
+        Path odd = TestData.odd();
         int[] prompt = IntStream.range(0, 100).map(i -> i * 37 % 517).toArray();
         try (Loaded portable = Loaded.open(odd, null, null, 1, InstructionSet.PORTABLE);
                 Loaded fast = Loaded.open(odd, null, null, 1, isa);

@@ -24,8 +24,12 @@ class FamiliesCudaTest {
     private static void check(String family, WeightType type, double tolerance) {
         String folder = "golden/families/" + family;
         List<Json> prompts = Cuda.cases(
-                Json.read(TestData.any(folder + "/golden.json")).get("prompts").list(), 0, 3);
-        try (Loaded loaded = Cuda.open(TestData.any(folder), null, type)) {
+                Json.read(TestData.shared(folder + "/golden.json"))
+                        .get("prompts")
+                        .list(),
+                0,
+                3);
+        try (Loaded loaded = Cuda.open(TestData.shared(folder), null, type)) {
             FamilyPrompts.check(loaded, prompts, prompts, Cuda.emulated() ? 4 : Integer.MAX_VALUE, tolerance);
         }
     }

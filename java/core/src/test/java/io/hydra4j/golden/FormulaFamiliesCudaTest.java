@@ -15,7 +15,7 @@ class FormulaFamiliesCudaTest {
     private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"windows", "smollm3", "gemma2", "gemma3", "phi3", "granite", "olmo2"})
+    @ValueSource(strings = {"windows", "smollm3", "gemma2", "gemma3", "phi3", "granite", "olmo2", "odd"})
     void computesTheGoldenLogitsAndTokens(String name) throws IOException {
         FormulaModel model = new FormulaModel(name);
         List<Json> prompts = Cuda.cases(model.golden().get("prompts").list(), 0, 1);

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * A tiny model whose weights are a formula of their names and places, the same that {@code src/test/golden/families.py} has: as a
@@ -43,6 +44,7 @@ final class FormulaModel {
     private final Path source;
     private final Json config;
     private final Json tensors;
+    private final boolean halves;
 
     /** @param name a folder of {@code golden/formula} */
     FormulaModel(String name) {
@@ -50,21 +52,55 @@ final class FormulaModel {
         source = TestData.committed("golden/formula/" + name);
         config = Json.read(source.resolve("config.json"));
         tensors = golden().get("tensors");
+        halves = config.has("dtype") && config.get("dtype").text().equals("bfloat16");
     }
 
     Json golden() {
         return Json.read(source.resolve("golden.json"));
     }
 
-    /** Writes config.json and weights in float32. */
+    /** Writes config.json and the weights. */
     Path writeFolder(Path folder) throws IOException {
         Files.copy(source.resolve("config.json"), folder.resolve("config.json"));
+        writeWeights(folder.resolve("model.safetensors"));
+        return folder;
+    }
+
+    /**
+     * Writes the same as a model that takes images in too, whose text model it is.
+     *
+     * @param prefix what names of the text model's tensors begin with
+     * @param imagePrefix the same of those for images
+     */
+    Path writeFolderWithImages(Path folder, String prefix, String imagePrefix) throws IOException {
+        Files.writeString(
+                folder.resolve("config.json"),
+                "{\"model_type\": \"" + architecture()
+                        + "\", \"vision_config\": {\"hidden_size\": 8}, \"text_config\": "
+                        + Files.readString(source.resolve("config.json")) + "}");
         SafetensorsWriter writer = new SafetensorsWriter();
-        for (String tensor : tensors.names()) {
-            writer.tensor(tensor, TensorType.F32, shape(tensor), out -> write(out, values(tensor)));
-        }
+        writer.tensor(imagePrefix + "a.weight", TensorType.F32, List.of(8L), out -> write(out, new float[8]));
+        putWeights(writer, name -> prefix + name.substring("model.".length()));
         writer.write(folder.resolve("model.safetensors"));
         return folder;
+    }
+
+    /** Writes the weights in the type that the configuration names, bfloat16 or float32. */
+    void writeWeights(Path file) {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        putWeights(writer, name -> name);
+        writer.write(file);
+    }
+
+    private void putWeights(SafetensorsWriter writer, UnaryOperator<String> rename) {
+        for (String tensor : tensors.names()) {
+            String own = rename.apply(tensor);
+            if (halves) {
+                writer.tensor(own, TensorType.BF16, shape(tensor), out -> writeHalves(out, values(tensor)));
+            } else {
+                writer.tensor(own, TensorType.F32, shape(tensor), out -> write(out, values(tensor)));
+            }
+        }
     }
 
     /** Writes a GGUF file in float32. */
@@ -265,7 +301,8 @@ final class FormulaModel {
         double scale = shape.size() == 2 ? 4 / Math.sqrt(shape.get(1)) : 0.5;
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
-            values[i] = (float) (((mixed(i * 0x9e3779b1 + seed) >>> 8) / 0x1p24 - 0.5) * scale + offset);
+            float value = (float) (((mixed(i * 0x9e3779b1 + seed) >>> 8) / 0x1p24 - 0.5) * scale + offset);
+            values[i] = halves ? Float.intBitsToFloat(Float.floatToRawIntBits(value) & 0xffff0000) : value;
         }
         return values;
     }
@@ -287,6 +324,18 @@ final class FormulaModel {
     private static void write(OutputStream out, float[] values) {
         ByteBuffer bytes = ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(values);
+        write(out, bytes);
+    }
+
+    private static void writeHalves(OutputStream out, float[] values) {
+        ByteBuffer bytes = ByteBuffer.allocate(values.length * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        for (int i = 0; i < values.length; i++) {
+            bytes.putShort(i * Short.BYTES, (short) (Float.floatToRawIntBits(values[i]) >>> 16));
+        }
+        write(out, bytes);
+    }
+
+    private static void write(OutputStream out, ByteBuffer bytes) {
         try {
             out.write(bytes.array());
         } catch (IOException e) {

@@ -53,6 +53,19 @@ public final class TestData {
         return unpacked.resolve(name);
     }
 
+    /**
+     * A folder with a tiny Llama in BF16 that has biases, one KV head and sizes that are multiples of nothing, and a tokenizer; its
+     * weights are written by their formula.
+     */
+    public static synchronized Path odd() {
+        Path folder = committed("golden/formula/odd");
+        Path weights = folder.resolve("model.safetensors");
+        if (!Files.exists(weights)) {
+            new FormulaModel("odd").writeWeights(weights);
+        }
+        return folder;
+    }
+
     /** A file of the shared folder if there is one, else the committed one: what is not committed is skipped. */
     public static Path any(String name) {
         Path file = committed(name);
