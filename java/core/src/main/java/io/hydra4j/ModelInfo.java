@@ -137,7 +137,7 @@ public final class ModelInfo {
         return backend;
     }
 
-    /** {@return one line for each thing about the loaded weights that is not as the files have it} Unmodifiable. */
+    /** {@return one line for each thing in the files that is not used, or used in one of two ways} Unmodifiable. */
     public List<String> notices() {
         return notices;
     }

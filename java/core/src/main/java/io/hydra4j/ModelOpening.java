@@ -41,7 +41,7 @@ final class ModelOpening {
 
     private ModelOpening(Path path, OpenOptions options) {
         this.options = options;
-        files = ModelFiles.open(path);
+        files = ModelFiles.open(path, options.context());
         headTensors = options.heads()
                 .map(heads -> HeadsFiles.open(heads, files.config()))
                 .orElse(null);
@@ -167,7 +167,7 @@ final class ModelOpening {
                 + (base.embedding() == base.lmHead() ? 0 : base.embedding().bytes());
         info.backend = new BackendInfo(backend);
         info.heads = heads == null ? null : headsInfo(heads);
-        info.notices = base.notice().isEmpty() ? List.of() : List.of(base.notice());
+        info.notices = List.copyOf(base.notices());
         return new ModelInfo(info);
     }
 

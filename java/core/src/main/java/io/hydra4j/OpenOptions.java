@@ -24,6 +24,7 @@ public final class OpenOptions {
     private final WeightType weights;
     private final WeightType headWeights;
     private final KvType kv;
+    private final int context;
     private final long kvTokens;
     private final boolean draftTables;
     private final DoubleConsumer progress;
@@ -36,6 +37,7 @@ public final class OpenOptions {
         weights = from.weights;
         headWeights = from.headWeights;
         kv = from.kv;
+        context = from.context;
         kvTokens = from.kvTokens;
         draftTables = from.draftTables;
         progress = from.progress;
@@ -56,6 +58,7 @@ public final class OpenOptions {
         copy.weights = weights;
         copy.headWeights = headWeights;
         copy.kv = kv;
+        copy.context = context;
         copy.kvTokens = kvTokens;
         copy.draftTables = draftTables;
         copy.progress = progress;
@@ -115,6 +118,15 @@ public final class OpenOptions {
      */
     public OpenOptions withKv(KvType kv) {
         return toBuilder().kv(kv).build();
+    }
+
+    /**
+     * {@return these options with another context; see {@link Builder#context}}
+     *
+     * @param context the most tokens of a sequence, or 0 for all that the model has
+     */
+    public OpenOptions withContext(int context) {
+        return toBuilder().context(context).build();
     }
 
     /**
@@ -183,6 +195,11 @@ public final class OpenOptions {
         return kv;
     }
 
+    /** {@return the most tokens of a sequence; 0 for all that the model has} */
+    public int context() {
+        return context;
+    }
+
     /** {@return the number of tokens whose keys and values there is room for, of all sessions together; 0 for the default} */
     public long kvTokens() {
         return kvTokens;
@@ -205,7 +222,17 @@ public final class OpenOptions {
 
     private List<Object> values() {
         return Arrays.asList(
-                heads, backend, threads, weights, headWeights, kv, kvTokens, draftTables, progress, calibration);
+                heads,
+                backend,
+                threads,
+                weights,
+                headWeights,
+                kv,
+                context,
+                kvTokens,
+                draftTables,
+                progress,
+                calibration);
     }
 
     @Override
@@ -221,7 +248,8 @@ public final class OpenOptions {
     @Override
     public String toString() {
         return "OpenOptions[heads=" + heads + ", backend=" + backend + ", threads=" + threads + ", weights=" + weights
-                + ", headWeights=" + headWeights + ", kv=" + kv + ", kvTokens=" + kvTokens + ", draftTables="
+                + ", headWeights=" + headWeights + ", kv=" + kv + ", context=" + context + ", kvTokens=" + kvTokens
+                + ", draftTables="
                 + draftTables + "]";
     }
 
@@ -243,6 +271,7 @@ public final class OpenOptions {
         private WeightType weights;
         private WeightType headWeights;
         private KvType kv = KvType.AUTO;
+        private int context;
         private long kvTokens;
         private boolean draftTables;
         private DoubleConsumer progress = NOBODY;
@@ -321,6 +350,25 @@ public final class OpenOptions {
          */
         public Builder kv(KvType kv) {
             this.kv = require("kv", kv, "AUTO, F32 or F16");
+            return this;
+        }
+
+        /**
+         * The most tokens of a sequence, prompt and answer; 0, as it is if not set, for all that the model has. A shorter one takes less
+         * memory, for keys and values are counted in contexts where {@link #kvTokens} is not set. Models with LongRoPE (Phi-3 with 128k)
+         * have two sets of angles: where the context is at most the one that they were first trained for, that of short texts is taken,
+         * else that of long ones for all texts; {@link ModelInfo#notices} says so.
+         *
+         * @param context 0 to the model's
+         * @return this builder
+         * @throws IllegalArgumentException if it is below 0; opening fails with one if it is more than the model has
+         */
+        public Builder context(int context) {
+            if (context < 0) {
+                throw new IllegalArgumentException(
+                        "context is " + context + ": give a number of tokens, or 0 for all that the model has");
+            }
+            this.context = context;
             return this;
         }
 

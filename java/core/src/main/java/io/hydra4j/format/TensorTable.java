@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 
 /**
  * The tensors of a model or of a set of heads, of one file or several, looked up by name with a check of their shape.
@@ -82,6 +83,25 @@ public sealed class TensorTable {
         var others = new LinkedHashMap<>(otherTypes);
         others.keySet().removeIf(name -> !name.startsWith(prefix));
         return new TensorTable(source, those, others);
+    }
+
+    /**
+     * The same tensors by other names; errors still name them as their files do.
+     *
+     * @param rename gives the name that a tensor is found by, or null to leave it out
+     */
+    public TensorTable renamed(UnaryOperator<String> rename) {
+        var those = new LinkedHashMap<String, Tensor>();
+        tensors.forEach((name, tensor) -> put(those, rename.apply(name), tensor));
+        var others = new LinkedHashMap<String, String>();
+        otherTypes.forEach((name, type) -> put(others, rename.apply(name), type));
+        return new TensorTable(source, those, others);
+    }
+
+    private <T> void put(Map<String, T> table, String name, T value) {
+        if (name != null && table.put(name, value) != null) {
+            throw new FormatException.DuplicateKey(source, name);
+        }
     }
 
     /** Whether there is a tensor of this name, of any type. */
@@ -156,7 +176,7 @@ public sealed class TensorTable {
      * its reader believes.
      *
      * @param used the tensors that are used
-     * @param isIgnored the names of tensors that may be left aside
+     * @param isIgnored the names in this table of tensors that may be left aside
      * @param expected what errors say is expected in place of the tensor
      * @param remedy what errors say can be done
      * @throws FormatException.UnsupportedType if another tensor is there
@@ -164,12 +184,12 @@ public sealed class TensorTable {
     public void rejectUnused(Collection<Tensor> used, Predicate<String> isIgnored, String expected, String remedy) {
         var names = new HashSet<String>();
         used.forEach(tensor -> names.add(tensor.name()));
-        for (Tensor tensor : tensors.values()) {
-            if (!names.contains(tensor.name()) && !isIgnored.test(tensor.name())) {
+        tensors.forEach((name, tensor) -> {
+            if (!names.contains(tensor.name()) && !isIgnored.test(name)) {
                 throw new FormatException.UnsupportedType(
                         tensor.file(), tensor.name(), "a tensor of shape " + tensor.shape(), expected, remedy);
             }
-        }
+        });
     }
 
     private static Tensor checkShape(Tensor tensor, long[] shape) {

@@ -14,6 +14,20 @@ final class ConfigValues {
 
     private ConfigValues() {}
 
+    /**
+     * The context to open a model with.
+     *
+     * @param wanted positions, or 0 for all that the model has
+     * @throws IllegalArgumentException if they are more than it has
+     */
+    static int context(Fields fields, int wanted, int own) {
+        if (wanted > own) {
+            throw new IllegalArgumentException("context is " + wanted + ", more than the " + own
+                    + " tokens of the model " + fields.file() + ": give at most so many, or 0 for all of them");
+        }
+        return wanted == 0 ? own : wanted;
+    }
+
     static int kvHeads(Fields fields, String name, int heads) {
         int kvHeads = fields.integer(name, heads, 1, heads);
         if (heads % kvHeads != 0) {

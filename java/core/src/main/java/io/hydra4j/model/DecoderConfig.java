@@ -17,6 +17,8 @@ import java.util.List;
  * @param feedForward values of the inner feed-forward vector
  * @param vocabulary tokens; ids run from 0 to {@code vocabulary - 1}
  * @param context the most tokens of a sequence
+ * @param shortContext where angles depend on the context (LongRoPE) and are those of one above the original: the original, up to which
+ *     there are others; else 0
  * @param normEpsilon what RMSNorm adds to the mean square
  * @param activation what the gated MLP applies to its gate
  * @param tiedEmbedding whether the LM head is the embedding matrix
@@ -34,6 +36,7 @@ public record DecoderConfig(
         int feedForward,
         int vocabulary,
         int context,
+        int shortContext,
         float normEpsilon,
         Activation activation,
         boolean tiedEmbedding,
@@ -104,6 +107,7 @@ public record DecoderConfig(
                 feedForward,
                 vocabulary,
                 context,
+                0,
                 normEpsilon,
                 activation,
                 tiedEmbedding,
@@ -174,6 +178,7 @@ public record DecoderConfig(
                 feedForward,
                 vocabulary,
                 context,
+                shortContext,
                 normEpsilon,
                 activation,
                 tiedEmbedding,

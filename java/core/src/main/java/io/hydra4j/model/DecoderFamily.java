@@ -36,7 +36,7 @@ public enum DecoderFamily {
             .capped()
             .windowPeriod(2)
             .wide(46)),
-    /** Gemma 3, its models of text alone. */
+    /** Gemma 3, its text models, alone or in folders that take images in too. */
     GEMMA3(new FamilyTraits("Gemma 3", "gemma3")
             .modelType("gemma3_text")
             .gemma()

@@ -16,6 +16,7 @@ import io.hydra4j.runtime.TopK;
 import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,7 @@ public final class DecoderModel implements AutoCloseable {
     private final Rope draftRope;
     private final KvPool pool;
     private final KvPages pages;
-    private final String skipped;
+    private final List<String> notices = new ArrayList<>();
 
     private DecoderModel(
             Backend backend,
@@ -70,7 +71,14 @@ public final class DecoderModel implements AutoCloseable {
         }
         float[] factors = RopeFactors.of(loader, tensors.ropeFactors());
         loader.finish();
-        skipped = tensors.notice();
+        if (!tensors.notice().isEmpty()) {
+            notices.add(tensors.notice());
+        }
+        if (config.shortContext() > 0) {
+            notices.add("positions turn as in texts of more than " + config.shortContext()
+                    + " tokens (LongRoPE), for the context is " + config.context() + ": with one of at most "
+                    + config.shortContext() + " they turn as in short texts");
+        }
         this.config = factors == null ? config : config.withDividedAngles(factors);
         Map<RopeAngles, Rope> made = new HashMap<>();
         for (LayerAttention layer : this.config.attention()) {
@@ -141,8 +149,8 @@ public final class DecoderModel implements AutoCloseable {
      * @throws io.hydra4j.HydraException also if the backend cannot keep keys and values so
      */
     public static DecoderModel random(Backend backend, DecoderConfig config, WeightType type, KvType kv, long seed) {
-        DecoderTensors tensors =
-                DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), config, DecoderFamily.LLAMA, false);
+        DecoderTensors tensors = DecoderTensors.fromHuggingFace(
+                RandomWeights.tensors(type), config, DecoderFamily.LLAMA, false, List.of());
         MemoryNeed.of(backend, config, tensors, null, kv, 0).require();
         return load(backend, config, tensors, WeightLoader.random(backend, seed), kv, 0, 0);
     }
@@ -270,9 +278,9 @@ public final class DecoderModel implements AutoCloseable {
         return pages;
     }
 
-    /** What there is to say of the files: tensors that were left aside; may be empty. */
-    public String notice() {
-        return skipped;
+    /** What there is to say of the files, a line each: tensors that were left aside, factors for other contexts. Unmodifiable. */
+    public List<String> notices() {
+        return Collections.unmodifiableList(notices);
     }
 
     @Override

@@ -39,8 +39,10 @@ public record DecoderTensors(
     /** What the names of draft heads begin with that Medusa-2 keeps among the tensors of their base. */
     public static final String MEDUSA_HEADS = "medusa_head.";
 
+    /** What angles are divided by in contexts up to the original one, and in longer ones. */
+    static final String SHORT_FACTORS = "rope_factors_short.weight";
+
     private static final String LONG_FACTORS = "rope_factors_long.weight";
-    private static final String SHORT_FACTORS = "rope_factors_short.weight";
 
     /** Makes the lists unmodifiable. */
     public DecoderTensors {
@@ -228,8 +230,9 @@ public record DecoderTensors(
      */
     static DecoderTensors fromGguf(TensorTable tensors, DecoderConfig config, DecoderFamily family, Fields metadata) {
         var rope = new GgufRope(metadata, family, config.headSize(), config.context());
+        boolean isFar = rope.reachesFurther(config.context());
         var skipped = tensors.tensors().keySet().stream()
-                .filter(name -> changesNothing(name, rope))
+                .filter(name -> changesNothing(name, isFar))
                 .toList();
         var model = bind(
                 tensors,
@@ -238,24 +241,24 @@ public record DecoderTensors(
                 family,
                 family.traits().hasNeighbours(),
                 0,
-                ropeFactors(tensors, config, rope, metadata.string(family.key("rope.scaling.type"), "")),
+                ropeFactors(tensors, config, isFar, rope.isLong()),
                 skipped);
         model.rejectUnused(tensors, family, skipped::contains);
         return model;
     }
 
     /** Tables that any reader computes, what takes images in, and the factors that are for another context. */
-    private static boolean changesNothing(String name, GgufRope rope) {
+    private static boolean changesNothing(String name, boolean isFar) {
         return name.endsWith(".attn_rot_embd.weight")
                 || name.startsWith("v.")
                 || name.startsWith("mm.")
-                || name.equals(rope.reachesFurther() ? SHORT_FACTORS : LONG_FACTORS);
+                || name.equals(isFar ? SHORT_FACTORS : LONG_FACTORS);
     }
 
-    private static Tensor ropeFactors(TensorTable tensors, DecoderConfig config, GgufRope rope, String scaling) {
+    private static Tensor ropeFactors(TensorTable tensors, DecoderConfig config, boolean isFar, boolean isLong) {
         int pairs = config.rotated() / 2;
-        String name = rope.reachesFurther() ? LONG_FACTORS : SHORT_FACTORS;
-        if (tensors.has(name) || scaling.equals("longrope")) {
+        String name = isFar ? LONG_FACTORS : SHORT_FACTORS;
+        if (tensors.has(name) || isLong) {
             return tensors.requireVector(name, pairs);
         }
         return tensors.findVector("rope_freqs.weight", pairs).orElse(null);
@@ -266,6 +269,7 @@ public record DecoderTensors(
      *
      * @param attentionBias whether config.json announces biases of q, k, v and o: where the family leaves that to the
      *     configuration, they must then be there, and otherwise not
+     * @param skipped names of tensors that were left out of the table
      * @throws FormatException.MissingField if a tensor is missing
      * @throws FormatException.WrongShape if one does not fit the configuration
      * @throws FormatException.UnsupportedType if one is of a type that cannot be used, or is one that a plain model of the family
@@ -273,9 +277,13 @@ public record DecoderTensors(
      * @throws FormatException.InvalidValue if there is a bias that config.json does not announce
      */
     static DecoderTensors fromHuggingFace(
-            TensorTable tensors, DecoderConfig config, DecoderFamily family, boolean attentionBias) {
+            TensorTable tensors,
+            DecoderConfig config,
+            DecoderFamily family,
+            boolean attentionBias,
+            List<String> skipped) {
         var names = family.huggingFace();
-        var model = bind(tensors, config, names, family, false, family.traits().folderNormOffset(), null, List.of());
+        var model = bind(tensors, config, names, family, false, family.traits().folderNormOffset(), null, skipped);
         if (family.traits().bias() == AttentionBias.ANNOUNCED) {
             for (int i = 0; i < config.layers(); i++) {
                 for (String name : List.of(names.q(), names.k(), names.v(), names.o())) {

@@ -23,12 +23,14 @@ final class GgufConfig {
     private final TensorTable tensors;
     private final DecoderFamily family;
     private final FamilyTraits traits;
+    private final int wantedContext;
 
-    private GgufConfig(Fields metadata, TensorTable tensors, DecoderFamily family) {
+    private GgufConfig(Fields metadata, TensorTable tensors, DecoderFamily family, int wantedContext) {
         this.metadata = metadata;
         this.tensors = tensors;
         this.family = family;
         traits = family.traits();
+        this.wantedContext = wantedContext;
     }
 
     /**
@@ -37,12 +39,13 @@ final class GgufConfig {
      * @param metadata the file's metadata
      * @param tensors the file's tensors: the embedding gives the vocabulary where no key does, and a missing output matrix
      *     means a tied embedding
+     * @param wantedContext tokens of a sequence, or 0 for all that the model has
      * @throws FormatException.UnsupportedType if the model needs a feature that the forward pass does not have
      * @throws FormatException.MissingField if a key is missing
      * @throws FormatException.InvalidValue if a value makes no sense
      */
-    static DecoderConfig read(Fields metadata, TensorTable tensors, DecoderFamily family) {
-        return new GgufConfig(metadata, tensors, family).read();
+    static DecoderConfig read(Fields metadata, TensorTable tensors, DecoderFamily family, int wantedContext) {
+        return new GgufConfig(metadata, tensors, family, wantedContext).read();
     }
 
     private DecoderConfig read() {
@@ -53,7 +56,9 @@ final class GgufConfig {
         int headSize = ConfigValues.headSize(metadata, family.key("attention.key_length"), hiddenKey, hidden, heads);
         requireHeadSize("attention.value_length", headSize);
         int layers = metadata.integer(family.key("block_count"), 1, MAX_LAYERS);
-        int context = metadata.integer(family.key("context_length"), 1, MAX_CONTEXT);
+        int ownContext = metadata.integer(family.key("context_length"), 1, MAX_CONTEXT);
+        int context = ConfigValues.context(metadata, wantedContext, ownContext);
+        var rope = new GgufRope(metadata, family, headSize, ownContext);
         int vocabulary = metadata.has(family.key("vocab_size"))
                 ? metadata.integer(family.key("vocab_size"), 1, MAX_VOCABULARY)
                 : embeddingRows();
@@ -70,17 +75,17 @@ final class GgufConfig {
                 metadata.integer(family.key("feed_forward_length"), 1, MAX_FEED_FORWARD),
                 vocabulary,
                 context,
+                tensors.has(DecoderTensors.SHORT_FACTORS) && rope.reachesFurther(context) ? rope.original() : 0,
                 ConfigValues.normEpsilon(metadata, family.key("attention.layer_norm_rms_epsilon")),
                 traits.activation(),
                 !tensors.has(family.gguf().lmHead()),
                 ConfigValues.bosId(metadata, "tokenizer.ggml.bos_token_id", vocabulary),
                 List.copyOf(eosIds),
-                attention(layers, headSize, context),
+                attention(rope, layers, context),
                 scales(hidden, heads, headSize, layers));
     }
 
-    private List<LayerAttention> attention(int layers, int headSize, int context) {
-        var rope = new GgufRope(metadata, family, headSize, context);
+    private List<LayerAttention> attention(GgufRope rope, int layers, int context) {
         RopeAngles everywhere = rope.everywhere();
         RopeAngles inWindows = traits.windowRopeBase() > 0 ? rope.inWindows() : everywhere;
         String name = family.key("attention.sliding_window");

@@ -69,16 +69,22 @@ final class GgufRope {
                 .withScale(own * scale);
     }
 
+    /** Whether factors have to be there. */
+    boolean isLong() {
+        return metadata.string(key("scaling.type"), "").equals("longrope");
+    }
+
     /** Whether the longer of two sets of factors is for this context. */
-    boolean reachesFurther() {
-        return context > original();
+    boolean reachesFurther(int wanted) {
+        return wanted > original();
     }
 
     private float factor(String name) {
         return metadata.number(key(name), 1, 1, MAX_ROPE_FACTOR);
     }
 
-    private int original() {
+    /** Positions that the model was first trained for. */
+    int original() {
         return metadata.integer(key("scaling.original_context_length"), context, 2, MAX_CONTEXT);
     }
 

@@ -38,15 +38,16 @@ final class HuggingFaceConfig {
      * @param config config.json
      * @param generation generation_config.json, or fields without any value: its end-of-sequence ids come first, then those
      *     of {@code config}
+     * @param wantedContext tokens of a sequence, or 0 for all that the model has
      * @throws FormatException.UnsupportedType if the model needs a feature that the forward pass does not have
      * @throws FormatException.MissingField if a field is missing
      * @throws FormatException.InvalidValue if a value makes no sense
      */
-    static DecoderConfig read(Fields config, Fields generation, DecoderFamily family) {
-        return new HuggingFaceConfig(config, family).read(generation);
+    static DecoderConfig read(Fields config, Fields generation, DecoderFamily family, int wantedContext) {
+        return new HuggingFaceConfig(config, family).read(generation, wantedContext);
     }
 
-    private DecoderConfig read(Fields generation) {
+    private DecoderConfig read(Fields generation, int wantedContext) {
         rejectFeatures();
         int layers = config.integer("num_hidden_layers", 1, MAX_LAYERS);
         int hidden = config.integer("hidden_size", 1, MAX_HIDDEN);
@@ -54,7 +55,9 @@ final class HuggingFaceConfig {
         int kvHeads = ConfigValues.kvHeads(config, "num_key_value_heads", heads);
         int headSize = ConfigValues.headSize(config, "head_dim", "hidden_size", hidden, heads);
         int vocabulary = config.integer("vocab_size", 1, MAX_VOCABULARY);
-        int context = config.integer("max_position_embeddings", 1, MAX_CONTEXT);
+        int ownContext = config.integer("max_position_embeddings", 1, MAX_CONTEXT);
+        int context = ConfigValues.context(config, wantedContext, ownContext);
+        var rope = new HuggingFaceRope(config, family, headSize, ownContext, context);
         var eosIds = new LinkedHashSet<>(generation.ids("eos_token_id", vocabulary, MAX_EOS_IDS));
         eosIds.addAll(config.ids("eos_token_id", vocabulary, MAX_EOS_IDS));
         return new DecoderConfig(
@@ -66,17 +69,17 @@ final class HuggingFaceConfig {
                 config.integer("intermediate_size", 1, MAX_FEED_FORWARD),
                 vocabulary,
                 context,
+                rope.shortContext(),
                 ConfigValues.normEpsilon(config, "rms_norm_eps"),
                 activation(),
                 config.flag("tie_word_embeddings", traits.isTied()),
                 ConfigValues.bosId(config, "bos_token_id", vocabulary),
                 List.copyOf(eosIds),
-                attention(layers, headSize, context),
+                attention(rope, layers, context),
                 scales(hidden));
     }
 
-    private List<LayerAttention> attention(int layers, int headSize, int context) {
-        var rope = new HuggingFaceRope(config, family, headSize, context);
+    private List<LayerAttention> attention(HuggingFaceRope rope, int layers, int context) {
         RopeAngles everywhere = rope.everywhere();
         RopeAngles inWindows = traits.windowRopeBase() > 0 ? rope.inWindows() : everywhere;
         IntPredicate isWindowed = windowed(layers);

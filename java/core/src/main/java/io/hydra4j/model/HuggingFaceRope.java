@@ -5,6 +5,7 @@ import static io.hydra4j.model.DecoderConfig.MAX_ROPE_BASE;
 import static io.hydra4j.model.DecoderConfig.MAX_ROPE_FACTOR;
 
 import io.hydra4j.format.Fields;
+import java.util.List;
 
 /**
  * Reads how heads rotate from config.json: {@code rope_parameters}, or {@code rope_scaling} and {@code rope_theta} beside it, in
@@ -15,22 +16,42 @@ final class HuggingFaceRope {
     private final DecoderFamily family;
     private final int headSize;
     private final int context;
+    private final int wanted;
 
-    HuggingFaceRope(Fields config, DecoderFamily family, int headSize, int context) {
+    /**
+     * @param context positions that the model reaches
+     * @param wanted those that are to be reached
+     */
+    HuggingFaceRope(Fields config, DecoderFamily family, int headSize, int context, int wanted) {
         this.config = config;
         this.family = family;
         this.headSize = headSize;
         this.context = context;
+        this.wanted = wanted;
+    }
+
+    /** {@link DecoderConfig#shortContext}. */
+    int shortContext() {
+        Fields rope = unwindowed();
+        boolean isLong = List.of("longrope", "su").contains(rope.string(kind(rope), ""));
+        return isLong && wanted > original(rope) ? original(rope) : 0;
     }
 
     /** Of layers that see everything. */
     RopeAngles everywhere() {
+        return read(unwindowed(), config.number("rope_theta", family.traits().ropeBase(), 1, MAX_ROPE_BASE));
+    }
+
+    private Fields unwindowed() {
         Fields rope = config.object("rope_parameters");
-        float base = config.number("rope_theta", family.traits().ropeBase(), 1, MAX_ROPE_BASE);
         if (rope.has("full_attention")) {
-            return read(rope.object("full_attention"), base);
+            return rope.object("full_attention");
         }
-        return read(config.has("rope_parameters") ? rope : config.object("rope_scaling"), base);
+        return config.has("rope_parameters") ? rope : config.object("rope_scaling");
+    }
+
+    private static String kind(Fields rope) {
+        return rope.has("rope_type") ? "rope_type" : "type";
     }
 
     /** Of layers with a window, where the family has another base for them. */
@@ -42,7 +63,7 @@ final class HuggingFaceRope {
     private RopeAngles read(Fields rope, float outerBase) {
         float base = rope.number("rope_theta", outerBase, 1, MAX_ROPE_BASE);
         RopeAngles plain = RopeAngles.of(headSize, rotated(rope), base);
-        String kind = rope.has("rope_type") ? "rope_type" : "type";
+        String kind = kind(rope);
         return switch (rope.string(kind, "default")) {
             case "default" -> {
                 if (rope.number("factor", 1, Float.MIN_NORMAL, Float.MAX_VALUE) != 1) {
@@ -91,7 +112,7 @@ final class HuggingFaceRope {
 
     private RopeAngles longRope(Fields rope, RopeAngles plain) {
         int original = original(rope);
-        String name = context > original ? "long_factor" : "short_factor";
+        String name = wanted > original ? "long_factor" : "short_factor";
         double[] factors = rope.numbers(name);
         if (factors.length != plain.pairs()) {
             throw rope.unfit(name, factors.length + " numbers", plain.pairs() + ", one for each pair that rotates");

@@ -36,19 +36,29 @@ public record ModelFiles(
      * @throws FormatException its nested classes, one for each kind of fault; an error that names the file and the field
      */
     public static ModelFiles open(Path path) {
-        return Files.isDirectory(path) ? openFolder(path) : openGguf(path);
+        return open(path, 0);
     }
 
-    private static ModelFiles openGguf(Path path) {
+    /**
+     * Opens a GGUF file or a Hugging Face folder; as {@link #open(Path)}.
+     *
+     * @param context the most tokens of a sequence; 0 for all that the model has
+     * @throws IllegalArgumentException if it is more than the model has
+     */
+    public static ModelFiles open(Path path, int context) {
+        return Files.isDirectory(path) ? openFolder(path, context) : openGguf(path, context);
+    }
+
+    private static ModelFiles openGguf(Path path, int context) {
         var file = GgufFile.read(path);
         var family = DecoderFamily.ofGguf(file.fields());
-        var config = GgufConfig.read(file.fields(), file.table(), family);
+        var config = GgufConfig.read(file.fields(), file.table(), family, context);
         var tensors = DecoderTensors.fromGguf(file.table(), config, family, file.fields());
         GgufVocabulary.check(file.fields(), config.vocabulary());
         return new ModelFiles(path, family, config, tensors, Optional.empty(), file.metadata());
     }
 
-    private static ModelFiles openFolder(Path folder) {
+    private static ModelFiles openFolder(Path folder, int context) {
         var configFile = folder.resolve("config.json");
         if (!Files.exists(configFile)) {
             throw new FormatException.Unreadable(
@@ -58,14 +68,16 @@ public record ModelFiles(
                     "a folder with config.json and weights",
                     "if the folder has a .gguf file, give that file itself");
         }
-        var json = StrictJson.read(configFile);
+        var part = new TextPart(StrictJson.read(configFile));
+        var json = part.config();
         var generationFile = folder.resolve("generation_config.json");
         var generation =
                 Files.exists(generationFile) ? StrictJson.read(generationFile) : new Fields(generationFile, Map.of());
         var family = DecoderFamily.ofHuggingFace(json);
-        var config = HuggingFaceConfig.read(json, generation, family);
-        var table = FolderWeights.read(folder);
-        var tensors = DecoderTensors.fromHuggingFace(table, config, family, json.flag("attention_bias", false));
+        var config = HuggingFaceConfig.read(json, generation, family, context);
+        var all = FolderWeights.read(folder);
+        var tensors = DecoderTensors.fromHuggingFace(
+                part.tensors(all), config, family, json.flag("attention_bias", false), part.skipped(all));
         var tokenizer = folder.resolve("tokenizer.json");
         return new ModelFiles(
                 folder,

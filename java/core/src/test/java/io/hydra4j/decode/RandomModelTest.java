@@ -101,7 +101,7 @@ class RandomModelTest {
             long layer = 64 * (64 + 32 + 32) + 64 * 64 + 3 * 64 * 128;
             // The CPU packs rows by 16.
             assertEquals(2 * (2 * layer + 512 * 64), model.bytesPerPass());
-            assertEquals("", model.notice());
+            assertEquals(List.of(), model.notices());
         }
     }
 

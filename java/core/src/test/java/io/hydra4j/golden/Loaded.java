@@ -37,7 +37,11 @@ public record Loaded(Backend backend, DecoderModel base, DraftHeads heads) imple
 
     /** On a backend, which is closed with the model. */
     public static Loaded open(Backend backend, Path model, Path heads, WeightType type, KvType kv) {
-        ModelFiles files = ModelFiles.open(model);
+        return open(backend, ModelFiles.open(model), heads, type, kv);
+    }
+
+    /** On a backend, which is closed with the model. */
+    static Loaded open(Backend backend, ModelFiles files, Path heads, WeightType type, KvType kv) {
         DecoderModel base = DecoderModel.load(backend, files, type, kv, 0, 0, fraction -> {});
         DraftHeads loaded = heads == null
                 ? null

@@ -2,6 +2,8 @@ package io.hydra4j.model;
 
 import static io.hydra4j.format.Faults.assertFault;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import io.hydra4j.FormatException;
@@ -10,6 +12,7 @@ import io.hydra4j.FormatException.MissingField;
 import io.hydra4j.FormatException.UnsupportedType;
 import io.hydra4j.format.Fields;
 import io.hydra4j.format.StrictJson;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,9 +55,39 @@ class FamilyFieldsTest {
     }
 
     private DecoderConfig read(String family, Map<String, String> fields) {
+        return read(family, fields, 0);
+    }
+
+    private DecoderConfig read(String family, Map<String, String> fields, int context) {
         Fields json = StrictJson.read(write(family, fields));
         return HuggingFaceConfig.read(
-                json, new Fields(Path.of("generation_config.json"), Map.of()), DecoderFamily.ofHuggingFace(json));
+                json,
+                new Fields(Path.of("generation_config.json"), Map.of()),
+                DecoderFamily.ofHuggingFace(json),
+                context);
+    }
+
+    @Test
+    void longRopeHasTheAnglesOfTheContextThatIsAskedFor() {
+        var whole = read("phi3", longRope());
+        assertEquals(64, whole.shortContext());
+        assertEquals(128, whole.context());
+        var far = read("phi3", longRope(), 65);
+        assertEquals(64, far.shortContext());
+        assertEquals(whole.attention().get(0).rope(), far.attention().get(0).rope());
+        var near = read("phi3", longRope(), 64);
+        assertEquals(0, near.shortContext());
+        assertEquals(64, near.context());
+        assertEquals(
+                RopeAngles.of(8, 4, 20000).withScale(RopeAngles.longRopeScale(2, 64)),
+                near.attention().get(0).rope());
+    }
+
+    @Test
+    void aContextBeyondTheModelsIsRefused() {
+        var refused = assertThrows(IllegalArgumentException.class, () -> read("llama", Map.of(), 129));
+        assertTrue(refused.getMessage().contains("context is 129, more than the 128 tokens"), refused.getMessage());
+        assertTrue(refused.getMessage().contains("config.json"), refused.getMessage());
     }
 
     @Test
@@ -64,6 +97,32 @@ class FamilyFieldsTest {
         assertEquals(
                 List.of(16, 0),
                 config.attention().stream().map(LayerAttention::window).toList());
+    }
+
+    /** Published text_configs of Gemma 3 leave out what is usual. */
+    @Test
+    void theTextModelOfGemma3WithImagesHasTheUsualSizesWhereNothingIsSaid() {
+        Fields json = StrictJson.parse(
+                Path.of("config.json"),
+                "config.json",
+                ("{\"model_type\":\"gemma3\",\"eos_token_id\":[1,106],\"vision_config\":{},\"text_config\":{\"hidden_size\":2560,"
+                                + "\"intermediate_size\":10240,\"model_type\":\"gemma3_text\",\"num_hidden_layers\":34,"
+                                + "\"rope_scaling\":{\"factor\":8.0,\"rope_type\":\"linear\"},\"sliding_window\":1024}}")
+                        .getBytes(StandardCharsets.UTF_8));
+        Fields text = new TextPart(json).config();
+        var config = HuggingFaceConfig.read(
+                text, new Fields(Path.of("generation_config.json"), Map.of()), DecoderFamily.ofHuggingFace(text), 0);
+        assertEquals(
+                List.of(34, 8, 4, 256), List.of(config.layers(), config.heads(), config.kvHeads(), config.headSize()));
+        assertEquals(List.of(131_072, 262_208), List.of(config.context(), config.vocabulary()));
+        assertEquals(List.of(1, 106), config.eosIds());
+        assertTrue(config.tiedEmbedding());
+        assertEquals(1024, config.attention().get(0).window());
+        assertEquals(0, config.attention().get(5).window());
+        assertEquals(RopeAngles.of(256, 256, 1e4f), config.attention().get(0).rope());
+        assertEquals(
+                RopeAngles.of(256, 256, 1e6f).dividedBy(i -> 8),
+                config.attention().get(5).rope());
     }
 
     @Test

@@ -13,6 +13,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,7 +41,7 @@ class QuantisedModelCudaTest {
                 Loaded halves = Cuda.open(file, null, WeightType.F16);
                 Session session = kept.session(Tree.ROOT);
                 Session reference = halves.session(Tree.ROOT)) {
-            assertEquals("", kept.base().notice());
+            assertEquals(List.of(), kept.base().notices());
             assertEquals(types[0].id(), kept.base().embedding().type().id());
             for (int row = 0; row < QuantisedModel.VOCABULARY; row++) {
                 assertArrayEquals(

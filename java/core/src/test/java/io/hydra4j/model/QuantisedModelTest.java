@@ -14,6 +14,7 @@ import io.hydra4j.golden.Logits;
 import io.hydra4j.runtime.InstructionSet;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,7 +49,7 @@ class QuantisedModelTest {
                 Loaded exact = Loaded.open(file, null, WeightType.F32);
                 Session session = kept.session(Tree.ROOT);
                 Session reference = exact.session(Tree.ROOT)) {
-            assertEquals("", kept.base().notice());
+            assertEquals(List.of(), kept.base().notices());
             assertEquals(types[0].id(), kept.base().embedding().type().id());
             for (int row = 0; row < QuantisedModel.VOCABULARY; row++) {
                 assertArrayEquals(

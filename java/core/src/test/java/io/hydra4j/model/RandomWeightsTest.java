@@ -20,7 +20,8 @@ class RandomWeightsTest {
             new DecoderConfig(2, 40, 2, 1, 16, 100, 300, 64, 10000, 1e-5f, Activation.SILU, false, -1, List.of());
 
     private static DecoderTensors tensors(WeightType type) {
-        return DecoderTensors.fromHuggingFace(RandomWeights.tensors(type), CONFIG, DecoderFamily.LLAMA, false);
+        return DecoderTensors.fromHuggingFace(
+                RandomWeights.tensors(type), CONFIG, DecoderFamily.LLAMA, false, List.of());
     }
 
     @Test
