@@ -3,8 +3,6 @@ package io.hydra4j.cli;
 import io.hydra4j.ChatOptions;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraModel;
-import io.hydra4j.Speculation;
-import io.hydra4j.decode.Acceptance;
 import io.hydra4j.decode.Sampling;
 import java.util.concurrent.Callable;
 import java.util.function.IntFunction;
@@ -35,13 +33,8 @@ final class ChatCommand implements Callable<Integer> {
     @Option(names = "--system", paramLabel = "TEXT", description = "The system message.")
     private String system;
 
-    @Option(
-            names = "--speculation",
-            paramLabel = "WHEN",
-            converter = SpeculationName.class,
-            defaultValue = "auto",
-            description = "Whether to guess tokens: on, off, or auto. The output is the same with all. Default: auto.")
-    private Speculation speculation;
+    @Mixin
+    private SpeculationArguments speculation;
 
     @Option(
             names = "--max-tokens",
@@ -72,12 +65,15 @@ final class ChatCommand implements Callable<Integer> {
         }
         model.check();
         sampling.check(false);
+        speculation.check(sampling);
         if (system != null) {
             TextSource.argument(system);
         }
-        try (HydraModel opened = model.open(console, speculation != Speculation.OFF, options -> options);
+        speculation.read(console);
+        try (HydraModel opened = speculation.open(model, console);
                 Interruption interruption = new Interruption()) {
             opened.info().notices().forEach(console::message);
+            speculation.prepare(opened);
             ChatOptions options = chat.options(console, opened.chatTemplates().specialTokens());
             if (options.template().isEmpty()) {
                 // Soon, and not when the first message has been typed.
@@ -92,7 +88,7 @@ final class ChatCommand implements Callable<Integer> {
                                 console,
                                 opened,
                                 options,
-                                turns(interruption),
+                                turns(opened, interruption),
                                 lines,
                                 system,
                                 console.colour() && !noColour,
@@ -103,10 +99,10 @@ final class ChatCommand implements Callable<Integer> {
         }
     }
 
-    private IntFunction<GenerationOptions> turns(Interruption interruption) {
-        Sampling first = sampling.first(Acceptance.exact());
-        GenerationOptions options = GenerationOptions.builder()
-                .speculation(speculation)
+    private IntFunction<GenerationOptions> turns(HydraModel opened, Interruption interruption) {
+        Sampling first = sampling.first(speculation.acceptance());
+        GenerationOptions options = speculation
+                .options(opened)
                 .maxTokens(maxTokens)
                 .cancelled(interruption)
                 .build();

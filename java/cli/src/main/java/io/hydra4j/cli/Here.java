@@ -42,11 +42,12 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
     /**
      * Reads headers and opens the backend.
      *
+     * @param context the most tokens of a sequence; 0 for all that the model has
      * @param heads null for none
      * @throws HydraException if the model cannot be opened, or the backend not be used
      */
-    static Here of(Path model, Path heads, BackendKind kind) {
-        ModelFiles files = ModelFiles.open(model);
+    static Here of(Path model, int context, Path heads, BackendKind kind) {
+        ModelFiles files = ModelFiles.open(model, context);
         try (Backend backend = Backends.open(kind, 0)) {
             MemoryNeed need = MemoryNeed.of(backend, files, null, KvType.AUTO);
             List<Tensor> tensors = new ArrayList<>(files.tensors().all());

@@ -1,6 +1,7 @@
 package io.hydra4j.cli;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.runtime.BackendKind;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -34,6 +35,13 @@ final class InspectCommand implements Callable<Integer> {
             description = "What a model would be computed with here: cpu, cuda, or auto. Default: auto.")
     private BackendKind backend;
 
+    @Option(
+            names = "--context",
+            paramLabel = "N",
+            description =
+                    "Count the memory of a model for so many tokens of prompt and answer. Default: all that it has.")
+    private Integer context;
+
     @Option(names = "--json", description = "Write one JSON object, arrays in full.")
     private boolean json;
 
@@ -43,9 +51,12 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (context != null) {
+            UsageException.requireRange("--context", context, 1, DecoderConfig.MAX_CONTEXT);
+        }
         Inspection inspection = Inspection.of(file);
         if (inspection.isModel()) {
-            inspection = inspection.with(Here.of(file, heads, backend));
+            inspection = inspection.with(Here.of(file, context == null ? 0 : context, heads, backend));
         } else if (heads != null) {
             throw new HydraException(file + ": " + inspection.use() + ": give --heads with a model that can be opened");
         }

@@ -4,6 +4,7 @@ import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.OpenOptions;
 import io.hydra4j.decode.Tree;
+import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.KvType;
@@ -60,6 +61,14 @@ final class ModelArguments {
     private KvType kv;
 
     @Option(
+            names = "--context",
+            paramLabel = "N",
+            description =
+                    "The most tokens of prompt and answer: less memory, and of models with LongRoPE the angles of short texts"
+                            + " where it is at most their original context. Default: all that the model has.")
+    private Integer context;
+
+    @Option(
             names = "--kv-tokens",
             paramLabel = "N",
             description =
@@ -83,6 +92,9 @@ final class ModelArguments {
     void check() {
         if (threads != null) {
             UsageException.requireRange("--threads", threads, 1, Backend.MAX_THREADS);
+        }
+        if (context != null) {
+            UsageException.requireRange("--context", context, 1, DecoderConfig.MAX_CONTEXT);
         }
         if (kvTokens != null) {
             UsageException.requireRange("--kv-tokens", kvTokens, 1, OpenOptions.MAX_KV_TOKENS);
@@ -112,6 +124,7 @@ final class ModelArguments {
                     .weights(weights)
                     .headWeights(headWeights)
                     .kv(kv)
+                    .context(context == null ? 0 : context)
                     .kvTokens(kvTokens == null ? 0 : kvTokens)
                     .draftTables(draftTables)
                     .progress(progress);

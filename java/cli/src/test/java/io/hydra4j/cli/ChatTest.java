@@ -35,6 +35,8 @@ import org.jline.terminal.impl.ExternalTerminal;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Talks with a tiny model of bytes, whose turns stand between its tokens 256 and 257. */
 class ChatTest {
@@ -83,6 +85,47 @@ class ChatTest {
         assertTrue(statistics.get(1).endsWith("of them new"), outcome.err());
         int fresh = Integer.parseInt(statistics.get(1).replaceFirst(".* tokens, (\\d+) of them new$", "$1"));
         assertTrue(fresh <= "</file><file>user:two</file><file>assistant:".length(), outcome.err());
+    }
+
+    /** Guesses change how an answer comes about, and not what it is. */
+    @ParameterizedTest
+    @CsvSource({
+        "--speculation off,                            plain",
+        "--tree chain:3,                               hydra++ with trees of",
+        "--tree dynamic:4 --draft heads+lookup,        hydra++ and lookup with trees of 4",
+        "--draft lookup --speculation on,              lookup with trees of",
+        "--accept typical --tree default,              typical acceptance (lossy)"
+    })
+    void theOptionsOfSpeculationAreThoseOfGenerate(String options, String told) {
+        List<Object> line = new ArrayList<>(List.of("--heads", Original.heads("hydra-plus-plus"), "--stats"));
+        line.addAll(List.of(options.split(" ")));
+        Outcome outcome = chat("one\ntwo\n", line.toArray());
+        assertEquals(Main.OK, outcome.code(), outcome.err());
+        List<String> statistics = outcome.err().lines().toList();
+        assertEquals(2, statistics.size(), outcome.err());
+        assertTrue(statistics.get(1).contains(told), outcome.err());
+        if (!options.contains("typical")) {
+            assertEquals(chat("one\ntwo\n").out(), outcome.out());
+        }
+    }
+
+    @Test
+    void guessesOfHeadsThatAreNotThereAreRefusedAtOnce() {
+        Outcome outcome = chat("one\n", "--draft", "heads");
+        assertEquals(Main.USAGE, outcome.code());
+        assertEquals("", outcome.out());
+        assertTrue(outcome.err().contains("--draft heads without draft heads"), outcome.err());
+    }
+
+    @Test
+    void theContextCanBeShortened() {
+        Outcome outcome = chat("x".repeat(64) + "\none\n", "--context", 64);
+        assertEquals(Main.FAILURE, outcome.code());
+        assertEquals(answer(Message.user("one")) + "\n", outcome.out());
+        assertTrue(outcome.err().contains("the model's context holds 64"), outcome.err());
+        Outcome longer = chat("one\n", "--context", 513);
+        assertEquals(Main.FAILURE, longer.code());
+        assertTrue(longer.err().contains("context is 513, more than the 512 tokens of the model"), longer.err());
     }
 
     @Test
