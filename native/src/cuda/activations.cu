@@ -14,6 +14,7 @@ constexpr int THREADS = 256;
 
 // Grid: rows, runs of 4 THREADS columns.
 __global__ void __launch_bounds__(THREADS) prepare_rows_kernel(RowSource source, Leaving to) {
+    begin_in_turn();
     const int row = static_cast<int>(blockIdx.x);
     if (row >= product_rows(source)) return;
     int from = source.first + row;

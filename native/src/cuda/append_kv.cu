@@ -10,6 +10,7 @@ constexpr int THREADS = 256, WARPS = THREADS / WARP;
 
 // Grid: rows, WARPS heads each: a warp takes a head, a lane pairs of its columns.
 __global__ void __launch_bounds__(THREADS) append_kv_kernel(AppendKv work) {
+    begin_in_turn();
     const KvView& kv = work.pool;
     const int row = static_cast<int>(blockIdx.x), head_size = kv.head_size;
     int head = static_cast<int>(blockIdx.y * WARPS + threadIdx.x / WARP);

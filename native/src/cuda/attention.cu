@@ -306,6 +306,7 @@ __device__ __forceinline__ void attend(const Attention& work, const AttentionWav
 // more.
 template <class Element, int COLUMNS>
 __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, AttentionWave wave) {
+    begin_in_turn();
     const Segment* found = wave.segment(work.rows, blockIdx.z);
     if (found == nullptr) return;
     const Segment segment = *found;
@@ -332,6 +333,7 @@ __global__ void __launch_bounds__(THREADS, 1) attention_kernel(Attention work, A
 
 // One block for each row and head.
 __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work, AttentionWave wave) {
+    begin_in_turn();
     const int row = wave.begin + static_cast<int>(blockIdx.x), head_size = work.pool.head_size;
     if (!wave.has(work.rows, row)) return;
     const auto v = static_cast<int32_t>(blockIdx.x * work.heads + blockIdx.y);

@@ -454,6 +454,7 @@ __device__ __forceinline__ void walk_tails(const Pass& pass, const AttentionWave
 template <int D, int WARP_GROUPS>
 __global__ void __launch_bounds__(THREADS, WARP_GROUPS == 2 ? 2 : 1)
     mma_attention_kernel(Attention work, AttentionWave wave, int workers) {
+    begin_in_turn();
     const Segment* segment = wave.segment(work.rows, blockIdx.z);
     if (segment == nullptr) return;
     const Pass pass(work, *segment, static_cast<int>(blockIdx.x));
@@ -494,6 +495,7 @@ struct Merged {
 template <int D>
 __global__ void __launch_bounds__(THREADS)
     merge_mma_attention_kernel(Attention work, AttentionWave wave, Leaving left) {
+    begin_in_turn();
     const int heads = work.heads / work.pool.kv_heads, number = static_cast<int>(blockIdx.x) * WARPS + warp_index();
     const int row = wave.begin + number / heads, head = static_cast<int>(blockIdx.y) * heads + number % heads;
     if (!wave.has(work.rows, row)) return;

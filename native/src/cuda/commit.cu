@@ -187,6 +187,7 @@ __device__ void move_kv(const Commit& work, int trees, const Accepted& accepted)
 }
 
 __global__ void __launch_bounds__(THREADS, 1) commit_kernel(Commit work, bool judges) {
+    begin_in_turn();
     const int trees = work.rows.active_trees();
     // Without a cache, rows that are not chains alone are left as they are.
     const int segments = trees > 0 && work.pool.data == nullptr ? 0 : work.rows.active_segments();

@@ -15,6 +15,7 @@ constexpr int THREADS = 256;
 // Grid: rows of the level, parts of such a row (the hidden state, then a token for each depth), runs of 4 THREADS
 // columns.
 __global__ void __launch_bounds__(THREADS) draft_inputs_kernel(DraftInputs work, Leaving left) {
+    begin_in_turn();
     const Level at{{work.tree, work.nodes, work.level}};
     const bool grounded = work.embedding.data != nullptr;
     const int trees = grounded || at.any_deeper() ? work.nodes.active_trees() : 0;

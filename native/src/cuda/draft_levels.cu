@@ -7,6 +7,7 @@ namespace hydra::cuda {
 namespace {
 
 __global__ void draft_levels_kernel(DraftLevels work) {
+    begin_in_turn();
     const Level at{{work.tree, work.nodes, 0}};
     const auto guesses = [&](int s) { return at.guesses(s); };
     const int deepest = at.deepest(), trees = work.nodes.active_trees(), all = rows_before(trees, guesses);

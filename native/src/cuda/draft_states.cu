@@ -14,6 +14,7 @@ struct Warps {
 
 // One block a sequence that has rows.
 __global__ void __launch_bounds__(THREADS) draft_states_kernel(DraftStates work) {
+    begin_in_turn();
     const int order = static_cast<int>(blockIdx.x);
     if (order >= work.rows.active_sequences()) return;
     const int32_t row = work.rows.last_rows[order];

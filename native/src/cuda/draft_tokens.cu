@@ -8,6 +8,7 @@ namespace {
 
 // One block a segment, a thread a node.
 __global__ void __launch_bounds__(HYDRA_MAX_NODES) draft_tokens_kernel(DraftTokens work) {
+    begin_in_turn();
     const Level at{{work.tree, work.nodes, work.level}};
     const int trees = work.nodes.active_trees(), s = static_cast<int>(blockIdx.x);
     if (s >= trees) return;

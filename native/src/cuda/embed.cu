@@ -11,6 +11,7 @@ constexpr int THREADS = 256;
 
 // Grid: rows, runs of 4 THREADS columns; a thread takes the four that it leaves for the next operation, if it does.
 __global__ void __launch_bounds__(THREADS) embed_kernel(Embed work, Leaving left) {
+    begin_in_turn();
     const int row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.placed()) return;
     const MatrixView& embedding = work.embedding;

@@ -8,6 +8,7 @@ namespace hydra::cuda {
 namespace {
 
 __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work) {
+    begin_in_turn();
     const auto sequence = static_cast<int>(threadIdx.x);
     if (sequence < work.rows.batch_size) {
         const Growth& growth = work.tree.growth[sequence];

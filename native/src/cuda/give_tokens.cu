@@ -7,6 +7,7 @@ namespace {
 
 // One block a segment, a thread a node.
 __global__ void __launch_bounds__(HYDRA_MAX_NODES) give_tokens_kernel(GiveTokens work) {
+    begin_in_turn();
     const int s = static_cast<int>(blockIdx.x), i = static_cast<int>(threadIdx.x);
     if (s >= work.nodes.active_trees()) return;
     const Segment segment = work.nodes.segments[s];

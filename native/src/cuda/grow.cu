@@ -15,6 +15,7 @@ constexpr int THREADS = 256;
 
 // A block a tree: a candidate's place is the number of better ones.
 __global__ void __launch_bounds__(THREADS) choose_kernel(Grow work) {
+    begin_in_turn();
     const RowsView& rows = work.rows;
     const Level at{{work.tree.data, rows, work.level}};
     const int trees = rows.active_trees(), s = static_cast<int>(blockIdx.x);
@@ -130,6 +131,7 @@ __device__ void share_budget(const Grow& work, Sharing& shared) {
 
 // One block, for the trees of all sequences.
 __global__ void __launch_bounds__(THREADS) grow_kernel(Grow work) {
+    begin_in_turn();
     static_assert(THREADS == HYDRA_MAX_SEQUENCES);
     Sharing& shared = shared_memory<Sharing>();
     const RowsView& rows = work.rows;

@@ -11,6 +11,7 @@ constexpr int THREADS = 256, WARPS = THREADS / WARP;
 
 // A warp takes a tree.
 __global__ void __launch_bounds__(THREADS) judge_kernel(Judge work) {
+    begin_in_turn();
     const int s = static_cast<int>(blockIdx.x) * WARPS + warp_index();
     if (s >= work.rows.active_trees()) return;
     Segment& segment = work.rows.segments[s];

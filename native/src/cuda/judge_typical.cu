@@ -40,6 +40,7 @@ __device__ float block_max(float value, float* warps) {
 }
 
 __global__ void __launch_bounds__(THREADS) judge_children_kernel(Work work) {
+    begin_in_turn();
     const int row = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
     if (work.rows.active_trees() == 0 || row >= work.rows.tree_rows()) return;
     const Segment& segment = work.rows.segment_of_row(row);
@@ -88,6 +89,7 @@ __device__ float path_likelihood(const Work& work, const TreeData& tree, const S
 
 // A warp takes a tree, a lane two of its nodes.
 __global__ void __launch_bounds__(THREADS) judge_paths_kernel(Work work) {
+    begin_in_turn();
     const int s = static_cast<int>(blockIdx.x) * WARPS + warp_index(), lane = lane_index();
     if (s >= work.rows.active_trees()) return;
     Segment& segment = work.rows.segments[s];

@@ -47,14 +47,10 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
     const auto row_parts = static_cast<unsigned>(work.source.parts());
     const auto row_part = static_cast<int>(blockIdx.x % row_parts), share = static_cast<int>(blockIdx.x / row_parts);
     const int first_row = work.source.first + row_part * BLOCK_ROWS;
-    const int rows = min(product_rows(work.source) - row_part * BLOCK_ROWS, BLOCK_ROWS);
     const int k = work.top.k, lane = lane_index();
-    if (rows <= 0) return;
+    let_next_kernel_begin();
+    int rows = 0;  // known when the kernels before have ended
     auto& shared = shared_memory<LmHeadShared<type, GROUPS>>();
-    for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
-        shared.values[r][lane] = -INFINITY;
-        shared.indices[r][lane] = 0;
-    }
     const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(row_part * BLOCK_ROWS);
     const int64_t all_tiles = tiles_of(work.weight.rows), vocabulary = work.weight.rows;
     const int64_t first_tile = all_tiles * share / work.shares, end_tile = all_tiles * (share + 1) / work.shares;
@@ -98,8 +94,17 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
     };
     const auto tile_rows =
         static_cast<int>((end_tile - first_tile + HeadShape::BLOCK_TILES - 1) / HeadShape::BLOCK_TILES);
-    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, rows, {0, 0, tile_rows * static_cast<int>(x.blocks)},
-                                     tiles_of_row, take_row, [] {});
+    const auto wait_for_rows = [&] {
+        wait_for_kernels_before();
+        rows = min(product_rows(work.source) - row_part * BLOCK_ROWS, BLOCK_ROWS);
+        for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
+            shared.values[r][lane] = -INFINITY;
+            shared.indices[r][lane] = 0;
+        }
+        return rows;
+    };
+    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, {0, 0, tile_rows * static_cast<int>(x.blocks)}, tiles_of_row,
+                                     take_row, wait_for_rows);
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         if (lane >= k) continue;
         const int64_t at = ((int64_t{row_part} * work.shares + share) * BLOCK_ROWS + r) * k + lane;
@@ -115,6 +120,7 @@ struct MergeShared {
 
 // One block a row: each warp merges a run of the lists, the first warp what they found.
 __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work) {
+    begin_in_turn();
     const int row = static_cast<int>(blockIdx.x), k = work.top.k, lane = lane_index(), warp = warp_index();
     if (row >= product_rows(work.source)) return;
     MergeShared& shared = shared_memory<MergeShared>();

@@ -144,6 +144,7 @@ __device__ void write_block(const MatrixView& matrix, int64_t row, int64_t block
 __global__ void __launch_bounds__(THREADS, 1)
     matrix_write_kernel(MatrixView matrix, int64_t first_row, const int32_t* target_rows, const uint8_t* source,
                         int64_t row_bytes) {
+    begin_in_turn();
     const int64_t i = blockIdx.x, row = target_rows != nullptr ? target_rows[i] : first_row + i;
     for (int64_t block = threadIdx.x; block < blocks_of(matrix.columns); block += THREADS) {
         write_block(matrix, row, block, source + i * row_bytes + source_bytes(matrix.type, block));
@@ -152,6 +153,7 @@ __global__ void __launch_bounds__(THREADS, 1)
 
 // One block a row.
 __global__ void __launch_bounds__(THREADS, 1) matrix_fill_kernel(MatrixView matrix, RandomWeights weights) {
+    begin_in_turn();
     const int64_t row = blockIdx.x;
     for (int64_t block = threadIdx.x; block < blocks_of(matrix.columns); block += THREADS) {
         uint8_t bytes[RANDOM_BYTES];
@@ -161,6 +163,7 @@ __global__ void __launch_bounds__(THREADS, 1) matrix_fill_kernel(MatrixView matr
 }
 
 __global__ void __launch_bounds__(THREADS, 1) matrix_read_kernel(MatrixView matrix, int64_t row, float* values) {
+    begin_in_turn();
     const int64_t column = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (column < matrix.columns) values[column] = weight_at(matrix, row, column);
 }
@@ -185,6 +188,7 @@ __device__ void copy_block(const RowBlock& to, const RowBlock& from, hydra_type 
 // One block a row of target.
 __global__ void __launch_bounds__(THREADS, 1)
     matrix_gather_kernel(MatrixView target, MatrixView source, const int32_t* ids) {
+    begin_in_turn();
     const int64_t row = blockIdx.x;
     for (int64_t block = threadIdx.x; block < blocks_of(target.columns); block += THREADS) {
         const RowBlock to = row_block(target, row, block), from = row_block(source, ids[row], block);

@@ -14,6 +14,7 @@ struct Warps {
 };
 
 __global__ void __launch_bounds__(THREADS) norm_kernel(Norm work, Leaving left) {
+    begin_in_turn();
     const int row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.active()) return;
     const float* x = work.x + row * work.width;

@@ -3,7 +3,8 @@
 // A block of threads walks through blocks of 32 columns of a few tiles (16 output rows each) side by side, and on to
 // the next tiles without a pause. What a turn needs lies in a stage: of each tile the weights of a few blocks of
 // columns, with their scales, and of the activation rows the same columns, once for all warps. The copies of a stage
-// are issued STAGES - 1 turns ahead, before the arithmetic of the turn at hand.
+// are issued STAGES - 1 turns ahead, before the arithmetic of the turn at hand. Weights of the first stages are asked
+// for before the kernels before this one have ended, rows as soon as they have.
 #pragma once
 
 #include "cuda/activations.cuh"
@@ -205,43 +206,52 @@ class Pipeline {
   public:
     using Shared = PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>;
 
-    __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x, int rows)
+    __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x)
         : shared_(shared),
           x_(x.data),
           x_units_(reinterpret_cast<const uint8_t*>(x.units)),
-          blocks_(static_cast<int>(x.blocks)),
-          rows_(rows),
-          live_groups_(min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR)) {}
+          blocks_(static_cast<int>(x.blocks)) {}
 
     // Walks from `start` to its end. tiles_of_row(i) is row i of tiles; take_row(i, hand) is called by all threads when
     // the sums of what the walk has of a row are there: hand(take, after) calls take(r, place, real, values) as
     // add_warps does: the components of values[m] belong to outputs of matrix m, counted from the row of tiles. All
     // threads call after(first), a barrier later, when rows first to first + 7 are taken, and take no others before
-    // the next barrier. They call meanwhile() once, while the first copies are under way.
-    template <class TilesOfRow, class TakeRow, class Meanwhile>
+    // the next barrier. They call wait_for_rows() once, when the first weights have been asked for: until it returns
+    // the number of rows, nothing of them is read; where there are none, the walk ends.
+    template <class TilesOfRow, class TakeRow, class WaitForRows>
     __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
-                                         Meanwhile&& meanwhile) {
+                                         WaitForRows&& wait_for_rows) {
         Cursor at = start, ahead = start;
         TileRow<MATRICES> tiles_ahead = tiles_of_row(ahead.row);
         int tiles = tiles_ahead.count;
-        const auto fill_next = [&](int stage) {
+        const auto fill_next = [&](int stage, bool with_rows) {
             if (ahead.left > 0) {
                 const int turn = ahead.turn(blocks_, Layout::BLOCKS), row = ahead.row;
-                fill(shared_.stages[stage], tiles_ahead, ahead.block, turn);
+                fill_weights(shared_.stages[stage], tiles_ahead, ahead.block, turn);
+                if (with_rows) fill_rows<copy_async>(shared_.stages[stage], ahead.block, turn);
                 ahead.advance(turn, blocks_);
                 if (ahead.left > 0 && ahead.row != row) tiles_ahead = tiles_of_row(ahead.row);
             }
             end_copies();
         };
-        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage);
-        meanwhile();
+        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage, false);
+        rows_ = wait_for_rows();
+        if (rows_ <= 0) return copies_arrived<0>();
+        live_groups_ = min(GROUPS, (rows_ + PAIR_ROWS - 1) / PAIR_ROWS * PAIR);
+        // Copied at once: the first turn would wait for the weights of all these stages, which were asked for before.
+        Cursor first = start;
+        for (int stage = 0; stage < Layout::STAGES - 1 && first.left > 0; ++stage) {
+            const int turn = first.turn(blocks_, Layout::BLOCKS);
+            fill_rows<copy_at_once>(shared_.stages[stage], first.block, turn);
+            first.advance(turn, blocks_);
+        }
         float sums[MATRICES][Shape::TILES][GROUPS][4] = {};
         int stage = 0;
         while (at.left > 0) {
             // What this stage was filled with has arrived, and all warps are done with the one before it.
             copies_arrived<Layout::STAGES - 2>();
             __syncthreads();
-            fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1);
+            fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1, true);
             const int turn = at.turn(blocks_, Layout::BLOCKS), row = at.row;
             multiply_stage(shared_.stages[stage], tiles, turn, sums);
             stage = stage + 1 == Layout::STAGES ? 0 : stage + 1;
@@ -259,8 +269,12 @@ class Pipeline {
     // Groups are skipped by pairs, so that the loads of one hide behind the arithmetic of the other.
     static constexpr int PAIR = GROUPS == 1 ? 1 : 2, PAIR_ROWS = PAIR * ROW_GROUP;
 
+    static __device__ __forceinline__ void copy_at_once(void* shared, const void* source) {
+        *static_cast<uint4*>(shared) = __ldcg(static_cast<const uint4*>(source));
+    }
+
     // Copies PIECES runs of `turn` blocks of BYTES bytes, those that are wanted, from where `source` has them.
-    template <int BYTES, int PIECES, class Wanted, class Source>
+    template <int BYTES, int PIECES, auto COPY = copy_async, class Wanted, class Source>
     static __device__ __forceinline__ void fill_part(uint8_t* target, int turn, Wanted&& wanted, Source&& source) {
         constexpr unsigned CHUNKS = BYTES / 16, PIECE = Layout::BLOCKS * CHUNKS, ALL = PIECES * PIECE;
 #pragma unroll
@@ -269,11 +283,12 @@ class Pipeline {
             const auto piece = static_cast<int>(i / PIECE);
             if (ALL - begin < PRODUCT_THREADS && i >= ALL) break;
             if (!wanted(piece) || (Layout::BLOCKS > 1 && static_cast<int>(rest / CHUNKS) >= turn)) continue;
-            copy_async(target + i * 16, source(piece) + rest * 16);
+            COPY(target + i * 16, source(piece) + rest * 16);
         }
     }
 
-    __device__ __forceinline__ void fill(uint8_t* stage, const TileRow<MATRICES>& tiles, int block, int turn) const {
+    __device__ __forceinline__ void fill_weights(uint8_t* stage, const TileRow<MATRICES>& tiles, int block,
+                                                 int turn) const {
         // Tile `place` of the stage; those that the matrix does not have are left out.
         const auto is_tile = [&](int place) { return place % Shape::BLOCK_TILES < tiles.count; };
         const auto index_of = [&](int place) { return place % Shape::BLOCK_TILES * blocks_ + block; };
@@ -299,12 +314,16 @@ class Pipeline {
                                index_of(place) / SUPER_BLOCKS * super_scale_bytes(type) + i % CHUNKS * 16);
             }
         }
+    }
+
+    template <auto COPY>
+    __device__ __forceinline__ void fill_rows(uint8_t* stage, int block, int turn) const {
         const auto is_live = [&](int group) { return group < live_groups_; };
-        fill_part<PREPARED_BLOCK_BYTES, GROUPS>(stage + Layout::X_AT, turn, is_live, [&](int group) {
+        fill_part<PREPARED_BLOCK_BYTES, GROUPS, COPY>(stage + Layout::X_AT, turn, is_live, [&](int group) {
             return x_ + (group * blocks_ + block) * PREPARED_BLOCK_BYTES;
         });
         if constexpr (Layout::UNIT_BYTES > 0) {
-            fill_part<Layout::UNIT_BYTES, GROUPS>(stage + Layout::UNITS_AT, turn, is_live, [&](int group) {
+            fill_part<Layout::UNIT_BYTES, GROUPS, COPY>(stage + Layout::UNITS_AT, turn, is_live, [&](int group) {
                 return x_units_ + (group * blocks_ + block) * Layout::UNIT_BYTES;
             });
         }
@@ -395,17 +414,18 @@ class Pipeline {
 
     Shared& shared_;
     const uint8_t *x_, *x_units_;  // the prepared rows, and what belongs to their units
-    int blocks_, rows_, live_groups_;
+    int blocks_, rows_ = 0, live_groups_ = 0;
 };
 
 // The walk of a block of threads, whatever the type.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class TilesOfRow, class TakeRow,
-          class Meanwhile>
+          class WaitForRows>
 __device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>& shared, const Prepared& x,
-                                     int rows, Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
-                                     Meanwhile&& meanwhile) {
+                                     Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
+                                     WaitForRows&& wait_for_rows) {
     if constexpr (type == HYDRA_F32) {
-        meanwhile();
+        const int rows = wait_for_rows();
+        if (rows <= 0) return;
         const auto blocks = static_cast<int>(x.blocks);
         while (start.left > 0) {
             const int row = start.row, first = start.block, count = start.turn(blocks, blocks);
@@ -416,8 +436,7 @@ __device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUP
             start.advance(count, blocks);
         }
     } else {
-        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x, rows)
-            .walk(start, tiles_of_row, take_row, meanwhile);
+        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x).walk(start, tiles_of_row, take_row, wait_for_rows);
     }
 }
 

@@ -87,6 +87,34 @@ __device__ __forceinline__ void copies_arrived() {
 #endif
 }
 
+// Programmatic dependent launch: on devices of 9.0 and more a kernel may begin while those before it still run, as soon
+// as all their blocks have let it. What it does until it waits may read nothing that a kernel writes, and write nothing
+// that one reads: the weights are all. Each thread of each kernel waits, so that the end of a kernel is that of all
+// before it.
+__device__ __forceinline__ void let_next_kernel_begin() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Until the kernels before have ended and what they have written is seen.
+__device__ __forceinline__ void wait_for_kernels_before() {
+#if defined(__CUDA_ARCH__)
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+#elif !defined(__CUDACC__)
+    emulation::wait_for_kernels_before(emulation::Site::current());
+#endif
+}
+
+// The first statement of a kernel that has nothing to do before it waits. The next one may begin by then: that it takes
+// the room of blocks that have ended is what it is let for.
+__device__ __forceinline__ void begin_in_turn() {
+    let_next_kernel_begin();
+    wait_for_kernels_before();
+}
+
 // Adds to a counter and returns what it was. What threads of the block have written before a barrier in front of this
 // is seen by a block that finds a later count, after a barrier behind it.
 __device__ __forceinline__ int add_in_order(int32_t* counter, int value) {

@@ -34,6 +34,7 @@ __device__ __forceinline__ Selecting selecting_at(const PrepareSelection& work, 
 // Grid: runs of tokens, pairs of a sequence and a position, of which a block takes one after the other; a thread draws
 // four tokens.
 __global__ void __launch_bounds__(THREADS) draw_noise_kernel(PrepareSelection work) {
+    begin_in_turn();
     const SamplingView& sampling = work.sampling;
     const int64_t token = int64_t{blockIdx.x} * RUN + int64_t{threadIdx.x} * 4;
     if (token >= sampling.stride) return;
@@ -57,6 +58,7 @@ __global__ void __launch_bounds__(THREADS) draw_noise_kernel(PrepareSelection wo
 
 // One block a sequence. A launch of its own: the drawing blocks look at the tags.
 __global__ void __launch_bounds__(THREADS) note_history_kernel(PrepareSelection work) {
+    begin_in_turn();
     const Selecting one = selecting_at(work, static_cast<int>(blockIdx.x));
     if (one.positions == 0) return;
     const SamplingView& sampling = work.sampling;

@@ -120,8 +120,8 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     const auto row_parts = static_cast<unsigned>(work.source.parts());
     const auto row_part = static_cast<int>(blockIdx.x % row_parts), first_row = row_part * BLOCK_ROWS;
     const auto share = static_cast<int>(blockIdx.x / row_parts);
-    const int rows = min(product_rows(work.source) - first_row, BLOCK_ROWS);
-    if (rows <= 0) return;
+    let_next_kernel_begin();
+    int rows = 0;  // known when the kernels before have ended
     const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(first_row);
     const Shares<type> shares(work.shares, x.blocks, work.tile_rows[0] + work.tile_rows[1] + work.tile_rows[2]);
     // Which matrix a row of tiles belongs to, and which of its rows it is.
@@ -201,13 +201,18 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
             scale_and_finish(r, place, real, values);
         }
     };
-    const auto meanwhile = [&] {
-        if (x.run > 0) find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.row_scales);
+    const auto wait_for_rows = [&] {
+        wait_for_kernels_before();
+        rows = min(product_rows(work.source) - first_row, BLOCK_ROWS);
+        if (rows > 0 && x.run > 0) {
+            find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.row_scales);
+        }
+        return rows;
     };
     const unsigned begin = shares.begin(share);
     const Cursor start{shares.first_row(share), static_cast<int>(begin % shares.blocks),
                        static_cast<int>(shares.begin(share + 1) - begin)};
-    walk<type, MATRICES, Shape, GROUPS>(shared, x, rows, start, tiles_of_row, take_row, meanwhile);
+    walk<type, MATRICES, Shape, GROUPS>(shared, x, start, tiles_of_row, take_row, wait_for_rows);
 }
 
 template <hydra_type value>

@@ -43,6 +43,7 @@ __device__ WarpTop best_scores(int32_t columns, int k, RankShared& shared, Score
 
 // One block a row.
 __global__ void __launch_bounds__(THREADS) rank_kernel(Rank work) {
+    begin_in_turn();
     const auto row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.active()) return;
     const SelectedRow at = selected_row(work.rows, row);

@@ -29,7 +29,8 @@ hydra_status refuse(hydra_status status, const char* format, ...) __attribute__(
 // HYDRA_OK, or the status that stands for the error, with "what: CUDA's words" kept.
 hydra_status check(cudaError_t error, const char* what);
 
-// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...).
+// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...), which may begin before the kernel before it has ended
+// where its code is for devices that know how to wait (platform.cuh).
 template <class... Parameters, class... Arguments>
 hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters...), dim3 grid, int threads,
                     size_t shared_bytes, Arguments... arguments) {
@@ -40,8 +41,23 @@ hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters.
     }
     if (error != cudaSuccess) return check(error, name);
 #ifdef __CUDACC__
-    kernel<<<grid, threads, shared_bytes, stream->handle>>>(static_cast<Parameters>(arguments)...);
-    error = cudaGetLastError();
+    // What the code was compiled for, not the device: code for an older one does not wait.
+    cudaFuncAttributes facts{};
+    error = cudaFuncGetAttributes(&facts, kernel);
+    if (error == cudaSuccess) {
+        cudaLaunchAttribute begins_early{};
+        begins_early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        begins_early.val.programmaticStreamSerializationAllowed = 1;
+        cudaLaunchConfig_t config{};
+        config.gridDim = grid;
+        config.blockDim = dim3(static_cast<unsigned>(threads));
+        config.dynamicSmemBytes = shared_bytes;
+        config.stream = stream->handle;
+        config.attrs = &begins_early;
+        config.numAttrs = facts.ptxVersion >= 90 ? 1 : 0;
+        error = cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
+    }
+    if (error != cudaSuccess) cudaGetLastError();  // so that no later call reports it
 #else
     error = emulation::enqueue_kernel(stream->handle, name, grid, dim3(threads), shared_bytes,
                                       [=] { kernel(static_cast<Parameters>(arguments)...); });

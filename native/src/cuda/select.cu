@@ -15,6 +15,7 @@ namespace {
 constexpr int THREADS = 256;
 
 __global__ void __launch_bounds__(THREADS) select_best_kernel(Select work) {
+    begin_in_turn();
     const int i = static_cast<int>(blockIdx.x) * THREADS + static_cast<int>(threadIdx.x);
     if (i >= min(work.rows.active_selections(), work.top.max_rows)) return;
     work.selection[i] = work.top.ids[i * work.top.k];
@@ -205,6 +206,7 @@ __device__ int32_t select_token(const Select& work, int i, const float* logits, 
 }
 
 __global__ void __launch_bounds__(ROW_THREADS) select_kernel(Select work) {
+    begin_in_turn();
     const auto i = static_cast<int>(blockIdx.x);
     if (i >= min(work.rows.active_selections(), work.top.max_rows)) return;
     SelectShared& shared = shared_memory<SelectShared>();

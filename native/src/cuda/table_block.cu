@@ -13,6 +13,7 @@ constexpr int THREADS = 256;
 
 // Grid: rows of the level, runs of 4 THREADS columns.
 __global__ void __launch_bounds__(THREADS) table_block_kernel(TableBlock work, Leaving left) {
+    begin_in_turn();
     const Level at{{work.tree, work.nodes, work.level}};
     const int row = static_cast<int>(blockIdx.x);
     const LevelRow found = find_row(work.nodes.active_trees(), row, [&](int s) { return at.parents(s); });

@@ -10,7 +10,10 @@ namespace hydra::emulation {
 namespace {
 
 bool run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& thread) {
-    return run_kernel("test_kernel", grid, block, shared, thread);
+    return run_kernel("test_kernel", grid, block, shared, [&] {
+        wait_for_kernels_before(Site::current());
+        thread();
+    });
 }
 
 void expect_failure(const std::function<void()>& thread, const std::string& part) {
@@ -121,6 +124,45 @@ TEST(Emulation, RefusesACollectiveOfPartOfAWarp) {
             }
         },
         "different collectives");
+}
+
+TEST(Emulation, RefusesAThreadThatDoesNotWaitForTheKernelsBefore) {
+    const auto some_wait = [] {
+        if (threadIdx.x % 2 == 0) wait_for_kernels_before(Site::current());
+    };
+    EXPECT_FALSE(run_kernel("test_kernel", 1, 32, 0, some_wait));
+    EXPECT_NE(std::string(failure()).find("has not waited for the kernels before"), std::string::npos) << failure();
+}
+
+// Where the kernel before writes what a thread copies before it waits, a device would copy one or the other.
+TEST(Emulation, RefusesACopyBeforeTheKernelThatWritesItsSourceHasEnded) {
+    struct alignas(16) Sixteen {
+        int values[4];
+    };
+    std::vector<Sixteen> weights(64), rows(64);
+    bool of_rows = false;
+    const auto thread = [&] {
+        begin_copy(static_cast<Sixteen*>(shared_memory()) + threadIdx.x,
+                   of_rows ? &rows[threadIdx.x] : &weights[threadIdx.x]);
+        end_copies();
+        wait_for_kernels_before(Site::current());
+        wait_for_copies(0);
+        rows[0].values[0] += 100;
+    };
+    const size_t shared = 64 * sizeof(Sixteen);
+    for (const bool writes : {false, true}) {
+        for (const bool reads : {false, true}) {
+            of_rows = reads;
+            EarlyCopies early;
+            EXPECT_TRUE(begin_kernel("test_kernel", 1, 64, shared, thread, early));
+            EXPECT_EQ(rows[0].values[0] % 100, 0) << "nothing after the wait runs ahead";
+            if (writes) rows[7].values[1] += 1;
+            EXPECT_EQ(run_kernel("test_kernel", 1, 64, shared, thread, &early), !(writes && reads));
+            if (writes && reads) {
+                EXPECT_NE(std::string(failure()).find("thread 7,"), std::string::npos) << failure();
+            }
+        }
+    }
 }
 
 TEST(Emulation, FaultsBehindTheEndOfAnAllocation) {

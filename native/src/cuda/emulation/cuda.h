@@ -5,7 +5,9 @@
 // collective. What hardware would not forgive is not forgiven here: shared memory starts as NaN, every allocation ends
 // at a page that cannot be touched, and a barrier that not all living threads reach is an error that names the kernel.
 // With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that one order
-// hides, the other shows.
+// hides, the other shows. A thread that ends without waiting for the kernels before is an error; with
+// HYDRA4J_EMULATION_EARLY set, the begin of each kernel of a graph, until it waits, also runs before the kernel before
+// it, and what it copies must be the same then.
 #pragma once
 
 #include <cmath>
@@ -13,6 +15,7 @@
 #include <cstring>
 #include <functional>
 #include <source_location>
+#include <vector>
 
 #define __global__
 #define __device__
@@ -48,9 +51,22 @@ namespace hydra::emulation {
 
 using Site = std::source_location;
 
-// Runs `thread` once for every thread of every block. False: the kernel broke a rule; failure() says which.
-bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread);
+// What each thread of a kernel copies before it waits for the kernels before it: [block][thread], a sum over where and
+// what.
+using EarlyCopies = std::vector<uint64_t>;
+
+// Runs `thread` once for every thread of every block. False: the kernel broke a rule; failure() says which. early: what
+// was found when the kernel's begin ran ahead (begin_kernel), or null.
+bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
+                const EarlyCopies* early = nullptr);
 const char* failure();
+
+// Runs every thread as far as it waits for the kernels before, and no further. False as above.
+bool begin_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
+                  EarlyCopies& early);
+
+// Each thread of each kernel comes here once.
+void wait_for_kernels_before(Site site);
 
 // [shared_bytes] of the block that runs.
 void* shared_memory();

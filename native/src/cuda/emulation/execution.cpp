@@ -91,6 +91,7 @@ struct Fiber {
     uint3 index;
     State state;
     Site site;
+    bool waited;               // for the kernels before
     std::vector<Copy> copies;  // under way, oldest first
     unsigned group;            // of the next copy
 };
@@ -113,6 +114,8 @@ struct Machine {
     unsigned threads = 0, current = 0, living = 0, at_barrier = 0;
     Site barrier;  // of those at it
     bool reversed = false, failed = false;
+    EarlyCopies* begins = nullptr;       // where threads end as they wait: what they have copied by then
+    const EarlyCopies* early = nullptr;  // what they had copied when they ran ahead
     char message[512] = "";
 } machine;
 
@@ -172,13 +175,37 @@ void release_block_barrier() {
     }
 }
 
-void enter() {
-    (*machine.body)();
+void end() {
     machine.fibers[machine.current].state = State::DONE;
     --machine.living;
     ++machine.warps[machine.current / WARP_LANES].left;
     release_block_barrier();
     leave();
+}
+
+void enter() {
+    (*machine.body)();
+    const Fiber& fiber = machine.fibers[machine.current];
+    if (!fiber.waited) break_off("a thread ends that has not waited for the kernels before", fiber.site);
+    end();
+}
+
+// The running thread's place among those of all blocks.
+size_t thread_of_grid() {
+    const size_t block = (size_t{blockIdx.z} * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    return block * machine.threads + machine.current;
+}
+
+uint64_t sum_of(const std::vector<Copy>& copies) {
+    uint64_t sum = 0;
+    const auto add = [&sum](uint64_t word) { sum = (sum ^ word) * 0x9e3779b97f4a7c15 + (sum >> 29); };
+    for (const Copy& copy : copies) {
+        uint64_t words[COPIED_BYTES / 8];
+        std::memcpy(words, copy.source, COPIED_BYTES);
+        add(reinterpret_cast<uintptr_t>(copy.source));
+        for (const uint64_t word : words) add(word);
+    }
+    return sum;
 }
 
 // Runs the threads until all are done, or no one can go on.
@@ -191,6 +218,8 @@ void run_block() {
         fiber.stack.prepare(machine.stacks + i * STACK_BYTES, enter);
         fiber.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
         fiber.state = State::READY;
+        fiber.waited = false;
+        fiber.site = Site::current();
         fiber.copies.clear();
         fiber.group = 0;
     }
@@ -214,7 +243,9 @@ const char* failure() { return machine.message; }
 
 void* shared_memory() { return machine.shared; }
 
-bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread) {
+namespace {
+
+bool run_blocks(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread) {
     static const bool reversed = getenv("HYDRA4J_EMULATION_REVERSED") != nullptr;
     machine.kernel = name;
     machine.body = &thread;
@@ -244,6 +275,38 @@ bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, co
     }
     release_guarded(shared);
     return !machine.failed;
+}
+
+}  // namespace
+
+bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
+                const EarlyCopies* early) {
+    machine.begins = nullptr;
+    machine.early = early;
+    return run_blocks(name, grid, block, shared_bytes, thread);
+}
+
+bool begin_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
+                  EarlyCopies& early) {
+    early.assign(size_t{grid.x} * grid.y * grid.z * block.x * block.y * block.z, 0);
+    machine.begins = &early;
+    machine.early = nullptr;
+    return run_blocks(name, grid, block, shared_bytes, thread);
+}
+
+void wait_for_kernels_before(Site site) {
+    Fiber& fiber = machine.fibers[machine.current];
+    fiber.site = site;
+    if (fiber.waited) break_off("a thread waits for the kernels before a second time", site);
+    fiber.waited = true;
+    const uint64_t sum = sum_of(fiber.copies);
+    if (machine.begins != nullptr) {
+        (*machine.begins)[thread_of_grid()] = sum;
+        end();
+    }
+    if (machine.early != nullptr && (*machine.early)[thread_of_grid()] != sum) {
+        break_off("before it waits, a thread copies what the kernel before writes", site);
+    }
 }
 
 void block_barrier(Site site) {

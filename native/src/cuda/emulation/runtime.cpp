@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <vector>
@@ -14,7 +16,10 @@
 
 namespace {
 
-using Operation = std::function<cudaError_t()>;
+struct Operation {
+    std::function<cudaError_t()> run;
+    std::function<cudaError_t()> begin{};  // of a kernel whose begin is to run ahead
+};
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t PAGE = 4096, TOTAL_BYTES = size_t{8} << 30;
@@ -98,15 +103,26 @@ static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
         return cudaSuccess;
     }
     std::lock_guard<std::mutex> lock(running);
-    return state() != cudaSuccess ? state() : operation();
+    return state() != cudaSuccess ? state() : operation.run();
 }
 
 cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block,
                                              size_t shared_bytes, std::function<void()> thread) {
-    return enqueue(stream, [=] {
-        if (!run_kernel(name, grid, block, shared_bytes, thread)) broken = cudaErrorLaunchFailure;
+    static const bool begins_early = getenv("HYDRA4J_EMULATION_EARLY") != nullptr;
+    const auto early = begins_early ? std::make_shared<EarlyCopies>() : nullptr;
+    const auto result = [](bool done) {
+        if (!done) broken = cudaErrorLaunchFailure;
         return broken.load();
-    });
+    };
+    const auto run = [=] {
+        const bool has_begun = early != nullptr && !early->empty();
+        const bool done = run_kernel(name, grid, block, shared_bytes, thread, has_begun ? early.get() : nullptr);
+        if (has_begun) early->clear();
+        return result(done);
+    };
+    if (!begins_early) return enqueue(stream, {run});
+    return enqueue(stream,
+                   {run, [=] { return result(begin_kernel(name, grid, block, shared_bytes, thread, *early)); }});
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
@@ -238,10 +254,10 @@ cudaError_t cudaMemcpy(void* target, const void* source, size_t bytes, cudaMemcp
 }
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
-    return enqueue(stream, [=] {
-        std::memcpy(target, source, bytes);
-        return cudaSuccess;
-    });
+    return enqueue(stream, {[=] {
+                       std::memcpy(target, source, bytes);
+                       return cudaSuccess;
+                   }});
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* out, unsigned) {
@@ -295,12 +311,16 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsign
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
-    return enqueue(stream, [graph] {
-        for (const Operation& operation : graph->operations) {
-            if (const cudaError_t error = operation(); error != cudaSuccess) return error;
-        }
-        return cudaSuccess;
-    });
+    return enqueue(stream, {[graph] {
+                       const std::vector<Operation>& all = graph->operations;
+                       for (size_t i = 0; i < all.size(); ++i) {
+                           cudaError_t error = cudaSuccess;
+                           if (i + 1 < all.size() && all[i + 1].begin) error = all[i + 1].begin();
+                           if (error == cudaSuccess) error = all[i].run();
+                           if (error != cudaSuccess) return error;
+                       }
+                       return cudaSuccess;
+                   }});
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
