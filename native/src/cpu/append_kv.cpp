@@ -26,10 +26,11 @@ struct AppendKvTask : Task {
     // and values is, as a rule, the one that reads them then.
     void run(const Worker& worker) override {
         const int count = rows->view.placed();
-        const int64_t all = int64_t{pool->kv_heads} * count, end = worker.end(all);
-        for (int64_t i = worker.begin(all); i < end; ++i) {
-            append(worker.kernels(), static_cast<int>(i / count), static_cast<int>(i % count));
-        }
+        worker.share(int64_t{pool->kv_heads} * count, KEY_BLOCK, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+                append(worker.kernels(), static_cast<int>(i / count), static_cast<int>(i % count));
+            }
+        });
     }
 
     void append(const Kernels& kernels, int kv_head, int row) const {

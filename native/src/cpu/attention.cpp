@@ -25,13 +25,14 @@ struct AttentionTask : Task {
 
     // The vectors of all segments are shared out as one list.
     void run(const Worker& worker) override {
-        const int64_t all = int64_t{rows->active()} * heads, begin = worker.begin(all), end = worker.end(all);
-        for (int s = 0; s < rows->view.active_segments(); ++s) {
-            const Segment& segment = rows->view.segments[s];
-            const int64_t first = int64_t{segment.row} * heads, vectors = int64_t{segment.count} * heads;
-            attend_segment(worker, segment, std::clamp<int64_t>(begin - first, 0, vectors),
-                           std::clamp<int64_t>(end - first, 0, vectors));
-        }
+        worker.share(int64_t{rows->active()} * heads, ATTENTION_VECTORS / 2, [&](int64_t begin, int64_t end) {
+            for (int s = 0; s < rows->view.active_segments(); ++s) {
+                const Segment& segment = rows->view.segments[s];
+                const int64_t first = int64_t{segment.row} * heads, vectors = int64_t{segment.count} * heads;
+                attend_segment(worker, segment, std::clamp<int64_t>(begin - first, 0, vectors),
+                               std::clamp<int64_t>(end - first, 0, vectors));
+            }
+        });
     }
 
     // Vectors [begin, end) of a segment, one KV head's after the other's.

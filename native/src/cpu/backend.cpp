@@ -78,6 +78,7 @@ CpuBackend::CpuBackend(int count, const Kernels* table)
     : kernels(table),
       team(count),
       team_size(count),
+      shares(count),
       description_(std::string(table->name) + ", " + std::to_string(count) + " threads") {
     scratch.threads.reset(new Scratch::PerThread[count]);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/kernels.h"
+#include "cpu/shares.h"
 #include "cpu/team.h"
 #include "cpu/team_size.h"
 #include "cpu/weight_memory.h"
@@ -28,6 +29,7 @@ struct Scratch {
     struct PerThread {
         Rows rows;  // twice ROW_GROUP activation rows, which the thread prepares for itself
         int32_t remainder_of[SLICE_ROWS];
+        uint64_t shared = 0;                 // operations whose parts the run has shared out so far
         Aligned<float> normed;               // [columns]
         Aligned<float> product;              // [2][MAX_TILES][SLICE_ROWS][TILE_ROWS]
         Aligned<float> scores;               // [ATTENTION_VECTORS][positions]
@@ -64,6 +66,7 @@ struct CpuBackend : hydra_backend {
     const Kernels* kernels;
     Team team;
     TeamSize team_size;  // of programs' runs
+    Shares shares;       // of the run
     Scratch scratch;
     WeightMemory weights;
 

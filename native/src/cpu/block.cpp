@@ -28,28 +28,24 @@ struct BlockTask : Task {
         // A few rows are prepared without waiting for the other threads, which may still read x where out is x.
         if (count <= ROW_GROUP && out == source.x) worker.barrier();
         float* second = worker.own().product.get() + MAX_TILES * SLICE_ROWS * TILE_ROWS;
-        for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
-                  worker.own().product.get(), [&](int64_t tile, float* values) {
-                      const int64_t n = tile * TILE_ROWS;
-                      const int lanes = lanes_of(matrix, tile);
-                      for (int r = 0; r < count; ++r) {
-                          for (int l = 0; l < lanes; ++l)
-                              values[r * TILE_ROWS + l] += linear_bias ? linear_bias[n + l] : 0.0f;
-                      }
-                      worker.kernels().silu(values, int64_t{count} * TILE_ROWS);
-                      if (skip != nullptr) {
-                          worker.kernels().product[product_index(skip->type)](*skip, tile, 1, x, count, second);
-                      }
-                      for (int r = 0; r < count; ++r) {
-                          float* target = out + int64_t{first_out + r} * matrix.rows + n;
-                          const float* old = source.x + (first + r) * source.columns + n;
-                          for (int l = 0; l < lanes; ++l) {
-                              float kept = skip != nullptr ? second[r * TILE_ROWS + l] : old[l];
-                              if (skip_bias != nullptr) kept += skip_bias[n + l];
-                              target[l] = kept + values[r * TILE_ROWS + l];
-                          }
-                      }
-                  });
+        share_tiles(worker, matrix, x, count, [&](int64_t tile, float* values) {
+            const auto put = worker.kernels().put_tile;
+            const int64_t n = tile * TILE_ROWS;
+            const int lanes = lanes_of(matrix, tile);
+            if (linear_bias != nullptr) {
+                put(values, count, lanes, linear_bias + n, nullptr, 0, values, TILE_ROWS);
+            }
+            worker.kernels().silu(values, int64_t{count} * TILE_ROWS);
+            float* target = out + first_out * matrix.rows + n;
+            if (skip == nullptr) {
+                put(values, count, lanes, nullptr, source.x + first * source.columns + n, source.columns, target,
+                    matrix.rows);
+                return;
+            }
+            worker.kernels().product[product_index(skip->type)](*skip, tile, 1, x, count, second);
+            put(second, count, lanes, skip_bias != nullptr ? skip_bias + n : nullptr, values, TILE_ROWS, target,
+                matrix.rows);
+        });
     }
 };
 

@@ -14,10 +14,9 @@ struct DraftTokensTask : Task {
     int group;
     hydra_rows* nodes;
 
-    bool idle() const override { return Level{{trees, nodes->view, level}}.deepest() <= level; }
+    bool by_one_thread() const override { return true; }
 
-    void run(const Worker& worker) override {
-        if (worker.thread != 0) return;
+    void run(const Worker&) override {
         const RowsView& view = nodes->view;
         const Level at{{trees, view, level}};
         const bool of_parents = group < 0;

@@ -27,21 +27,20 @@ struct GateUpTask : Task {
         const auto up_product = worker.kernels().product[product_index(second.type)];
         const auto gate_product = worker.kernels().product[product_index(first.type)];
         const auto activate = gelu ? worker.kernels().gelu_mul : worker.kernels().silu_mul;
-        const int64_t group = tiles_per_product(count), end = worker.end(first.tiles);
-        for (int64_t tile = worker.begin(first.tiles); tile < end; tile += group) {
-            const int tiles = static_cast<int>(std::min(group, end - tile));
-            gate_product(first, tile, tiles, x, count, gated);
-            up_product(second, tile, tiles, x, count, upped);
-            activate(gated, upped, int64_t{tiles} * count * TILE_ROWS);
-            for (int t = 0; t < tiles; ++t) {
-                const int lanes = lanes_of(first, tile + t);
-                for (int r = 0; r < count; ++r) {
-                    float* target = out + (first_row + r) * first.rows + (tile + t) * TILE_ROWS;
-                    const float* value = gated + (static_cast<int64_t>(t) * count + r) * TILE_ROWS;
-                    for (int l = 0; l < lanes; ++l) target[l] = value[l];
+        const int64_t group = tiles_per_product(count);
+        worker.share(first.tiles, group, [&](int64_t begin, int64_t end) {
+            for (int64_t tile = begin; tile < end; tile += group) {
+                const int tiles = static_cast<int>(std::min(group, end - tile));
+                gate_product(first, tile, tiles, x, count, gated);
+                up_product(second, tile, tiles, x, count, upped);
+                activate(gated, upped, int64_t{tiles} * count * TILE_ROWS);
+                for (int t = 0; t < tiles; ++t) {
+                    worker.kernels().put_tile(gated + static_cast<int64_t>(t) * count * TILE_ROWS, count,
+                                              lanes_of(first, tile + t), nullptr, nullptr, 0,
+                                              out + first_row * first.rows + (tile + t) * TILE_ROWS, first.rows);
                 }
             }
-        }
+        });
     }
 };
 

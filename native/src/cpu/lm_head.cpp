@@ -8,7 +8,7 @@ namespace hydra {
 
 namespace {
 
-// The k best of what a thread has seen of one row, best first, equal values in order of arrival.
+// The k best of what a thread has seen of one row, best first, of equal values the one of the smaller index.
 struct Best {
     float values[HYDRA_MAX_TOP];
     int32_t indices[HYDRA_MAX_TOP];
@@ -20,9 +20,15 @@ struct Best {
         }
     }
 
+    // Whether a value is better than the i-th best.
+    bool is_better(float value, int32_t index, int i) const {
+        return value > values[i] || (value == values[i] && index < indices[i]);
+    }
+
     void insert(int k, float value, int32_t index) {
         int i = k - 1;
-        for (; i > 0 && values[i - 1] < value; --i) {
+        if (!is_better(value, index, i)) return;
+        for (; i > 0 && is_better(value, index, i - 1); --i) {
             values[i] = values[i - 1];
             indices[i] = indices[i - 1];
         }
@@ -66,41 +72,46 @@ struct LmHeadTask : Task {
         }
         const Activations x = prepare_rows(worker, own_source, first, count, form_of(matrix.type));
         Best* own = best.get() + worker.thread * SLICE_ROWS;
-        for (int r = 0; r < count; ++r) own[r].clear(k);
-        for_tiles(worker, matrix, x, count, worker.begin(matrix.tiles), worker.end(matrix.tiles),
-                  worker.own().product.get(), [&](int64_t tile, float* values) {
-                      const int64_t n = tile * TILE_ROWS;
-                      const int lanes = lanes_of(matrix, tile);
-                      const uint32_t real = 0xffffu >> (TILE_ROWS - lanes);
-                      for (int r = 0; r < count; ++r) {
-                          float* value = values + r * TILE_ROWS;
-                          if (bias != nullptr) {
-                              for (int l = 0; l < lanes; ++l) value[l] += bias[n + l];
-                          }
-                          if (scale != 0) {
-                              for (int l = 0; l < lanes; ++l) value[l] *= scale;
-                          }
-                          if (cap != 0) worker.kernels().soft_cap(value, TILE_ROWS, cap);
-                          if (logits != nullptr)
-                              std::memcpy(logits + (first + r) * matrix.rows + n, value, sizeof(float) * lanes);
-                          if (k == 0) continue;
-                          uint32_t better = worker.kernels().above(value, own[r].values[k - 1]) & real;
-                          for (; better != 0; better &= better - 1) {
-                              const int lane = __builtin_ctz(better);
-                              if (value[lane] > own[r].values[k - 1]) {
-                                  own[r].insert(k, value[lane], static_cast<int32_t>(n + lane));
-                              }
-                          }
-                      }
-                  });
-        if (k == 0) return;
-        worker.barrier();
-        // Threads hold ascending ranges of rows of the matrix: merging them in order keeps the smaller index first.
-        for (int64_t r = worker.begin(count); r < worker.end(count); ++r) {
-            Best merged = best[r];
-            for (int t = 1; t < worker.threads; ++t) {
+        float worst[SLICE_ROWS];  // of those kept of each row
+        for (int r = 0; r < count; ++r) {
+            own[r].clear(k);
+            worst[r] = -INFINITY;
+        }
+        share_tiles(worker, matrix, x, count, [&](int64_t tile, float* values) {
+            const int64_t n = tile * TILE_ROWS;
+            const int lanes = lanes_of(matrix, tile);
+            const int64_t all = int64_t{count} * TILE_ROWS;
+            if (bias != nullptr) {
+                worker.kernels().put_tile(values, count, lanes, bias + n, nullptr, 0, values, TILE_ROWS);
+            }
+            for (int64_t i = 0; scale != 0 && i < all; ++i) values[i] *= scale;
+            if (cap != 0) worker.kernels().soft_cap(values, all, cap);
+            if (logits != nullptr) {
+                worker.kernels().put_tile(values, count, lanes, nullptr, nullptr, 0, logits + first * matrix.rows + n,
+                                          matrix.rows);
+            }
+            if (k == 0) return;
+            uint32_t candidates[SLICE_ROWS];
+            uint64_t any = worker.kernels().reaching(values, count, worst, candidates);
+            for (; any != 0; any &= any - 1) {
+                const int r = __builtin_ctzll(any);
+                for (uint32_t rest = candidates[r] & 0xffffu >> (TILE_ROWS - lanes); rest != 0; rest &= rest - 1) {
+                    const int lane = __builtin_ctz(rest);
+                    own[r].insert(k, values[r * TILE_ROWS + lane], static_cast<int32_t>(n + lane));
+                }
+                worst[r] = own[r].values[k - 1];
+            }
+        });
+        if (k > 0 && worker.is_last()) merge(worker.threads, first, count, k);
+    }
+
+    // The best of what all threads have found.
+    void merge(int threads, int first, int count, int k) const {
+        for (int r = 0; r < count; ++r) {
+            Best& merged = best[r];
+            for (int t = 1; t < threads; ++t) {
                 const Best& other = best[t * SLICE_ROWS + r];
-                for (int i = 0; i < k && other.values[i] > merged.values[k - 1]; ++i) {
+                for (int i = 0; i < k && other.values[i] > -INFINITY; ++i) {
                     merged.insert(k, other.values[i], other.indices[i]);
                 }
             }

@@ -33,22 +33,6 @@ void for_slices(const Worker& worker, int rows, Use&& use) {
 // The floats of a buffer that may be null.
 inline const float* floats_of(const hydra_buffer* buffer) { return buffer == nullptr ? nullptr : buffer->floats(); }
 
-// Whether a prepared row has a block that is much larger than the others, as models have for some tokens in front of
-// query, key, value and down projections. 8 bits lose what else is in that block, and SmolLM2-135M's mean log
-// probability of a text moves by up to 1 % with it.
-inline bool is_uneven(const Activations& x, int row) {
-    constexpr float MUCH = 5;
-    const int64_t blocks = x.padded_columns / BLOCK_COLUMNS;
-    const QuantisedBlock* block = x.quantised + row / ROW_GROUP * blocks;
-    float sum = 0, most = 0;
-    for (int64_t b = 0; b < blocks; ++b) {
-        const float scale = block[b].scales[row % ROW_GROUP];
-        sum += scale;
-        most = std::max(most, scale);
-    }
-    return most * static_cast<float>(blocks) > MUCH * sum;
-}
-
 // Prepares `rows` rows starting with row `first`. A few rows are prepared by each thread for itself, which is cheaper
 // than waiting for the others; many are shared out, and a barrier follows. Both give the same bits. With `remainders`,
 // rows in blocks have those of uneven ones after them.
@@ -58,8 +42,13 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
     Scratch::Rows& scratch = alone ? worker.own().rows : worker.scratch().rows;
     Activations view = scratch.activations;
     view.padded_columns = (source.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS;
-    const auto begin = [&](int count) { return alone ? 0 : static_cast<int>(worker.begin(count)); };
-    const auto end = [&](int count) { return alone ? count : static_cast<int>(worker.end(count)); };
+    // Calls use(i) for 0 ... count-1.
+    const auto each = [&](int count, auto&& use) {
+        const auto some = [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) use(static_cast<int>(i));
+        };
+        alone ? some(0, count) : worker.share(count, 1, some);
+    };
     float* normed = worker.own().normed.get();
     const auto row_of = [&](int r) {
         const int64_t picked = source.picked != nullptr ? source.picked[first + r] : first + r;
@@ -68,10 +57,9 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
         worker.kernels().rms_norm(row, source.norm, source.columns, source.epsilon, normed);
         return static_cast<const float*>(normed);
     };
-    for (int r = begin(rows); r < end(rows); ++r) {
-        worker.kernels().prepare(row_of(r), source.columns, form, view, r);
-        if (remainders) scratch.uneven[r] = is_uneven(view, r);
-    }
+    each(rows, [&](int r) {
+        scratch.uneven[r] = worker.kernels().prepare(row_of(r), source.columns, form, view, r) && remainders;
+    });
     if (!alone) worker.barrier();
     if (!remainders) return view;
     int32_t* remainder_of = worker.own().remainder_of;
@@ -79,11 +67,13 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
     for (int r = 0; r < rows; ++r) {
         if (scratch.uneven[r]) remainder_of[uneven++] = r;
     }
-    for (int i = begin(uneven); i < end(uneven); ++i) {
-        worker.kernels().remainder(row_of(remainder_of[i]), source.columns, view, remainder_of[i], normed);
-        worker.kernels().prepare(normed, source.columns, Form::BLOCKS, view, rows + i);
+    if (uneven > 0) {
+        each(uneven, [&](int i) {
+            worker.kernels().remainder(row_of(remainder_of[i]), source.columns, view, remainder_of[i], normed);
+            worker.kernels().prepare(normed, source.columns, Form::BLOCKS, view, rows + i);
+        });
+        if (!alone) worker.barrier();
     }
-    if (!alone && uneven > 0) worker.barrier();
     view.remainders = uneven;
     view.remainder_of = remainder_of;
     return view;
@@ -123,6 +113,14 @@ void for_tiles(const Worker& worker, const PackedMatrix& matrix, const Activatio
             use(tile + t, values);
         }
     }
+}
+
+// The same for those of the matrix's tiles that fall to the thread; all threads call this.
+template <class Use>
+void share_tiles(const Worker& worker, const PackedMatrix& matrix, const Activations& x, int rows, Use&& use) {
+    worker.share(matrix.tiles, tiles_per_product(rows), [&](int64_t begin, int64_t end) {
+        for_tiles(worker, matrix, x, rows, begin, end, worker.own().product.get(), use);
+    });
 }
 
 // Lanes of a tile that are rows of the matrix.

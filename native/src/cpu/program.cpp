@@ -26,24 +26,36 @@ void walk(void* context, int thread) {
     auto* program = static_cast<CpuProgram*>(context);
     const Worker worker{program->cpu, thread, program->cpu.team.running()};
     const TileState tiles(worker.kernels());
-    bool together = true;        // no thread may still be asking an idle task
-    const Task* last = nullptr;  // that ran, and that no barrier has followed yet
+    worker.own().shared = 0;
+    bool together = true;  // no thread may still be asking an idle task
+    bool ran = false;      // a task that no barrier has followed yet
     const auto meet = [&] {
         worker.barrier();
         together = true;
+        ran = false;
     };
-    for (auto& task : program->tasks) {
-        if (last != nullptr && !(last->by_one_thread() && task->by_one_thread())) meet();
-        last = nullptr;
-        if (task->idle()) {
+    const auto& tasks = program->tasks;
+    for (size_t i = 0; i < tasks.size();) {
+        if (tasks[i]->by_one_thread()) {
+            size_t end = i;
+            while (end < tasks.size() && tasks[end]->by_one_thread()) ++end;
+            const bool alone = ran || !together ? worker.is_last() : thread == 0;
+            for (; alone && i < end; ++i) tasks[i]->run(worker);
+            i = end;
+            ran = true;
+            continue;
+        }
+        if (ran) meet();
+        Task& task = *tasks[i++];
+        if (task.idle()) {
             together = false;
             continue;
         }
-        if (!together && task->changes_rows()) meet();
-        if (thread == 0 || !task->by_one_thread()) task->run(worker);
-        last = task.get();
+        if (!together && task.changes_rows()) meet();
+        task.run(worker);
+        ran = true;
     }
-    if (last != nullptr) worker.barrier();
+    if (ran) worker.barrier();
 }
 
 }  // namespace
@@ -65,6 +77,7 @@ void CpuProgram::launch() {
     Team& team = cpu.team;
     const int count = cpu.team_size.threads();
     const int64_t waited = team.waited();
+    cpu.shares.begin_run();
     times.front() = now();
     team.run(count, walk, this);
     times.back() = now();

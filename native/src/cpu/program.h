@@ -18,10 +18,27 @@ struct Worker {
     // The part of 0 ... total-1 that falls to this thread.
     int64_t begin(int64_t total) const { return total * thread / threads; }
     int64_t end(int64_t total) const { return total * (thread + 1) / threads; }
+
+    // Shares 0 ... total-1 out among all threads, which all call this: calls use(begin, end) for this thread's pieces,
+    // of a multiple of `unit` where it can be; see Shares.
+    template <class Use>
+    void share(int64_t total, int64_t unit, Use&& use) const {
+        const uint64_t number = ++own().shared;
+        if (threads == 1) return use(int64_t{0}, total);
+        for (Shares::Piece piece; backend.shares.take(number, thread, threads, total, unit, piece);) {
+            use(piece.begin, piece.end);
+        }
+    }
+    // Whether this thread is the last one to come here, so that all of what the others did before is there; all threads
+    // call this.
+    bool is_last() const {
+        const uint64_t number = ++own().shared;
+        return threads == 1 || backend.shares.is_last(number, threads);
+    }
 };
 
-// One operation, ready to run. Every thread of the team calls run, or the first one alone. A barrier follows, unless
-// the task is idle or both it and the next one are done by one thread.
+// One operation, ready to run. Every thread of the team calls run, and a barrier follows unless the task is idle; or
+// one thread alone does, the last one to come from what is before, and a barrier follows after all such tasks in a row.
 class Task {
   public:
     virtual ~Task() = default;
@@ -30,8 +47,7 @@ class Task {
     virtual bool idle() const { return false; }
     // Whether run changes what idle() of a task reads; such a task's own idle() must not read that.
     virtual bool changes_rows() const { return false; }
-    // Whether the first thread does all of it: no other calls run. Such a task is never idle, and the next one of its
-    // kind need not wait for it.
+    // Whether one thread does all of it: no other calls run. Such a task is never idle.
     virtual bool by_one_thread() const { return false; }
 };
 

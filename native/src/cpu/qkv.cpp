@@ -24,19 +24,22 @@ struct QkvTask : Task {
         // The matrices' tiles are shared out as one list.
         const int64_t groups = groups_of_tiles();
         const int64_t tiles = weights[0]->tiles + weights[1]->tiles + weights[2]->tiles;
-        const int64_t begin = worker.begin(tiles), end = worker.end(tiles);
-        int64_t first = 0;
-        for (int64_t group = 0; group < groups; ++group) {
-            for (int part = 0; part < 3; ++part) {
-                const PackedMatrix& matrix = *weights[part];
-                const int64_t own = matrix.tiles / groups, shift = group * own - first;
-                const int64_t from = std::clamp<int64_t>(begin, first, first + own);
-                const int64_t to = std::clamp<int64_t>(end, first, first + own);
-                for_tiles(worker, matrix, x, count, from + shift, to + shift, worker.own().product.get(),
-                          [&](int64_t tile, float* values) { store(part, tile, values, first_row, count); });
-                first += own;
+        worker.share(tiles, tiles_per_product(count), [&](int64_t begin, int64_t end) {
+            int64_t first = 0;
+            for (int64_t group = 0; group < groups; ++group) {
+                for (int part = 0; part < 3; ++part) {
+                    const PackedMatrix& matrix = *weights[part];
+                    const int64_t own = matrix.tiles / groups, shift = group * own - first;
+                    const int64_t from = std::clamp<int64_t>(begin, first, first + own);
+                    const int64_t to = std::clamp<int64_t>(end, first, first + own);
+                    for_tiles(worker, matrix, x, count, from + shift, to + shift, worker.own().product.get(),
+                              [&](int64_t tile, const float* values) {
+                                  store(worker, part, tile, values, first_row, count);
+                              });
+                    first += own;
+                }
             }
-        }
+        });
     }
 
     // Into how many groups the list is cut, each with its part of every matrix. Of heads of 64 values a group is a KV
@@ -49,16 +52,12 @@ struct QkvTask : Task {
         return groups;
     }
 
-    void store(int part, int64_t tile, const float* values, int first_row, int count) const {
+    void store(const Worker& worker, int part, int64_t tile, const float* values, int first_row, int count) const {
+        const PackedMatrix& matrix = *weights[part];
         const int64_t n = tile * TILE_ROWS;
-        const int lanes = lanes_of(*weights[part], tile);
-        for (int r = 0; r < count; ++r) {
-            float* target = outs[part] + (first_row + r) * weights[part]->rows + n;
-            for (int l = 0; l < lanes; ++l) {
-                const float value = values[r * TILE_ROWS + l];
-                target[l] = biases[part] != nullptr ? value + biases[part][n + l] : value;
-            }
-        }
+        worker.kernels().put_tile(values, count, lanes_of(matrix, tile),
+                                  biases[part] != nullptr ? biases[part] + n : nullptr, nullptr, 0,
+                                  outs[part] + first_row * matrix.rows + n, matrix.rows);
     }
 };
 

@@ -115,6 +115,7 @@ HYDRA_INLINE F32 exponent(F32 a) {
 }
 // Bit i is set where lane i of a is greater than lane i of b.
 HYDRA_INLINE uint32_t greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
+HYDRA_INLINE uint32_t greater_or_equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ); }
 
 struct U32 {
     __m512i v;
@@ -144,6 +145,17 @@ HYDRA_INLINE void multiply(U32 a, uint32_t by, U32& high, U32& low) {
     const __m512i even = _mm512_mul_epu32(a.v, factor), odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), factor);
     high.v = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
     low.v = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+HYDRA_INLINE U32 larger(U32 a, U32 b) { return {_mm512_max_epu32(a.v, b.v)}; }
+// Sum and greatest of lanes t, t + 4, t + 8 and t + 12, 0 <= t < 4.
+HYDRA_INLINE void fold_sum(F32 a, float* out) {
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+HYDRA_INLINE void fold_larger(U32 a, uint32_t* out) {
+    const __m256i half = _mm256_max_epu32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                     _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
 }
 // Bit i is set where lane i is not zero.
 HYDRA_INLINE uint32_t present(U32 a) { return _mm512_test_epi32_mask(a.v, a.v); }
@@ -260,6 +272,10 @@ HYDRA_INLINE uint32_t greater(F32 x, F32 y) {
     return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ))) |
            static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))) << 8;
 }
+HYDRA_INLINE uint32_t greater_or_equal(F32 x, F32 y) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_GE_OQ))) |
+           static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GE_OQ))) << 8;
+}
 
 struct U32 {
     __m256i a, b;
@@ -313,6 +329,16 @@ HYDRA_INLINE uint32_t present(__m256i x) {
     return static_cast<uint32_t>(
                _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, _mm256_setzero_si256())))) ^
            0xff;
+}
+HYDRA_INLINE U32 larger(U32 x, U32 y) { return {_mm256_max_epu32(x.a, y.a), _mm256_max_epu32(x.b, y.b)}; }
+HYDRA_INLINE void fold_sum(F32 x, float* out) {
+    const __m256 half = _mm256_add_ps(x.a, x.b);
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+HYDRA_INLINE void fold_larger(U32 x, uint32_t* out) {
+    const __m256i half = _mm256_max_epu32(x.a, x.b);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                     _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
 }
 HYDRA_INLINE uint32_t present(U32 x) { return present(x.a) | present(x.b) << 8; }
 HYDRA_INLINE void transpose(__m256& x0, __m256& x1, __m256& x2, __m256& x3) {
@@ -425,6 +451,11 @@ HYDRA_INLINE uint32_t greater(F32 a, F32 b) {
     for (int i = 0; i < LANES; ++i) mask |= static_cast<uint32_t>(a.v[i] > b.v[i]) << i;
     return mask;
 }
+HYDRA_INLINE uint32_t greater_or_equal(F32 a, F32 b) {
+    uint32_t mask = 0;
+    for (int i = 0; i < LANES; ++i) mask |= static_cast<uint32_t>(a.v[i] >= b.v[i]) << i;
+    return mask;
+}
 
 struct U32 {
     uint32_t v[LANES];
@@ -461,6 +492,16 @@ HYDRA_INLINE void multiply(U32 a, uint32_t by, U32& high, U32& low) {
         const uint64_t product = uint64_t{a.v[i]} * by;
         high.v[i] = static_cast<uint32_t>(product >> 32);
         low.v[i] = static_cast<uint32_t>(product);
+    }
+}
+HYDRA_INLINE U32 larger(U32 a, U32 b) { HYDRA_WORDWISE(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
+HYDRA_INLINE void fold_sum(F32 a, float* out) {
+    for (int t = 0; t < 4; ++t) out[t] = (a.v[t] + a.v[t + 8]) + (a.v[t + 4] + a.v[t + 12]);
+}
+HYDRA_INLINE void fold_larger(U32 a, uint32_t* out) {
+    for (int t = 0; t < 4; ++t) {
+        out[t] = 0;
+        for (int i = t; i < LANES; i += 4) out[t] = out[t] > a.v[i] ? out[t] : a.v[i];
     }
 }
 HYDRA_INLINE uint32_t present(U32 a) {

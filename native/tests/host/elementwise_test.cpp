@@ -280,18 +280,71 @@ TEST(Gelu, EqualsTheReference) {
     EXPECT_LT(relative_error(product, expected), 5e-7);
 }
 
-TEST(Above, FindsTheGreaterOnes) {
+TEST(Reaching, FindsWhatIsNotBelowTheThresholdOfItsRow) {
     Random random(16);
     for (const std::string& isa : instruction_sets()) {
-        for (int repeat = 0; repeat < 100; ++repeat) {
-            Floats x = random.normal(16);
-            x[3] = NAN;
-            x[4] = 0.5f;
-            x[5] = INFINITY;
-            uint32_t expected = 0;
-            for (int i = 0; i < 16; ++i) expected |= static_cast<uint32_t>(x[i] > 0.5f) << i;
-            EXPECT_EQ(find_kernels(isa.c_str())->above(x.data(), 0.5f), expected);
-            EXPECT_EQ(find_kernels(isa.c_str())->above(x.data(), NAN), 0u);
+        for (int rows : {1, 3, 64}) {
+            Floats x = random.normal(16 * rows), thresholds = random.normal(rows);
+            for (int r = 0; r < rows; ++r) {
+                x[16 * r + 3] = NAN;
+                x[16 * r + 4] = thresholds[r];
+                x[16 * r + 5] = INFINITY;
+            }
+            thresholds[rows / 2] = rows > 1 ? NAN : thresholds[0];
+            std::vector<uint32_t> lanes(static_cast<size_t>(rows)), expected(lanes);
+            uint64_t any = 0;
+            for (int r = 0; r < rows; ++r) {
+                for (int i = 0; i < 16; ++i) expected[r] |= static_cast<uint32_t>(x[16 * r + i] >= thresholds[r]) << i;
+                any |= uint64_t{expected[r] != 0} << r;
+            }
+            EXPECT_EQ(find_kernels(isa.c_str())->reaching(x.data(), rows, thresholds.data(), lanes.data()), any);
+            EXPECT_EQ(lanes, expected) << isa;
+        }
+    }
+}
+
+TEST(PutTile, AddsBiasThenResidualAndLeavesOtherColumns) {
+    Random random(18);
+    for (const std::string& isa : instruction_sets()) {
+        for (int lanes : {1, 7, 15, 16}) {
+            for (int rows : {1, 5}) {
+                for (int given = 0; given < 4; ++given) {
+                    const Floats values = random.normal(16 * rows), bias = random.normal(lanes);
+                    const int stride = 40, residual_stride = 33;
+                    const Floats residual = random.normal(residual_stride * rows);
+                    Floats out(static_cast<size_t>(stride * rows), 7.0f), expected = out;
+                    for (int r = 0; r < rows; ++r) {
+                        for (int l = 0; l < lanes; ++l) {
+                            float value = values[16 * r + l];
+                            if ((given & 1) != 0) value += bias[l];
+                            if ((given & 2) != 0) value = residual[residual_stride * r + l] + value;
+                            expected[stride * r + l] = value;
+                        }
+                    }
+                    find_kernels(isa.c_str())
+                        ->put_tile(values.data(), rows, lanes, (given & 1) != 0 ? bias.data() : nullptr,
+                                   (given & 2) != 0 ? residual.data() : nullptr, residual_stride, out.data(), stride);
+                    EXPECT_TRUE(same_bits(out, expected)) << isa << ", " << lanes << " lanes, " << given;
+                }
+            }
+        }
+    }
+}
+
+TEST(Prepare, TellsRowsWithABlockThatIsMuchLargerThanTheOthers) {
+    for (const std::string& isa : instruction_sets()) {
+        for (int64_t columns : {192, 384, 576}) {
+            for (float factor : {1.0f, 4.0f, 1000.0f}) {
+                Floats x(static_cast<size_t>(columns), 1.0f);
+                x[40] = factor;
+                const int64_t blocks = columns / BLOCK_COLUMNS;
+                const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(blocks);
+                const float most = factor / 127, sum = most + static_cast<float>(blocks - 1) / 127;
+                EXPECT_EQ(find_kernels(isa.c_str())
+                              ->prepare(x.data(), columns, Form::BLOCKS, {columns, nullptr, memory.get()}, 3),
+                          most * static_cast<float>(blocks) > 5 * sum)
+                    << isa << ", " << columns << " columns, " << factor;
+            }
         }
     }
 }

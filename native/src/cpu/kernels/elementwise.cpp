@@ -17,34 +17,78 @@ HYDRA_INLINE F32 gelu_of(F32 x) {
     return div(x, add(broadcast(1.0f), exp(sub(zero(), mul(x, factor)))));
 }
 
-// Whole numbers of magnitude 127 at most: a times `inverse`, rounded.
-HYDRA_INLINE F32 quants_of(F32 a, float inverse) {
-    return max(min(round_even(mul(a, broadcast(inverse))), broadcast(127.0f)), broadcast(-127.0f));
-}
+constexpr int TOGETHER = 4;  // blocks whose scales and sums are found side by side
 
-// Row `row` of a block from its 32 values. Values that one float32 inverse cannot scale (all below 2^-119) count as
-// zeros. One that is not finite makes the scale NaN, so that the fault shows in every output.
-HYDRA_INLINE void quantise(F32 a, F32 b, QuantisedBlock& block, int row) {
-    constexpr float LEAST = 0x1p-119f;
-    const float largest = float_of_bits(largest_magnitude(a, b));
-    int8_t* quants = block.quants[row];
-    float scale = 0, first = 0, total = 0;
-    if (largest >= LEAST && largest <= __FLT_MAX__) {
-        const float inverse = 127.0f / largest;
-        const F32 low = quants_of(a, inverse), high = quants_of(b, inverse);
-        scale = largest / 127.0f;
-        first = sum(low);
-        total = first + sum(high);
-        store_i8(quants, low);
-        store_i8(quants + LANES, high);
-    } else {
-        if (!(largest < LEAST)) scale = __builtin_nanf("");
-        __builtin_memset(quants, 0, BLOCK_COLUMNS);
+// What is known of a row in blocks after some of its blocks.
+struct Scales {
+    float most = 0, sum = 0;
+
+    HYDRA_INLINE void note(float scale) {
+        sum += scale;
+        most = most < scale ? scale : most;
     }
-    block.scales[row] = scale;
-    block.offsets[row] = -128 * static_cast<int32_t>(total);
-    block.sums[row] = scale * total;
-    block.first_offsets[row] = -128 * static_cast<int32_t>(first);
+};
+
+// Row `row` of `count` blocks, at most TOGETHER, from x[left]. Values that one float32 inverse cannot scale (all of a
+// block below 2^-119) count as zeros. One that is not finite makes the scale NaN, so that the fault shows in every
+// output.
+HYDRA_INLINE void quantise(const float* x, int64_t left, QuantisedBlock* blocks, int count, int row, Scales& scales) {
+    constexpr float LEAST = 0x1p-119f;
+    F32 low[TOGETHER], high[TOGETHER], folded[TOGETHER];
+#pragma GCC unroll 4
+    for (int i = 0; i < TOGETHER; ++i) {
+        low[i] = load_some(x + i * BLOCK_COLUMNS, left - i * BLOCK_COLUMNS);
+        high[i] = load_some(x + i * BLOCK_COLUMNS + LANES, left - i * BLOCK_COLUMNS - LANES);
+        // Without their signs, bits are ordered as magnitudes are, and NaN is greater than an infinity.
+        folded[i] = of_bits(larger(shift_left<1>(bits_of(low[i])), shift_left<1>(bits_of(high[i]))));
+    }
+    transpose(folded);
+    uint32_t largest_bits[TOGETHER];
+    fold_larger(larger(larger(bits_of(folded[0]), bits_of(folded[1])), larger(bits_of(folded[2]), bits_of(folded[3]))),
+                largest_bits);
+    float largest[TOGETHER], scale[TOGETHER], inverse[TOGETHER];
+    bool finite = true;
+    for (int i = 0; i < TOGETHER; ++i) {
+        largest[i] = float_of_bits(largest_bits[i] >> 1);
+        finite &= largest[i] <= __FLT_MAX__;
+        const float scaled = largest[i] / 127.0f, inverted = 127.0f / largest[i];
+        scale[i] = largest[i] < LEAST ? 0 : scaled;
+        inverse[i] = largest[i] < LEAST ? 0 : inverted;
+    }
+    if (!finite) {
+        for (int i = 0; i < TOGETHER; ++i) {
+            if (largest[i] <= __FLT_MAX__) continue;
+            low[i] = high[i] = zero();
+            scale[i] = __builtin_nanf("");
+            inverse[i] = 0;
+        }
+    }
+    F32 sums[TOGETHER];
+#pragma GCC unroll 4
+    for (int i = 0; i < TOGETHER; ++i) {
+        // Of magnitude 127 at most, as the inverse is off by half a unit in the last place.
+        low[i] = round_even(mul(low[i], broadcast(inverse[i])));
+        high[i] = round_even(mul(high[i], broadcast(inverse[i])));
+        folded[i] = low[i];
+        sums[i] = add(low[i], high[i]);
+    }
+    transpose(folded);
+    transpose(sums);
+    float first[TOGETHER], total[TOGETHER];
+    fold_sum(add(add(folded[0], folded[1]), add(folded[2], folded[3])), first);
+    fold_sum(add(add(sums[0], sums[1]), add(sums[2], sums[3])), total);
+#pragma GCC unroll 4
+    for (int i = 0; i < TOGETHER; ++i) {
+        if (i >= count) break;
+        QuantisedBlock& block = blocks[i];
+        store_i8(block.quants[row], low[i]);
+        store_i8(block.quants[row] + LANES, high[i]);
+        block.scales[row] = scale[i];
+        block.offsets[row] = -128 * static_cast<int32_t>(total[i]);
+        block.sums[row] = scale[i] * total[i];
+        block.first_offsets[row] = -128 * static_cast<int32_t>(first[i]);
+        scales.note(scale[i]);
+    }
 }
 
 // Two vectors of whole numbers of magnitude 255 * 127 + 127 at most: a times `inverse`, rounded, as 255 * first +
@@ -91,24 +135,29 @@ void prepare_planes(const float* x, int64_t columns, PlaneBlock* out, int row) {
 
 }  // namespace
 
-void prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
+bool prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
     if (form == Form::PLANES) {
-        return prepare_planes(x, columns, out.planes + row / PLANE_GROUP * plane_blocks(columns), row % PLANE_GROUP);
+        prepare_planes(x, columns, out.planes + row / PLANE_GROUP * plane_blocks(columns), row % PLANE_GROUP);
+        return false;
     }
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS, first = row / ROW_GROUP * blocks;
     row %= ROW_GROUP;
+    if (form == Form::BLOCKS) {
+        constexpr float MUCH = 5;
+        Scales scales;
+        for (int64_t b = 0; b < blocks; b += TOGETHER) {
+            const int count = static_cast<int>(blocks - b < TOGETHER ? blocks - b : TOGETHER);
+            quantise(x + b * BLOCK_COLUMNS, columns - b * BLOCK_COLUMNS, out.quantised + first + b, count, row, scales);
+        }
+        return scales.most * static_cast<float>(blocks) > MUCH * scales.sum;
+    }
     for (int64_t b = 0; b < blocks; ++b) {
         const int64_t left = columns - b * BLOCK_COLUMNS;
-        const F32 low = load_some(x + b * BLOCK_COLUMNS, left);
-        const F32 high = load_some(x + b * BLOCK_COLUMNS + LANES, left - LANES);
-        if (form == Form::BLOCKS) {
-            quantise(low, high, out.quantised[first + b], row);
-        } else {
-            float* values = out.values[first + b].values[row];
-            store(values, low);
-            store(values + LANES, high);
-        }
+        float* values = out.values[first + b].values[row];
+        store(values, load_some(x + b * BLOCK_COLUMNS, left));
+        store(values + LANES, load_some(x + b * BLOCK_COLUMNS + LANES, left - LANES));
     }
+    return false;
 }
 
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out) {
@@ -168,7 +217,25 @@ void add_f16(const uint16_t* x, int64_t n, float* sum) {
     for (int64_t i = 0; i < n; i += LANES) store(sum + i, add(load(sum + i), load_f16(x + i)));
 }
 
-uint32_t above(const float* values, float threshold) { return greater(load(values), broadcast(threshold)); }
+void put_tile(const float* values, int rows, int lanes, const float* bias, const float* residual,
+              int64_t residual_stride, float* out, int64_t out_stride) {
+    const F32 added = bias != nullptr ? load_some(bias, lanes) : zero();
+    for (int r = 0; r < rows; ++r) {
+        F32 value = load(values + r * TILE_ROWS);
+        if (bias != nullptr) value = add(value, added);
+        if (residual != nullptr) value = add(load_some(residual + r * residual_stride, lanes), value);
+        store_some(out + r * out_stride, value, lanes);
+    }
+}
+
+uint64_t reaching(const float* values, int rows, const float* thresholds, uint32_t* lanes) {
+    uint64_t any = 0;
+    for (int r = 0; r < rows; ++r) {
+        lanes[r] = greater_or_equal(load(values + r * TILE_ROWS), broadcast(thresholds[r]));
+        any |= uint64_t{lanes[r] != 0} << r;
+    }
+    return any;
+}
 
 uint64_t read(const void* data, int64_t bytes) {
 #if defined(HYDRA_AVX512)

@@ -27,7 +27,7 @@ void product_q5_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
 void product_q6_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out);
 
-void prepare(const float* x, int64_t columns, Form form, const Activations& out, int row);
+bool prepare(const float* x, int64_t columns, Form form, const Activations& out, int row);
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out);
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 void rotate(float* x, const float* angles, int64_t n);
@@ -36,7 +36,9 @@ void gelu_mul(float* gate, const float* up, int64_t n);
 void silu(float* x, int64_t n);
 void soft_cap(float* x, int64_t n, float cap);
 void add_f16(const uint16_t* x, int64_t n, float* sum);
-uint32_t above(const float* values, float threshold);
+void put_tile(const float* values, int rows, int lanes, const float* bias, const float* residual,
+              int64_t residual_stride, float* out, int64_t out_stride);
+uint64_t reaching(const float* values, int rows, const float* thresholds, uint32_t* lanes);
 Distribution distribution(const float* x, int64_t n, float inverse_temperature);
 uint64_t read(const void* data, int64_t bytes);
 

@@ -277,9 +277,9 @@ void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const
 }
 
 // As the instruction set below prepares a row, and once more as tiles take it where there is room.
-void prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
-    HYDRA_BASE::kernels.prepare(x, columns, form, out, row);
-    if (form != Form::BLOCKS || out.tiles == nullptr) return;
+bool prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
+    const bool uneven = HYDRA_BASE::kernels.prepare(x, columns, form, out, row);
+    if (form != Form::BLOCKS || out.tiles == nullptr) return uneven;
     constexpr uint32_t ABOVE = 0x4b400000;  // the bits of 1.5 * 2^23
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS;
     const QuantisedBlock* from = out.quantised + row / ROW_GROUP * blocks;
@@ -293,6 +293,7 @@ void prepare(const float* x, int64_t columns, Form form, const Activations& out,
         to[b].nibble_offsets[target] = ABOVE + static_cast<uint32_t>(from[b].offsets[source] / 16);
         to[b].no_offsets[target] = ABOVE;
     }
+    return uneven;
 }
 
 }  // namespace
