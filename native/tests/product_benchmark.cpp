@@ -13,6 +13,7 @@
 #include "cpu/backend.h"
 #include "cpu/matrix.h"
 #include "cpu/team.h"
+#include "dot_rate.h"
 #include "program/convert.h"
 
 namespace hydra {
@@ -163,33 +164,6 @@ void measure(const char* isa, hydra_type type, int threads, int passes) {
     hydra_backend_close(backend);
 }
 
-// Products of two bytes that AVX-512 VNNI adds up in a second, from registers alone, by all threads of a team.
-double dot_rate(int threads) {
-    constexpr int64_t ROUNDS = 20'000'000, CHAINS = 12, PRODUCTS = 64;
-    Team team(threads);
-    const auto task = [](void*, int) {
-        for (int64_t i = 0; i < ROUNDS; ++i) {
-            __asm__ volatile(
-                "vpdpbusd %%zmm0, %%zmm1, %%zmm2\n\tvpdpbusd %%zmm0, %%zmm1, %%zmm3\n\t"
-                "vpdpbusd %%zmm0, %%zmm1, %%zmm4\n\tvpdpbusd %%zmm0, %%zmm1, %%zmm5\n\t"
-                "vpdpbusd %%zmm0, %%zmm1, %%zmm6\n\tvpdpbusd %%zmm0, %%zmm1, %%zmm7\n\t"
-                "vpdpbusd %%zmm0, %%zmm1, %%zmm8\n\tvpdpbusd %%zmm0, %%zmm1, %%zmm9\n\t"
-                "vpdpbusd %%zmm0, %%zmm1, %%zmm10\n\tvpdpbusd %%zmm0, %%zmm1, %%zmm11\n\t"
-                "vpdpbusd %%zmm0, %%zmm1, %%zmm12\n\tvpdpbusd %%zmm0, %%zmm1, %%zmm13" ::
-                    : "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
-                      "xmm13");
-        }
-    };
-    double best = 0;
-    for (int i = 0; i < 5; ++i) {
-        const auto begin = std::chrono::steady_clock::now();
-        team.run(task, nullptr);
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-        best = std::max(best, static_cast<double>(ROUNDS * CHAINS * PRODUCTS * threads) / seconds.count());
-    }
-    return best;
-}
-
 }  // namespace
 }  // namespace hydra
 
@@ -199,7 +173,7 @@ int main(int count, char** arguments) {
     for (int team : {1, 2}) {
         if (hydra::find_kernels("avx512") == nullptr || (threads != 0 && threads != team)) continue;
         std::printf("%.0f G products of two bytes a second by AVX-512 VNNI, %d thread%s\n",
-                    hydra::dot_rate(team) * 1e-9, team, team == 1 ? "" : "s");
+                    hydra::test::dot_rate(team) * 1e-9, team, team == 1 ? "" : "s");
     }
     for (const char* name : {"amx", "avx512", "avx2", "portable"}) {
         if (hydra::find_kernels(name) == nullptr) continue;

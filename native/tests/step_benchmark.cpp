@@ -1,5 +1,6 @@
 // Time of every operation and of whole steps of a model's shape with random weights, for growing numbers of rows,
-// beside the time that its weights and keys and values take at the device's stream rate.
+// beside the time that its weights and keys and values take at the device's stream rate (floor); on a CPU with AVX-512
+// VNNI also beside the least time that arithmetic leaves (limit, see Work), and how near the figures are to it.
 //
 // Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]
 //        step_benchmark cpu[:THREADS] MODEL TYPE CONTEXT REPEATS beside [NEIGHBOURS]
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "cost_model.h"
+#include "dot_rate.h"
 #include "record.h"
 
 using hydra::test::record;
@@ -191,6 +193,22 @@ struct Expected {
     }
 };
 
+// What an operation has to do at least: bytes that it reads once for all rows, and vector instructions for each row.
+struct Work {
+    double bytes = 0, instructions = 0;
+};
+
+// Rates of the device: bytes a second, and vector instructions (0: not known).
+struct Rates {
+    double bytes = 0, instructions = 0;
+
+    // Microseconds.
+    double floor(const Work& work) const { return work.bytes / bytes * 1e6; }
+    double limit(const Work& work, int rows) const {
+        return std::max(floor(work), rows * work.instructions / instructions * 1e6);
+    }
+};
+
 struct Layer {
     hydra_matrix *query, *key, *value, *output, *gate, *up, *down;
     hydra_buffer *attention_norm, *feed_forward_norm;
@@ -259,38 +277,40 @@ struct Bench {
     }
 
     void run() {
-        double rate = 0;
-        must(hydra_backend_stream_rate(backend, std::min(int64_t{256} << 20, static_cast<int64_t>(pass_bytes())), 20,
-                                       &rate));
-        std::printf("%s, %s %s, %d sequences, context %d; stream rate %.0f GB/s\n", hydra_backend_description(backend),
-                    model.name, type.name, sequences, context, rate * 1e-9);
-        std::printf("%-22s%10s", "us, rows of each:", "floor");
+        measure_rates();
+        std::printf("us, rows of each:     %10s", "floor");
         for (int count : ROWS) std::printf("%10d", count);
         std::printf("\n");
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
-        const double kv = kv_bytes();
-        line("qkv, append, a layer", rate, bytes(queries + 2 * keys, model.hidden), model.layers,
-             [&](int l) { record_qkv(l); });
-        line("attention, a layer", rate, kv, model.layers, [&](int l) { record_attention(l); });
-        line("o, a layer", rate, bytes(model.hidden, queries), model.layers, [&](int l) { record_output(l); });
-        line("gate-up, a layer", rate, bytes(2 * model.inner, model.hidden), model.layers,
-             [&](int l) { record_gate_up(l); });
-        line("down, a layer", rate, bytes(model.hidden, model.inner), model.layers, [&](int l) { record_down(l); });
-        line("LM head", rate, bytes(model.vocabulary, model.hidden), 1, [&](int) {
+        const Work qkv = product(queries + 2 * keys, model.hidden), output = product(model.hidden, queries),
+                   gate_up = product(2 * model.inner, model.hidden), down = product(model.hidden, model.inner),
+                   head = product(model.vocabulary, model.hidden), attended_to = attention();
+        line("qkv, append, a layer", qkv, model.layers, [&](int l) { record_qkv(l); });
+        line("attention, a layer", attended_to, model.layers, [&](int l) { record_attention(l); });
+        line("o, a layer", output, model.layers, [&](int l) { record_output(l); });
+        line("gate-up, a layer", gate_up, model.layers, [&](int l) { record_gate_up(l); });
+        line("down, a layer", down, model.layers, [&](int l) { record_down(l); });
+        line("LM head", head, 1, [&](int) {
             must(record(program, hydra_lm_head{rows, 0, hidden, lm_head, nullptr, nullptr, best, nullptr, 0, 0}));
         });
-        typical(rate);
-        whole("verify", rate, pass_bytes(), false);
-        double draft = layer_bytes() + kv;
-        for (int h = 0; h < HEADS; ++h) {
-            draft += 2 * bytes(model.hidden, (h + 2) * model.hidden) + bytes(model.vocabulary, model.hidden);
+        typical();
+        std::vector<Work> pass{head};
+        for (int l = 0; l < model.layers; ++l) {
+            pass.insert(pass.end(), {qkv, attended_to, output, gate_up, down});
         }
-        whole("Hydra++ step", rate, pass_bytes() + draft, true);
+        whole("verify", pass, false);
+        // Of the draft bytes alone: how many rows it has is for the tree to say.
+        std::vector<Work> step = pass;
+        for (const Work& work : {qkv, attended_to, output, gate_up, down}) step.push_back({work.bytes, 0});
+        for (int h = 0; h < HEADS; ++h) {
+            step.push_back({2 * bytes(model.hidden, (h + 2) * model.hidden) + head.bytes, 0});
+        }
+        whole("Hydra++ step", step, true);
         if (!tables) return;
         record_blocks = &Bench::record_table_block;
         prepare_tables();
-        for (int h = 0; h < HEADS; ++h) draft -= 2 * bytes(model.hidden, (h + 1) * model.hidden);
-        whole("the same, with tables", rate, pass_bytes() + draft, true);
+        for (int h = 0; h < HEADS; ++h) step.push_back({-2 * bytes(model.hidden, (h + 1) * model.hidden), 0});
+        whole("the same, with tables", step, true);
     }
 
     // Means of verifying so many nodes for a second each, without and with neighbours: the system's time slices are
@@ -331,6 +351,31 @@ struct Bench {
     }
 
     double bytes(int64_t its_rows, int64_t columns) const { return bytes_of(type, its_rows, columns); }
+
+    // Of 16 outputs and 32 columns a row takes 8 dot products and what scales cost: a conversion, a product with the
+    // row's scale and a multiplication that adds, and another one where there is a minimum. R8 has twice the dot
+    // products and one scale; of numbers there is a multiplication for each column.
+    Work product(int64_t outputs, int64_t columns) const {
+        const double blocks =
+            std::ceil(static_cast<double>(outputs) / 16) * std::ceil(static_cast<double>(columns) / 32);
+        const double each = type.type == HYDRA_R8 ? 16 : type.values == 1 ? 32 : type.type == HYDRA_Q4_1 ? 12 : 11;
+        return {bytes(outputs, columns), blocks * each};
+    }
+    // A multiplication for 16 values of each key and of each value.
+    Work attention() const { return {kv_bytes(), 2.0 * model.heads * context * model.head_size / 16}; }
+
+    void measure_rates() {
+        must(hydra_backend_stream_rate(backend, std::min(int64_t{256} << 20, static_cast<int64_t>(pass_bytes())), 20,
+                                       &rates.bytes));
+        std::printf("%s, %s %s, %d sequences, context %d; stream rate %.0f GB/s", hydra_backend_description(backend),
+                    model.name, type.name, sequences, context, rates.bytes * 1e-9);
+        if (std::strcmp(hydra_backend_isa(backend), "avx512") == 0) {
+            const double dots = hydra::test::dot_rate(hydra_backend_threads(backend));
+            rates.instructions = dots / hydra::test::DOT_PRODUCTS;
+            std::printf(", %.0f G products of two bytes a second", dots * 1e-9);
+        }
+        std::printf("\n");
+    }
     double layer_bytes() const {
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         return bytes(2 * queries + 2 * keys, model.hidden) + bytes(3 * model.inner, model.hidden);
@@ -464,37 +509,49 @@ struct Bench {
         must(hydra_program_mark(program));
     }
 
-    void begin_line(const char* name, double rate, double its_bytes) {
-        std::printf("%-22s%10.1f", name, its_bytes / rate * 1e6);
+    // The times of an operation, or of several one after the other, for growing numbers of rows.
+    void print(const char* name, const std::vector<Work>& works, int count, const std::function<double(int)>& time) {
+        double floor = 0, times[std::size(ROWS)];
+        for (const Work& work : works) floor += rates.floor(work);
+        std::printf("%-22s%10.1f", name, floor);
+        for (size_t i = 0; i < std::size(ROWS); ++i) {
+            times[i] = time(ROWS[i]) / count;
+            std::printf("%10.1f", times[i]);
+            std::fflush(stdout);
+        }
+        std::printf("\n");
+        const bool known =
+            std::any_of(works.begin(), works.end(), [](const Work& work) { return work.instructions > 0; });
+        if (rates.instructions == 0 || !known) return;
+        std::printf("%-22s%10s", "  limit (% reached)", "");
+        for (size_t i = 0; i < std::size(ROWS); ++i) {
+            double limit = 0;
+            for (const Work& work : works) limit += rates.limit(work, ROWS[i] * sequences);
+            char text[32];
+            std::snprintf(text, sizeof text, "%.1f (%.0f)", limit, 100 * limit / times[i]);
+            std::printf(" %9s", text);
+        }
+        std::printf("\n");
     }
 
     // An operation of `count` layers one after another, so that its weights come from memory as in a step.
-    void line(const char* name, double rate, double its_bytes, int count, const std::function<void(int)>& operation) {
+    void line(const char* name, const Work& work, int count, const std::function<void(int)>& operation) {
         prepare([&] {
             for (int l = 0; l < count; ++l) operation(l);
         });
-        begin_line(name, rate, its_bytes);
-        for (int its_rows : ROWS) std::printf("%10.1f", median([&] { set_chains(its_rows); }) / count);
-        std::printf("\n");
-        std::fflush(stdout);
+        print(name, {work}, count, [&](int its_rows) { return median([&] { set_chains(its_rows); }); });
     }
 
     // Typical acceptance of trees, beside the time that the logits of all their nodes take.
-    void typical(double rate) {
+    void typical() {
         auto* logits = made<hydra_buffer>(hydra_buffer_create, backend, int64_t{max_rows} * model.vocabulary * 4);
         prepare([&] {
             must(record(program, hydra_expand{tree, nullptr, rows}));
             must(record(program,
                         hydra_judge_typical{tree, rows, logits, max_rows, model.vocabulary, 0.7f, 0.09f, 0.3f}));
         });
-        begin_line("typical acceptance", rate, 4.0 * model.vocabulary * max_rows);
-        for (int nodes : ROWS) {
-            set_tree(nodes);
-            for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
-            std::printf("%10.1f", median([] {}));
-        }
-        std::printf("\n");
-        std::fflush(stdout);
+        print("typical acceptance", {{4.0 * model.vocabulary * max_rows, 0}}, 1,
+              [&](int nodes) { return step(nodes); });
         hydra_program_destroy(program);
         program = nullptr;
         hydra_buffer_destroy(logits);
@@ -514,17 +571,17 @@ struct Bench {
         });
     }
 
-    void whole(const char* name, double rate, double its_bytes, bool drafted) {
+    void whole(const char* name, const std::vector<Work>& works, bool drafted) {
         record_step(drafted);
-        begin_line(name, rate, its_bytes);
-        for (int nodes : ROWS) {
-            set_tree(nodes);
-            // The step after it, a warm one, has nothing to draft from.
-            for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
-            std::printf("%10.1f", median([] {}));
-        }
-        std::printf("\n");
-        std::fflush(stdout);
+        print(name, works, 1, [&](int nodes) { return step(nodes); });
+    }
+
+    // The median time of a step with trees of so many nodes.
+    double step(int nodes) {
+        set_tree(nodes);
+        // The step after it, a warm one, has nothing to draft from.
+        for (int s = 0; s < sequences; ++s) must(hydra_batch_rewind(batch, s, context, 1));
+        return median([] {});
     }
 
     // The `nodes` likeliest nodes down to depth HEADS, where the guess of rank r is right with 0.6 / (r + 1)^2.
@@ -564,6 +621,8 @@ struct Bench {
     // all.
     void prefill() {
         program = made<hydra_program>(hydra_program_create, backend, nullptr);
+        must(record(program, hydra_embed{rows, embedding, x, 0}));
+        must(record(program, hydra_norm{rows, x, final_norm, EPSILON, model.hidden, hidden, nullptr}));
         record_qkv(0);
         must(record(program, hydra_lm_head{rows, 1, x, lm_head, nullptr, nullptr, best, nullptr, 0, 0}));
         must(record(program, hydra_select{rows, best, nullptr, 0, nullptr, selection, nullptr}));
@@ -584,6 +643,7 @@ struct Bench {
     }
 
     hydra_backend* backend;
+    Rates rates;
     const Model& model;
     const Type& type;
     int context, repeats, sequences, max_rows;
