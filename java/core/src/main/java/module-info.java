@@ -13,6 +13,8 @@ module io.hydra4j {
     exports io.hydra4j.draft;
     exports io.hydra4j.runtime;
     exports io.hydra4j.text;
+    exports io.hydra4j.access to
+            io.hydra4j.train;
     exports io.hydra4j.decode.access to
             io.hydra4j.train;
     exports io.hydra4j.format to

@@ -1,5 +1,6 @@
 package io.hydra4j;
 
+import io.hydra4j.access.Models;
 import io.hydra4j.decode.BatchOptions;
 import io.hydra4j.decode.BatchSession;
 import io.hydra4j.decode.GrowthPolicy;
@@ -70,6 +71,10 @@ public final class HydraModel implements AutoCloseable {
 
     /** The trees that it fills with heads. */
     private static final Tree GROWING_TREE = Tree.dynamic(32);
+
+    static {
+        Models.handOver(ModelOpening::of);
+    }
 
     private final DecoderModel base;
     private final DraftHeads heads;

@@ -53,6 +53,19 @@ final class ModelOpening {
         return new ModelOpening(path, options).open();
     }
 
+    /** A model of parts that were loaded, which it does not close. */
+    static HydraModel of(
+            ModelFiles files, DecoderModel base, HeadsTensors tensors, DraftHeads heads, Tokenizer tokenizer) {
+        return new HydraModel(
+                base,
+                heads,
+                tokenizer,
+                info(files, null, base, tensors, heads),
+                null,
+                templates(files.path(), files.metadata()),
+                new Resources("model"));
+    }
+
     private HydraModel open() {
         // Reading a vocabulary takes about as long as loading the weights of a small model.
         CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(
@@ -70,7 +83,7 @@ final class ModelOpening {
                     base,
                     heads,
                     read,
-                    info(backend, base, heads),
+                    info(files, options.weights().orElse(null), base, headTensors, heads),
                     options.calibration().orElse(null),
                     templates(files.path(), files.metadata()),
                     opened);
@@ -149,7 +162,8 @@ final class ModelOpening {
         return fraction -> progress.accept(from + fraction * share);
     }
 
-    private ModelInfo info(Backend backend, DecoderModel base, DraftHeads heads) {
+    private static ModelInfo info(
+            ModelFiles files, WeightType convertTo, DecoderModel base, HeadsTensors headTensors, DraftHeads heads) {
         ModelInfo.Builder info = new ModelInfo.Builder();
         info.path = files.path();
         info.architecture = files.family().id();
@@ -160,28 +174,28 @@ final class ModelOpening {
         info.bosId = files.config().bosId();
         info.eosIds =
                 files.config().eosIds().stream().mapToInt(Integer::intValue).toArray();
-        info.weightTypes = weightTypes();
+        info.weightTypes = weightTypes(files, convertTo);
         info.kvType = base.pool().type();
         info.bytesPerPass = base.bytesPerPass();
         info.weightBytes = base.bytesPerPass()
                 + (base.embedding() == base.lmHead() ? 0 : base.embedding().bytes());
-        info.backend = new BackendInfo(backend);
-        info.heads = heads == null ? null : headsInfo(heads);
+        info.backend = new BackendInfo(base.backend());
+        info.heads = heads == null ? null : headsInfo(files, headTensors, heads);
         info.notices = List.copyOf(base.notices());
         return new ModelInfo(info);
     }
 
-    private Set<WeightType> weightTypes() {
+    private static Set<WeightType> weightTypes(ModelFiles files, WeightType convertTo) {
         Set<WeightType> types = new LinkedHashSet<>();
         for (Tensor tensor : files.tensors().all()) {
             if (tensor.shape().size() > 1) {
-                types.add(WeightLoader.typeOf(tensor, options.weights().orElse(null)));
+                types.add(WeightLoader.typeOf(tensor, convertTo));
             }
         }
         return types;
     }
 
-    private HeadsInfo headsInfo(DraftHeads heads) {
+    private static HeadsInfo headsInfo(ModelFiles files, HeadsTensors headTensors, DraftHeads heads) {
         HeadsConfig config = heads.config();
         String kind = config.kind() == HeadsConfig.Kind.HYDRA_PLUS_PLUS
                 ? "hydra++"

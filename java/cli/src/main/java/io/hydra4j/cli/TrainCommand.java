@@ -88,7 +88,9 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--plot",
             paramLabel = "FILE",
-            description = "A plot of loss and tokens a step against tokens: .png or .svg.")
+            description =
+                    "A plot against tokens, .png or .svg: loss on the left axis, tokens a step on held-out text on the right"
+                            + " one, in one picture, which shows where the one falls and the other no longer rises.")
     private Path plot;
 
     @Mixin
@@ -106,7 +108,7 @@ final class TrainCommand implements Callable<Integer> {
             PlotFile.require(plot);
         }
         OutputFile.require(plot);
-        TrainingResult result;
+        // All of it before the interruption is closed: then Ctrl-C ends the process.
         try (Interruption interruption = new Interruption(() -> {}, PATIENCE_MILLIS)) {
             List<Path> texts = data;
             if (selfDistill) {
@@ -116,19 +118,23 @@ final class TrainCommand implements Callable<Integer> {
                     return Interruption.EXIT_CODE;
                 }
             }
-            try (TrainProgress progress = new TrainProgress(console)) {
-                HeadTraining training = HeadTraining.of(model, texts, output, options)
-                        .withHeldOut(heldOut)
-                        .withListener(progress)
-                        .withCancelled(interruption);
-                result = resume ? training.resume() : training.run();
+            TrainingResult result = train(texts, options, interruption);
+            if (plot != null) {
+                TrainingPlot.write(plot, output.resolve("log.jsonl"), String.valueOf(model.getFileName()));
             }
+            console.print(summary(result));
+            return result.complete() ? Main.OK : Interruption.EXIT_CODE;
         }
-        if (plot != null) {
-            TrainingPlot.write(plot, output.resolve("log.jsonl"), String.valueOf(model.getFileName()));
+    }
+
+    private TrainingResult train(List<Path> texts, TrainingOptions options, Interruption interruption) {
+        try (TrainProgress progress = new TrainProgress(console)) {
+            HeadTraining training = HeadTraining.of(model, texts, output, options)
+                    .withHeldOut(heldOut)
+                    .withListener(progress)
+                    .withCancelled(interruption);
+            return resume ? training.resume() : training.run();
         }
-        console.print(summary(result));
-        return result.complete() ? Main.OK : Interruption.EXIT_CODE;
     }
 
     private void check() {

@@ -1,5 +1,6 @@
 package io.hydra4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -19,11 +20,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/**
- * Runs the command line in a process of its own. It gets SIGTERM, which takes the same way as Ctrl-C's SIGINT but cannot be
- * switched off by what started the tests.
- */
+/** Runs the command line in a process of its own, and ends it by a signal. */
 class InterruptionTest {
     private static final int TERMINATED = 128 + 15;
 
@@ -93,6 +93,61 @@ class InterruptionTest {
         }
     }
 
+    /** Ctrl-C and what a system sends before it goes down, each with the exit code that shells know it by. */
+    @ParameterizedTest
+    @CsvSource({"INT, 130", "TERM, 143"})
+    void aSignalSavesATrainingThatThenGoesOnAsIfNothingWere(String signal, int code)
+            throws IOException, InterruptedException {
+        Path model = Original.withTokenizer(
+                Original.variant(Files.createDirectory(folder.resolve("base")), List.of(257), 256));
+        Path text = Files.writeString(folder.resolve("text.txt"), String.join("\n", TestData.heldOutPrompts()));
+        Path interrupted = folder.resolve("interrupted");
+        Path log = interrupted.resolve("log.jsonl");
+        Process process = start(train(model, text, interrupted));
+        try (var out = process.inputReader(StandardCharsets.UTF_8)) {
+            while (process.isAlive()
+                    && !(Files.exists(log) && Files.readAllLines(log).size() > 3)) {
+                Thread.sleep(10);
+            }
+            assertEquals(
+                    0,
+                    new ProcessBuilder("bash", "-c", "kill -" + signal + " " + process.pid())
+                            .start()
+                            .waitFor());
+            List<String> said = out.lines().toList();
+            assertTrue(process.waitFor(2, TimeUnit.MINUTES), "it does not end");
+            assertEquals(code, process.exitValue(), Files.readString(folder.resolve("err")));
+            assertTrue(said.get(said.size() - 1).contains("interrupted, go on with --resume: "), said::toString);
+        } finally {
+            process.destroyForcibly();
+        }
+        List<Object> resume = new ArrayList<>(Arrays.asList(train(model, text, interrupted)));
+        resume.add("--resume");
+        assertEquals(Main.OK, CommandLines.run(resume.toArray()).code());
+        Path whole = folder.resolve("whole");
+        assertEquals(Main.OK, CommandLines.run(train(model, text, whole)).code());
+        assertEquals(steps(whole.resolve("log.jsonl")), steps(log));
+        assertArrayEquals(
+                Files.readAllBytes(whole.resolve("hydra_lm_head.safetensors")),
+                Files.readAllBytes(interrupted.resolve("hydra_lm_head.safetensors")));
+    }
+
+    private static Object[] train(Path model, Path text, Path output) {
+        String options = "--recipe hydra --heads 2 --tokens 40000 --sequence-length 64 --batch 2 --threads 1"
+                + " --held-out-tokens 128 --nodes 0";
+        List<Object> arguments = new ArrayList<>(
+                List.of("train", "--model", model, "--data", text, "--held-out", text, "--output", output));
+        arguments.addAll(List.of(options.split(" ")));
+        return arguments.toArray();
+    }
+
+    /** The lines of a log without what the clock says. */
+    private static List<String> steps(Path log) throws IOException {
+        return Files.readAllLines(log).stream()
+                .map(line -> line.replaceAll(",\"seconds\":.*", "}"))
+                .toList();
+    }
+
     @Test
     void theDefaultModelLeavesNothing() throws IOException, InterruptedException {
         Process process = start("generate", "--max-tokens", 8, "public class Point {");
@@ -122,6 +177,9 @@ class InterruptionTest {
     private Process start(Object... arguments) throws IOException {
         Files.createDirectories(temporary());
         List<String> command = new ArrayList<>(List.of(
+                // What runs the tests may have switched Ctrl-C off.
+                "env",
+                "--default-signal=INT",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Djava.io.tmpdir=" + temporary(),
                 "-cp",

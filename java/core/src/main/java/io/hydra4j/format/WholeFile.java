@@ -9,6 +9,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -23,6 +24,8 @@ import java.util.UUID;
  */
 public final class WholeFile {
     private static final int BUFFER_BYTES = 1 << 16;
+    private static final String BESIDE = ".tmp";
+    private static final int UUID_LENGTH = 36;
 
     private WholeFile() {}
 
@@ -41,7 +44,7 @@ public final class WholeFile {
      */
     public static void write(Path target, Content content) {
         var absolute = target.toAbsolutePath();
-        var beside = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
+        var beside = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + BESIDE);
         try {
             try {
                 try (var file = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
@@ -58,6 +61,31 @@ public final class WholeFile {
         } catch (IOException e) {
             throw new HydraException(target + ": cannot be written: " + reason(e), e);
         }
+    }
+
+    /**
+     * Deletes what is beside a file of writes whose process was killed. Nobody may be writing it.
+     *
+     * @throws HydraException if that cannot be deleted; names it and the reason
+     */
+    public static void deleteRemains(Path target) {
+        var absolute = target.toAbsolutePath();
+        try (DirectoryStream<Path> files =
+                Files.newDirectoryStream(absolute.getParent(), file -> isBeside(absolute, file))) {
+            for (Path file : files) {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw new HydraException(target + ": what an earlier write has left cannot be deleted: " + reason(e), e);
+        }
+    }
+
+    private static boolean isBeside(Path target, Path file) {
+        String name = file.getFileName().toString();
+        String begin = target.getFileName() + ".";
+        return name.startsWith(begin)
+                && name.endsWith(BESIDE)
+                && name.length() == begin.length() + UUID_LENGTH + BESIDE.length();
     }
 
     /** Stays open for what is to be done after the content, which may close it. */

@@ -160,15 +160,16 @@ public record DecoderConfig(
                 attention.stream()
                         .map(layer -> new LayerAttention(layer.rope().dividedBy(i -> factors[i]), layer.window()))
                         .toList(),
+                activation,
                 scales);
     }
 
-    /** The same without factors and caps, as layers of draft heads are. */
+    /** The same with SiLU and without factors and caps, as layers of draft heads are. */
     DecoderConfig plain() {
-        return with(attention, Scales.NONE);
+        return with(attention, Activation.SILU, Scales.NONE);
     }
 
-    private DecoderConfig with(List<LayerAttention> attention, Scales scales) {
+    private DecoderConfig with(List<LayerAttention> attention, Activation activation, Scales scales) {
         return new DecoderConfig(
                 layers,
                 hidden,

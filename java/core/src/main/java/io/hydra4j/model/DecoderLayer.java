@@ -75,7 +75,8 @@ public final class DecoderLayer {
     }
 
     /**
-     * Loads a layer of draft heads, which is plain whatever the base is, named and ordered as Hugging Face does.
+     * Loads a layer of draft heads, which is one of Llama's, with SiLU and norms before, whatever the base's are; named and ordered as
+     * Hugging Face does.
      *
      * @param base the configuration of the base
      */

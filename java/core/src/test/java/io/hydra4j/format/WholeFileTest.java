@@ -75,6 +75,20 @@ class WholeFileTest {
     }
 
     @Test
+    void whatWritesOfKilledProcessesHaveLeftIsDeletedAndNothingElse() throws IOException {
+        Path file = Files.writeString(folder.resolve("a"), "old");
+        String half = ".12345678-1234-1234-1234-123456789abc.tmp";
+        for (String name : List.of("a" + half, "b" + half, "a.tmp", "aa" + half, "a.b" + half)) {
+            Files.writeString(folder.resolve(name), "half");
+        }
+        WholeFile.deleteRemains(file);
+        assertEquals(List.of("a", "a.b" + half, "a.tmp", "aa" + half, "b" + half), names());
+        HydraException refused =
+                assertThrows(HydraException.class, () -> WholeFile.deleteRemains(folder.resolve("none/a")));
+        assertTrue(refused.getMessage().contains("cannot be deleted: there is no such folder"), refused.getMessage());
+    }
+
+    @Test
     void aPlaceThatIsNoneIsToldWithoutTheNameOfTheFileBesideIt() throws IOException {
         Path nowhere = folder.resolve("none/a");
         HydraException refused =

@@ -20,7 +20,7 @@ import java.util.function.UnaryOperator;
  * A tiny model whose weights are a formula of their names and places, the same that {@code src/test/golden/families.py} has: as a
  * folder in the form of transformers, and as the GGUF file that llama.cpp's converter would make of it.
  */
-final class FormulaModel {
+public final class FormulaModel {
     private static final Map<String, String> GGUF_NAMES = Map.ofEntries(
             Map.entry("model.embed_tokens", "token_embd"),
             Map.entry("model.norm", "output_norm"),
@@ -47,7 +47,7 @@ final class FormulaModel {
     private final boolean halves;
 
     /** @param name a folder of {@code golden/formula} */
-    FormulaModel(String name) {
+    public FormulaModel(String name) {
         this.name = name;
         source = TestData.committed("golden/formula/" + name);
         config = Json.read(source.resolve("config.json"));
@@ -60,7 +60,7 @@ final class FormulaModel {
     }
 
     /** Writes config.json and the weights. */
-    Path writeFolder(Path folder) throws IOException {
+    public Path writeFolder(Path folder) throws IOException {
         Files.copy(source.resolve("config.json"), folder.resolve("config.json"));
         writeWeights(folder.resolve("model.safetensors"));
         return folder;

@@ -49,6 +49,31 @@ class DecoderConfigTest {
         assertEquals(16, config.keyValueRows());
     }
 
+    /** Which is what their training computes. */
+    @Test
+    void layersOfDraftHeadsHaveSiluAndNoFactorsWhateverTheBaseHas() {
+        DecoderConfig base = new DecoderConfig(
+                1,
+                32,
+                4,
+                2,
+                8,
+                64,
+                40,
+                128,
+                0,
+                1e-5f,
+                Activation.GELU,
+                false,
+                1,
+                List.of(2),
+                LayerAttention.same(1, RopeAngles.of(8, 8, 20000)),
+                new Scales(2, 1, 0.5f, 3, 4, 5));
+        assertEquals(
+                new DecoderConfig(1, 32, 4, 2, 8, 64, 40, 128, 20000, 1e-5f, Activation.SILU, false, 1, List.of(2)),
+                base.plain());
+    }
+
     @Test
     void readsAFolder() {
         TinyModel.writeJson(json, TinyModel.config());

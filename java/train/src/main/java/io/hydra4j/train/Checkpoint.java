@@ -66,7 +66,7 @@ record Checkpoint(Path file, String facts) {
         return String.format(
                 Locale.ROOT,
                 "{\"version\": %d, \"step\": %d, \"tokens\": %d, \"seconds\": %s, \"epoch\": %d, \"window\": %d,"
-                        + " \"taken\": %d, \"log_bytes\": %d}",
+                        + " \"taken\": %d, \"log_bytes\": %d, \"evaluated\": %b}",
                 VERSION,
                 state.step(),
                 state.tokens(),
@@ -74,7 +74,8 @@ record Checkpoint(Path file, String facts) {
                 state.position().epoch(),
                 state.position().window(),
                 state.position().taken(),
-                state.logBytes());
+                state.logBytes(),
+                state.evaluated());
     }
 
     /**
@@ -100,7 +101,8 @@ record Checkpoint(Path file, String facts) {
                 whole(fields, "tokens"),
                 fields.decimal("seconds", 0, MOST),
                 new SequenceStream.Position(whole(fields, "epoch"), whole(fields, "window"), whole(fields, "taken")),
-                whole(fields, "log_bytes"));
+                whole(fields, "log_bytes"),
+                fields.flag("evaluated"));
         vectors.forEach((name, vector) -> read(opened.table().require(name, vector.count()), vector));
         return state;
     }

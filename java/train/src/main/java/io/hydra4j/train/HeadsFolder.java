@@ -45,6 +45,20 @@ final class HeadsFolder {
         this.draftVocabulary = draftVocabulary;
     }
 
+    /** Deletes what writes have left whose process was killed. Nobody may be writing. */
+    void deleteRemains() {
+        WholeFile.deleteRemains(config());
+        WholeFile.deleteRemains(heads());
+    }
+
+    private Path config() {
+        return folder.resolve("config.json");
+    }
+
+    private Path heads() {
+        return folder.resolve(layout.fileName());
+    }
+
     /**
      * Writes the heads as they are; those that are there are replaced as a whole.
      *
@@ -52,14 +66,14 @@ final class HeadsFolder {
      * @throws io.hydra4j.HydraException if they cannot be written
      */
     void write(TrainBuffer values) {
-        WholeFile.write(folder.resolve("config.json"), this::writeConfig);
+        WholeFile.write(config(), this::writeConfig);
         SafetensorsWriter writer = new SafetensorsWriter();
         for (Parameter parameter : layout.all()) {
             for (String name : parameter.names()) {
                 writer.tensor(name, TensorType.BF16, parameter.shape(), out -> write(values, parameter, out));
             }
         }
-        writer.write(folder.resolve(layout.fileName()));
+        writer.write(heads());
     }
 
     private static void write(TrainBuffer values, Parameter parameter, OutputStream out) throws IOException {

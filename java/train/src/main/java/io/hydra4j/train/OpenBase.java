@@ -1,10 +1,14 @@
 package io.hydra4j.train;
 
 import io.hydra4j.HydraException;
+import io.hydra4j.HydraModel;
+import io.hydra4j.access.Models;
 import io.hydra4j.decode.Session;
 import io.hydra4j.decode.SessionOptions;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
@@ -23,6 +27,7 @@ final class OpenBase implements AutoCloseable {
     private static final int CHUNK = 1 << 20;
 
     private final Path path;
+    private final ModelFiles files;
     private final Resources opened = new Resources();
     private final DecoderModel model;
     private final Tokenizer tokenizer;
@@ -35,7 +40,7 @@ final class OpenBase implements AutoCloseable {
      */
     OpenBase(Path path, int threads) {
         this.path = path;
-        ModelFiles files = ModelFiles.open(path);
+        files = ModelFiles.open(path);
         templates = () -> ChatTemplates.of(path, files::metadata);
         try {
             tokenizer = opened.own(Tokenizer.of(
@@ -74,6 +79,11 @@ final class OpenBase implements AutoCloseable {
     /** The base's name in files of its heads. */
     String name() {
         return String.valueOf(path.toAbsolutePath().normalize().getFileName());
+    }
+
+    /** A model of this base and heads of it, which closes neither. */
+    HydraModel with(HeadsTensors tensors, DraftHeads heads) {
+        return Models.of(files, model, tensors, heads, tokenizer);
     }
 
     /**

@@ -7,7 +7,7 @@ import io.hydra4j.train.device.TrainBuffer;
 import io.hydra4j.train.device.TrainDevice;
 
 /**
- * The prefix layer of Hydra++ heads over a batch: {@code x = states; x += attention(norm(x)); x += feedForward(norm(x)); norm(x)}. Not
+ * The prefix layer of Hydra++ heads over a batch, a layer of Llama's whatever the base's are: {@code x = states; x += attention(norm(x)); x += feedForward(norm(x)); norm(x)}. Not
  * thread-safe.
  */
 final class PrefixLayer {

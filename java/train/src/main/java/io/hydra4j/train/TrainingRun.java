@@ -2,12 +2,13 @@ package io.hydra4j.train;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
-import io.hydra4j.OpenOptions;
 import io.hydra4j.TunedTree;
 import io.hydra4j.TuningOptions;
+import io.hydra4j.format.WholeFile;
+import io.hydra4j.heads.DraftHeads;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderConfig;
-import io.hydra4j.runtime.Activation;
-import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.train.device.TrainBuffer;
 import io.hydra4j.train.device.TrainDevice;
@@ -52,7 +53,6 @@ final class TrainingRun implements AutoCloseable {
     private double tokensPerSecond;
     private double firstLoss = Double.NaN;
     private double lastLoss = Double.NaN;
-    private boolean evaluated;
 
     TrainingRun(HeadTraining training, boolean resume) {
         this.training = training;
@@ -80,6 +80,7 @@ final class TrainingRun implements AutoCloseable {
             log = opened.own(new TrainingLog(training.output().resolve(LOG), state.logBytes()));
             folder = new HeadsFolder(
                     training.output(), options.design(), layout, base.name(), config.vocabulary(), draft);
+            deleteRemains();
             batches = new Batches(opened.own(sequences(state.position())), Math.toIntExact(positions));
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, opened);
@@ -99,11 +100,6 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private void requireTrainable(DecoderConfig config) {
-        if (options.design().hasPrefixLayer() && config.activation() != Activation.SILU) {
-            throw new HydraException(
-                    training.model() + ": a prefix layer cannot be trained for a model whose activation is "
-                            + config.activation() + ": train heads without one");
-        }
         if (options.sequenceLength() > config.context()) {
             throw new HydraException(
                     "sequences of " + options.sequenceLength() + " tokens are longer than the context of "
@@ -114,6 +110,13 @@ final class TrainingRun implements AutoCloseable {
                     + " tokens is larger than that of " + training.model() + ", " + config.vocabulary()
                     + ": give a smaller one");
         }
+    }
+
+    /** After the log was locked: what a killed run has left is as large as what it was writing. */
+    private void deleteRemains() {
+        folder.deleteRemains();
+        WholeFile.deleteRemains(checkpoint.file());
+        WholeFile.deleteRemains(training.output().resolve(TREE));
     }
 
     private SequenceStream sequences(SequenceStream.Position position) {
@@ -228,7 +231,7 @@ final class TrainingRun implements AutoCloseable {
                 save();
             }
         }
-        if (!evaluated) {
+        if (!state.evaluated()) {
             evaluate();
         }
         save();
@@ -267,13 +270,12 @@ final class TrainingRun implements AutoCloseable {
         HeadTrainer.Outcome outcome = trainer.step(step, this::states, state.step(), rate);
         long tokens = step.stream().mapToLong(HeadBatch::positions).sum();
         state = new RunState(
-                state.step() + 1, state.tokens() + tokens, seconds(), batches.position(), state.logBytes());
+                state.step() + 1, state.tokens() + tokens, seconds(), batches.position(), state.logBytes(), false);
         double now = tokens / ((System.nanoTime() - started) / 1e9);
         tokensPerSecond =
                 tokensPerSecond == 0 ? now : TOKENS_SMOOTHING * tokensPerSecond + (1 - TOKENS_SMOOTHING) * now;
         firstLoss = Double.isNaN(firstLoss) ? outcome.loss() : firstLoss;
         lastLoss = outcome.loss();
-        evaluated = false;
         TrainingStep taken = new TrainingStep(
                 state.step(),
                 state.tokens(),
@@ -305,13 +307,14 @@ final class TrainingRun implements AutoCloseable {
         Evaluation evaluation = heldOut.measure(training.output(), state.step(), state.tokens());
         log.write(evaluation);
         evaluations.add(evaluation);
-        evaluated = true;
+        state = state.measured();
         training.listener().evaluated(evaluation);
     }
 
     private void save() {
         training.listener().busy("saving");
-        state = new RunState(state.step(), state.tokens(), seconds(), batches.position(), log.bytes());
+        state = new RunState(
+                state.step(), state.tokens(), seconds(), batches.position(), log.bytes(), state.evaluated());
         checkpoint.write(state, trainer.vectors());
     }
 
@@ -334,12 +337,9 @@ final class TrainingRun implements AutoCloseable {
         }
         training.listener().busy("tuning a tree");
         List<String> texts = heldOut.texts();
-        OpenOptions open = OpenOptions.builder()
-                .heads(training.output())
-                .backend(BackendKind.CPU)
-                .threads(options.threads())
-                .build();
-        try (HydraModel model = HydraModel.open(training.model(), open)) {
+        HeadsTensors tensors = HeadsFiles.open(training.output(), base.config());
+        try (DraftHeads heads = DraftHeads.load(base.model(), tensors, null, 0, fraction -> {});
+                HydraModel model = base.with(tensors, heads)) {
             TunedTree tree = model.tuneTree(
                     texts,
                     TuningOptions.DEFAULT

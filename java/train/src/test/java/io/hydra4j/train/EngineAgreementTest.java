@@ -3,6 +3,7 @@ package io.hydra4j.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.hydra4j.golden.FormulaModel;
 import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
 import io.hydra4j.heads.DraftHeads;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What heads guess in training is what the decoder guesses with them: layers, RoPE, embeddings and alignment are the same. */
 class EngineAgreementTest {
@@ -42,8 +44,10 @@ class EngineAgreementTest {
     }
 
     private void assertAgrees(Recipe recipe, HeadsDesign design) throws IOException {
-        Path model = Original.withTokenizer(
-                Original.variant(Files.createDirectory(folder.resolve("base")), List.of(257), 256));
+        assertAgrees(TinyBase.model(Files.createDirectory(folder.resolve("base"))), recipe, design);
+    }
+
+    private void assertAgrees(Path model, Recipe recipe, HeadsDesign design) throws IOException {
         TrainingOptions options = TrainingOptions.builder(recipe)
                 .design(design.withHeads(HEADS))
                 .objective(Objective.DATA)
@@ -91,6 +95,14 @@ class EngineAgreementTest {
     @EnumSource(Recipe.class)
     void theDecoderGuessesWhatTrainingDid(Recipe recipe) throws IOException {
         assertAgrees(recipe, recipe.design());
+    }
+
+    /** Whose layers have GELU, norms after, factors and caps, windows, heads of which a part turns: a prefix layer has none of them. */
+    @ParameterizedTest
+    @ValueSource(strings = {"windows", "smollm3", "gemma2", "gemma3", "phi3", "granite", "olmo2"})
+    void aPrefixLayerIsTheSameForBasesOfEveryFamily(String family) throws IOException {
+        Path model = new FormulaModel(family).writeFolder(Files.createDirectory(folder.resolve("base")));
+        assertAgrees(Original.withTokenizer(model), Recipe.HYDRA_PLUS_PLUS, Recipe.HYDRA_PLUS_PLUS.design());
     }
 
     @Test

@@ -15,7 +15,6 @@ import io.hydra4j.Speculation;
 import io.hydra4j.TreeFile;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
-import io.hydra4j.golden.TestData;
 import io.hydra4j.train.HeadsDesign.Kind;
 import io.hydra4j.train.HeadsDesign.LmHead;
 import java.io.IOException;
@@ -47,19 +46,8 @@ class HeadTrainingTest {
 
     @BeforeAll
     static void makeModelAndData() throws IOException {
-        model = Original.withTokenizer(
-                Original.variant(Files.createDirectory(folder.resolve("base")), List.of(257), 256));
-        data = folder.resolve("data.jsonl");
-        List<String> lines = new ArrayList<>();
-        for (String prompt : TestData.heldOutPrompts().subList(0, 60)) {
-            lines.add("{\"text\": \""
-                    + prompt.replace("\\", "\\\\")
-                            .replace("\"", "\\\"")
-                            .replace("\n", "\\n")
-                            .replace("\t", "\\t")
-                    + "\"}");
-        }
-        Files.write(data, lines);
+        model = TinyBase.model(Files.createDirectory(folder.resolve("base")));
+        data = TinyBase.data(folder.resolve("data.jsonl"));
     }
 
     private static TrainingOptions.Builder options(Recipe recipe) {
@@ -202,6 +190,65 @@ class HeadTrainingTest {
                     Files.readAllBytes(outputs.resolve("broken").resolve(file)),
                     file);
         }
+    }
+
+    @Test
+    void aRunThatCrashedAtItsVeryEndMeasuresNothingAgain() throws IOException {
+        TrainingOptions options =
+                options(Recipe.MEDUSA).tokens(400).treeNodes(4).build();
+        HeadTraining crashing = training("end", options).withListener(new TrainingListener() {
+            @Override
+            public void busy(String what) {
+                if (what.equals("tuning a tree")) {
+                    throw new IllegalStateException("crash");
+                }
+            }
+        });
+        assertThrows(IllegalStateException.class, crashing::run);
+        List<String> before = log("end");
+
+        TrainingResult result = training("end", options).resume();
+
+        assertTrue(result.complete() && result.tree().isPresent());
+        assertEquals(before, log("end"));
+    }
+
+    @Test
+    void aRunThatDivergesLeavesItsLastCheckpoint() throws IOException {
+        // Whose matrices grow by about 1 a step: sixty-four blocks of them overflow.
+        TrainingOptions options = options(Recipe.HYDRA)
+                .design(HeadsDesign.of(Kind.HYDRA).withHeads(2).withBlocks(64))
+                .optimiser(OptimiserOptions.DEFAULT
+                        .withLearningRate(1)
+                        .withWarmUpSteps(0)
+                        .withClip(0))
+                .checkpointTokens(1)
+                .build();
+        Path checkpoint = outputs.resolve("diverging").resolve(TrainingRun.CHECKPOINT);
+        List<Long> steps = new ArrayList<>();
+        HeadTraining training = training("diverging", options).withListener(new TrainingListener() {
+            @Override
+            public void stepped(TrainingStep step) {
+                steps.add(step.step());
+            }
+        });
+        TrainingException.Diverged diverged = assertThrows(TrainingException.Diverged.class, training::run);
+        byte[] saved = Files.readAllBytes(checkpoint);
+
+        assertEquals(steps.get(steps.size() - 1), diverged.step());
+        assertRefused(TrainingException.Diverged.class, "is not finite: lower the learning rate", training::resume);
+        assertArrayEquals(saved, Files.readAllBytes(checkpoint));
+    }
+
+    @Test
+    void aLogOnAFullDiskIsOneLine() throws IOException {
+        Path full = Files.createDirectory(outputs.resolve("full"));
+        Path log = Files.createSymbolicLink(full.resolve(TrainingRun.LOG), Path.of("/dev/full"));
+        assertRefused(
+                TrainingException.NotSaved.class,
+                "log.jsonl: cannot be written: No space left on device: the checkpoint before is whole: make room",
+                () -> training("full", options(Recipe.MEDUSA).build()).run());
+        Files.delete(log);
     }
 
     @Test
