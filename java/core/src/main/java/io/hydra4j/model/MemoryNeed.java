@@ -90,6 +90,7 @@ public final class MemoryNeed {
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put(kvTokens > 0 ? TOKENS : "keys and values of one session", need.kvBytes);
         need.parts.put("activations of one session", need.activationBytes + samplingBytes(config));
+        need.parts.put("rotation angles", angleBytes(config));
         need.parts.put(WORKSPACE, RESERVE);
         return need;
     }
@@ -117,6 +118,13 @@ public final class MemoryNeed {
     public MemoryNeed addDraftTables(long bytes) {
         parts.put(TABLES, bytes);
         return this;
+    }
+
+    /** Tables of angles grow with the positions in use, those before being kept: twice the last ones at most. */
+    private static long angleBytes(DecoderConfig config) {
+        long tables =
+                config.attention().stream().map(LayerAttention::rope).distinct().count();
+        return 2 * tables * (config.context() + TreeTopology.MAX_NODES) * config.headSize() * Float.BYTES;
     }
 
     /** What a session that samples has beside its activations. */
@@ -217,7 +225,7 @@ public final class MemoryNeed {
             case TABLES -> "do without them";
             case TOKENS -> "open the model with fewer kvTokens";
             case "workspace" -> "end other programs that use the GPU";
-            default -> "take a model with a shorter context"
+            default -> "open the model with a shorter context"
                     + (kvType == WeightType.F32 ? ", keep them in f16 (kv)" : "");
         };
     }

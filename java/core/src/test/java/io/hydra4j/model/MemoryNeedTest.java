@@ -59,17 +59,27 @@ class MemoryNeedTest {
     }
 
     @Test
+    void aShorterContextNeedsLess(@TempDir Path folder) {
+        Path model = Original.variant(folder, List.of(257), 1 << 20);
+        MemoryNeed whole = MemoryNeed.of(backend, ModelFiles.open(model), WeightType.F32, KvType.AUTO);
+        MemoryNeed part = MemoryNeed.of(backend, ModelFiles.open(model, 1 << 10), WeightType.F32, KvType.AUTO);
+        long positions = (1 << 20) - (1 << 10);
+        // 512 bytes of keys and values a position, twice 64 of angles, 4 of tokens that were drawn.
+        assertEquals(positions * (512 + 2 * 64 + 4), whole.bytes() - part.bytes());
+    }
+
+    @Test
     void theRefusalNamesTheLargestPartAndARemedy(@TempDir Path folder) {
         // 2 layers of 2 heads of 16 keys and values in float32 are 512 bytes a position.
         MemoryNeed need = need(folder, 1 << 21);
         InsufficientMemoryException refused =
                 assertThrows(InsufficientMemoryException.class, () -> need.require(GIB / 2));
         assertTrue(
-                refused.getMessage().startsWith("the model needs 1.51 GiB of the GPU's memory and 0.50 GiB are free"),
+                refused.getMessage().startsWith("the model needs 1.76 GiB of the GPU's memory and 0.50 GiB are free"),
                 refused.getMessage());
         assertTrue(
                 refused.getMessage()
-                        .contains("keys and values of one session with 1.00 GiB: take a model with a shorter context,"
+                        .contains("keys and values of one session with 1.00 GiB: open the model with a shorter context,"
                                 + " keep them in f16 (kv), or use the CPU"),
                 refused.getMessage());
     }
