@@ -6,9 +6,11 @@
 //        step_benchmark cpu[:THREADS] MODEL TYPE CONTEXT REPEATS beside [NEIGHBOURS]
 //        step_benchmark expected MODEL TYPE [CONTEXT]   what is expected on an H100 (cost_model.h), without a device
 // LIBRARY is the path of libhydra4j_cuda.so, MODEL one of tiny, 19m, 135m, 1b, 7b, 8b, TYPE one of f32, f16, bf16,
-// q8_0, q4_0, q4_1, r8. Times are medians, in microseconds. Whole steps go on from one to the next; what random weights
-// guess is hardly ever accepted, so tokens per second are for real models to tell. With `beside`, other processes keep
-// so many cores busy (one, if left out), and what they do to whole steps is shown: see Neighbours.
+// q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, r8, or q4_k_m, a mix such as files have: Q4_K with the LM head and
+// every other layer's value and down projections in Q6_K. Times are medians, in microseconds. Whole steps go on from
+// one to the next; what random weights guess is hardly ever accepted, so tokens per second are for real models to tell.
+// With `beside`, other processes keep so many cores busy (one, if left out), and what they do to whole steps is shown:
+// see Neighbours.
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -54,11 +56,17 @@ struct Type {
     const char* name;
     hydra_type type;
     int values, bytes;  // of a block
+    // Of a mix: the type of the LM head, and of value and down projections in every other layer, of blocks alike.
+    hydra_type wide = HYDRA_F32;
+    int wide_bytes = 0;  // 0: no mix
 };
 
-const Type TYPES[] = {{"f32", HYDRA_F32, 1, 4},     {"f16", HYDRA_F16, 1, 2},     {"bf16", HYDRA_BF16, 1, 2},
-                      {"q8_0", HYDRA_Q8_0, 32, 34}, {"q4_0", HYDRA_Q4_0, 32, 18}, {"q4_1", HYDRA_Q4_1, 32, 20},
-                      {"r8", HYDRA_R8, 1, 1}};
+const Type TYPES[] = {
+    {"f32", HYDRA_F32, 1, 4},       {"f16", HYDRA_F16, 1, 2},       {"bf16", HYDRA_BF16, 1, 2},
+    {"q8_0", HYDRA_Q8_0, 32, 34},   {"q4_0", HYDRA_Q4_0, 32, 18},   {"q4_1", HYDRA_Q4_1, 32, 20},
+    {"q5_0", HYDRA_Q5_0, 32, 22},   {"q5_1", HYDRA_Q5_1, 32, 24},   {"q4_k", HYDRA_Q4_K, 256, 144},
+    {"q5_k", HYDRA_Q5_K, 256, 176}, {"q6_k", HYDRA_Q6_K, 256, 210}, {"q4_k_m", HYDRA_Q4_K, 256, 144, HYDRA_Q6_K, 210},
+    {"r8", HYDRA_R8, 1, 1}};
 
 // Microseconds of a monotonic clock.
 double now() {
@@ -230,12 +238,13 @@ struct Bench {
         const int pages = (context + 8 * HYDRA_MAX_NODES) / HYDRA_PAGE_POSITIONS + 1;
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
         for (int l = 0; l < model.layers + 1; ++l) {  // the last one is the prefix layer
-            layers.push_back({matrix(queries, model.hidden), matrix(keys, model.hidden), matrix(keys, model.hidden),
-                              matrix(model.hidden, queries), matrix(model.inner, model.hidden),
-                              matrix(model.inner, model.hidden), matrix(model.hidden, model.inner), vector(),
-                              vector()});
+            const bool wide = l % 2 == 0;
+            layers.push_back({matrix(queries, model.hidden), matrix(keys, model.hidden),
+                              matrix(keys, model.hidden, wide), matrix(model.hidden, queries),
+                              matrix(model.inner, model.hidden), matrix(model.inner, model.hidden),
+                              matrix(model.hidden, model.inner, wide), vector(), vector()});
         }
-        lm_head = matrix(model.vocabulary, model.hidden);
+        lm_head = matrix(model.vocabulary, model.hidden, true);
         embedding = matrix(model.vocabulary, model.hidden);
         for (int h = 0; h < HEADS; ++h) {
             first_blocks.push_back(
@@ -282,9 +291,11 @@ struct Bench {
         for (int count : ROWS) std::printf("%10d", count);
         std::printf("\n");
         const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
-        const Work qkv = product(queries + 2 * keys, model.hidden), output = product(model.hidden, queries),
-                   gate_up = product(2 * model.inner, model.hidden), down = product(model.hidden, model.inner),
-                   head = product(model.vocabulary, model.hidden), attended_to = attention();
+        const Work query_and_key = product(queries + keys, model.hidden), values = product(keys, model.hidden, 0.5);
+        const Work qkv = {query_and_key.bytes + values.bytes, query_and_key.instructions + values.instructions},
+                   output = product(model.hidden, queries), gate_up = product(2 * model.inner, model.hidden),
+                   down = product(model.hidden, model.inner, 0.5), head = product(model.vocabulary, model.hidden, 1),
+                   attended_to = attention();
         line("qkv, append, a layer", qkv, model.layers, [&](int l) { record_qkv(l); });
         line("attention, a layer", attended_to, model.layers, [&](int l) { record_attention(l); });
         line("o, a layer", output, model.layers, [&](int l) { record_output(l); });
@@ -355,11 +366,33 @@ struct Bench {
     // Of 16 outputs and 32 columns a row takes 8 dot products and what scales cost: a conversion, a product with the
     // row's scale and a multiplication that adds, and another one where there is a minimum. R8 has twice the dot
     // products and one scale; of numbers there is a multiplication for each column.
-    Work product(int64_t outputs, int64_t columns) const {
+    // `wide` is the share of the matrices that have a mix's wide type; Q6_K has two conversions, and two scales of its
+    // own to multiply by.
+    Work product(int64_t outputs, int64_t columns, double wide = 0) const {
         const double blocks =
             std::ceil(static_cast<double>(outputs) / 16) * std::ceil(static_cast<double>(columns) / 32);
-        const double each = type.type == HYDRA_R8 ? 16 : type.values == 1 ? 32 : type.type == HYDRA_Q4_1 ? 12 : 11;
-        return {bytes(outputs, columns), blocks * each};
+        const double share = type.wide_bytes > 0 ? wide : 0;
+        const double each = (1 - share) * instructions_of(type.type) + share * instructions_of(type.wide);
+        return {bytes(outputs, columns) * (1 + share * (1.0 * type.wide_bytes / type.bytes - 1)), blocks * each};
+    }
+    static double instructions_of(hydra_type its_type) {
+        switch (its_type) {
+            case HYDRA_R8:
+                return 16;
+            case HYDRA_F32:
+            case HYDRA_F16:
+            case HYDRA_BF16:
+                return 32;
+            case HYDRA_Q4_1:
+            case HYDRA_Q5_1:
+            case HYDRA_Q4_K:
+            case HYDRA_Q5_K:
+                return 12;
+            case HYDRA_Q6_K:
+                return 14;
+            default:
+                return 11;
+        }
     }
     // A multiplication for 16 values of each key and of each value.
     Work attention() const { return {kv_bytes(), 2.0 * model.heads * context * model.head_size / 16}; }
@@ -376,21 +409,21 @@ struct Bench {
         }
         std::printf("\n");
     }
-    double layer_bytes() const {
-        const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
-        return bytes(2 * queries + 2 * keys, model.hidden) + bytes(3 * model.inner, model.hidden);
-    }
-
     double kv_bytes() const {
         return 2.0 * model.kv_heads * model.head_size * context * sequences * (kv_type == HYDRA_F16 ? 2 : 4);
     }
     double pass_bytes() const {
-        return (layer_bytes() + kv_bytes()) * model.layers + bytes(model.vocabulary, model.hidden);
+        const int queries = model.heads * model.head_size, keys = model.kv_heads * model.head_size;
+        const double layer = product(2 * queries + keys, model.hidden).bytes + product(keys, model.hidden, 0.5).bytes +
+                             product(2 * model.inner, model.hidden).bytes +
+                             product(model.hidden, model.inner, 0.5).bytes;
+        return (layer + kv_bytes()) * model.layers + product(model.vocabulary, model.hidden, 1).bytes;
     }
 
     // Weights that keep the size of what they multiply.
-    hydra_matrix* matrix(int64_t its_rows, int64_t columns) {
-        auto* out = made<hydra_matrix>(hydra_matrix_create, backend, type.type, its_rows, columns);
+    hydra_matrix* matrix(int64_t its_rows, int64_t columns, bool wide = false) {
+        const hydra_type own = wide && type.wide_bytes > 0 ? type.wide : type.type;
+        auto* out = made<hydra_matrix>(hydra_matrix_create, backend, own, its_rows, columns);
         must(hydra_matrix_fill(out, ++matrices, std::sqrt(3.0f / static_cast<float>(columns))));
         return out;
     }
@@ -693,9 +726,11 @@ int main(int count, char** arguments) {
     const Type& type = find(TYPES, arguments[3]);
     const int context = std::max(1, count > 4 ? std::atoi(arguments[4]) : 512);
     const Expected expected{hydra::test::H100, model, type, context};
+    const bool is_mix = type.wide_bytes > 0;
     if (device == "expected") {
-        expected.print();
-        return 0;
+        if (is_mix) std::fprintf(stderr, "expected: give one type of weights, not a mix\n");
+        if (!is_mix) expected.print();
+        return is_mix ? 2 : 0;
     }
     hydra_backend* backend = nullptr;
     if (device.compare(0, 3, "cpu") == 0) {
@@ -713,6 +748,6 @@ int main(int count, char** arguments) {
     } else {
         bench.run();
     }
-    if (sequences <= 1 && std::strcmp(hydra_backend_kind(backend), "cuda") == 0) expected.print();
+    if (!is_mix && sequences <= 1 && std::strcmp(hydra_backend_kind(backend), "cuda") == 0) expected.print();
     return 0;
 }
