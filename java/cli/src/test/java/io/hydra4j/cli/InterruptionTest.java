@@ -133,8 +133,8 @@ class InterruptionTest {
     }
 
     private static Object[] train(Path model, Path text, Path output) {
-        String options = "--recipe hydra --heads 2 --tokens 40000 --sequence-length 64 --batch 2 --threads 1"
-                + " --held-out-tokens 128 --nodes 0";
+        String options = "--recipe hydra --heads 2 --tokens 40000 --evaluate-every 20000 --sequence-length 64 --batch 2"
+                + " --threads 1 --held-out-tokens 128 --nodes 0";
         List<Object> arguments = new ArrayList<>(
                 List.of("train", "--model", model, "--data", text, "--held-out", text, "--output", output));
         arguments.addAll(List.of(options.split(" ")));
