@@ -13,13 +13,13 @@ inline void require_path(const char* path) {
                   path == nullptr ? "" : path);
 }
 
-// Loads the library, or finds the one that was loaded. Never unloaded: the CUDA runtime in it lives until the process
-// ends.
+// Loads the library, or finds the one that was loaded by that name, though its file may be gone. Never unloaded: the
+// CUDA runtime in it lives until the process ends.
 inline void* load(const char* path) {
-    if (access(path, F_OK) != 0) fail(HYDRA_UNAVAILABLE, "there is no CUDA library %s", path);
     void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (library == nullptr) fail(HYDRA_UNAVAILABLE, "the CUDA library cannot be loaded: %s", dlerror());
-    return library;
+    if (library != nullptr) return library;
+    if (access(path, F_OK) != 0) fail(HYDRA_UNAVAILABLE, "there is no CUDA library %s", path);
+    fail(HYDRA_UNAVAILABLE, "the CUDA library cannot be loaded: %s", dlerror());
 }
 
 // The table that a function of that name returns, of the version that this build needs.

@@ -2,6 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "training.h"
 
 namespace hydra::test {
@@ -44,6 +46,19 @@ TEST(Device, OnCudaIsRefusedWithTheReason) {
     if (cuda_library() == nullptr) return;
     expect_refused(hydra_train_device_open_cuda(cuda_library(), 99, HYDRA_TRAIN_FLOAT32, &out), "device is 99");
     EXPECT_EQ(out, nullptr);
+}
+
+// As where it was unpacked into a folder that is removed when it is loaded.
+TEST(Device, OnCudaIsOpenedThoughTheFileOfTheLoadedLibraryIsGone) {
+    if (cuda_library() == nullptr) GTEST_SKIP() << "no CUDA library";
+    const std::filesystem::path copy = std::filesystem::temp_directory_path() / ("hydra4j-" + std::to_string(getpid()));
+    std::filesystem::copy_file(cuda_library(), copy);
+    for (int i = 0; i < 2; ++i) {
+        hydra_train_device* out = nullptr;
+        must(hydra_train_device_open_cuda(copy.c_str(), 0, HYDRA_TRAIN_FLOAT32, &out));
+        hydra_train_device_close(out);
+        std::filesystem::remove(copy);
+    }
 }
 
 TEST(Device, OfAParentIsRefusedInAChild) {

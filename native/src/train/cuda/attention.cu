@@ -76,6 +76,7 @@ __device__ __forceinline__ void store_rows(const float (&sums)[OWN][LANE_COLUMNS
 }
 
 __global__ __launch_bounds__(THREADS) void attention_kernel(Attention of) {
+    begin_in_turn();
     const TextRows text = of.of[blockIdx.x];
     const int head = static_cast<int>(blockIdx.y), kv_head = head / (of.heads / of.kv_heads), size = of.head_size;
     float *const q = tile(0, size), *const k = tile(1, size), *const v = tile(2, size), *const weights = tile(3, size);
@@ -120,6 +121,7 @@ __global__ __launch_bounds__(THREADS) void attention_kernel(Attention of) {
 
 // dots = sums of g_y y of each row and head: a warp takes one.
 __global__ __launch_bounds__(THREADS) void attention_dots_kernel(Attention of) {
+    begin_in_turn();
     const int64_t row = static_cast<int64_t>(blockIdx.x) * WARPS + warp_index();
     if (row >= of.rows * of.heads) return;
     float sum = 0;
@@ -144,6 +146,7 @@ __device__ __forceinline__ Pair pair_of(const Attention& of, const TextRows& tex
 }
 
 __global__ __launch_bounds__(THREADS) void attention_query_gradient_kernel(Attention of) {
+    begin_in_turn();
     const TextRows text = of.of[blockIdx.x];
     const int head = static_cast<int>(blockIdx.y), kv_head = head / (of.heads / of.kv_heads), size = of.head_size;
     float *const q = tile(0, size), *const g_y = tile(1, size), *const k = tile(2, size), *const v = tile(3, size);
@@ -171,6 +174,7 @@ __global__ __launch_bounds__(THREADS) void attention_query_gradient_kernel(Atten
 }
 
 __global__ __launch_bounds__(THREADS) void attention_key_gradient_kernel(Attention of) {
+    begin_in_turn();
     const TextRows text = of.of[blockIdx.x];
     const int kv_head = static_cast<int>(blockIdx.y), group = of.heads / of.kv_heads, size = of.head_size;
     float *const k = tile(0, size), *const v = tile(1, size), *const q = tile(2, size), *const g_y = tile(3, size);

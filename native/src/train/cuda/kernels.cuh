@@ -12,6 +12,7 @@ constexpr int64_t MOST_BLOCKS = 4096;  // of a grid whose threads take element a
 // Calls body(i) for i < count.
 template <class Body>
 __global__ __launch_bounds__(THREADS) void each_kernel(int64_t count, Body body) {
+    begin_in_turn();
     const int64_t step = static_cast<int64_t>(gridDim.x) * THREADS;
     for (int64_t i = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x; i < count; i += step) body(i);
 }

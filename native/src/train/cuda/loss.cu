@@ -18,6 +18,7 @@ struct First {
 };
 
 __global__ __launch_bounds__(THREADS) void teacher_kernel(TeacherPart part) {
+    begin_in_turn();
     auto& shared = shared_memory<Shared>();
     const int64_t n = part.vocabulary, row = blockIdx.x;
     float* const z = part.logits + row * n;
@@ -50,6 +51,7 @@ __device__ __forceinline__ int64_t is_before(float z, int64_t v, float own, int6
 }
 
 __global__ __launch_bounds__(THREADS) void loss_kernel(LossPart part) {
+    begin_in_turn();
     auto& shared = shared_memory<Shared>();
     const int64_t n = part.vocabulary, row = blockIdx.x;
     float* const z = part.logits + row * n;

@@ -13,6 +13,7 @@ struct SharedParts {
 // A block takes REDUCED elements and leaves the sum of of(x).
 template <class T, class Of>
 __global__ __launch_bounds__(THREADS) void reduce_kernel(int64_t count, const float* x, T* parts, Of of) {
+    begin_in_turn();
     auto& shared = shared_memory<SharedParts<T>>();
     const int64_t first = blockIdx.x * REDUCED, end = first + REDUCED < count ? first + REDUCED : count;
     T sum = 0;

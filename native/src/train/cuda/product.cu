@@ -117,6 +117,7 @@ __device__ __forceinline__ void load_fragments(uint32_t (&out)[4], const Tile<WI
 template <bool left_transposed, bool right_transposed, int parts>
 __global__ __launch_bounds__(THREADS) void product_kernel(Product of, int64_t part_depth, bool left_vectors,
                                                           bool right_vectors) {
+    begin_in_turn();
     using LeftTile = Tile<ROWS, left_transposed>;
     using RightTile = Tile<COLUMNS, right_transposed>;
     auto& shared = shared_memory<Shared<left_transposed, right_transposed, parts>>();
@@ -140,6 +141,7 @@ __global__ __launch_bounds__(THREADS) void product_kernel(Product of, int64_t pa
         }
     };
     const int warp_row = warp_index() % WARPS_DOWN * WARP_TILE, warp_column = warp_index() / WARPS_DOWN * WARP_TILE;
+    const bool has_tile = row + warp_row < of.rows && column + warp_column < of.columns;
     float sums[2][4][4] = {};  // of 16 rows and 8 columns each
     load(begin);
     for (int64_t k = begin; k < end; k += DEPTH) {
@@ -148,6 +150,7 @@ __global__ __launch_bounds__(THREADS) void product_kernel(Product of, int64_t pa
         right_share.store(shared.right);
         __syncthreads();
         if (k + DEPTH < end) load(k + DEPTH);
+        if (!has_tile) continue;
 #pragma unroll
         for (int step = 0; step < DEPTH; step += 16) {
             uint32_t b[parts][2][4];

@@ -10,6 +10,7 @@ __device__ __forceinline__ int64_t warps_row() { return static_cast<int64_t>(blo
 
 __global__ __launch_bounds__(THREADS) void rms_norm_kernel(int64_t rows, int64_t width, float epsilon, const float* x,
                                                            const float* weight, float* y, float* inverse) {
+    begin_in_turn();
     const int64_t row = warps_row();
     if (row >= rows) return;
     const float* const from = x + row * width;
@@ -23,6 +24,7 @@ __global__ __launch_bounds__(THREADS) void rms_norm_kernel(int64_t rows, int64_t
 __global__ __launch_bounds__(THREADS) void rms_norm_gradient_kernel(int64_t rows, int64_t width, const float* x,
                                                                     const float* weight, const float* inverse,
                                                                     const float* gy, bool add, float* g_x) {
+    begin_in_turn();
     const int64_t row = warps_row(), at = row * width;
     if (row >= rows) return;
     float dot = 0;
@@ -58,6 +60,7 @@ struct SharedSums {
 
 // A block takes WARP columns of a part of the rows; warp w its rows w, w + WARPS, ...
 __global__ __launch_bounds__(THREADS) void column_sums_kernel(ColumnSums sums) {
+    begin_in_turn();
     auto& shared = shared_memory<SharedSums>();
     const int64_t column = static_cast<int64_t>(blockIdx.x) * WARP + lane_index(), part = blockIdx.y;
     const int64_t first = part * COLUMN_SUM_ROWS;

@@ -1,10 +1,12 @@
 package io.hydra4j.cli;
 
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.train.HeadsDesign;
 import io.hydra4j.train.HeadsDesign.Kind;
 import io.hydra4j.train.HeadsDesign.LmHead;
 import io.hydra4j.train.Objective;
 import io.hydra4j.train.OptimiserOptions;
+import io.hydra4j.train.Products;
 import io.hydra4j.train.Recipe;
 import io.hydra4j.train.TrainingOptions;
 import java.time.Duration;
@@ -135,7 +137,24 @@ final class TrainArguments {
     @Option(names = "--seed", paramLabel = "N", description = "Seed of all that is random. Default: 0.")
     private Long seed;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute. Default: one per core.")
+    @Option(
+            names = "--backend",
+            paramLabel = "BACKEND",
+            converter = BackendName.class,
+            description = "cpu, cuda, or auto: CUDA where a GPU can be used, else the CPU. Default: auto.")
+    private BackendKind backend;
+
+    @Option(
+            names = "--products",
+            paramLabel = "KIND",
+            converter = ProductsName.class,
+            description = "What a GPU multiplies: float32, or bf16, a sixth of the work. Default: float32.")
+    private Products products;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Threads that compute on the CPU. Default: one per core.")
     private Integer threads;
 
     @Option(
@@ -181,6 +200,8 @@ final class TrainArguments {
             set(batch, options::batch);
             set(accumulation, options::accumulation);
             set(seed, options::seed);
+            set(backend, options::backend);
+            set(products, options::products);
             set(threads, options::threads);
             set(evaluateEvery, options::evaluationTokens);
             set(checkpointEvery, options::checkpointTokens);

@@ -168,6 +168,7 @@ final class TrainCommand implements Callable<Integer> {
                     .withLength(options.sequenceLength())
                     .withTemperature(temperature == null ? 1 : temperature)
                     .withSeed(options.seed())
+                    .withBackend(options.backend())
                     .withThreads(options.threads())
                     .withProgress(progress)
                     .withCancelled(interruption)

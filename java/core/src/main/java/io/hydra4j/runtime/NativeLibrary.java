@@ -58,6 +58,17 @@ public final class NativeLibrary {
     }
 
     /**
+     * Tells where the library of the CUDA backend lies, for libraries that share it.
+     *
+     * @return the absolute path that means it to this process
+     * @throws LibraryLoadException if the native library cannot be loaded
+     * @throws NativeException with status {@code UNAVAILABLE} and the reason if CUDA cannot be used
+     */
+    public static String cudaLibrary() {
+        return CudaLibrary.path();
+    }
+
+    /**
      * Used by the generated bindings.
      *
      * @throws IllegalStateException if the library is not loaded

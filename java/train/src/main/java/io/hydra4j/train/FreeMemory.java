@@ -1,12 +1,14 @@
 package io.hydra4j.train;
 
 import io.hydra4j.InsufficientMemoryException;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/** Memory that the system has left: it grants more than it has, and ends the process that uses it. */
+/** Memory that a GPU has left, or the system, which grants more than it has and ends the process that uses it. */
 final class FreeMemory {
     private static final double GIB = 1L << 30;
 
@@ -15,11 +17,15 @@ final class FreeMemory {
     /**
      * Refuses what does not fit.
      *
+     * @param backend whose memory it is to be
      * @param remedy what needs less
-     * @throws InsufficientMemoryException if the system states that it has less
+     * @throws InsufficientMemoryException if the GPU or the system states that it has less
      */
-    static void require(long bytes, String remedy) {
-        require(bytes, available(Path.of("/proc/meminfo")), remedy);
+    static void require(long bytes, Backend backend, String remedy) {
+        boolean isHost = backend.kind() == BackendKind.CPU;
+        long available =
+                isHost ? available(Path.of("/proc/meminfo")) : backend.memory().freeBytes();
+        require(bytes, available, remedy);
     }
 
     static void require(long bytes, long available, String remedy) {

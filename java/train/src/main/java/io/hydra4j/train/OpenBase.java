@@ -13,6 +13,8 @@ import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.DecoderModel;
 import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.Backends;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.text.ChatTemplates;
@@ -35,10 +37,10 @@ final class OpenBase implements AutoCloseable {
     private final Session session;
 
     /**
-     * @param threads 0 for one per core
+     * @param threads of the CPU; 0 for one per core
      * @throws HydraException if it cannot be opened, or has no tokenizer
      */
-    OpenBase(Path path, int threads) {
+    OpenBase(Path path, BackendKind kind, int threads) {
         this.path = path;
         files = ModelFiles.open(path);
         templates = () -> ChatTemplates.of(path, files::metadata);
@@ -46,7 +48,7 @@ final class OpenBase implements AutoCloseable {
             tokenizer = opened.own(Tokenizer.of(
                             path, files::metadata, files.config().vocabulary())
                     .orElseThrow(() -> new HydraException(path + " has no tokenizer: give a model that has one")));
-            Backend backend = opened.own(Backend.openCpu(threads));
+            Backend backend = opened.own(Backends.open(kind, threads));
             model = opened.own(DecoderModel.load(backend, files, null, fraction -> {}));
             session = opened.own(Sessions.session(model, null, SessionOptions.of(Tree.ROOT)));
         } catch (RuntimeException | Error e) {
@@ -61,6 +63,10 @@ final class OpenBase implements AutoCloseable {
 
     DecoderModel model() {
         return model;
+    }
+
+    Backend backend() {
+        return model.backend();
     }
 
     DecoderConfig config() {

@@ -9,6 +9,7 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -41,6 +42,7 @@ public final class SelfDistillation {
     private final float temperature;
     private final long seed;
     private final int threads;
+    private final BackendKind backend;
     private final DoubleConsumer progress;
     private final BooleanSupplier cancelled;
 
@@ -53,6 +55,7 @@ public final class SelfDistillation {
             float temperature,
             long seed,
             int threads,
+            BackendKind backend,
             DoubleConsumer progress,
             BooleanSupplier cancelled) {
         this.model = model;
@@ -63,6 +66,7 @@ public final class SelfDistillation {
         this.temperature = temperature;
         this.seed = seed;
         this.threads = threads;
+        this.backend = backend;
         this.progress = progress;
         this.cancelled = cancelled;
     }
@@ -80,7 +84,8 @@ public final class SelfDistillation {
         Objects.requireNonNull(model, "model is null: give a GGUF file or a Hugging Face folder");
         Objects.requireNonNull(file, "file is null: give a .jsonl file");
         Ranges.require("tokens", tokens, 1, MAX_TOKENS);
-        return new SelfDistillation(model, file, tokens, List.of(), 512, 1, 0, 0, fraction -> {}, () -> false);
+        return new SelfDistillation(
+                model, file, tokens, List.of(), 512, 1, 0, 0, BackendKind.AUTO, fraction -> {}, () -> false);
     }
 
     /**
@@ -91,7 +96,17 @@ public final class SelfDistillation {
      */
     public SelfDistillation withPrompts(List<Path> prompts) {
         return new SelfDistillation(
-                model, file, tokens, List.copyOf(prompts), length, temperature, seed, threads, progress, cancelled);
+                model,
+                file,
+                tokens,
+                List.copyOf(prompts),
+                length,
+                temperature,
+                seed,
+                threads,
+                backend,
+                progress,
+                cancelled);
     }
 
     /**
@@ -104,7 +119,7 @@ public final class SelfDistillation {
     public SelfDistillation withLength(int length) {
         Ranges.require("length", length, 8, TrainingOptions.MAX_SEQUENCE_LENGTH);
         return new SelfDistillation(
-                model, file, tokens, prompts, length, temperature, seed, threads, progress, cancelled);
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
     }
 
     /**
@@ -118,7 +133,7 @@ public final class SelfDistillation {
             Ranges.require("temperature", temperature, Sampling.MIN_TEMPERATURE, Sampling.MAX_TEMPERATURE);
         }
         return new SelfDistillation(
-                model, file, tokens, prompts, length, temperature, seed, threads, progress, cancelled);
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
     }
 
     /**
@@ -128,7 +143,7 @@ public final class SelfDistillation {
      */
     public SelfDistillation withSeed(long seed) {
         return new SelfDistillation(
-                model, file, tokens, prompts, length, temperature, seed, threads, progress, cancelled);
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
     }
 
     /**
@@ -140,7 +155,18 @@ public final class SelfDistillation {
     public SelfDistillation withThreads(int threads) {
         Ranges.require("threads", threads, 0, Backend.MAX_THREADS);
         return new SelfDistillation(
-                model, file, tokens, prompts, length, temperature, seed, threads, progress, cancelled);
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
+    }
+
+    /**
+     * {@return this with another backend}
+     *
+     * @param backend {@link BackendKind#AUTO} takes CUDA's first device where it can be used, and otherwise the CPU
+     */
+    public SelfDistillation withBackend(BackendKind backend) {
+        Objects.requireNonNull(backend, "backend is null: give AUTO, CPU or CUDA");
+        return new SelfDistillation(
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
     }
 
     /**
@@ -151,7 +177,7 @@ public final class SelfDistillation {
     public SelfDistillation withProgress(DoubleConsumer progress) {
         Objects.requireNonNull(progress, "progress is null: give a consumer, such as fraction -> {}");
         return new SelfDistillation(
-                model, file, tokens, prompts, length, temperature, seed, threads, progress, cancelled);
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
     }
 
     /**
@@ -162,7 +188,7 @@ public final class SelfDistillation {
     public SelfDistillation withCancelled(BooleanSupplier cancelled) {
         Objects.requireNonNull(cancelled, "cancelled is null: give () -> false");
         return new SelfDistillation(
-                model, file, tokens, prompts, length, temperature, seed, threads, progress, cancelled);
+                model, file, tokens, prompts, length, temperature, seed, threads, backend, progress, cancelled);
     }
 
     /**
@@ -174,7 +200,7 @@ public final class SelfDistillation {
      * @throws HydraException if the model cannot be opened or a file cannot be read
      */
     public boolean write() {
-        try (OpenBase base = new OpenBase(model, threads);
+        try (OpenBase base = new OpenBase(model, backend, threads);
                 WrittenTexts texts = new WrittenTexts(file, base.config().vocabulary())) {
             if (texts.tokens() >= tokens) {
                 return true;

@@ -2,6 +2,7 @@ package io.hydra4j.train;
 
 import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -28,6 +29,8 @@ public final class TrainingOptions {
     private final int batch;
     private final int accumulation;
     private final long seed;
+    private final BackendKind backend;
+    private final Products products;
     private final int threads;
     private final long evaluationTokens;
     private final long checkpointTokens;
@@ -44,6 +47,8 @@ public final class TrainingOptions {
         batch = from.batch;
         accumulation = from.accumulation;
         seed = from.seed;
+        backend = from.backend;
+        products = from.products;
         threads = from.threads;
         evaluationTokens = from.evaluationTokens;
         checkpointTokens = from.checkpointTokens;
@@ -70,6 +75,8 @@ public final class TrainingOptions {
         copy.batch = batch;
         copy.accumulation = accumulation;
         copy.seed = seed;
+        copy.backend = backend;
+        copy.products = products;
         copy.threads = threads;
         copy.evaluationTokens = evaluationTokens;
         copy.checkpointTokens = checkpointTokens;
@@ -123,7 +130,17 @@ public final class TrainingOptions {
         return seed;
     }
 
-    /** {@return threads that compute; 0 for one per core} */
+    /** {@return where base and heads are computed} */
+    public BackendKind backend() {
+        return backend;
+    }
+
+    /** {@return what a GPU multiplies} */
+    public Products products() {
+        return products;
+    }
+
+    /** {@return threads that compute on the CPU; 0 for one per core} */
     public int threads() {
         return threads;
     }
@@ -159,6 +176,8 @@ public final class TrainingOptions {
                 batch,
                 accumulation,
                 seed,
+                backend,
+                products,
                 threads,
                 evaluationTokens,
                 checkpointTokens,
@@ -201,6 +220,8 @@ public final class TrainingOptions {
         private int batch = 8;
         private int accumulation = 1;
         private long seed;
+        private BackendKind backend = BackendKind.AUTO;
+        private Products products = Products.FLOAT32;
         private int threads;
         private long evaluationTokens;
         private long checkpointTokens;
@@ -324,6 +345,29 @@ public final class TrainingOptions {
          */
         public Builder seed(long seed) {
             this.seed = seed;
+            return this;
+        }
+
+        /**
+         * Where base and heads are computed; {@link BackendKind#AUTO} if not set. A run may be resumed on another backend: its steps
+         * differ by rounding then.
+         *
+         * @param backend {@link BackendKind#AUTO} takes CUDA's first device where it can be used, and otherwise the CPU
+         * @return this builder
+         */
+        public Builder backend(BackendKind backend) {
+            this.backend = Objects.requireNonNull(backend, "backend is null: give AUTO, CPU or CUDA");
+            return this;
+        }
+
+        /**
+         * What a GPU multiplies; {@link Products#FLOAT32} if not set.
+         *
+         * @param products {@link Products#BF16} for CUDA alone
+         * @return this builder
+         */
+        public Builder products(Products products) {
+            this.products = Objects.requireNonNull(products, "products is null: give FLOAT32 or BF16");
             return this;
         }
 

@@ -9,6 +9,8 @@ import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.train.device.TrainBuffer;
 import io.hydra4j.train.device.TrainDevice;
@@ -60,7 +62,7 @@ final class TrainingRun implements AutoCloseable {
         options = training.options();
         try {
             makeFolder(training.output());
-            base = opened.own(new OpenBase(training.model(), options.threads()));
+            base = opened.own(new OpenBase(training.model(), options.backend(), options.threads()));
             DecoderConfig config = base.config();
             requireTrainable(config);
             encoder = new DocumentTokens(base.tokenizer(), config.vocabulary(), base.templates());
@@ -72,8 +74,7 @@ final class TrainingRun implements AutoCloseable {
             heldOut = new HeldOut(base, encoder, training.heldOut(), training.data(), options.heldOutTokens());
             checkpoint = new Checkpoint(training.output().resolve(CHECKPOINT), facts(config, draft));
             requireCheckpoint(resume);
-            TrainDevice device =
-                    opened.own(TrainDevice.openCpu(base.model().backend().threads()));
+            TrainDevice device = opened.own(openDevice());
             trainer = new HeadTrainer(device, options, frozen(device, config, draft), layout, positions);
             state = resume ? checkpoint.read(trainer.vectors()) : RunState.BEGIN;
             secondsBefore = state.seconds();
@@ -99,7 +100,18 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
+    private TrainDevice openDevice() {
+        return base.backend().kind() == BackendKind.CUDA
+                ? TrainDevice.openCuda(options.products() == Products.BF16)
+                : TrainDevice.openCpu(base.backend().threads());
+    }
+
     private void requireTrainable(DecoderConfig config) {
+        Backend backend = base.backend();
+        if (options.products() == Products.BF16 && backend.kind() != BackendKind.CUDA) {
+            throw new HydraException("products of bf16 are CUDA's, and the backend is the CPU"
+                    + (backend.fallback().isEmpty() ? "" : " (" + backend.fallback() + ")") + ": take float32");
+        }
         if (options.sequenceLength() > config.context()) {
             throw new HydraException(
                     "sequences of " + options.sequenceLength() + " tokens are longer than the context of "
@@ -150,6 +162,7 @@ final class TrainingRun implements AutoCloseable {
         long values = matrices + lmHead + teacher + HeadTrainer.values(options, layout, config, positions);
         FreeMemory.require(
                 Float.BYTES * values,
+                base.backend(),
                 "give a smaller batch or shorter sequences, and more of them a step; or fewer heads or blocks, or the"
                         + " base's LM head");
     }

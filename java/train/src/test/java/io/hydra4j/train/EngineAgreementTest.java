@@ -8,6 +8,7 @@ import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.train.HeadsDesign.LmHead;
 import io.hydra4j.train.device.LossPass;
 import io.hydra4j.train.device.TrainBuffer;
@@ -52,7 +53,7 @@ class EngineAgreementTest {
                 .design(design.withHeads(HEADS))
                 .objective(Objective.DATA)
                 .build();
-        try (OpenBase base = new OpenBase(model, 1);
+        try (OpenBase base = new OpenBase(model, BackendKind.CPU, 1);
                 TrainDevice device = TrainDevice.openCpu(1)) {
             int vocabulary = base.config().vocabulary();
             HeadParameters layout = new HeadParameters(options.design(), base.config(), vocabulary);

@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** Gradients and ten steps of AdamW beside PyTorch's; {@code golden/training.py} has made the file and repeats the formulas. */
@@ -115,13 +116,18 @@ class GoldenTrainingTest {
     }
 
     private static void assertTrains(String name, HeadsDesign design, Objective objective, boolean accumulates) {
+        assertTrains(() -> TrainDevice.openCpu(1), name, design, objective, accumulates);
+    }
+
+    static void assertTrains(
+            Supplier<TrainDevice> opener, String name, HeadsDesign design, Objective objective, boolean accumulates) {
         TrainingOptions options = TrainingOptions.builder(Recipe.HYDRA)
                 .design(design.withHeads(2))
                 .objective(objective.withHeadWeights(1, 0.5))
                 .optimiser(OptimiserOptions.DEFAULT.withLearningRate(0.01).withWarmUpSteps(4))
                 .build();
         HeadParameters layout = new HeadParameters(options.design(), BASE, VOCABULARY);
-        try (TrainDevice device = TrainDevice.openCpu(1)) {
+        try (TrainDevice device = opener.get()) {
             TrainBuffer embedding = device.floats(VOCABULARY * HIDDEN);
             embedding.upload(0, wave(VOCABULARY * HIDDEN, 11, 1, 0));
             TrainBuffer lmHead = device.floats(VOCABULARY * HIDDEN);
@@ -166,7 +172,7 @@ class GoldenTrainingTest {
         assertTrains("hydra", HeadsDesign.of(Kind.HYDRA).withLmHead(LmHead.PRIVATE), Objective.DATA, false);
     }
 
-    private static final HeadsDesign PLUS =
+    static final HeadsDesign PLUS =
             HeadsDesign.of(Kind.HYDRA_PLUS_PLUS).withBlocks(3).withTiedBlocks(true);
 
     @Test

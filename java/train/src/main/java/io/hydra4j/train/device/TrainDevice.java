@@ -1,6 +1,7 @@
 package io.hydra4j.train.device;
 
 import io.hydra4j.runtime.NativeException;
+import io.hydra4j.runtime.NativeLibrary;
 import io.hydra4j.train.bindings.NativeTrain;
 import io.hydra4j.train.bindings.TrainLibrary;
 import io.hydra4j.train.bindings.hydra_train_adamw;
@@ -58,6 +59,22 @@ public final class TrainDevice implements AutoCloseable {
         TrainLibrary.load();
         var device = new TrainDevice();
         check(NativeTrain.hydra_train_device_open_cpu(threads, "auto", device.pointer));
+        return device;
+    }
+
+    /**
+     * Opens the first GPU.
+     *
+     * @param bf16 whether products are those of the nearest bf16 numbers, rather than of float32 ones
+     * @return to be closed
+     * @throws io.hydra4j.runtime.NativeException with status {@code UNAVAILABLE} and the reason if it cannot be used
+     */
+    public static TrainDevice openCuda(boolean bf16) {
+        String library = NativeLibrary.cudaLibrary();
+        TrainLibrary.load();
+        var device = new TrainDevice();
+        int products = bf16 ? NativeTrain.HYDRA_TRAIN_BF16 : NativeTrain.HYDRA_TRAIN_FLOAT32;
+        check(NativeTrain.hydra_train_device_open_cuda(library, 0, products, device.pointer));
         return device;
     }
 

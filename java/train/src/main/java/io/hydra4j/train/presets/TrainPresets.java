@@ -24,7 +24,7 @@ public class TrainPresets implements InfoMapper {
     @Override
     public void map(InfoMap info) {
         info.put(new Info("HYDRA_API").cppTypes().annotations());
-        info.put(new Info("hydra_status", "hydra_train_type", "hydra_train_sum")
+        info.put(new Info("hydra_status", "hydra_train_type", "hydra_train_products", "hydra_train_sum")
                 .cast()
                 .valueTypes("int"));
         info.put(new Info("const char").valueTypes("byte").pointerTypes("String", "@Cast(\"const char*\") byte[]"));

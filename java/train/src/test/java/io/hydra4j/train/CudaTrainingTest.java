@@ -1,0 +1,103 @@
+package io.hydra4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.hydra4j.HydraException;
+import io.hydra4j.golden.Cuda;
+import io.hydra4j.golden.Original;
+import io.hydra4j.golden.TestData;
+import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.train.HeadsDesign.Kind;
+import io.hydra4j.train.HeadsDesign.LmHead;
+import io.hydra4j.train.device.TrainDevice;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Training on CUDA, against PyTorch, and what its options refuse. */
+@ExtendWith(Cuda.class)
+class CudaTrainingTest {
+    @TempDir
+    static Path folder;
+
+    private static Path model;
+    private static Path data;
+
+    @TempDir
+    Path outputs;
+
+    @BeforeAll
+    static void makeModelAndData() throws IOException {
+        model = Original.withTokenizer(
+                Original.variant(Files.createDirectory(folder.resolve("base")), List.of(257), 256));
+        data = Files.write(
+                folder.resolve("data.txt"),
+                List.of(String.join("\n", TestData.heldOutPrompts().subList(0, 4))));
+    }
+
+    private static void assertTrainsAsInPyTorch(String name, HeadsDesign design, Objective objective) {
+        GoldenTrainingTest.assertTrains(() -> TrainDevice.openCuda(false), name, design, objective, false);
+    }
+
+    @Test
+    void medusaHeadsTrainAsInPyTorch() {
+        assertTrainsAsInPyTorch("medusa", HeadsDesign.of(Kind.MEDUSA).withBlocks(2), Objective.DATA);
+    }
+
+    @Test
+    void hydraHeadsWithLmHeadsOfTheirOwnTrainAsInPyTorch() {
+        assertTrainsAsInPyTorch("hydra", HeadsDesign.of(Kind.HYDRA).withLmHead(LmHead.PRIVATE), Objective.DATA);
+    }
+
+    @Test
+    void hydraPlusPlusHeadsWithTeacherAndTiedBlocksTrainAsInPyTorch() {
+        assertTrainsAsInPyTorch("hydra-plus-plus", GoldenTrainingTest.PLUS, Objective.DATA.withWeights(0.3, 1));
+    }
+
+    private static TrainingOptions.Builder options(BackendKind backend) {
+        Recipe recipe = Recipe.HYDRA_PLUS_PLUS;
+        return TrainingOptions.builder(recipe)
+                .design(recipe.design().withHeads(2).withBlocks(2))
+                .objective(recipe.objective().withDropout(0.1))
+                .optimiser(recipe.optimiser().withWarmUpSteps(2).withLearningRate(0.01))
+                .backend(backend)
+                .threads(1)
+                .tokens(192)
+                .sequenceLength(24)
+                .batch(2)
+                .seed(5)
+                .heldOutTokens(128)
+                .evaluationTokens(192)
+                .treeNodes(0);
+    }
+
+    private HeadTraining training(String name, TrainingOptions options) {
+        return HeadTraining.of(model, List.of(data), outputs.resolve(name), options)
+                .withHeldOut(List.of(data));
+    }
+
+    @Test
+    void productsOfBf16AreThoseOfADeviceThatWasOpenedForThem() {
+        try (TrainDevice device = TrainDevice.openCuda(true)) {
+            assertTrue(device.description().endsWith(", products of bf16"), device.description());
+        }
+    }
+
+    @Test
+    void productsOfBf16AreRefusedOnTheProcessor() {
+        TrainingOptions options =
+                options(BackendKind.CPU).products(Products.BF16).build();
+
+        HydraException refused = assertThrows(
+                HydraException.class, () -> training("cpu-bf16", options).run());
+
+        assertEquals("products of bf16 are CUDA's, and the backend is the CPU: take float32", refused.getMessage());
+    }
+}
