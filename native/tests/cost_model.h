@@ -19,13 +19,16 @@ struct Card {
     double cache_trip;   // the same where they are in the L2 cache
     double gap;          // from the end of a kernel of a graph to the work of the next one
     int multiprocessors;
+    double shared;  // bytes from shared memory, of all multiprocessors
 };
 
 // memory: measured with PyTorch 2.11 (a copy of 1 GB). multiprocessors: NVIDIA's data sheet, as the 989 TFLOP/s of
 // which mma.sync reaches about 62 %, published by several microbenchmarks, as are the cache's rate and both trips (0.6
 // to 0.9 and 0.25 to 0.3 microseconds). gap: 1.2 to 1.3 microseconds, from step times of published graphs of small
-// kernels.
-constexpr Card H100{"H100 80GB HBM3", 2.997e12, 5.5e12, 0.62 * 989e12 / 2, 0.75e-6, 0.28e-6, 1.25e-6, 132};
+// kernels. shared: 128 bytes a cycle (CUDA's programming guide) of the 1.83 GHz at which 2048 multiplications a cycle
+// make the data sheet's TFLOP/s.
+constexpr Card H100{"H100 80GB HBM3", 2.997e12, 5.5e12, 0.62 * 989e12 / 2, 0.75e-6,
+                    0.28e-6,          1.25e-6,  132,    128 * 1.83e9 * 132};
 
 // How the products are cut up (product.cuh, pipeline.cuh).
 constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 264, LEAST_BLOCKS = 8;
@@ -59,11 +62,52 @@ inline double preparation_time(const Card& card, double columns, int rows) {
     return card.gap + card.memory_trip + 2 * rows * columns * 4 / card.cache;
 }
 
-// Of `bytes` of keys and values; each of `splits` splits leaves sums of every row and head, which a second launch
-// merges.
-inline double attention_time(const Card& card, double bytes, double heads, double head_size, double splits, int rows) {
-    const double partials = splits * rows * heads * (head_size + 2) * 4;
-    return 2 * card.gap + card.memory_trip + 4 * card.cache_trip + bytes / card.memory + 2 * partials / card.cache;
+// How attention is cut up (attention.cuh, attention_leaf.cuh, attention_mma.cu).
+constexpr double LEAF = 64, SHORTEST_SPLIT = 256, SHORTEST_SPLITS = 8, OTHER_SPLITS = 12, VECTOR_GROUP = 8;
+constexpr double FEW_VECTORS = 16, ATTENTION_WARPS = 4;
+
+// Of some positions.
+struct AttentionParts {
+    double parts = 0, longest = 0;  // positions of the longest one
+
+    AttentionParts(double context, bool few) {
+        double length = SHORTEST_SPLIT;
+        for (double splits = SHORTEST_SPLITS; context > 0; splits = OTHER_SPLITS, length *= 2) {
+            const double here = std::min(context, splits * length);
+            const double part = few && length == SHORTEST_SPLIT ? LEAF : length;
+            parts += std::ceil(here / part);
+            longest = std::min(here, part);
+            context -= here;
+        }
+    }
+};
+
+// Over an F16 cache, of `rows` rows of one sequence. What each part of the keys leaves of a vector is merged by the
+// last block of a KV head that is done where vectors are few, otherwise by a second launch.
+inline double attention_time(const Card& card, double heads, double kv_heads, double head_size, double context,
+                             int rows) {
+    const double per_head = rows * heads / kv_heads, groups = std::ceil(per_head / VECTOR_GROUP);
+    const bool few = per_head <= FEW_VECTORS;
+    const AttentionParts parts(context, few);
+    // Groups of a warp, and blocks that share the vectors.
+    const double warp_groups = few                                                ? groups
+                               : groups <= ATTENTION_WARPS                        ? 1
+                               : groups <= 2 * ATTENTION_WARPS || head_size > 128 ? 2
+                                                                                  : 4;
+    const double blocks = few ? 1 : std::ceil(groups / (ATTENTION_WARPS * warp_groups));
+    const double bytes = 4 * kv_heads * head_size * context;
+    const double busy = std::min(1.0, kv_heads * parts.parts * blocks / card.multiprocessors);
+    // What a position costs of each KV head, in products, and in bytes from shared memory: a warp reads keys and values
+    // once for its groups (few: the warps divide them), and each group's queries once a leaf.
+    const double products = 2 * groups * VECTOR_GROUP * head_size;
+    const double readers = few ? 1 : std::ceil(groups / warp_groups);
+    const double reads = readers * head_size * 4 + groups * VECTOR_GROUP * head_size * 2 * (few ? 4 : 1) / LEAF;
+    const double work = std::max(products / card.products, reads / card.shared);  // seconds of the whole card
+    const double stream = std::max({bytes / (card.memory * busy), work * kv_heads * context,
+                                    work / blocks * card.multiprocessors * parts.longest});
+    const double partials = (parts.parts + 1) * rows * heads * (head_size + 2) * 4;
+    const double merging = few ? 3 * card.cache_trip : card.gap + 2 * card.cache_trip;
+    return card.gap + card.memory_trip + stream + 2 * partials / card.cache + merging;
 }
 
 // A launch that does little: one trip to memory and one to the cache.

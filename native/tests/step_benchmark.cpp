@@ -146,9 +146,7 @@ struct Expected {
         return product((model.heads + 2 * model.kv_heads) * model.head_size, model.hidden, rows);
     }
     double attention(int rows) const {
-        const double kv = 2.0 * model.kv_heads * model.head_size * context * (type.type == HYDRA_F32 ? 4 : 2);
-        const double splits = std::ceil(context / 256.0) + 1;
-        return hydra::test::attention_time(card, kv, model.heads, model.head_size, splits, rows);
+        return hydra::test::attention_time(card, model.heads, model.kv_heads, model.head_size, context, rows);
     }
     double output(int rows) const { return product(model.hidden, model.heads * model.head_size, rows); }
     double gate_up(int rows) const { return product(2 * model.inner, model.hidden, rows); }
@@ -183,6 +181,7 @@ struct Expected {
                 "%.0f\n",
                 aim.one, aim.many, aim.peer_one, aim.peer_many);
         }
+        print_attention();
     }
 
   private:
@@ -193,6 +192,31 @@ struct Expected {
     };
     static constexpr Aim AIMS[] = {
         {"135m", 330, 400, 1070, 1620}, {"1b", 970, 1100, 1420, 1840}, {"7b", 5000, 5400, 6120, 6810}};
+
+    // The same of attention of 32 heads of 128 columns by 64 rows; PyTorch's scaled dot-product attention for 1,
+    // 16, 64.
+    struct AttentionAim {
+        int kv_heads, context;
+        double aim, peer[3];
+    };
+    static constexpr AttentionAim ATTENTION_AIMS[] = {
+        {32, 512, 9, {16.5, 26.9, 28.0}}, {32, 2048, 18, {25.1, 60.7, 64.1}},
+        {32, 8192, 60, {59.6, 194, 205}}, {32, 32768, 225, {192, 729, 772}},
+        {8, 512, 0, {0, 0, 0}},           {8, 2048, 9, {16.5, 57.9, 61.2}},
+        {8, 8192, 20, {26.0, 186, 200}},  {8, 32768, 65, {61.1, 693, 754}}};
+
+    void print_attention() const {
+        std::printf("attention of 32 heads of 128, us: expected for 1, 16, 64 rows; aim for 64; peer for 1, 16, 64\n");
+        for (const AttentionAim& aim : ATTENTION_AIMS) {
+            std::printf("%2d KV heads, context %5d:", aim.kv_heads, aim.context);
+            for (int rows : {1, 16, 64}) {
+                std::printf("%8.1f", hydra::test::attention_time(card, 32, aim.kv_heads, 128, aim.context, rows) * 1e6);
+            }
+            std::printf(" |%6.0f |", aim.aim);
+            for (double peer : aim.peer) std::printf("%8.1f", peer);
+            std::printf("\n");
+        }
+    }
 
     void line(const char* name, double (Expected::*time)(int) const) const {
         std::printf("%-22s%10s", name, "");

@@ -26,6 +26,18 @@ namespace {
 constexpr int WARPS = 8, THREADS = WARPS * WARP;
 constexpr int BLOCK_VECTORS = 64, MOST_VECTORS = BLOCK_VECTORS / WARPS;  // of a block, of a warp
 constexpr int STAGED_COLUMNS = 4;  // head size / 32 to which keys and values are staged
+constexpr int KEY_TILE = 32, TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * KEY_TILE;  // after the prefix's last whole tile
+constexpr int32_t SLOTS = 132;  // a block for each multiprocessor of an H100
+
+static_assert(KEY_TILE == HYDRA_PAGE_POSITIONS, "a tile of the prefix lies in one page");
+static_assert(TAIL_ROWS >= KEY_TILE - 1 + HYDRA_MAX_NODES);
+
+// The n-th (from 0) of the mask's bits that are set.
+__device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
+    if ((mask & (mask + 1)) == 0) return n;  // a chain
+    for (; n > 0; --n) mask &= mask - 1;
+    return __ffsll(static_cast<long long>(mask)) - 1;
+}
 
 __device__ __forceinline__ float float_of(float value) { return value; }
 __device__ __forceinline__ float float_of(uint16_t half) { return float_of_half(half); }
@@ -281,9 +293,10 @@ __device__ __forceinline__ void attend(const Attention& work, const AttentionWav
     const Walk<Element, COLUMNS, VECTORS, STAGED> walk{
         work, work.rows.pages_of(segment.sequence), kv_head, head_size, first, rows, scale, shared, vectors};
     const int32_t longest = first + rows;
-    const Splits splits = splits_of(work.pool);
+    const Splits splits{};
+    const int32_t first_tile = first_seen_of(work, segment) / KEY_TILE * KEY_TILE;
     for (auto s = static_cast<int32_t>(blockIdx.x); splits.begin(s) < longest; s += static_cast<int32_t>(gridDim.x)) {
-        walk.run(max(splits.begin(s), first_tile_of(work, segment)), min(splits.begin(s + 1), longest));
+        walk.run(max(splits.begin(s), first_tile), min(splits.begin(s + 1), longest));
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
             if (vectors[v].length <= splits.begin(s)) continue;
@@ -338,7 +351,7 @@ __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work
     if (!wave.has(work.rows, row)) return;
     const auto v = static_cast<int32_t>(blockIdx.x * work.heads + blockIdx.y);
     const int32_t length = work.rows.segment_of_row(row).first + __popcll(work.rows.ancestors[row]);
-    const int32_t splits = splits_of(work.pool).count(length);
+    const int32_t splits = Splits{}.count(length);
     float* out = work.out + (int64_t{row} * work.heads + blockIdx.y) * head_size;
     const auto values = [&](int32_t split) { return wave.partial(split, v, head_size); };
     float best = -INFINITY, total = 0;
@@ -356,7 +369,9 @@ __global__ void __launch_bounds__(THREADS) merge_attention_kernel(Attention work
 template <class Element, int COLUMNS>
 hydra_status launch_attention(Stream* stream, const Attention& work) {
     const int32_t blocks = (most_vectors(work) + BLOCK_VECTORS - 1) / BLOCK_VECTORS;
-    const dim3 grid(static_cast<unsigned>(workers_of(work)), static_cast<unsigned>(work.pool.kv_heads * blocks),
+    const int32_t heads = work.pool.kv_heads * blocks;
+    const int32_t workers = workers_of(work, Splits{}.count(most_positions(work)), heads, SLOTS);
+    const dim3 grid(static_cast<unsigned>(workers), static_cast<unsigned>(heads),
                     static_cast<unsigned>(most_segments(work.rows)));
     const dim3 merge_grid(static_cast<unsigned>(std::min(work.rows.max_rows, WAVE_REACH)),
                           static_cast<unsigned>(work.heads));
@@ -382,12 +397,12 @@ hydra_status plain_attention(Stream* stream, const Attention& work) {
 }  // namespace
 
 int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_size, int32_t max_positions) {
-    const int64_t parts = SHORTEST_SPLITS.count(max_positions) + TAIL_TILES;
-    return parts * std::min(max_rows, WAVE_REACH) * heads * (head_size + 2) * 4;
+    const int64_t plain = int64_t{Splits{}.count(max_positions)} * std::min(max_rows, WAVE_REACH) * heads;
+    return std::max(plain * (head_size + 2) * 4, mma_attention_bytes(max_rows, heads, head_size, max_positions));
 }
 
 hydra_status attention(Stream* stream, const Attention* arguments) {
-    if (is_for_mma(*arguments)) return mma_attention(stream, *arguments);
+    if (is_for_mma(arguments->pool)) return mma_attention(stream, *arguments);
     return arguments->pool.type == HYDRA_F16 ? plain_attention<uint16_t>(stream, *arguments)
                                              : plain_attention<float>(stream, *arguments);
 }

@@ -8,51 +8,43 @@
 
 namespace hydra::cuda {
 
-constexpr int KEY_TILE = 32;
-constexpr int TAIL_TILES = 3, TAIL_ROWS = TAIL_TILES * KEY_TILE;  // after the last whole tile of the prefix
 // Blocks that share out the splits of some vectors: so many of a single segment, fewer of each of many.
 constexpr int32_t MOST_WORKERS = 64, LEAST_WORKERS = 8;
 
-static_assert(KEY_TILE == HYDRA_PAGE_POSITIONS, "a tile of the prefix lies in one page");
-static_assert(TAIL_ROWS >= KEY_TILE - 1 + HYDRA_MAX_NODES);
-
-// Splits are short where the context is, so that many blocks share the work, and four times as long after every
-// fourfold of it, so that few partial results are kept: 16 of a unit, 12 of 4, 12 of 16, 12 of 64, then of 256 units.
-// Many KV heads fill the device with fewer splits each, so their unit is larger.
+// Splits are short where the context is, so that many blocks share the work, and grow with it, so that few partial
+// results are kept: 8 of 256 positions, 12 of 512, 12 of 1024 and so on to 8192; or all of 256 (`rungs` is 0).
 struct Splits {
-    int unit_shift;  // a unit is 1 << unit_shift positions
+    static constexpr int32_t SHORTEST = 256, FIRST_RUNG = 8;
+
+    int rungs = 5;
 
     // Positions before split `split`.
     __host__ __device__ constexpr int32_t begin(int32_t split) const {
         int32_t units = 0;
-        for (int rung = 0; rung < RUNGS; ++rung) {
-            if (split <= rung_splits(rung)) return (units + (split << 2 * rung)) << unit_shift;
-            units += rung_splits(rung) << 2 * rung;
+        for (int rung = 0; rung < rungs; ++rung) {
+            if (split <= rung_splits(rung)) return (units + (split << rung)) * SHORTEST;
+            units += rung_splits(rung) << rung;
             split -= rung_splits(rung);
         }
-        return (units + (split << 2 * RUNGS)) << unit_shift;
+        return (units + (split << rungs)) * SHORTEST;
     }
     // Splits that `positions` positions reach into.
     __host__ __device__ constexpr int32_t count(int32_t positions) const {
-        int32_t units = (positions + (1 << unit_shift) - 1) >> unit_shift, splits = 0;
-        for (int rung = 0; rung < RUNGS; ++rung) {
-            const int32_t here = (units + (1 << 2 * rung) - 1) >> 2 * rung;
+        int32_t units = (positions + SHORTEST - 1) / SHORTEST, splits = 0;
+        for (int rung = 0; rung < rungs; ++rung) {
+            const int32_t here = (units + (1 << rung) - 1) >> rung;
             if (here <= rung_splits(rung)) return splits + here;
-            units -= rung_splits(rung) << 2 * rung;
+            units -= rung_splits(rung) << rung;
             splits += rung_splits(rung);
         }
-        return splits + ((units + (1 << 2 * RUNGS) - 1) >> 2 * RUNGS);
+        return splits + ((units + (1 << rungs) - 1) >> rungs);
     }
+    // The one that a position lies in.
+    __host__ __device__ constexpr int32_t of(int32_t position) const { return count(position + 1) - 1; }
 
   private:
-    static constexpr int RUNGS = 4;
-    static __host__ __device__ constexpr int32_t rung_splits(int rung) { return rung == 0 ? 16 : 12; }
+    static __host__ __device__ constexpr int32_t rung_splits(int rung) { return rung == 0 ? FIRST_RUNG : 12; }
 };
-
-constexpr Splits SHORTEST_SPLITS{7};
-__host__ __device__ constexpr Splits splits_of(const KvView& kv) {
-    return kv.kv_heads < 16 ? SHORTEST_SPLITS : Splits{SHORTEST_SPLITS.unit_shift + 1};
-}
 
 // What scores are multiplied by.
 __device__ __forceinline__ float scale_of(const Attention& work) {
@@ -64,16 +56,9 @@ __device__ __forceinline__ int32_t unseen_of(const Attention& work, int32_t leng
     return work.window == 0 || length <= work.window ? 0 : length - work.window;
 }
 
-// The first tile that a row of the segment sees of its keys: its first row sees the farthest back.
-__device__ __forceinline__ int32_t first_tile_of(const Attention& work, const Segment& segment) {
-    return unseen_of(work, segment.first + 1) / KEY_TILE * KEY_TILE;
-}
-
-// The n-th (from 0) of the mask's bits that are set.
-__device__ __forceinline__ int nth_bit(uint64_t mask, int n) {
-    if ((mask & (mask + 1)) == 0) return n;  // a chain
-    for (; n > 0; --n) mask &= mask - 1;
-    return __ffsll(static_cast<long long>(mask)) - 1;
+// The first position that a row of the segment sees: its first row sees the farthest back.
+__device__ __forceinline__ int32_t first_seen_of(const Attention& work, const Segment& segment) {
+    return unseen_of(work, segment.first + 1);
 }
 
 // Partial results are kept for the segments of one wave: those that begin in so many rows of the pass. So they reach
@@ -130,9 +115,9 @@ inline int32_t most_segments(const RowsView& rows) {
 // Positions of a sequence at most: bounds the number of splits.
 inline int32_t most_positions(const Attention& work) { return work.rows.max_pages * HYDRA_PAGE_POSITIONS; }
 
-inline int32_t workers_of(const Attention& work) {
-    const int32_t most = std::max(MOST_WORKERS / most_segments(work.rows), LEAST_WORKERS);
-    return std::min(most, splits_of(work.pool).count(most_positions(work)));
+// Of `parts` parts of the keys, where `blocks` blocks for each worker run on a device that takes `slots` at once.
+inline int32_t workers_of(const Attention& work, int32_t parts, int32_t blocks, int32_t slots) {
+    return std::min(parts, std::clamp(slots / (blocks * most_segments(work.rows)), LEAST_WORKERS, MOST_WORKERS));
 }
 
 // The most vectors of a KV head in a segment.
@@ -150,14 +135,15 @@ hydra_status each_wave(const Attention& work, Run&& run) {
     return status;
 }
 
-// Whether the matrix instruction computes the attention: over these caches, without windows and caps of scores.
-inline bool is_for_mma(const Attention& work) {
-    const KvView& kv = work.pool;
-    return work.window == 0 && work.cap == 0 && kv.type == HYDRA_F16 &&
-           (kv.head_size == 64 || kv.head_size == 96 || kv.head_size == 128);
+// Whether the matrix instruction computes the attention: over these caches.
+inline bool is_for_mma(const KvView& kv) {
+    return kv.type == HYDRA_F16 &&
+           (kv.head_size == 64 || kv.head_size == 96 || kv.head_size == 128 || kv.head_size == 256);
 }
 
 // attention_mma.cu
 hydra_status mma_attention(Stream* stream, const Attention& work);
+// What it keeps in the workspace beside its zeros.
+int64_t mma_attention_bytes(int32_t max_rows, int32_t heads, int32_t head_size, int32_t max_positions);
 
 }  // namespace hydra::cuda
