@@ -90,20 +90,22 @@ inline double attention_time(const Card& card, double heads, double kv_heads, do
     const bool few = per_head <= FEW_VECTORS;
     const AttentionParts parts(context, few);
     // Groups of a warp, and blocks that share the vectors.
-    const double warp_groups = few                                                ? groups
-                               : groups <= ATTENTION_WARPS                        ? 1
-                               : groups <= 2 * ATTENTION_WARPS || head_size > 128 ? 2
-                                                                                  : 4;
+    const double warp_groups = few                                                                    ? groups
+                               : groups <= ATTENTION_WARPS                                            ? 1
+                               : groups <= 2 * ATTENTION_WARPS || head_size > 128 || parts.parts <= 4 ? 2
+                                                                                                      : 4;
     const double blocks = few ? 1 : std::ceil(groups / (ATTENTION_WARPS * warp_groups));
     const double bytes = 4 * kv_heads * head_size * context;
-    const double busy = std::min(1.0, kv_heads * parts.parts * blocks / card.multiprocessors);
+    // Keys and values of a leaf are under way to a block, three of which run on a multiprocessor.
+    const double running = std::min(kv_heads * parts.parts * blocks, 3.0 * card.multiprocessors);
+    const double in_flight = running * 4 * LEAF * head_size / card.memory_trip;
     // What a position costs of each KV head, in products, and in bytes from shared memory: a warp reads keys and values
     // once for its groups (few: the warps divide them), and each group's queries once a leaf.
     const double products = 2 * groups * VECTOR_GROUP * head_size;
     const double readers = few ? 1 : std::ceil(groups / warp_groups);
     const double reads = readers * head_size * 4 + groups * VECTOR_GROUP * head_size * 2 * (few ? 4 : 1) / LEAF;
     const double work = std::max(products / card.products, reads / card.shared);  // seconds of the whole card
-    const double stream = std::max({bytes / (card.memory * busy), work * kv_heads * context,
+    const double stream = std::max({bytes / std::min(card.memory, in_flight), work * kv_heads * context,
                                     work / blocks * card.multiprocessors * parts.longest});
     const double partials = (parts.parts + 1) * rows * heads * (head_size + 2) * 4;
     const double merging = few ? 3 * card.cache_trip : card.gap + 2 * card.cache_trip;

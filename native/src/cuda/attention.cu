@@ -1,12 +1,12 @@
 // Tree attention: every row sees the slots before its segment and those rows of the segment that are its ancestors. So
 // a long chunk of a prompt is several segments, whose later ones find the earlier ones in the cache.
 //
-// Floor: the bytes of the keys and values, read once. Version 1, here: the plain form in float32. Query heads of one KV
-// head and rows make up that head's vectors. A block takes up to 64 of them through one split of the positions after
-// another, in tiles of 32: keys and values are staged in shared memory once for all (heads above 128 columns read them
-// from the caches), a lane computes the score of its key and then its columns of the output. A second kernel merges the
-// splits. Not measured on any card yet. Where tuning goes: cp.async for the next tile, the merge in the last block that
-// is done, and the matrix instruction, which needs care: its sums over keys must not depend on where a key's slot is.
+// Floor: the bytes of the keys and values, read once. Here the plain form in float32, for F32 caches and for head sizes
+// that the matrix instruction's kernels (attention_mma.cu) do not take. Query heads of one KV head and rows make up that
+// head's vectors. A block takes up to 64 of them through one split of the positions after another, in tiles of 32: keys
+// and values are staged in shared memory once for all (heads above 128 columns read them from the caches), a lane
+// computes the score of its key and then its columns of the output. Tiles before all rows' windows are not read. A
+// second kernel merges the splits. Not measured on any card yet.
 //
 // The result of a vector depends on its own keys and values alone, in the order prefix, then ancestors by row: the i-th
 // of them belongs to tile i / 32 and to the split of that tile, wherever its slot is. So a path of a tree gives the

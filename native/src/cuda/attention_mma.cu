@@ -2,17 +2,28 @@
 // What is computed of a leaf of 64 keys, and why its bits depend on nothing else, is in attention_leaf.cuh.
 //
 // Floor: the bytes of the keys and values, read once, or the instruction's rate: 64 nodes of 4 query heads a KV head
-// need 128 multiply-adds for every byte. Not measured on any card yet.
+// need 128 multiply-adds for every byte. Not measured on any card yet. Counted (128 columns; version 1 was tiles of 32
+// keys in blocks of eight warps, an own launch for every merge, and no windows, caps or 256 columns):
+//                                        version 1            now
+//   registers (spilt bytes) on sm_90     128 (60), 255 (16)   REGS_HERE
+//                           on sm_80                          REGS_THERE
+//   launches for 1 row, for 64           2, 2                 1, 2
+//   blocks of the prefix at 512, 2048 and 8192 positions
+//     32 KV heads, 1 row, 64             64, 256, 640, same   256, 384, 384, 64, 256, 384
+//      8 KV heads, 1 row, 64             32, 128, 224, same   64, 256, 352, 64, 128, 320
+//   one after the other at 512, 1 row    4 tiles by a warp    a leaf by four
+//   under way to a multiprocessor        17 to 70 KB          70 (four groups) to 104 KB
+//   a warp's instructions, 64 keys of 32 vectors  1836        INSTRUCTIONS
+//   kept and read, 8 KV heads, 64 rows at 8192    60 MB       43 MB
+// DRAM round trips in a row are two, page table and keys, as before; all others find the L2 cache.
 //
 // A block has four warps. The whole leaves of the prefix are shared out over blocks by parts (PrefixParts), keys and
 // values of a leaf in turn through a ring of stages in shared memory that cp.async fills ahead, over the parts' borders
 // too. Within a part, leaves are folded in registers, so that only a part's sums are kept in memory.
-//   few vectors (up to 16 of a KV head)  the warps divide a leaf: 16 keys each for the scores, then every fourth 16
-//                                        columns of the values. The last block that is done merges the parts.
-//   many                                 the warps divide the vectors, up to 128 a block: 4 WARP_GROUPS groups. What
-//   the
-//                                        blocks keep is too much for the last one of them, so that a second kernel
-//                                        merges, a warp for each vector.
+//   few vectors, up to 16 of a KV head: the warps divide a leaf, 16 keys each for the scores, then every fourth 16
+//   columns of the values; the last block that is done merges the parts;
+//   many: the warps divide the vectors, up to 128 a block, 4 WARP_GROUPS groups; what the blocks keep is too much for
+//   the last one of them, so that a second kernel merges, a warp for each vector.
 // Other blocks of the same grid compute the tails (attention_tail.cuh).
 //
 // Accuracy: queries (times scale) and weights are rounded to f16, an error of up to 2^-11 of each, about what rounding
@@ -31,6 +42,8 @@ namespace {
 constexpr int WARPS = ATTENTION_WARPS, THREADS = ATTENTION_THREADS;
 constexpr int FEW_GROUPS = 2;           // whose vectors are few
 constexpr int MOST_GROUPS = 4 * WARPS;  // of a block
+// Groups of a warp where the prefix has so few parts that blocks of fewer vectors are needed to fill the device.
+constexpr int SHARED_GROUPS = 2, FEW_PARTS = 4;
 
 // Keys or values of so many leaves lie in shared memory at a time.
 template <int D>
@@ -452,7 +465,7 @@ __device__ __forceinline__ bool is_last_to_keep(int32_t* counter, int blocks) {
 // Grid: KV heads, a block for the tail and `workers` for the prefix, segments. counters: int32 [segments][KV heads],
 // zero before and after; null where a second kernel merges.
 template <int D>
-__global__ void __launch_bounds__(THREADS, 4)
+__global__ void __launch_bounds__(THREADS, 3)
     few_attention_kernel(Attention work, AttentionWave wave, Leaving left, int workers, int32_t* counters) {
     begin_in_turn();
     const Segment* segment = wave.segment(work.rows, blockIdx.z);
@@ -476,7 +489,7 @@ __global__ void __launch_bounds__(THREADS, 4)
     }
 }
 
-// Grid: KV heads, `workers` blocks for each 4 WARP_GROUPS groups of vectors, long parts first, and blocks for tails,
+// Grid: KV heads, `workers` blocks times `vector_blocks` for the prefix, long parts first, and blocks for tails,
 // segments. With two groups a warp, three blocks fit a multiprocessor, with four, two.
 template <int D, int WARP_GROUPS>
 __global__ void __launch_bounds__(THREADS, WARP_GROUPS == 4 || D == 256 ? 2 : 3)
@@ -491,13 +504,14 @@ __global__ void __launch_bounds__(THREADS, WARP_GROUPS == 4 || D == 256 ? 2 : 3)
         if (begin < groups) ManyTail<D>().run(pass, wave, begin);
         return;
     }
+    // More groups a warp mean fewer reads of the staged rows; fewer, that more blocks share the work.
     const PrefixParts parts(pass, false);
-    const int worker = block / vector_blocks, begin = block % vector_blocks * WARPS * WARP_GROUPS;
+    const int most = parts.count <= FEW_PARTS ? SHARED_GROUPS : WARP_GROUPS;
+    const int worker = block / vector_blocks, begin = block % vector_blocks * WARPS * most;
     if (worker >= parts.count || begin >= groups) return;
-    // More groups a warp mean fewer reads of the staged rows; fewer, that more warps share the work.
     if (groups - begin <= WARPS) {
         DividedVectors<D, 1>().run(pass, wave, parts, worker, workers, begin);
-    } else if (WARP_GROUPS == 2 || groups - begin <= 2 * WARPS) {
+    } else if (WARP_GROUPS == 2 || most == 2 || groups - begin <= 2 * WARPS) {
         DividedVectors<D, 2>().run(pass, wave, parts, worker, workers, begin);
     } else {
         DividedVectors<D, WARP_GROUPS>().run(pass, wave, parts, worker, workers, begin);
@@ -542,7 +556,7 @@ template <int D>
 hydra_status launch_few(Stream* stream, const Attention& work) {
     constexpr size_t BYTES = std::max(FewTail<D>::bytes(), DividedLeaves<D, FEW_GROUPS>::bytes());
     static_assert(BYTES <= 99 * 1024, "devices of 8.6, 8.9 and 12.0 give a block no more");
-    constexpr int32_t SLOTS = 4 * 132;
+    constexpr int32_t SLOTS = 3 * 132;
     const int32_t segments = most_segments(work.rows), heads = work.pool.kv_heads;
     const int32_t workers = workers_of(work, most_parts(work.window, most_positions(work), true), heads, SLOTS);
     const bool is_merged = int64_t{segments} * heads * 4 <= WORKSPACE_ZEROS;
@@ -562,16 +576,18 @@ hydra_status launch_many(Stream* stream, const Attention& work) {
     static_assert(BYTES <= 99 * 1024, "devices of 8.6, 8.9 and 12.0 give a block no more");
     constexpr int32_t SLOTS = 3 * 132;
     const int32_t heads = work.pool.kv_heads, groups = groups_of(most_vectors(work));
-    const int32_t blocks = (groups + WARPS * WARP_GROUPS - 1) / (WARPS * WARP_GROUPS);
+    const auto blocks_of = [&](int32_t warp_groups) {
+        return (groups + WARPS * warp_groups - 1) / (WARPS * warp_groups);
+    };
     const int32_t tails = (groups + TAIL_GROUPS - 1) / TAIL_GROUPS;
     const int32_t workers =
-        workers_of(work, most_parts(work.window, most_positions(work), false), heads * blocks, SLOTS);
-    const dim3 grid(static_cast<unsigned>(heads), static_cast<unsigned>(workers * blocks + tails),
+        workers_of(work, most_parts(work.window, most_positions(work), false), heads * blocks_of(WARP_GROUPS), SLOTS);
+    const dim3 grid(static_cast<unsigned>(heads), static_cast<unsigned>(workers * blocks_of(SHARED_GROUPS) + tails),
                     static_cast<unsigned>(most_segments(work.rows)));
     const Leaving left = leave(work.left, work.rows, int64_t{work.heads} * D, 0);
     return each_wave(work, [&](const AttentionWave& wave) {
         const hydra_status status = launch(stream, "many_attention_kernel", many_attention_kernel<D, WARP_GROUPS>, grid,
-                                           THREADS, BYTES, work, wave, workers, blocks);
+                                           THREADS, BYTES, work, wave, workers, blocks_of(SHARED_GROUPS));
         return status == HYDRA_OK ? merge<D>(stream, work, wave, left, false) : status;
     });
 }
