@@ -5,16 +5,16 @@
 // need 128 multiply-adds for every byte. Not measured on any card yet. Counted (128 columns; version 1 was tiles of 32
 // keys in blocks of eight warps, an own launch for every merge, and no windows, caps or 256 columns):
 //                                        version 1            now
-//   registers (spilt bytes) on sm_90     128 (60), 255 (16)   REGS_HERE
-//                           on sm_80                          REGS_THERE
+//   shared memory of a block             83, 98 KB            58 (few), 68, 84 KB
+//   blocks that fit in it on sm_90       2, 1                 3, 3, 2
 //   launches for 1 row, for 64           2, 2                 1, 2
 //   blocks of the prefix at 512, 2048 and 8192 positions
 //     32 KV heads, 1 row, 64             64, 256, 640, same   256, 384, 384, 64, 256, 384
 //      8 KV heads, 1 row, 64             32, 128, 224, same   64, 256, 352, 64, 128, 320
 //   one after the other at 512, 1 row    4 tiles by a warp    a leaf by four
 //   under way to a multiprocessor        17 to 70 KB          70 (four groups) to 104 KB
-//   a warp's instructions, 64 keys of 32 vectors  1836        INSTRUCTIONS
-//   kept and read, 8 KV heads, 64 rows at 8192    60 MB       43 MB
+//   a warp folds 64 keys of 32 vectors   544 FMA, 48 SHFL     272 FMA, 24 SHFL
+//   kept and read, 8 KV heads, 64 rows at 8192        60 MB   43 MB
 // DRAM round trips in a row are two, page table and keys, as before; all others find the L2 cache.
 //
 // A block has four warps. The whole leaves of the prefix are shared out over blocks by parts (PrefixParts), keys and
