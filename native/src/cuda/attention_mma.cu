@@ -5,8 +5,8 @@
 // need 128 multiply-adds for every byte. Not measured on any card yet. Counted (128 columns; version 1 was tiles of 32
 // keys in blocks of eight warps, an own launch for every merge, and no windows, caps or 256 columns):
 //                                        version 1            now
-//   shared memory of a block             83, 98 KB            58 (few), 68, 84 KB
-//   blocks that fit in it on sm_90       2, 1                 3, 3, 2
+//   blocks by shared memory, sm_90       2, 1 of 83, 98 KB    3, 3, 2 of 58 (few), 68, 84 KB
+//   registers there (bytes spilt)        128, 255             154, 168 (276), 255 (4160, 360 of them each leaf)
 //   launches for 1 row, for 64           2, 2                 1, 2
 //   blocks of the prefix at 512, 2048 and 8192 positions
 //     32 KV heads, 1 row, 64             64, 256, 640, same   256, 384, 384, 64, 256, 384
