@@ -27,14 +27,13 @@ constexpr int64_t tiles_per_product(int rows) { return rows <= 8 ? MAX_TILES : 2
 //   Q4_0         uint16_t scale [b][16] (f16), padded to 64 bytes; then
 //                uint8_t  [b][4][16][4]: low nibble = column 4g + c, high nibble = column 16 + 4g + c
 //   Q4_1         as Q4_0, after the scales uint16_t minimum [b][16], padded to 64 bytes as well
-//   Q5_0, Q5_1   as Q4_0 and Q4_1, after a block's nibbles uint8_t [16][4]: bit g of byte c = fifth bit of column 4g +
-//   c Q4_K, Q5_K   with s over super-blocks of 8 blocks: uint16_t scale [s][16] and minimum [s][16] as Q4_1's; then of
-//   each
-//                uint8_t [8][2][16], by which these are multiplied for a block, and eight blocks as Q4_1's or Q5_1's
+//   Q5_0, Q5_1   as Q4_0 and Q4_1 with uint8_t [b][5][16][4]: quants of four columns as cpu/tile_order.h has them
+//   Q4_K, Q5_K   with s over super-blocks of 8 blocks: uint16_t scale [s][16] and minimum [s][16] as Q4_1's;
+//                then of each uint8_t [8][2][16], by which these are multiplied for a block, and eight blocks as
+//                Q4_1's or Q5_1's
 //   Q6_K         uint16_t scale [s][16] as Q4_0's; then of each super-block int8_t [8][2][16], by which it is
-//   multiplied
-//                for columns 0 to 15 and 16 to 31 of a block, and eight blocks: nibbles as Q4_0's, then
-//                uint8_t [2][16][4]: bits 5 and 6 of four columns as cpu/tile_order.h has them
+//                multiplied for columns 0 to 15 and 16 to 31 of a block, and eight blocks
+//                uint8_t [6][16][4] as cpu/tile_order.h has them
 //   R8           float scale [16]; then uint8_t [padded_columns / 4][16][4] as Q8_0's
 struct PackedMatrix {
     hydra_type type;

@@ -217,9 +217,9 @@ HYDRA_INLINE void store_i8(int8_t* p, F32 x) {
                      _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
 }
 HYDRA_INLINE F32 load_i8(const int8_t* p) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
+    const __m128i first = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    const __m128i second = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 8));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(first)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(second))};
 }
 HYDRA_INLINE uint32_t largest_magnitude(F32 x, F32 y) {
     const __m256 most = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));

@@ -46,15 +46,40 @@ uint8_t* put_nibbles(uint8_t* target, const uint8_t* bytes, int shift) {
     return target;
 }
 
+// Bits `count` from bit `from` on of the four bytes of a word, at bit `to`.
+uint32_t part(uint32_t word, int from, int count, int to) {
+    return (word >> from & LOW_BITS * ((1u << count) - 1)) << to;
+}
+
+// Quants of 5 bits of a block: those of groups 5 to 7 above those of groups 0 to 4.
+uint8_t* put_fives(uint8_t* target, const uint32_t (&quants)[GROUPS]) {
+    target = put(target, quants[0] | part(quants[5], 0, 3, 5));
+    target = put(target, quants[1] | part(quants[5], 3, 2, 5) | part(quants[7], 3, 1, 7));
+    target = put(target, quants[2] | part(quants[6], 0, 3, 5));
+    target = put(target, quants[3] | part(quants[6], 3, 2, 5) | part(quants[7], 4, 1, 7));
+    return put(target, quants[4] | part(quants[7], 0, 3, 5));
+}
+
+// Quants of 6 bits of a block: those of groups 3 and 7 above those of the three groups before.
+uint8_t* put_sixes(uint8_t* target, const uint32_t (&quants)[GROUPS]) {
+    for (int g = 0; g < GROUPS; g += 4) {
+        for (int i = 0; i < 3; ++i) target = put(target, quants[g + i] | part(quants[g + 3], 2 * i, 2, 6));
+    }
+    return target;
+}
+
 // Q5_0 and Q5_1: bit j of the word before the nibbles belongs to column j.
 void order_block(const uint8_t* source, int halves, uint8_t* target) {
     target = copy(target, source, halves * 2);
     const uint32_t bits = word_at(source + halves * 2);
-    target = copy(target, source + halves * 2 + 4, BLOCK_COLUMNS / 2);
-    uint32_t fifth = 0;
-    // The product has bit i of a nibble at bit 8 i.
-    for (int g = 0; g < GROUPS; ++g) fifth |= ((bits >> 4 * g & 15) * 0x00204081 & LOW_BITS) << g;
-    put(target, fifth);
+    const uint8_t* nibbles = source + halves * 2 + 4;
+    uint32_t quants[GROUPS];
+    for (int g = 0; g < GROUPS; ++g) {
+        // The product has bit i of a nibble at bit 8 i.
+        const uint32_t fifth = (bits >> 4 * g & 15) * 0x00204081 & LOW_BITS;
+        quants[g] = (word_at(nibbles + g % 4 * 4) >> g / 4 * 4 & LOW_NIBBLES) | fifth << 4;
+    }
+    put_fives(target, quants);
 }
 
 // Q4_K and Q5_K: eight 6-bit scales and minimums in 12 bytes, the first four of each whole, the upper two bits of the
@@ -70,11 +95,17 @@ void order_super_block(const uint8_t* source, bool fifth_bits, uint8_t* target) 
     }
     const uint8_t *bits = source + 16, *nibbles = bits + (fifth_bits ? BLOCK_COLUMNS : 0);
     for (int b = 0; b < SUPER_BLOCKS; ++b) {
-        target = put_nibbles(target, nibbles + b / 2 * BLOCK_COLUMNS, b % 2 * 4);
-        if (!fifth_bits) continue;
-        uint32_t fifth = 0;
-        for (int g = 0; g < GROUPS; ++g) fifth |= (word_at(bits + 4 * g) >> b & LOW_BITS) << g;
-        target = put(target, fifth);
+        const uint8_t* own = nibbles + b / 2 * BLOCK_COLUMNS;
+        if (!fifth_bits) {
+            target = put_nibbles(target, own, b % 2 * 4);
+            continue;
+        }
+        uint32_t quants[GROUPS];
+        for (int g = 0; g < GROUPS; ++g) {
+            quants[g] = (word_at(own + 4 * g) >> b % 2 * 4 & LOW_NIBBLES) | (word_at(bits + 4 * g) >> b & LOW_BITS)
+                                                                                << 4;
+        }
+        target = put_fives(target, quants);
     }
 }
 
@@ -86,24 +117,35 @@ void order_six_bits(const uint8_t* source, uint8_t* target) {
     target = copy(target, scales, 2 * SUPER_BLOCKS);
     for (int b = 0; b < SUPER_BLOCKS; ++b) {
         const int half = b / 4, place = b % 4;
-        target = put_nibbles(target, nibbles + half * 64 + place % 2 * 32, place / 2 * 4);
-        const auto upper = [&](int g) { return word_at(pairs + half * 32 + 4 * g) >> 2 * place & LOW_PAIRS; };
-        for (int g = 0; g < GROUPS / 2; g += 2) {
-            target = put(target, upper(g) | upper(g + 4) << 2 | upper(g + 1) << 4 | upper(g + 5) << 6);
+        const uint8_t *own = nibbles + half * 64 + place % 2 * 32, *upper = pairs + half * 32;
+        uint32_t quants[GROUPS];
+        for (int g = 0; g < GROUPS; ++g) {
+            quants[g] = (word_at(own + 4 * g) >> place / 2 * 4 & LOW_NIBBLES) |
+                        (word_at(upper + 4 * g) >> 2 * place & LOW_PAIRS) << 4;
         }
+        target = put_sixes(target, quants);
     }
 }
 
-// The quants of a block; `words` as TileUnit has it.
-void quants_of(const uint8_t* block, int words, int (&quants)[BLOCK_COLUMNS]) {
-    const uint8_t* upper = block + BLOCK_COLUMNS / 2;
-    for (int column = 0; column < BLOCK_COLUMNS; ++column) {
-        const int nibble = block[column % 16] >> column / 16 * 4 & 15, byte = column % 4;
-        int above = 0;
-        if (words == 5) above = upper[byte] >> column / 4 & 1;
-        if (words == 6) above = upper[column % 16 / 8 * 4 + byte] >> (column % 8 / 4 * 4 + column / 16 * 2) & 3;
-        quants[column] = nibble | above << 4;
+// The quants of a group of a block; `words` as TileUnit has it.
+uint32_t quants_of(const uint8_t* block, int words, int group) {
+    const auto word = [block](int w) { return word_at(block + 4 * w); };
+    if (words == 4) return word(group % 4) >> group / 4 * 4 & LOW_NIBBLES;
+    if (words == 5) {
+        switch (group) {
+            case 5:
+                return part(word(0), 5, 3, 0) | part(word(1), 5, 2, 3);
+            case 6:
+                return part(word(2), 5, 3, 0) | part(word(3), 5, 2, 3);
+            case 7:
+                return part(word(4), 5, 3, 0) | part(word(1), 7, 1, 3) | part(word(3), 7, 1, 4);
+            default:
+                return part(word(group), 0, 5, 0);
+        }
     }
+    const int first = group / 4 * 3;
+    if (group % 4 < 3) return part(word(first + group % 4), 0, 6, 0);
+    return part(word(first), 6, 2, 0) | part(word(first + 1), 6, 2, 2) | part(word(first + 2), 6, 2, 4);
 }
 
 }  // namespace
@@ -154,10 +196,9 @@ void dequantise_tile_order(hydra_type type, const uint8_t* source, int64_t colum
         const float d = half_at(source), m = unit.halves == 2 ? half_at(source + 2) : 0;
         const uint8_t *scales = source + unit.halves * 2, *block = scales + unit.scale_bytes;
         for (int b = 0; b < unit.blocks; ++b, block += unit.words * 4) {
-            int quants[BLOCK_COLUMNS];
-            quants_of(block, unit.words, quants);
             for (int i = 0; i < BLOCK_COLUMNS; ++i) {
-                const auto quant = static_cast<float>(quants[i] - centre);
+                const uint32_t group = quants_of(block, unit.words, i / 4);
+                const auto quant = static_cast<float>(static_cast<int>(group >> i % 4 * 8 & 255) - centre);
                 float scale = d, minimum = m;
                 if (type == HYDRA_Q6_K) {
                     scale *= static_cast<float>(static_cast<int8_t>(scales[2 * b + i / 16]));

@@ -14,7 +14,7 @@ struct TileUnit {
     int halves;       // f16: scale, and minimum where the type has one
     int scale_bytes;  // two for each block of a super-block: Q6_K's scales of 16 columns each, others' scale and
                       // minimum
-    int words;        // of 4 bytes for each block: nibbles (of Q8_0 bytes) of 32 columns, then what is above four bits
+    int words;        // of 4 bytes for each block of 32 columns
 
     constexpr int bytes() const { return halves * 2 + scale_bytes + blocks * words * 4; }
 };
@@ -25,11 +25,14 @@ TileUnit tile_unit(hydra_type type);
 // Whether tiles take rows in another order than a file has them.
 bool has_tile_order(hydra_type type);
 
-// For types of which has_tile_order is true, and whole units of columns. Nibbles lie as in Q4_0: low ones are columns 0
-// to 15 of their block, high ones 16 to 31. What is above them, with word w of 4 bytes c:
-//   Q5_0, Q5_1, Q5_K   one word: bit g of byte c belongs to column 4 g + c
-//   Q6_K               two words: of byte c bits 0 and 1 belong to column 8 w + c, 2 and 3 to 16 columns on, 4 and 5 to
-//                      column 8 w + 4 + c, 6 and 7 to 16 columns on
+// For types of which has_tile_order is true, and whole units of columns. Quants of 4 bits lie as in Q4_0: low nibbles
+// are columns 0 to 15 of their block, high ones 16 to 31. Of others group g, columns 4 g to 4 g + 3, is in bytes 0 to 3
+// of a word's lower bits if it has one, else in what is left above them, so that most quants are had by one mask:
+//   Q5_0, Q5_1, Q5_K   five words, of groups 0 to 4. Group 5: bits 0 to 2 above group 0, 3 and 4 above group 1; group
+//   6:
+//                      likewise above groups 2 and 3; group 7: bits 0 to 2 above group 4, 3 and 4 in what is left
+//                      above groups 1 and 3
+//   Q6_K               six words, of groups 0 to 2 and 4 to 6. Groups 3 and 7: two bits above each of the three before
 void to_tile_order(hydra_type type, const uint8_t* source, int64_t columns, uint8_t* target);
 
 // values[columns]; the same to the bit as dequantise gives for what the row was made from.

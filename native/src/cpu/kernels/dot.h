@@ -4,11 +4,13 @@
 // A weight format has, for a block of 32 columns held as 8 groups of 4 columns:
 //   Weights      16 lanes of one group, as the instruction set multiplies them
 //   Partial      16 running sums; whatever it holds, lanes() gives the exact dot products of the block
-//   load         groups i and i + 4 of a block, 0 <= i < 4
+//   load         two groups of a block, 0 <= i < 4, whose first columns column() tells; of 5 and 6 bits neighbours
+//   PAIRS        whether accumulate takes both groups of a load at once
 //   start        the sums of nothing, from the activations' offset (-128 * sum of quants), which takes back what
 //   unsigned weights add
-// Bits<n, CENTRED> are weights of 4, 5 or 6 bits, laid out as kernels.h has them; with CENTRED the quant in the middle
-// stands for zero.
+// Each instruction set has what multiplies and adds; where the weights of Bits lie is told once, below, by
+//   take(group, right, mask)     bytes of a group, shifted to the right and masked
+//   join(a, group, right, mask)  a with these, too
 #pragma once
 
 #include "cpu/kernels.h"
@@ -33,6 +35,7 @@ HYDRA_INLINE Quad broadcast4(const int8_t* quants) {
 struct Unsigned {
     using Weights = Quad;
     using Partial = Quad;
+    static constexpr bool PAIRS = false;
 
     HYDRA_INLINE static void accumulate(Partial& sums, Weights w, Quad a) {
         sums.v = _mm512_dpbusd_epi32(sums.v, w.v, a.v);
@@ -49,31 +52,19 @@ struct Bytes : Unsigned {
     HYDRA_INLINE static Partial start(int32_t offset) { return {_mm512_set1_epi32(offset)}; }
 };
 
-// Bits `mask` of bytes shifted to the left, with those of a.
-HYDRA_INLINE __m512i with_bits(__m512i a, __m512i bytes, int left, int mask) {
-    const __m512i moved = left >= 0 ? _mm512_slli_epi16(bytes, static_cast<unsigned>(left))
-                                    : _mm512_srli_epi16(bytes, static_cast<unsigned>(-left));
-    return _mm512_ternarylogic_epi32(a, moved, _mm512_set1_epi8(static_cast<char>(mask)), 0xf8);  // a | (moved & mask)
+// Bytes of a group, shifted to the right and masked.
+HYDRA_INLINE Quad take(const uint8_t* group, int right, int mask) {
+    const __m512i moved = _mm512_srli_epi16(_mm512_load_si512(group), static_cast<unsigned>(right));
+    return {_mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(mask)))};
+}
+HYDRA_INLINE Quad join(Quad a, const uint8_t* group, int right, int mask) {
+    const __m512i moved = _mm512_srli_epi16(_mm512_load_si512(group), static_cast<unsigned>(right));
+    // a | (moved & mask)
+    return {_mm512_ternarylogic_epi32(a.v, moved, _mm512_set1_epi8(static_cast<char>(mask)), 0xf8)};
 }
 
 template <int BITS, bool CENTRED>
-struct Bits : Unsigned {
-    HYDRA_INLINE static constexpr int column(int i, int half) { return 4 * i + 16 * half; }
-    HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
-        const __m512i mask = _mm512_set1_epi8(15);
-        const __m512i both = _mm512_load_si512(block + i * GROUP_BYTES);
-        low.v = _mm512_and_si512(both, mask);
-        high.v = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
-        if constexpr (BITS == 5) {
-            const __m512i fifth = _mm512_load_si512(block + 4 * GROUP_BYTES);
-            low.v = with_bits(low.v, fifth, 4 - i, 16);
-            high.v = with_bits(high.v, fifth, -i, 16);
-        } else if constexpr (BITS == 6) {
-            const __m512i pairs = _mm512_load_si512(block + (4 + i / 2) * GROUP_BYTES);
-            low.v = with_bits(low.v, pairs, 4 - i % 2 * 4, 48);
-            high.v = with_bits(high.v, pairs, 2 - i % 2 * 4, 48);
-        }
-    }
+struct BitSums : Unsigned {
     HYDRA_INLINE static Partial start(int32_t offset) {
         return {CENTRED ? _mm512_srai_epi32(_mm512_set1_epi32(offset), 8 - BITS) : _mm512_setzero_si512()};
     }
@@ -108,6 +99,7 @@ struct Bytes {
         Pair value, magnitude;
     };
     using Partial = Pair;
+    static constexpr bool PAIRS = false;
 
     HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
         low = load(block + 2 * i * GROUP_BYTES);
@@ -131,46 +123,41 @@ struct Bytes {
     HYDRA_INLINE static F32 lanes(Partial sums, int32_t) { return to_float(sums.a, sums.b); }
 };
 
-// The products of a whole block of nibbles fit 16 bits: 16 * 15 * 127 = 30480. Of more bits those of a group do, which
-// are added in 32.
+// Bytes of a group, shifted to the right and masked.
+HYDRA_INLINE Pair take(const uint8_t* group, int right, int mask) {
+    const auto half = [=](const uint8_t* bytes) {
+        const __m256i moved = _mm256_srli_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(bytes)), right);
+        return _mm256_and_si256(moved, _mm256_set1_epi8(static_cast<char>(mask)));
+    };
+    return {half(group), half(group + 32)};
+}
+HYDRA_INLINE Pair join(Pair a, const uint8_t* group, int right, int mask) {
+    const Pair b = take(group, right, mask);
+    return {_mm256_or_si256(a.a, b.a), _mm256_or_si256(a.b, b.b)};
+}
+
+// The products of a whole block of nibbles fit 16 bits: 16 * 15 * 127 = 30480. Of more bits those of two groups do, 4 *
+// 63 * 127 = 32004, which are added in 32.
 template <int BITS, bool CENTRED>
-struct Bits {
-    HYDRA_INLINE static constexpr int column(int i, int half) { return 4 * i + 16 * half; }
+struct BitSums {
     using Weights = Pair;
     using Partial = Pair;
+    static constexpr bool PAIRS = BITS > 4;
 
-    HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
-        const __m256i mask = _mm256_set1_epi8(15);
-        const __m256i* group = reinterpret_cast<const __m256i*>(block + i * GROUP_BYTES);
-        const __m256i a = _mm256_load_si256(group), b = _mm256_load_si256(group + 1);
-        low = {_mm256_and_si256(a, mask), _mm256_and_si256(b, mask)};
-        high = {_mm256_and_si256(_mm256_srli_epi16(a, 4), mask), _mm256_and_si256(_mm256_srli_epi16(b, 4), mask)};
-        if constexpr (BITS > 4) {
-            const int vector = BITS == 5 ? 4 : 4 + i / 2, left = BITS == 5 ? 4 - i : 4 - i % 2 * 4;
-            group = reinterpret_cast<const __m256i*>(block + vector * GROUP_BYTES);
-            const __m256i c = _mm256_load_si256(group), d = _mm256_load_si256(group + 1);
-            low = {with_bits(low.a, c, left), with_bits(low.b, d, left)};
-            constexpr int APART = BITS == 5 ? 4 : 2;
-            high = {with_bits(high.a, c, left - APART), with_bits(high.b, d, left - APART)};
-        }
-    }
-    // What is above the nibbles of `bytes`, shifted to the left.
-    HYDRA_INLINE static __m256i with_bits(__m256i nibbles, __m256i bytes, int left) {
-        const __m256i mask = _mm256_set1_epi8(BITS == 5 ? 16 : 48);
-        const __m256i moved = left >= 0 ? _mm256_slli_epi16(bytes, left) : _mm256_srli_epi16(bytes, -left);
-        return _mm256_or_si256(nibbles, _mm256_and_si256(moved, mask));
-    }
     HYDRA_INLINE static Partial start(int32_t) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+    // Of nibbles.
     HYDRA_INLINE static void accumulate(Partial& sums, Weights w, Quad a) {
-        const __m256i pa = _mm256_maddubs_epi16(w.a, a.v), pb = _mm256_maddubs_epi16(w.b, a.v);
-        if constexpr (BITS == 4) {
-            sums.a = _mm256_add_epi16(sums.a, pa);
-            sums.b = _mm256_add_epi16(sums.b, pb);
-        } else {
-            const __m256i ones = _mm256_set1_epi16(1);
-            sums.a = _mm256_add_epi32(sums.a, _mm256_madd_epi16(pa, ones));
-            sums.b = _mm256_add_epi32(sums.b, _mm256_madd_epi16(pb, ones));
-        }
+        sums.a = _mm256_add_epi16(sums.a, _mm256_maddubs_epi16(w.a, a.v));
+        sums.b = _mm256_add_epi16(sums.b, _mm256_maddubs_epi16(w.b, a.v));
+        keep(sums);
+    }
+    // Of more bits: both groups of a load.
+    HYDRA_INLINE static void accumulate(Partial& sums, const Weights (&w)[2], Quad a, Quad b) {
+        const __m256i ones = _mm256_set1_epi16(1);
+        const __m256i pa = _mm256_add_epi16(_mm256_maddubs_epi16(w[0].a, a.v), _mm256_maddubs_epi16(w[1].a, b.v));
+        const __m256i pb = _mm256_add_epi16(_mm256_maddubs_epi16(w[0].b, a.v), _mm256_maddubs_epi16(w[1].b, b.v));
+        sums.a = _mm256_add_epi32(sums.a, _mm256_madd_epi16(pa, ones));
+        sums.b = _mm256_add_epi32(sums.b, _mm256_madd_epi16(pb, ones));
         keep(sums);
     }
     HYDRA_INLINE static F32 lanes(Partial sums, int32_t offset) {
@@ -203,6 +190,7 @@ struct Plain {
         int8_t v[LANES][4];
     };
     using Partial = Lanes;
+    static constexpr bool PAIRS = false;
 
     HYDRA_INLINE static void accumulate(Partial& sums, const Weights& w, Quad a) {
         for (int l = 0; l < LANES; ++l) {
@@ -229,28 +217,21 @@ struct Bytes : Plain {
     HYDRA_INLINE static Partial start(int32_t) { return {}; }
 };
 
+// Bytes of a group, shifted to the right and masked. Not inline, or the compiler takes minutes.
+__attribute__((noinline)) inline Plain::Weights take(const uint8_t* group, int right, int mask) {
+    Plain::Weights w;
+    int8_t* bytes = w.v[0];
+    for (int i = 0; i < GROUP_BYTES; ++i) bytes[i] = static_cast<int8_t>(group[i] >> right & mask);
+    return w;
+}
+__attribute__((noinline)) inline Plain::Weights join(Plain::Weights a, const uint8_t* group, int right, int mask) {
+    int8_t* bytes = a.v[0];
+    for (int i = 0; i < GROUP_BYTES; ++i) bytes[i] = static_cast<int8_t>(bytes[i] | (group[i] >> right & mask));
+    return a;
+}
+
 template <int BITS, bool CENTRED>
-struct Bits : Plain {
-    HYDRA_INLINE static constexpr int column(int i, int half) { return 4 * i + 16 * half; }
-    HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
-        const uint8_t* group = block + i * GROUP_BYTES;
-        for (int l = 0; l < LANES; ++l) {
-            for (int c = 0; c < 4; ++c) {
-                int first = group[l * 4 + c] & 15, second = group[l * 4 + c] >> 4;
-                if constexpr (BITS == 5) {
-                    const int fifth = block[4 * GROUP_BYTES + l * 4 + c];
-                    first |= (fifth >> i & 1) << 4;
-                    second |= (fifth >> (i + 4) & 1) << 4;
-                } else if constexpr (BITS == 6) {
-                    const int pairs = block[(4 + i / 2) * GROUP_BYTES + l * 4 + c] >> i % 2 * 4;
-                    first |= (pairs & 3) << 4;
-                    second |= (pairs >> 2 & 3) << 4;
-                }
-                low.v[l][c] = static_cast<int8_t>(first);
-                high.v[l][c] = static_cast<int8_t>(second);
-            }
-        }
-    }
+struct BitSums : Plain {
     HYDRA_INLINE static Partial start(int32_t offset) {
         Partial sums;
         for (int l = 0; l < LANES; ++l) sums.v[l] = CENTRED ? offset >> (8 - BITS) : 0;
@@ -259,5 +240,32 @@ struct Bits : Plain {
 };
 
 #endif
+
+// Weights of 4, 5 or 6 bits, laid out as kernels.h has them; with CENTRED the quant in the middle stands for zero.
+template <int BITS, bool CENTRED>
+struct Bits : BitSums<BITS, CENTRED> {
+    using Weights = typename BitSums<BITS, CENTRED>::Weights;
+
+    HYDRA_INLINE static constexpr int column(int i, int half) {
+        return BITS == 4 ? 4 * i + 16 * half : 8 * i + 4 * half;
+    }
+    HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
+        const auto word = [block](int w) { return block + w * GROUP_BYTES; };
+        if constexpr (BITS == 4) {
+            low = take(word(i), 0, 15);
+            high = take(word(i), 4, 15);
+        } else if constexpr (BITS == 5) {
+            low = i < 3 ? take(word(2 * i), 0, 31) : join(take(word(2), 5, 7), word(3), 2, 24);
+            high = i < 2    ? take(word(2 * i + 1), 0, 31)
+                   : i == 2 ? join(take(word(0), 5, 7), word(1), 2, 24)
+                            : join(join(take(word(4), 5, 7), word(1), 4, 8), word(3), 3, 16);
+        } else {
+            const int first = i / 2 * 3;  // of 16 columns
+            low = take(word(first + i % 2 * 2), 0, 63);
+            high = i % 2 == 0 ? take(word(first + 1), 0, 63)
+                              : join(join(take(word(first), 6, 3), word(first + 1), 4, 12), word(first + 2), 2, 48);
+        }
+    }
+};
 
 }  // namespace hydra::HYDRA_ISA

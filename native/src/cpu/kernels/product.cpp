@@ -144,9 +144,7 @@ struct Blocks {
     using Scales = OneScale;
 
     HYDRA_INLINE static int64_t quants_at(int64_t b) { return b * BLOCK_BYTES; }
-    HYDRA_INLINE static Scales scales(const uint16_t* scale, const uint16_t* minimum, const uint8_t*, int64_t) {
-        return {load_f16(scale), MINIMUM ? load_f16(minimum) : zero()};
-    }
+    HYDRA_INLINE static Scales scales(F32 scale, F32 minimum, const uint8_t*, int64_t) { return {scale, minimum}; }
 };
 
 // Super-blocks of eight blocks, each behind the scales of its blocks, by which its own are multiplied.
@@ -160,14 +158,14 @@ struct SuperBlocks {
     HYDRA_INLINE static int64_t quants_at(int64_t b) {
         return b * BLOCK_BYTES + (b / TOGETHER + 1) * TOGETHER * SCALE_BYTES;
     }
-    HYDRA_INLINE static Scales scales(const uint16_t* scale, const uint16_t* minimum, const uint8_t* tile, int64_t b) {
+    HYDRA_INLINE static Scales scales(F32 scale, F32 minimum, const uint8_t* tile, int64_t b) {
         const uint8_t* super_block = tile + b / TOGETHER * TOGETHER * (BLOCK_BYTES + SCALE_BYTES);
         const auto* pair = reinterpret_cast<const int8_t*>(super_block + b % TOGETHER * SCALE_BYTES);
         const F32 first = load_i8(pair), second = load_i8(pair + TILE_ROWS);
         if constexpr (MINIMUM) {
-            return {mul(load_f16(scale), first), mul(load_f16(minimum), sub(zero(), second))};
+            return {mul(scale, first), mul(minimum, second)};
         } else {
-            return {load_f16(scale), zero(), {first, second}};
+            return {scale, zero(), {first, second}};
         }
     }
 };
@@ -190,8 +188,9 @@ struct Quantised : Format {
         const int64_t scale_bytes = (blocks / Format::TOGETHER * TILE_ROWS * 2 + 63) / 64 * 64;
         const uint8_t* weights = tiles.data + (Format::MINIMUM ? 2 : 1) * scale_bytes;
         const uint16_t* scales = reinterpret_cast<const uint16_t*>(tiles.data);
-        F32 result[T][R];
+        F32 result[T][R], unit_scales[T][2];
         clear(result);
+        clear(unit_scales);
         for (int64_t b = 0; b < blocks; ++b, ++x) {
             const uint8_t* block = weights + Format::quants_at(b);
             const int8_t* quants = x->quants[first];
@@ -211,23 +210,42 @@ struct Quantised : Format {
                 typename Format::Weights group[T][2];
 #pragma GCC unroll 2
                 for (int t = 0; t < T; ++t) Format::load(block + t * bytes, i, group[t][0], group[t][1]);
-#pragma GCC unroll 2
-                for (int half = 0; half < 2; ++half) {
-                    ahead.ask<T * LINES, 8>(2 * i + half);
+                const int part = i * PARTS / 4;
+                if constexpr (Format::PAIRS) {
+                    ahead.ask<T * LINES, 4>(i);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
-                        const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
+                        const int8_t* row = quants + r * BLOCK_COLUMNS;
+                        const Quad a = broadcast4(row + Format::column(i, 0)),
+                                   b = broadcast4(row + Format::column(i, 1));
 #pragma GCC unroll 2
-                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r][half % PARTS], group[t][half], a);
+                        for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r][part], group[t], a, b);
+                    }
+                } else {
+#pragma GCC unroll 2
+                    for (int half = 0; half < 2; ++half) {
+                        ahead.ask<T * LINES, 8>(2 * i + half);
+#pragma GCC unroll 8
+                        for (int r = 0; r < R; ++r) {
+                            const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
+#pragma GCC unroll 2
+                            for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r][part], group[t][half], a);
+                        }
                     }
                 }
             }
             ahead.end_block();
 #pragma GCC unroll 2
             for (int t = 0; t < T; ++t) {
-                const uint16_t* tile_scales = scales + b / Format::TOGETHER * TILE_ROWS + t * bytes / 2;
+                if (b % Format::TOGETHER == 0) {
+                    const uint16_t* tile_scales = scales + b / Format::TOGETHER * TILE_ROWS + t * bytes / 2;
+                    unit_scales[t][0] = load_f16(tile_scales);
+                    if (Format::MINIMUM) unit_scales[t][1] = load_f16(tile_scales + scale_bytes / 2);
+                    // K types take off what the others add.
+                    if (Format::TOGETHER > 1) unit_scales[t][1] = sub(zero(), unit_scales[t][1]);
+                }
                 const typename Format::Scales scale =
-                    Format::scales(tile_scales, tile_scales + scale_bytes / 2, weights + t * bytes, b);
+                    Format::scales(unit_scales[t][0], unit_scales[t][1], weights + t * bytes, b);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) {
                     const F32 dot = scale.template dot<Format>(sums[t][r], offsets[r], first_offsets[r]);
