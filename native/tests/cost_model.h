@@ -17,44 +17,54 @@ struct Card {
     double products;     // multiplications with an addition, of mma.sync with 16-bit inputs
     double memory_trip;  // from a load to its bytes
     double cache_trip;   // the same where they are in the L2 cache
-    double gap;          // from the end of a kernel of a graph to the work of the next one
+    double gap;          // from the end of a kernel of a graph to that of the wait of the next one, which has begun
     int multiprocessors;
     double shared;  // bytes from shared memory, of all multiprocessors
 };
 
 // memory: measured with PyTorch 2.11 (a copy of 1 GB). multiprocessors: NVIDIA's data sheet, as the 989 TFLOP/s of
 // which mma.sync reaches about 62 %, published by several microbenchmarks, as are the cache's rate and both trips (0.6
-// to 0.9 and 0.25 to 0.3 microseconds). gap: 1.2 to 1.3 microseconds, from step times of published graphs of small
-// kernels. shared: 128 bytes a cycle (CUDA's programming guide) of the 1.83 GHz at which 2048 multiplications a cycle
-// make the data sheet's TFLOP/s.
+// to 0.9 and 0.25 to 0.3 microseconds). gap: of a kernel that begins when the one before has ended 1.2 to 1.3
+// microseconds, from step times of published graphs of small kernels; with programmatic dependent launch no figure is
+// published that we know, and this is an estimate: without the launch and its parameters, the end of a grid, the flush
+// of what it wrote and a trip to the cache are left. The first card is to tell. shared: 128 bytes a cycle (CUDA's
+// programming guide) of the 1.83 GHz at which 2048 multiplications a cycle make the data sheet's TFLOP/s.
 constexpr Card H100{"H100 80GB HBM3", 2.997e12, 5.5e12, 0.62 * 989e12 / 2, 0.75e-6,
-                    0.28e-6,          1.25e-6,  132,    128 * 1.83e9 * 132};
+                    0.28e-6,          0.7e-6,   132,    128 * 1.83e9 * 132};
 
 // How the products are cut up (product.cuh, pipeline.cuh).
 constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 264, LEAST_BLOCKS = 8;
 constexpr double BLOCK_COLUMNS = 32, TILE_ROWS = 16, BLOCK_OUTPUTS = 128;
 constexpr double IN_FLIGHT = 64 * 1024;  // bytes of weights of a multiprocessor, with two blocks: the least of BF16
+constexpr double SPREAD_BLOCKS = 128;  // small matrices have parts of 32 rows, or of 16 where the grid had fewer blocks
 
-// A launch over `bytes` of weights [outputs][columns] and so many activation rows that were left ready, in seconds.
-inline double product_time(const Card& card, double bytes, double outputs, double columns, int rows) {
+// A launch over `bytes` of weights [outputs][columns], of so many matrices side by side, and so many activation rows
+// that were left ready, normalised or not, in seconds.
+inline double product_time(const Card& card, double bytes, double outputs, double columns, int rows, int matrices,
+                           bool normed) {
     const double groups = std::ceil(rows / 8.0) * 8;
     const bool large = outputs * columns >= LARGE_VALUES;
-    const double tile_rows = std::ceil(outputs / (large ? BLOCK_OUTPUTS : TILE_ROWS));
+    const double tile_rows = std::ceil(outputs / (large ? BLOCK_OUTPUTS : matrices * TILE_ROWS));
     const double blocks = std::ceil(columns / BLOCK_COLUMNS);
     const double shares = large ? std::clamp(tile_rows * blocks / LEAST_BLOCKS, 1.0, MOST_SHARES) : tile_rows;
-    const double busy = std::min(1.0, shares / card.multiprocessors);
-    const double in_flight = IN_FLIGHT * std::min<double>(shares, card.multiprocessors) / card.memory_trip;
+    double parts = large ? 1 : std::ceil(rows / 32.0);
+    if (!large && tile_rows * parts < SPREAD_BLOCKS) parts = std::ceil(rows / 16.0);
+    const double busy = std::min(1.0, parts * shares / card.multiprocessors);
+    const double in_flight = IN_FLIGHT * std::min<double>(parts * shares, card.multiprocessors) / card.memory_trip;
     // Each row of tiles reads all activations, four bytes each: two halves of 16 bits, and so two products a weight.
     const double activations = tile_rows * groups * columns * 4;
-    const double stream =
-        std::max({bytes / std::min(card.memory, in_flight), (bytes + activations) / (card.cache * busy),
-                  2 * groups * outputs * columns / (card.products * busy)});
+    // Weights are asked for as soon as blocks of the kernel before leave room; when all have ended the number of rows,
+    // then their scales, then they.
+    const double weights = card.cache_trip + card.memory_trip + bytes / std::min(card.memory, in_flight);
+    const double arithmetic = std::max(card.gap, card.memory_trip) + (normed ? 3 : 2) * card.cache_trip +
+                              std::max((parts * bytes + activations) / (card.cache * busy),
+                                       2 * groups * outputs * columns / (card.products * busy));
     double reduction = 0;
     if (large && shares > 1) {
         const double partials = (shares + tile_rows) * BLOCK_OUTPUTS * rows * 4;
         reduction = 2 * partials / card.cache + 3 * card.cache_trip;
     }
-    return card.gap + card.memory_trip + stream + reduction;
+    return std::max(weights, arithmetic) + reduction;
 }
 
 // Making activation rows ready that nobody has left so: a row and its norm's weights come in one trip, from memory.

@@ -193,7 +193,7 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
                         indices};
         status = with_type(weight.type, [&](auto tag) {
             constexpr hydra_type type = decltype(tag)::type;
-            return with_groups<type>(source.wave_rows, [&](auto groups) {
+            return with_groups<type, 8>(source.wave_rows, [&](auto groups) {
                 return launch(stream, "lm_head_kernel", lm_head_kernel<type, groups.value>,
                               static_cast<unsigned>(shares * source.parts()), PRODUCT_THREADS,
                               sizeof(LmHeadShared<type, groups.value>), work);

@@ -48,7 +48,9 @@ struct Cursor {
     int row, block, left;
 
     // Blocks of the next turn, of which there are `most` in a stage; a turn does not go beyond a row's end.
-    __device__ __forceinline__ int turn(int blocks, int most) const { return min(most, min(blocks - block, left)); }
+    __device__ __forceinline__ int turn(int blocks, int most) const {
+        return most == 1 ? 1 : min(most, min(blocks - block, left));
+    }
     // True where that turn ends the row, or the walk.
     __device__ __forceinline__ bool advance(int turn, int blocks) {
         block += turn;
@@ -128,7 +130,8 @@ __device__ __forceinline__ void add_warps(const WarpSums<MATRICES, Shape>& sums,
                                           Take& take) {
     constexpr int LANES = Shape::ROW_LANES;
     static_assert(ROW_GROUP * LANES <= PRODUCT_THREADS && ROW_GROUP * LANES % WARP == 0);
-    const auto i = static_cast<int>(threadIdx.x);
+    // Or what follows from it would be kept while products are computed.
+    const int i = recomputed(static_cast<int>(threadIdx.x));
     if (i >= ROW_GROUP * LANES) return;
     const int r = i / LANES, place = i % LANES, tile = place / 4, output = static_cast<int>(column_of(place % 4));
     const bool real = first + r < rows && tile < tiles;
@@ -228,7 +231,7 @@ class Pipeline {
             if (ahead.left > 0) {
                 const int turn = ahead.turn(blocks_, Layout::BLOCKS), row = ahead.row;
                 fill_weights(shared_.stages[stage], tiles_ahead, ahead.block, turn);
-                if (with_rows) fill_rows<copy_async>(shared_.stages[stage], ahead.block, turn);
+                if (with_rows) fill_rows<true>(shared_.stages[stage], ahead.block, turn);
                 ahead.advance(turn, blocks_);
                 if (ahead.left > 0 && ahead.row != row) tiles_ahead = tiles_of_row(ahead.row);
             }
@@ -242,7 +245,7 @@ class Pipeline {
         Cursor first = start;
         for (int stage = 0; stage < Layout::STAGES - 1 && first.left > 0; ++stage) {
             const int turn = first.turn(blocks_, Layout::BLOCKS);
-            fill_rows<copy_at_once>(shared_.stages[stage], first.block, turn);
+            fill_rows<false>(shared_.stages[stage], first.block, turn);
             first.advance(turn, blocks_);
         }
         float sums[MATRICES][Shape::TILES][GROUPS][4] = {};
@@ -269,63 +272,78 @@ class Pipeline {
     // Groups are skipped by pairs, so that the loads of one hide behind the arithmetic of the other.
     static constexpr int PAIR = GROUPS == 1 ? 1 : 2, PAIR_ROWS = PAIR * ROW_GROUP;
 
-    static __device__ __forceinline__ void copy_at_once(void* shared, const void* source) {
-        *static_cast<uint4*>(shared) = __ldcg(static_cast<const uint4*>(source));
-    }
-
-    // Copies PIECES runs of `turn` blocks of BYTES bytes, those that are wanted, from where `source` has them.
-    template <int BYTES, int PIECES, auto COPY = copy_async, class Wanted, class Source>
-    static __device__ __forceinline__ void fill_part(uint8_t* target, int turn, Wanted&& wanted, Source&& source) {
-        constexpr unsigned CHUNKS = BYTES / 16, PIECE = Layout::BLOCKS * CHUNKS, ALL = PIECES * PIECE;
+    // Copies `turn` blocks of BYTES bytes each of the first `count` of PIECES pieces, which lie `stride` bytes apart;
+    // ASYNC, or at once.
+    template <int BYTES, int PIECES, bool ASYNC>
+    static __device__ __forceinline__ void fill_part(uint8_t* target, const uint8_t* source, int stride, int count,
+                                                     int turn) {
+        constexpr int CHUNKS = BYTES / 16, PIECE = Layout::BLOCKS * CHUNKS, ALL = PIECES * PIECE;
+        const auto thread = static_cast<int>(threadIdx.x);
+        target += thread * 16;
+        const SharedAddress address = shared_address(target);
+        const auto copy = [&](int offset, const uint8_t* from) {
+            if constexpr (ASYNC) {
+                copy_async(address + offset, from);
+            } else {
+                *reinterpret_cast<uint4*>(target + offset) = __ldcg(reinterpret_cast<const uint4*>(from));
+            }
+        };
+        if constexpr (PRODUCT_THREADS % PIECE == 0) {
+            // A thread's chunks are the same ones of pieces STEP apart: one address leads to all.
+            constexpr int STEP = PRODUCT_THREADS / PIECE;
+            const int first = thread / PIECE, chunk = thread % PIECE;
+            if (Layout::BLOCKS > 1 && chunk / CHUNKS >= turn) return;
+            source += first * stride + chunk * 16;
 #pragma unroll
-        for (unsigned begin = 0; begin < ALL; begin += PRODUCT_THREADS) {
-            const unsigned i = begin + threadIdx.x, rest = i % PIECE;
-            const auto piece = static_cast<int>(i / PIECE);
-            if (ALL - begin < PRODUCT_THREADS && i >= ALL) break;
-            if (!wanted(piece) || (Layout::BLOCKS > 1 && static_cast<int>(rest / CHUNKS) >= turn)) continue;
-            COPY(target + i * 16, source(piece) + rest * 16);
+            for (int k = 0; k < (PIECES + STEP - 1) / STEP; ++k) {
+                if (first + k * STEP < count) copy(k * PRODUCT_THREADS * 16, source + k * STEP * stride);
+            }
+        } else {
+#pragma unroll
+            for (int begin = 0; begin < ALL; begin += PRODUCT_THREADS) {
+                const int i = begin + thread, piece = i / PIECE, chunk = i % PIECE;
+                if (ALL - begin < PRODUCT_THREADS && i >= ALL) break;
+                if (piece >= count || (Layout::BLOCKS > 1 && chunk / CHUNKS >= turn)) continue;
+                copy(begin * 16, source + piece * stride + chunk * 16);
+            }
         }
     }
 
     __device__ __forceinline__ void fill_weights(uint8_t* stage, const TileRow<MATRICES>& tiles, int block,
                                                  int turn) const {
-        // Tile `place` of the stage; those that the matrix does not have are left out.
-        const auto is_tile = [&](int place) { return place % Shape::BLOCK_TILES < tiles.count; };
-        const auto index_of = [&](int place) { return place % Shape::BLOCK_TILES * blocks_ + block; };
-        const auto of_matrix = [](const uint8_t* const(&pointers)[MATRICES], int place) {
-            return place < Shape::BLOCK_TILES ? pointers[0] : pointers[MATRICES - 1];
-        };
-        fill_part<block_bytes(type), Layout::WEIGHTS>(stage, turn, is_tile, [&](int place) {
-            return of_matrix(tiles.data, place) + index_of(place) * block_bytes(type);
-        });
-        if constexpr (scale_bytes(type) > 0) {
-            fill_part<scale_bytes(type), Layout::WEIGHTS>(stage + Layout::SCALES_AT, turn, is_tile, [&](int place) {
-                return of_matrix(tiles.scales, place) + index_of(place) * scale_bytes(type);
-            });
+        constexpr int TILES = Shape::BLOCK_TILES, BLOCKS = TILES * Layout::BLOCKS;  // of a matrix
+        // Tiles that the matrix does not have are left out.
+#pragma unroll
+        for (int m = 0; m < MATRICES; ++m) {
+            constexpr int BYTES = block_bytes(type);
+            fill_part<BYTES, TILES, true>(stage + m * BLOCKS * BYTES, tiles.data[m] + block * BYTES, blocks_ * BYTES,
+                                          tiles.count, turn);
+            if constexpr (scale_bytes(type) > 0) {
+                constexpr int SCALES = scale_bytes(type);
+                fill_part<SCALES, TILES, true>(stage + Layout::SCALES_AT + m * BLOCKS * SCALES,
+                                               tiles.scales[m] + block * SCALES, blocks_ * SCALES, tiles.count, turn);
+            }
         }
         if constexpr (super_scale_bytes(type) > 0) {
-            constexpr unsigned CHUNKS = super_scale_bytes(type) / 16;
+            constexpr int CHUNKS = super_scale_bytes(type) / 16;
             static_assert(Layout::WEIGHTS * CHUNKS <= PRODUCT_THREADS);
-            const unsigned i = threadIdx.x;
-            const auto place = static_cast<int>(i / CHUNKS);
-            if (place < Layout::WEIGHTS && is_tile(place)) {
-                copy_async(stage + Layout::SUPER_SCALES_AT + i * 16,
-                           of_matrix(tiles.super_scales, place) +
-                               index_of(place) / SUPER_BLOCKS * super_scale_bytes(type) + i % CHUNKS * 16);
+            const auto i = static_cast<int>(threadIdx.x);
+            const int place = i / CHUNKS, tile = place % TILES;
+            if (place < Layout::WEIGHTS && tile < tiles.count) {
+                copy_async(shared_address(stage + Layout::SUPER_SCALES_AT + i * 16),
+                           (place < TILES ? tiles.super_scales[0] : tiles.super_scales[MATRICES - 1]) +
+                               (tile * blocks_ + block) / SUPER_BLOCKS * super_scale_bytes(type) + i % CHUNKS * 16);
             }
         }
     }
 
-    template <auto COPY>
+    template <bool ASYNC>
     __device__ __forceinline__ void fill_rows(uint8_t* stage, int block, int turn) const {
-        const auto is_live = [&](int group) { return group < live_groups_; };
-        fill_part<PREPARED_BLOCK_BYTES, GROUPS, COPY>(stage + Layout::X_AT, turn, is_live, [&](int group) {
-            return x_ + (group * blocks_ + block) * PREPARED_BLOCK_BYTES;
-        });
-        if constexpr (Layout::UNIT_BYTES > 0) {
-            fill_part<Layout::UNIT_BYTES, GROUPS, COPY>(stage + Layout::UNITS_AT, turn, is_live, [&](int group) {
-                return x_units_ + (group * blocks_ + block) * Layout::UNIT_BYTES;
-            });
+        constexpr int BYTES = PREPARED_BLOCK_BYTES, UNIT_BYTES = Layout::UNIT_BYTES;
+        fill_part<BYTES, GROUPS, ASYNC>(stage + Layout::X_AT, x_ + block * BYTES, blocks_ * BYTES, live_groups_, turn);
+        if constexpr (UNIT_BYTES > 0) {
+            fill_part<UNIT_BYTES, GROUPS, ASYNC>(stage + Layout::UNITS_AT, x_units_ + block * UNIT_BYTES,
+                                                 blocks_ * UNIT_BYTES, live_groups_, turn);
         }
     }
 

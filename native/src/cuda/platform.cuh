@@ -56,13 +56,34 @@ __device__ __forceinline__ float float_of_bfloat(uint16_t bfloat) {
 #endif
 }
 
+// A place in shared memory as copies name it: an address of 32 bits. Made once for several copies, or the compiler
+// makes it from the block's number in its cluster for each.
+#ifdef __CUDACC__
+using SharedAddress = uint32_t;
+#else
+using SharedAddress = uint8_t*;
+#endif
+__device__ __forceinline__ SharedAddress shared_address(void* shared) {
+#ifdef __CUDACC__
+    auto address = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+    asm volatile("" : "+r"(address));
+    return address;
+#else
+    return static_cast<uint8_t*>(shared);
+#endif
+}
+
 // Copies 16 aligned bytes to shared memory; they are there when copies_arrived<0>() and a barrier have followed.
+__device__ __forceinline__ void copy_async(SharedAddress shared, const void* source) {
+#ifdef __CUDACC__
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(source) : "memory");
+#else
+    emulation::begin_copy(shared, source);
+#endif
+}
 __device__ __forceinline__ void copy_async(void* shared, const void* source) {
 #ifdef __CUDACC__
-    asm volatile(
-        "cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(static_cast<uint32_t>(__cvta_generic_to_shared(shared))),
-        "l"(source)
-        : "memory");
+    copy_async(static_cast<uint32_t>(__cvta_generic_to_shared(shared)), source);
 #else
     emulation::begin_copy(shared, source);
 #endif
@@ -148,6 +169,15 @@ __device__ __forceinline__ int64_t device_time() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
 #endif
+}
+
+// The value, which the compiler takes for one that is new at each call: what follows from it is computed there and not
+// kept from before.
+__device__ __forceinline__ int recomputed(int value) {
+#ifdef __CUDACC__
+    asm volatile("" : "+r"(value));
+#endif
+    return value;
 }
 
 __device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x % WARP); }

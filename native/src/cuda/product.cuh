@@ -15,6 +15,9 @@
 // Version 5: no kernels that only prepare. Whoever computes a row leaves it times the next norm's weights in the
 // instruction's order, with sums of squares; a product multiplies its results by 1 / rms (activations.cuh). Quants are
 // bf16 to the instruction, whose range needs no scales of rows. What follows a product's sums stands once in its code.
+// Version 6: the weights of the first stages are asked for before the kernels before this one have ended
+// (platform.cuh); one address leads to all copies of a thread in a turn; small matrices in parts of fewer rows, that
+// the grid fills the card.
 //
 // Counted, not measured on any card yet (ptxas 13.0 for sm_90, large shape; H100, 132 multiprocessors):
 //                                       version 3           version 4: 8, 16, 32, 64 rows   version 5
@@ -32,7 +35,11 @@
 //   trips to memory before the first    1 a turn, after 8   1, after 1 of the preparation   1
 //     sum, 4096 columns                 of the preparation
 //   kernels of a layer                  10                  10                              6
-// For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for a weight.
+// Version 6, BF16, 8 and 64 rows: 70 and 126 registers, nothing spilled in either shape. A turn takes a warp 146 and
+// 150 instructions (188 for 64 rows before), of which 87 and 86 % are loads, products or their addresses, half of the
+// rest barriers and waits (benchmarks/count_instructions.py). Of 64 rows of Q8_0 4 bytes are spilled, of gate and up
+// 20, none of Q4_K. For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for
+// a weight.
 //
 // The order of additions of one value: the units of 16 columns that fall to a warp one after the other, then the warps
 // in order, then the shares in order. Within a unit it is the instruction's (F32: a lane's slots, over all blocks of a
@@ -52,6 +59,13 @@ template <int MATRICES>
 using LargeShape = Shape<2 / MATRICES, 4>;
 constexpr int64_t LARGE_VALUES = int64_t{1} << 22;  // weights from which the large shape is taken
 constexpr int LEAST_BLOCKS = 8;                     // of columns in a share
+constexpr int SPREAD_BLOCKS = 128;                  // of the grid, for which small matrices have short parts of rows
+
+// Rows of a part: as many as the kernel for so many groups computes, F32's all.
+__host__ __device__ constexpr int part_rows(hydra_type type, int groups) {
+    return type == HYDRA_F32 ? BLOCK_ROWS : groups * ROW_GROUP;
+}
+__host__ __device__ constexpr int parts_of(int rows, int part_rows) { return (rows + part_rows - 1) / part_rows; }
 
 __host__ __device__ constexpr int64_t rows_of_tiles(const MatrixView& matrix, int block_tiles) {
     return (tiles_of(matrix.rows) + block_tiles - 1) / block_tiles;
@@ -117,13 +131,18 @@ __device__ __forceinline__ bool is_last(int32_t* counter, int sharers, bool& sha
 // GROUPS: of eight rows, for those of a part.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
-    const auto row_parts = static_cast<unsigned>(work.source.parts());
-    const auto row_part = static_cast<int>(blockIdx.x % row_parts), first_row = row_part * BLOCK_ROWS;
+    constexpr int PART_ROWS = part_rows(type, GROUPS);
+    const auto row_parts = static_cast<unsigned>(parts_of(work.source.wave_rows, PART_ROWS));
+    const auto row_part = static_cast<int>(blockIdx.x % row_parts), first_row = row_part * PART_ROWS;
     const auto share = static_cast<int>(blockIdx.x / row_parts);
     let_next_kernel_begin();
     int rows = 0;  // known when the kernels before have ended
     const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(first_row);
-    const Shares<type> shares(work.shares, x.blocks, work.tile_rows[0] + work.tile_rows[1] + work.tile_rows[2]);
+    // Found anew where a row ends: kept, it would take registers that the sums need.
+    const auto shares_of = [&] {
+        const int rows_of_tiles = recomputed(work.tile_rows[0]) + work.tile_rows[1] + work.tile_rows[2];
+        return Shares<type>(recomputed(work.shares), recomputed(static_cast<int>(x.blocks)), rows_of_tiles);
+    };
     // Which matrix a row of tiles belongs to, and which of its rows it is.
     const auto find = [&](int& row) {
         int which = 0;
@@ -141,7 +160,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     };
     auto& shared = shared_memory<PipelineShared<type, MATRICES, Shape, GROUPS>>();
     // Of a row of tiles: a share has at most two that it does not compute alone, its first and its last one.
-    const auto partial = [&](int of_share, int row, int r, int m, int place) {
+    const auto partial = [&](const Shares<type>& shares, int of_share, int row, int r, int m, int place) {
         const int index = row == shares.first_row(of_share) ? 0 : 1;
         const int64_t block = int64_t{row_part * MOST_SHARES + of_share} * 2 + index;
         return reinterpret_cast<float4*>(work.area.partials +
@@ -149,6 +168,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
                place;
     };
     const auto take_row = [&](int row, auto&& hand) {
+        const Shares<type> shares = shares_of();
         const int first = shares.owner(row, 0), last = shares.owner(row, shares.blocks - 1);
         int row_of_matrix = row;
         const int id = work.ids[find(row_of_matrix)];
@@ -180,7 +200,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
             if (is_alone) {
                 scale_and_finish(r, place, real, values);
             } else if (real) {
-                for (int m = 0; m < MATRICES; ++m) *partial(share, row, r, m, place) = values[m];
+                for (int m = 0; m < MATRICES; ++m) *partial(shares, share, row, r, m, place) = values[m];
             }
         };
         hand(take, NothingAfter{});
@@ -194,7 +214,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
 #pragma unroll 4
             for (int other = real ? first : last + 1; other <= last; ++other) {
                 for (int m = 0; m < MATRICES; ++m) {
-                    const float4 four = __ldcg(partial(other, row, r, m, place));
+                    const float4 four = __ldcg(partial(shares, other, row, r, m, place));
                     values[m].x += four.x, values[m].y += four.y, values[m].z += four.z, values[m].w += four.w;
                 }
             }
@@ -203,12 +223,13 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     };
     const auto wait_for_rows = [&] {
         wait_for_kernels_before();
-        rows = min(product_rows(work.source) - first_row, BLOCK_ROWS);
+        rows = min(product_rows(work.source) - first_row, PART_ROWS);
         if (rows > 0 && x.run > 0) {
             find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.row_scales);
         }
         return rows;
     };
+    const Shares<type> shares = shares_of();
     const unsigned begin = shares.begin(share);
     const Cursor start{shares.first_row(share), static_cast<int>(begin % shares.blocks),
                        static_cast<int>(shares.begin(share + 1) - begin)};
@@ -251,8 +272,9 @@ hydra_status with_type(hydra_type type, Run&& run) {
     }
 }
 
-// Calls run with the groups of eight rows that the kernel for so many rows is made for; F32 has one kernel for all.
-template <hydra_type type, class Run>
+// Calls run with the groups of eight rows, up to MOST, that the kernel for so many rows is made for; F32 has one kernel
+// for all.
+template <hydra_type type, int MOST, class Run>
 hydra_status with_groups(int rows, Run&& run) {
     if constexpr (type == HYDRA_F32) {
         return run(std::integral_constant<int, 1>{});
@@ -260,7 +282,7 @@ hydra_status with_groups(int rows, Run&& run) {
         if (rows <= ROW_GROUP) return run(std::integral_constant<int, 1>{});
         if (rows <= 2 * ROW_GROUP) return run(std::integral_constant<int, 2>{});
         if (rows <= 4 * ROW_GROUP) return run(std::integral_constant<int, 4>{});
-        return run(std::integral_constant<int, 8>{});
+        return run(std::integral_constant<int, MOST>{});
     }
 }
 
@@ -276,11 +298,18 @@ hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> w
     const int64_t most = rows * blocks_of(work.source.columns) / LEAST_BLOCKS;
     work.shares = static_cast<int>(Shape::ROW_WARPS == 1 ? rows : std::clamp<int64_t>(most, 1, MOST_SHARES));
     work.left = leave(left, work.source.rows, work.matrices[0][0].rows, std::min(Shape::OUTPUTS, SQUARES_CHUNK));
-    return with_groups<type>(work.source.wave_rows, [&](auto groups) {
-        return launch(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
-                      static_cast<unsigned>(work.shares * work.source.parts()), PRODUCT_THREADS,
-                      sizeof(PipelineShared<type, MATRICES, Shape, groups.value>), work, finish);
-    });
+    // Of a small matrix, parts of fewer rows read the weights again, from the cache, and have multiprocessors of their
+    // own.
+    constexpr bool IS_SMALL = Shape::ROW_WARPS == 1;
+    int part = std::min(work.source.wave_rows, IS_SMALL ? BLOCK_ROWS / 2 : BLOCK_ROWS);
+    if (IS_SMALL && rows * parts_of(work.source.wave_rows, part) < SPREAD_BLOCKS) part = std::min(part, BLOCK_ROWS / 4);
+    return with_groups < type,
+           IS_SMALL ? 4 : 8 > (part, [&](auto groups) {
+                              const int parts = parts_of(work.source.wave_rows, part_rows(type, groups.value));
+                              return launch(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
+                                            static_cast<unsigned>(work.shares * parts), PRODUCT_THREADS,
+                                            sizeof(PipelineShared<type, MATRICES, Shape, groups.value>), work, finish);
+                          });
 }
 
 // Enqueues the products of matrices of one type. left: null where the rows are not left for the next operation.
