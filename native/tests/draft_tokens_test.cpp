@@ -44,6 +44,73 @@ TEST(DraftTokens, AreTheCandidatesOfTheParentOrOfAGroup) {
     }
 }
 
+hydra_launches launches_of(const hydra_program* program) {
+    hydra_launches out{};
+    must(hydra_program_launches(program, &out));
+    return out;
+}
+
+// Where a program finds candidates just before, whoever finds them gives them to the nodes.
+TEST(DraftTokens, AreTheSameWhereTheCandidatesAreFoundJustBefore) {
+    constexpr int K = 7, COLUMNS = 64;
+    Random random(10);
+    for (const bool ranked : {false, true}) {
+        for (const bool of_groups : {false, true}) {
+            const Backend backend = open_backend(2);
+            Draft draft(backend, random_shape(random, 23), random, 4);
+            const int levels = draft.shape.levels();
+            const int expanded = static_cast<int>(draft.expanded_sequences.size());
+            const Matrix head = matrix(backend, HYDRA_F32, VOCABULARY, COLUMNS, random.normal(VOCABULARY * COLUMNS));
+            const Rows found = rows(draft.pass.batch, ROWS);
+            const Buffer x = padded_rows(backend, random.normal(ROWS * COLUMNS), COLUMNS);
+            const Buffer logits = poisoned(backend, VOCABULARY);
+            const Top candidates = top(backend, K);
+            hydra_rows* nodes = draft.pass.rows;
+            for (int level = 0; level < (of_groups ? 1 : levels); ++level) {
+                const int own = static_cast<int>(draft.shape.inner_nodes(level).size());
+                const auto set_count = [&] {
+                    const RowsView& view = found->change();
+                    view.set_count(of_groups ? levels * expanded : expanded * own);
+                    for (int r = 0; r < view.state->count; ++r) view.set_level_row(r, 0, 41);
+                };
+                const auto record_head = [&](hydra_program* program) {
+                    must(record(program, hydra_lm_head{found, 0, x, head, nullptr, nullptr,
+                                                       ranked ? nullptr : candidates.operator hydra_top*(),
+                                                       ranked ? logits.operator hydra_buffer*() : nullptr, 0, 0}));
+                    if (ranked)
+                        must(record(program, hydra_rank{found, logits, VOCABULARY, nullptr, nullptr, candidates}));
+                };
+                const auto record_tokens = [&](hydra_program* program) {
+                    for (int g = 0; g < (of_groups ? levels : 1); ++g) {
+                        must(record(program, hydra_draft_tokens{draft.expanded, of_groups ? g : level, candidates,
+                                                                of_groups ? g : -1, nodes}));
+                    }
+                };
+                std::vector<int32_t> seen[2];
+                int32_t kernels[2];
+                for (const bool apart : {true, false}) {
+                    set_tokens(nodes, draft.tokens);
+                    set_count();
+                    hydra_program *first = nullptr, *second = nullptr;
+                    must(hydra_program_create(backend, nullptr, &first));
+                    must(hydra_program_create(backend, nullptr, &second));
+                    const Program finding(first), giving(second);
+                    record_head(finding);
+                    record_tokens(apart ? giving : finding);
+                    must(hydra_program_run(finding));
+                    must(hydra_program_run(giving));
+                    const int32_t* tokens = hydra_rows_tokens(nodes);
+                    seen[apart].assign(tokens, tokens + hydra_rows_count(nodes));
+                    kernels[apart] = launches_of(finding).kernels;
+                }
+                EXPECT_EQ(seen[0], seen[1]) << "level " << level;
+                EXPECT_NE(seen[0], draft.tokens) << "level " << level;
+                EXPECT_EQ(kernels[0], kernels[1]) << "the tokens take no kernel";
+            }
+        }
+    }
+}
+
 TEST(DraftTokens, RefuseTooFewCandidates) {
     const Backend backend = open_backend();
     const Shape shape{{-1, 0, 0, 1}, {0, 0, 4, 6}, {0, 1, 1, 2}};

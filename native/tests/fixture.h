@@ -154,7 +154,7 @@ inline Top top(hydra_backend* backend, int k, int max_rows = ROWS) {
 inline void set_ids(hydra_top* top, const std::vector<int32_t>& ids) {
     top->fetch();
     std::copy(ids.begin(), ids.end(), top->ids);
-    top->memory.changed = true;
+    top->memory.change();
 }
 
 inline Pool pool(hydra_backend* backend, int layers, int kv_heads, int head_size, int pages,

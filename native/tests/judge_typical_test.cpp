@@ -251,7 +251,7 @@ TEST(JudgeTypical, KnowsANodesChildrenByTheirParent) {
     expand(pass, expanded, {0, 0, 0});
     // Of a tree that grows no more is known than this of the depths that are not drafted just now.
     std::fill_n(expanded->data[0].row_of, HYDRA_MAX_NODES, int8_t{-1});
-    expanded->memory.changed = true;
+    expanded->memory.change();
     const Buffer logits = floats(backend, Floats(3, 1.0f));
     must(record(pass.program, hydra_judge_typical{expanded, pass.rows, logits, 3, 1, 1, 0.5f, 0.5f}));
     pass.run();

@@ -174,6 +174,8 @@ struct Expected {
         line("LM head", &Expected::lm_head);
         line("pass", &Expected::pass);
         line("more, operation alone", &Expected::preparation);
+        std::printf("kernels: %d a layer, %d a plain step, %d a level of heads of one block\n", LAYER_KERNELS,
+                    model.layers * LAYER_KERNELS + STEP_KERNELS, LEVEL_KERNELS);
         for (const Aim& aim : AIMS) {
             if (std::strcmp(aim.model, model.name) != 0) continue;
             std::printf(
@@ -185,6 +187,10 @@ struct Expected {
     }
 
   private:
+    // Queries, keys and values with their appending, two of the attention, o, gate and up, down; expansion, embedding,
+    // last norm, the LM head's rows made ready, its product, its merge, which selects, and the commit, which judges;
+    // inputs, block, LM head, its merge, which gives the tokens.
+    static constexpr int LAYER_KERNELS = 6, STEP_KERNELS = 7, LEVEL_KERNELS = 4;
     // Microseconds on the card of the model's constants, torch.compile's measured on it (PyTorch 2.11).
     struct Aim {
         const char* model;
@@ -630,7 +636,18 @@ struct Bench {
 
     void whole(const char* name, const std::vector<Work>& works, bool drafted) {
         record_step(drafted);
-        print(name, works, 1, [&](int nodes) { return step(nodes); });
+        std::vector<int32_t> kernels;
+        print(name, works, 1, [&](int nodes) {
+            const double time = step(nodes);
+            hydra_launches launched{};
+            must(hydra_program_launches(program, &launched));
+            kernels.push_back(launched.kernels);
+            return time;
+        });
+        if (kernels.front() == 0) return;
+        std::printf("%-32s", "  kernels");
+        for (const int32_t count : kernels) std::printf("%10d", count);
+        std::printf("\n");
     }
 
     // The median time of a step with trees of so many nodes.

@@ -43,8 +43,34 @@ HYDRA_API const char* hydra_backend_kind(const hydra_backend* backend);
 /* The device in one line. Valid while the backend is open. */
 HYDRA_API const char* hydra_backend_description(const hydra_backend* backend);
 
-/* Bytes of the device's memory that are free now, and all of them. */
+/* Bytes of the device's memory that can be had now, and all of them. On the CPU what the system can give a new program
+ * without swapping, caches of files that it drops for that included, and no more than the control groups of the process
+ * leave it. */
 HYDRA_API hydra_status hydra_backend_memory(hydra_backend* backend, int64_t* free_bytes, int64_t* total_bytes);
+
+/* What programs may compute at most; each at least 1. */
+typedef struct hydra_limits {
+    int32_t rows;                        /* of a pass */
+    int64_t matrix_rows, matrix_columns; /* of any matrix */
+    int32_t heads, head_size;            /* of queries */
+    int32_t positions;                   /* of a sequence, of as many pages as it can have */
+} hydra_limits;
+
+/* Bytes that a backend sets aside for what operations work on, beside what the caller creates: on CUDA once for each
+ * stream that programs run on, on the CPU once. Parts that are not needed at the same time share memory, so that
+ * `bytes` may be less than their sum. */
+typedef struct hydra_workspace {
+    int64_t products;  /* rows made ready for products, and sums of products that are shared out */
+    int64_t tops;      /* best entries of the shares of an LM head */
+    int64_t attention; /* parts of the attention, or scores */
+    int64_t judging;   /* of typical acceptance */
+    int64_t handover;  /* rows that an operation leaves the next one */
+    int64_t bytes;     /* in all */
+} hydra_workspace;
+
+/* What a backend sets aside where programs stay within limits; nothing is allocated. */
+HYDRA_API hydra_status hydra_backend_workspace(const hydra_backend* backend, const hydra_limits* limits,
+                                               hydra_workspace* out);
 
 /* Name of the instruction set in use: "avx512", "avx2" or "portable"; "" where the backend is not the CPU's. */
 HYDRA_API const char* hydra_backend_isa(const hydra_backend* backend);

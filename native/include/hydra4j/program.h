@@ -52,6 +52,14 @@ HYDRA_API hydra_status hydra_program_mark(hydra_program* program);
 HYDRA_API int32_t hydra_program_marks(const hydra_program* program);
 HYDRA_API const int64_t* hydra_program_times(const hydra_program* program);
 
+/* What the last run gave a device to do; on the CPU, and before the first run, nothing. */
+typedef struct hydra_launches {
+    int32_t kernels;
+    int32_t copies;       /* between host and device, before the kernels and after them */
+    int64_t copied_bytes; /* of those before them: what the host had changed */
+} hydra_launches;
+HYDRA_API hydra_status hydra_program_launches(const hydra_program* program, hydra_launches* out);
+
 /* The k best entries of each of up to max_rows rows, best first, equal values by smaller index: 1 <= k <=
  * HYDRA_MAX_TOP, 1 <= max_rows <= HYDRA_MAX_ROWS. */
 HYDRA_API hydra_status hydra_top_create(hydra_backend* backend, int32_t k, int32_t max_rows, hydra_top** out);

@@ -10,6 +10,7 @@
 #include "cpu/kv_pool.h"
 #include "cpu/matrix.h"
 #include "cpu/program.h"
+#include "cpu/system_memory.h"
 #include "program/error.h"
 #include "program/stream.h"
 
@@ -17,33 +18,61 @@ namespace hydra {
 
 namespace {
 
+// Blocks that hold so many activation rows of so many columns.
+struct RowBlocks {
+    int64_t blocks, planes, tiles;  // of values and quantised ones; of planes; of tiles
+
+    RowBlocks(int count, int64_t columns, bool with_tiles) {
+        const auto groups = [&](int size) { return (count + size - 1) / size; };
+        const int64_t of_row = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+        blocks = groups(ROW_GROUP) * of_row;
+        planes = groups(PLANE_GROUP) * plane_blocks(columns);
+        tiles = with_tiles ? groups(TILE_GROUP) * of_row : 0;
+    }
+    int64_t bytes() const {
+        return blocks * static_cast<int64_t>(sizeof(ValueBlock) + sizeof(QuantisedBlock)) +
+               planes * static_cast<int64_t>(sizeof(PlaneBlock)) + tiles * static_cast<int64_t>(sizeof(TileBlock));
+    }
+};
+
 void reserve_rows(Scratch::Rows& rows, int count, int64_t columns, bool tiles) {
-    const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
-    const int64_t groups = (count + ROW_GROUP - 1) / ROW_GROUP;
-    const int64_t plane_groups = (count + PLANE_GROUP - 1) / PLANE_GROUP;
-    Aligned<ValueBlock> values = allocate<ValueBlock>(groups * blocks);
-    Aligned<QuantisedBlock> quantised = allocate<QuantisedBlock>(groups * blocks);
+    const RowBlocks needed(count, columns, tiles);
+    Aligned<ValueBlock> values = allocate<ValueBlock>(needed.blocks);
+    Aligned<QuantisedBlock> quantised = allocate<QuantisedBlock>(needed.blocks);
     Aligned<TileBlock> tile_blocks;
-    if (tiles) tile_blocks = allocate<TileBlock>((count + TILE_GROUP - 1) / TILE_GROUP * blocks);
+    if (tiles) tile_blocks = allocate<TileBlock>(needed.tiles);
     // Only when all are there: programs recorded before go on with what they have.
-    rows.planes = allocate<PlaneBlock>(plane_groups * plane_blocks(columns));
+    rows.planes = allocate<PlaneBlock>(needed.planes);
     rows.tiles = std::move(tile_blocks);
     rows.quantised = std::move(quantised);
     rows.values = std::move(values);
-    rows.activations = {blocks * BLOCK_COLUMNS, rows.values.get(), rows.quantised.get(), rows.planes.get(),
-                        rows.tiles.get()};
+    rows.activations = {(columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS, rows.values.get(),
+                        rows.quantised.get(), rows.planes.get(), rows.tiles.get()};
 }
+
+constexpr int SHARED_ROWS = 2 * SLICE_ROWS, OWN_ROWS = 2 * ROW_GROUP;
+constexpr int64_t PRODUCT_FLOATS = 2 * MAX_TILES * SLICE_ROWS * TILE_ROWS;
 
 }  // namespace
 
+int64_t Scratch::bytes_of_rows(int count, int64_t columns, bool tiles) {
+    const int64_t own = RowBlocks(OWN_ROWS, columns, false).bytes() + 4 * (columns + PRODUCT_FLOATS);
+    return RowBlocks(SHARED_ROWS, columns, tiles).bytes() + count * own;
+}
+
+int64_t Scratch::bytes_of_attention(int count, int64_t positions) {
+    const auto pointers = static_cast<int64_t>(2 * sizeof(float*)) * (positions / KEY_BLOCK + 1);
+    return count * (4 * ATTENTION_VECTORS * positions + pointers);
+}
+
 void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions, bool tiles) {
     if (new_columns > columns) {
-        reserve_rows(rows, 2 * SLICE_ROWS, new_columns, tiles);
+        reserve_rows(rows, SHARED_ROWS, new_columns, tiles);
         for (int i = 0; i < count; ++i) {
-            reserve_rows(threads[i].rows, 2 * ROW_GROUP, new_columns, false);
+            reserve_rows(threads[i].rows, OWN_ROWS, new_columns, false);
             threads[i].normed = allocate<float>(new_columns);
             if (!threads[i].product) {
-                threads[i].product = allocate<float>(2 * MAX_TILES * SLICE_ROWS * TILE_ROWS);
+                threads[i].product = allocate<float>(PRODUCT_FLOATS);
             }
         }
         columns = new_columns;
@@ -86,9 +115,17 @@ CpuBackend::CpuBackend(int count, const Kernels* table)
 bool CpuBackend::has_kernel(hydra_type type) const { return product_index(type) >= 0; }
 
 void CpuBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
-    const int64_t page = sysconf(_SC_PAGESIZE);
-    *free_bytes = sysconf(_SC_AVPHYS_PAGES) * page;
-    *total_bytes = sysconf(_SC_PHYS_PAGES) * page;
+    const SystemMemory found = system_memory("");
+    *free_bytes = found.available;
+    *total_bytes = found.total;
+}
+
+hydra_workspace CpuBackend::workspace(const hydra_limits& limits) const {
+    hydra_workspace out{};
+    out.products = Scratch::bytes_of_rows(team.threads(), limits.matrix_columns, kernels->release_tiles != nullptr);
+    out.attention = Scratch::bytes_of_attention(team.threads(), limits.positions + 2 * KEY_BLOCK);
+    out.bytes = out.products + out.attention;
+    return out;
 }
 
 double CpuBackend::stream_rate(int64_t bytes, int repeats) {
@@ -136,7 +173,7 @@ void CpuBackend::copy_out(void* target, const void* source, int64_t bytes) {
 
 Mirror CpuBackend::mirror(int64_t bytes) {
     const Memory memory = allocate(bytes);
-    return {memory, memory, bytes, false};
+    return {memory, memory, bytes};
 }
 
 std::unique_ptr<hydra_matrix> CpuBackend::matrix(hydra_type type, int64_t rows, int64_t columns) {

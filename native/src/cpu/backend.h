@@ -17,6 +17,9 @@ struct Scratch {
     // Makes room for activation rows of `columns` columns and attention over `positions` positions. Rows that are
     // shared are many, which products by tiles take where there are any.
     void reserve(int threads, int64_t columns, int64_t positions, bool tiles);
+    // Bytes that it takes for such rows, and for attention over so many positions.
+    static int64_t bytes_of_rows(int threads, int64_t columns, bool tiles);
+    static int64_t bytes_of_attention(int threads, int64_t positions);
 
     struct Rows {
         Activations activations{};
@@ -49,6 +52,7 @@ struct CpuBackend : hydra_backend {
     int threads() const override { return team.threads(); }
     bool has_kernel(hydra_type type) const override;
     void memory(int64_t* free_bytes, int64_t* total_bytes) override;
+    hydra_workspace workspace(const hydra_limits& limits) const override;
     double stream_rate(int64_t bytes, int repeats) override;
 
     Memory allocate(int64_t bytes) override;

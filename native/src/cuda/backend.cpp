@@ -32,15 +32,6 @@ std::string describe(const DeviceFacts& facts) {
     return text;
 }
 
-void WorkspaceNeed::include(const WorkspaceNeed& other) {
-    pass_rows = std::max(pass_rows, other.pass_rows);
-    rows = std::max(rows, other.rows);
-    columns = std::max(columns, other.columns);
-    heads = std::max(heads, other.heads);
-    head_size = std::max(head_size, other.head_size);
-    positions = std::max(positions, other.positions);
-}
-
 CudaBackend::CudaBackend(const DeviceApi& table, int32_t ordinal) : api(table), ordinal_(ordinal) {
     must(api, api.open(ordinal, &device));
     try {
@@ -71,6 +62,16 @@ void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
     const DeviceFacts facts = facts_of(usable_api(), ordinal_);
     *free_bytes = facts.free_bytes;
     *total_bytes = facts.total_bytes;
+}
+
+hydra_workspace CudaBackend::workspace(const hydra_limits& limits) const {
+    const auto aligned = [](int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; };
+    const WorkspaceParts parts = api.workspace_parts(&limits);
+    hydra_workspace out{parts.products, parts.tops, parts.attention, parts.judging, 0, 0};
+    // What one operation reads, the other one leaves.
+    out.handover = 2 * aligned(api.handover_bytes(limits.rows, limits.matrix_columns));
+    out.bytes = aligned(parts.bytes()) + out.handover;
+    return out;
 }
 
 double CudaBackend::stream_rate(int64_t bytes, int repeats) {
@@ -115,14 +116,15 @@ void CudaBackend::copy_out(void* target, const void* source, int64_t bytes) {
     if (bytes > 0) must(api, usable_api().copy_out(device, target, source, bytes));
 }
 
-Mirror CudaBackend::mirror(int64_t bytes) {
+Memory CudaBackend::pinned(int64_t bytes) {
     void* pinned = nullptr;
     must(api, usable_api().allocate_pinned(device, bytes, &pinned));
-    Memory host(static_cast<uint8_t*>(pinned), [this](uint8_t* all) {
+    return Memory(static_cast<uint8_t*>(pinned), [this](uint8_t* all) {
         if (is_of_this_process()) api.release_pinned(device, all);
     });
-    return {std::move(host), allocate(bytes), bytes, false};
 }
+
+Mirror CudaBackend::mirror(int64_t bytes) { return {pinned(bytes), allocate(bytes), bytes}; }
 
 std::unique_ptr<hydra_matrix> CudaBackend::matrix(hydra_type type, int64_t rows, int64_t columns) {
     return std::make_unique<CudaMatrix>(*this, type, rows, columns);
@@ -144,12 +146,18 @@ CudaStream::~CudaStream() {
     if (handle != nullptr && cuda_.is_of_this_process()) api.stream_destroy(handle);
 }
 
+void CudaStream::include(const hydra_limits& of_operation) {
+    need.rows = std::max(need.rows, of_operation.rows);
+    need.matrix_rows = std::max(need.matrix_rows, of_operation.matrix_rows);
+    need.matrix_columns = std::max(need.matrix_columns, of_operation.matrix_columns);
+    need.heads = std::max(need.heads, of_operation.heads);
+    need.head_size = std::max(need.head_size, of_operation.head_size);
+    need.positions = std::max(need.positions, of_operation.positions);
+}
+
 void* CudaStream::prepare_workspace() {
-    const auto aligned = [](int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; };
-    const int64_t of_operations = aligned(
-        api.workspace_bytes(need.pass_rows, need.rows, need.columns, need.heads, need.head_size, need.positions));
-    const int64_t of_handover = aligned(api.handover_bytes(need.pass_rows, need.columns));
-    const int64_t bytes = of_operations + 2 * of_handover;
+    const hydra_workspace needed = cuda_.workspace(need);
+    const int64_t bytes = needed.bytes, of_handover = needed.handover / 2, of_operations = bytes - needed.handover;
     if (bytes > workspace_bytes_) {
         // Enqueued programs may still use the one that goes.
         if (workspace_bytes_ > 0) must(api, api.stream_wait(handle));

@@ -12,15 +12,6 @@ namespace hydra::cuda {
 // One line about a device.
 std::string describe(const DeviceFacts& facts);
 
-// What decides how much workspace the operations of all programs need: the largest of each.
-struct WorkspaceNeed {
-    int32_t pass_rows = 1;
-    int64_t rows = 1, columns = 1;  // of a matrix
-    int32_t heads = 1, head_size = 8, positions = 1;
-
-    void include(const WorkspaceNeed& other);
-};
-
 struct CudaBackend;
 
 // A stream, and the workspace of the operations on it, as they run one after the other.
@@ -31,13 +22,15 @@ struct CudaStream : hydra_stream {
     void* native() const override { return api.stream_native(handle); }
     // Makes the workspace large enough; the mutex is held. A graph that was captured with another one is void.
     void* prepare_workspace();
+    // Takes what an operation needs into account.
+    void include(const hydra_limits& of_operation);
     // Two places for what operations hand over to each other, in the workspace.
     void* handover(int which) const { return workspace_.get() + handovers_at_ + which * handover_bytes_; }
 
     const DeviceApi& api;
-    Stream* handle = nullptr;  // set once, by who makes the stream
-    WorkspaceNeed need;
-    std::mutex mutex;  // held while programs of this stream are enqueued, awaited or recorded
+    Stream* handle = nullptr;             // set once, by who makes the stream
+    hydra_limits need{1, 1, 1, 1, 8, 1};  // the largest of what programs have recorded
+    std::mutex mutex;                     // held while programs of this stream are enqueued, awaited or recorded
 
   private:
     CudaBackend& cuda_;
@@ -52,6 +45,7 @@ struct CudaBackend : hydra_backend {
     const char* kind() const override { return "cuda"; }
     const std::string& description() const override { return description_; }
     void memory(int64_t* free_bytes, int64_t* total_bytes) override;
+    hydra_workspace workspace(const hydra_limits& limits) const override;
     double stream_rate(int64_t bytes, int repeats) override;
 
     Memory allocate(int64_t bytes) override;
@@ -66,6 +60,8 @@ struct CudaBackend : hydra_backend {
                                            int32_t pages) override;
     std::unique_ptr<hydra_program> program(hydra_stream* stream) override;
 
+    // Memory of the host's that copies and kernels reach at the same address, zeroed.
+    Memory pinned(int64_t bytes);
     // The table, refused to a forked child: CUDA does not survive a fork, so that there nothing is freed either.
     const DeviceApi& usable_api() const;
 

@@ -7,6 +7,7 @@
 
 #include "cuda/judge.cuh"
 #include "cuda/kv.cuh"
+#include "cuda/notes.cuh"
 #include "cuda/runtime.cuh"
 
 namespace hydra::cuda {
@@ -68,7 +69,7 @@ __device__ int rows_to_continue(const Commit& work, const Accepted& accepted, in
     const int waiting = uncommitted.active();
     const bool continues = uncommitted.active_segments() == 1 &&
                            uncommitted.segments[0].first + waiting == work.rows.segments[0].first &&
-                           waiting + accepted.begins[segments] <= min(HYDRA_MAX_NODES, uncommitted.max_rows);
+                           waiting + accepted.begins[segments] <= min(HYDRA_MAX_NODES, uncommitted.capacity);
     return continues ? waiting : 0;
 }
 
@@ -129,7 +130,27 @@ __device__ void keep_history(const Commit& work, const Accepted& accepted) {
 
 // Whether the uncommitted rows have room for what is accepted.
 __device__ bool leaves_rows(const Commit& work, int segments, const Accepted& accepted) {
-    return work.uncommitted_rows.state != nullptr && accepted.begins[segments] <= work.uncommitted_rows.max_rows;
+    return work.uncommitted_rows.state != nullptr && accepted.begins[segments] <= work.uncommitted_rows.capacity;
+}
+
+// Brings the host all results, a warp a sequence.
+__device__ void tell_results(const Commit& work) {
+    if (work.notes.states == nullptr) return;
+    __syncthreads();
+    for (int s = warp_index(); s < work.rows.batch_size; s += WARPS) {
+        const hydra_step_result& from = work.rows.batch[s].result;
+        hydra_step_result& to = work.notes.states[s].result;
+        if (lane_index() == 0) {
+            to.length = from.length;
+            to.root = from.root;
+            to.nodes = from.nodes;
+            to.emitted = from.emitted;
+        }
+        for (int i = lane_index(); i < from.emitted; i += WARP) {
+            to.tokens[i] = from.tokens[i];
+            to.path[i] = from.path[i];
+        }
+    }
 }
 
 // By the first block alone.
@@ -192,8 +213,14 @@ __global__ void __launch_bounds__(THREADS, 1) commit_kernel(Commit work, bool ju
     // Without a cache, rows that are not chains alone are left as they are.
     const int segments = trees > 0 && work.pool.data == nullptr ? 0 : work.rows.active_segments();
     Accepted& accepted = shared_memory<Accepted>();
+    tell_time(work.notes.begin);
     find_accepted(work, judges, segments, accepted);
-    if (blockIdx.x == 0) return finish_pass(work, judges, segments, accepted);
+    if (blockIdx.x == 0) {
+        finish_pass(work, judges, segments, accepted);
+        tell_results(work);
+        tell_end(work.notes);
+        return;
+    }
     if (segments == 0) return;
     move_kv(work, trees, accepted);
     // Where they are appended the first block does it, as it alone knows after which rows.

@@ -167,6 +167,7 @@ hydra_status stream_wrap(Device* device, void* native, Stream** out) {
 void* stream_native(const Stream* stream) { return stream->handle; }
 
 hydra_status enqueue_copy(Stream* stream, void* target, const void* source, int64_t bytes, cudaMemcpyKind kind) {
+    ++stream->copies;
     return check(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), kind, stream->handle),
                  "enqueueing a copy");
 }
@@ -175,16 +176,15 @@ hydra_status enqueue_copy_in(Stream* stream, void* target, const void* source, i
     return enqueue_copy(stream, target, source, bytes, cudaMemcpyHostToDevice);
 }
 
-hydra_status enqueue_copy_out(Stream* stream, void* target, const void* source, int64_t bytes) {
-    return enqueue_copy(stream, target, source, bytes, cudaMemcpyDeviceToHost);
-}
-
 hydra_status capture_begin(Stream* stream) {
+    stream->kernels = stream->copies = 0;
     // Relaxed: a kernel's code may be loaded when it is first enqueued, which other modes might take for a fault.
     return check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
 }
 
-hydra_status capture_end(Stream* stream, Graph** out) {
+hydra_status capture_end(Stream* stream, Graph** out, int32_t* kernels, int32_t* copies) {
+    *kernels = stream->kernels;
+    *copies = stream->copies;
     cudaGraph_t captured = nullptr;
     cudaGraphExec_t executable = nullptr;
     hydra_status status = check(cudaStreamEndCapture(stream->handle, &captured), "ending a capture");
@@ -206,12 +206,12 @@ void graph_destroy(Graph* graph) {
     destroy(graph);
 }
 
-int64_t workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
-                        int32_t head_size, int32_t max_positions) {
-    const int64_t products =
-        product_workspace_bytes(max_rows, max_columns) + top_workspace_bytes(max_rows, max_rows_of_a_matrix);
-    return std::max({products, WORKSPACE_ZEROS + attention_workspace_bytes(max_rows, heads, head_size, max_positions),
-                     WORKSPACE_ZEROS + typical_workspace_bytes(max_rows)});
+WorkspaceParts workspace_parts(const hydra_limits* limits) {
+    return {
+        product_workspace_bytes(limits->rows, limits->matrix_columns),
+        top_workspace_bytes(limits->rows, limits->matrix_rows),
+        WORKSPACE_ZEROS + attention_workspace_bytes(limits->rows, limits->heads, limits->head_size, limits->positions),
+        WORKSPACE_ZEROS + typical_workspace_bytes(limits->rows)};
 }
 
 __global__ void mark_kernel(int64_t* time) {
@@ -284,12 +284,11 @@ constexpr DeviceApi API = {
     .require_not_captured = in_context<require_not_captured>,
     .stream_wait = in_context<stream_wait>,
     .enqueue_copy_in = in_context<enqueue_copy_in>,
-    .enqueue_copy_out = in_context<enqueue_copy_out>,
     .capture_begin = in_context<capture_begin>,
     .capture_end = in_context<capture_end>,
     .graph_launch = in_context<graph_launch>,
     .graph_destroy = in_context<graph_destroy>,
-    .workspace_bytes = workspace_bytes,
+    .workspace_parts = workspace_parts,
     .handover_bytes = handover_bytes,
 #define OPERATION(name, Name, FIELDS) .name = in_context<name>,
 #include "program/operations.def"
@@ -297,6 +296,8 @@ constexpr DeviceApi API = {
     .qkv_and_append = in_context<qkv_and_append>,
     .lm_head_and_select = in_context<lm_head_and_select>,
     .judge_and_commit = in_context<judge_and_commit>,
+    .lm_head_and_draft_tokens = in_context<lm_head_and_draft_tokens>,
+    .rank_and_draft_tokens = in_context<rank_and_draft_tokens>,
     .copy_rate = in_context<copy_rate>,
 };
 

@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 9;
+constexpr int32_t DEVICE_API_VERSION = 10;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -113,9 +113,26 @@ constexpr bool read_alike(hydra_type a, hydra_type b) {
 // The first bytes of a workspace are zero at first, and after every operation.
 constexpr int64_t WORKSPACE_ZEROS = 4352;
 
+// Bytes that kinds of operations need of a workspace, from its beginning: products and, after what these need, the best
+// entries of LM heads; attention; typical acceptance.
+struct WorkspaceParts {
+    int64_t products, tops, attention, judging;
+
+    int64_t bytes() const {
+        const int64_t heads = products + tops, others = attention > judging ? attention : judging;
+        return heads > others ? heads : others;
+    }
+};
+
+// What an operation tells the host, in memory of the host's that the device writes to, or null.
+struct Notes {
+    int64_t *begin = nullptr, *end = nullptr;  // nanoseconds of the device's clock: of those that tell_begin, tell_end
+    SequenceState* states = nullptr;           // [batch_size]: of a commit all results
+};
+
 // Arguments of the launchers: the structs of hydra4j/program.h with views in place of handles, the workspace that the
-// operations of a program share, and what the operation before has left for this one, and this one is to leave for the
-// next, or null.
+// operations of a program share, what the operation before has left for this one, and this one is to leave for the
+// next, or null, and what it tells.
 #define OPERATION(name, Name, FIELDS)    \
     struct Name {                        \
         using Handles = hydra_##name;    \
@@ -123,14 +140,22 @@ constexpr int64_t WORKSPACE_ZEROS = 4352;
         void* workspace = nullptr;       \
         const Handover* given = nullptr; \
         Handover* left = nullptr;        \
+        Notes notes{};                   \
     };
 #define FIELD(field) ViewOf<decltype(Handles::field)>::type field;
 #define BUFFER(field, element, rows, columns) ElementsOf<decltype(Handles::field), element> field;
 #define OPTIONAL_BUFFER(field, element, rows, columns) BUFFER(field, element, rows, columns)
 #include "program/operations.def"
 
+// Operations whose kernels tell when they begin and end.
+template <class Operation>
+constexpr bool tells_end = std::is_same_v<Operation, Commit> || std::is_same_v<Operation, DraftStates>;
+template <class Operation>
+constexpr bool tells_begin =
+    tells_end<Operation> || std::is_same_v<Operation, Expand> || std::is_same_v<Operation, Embed>;
+
 struct Mark {
-    int64_t* time;  // nanoseconds of the device's clock
+    int64_t* time;  // nanoseconds of the device's clock, as in Notes
 };
 
 // What the library calls around each allocation, of memory, streams, events, graphs and its own objects, from any
@@ -160,7 +185,8 @@ struct DeviceApi {
 
     hydra_status (*allocate)(Device* device, int64_t bytes, void** out);  // zeroed, 256-byte aligned
     void (*release)(Device* device, void* memory);
-    hydra_status (*allocate_pinned)(Device* device, int64_t bytes, void** out);  // host memory, zeroed
+    // Memory of the host's, zeroed, which kernels reach at the same address.
+    hydra_status (*allocate_pinned)(Device* device, int64_t bytes, void** out);
     void (*release_pinned)(Device* device, void* memory);
 
     // Refuses a pointer that is not of this device's memory, at the first or the last of so many bytes.
@@ -198,18 +224,15 @@ struct DeviceApi {
     hydra_status (*require_not_captured)(Stream* stream);
     hydra_status (*stream_wait)(Stream* stream);  // until all that was enqueued is done
     hydra_status (*enqueue_copy_in)(Stream* stream, void* target, const void* pinned_source, int64_t bytes);
-    hydra_status (*enqueue_copy_out)(Stream* stream, void* pinned_target, const void* source, int64_t bytes);
 
-    // What is enqueued between begin and end becomes a graph instead of running.
+    // What is enqueued between begin and end becomes a graph instead of running. kernels, copies: those in it.
     hydra_status (*capture_begin)(Stream* stream);
-    hydra_status (*capture_end)(Stream* stream, Graph** out);
+    hydra_status (*capture_end)(Stream* stream, Graph** out, int32_t* kernels, int32_t* copies);
     hydra_status (*graph_launch)(Graph* graph, Stream* stream);
     void (*graph_destroy)(Graph* graph);
 
-    // Bytes of workspace that operations over at most `max_rows` rows of a pass need; one workspace serves all
-    // operations of a program, as they run one after the other.
-    int64_t (*workspace_bytes)(int32_t max_rows, int64_t max_rows_of_a_matrix, int64_t max_columns, int32_t heads,
-                               int32_t head_size, int32_t max_positions);
+    // What operations need of a workspace; one serves all operations of a program, as they run one after the other.
+    WorkspaceParts (*workspace_parts)(const hydra_limits* limits);
     // Of rows of up to so many columns that are handed over.
     int64_t (*handover_bytes)(int32_t max_rows, int64_t max_columns);
 
@@ -223,6 +246,11 @@ struct DeviceApi {
     hydra_status (*qkv_and_append)(Stream* stream, const Qkv* arguments, const AppendKv* append);
     hydra_status (*lm_head_and_select)(Stream* stream, const LmHead* arguments, const Select* select);
     hydra_status (*judge_and_commit)(Stream* stream, const Commit* arguments);
+    // Candidates of draft heads, and what gives them to nodes: of so many levels, whose heads' groups are in one top.
+    hydra_status (*lm_head_and_draft_tokens)(Stream* stream, const LmHead* arguments, const DraftTokens* tokens,
+                                             int32_t levels);
+    hydra_status (*rank_and_draft_tokens)(Stream* stream, const Rank* arguments, const DraftTokens* tokens,
+                                          int32_t levels);
 
     // Best of `repeats` timings of a device-to-device copy of `bytes` bytes, in bytes (read and written) per second.
     hydra_status (*copy_rate)(Device* device, int64_t bytes, int32_t repeats, double* out);

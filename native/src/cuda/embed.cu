@@ -1,6 +1,7 @@
 // Embedding rows.
 #include "cuda/activations.cuh"
 #include "cuda/embedding.cuh"
+#include "cuda/notes.cuh"
 #include "cuda/runtime.cuh"
 
 namespace hydra::cuda {
@@ -13,6 +14,7 @@ constexpr int THREADS = 256;
 __global__ void __launch_bounds__(THREADS) embed_kernel(Embed work, Leaving left) {
     begin_in_turn();
     const int row = static_cast<int>(blockIdx.x);
+    tell_time(work.notes.begin);
     if (row >= work.rows.placed()) return;
     const MatrixView& embedding = work.embedding;
     const int32_t token = work.rows.tokens[row];

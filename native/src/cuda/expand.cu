@@ -1,4 +1,5 @@
 // The beginning of a pass: its rows become the nodes of the trees, and the chains of prompts.
+#include "cuda/notes.cuh"
 #include "cuda/pass.cuh"
 #include "cuda/runtime.cuh"
 #include "program/growth.h"
@@ -10,6 +11,7 @@ namespace {
 __global__ void __launch_bounds__(HYDRA_MAX_SEQUENCES) expand_kernel(Expand work) {
     begin_in_turn();
     const auto sequence = static_cast<int>(threadIdx.x);
+    tell_time(work.notes.begin);
     if (sequence < work.rows.batch_size) {
         const Growth& growth = work.tree.growth[sequence];
         if (growth.nodes > 0) begin_growth(work.tree.data[sequence], growth, work.tree.grown[sequence]);

@@ -6,6 +6,7 @@
 // all products (product.cuh).
 #include <algorithm>
 
+#include "cuda/giving.cuh"
 #include "cuda/product.cuh"
 #include "cuda/top.cuh"
 
@@ -119,7 +120,7 @@ struct MergeShared {
 };
 
 // One block a row: each warp merges a run of the lists, the first warp what they found.
-__global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work) {
+__global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work, Giving giving) {
     begin_in_turn();
     const int row = static_cast<int>(blockIdx.x), k = work.top.k, lane = lane_index(), warp = warp_index();
     if (row >= product_rows(work.source)) return;
@@ -146,12 +147,15 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work)
         const bool offers = entry < MERGE_WARPS * k;
         merged.offer(k, offers ? shared.values[entry] : 0.0f, offers ? shared.indices[entry] : 0, offers);
     }
-    if (lane >= k) return;
-    const int target = (work.source.first + row) * k + lane;
-    const int32_t id = work.ids != nullptr ? work.ids[merged.index] : merged.index;
-    work.top.ids[target] = id;
-    work.top.values[target] = merged.value;
-    if (work.selection != nullptr && lane == 0) work.selection[work.source.first + row] = id;
+    int32_t id = -1;
+    if (lane < k) {
+        const int target = (work.source.first + row) * k + lane;
+        id = work.ids != nullptr ? work.ids[merged.index] : merged.index;
+        work.top.ids[target] = id;
+        work.top.values[target] = merged.value;
+        if (work.selection != nullptr && lane == 0) work.selection[work.source.first + row] = id;
+    }
+    if (giving.levels > 0) give_row(giving, work.source.first + row, id);
 }
 
 }  // namespace
@@ -163,7 +167,7 @@ int64_t top_workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix) {
 
 namespace {
 
-hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* selection) {
+hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* selection, const Giving& giving) {
     const MatrixView& weight = arguments->weight;
     const RowsView& view = arguments->rows;
     const bool selected = arguments->selected_rows_only != 0;
@@ -201,16 +205,21 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
         });
         if (status != HYDRA_OK || !keeps) return status;
         return launch(stream, "merge_top_kernel", merge_top_kernel, static_cast<unsigned>(source.wave_rows),
-                      MERGE_WARPS * WARP, sizeof(MergeShared), work);
+                      MERGE_WARPS * WARP, sizeof(MergeShared), work, giving);
     });
 }
 
 }  // namespace
 
-hydra_status lm_head(Stream* stream, const LmHead* arguments) { return launch_lm_head(stream, arguments, nullptr); }
+hydra_status lm_head(Stream* stream, const LmHead* arguments) { return launch_lm_head(stream, arguments, nullptr, {}); }
 
 hydra_status lm_head_and_select(Stream* stream, const LmHead* arguments, const Select* select) {
-    return launch_lm_head(stream, arguments, select->selection);
+    return launch_lm_head(stream, arguments, select->selection, {});
+}
+
+hydra_status lm_head_and_draft_tokens(Stream* stream, const LmHead* arguments, const DraftTokens* tokens,
+                                      int32_t levels) {
+    return launch_lm_head(stream, arguments, nullptr, {*tokens, levels});
 }
 
 }  // namespace hydra::cuda

@@ -40,7 +40,7 @@ __device__ inline void place_rows(const TreesView& all, const RowsView& prompts,
                                   Expansion& shared) {
     const auto sequence = static_cast<int>(threadIdx.x);
     // Prompts that do not fit, which only operations before this one can have made, are dropped.
-    const bool fit = prompts.state != nullptr && prompts.active() <= rows.max_rows;
+    const bool fit = prompts.state != nullptr && prompts.active() <= rows.capacity;
     const int chains = fit ? prompts.active_segments() : 0;
     shared.has_prompt[sequence] = false;
     __syncthreads();
@@ -63,7 +63,7 @@ __device__ inline void place_rows(const TreesView& all, const RowsView& prompts,
         end += shared.nodes[w];
     }
     // Not all have rows only where operations before this one have given more sequences a root than there were.
-    const bool expands = nodes > 0 && end <= rows.max_rows - (chains > 0 ? prompts.active() : 0);
+    const bool expands = nodes > 0 && end <= rows.capacity - (chains > 0 ? prompts.active() : 0);
     if (expands) {
         const hydra_step_result& result = rows.batch[sequence].result;
         const int row = end - nodes;

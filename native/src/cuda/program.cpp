@@ -1,3 +1,9 @@
+// Kernels and copies of a run, counted by hydra_program_launches (L layers of heads of 64, 96 or 128 values):
+//                                                       a graph for all rows there is room for   for each bucket
+//   plain step of one sequence, 2 marks                 6 L + 11, 2 copies back                  6 L + 7, none
+//   of a batch of 32 with room for trees of 64 nodes    80 L and more, 70 L of them without rows the same
+//   a level of draft heads of one block                 5                                        4
+//   another page for one of 256 sequences of 128k       4.2 MB                                   4 and 532 bytes
 #include "cuda/program.h"
 
 #include <algorithm>
@@ -15,6 +21,16 @@ namespace {
 template <class T>
 void add_once(std::vector<T>& list, T item) {
     if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+}
+
+// Graphs that a program keeps.
+constexpr size_t MOST_GRAPHS = 16;
+
+// A graph serves runs of so many rows at most: the rows of kernels' variants, then whole waves of products.
+int32_t bucket_of(int32_t rows, int32_t capacity) {
+    int32_t bucket = 1;
+    while (bucket < rows) bucket = bucket == 1 ? 8 : bucket < HANDOVER_ROWS ? 2 * bucket : bucket + HANDOVER_ROWS;
+    return std::min(bucket, capacity);
 }
 
 // What the handles are on the device.
@@ -81,17 +97,27 @@ int32_t view_of(int32_t number) { return number; }
 int64_t view_of(int64_t number) { return number; }
 float view_of(float number) { return number; }
 
-// What a field of an operation adds to its need.
-template <class Field>
-WorkspaceNeed need_of([[maybe_unused]] Field value) {
-    WorkspaceNeed need;
-    if constexpr (std::is_convertible_v<Field, const hydra_matrix*>) {
-        if (value != nullptr) {
-            need.rows = value->rows;
-            need.columns = value->columns;
-        }
-    } else if constexpr (std::is_convertible_v<Field, const hydra_rows*>) {
-        if (value != nullptr) need.pass_rows = value->max_rows;
+// What an operation needs of the workspace.
+hydra_limits need_of(const Operation& operation) {
+    hydra_limits need{};
+    std::visit(
+        [&](const auto& o) {
+            each_field(o, [&](auto value, const char*, bool) {
+                using Field = decltype(value);
+                if constexpr (std::is_convertible_v<Field, const hydra_matrix*>) {
+                    if (value == nullptr) return;
+                    need.matrix_rows = std::max(need.matrix_rows, value->rows);
+                    need.matrix_columns = std::max(need.matrix_columns, value->columns);
+                } else if constexpr (std::is_convertible_v<Field, const hydra_rows*>) {
+                    if (value != nullptr) need.rows = std::max(need.rows, value->max_rows);
+                }
+            });
+        },
+        operation);
+    if (const auto* attention = std::get_if<hydra::Attention>(&operation)) {
+        need.heads = attention->heads;
+        need.head_size = attention->pool->head_size;
+        need.positions = static_cast<int32_t>(attention->rows->batch->capacity());
     }
     return need;
 }
@@ -105,13 +131,19 @@ bool appends(const hydra::AppendKv& append, const hydra::Qkv& qkv) {
            qkv.value->rows == columns;
 }
 
-WorkspaceNeed heads_of(const hydra::Attention& attention) {
-    WorkspaceNeed need;
-    need.heads = attention.heads;
-    need.head_size = attention.pool->head_size;
-    need.positions = static_cast<int32_t>(attention.rows->batch->capacity());
-    return need;
-}
+// Rows of a run, of which a graph is made for the buckets.
+class RowBuckets {
+  public:
+    explicit RowBuckets(const std::vector<const hydra_rows*>& found) {
+        for (const hydra_rows* rows : found) live_.find(rows);
+    }
+    void set(const Operation& operation) { live_.set(operation); }
+    int32_t exactly(const hydra_rows* rows) const { return live_.of(rows); }
+    int32_t of(const hydra_rows* rows) const { return bucket_of(live_.of(rows), rows->max_rows); }
+
+  private:
+    LiveRows live_;
+};
 
 // Rows of a buffer that an operation computes, or reads as the activations of products.
 struct ProductRows {
@@ -170,11 +202,11 @@ struct RowsRead {
 };
 
 // Has `memory` hand over what an operation computes to one that follows it immediately, where they fit each other.
-bool hands_over(const Operation& from, const Operation& to, void* memory, Handover* out) {
+bool hands_over(const Operation& from, const Operation& to, const RowBuckets& rows, void* memory, Handover* out) {
     const ProductRows written = std::visit(RowsWritten{}, from), read = std::visit(RowsRead{}, to);
     if (written.rows == nullptr || written.rows != read.rows || written.buffer != read.buffer ||
         written.columns != read.columns || written.columns % HANDOVER_COLUMNS != 0 ||
-        written.rows->max_rows > HANDOVER_ROWS) {
+        rows.of(written.rows) > HANDOVER_ROWS) {
         return false;
     }
     for (const hydra_type type : read.types) {
@@ -184,60 +216,183 @@ bool hands_over(const Operation& from, const Operation& to, void* memory, Handov
     return true;
 }
 
+// What an operation's launcher takes.
+template <class Operation>
+struct LaunchedAs;
+#define OPERATION(name, Name, FIELDS) \
+    template <>                       \
+    struct LaunchedAs<hydra::Name> {  \
+        using type = Name;            \
+    };
+#include "program/operations.def"
+template <>
+struct LaunchedAs<hydra::Mark> {
+    using type = Mark;
+};
+
+// An operation of a run, and the mark before it; -1: none.
+struct Step {
+    const Operation* operation;
+    size_t index;  // of all that are recorded
+    int32_t mark;
+
+    template <class O>
+    const O* as() const {
+        return std::get_if<O>(operation);
+    }
+};
+
+// Whether operations that follow each other have a launcher for both: the mark of the second one must be none.
+bool are_one(const hydra::Qkv* qkv, const hydra::AppendKv* append) {
+    return qkv != nullptr && append != nullptr && appends(*append, *qkv);
+}
+bool are_one(const hydra::LmHead* head, const hydra::Select* select) {
+    return head != nullptr && select != nullptr && head->rows == select->rows && head->top == select->top &&
+           head->selected_rows_only != 0 && select->sampling == nullptr && select->log_probabilities == nullptr;
+}
+bool are_one(const hydra::Judge* judge, const hydra::Commit* commit) {
+    return judge != nullptr && commit != nullptr && judge->rows == commit->rows && judge->tree == commit->tree &&
+           judge->selection == commit->selection;
+}
+
+// Whether an operation that finds candidates gives them to nodes, and whether draft tokens are those of the next level.
+bool are_one(const hydra::LmHead* head, const hydra::DraftTokens* tokens) {
+    return head != nullptr && tokens != nullptr && head->top == tokens->top && head->selected_rows_only == 0;
+}
+bool are_one(const hydra::Rank* rank, const hydra::DraftTokens* tokens) {
+    return rank != nullptr && tokens != nullptr && rank->top == tokens->top;
+}
+bool are_one(const hydra::DraftTokens* tokens, const hydra::DraftTokens* next) {
+    return tokens != nullptr && next != nullptr && tokens->tree == next->tree && tokens->nodes == next->nodes &&
+           tokens->top == next->top && tokens->group >= 0 && next->group == tokens->group + 1 &&
+           next->level == tokens->level + 1;
+}
+
 // Enqueues each operation.
 struct Launch {
     const DeviceApi& api;
     Stream* stream;
     void* workspace;
-    const Mirror& marks;
+    const RowBuckets& rows;
     const Handover* given = nullptr;
     Handover* left = nullptr;
+    Notes notes{};
 
-#define OPERATION(name, Name, FIELDS)                                                         \
-    Name arguments_of(const hydra::Name& o) const { return {FIELDS workspace, given, left}; } \
-    void operator()(const hydra::Name& o) const {                                             \
-        const Name arguments = arguments_of(o);                                               \
-        must(api, api.name(stream, &arguments));                                              \
+    // What a field is on the device; of rows those of the run.
+    template <class Field>
+    auto seen(Field value) const {
+        auto view = view_of(value);
+        if constexpr (std::is_convertible_v<Field, const hydra_rows*>) {
+            if (value != nullptr) view.max_rows = rows.of(value);
+        }
+        return view;
     }
-#define FIELD(field) view_of(o.field),
+
+#define OPERATION(name, Name, FIELDS)                                                                \
+    Name arguments_of(const hydra::Name& o) const { return {FIELDS workspace, given, left, notes}; } \
+    void operator()(const hydra::Name& o) const {                                                    \
+        const Name arguments = arguments_of(o);                                                      \
+        must(api, api.name(stream, &arguments));                                                     \
+    }
+#define FIELD(field) seen(o.field),
 #define BUFFER(field, element, rows, columns) elements_of<element>(o.field),
 #define OPTIONAL_BUFFER(field, element, rows, columns) BUFFER(field, element, rows, columns)
 #include "program/operations.def"
 
-    void operator()(const hydra::Mark& o) const {
-        const Mark arguments{marks.on_device(marks.at<int64_t>() + o.index)};
-        must(api, api.mark(stream, &arguments));
-    }
+    void operator()(const hydra::Mark&) const {}
 
-    // Enqueues two operations that follow each other together, where there is a launcher for both.
-    bool together(const Operation& first, const Operation& second) const {
-        const auto* qkv = std::get_if<hydra::Qkv>(&first);
-        const auto* append = std::get_if<hydra::AppendKv>(&second);
-        if (qkv != nullptr && append != nullptr && appends(*append, *qkv)) {
+    // Enqueues what is one with the operations that follow, so many in all.
+    void together(const Step& first, const Step& second, size_t count) const {
+        const auto levels = static_cast<int32_t>(count) - 1;
+        if (const auto* qkv = first.as<hydra::Qkv>()) {
             const Qkv arguments = arguments_of(*qkv);
-            const AppendKv appended = arguments_of(*append);
+            const AppendKv appended = arguments_of(*second.as<hydra::AppendKv>());
             must(api, api.qkv_and_append(stream, &arguments, &appended));
-            return true;
-        }
-        const auto* head = std::get_if<hydra::LmHead>(&first);
-        const auto* select = std::get_if<hydra::Select>(&second);
-        if (head != nullptr && select != nullptr && head->rows == select->rows && head->top == select->top &&
-            head->selected_rows_only != 0 && select->sampling == nullptr && select->log_probabilities == nullptr) {
-            const LmHead arguments = arguments_of(*head);
+        } else if (const auto* rank = first.as<hydra::Rank>()) {
+            const Rank arguments = arguments_of(*rank);
+            const DraftTokens tokens = arguments_of(*second.as<hydra::DraftTokens>());
+            must(api, api.rank_and_draft_tokens(stream, &arguments, &tokens, levels));
+        } else if (first.as<hydra::Judge>() != nullptr) {
+            const Commit arguments = arguments_of(*second.as<hydra::Commit>());
+            must(api, api.judge_and_commit(stream, &arguments));
+        } else if (const auto* select = second.as<hydra::Select>()) {
+            const LmHead arguments = arguments_of(*first.as<hydra::LmHead>());
             const Select selection = arguments_of(*select);
             must(api, api.lm_head_and_select(stream, &arguments, &selection));
-            return true;
+        } else {
+            const LmHead arguments = arguments_of(*first.as<hydra::LmHead>());
+            const DraftTokens tokens = arguments_of(*second.as<hydra::DraftTokens>());
+            must(api, api.lm_head_and_draft_tokens(stream, &arguments, &tokens, levels));
         }
-        const auto* judge = std::get_if<hydra::Judge>(&first);
-        const auto* commit = std::get_if<hydra::Commit>(&second);
-        if (judge != nullptr && commit != nullptr && judge->rows == commit->rows && judge->tree == commit->tree &&
-            judge->selection == commit->selection) {
-            const Commit arguments = arguments_of(*commit);
-            must(api, api.judge_and_commit(stream, &arguments));
-            return true;
-        }
-        return false;
     }
+};
+
+// The operations of a run in order, and where its marks are told: by the operation before or behind them, where that
+// can, or by a kernel of their own. Marks between the same two operations are one.
+class Steps {
+  public:
+    // slots: [marks] where each is told.
+    Steps(const std::vector<Operation>& operations, std::vector<int32_t>& slots) {
+        int32_t waiting = -1;
+        const auto mark = [&](int32_t index) {
+            if (waiting < 0) waiting = index;
+            slots[static_cast<size_t>(index)] = waiting;
+        };
+        const bool marked = slots.size() > 2;
+        if (marked) mark(0);
+        for (size_t i = 0; i < operations.size(); ++i) {
+            if (const auto* one = std::get_if<hydra::Mark>(&operations[i])) {
+                mark(one->index);
+                continue;
+            }
+            all_.push_back({&operations[i], i, waiting});
+            waiting = -1;
+        }
+        if (marked) mark(static_cast<int32_t>(slots.size()) - 1);
+        last_mark_ = waiting;
+    }
+
+    size_t count() const { return all_.size(); }
+    const Step& operator[](size_t i) const { return all_[i]; }
+
+    // How many are launched together, from this one on.
+    size_t together(size_t i) const {
+        if (!follow<hydra::Qkv, hydra::AppendKv>(i) && !follow<hydra::LmHead, hydra::Select>(i) &&
+            !follow<hydra::Judge, hydra::Commit>(i) && !follow<hydra::LmHead, hydra::DraftTokens>(i) &&
+            !follow<hydra::Rank, hydra::DraftTokens>(i)) {
+            return 1;
+        }
+        size_t last = i + 1;
+        while (follow<hydra::DraftTokens, hydra::DraftTokens>(last)) ++last;
+        return last - i + 1;
+    }
+    int32_t mark_before(size_t i) const { return i < all_.size() ? all_[i].mark : last_mark_; }
+    // Whether the mark before an operation is told by it, as it begins, and by the one before that, as it ends.
+    bool told_by_next(size_t i) const {
+        return i < all_.size() && tells<true>(*all_[follow<hydra::Judge, hydra::Commit>(i) ? i + 1 : i].operation);
+    }
+    bool told_by_last(size_t i) const {
+        return i > 0 && i <= all_.size() && !told_by_next(i) && tells<false>(*all_[i - 1].operation);
+    }
+
+  private:
+    // Whether this operation and the next one are these, and can be one: then no mark may be between them.
+    template <class First, class Second>
+    bool follow(size_t i) const {
+        return i + 1 < all_.size() && all_[i + 1].mark < 0 && are_one(all_[i].as<First>(), all_[i + 1].as<Second>());
+    }
+    template <bool begin>
+    static bool tells(const Operation& operation) {
+        return std::visit(
+            [](const auto& o) {
+                using O = typename LaunchedAs<std::decay_t<decltype(o)>>::type;
+                return begin ? tells_begin<O> : tells_end<O>;
+            },
+            operation);
+    }
+
+    std::vector<Step> all_;
+    int32_t last_mark_;
 };
 
 }  // namespace
@@ -248,12 +403,14 @@ CudaProgram::~CudaProgram() {
         if (cuda.api.require_not_captured(stream.handle) == HYDRA_OK) cuda.api.stream_wait(stream.handle);
         give_back(runs);
     }
-    discard_graph();
+    discard_graphs();
 }
 
-void CudaProgram::discard_graph() {
-    if (graph != nullptr && cuda.is_of_this_process()) cuda.api.graph_destroy(graph);
-    graph = nullptr;
+void CudaProgram::discard_graphs() {
+    for (const Captured& one : graphs) {
+        if (cuda.is_of_this_process()) cuda.api.graph_destroy(one.graph);
+    }
+    graphs.clear();
 }
 
 void CudaProgram::use(const hydra_rows* rows) {
@@ -267,11 +424,6 @@ void CudaProgram::use(hydra_rows* rows) {
     if (rows == nullptr) return;
     use(static_cast<const hydra_rows*>(rows));
     add_once<const hydra_rows*>(changed_rows, rows);
-    changes_state = true;
-}
-
-void CudaProgram::bring_back(hydra_batch& batch) {
-    add_once(outputs, &batch.memory);
     changes_state = true;
 }
 
@@ -301,73 +453,110 @@ void CudaProgram::use(hydra_top* top) {
 void CudaProgram::add(const Operation& operation) {
     std::lock_guard<std::mutex> lock(mutex);
     HYDRA_REQUIRE(runs == 0, "the program is enqueued: await it before it records more");
-    const size_t before[] = {inputs.size(), outputs.size(), changed_rows.size(), filled_tops.size()};
+    const size_t before[] = {inputs.size(), changed_rows.size(), filled_tops.size(), found_rows.size(), setters.size()};
     try {
         note(operation);
     } catch (...) {
         // The handles of an operation that is not recorded may be gone when the program runs.
         inputs.resize(before[0]);
-        outputs.resize(before[1]);
-        changed_rows.resize(before[2]);
-        filled_tops.resize(before[3]);
+        changed_rows.resize(before[1]);
+        filled_tops.resize(before[2]);
+        found_rows.resize(before[3]);
+        setters.resize(before[4]);
         throw;
     }
-    discard_graph();
+    discard_graphs();
 }
 
 void CudaProgram::note(const Operation& operation) {
-    WorkspaceNeed need;
+    const hydra_rows* own = rows_set_by(operation);
+    const auto is_set = [&](const hydra_rows* rows) {
+        return std::any_of(setters.begin(), setters.end(),
+                           [&](size_t setter) { return rows_set_by(operations[setter]) == rows; });
+    };
+    const auto find = [&](const hydra_rows* rows) {
+        if (rows != nullptr && !is_set(rows) && !(rows == own && sets_anew(operation))) add_once(found_rows, rows);
+    };
     std::visit(
         [&](const auto& o) {
             each_field(o, [&](auto value, const char*, bool) {
                 use(value);
-                need.include(need_of(value));
+                if constexpr (std::is_convertible_v<decltype(value), const hydra_rows*>) find(value);
             });
         },
         operation);
-    if (const auto* attention = std::get_if<hydra::Attention>(&operation)) need.include(heads_of(*attention));
-    if (const auto* commit = std::get_if<hydra::Commit>(&operation)) bring_back(*commit->rows->batch);
-    stream.need.include(need);
+    if (own != nullptr || std::holds_alternative<hydra::Commit>(operation)) setters.push_back(operations.size() - 1);
+    if (std::holds_alternative<hydra::Commit>(operation)) changes_state = true;
+    stream.include(need_of(operation));
 }
 
 void CudaProgram::record_on(Stream* target, void* workspace) {
-    Launch launch{cuda.api, target, workspace, marks};
-    const bool timed = times.size() > 2;
-    if (timed) launch(hydra::Mark{0});
+    RowBuckets rows(found_rows);
+    auto next_setter = setters.begin();
+    const auto set_rows = [&](size_t operation) {
+        if (next_setter == setters.end() || *next_setter != operation) return;
+        rows.set(operations[operation]);
+        ++next_setter;
+    };
+    const Steps steps(operations, mark_slots);
+    const auto time_of = [&](int32_t mark) {
+        return mark < 0 ? nullptr : reinterpret_cast<int64_t*>(mark_times.get()) + mark;
+    };
+    const auto mark_alone = [&](size_t i) {
+        if (steps.mark_before(i) < 0 || steps.told_by_next(i) || steps.told_by_last(i)) return;
+        const Mark arguments{time_of(steps.mark_before(i))};
+        must(cuda.api, cuda.api.mark(target, &arguments));
+    };
+    Launch launch{cuda.api, target, workspace, rows};
     // What one operation reads, the other one leaves.
     Handover handovers[2]{};
     int next = 0;
-    for (size_t i = 0; i < operations.size(); ++i) {
-        const bool has_next = i + 1 < operations.size();
-        if (has_next && launch.together(operations[i], operations[i + 1])) {
-            ++i;
+    for (size_t i = 0; i < steps.count(); ++i) {
+        mark_alone(i);
+        const Step& step = steps[i];
+        const size_t count = steps.together(i), after = i + count;
+        for (size_t j = i; j < after; ++j) set_rows(steps[j].index);
+        launch.notes = {};
+        if (steps.told_by_next(i)) launch.notes.begin = time_of(steps.mark_before(i));
+        if (steps.told_by_last(after)) launch.notes.end = time_of(steps.mark_before(after));
+        if (const auto* commit = steps[after - 1].as<hydra::Commit>())
+            launch.notes.states = commit->rows->batch->states;
+        if (count > 1) {
+            launch.together(step, steps[i + 1], count);
             launch.given = nullptr;
+            i = after - 1;
             continue;
         }
-        const bool leaves =
-            has_next && hands_over(operations[i], operations[i + 1], stream.handover(next), &handovers[next]);
+        const bool leaves = after < steps.count() && hands_over(*step.operation, *steps[after].operation, rows,
+                                                                stream.handover(next), &handovers[next]);
         launch.left = leaves ? &handovers[next] : nullptr;
-        std::visit(launch, operations[i]);
+        std::visit(launch, *step.operation);
         launch.given = launch.left;
         launch.left = nullptr;
         if (leaves) next = 1 - next;
     }
-    launch.given = nullptr;
-    if (timed) {
-        launch(hydra::Mark{static_cast<int32_t>(times.size() - 1)});
-        must(cuda.api, cuda.api.enqueue_copy_out(target, marks.host.get(), marks.device.get(), marks.bytes));
-    }
-    for (const Mirror* state : outputs) {
-        must(cuda.api, cuda.api.enqueue_copy_out(target, state->host.get(), state->device.get(), state->bytes));
+    mark_alone(steps.count());
+}
+
+void CudaProgram::find_rows() {
+    rows_of_run.clear();
+    rows_left.clear();
+    RowBuckets rows(found_rows);
+    for (const hydra_rows* found : found_rows) rows_of_run.push_back(rows.of(found));
+    for (const size_t setter : setters) {
+        rows.set(operations[setter]);
+        const hydra_rows* own = rows_set_by(operations[setter]);
+        if (own == nullptr) continue;
+        rows_of_run.push_back(rows.of(own));
+        rows_left.emplace_back(own, rows.exactly(own));
     }
 }
 
-void CudaProgram::capture(void* workspace) {
-    discard_graph();
-    // Read first: a table that moves meanwhile is captured again.
-    graph_tables = cuda.moved_tables;
-    const auto bytes = static_cast<int64_t>(times.size() * sizeof(int64_t));
-    if (times.size() > 2 && marks.bytes != bytes) marks = cuda.mirror(bytes);
+CudaProgram::Captured CudaProgram::capture(void* workspace) {
+    mark_slots.resize(times.size());
+    if (times.size() > 2 && graphs.empty())
+        mark_times = cuda.pinned(static_cast<int64_t>(times.size() * sizeof(int64_t)));
+    Captured out{rows_of_run, nullptr, 0, 0, 0};
     std::lock_guard<std::mutex> lock(cuda.mutex);
     Stream* target = cuda.capturing->handle;
     must(cuda.api, cuda.api.capture_begin(target));
@@ -376,11 +565,41 @@ void CudaProgram::capture(void* workspace) {
     } catch (...) {
         // The stream must leave its capture, whatever has become of it.
         Graph* partial = nullptr;
-        if (cuda.api.capture_end(target, &partial) == HYDRA_OK) cuda.api.graph_destroy(partial);
+        if (cuda.api.capture_end(target, &partial, &out.kernels, &out.copies) == HYDRA_OK) {
+            cuda.api.graph_destroy(partial);
+        }
         throw;
     }
-    must(cuda.api, cuda.api.capture_end(target, &graph));
-    graph_workspace = workspace;
+    must(cuda.api, cuda.api.capture_end(target, &out.graph, &out.kernels, &out.copies));
+    return out;
+}
+
+const CudaProgram::Captured& CudaProgram::graph_for(void* workspace) {
+    // Read first: a table that moves meanwhile is captured again.
+    const int64_t tables = cuda.moved_tables;
+    if (workspace != graphs_workspace || graphs_tables != tables) discard_graphs();
+    graphs_workspace = workspace;
+    graphs_tables = tables;
+    find_rows();
+    auto found =
+        std::find_if(graphs.begin(), graphs.end(), [&](const Captured& one) { return one.rows == rows_of_run; });
+    if (found == graphs.end()) {
+        if (graphs.size() == MOST_GRAPHS) discard_oldest_graph();
+        graphs.reserve(graphs.size() + 1);
+        graphs.push_back(capture(workspace));
+        found = graphs.end() - 1;
+    }
+    found->used = ++launches;
+    return *found;
+}
+
+void CudaProgram::discard_oldest_graph() {
+    const auto oldest = std::min_element(graphs.begin(), graphs.end(),
+                                         [](const Captured& a, const Captured& b) { return a.used < b.used; });
+    // It may be enqueued still.
+    if (runs > 1) must(cuda.api, cuda.api.stream_wait(stream.handle));
+    cuda.api.graph_destroy(oldest->graph);
+    graphs.erase(oldest);
 }
 
 void CudaProgram::claim() {
@@ -413,14 +632,20 @@ void CudaProgram::launch() {
     begun = now();
     if (operations.empty()) return;
     must(cuda.api, cuda.api.require_not_captured(stream.handle));
-    void* workspace = stream.prepare_workspace();
-    if (graph == nullptr || workspace != graph_workspace || graph_tables != cuda.moved_tables) capture(workspace);
+    const Captured& run = graph_for(stream.prepare_workspace());
+    for (const auto& [rows, most] : rows_left) rows->most = most;
+    launched = {run.kernels, run.copies, 0};
     for (Mirror* state : inputs) {
-        if (!state->changed) continue;
-        must(cuda.api, cuda.api.enqueue_copy_in(stream.handle, state->device.get(), state->host.get(), state->bytes));
-        state->changed = false;
+        for (const Mirror::Range& range : state->changed) {
+            const int64_t bytes = range.end - range.begin;
+            must(cuda.api, cuda.api.enqueue_copy_in(stream.handle, state->device.get() + range.begin,
+                                                    state->host.get() + range.begin, bytes));
+            ++launched.copies;
+            launched.copied_bytes += bytes;
+        }
+        state->changed.clear();
     }
-    must(cuda.api, cuda.api.graph_launch(graph, stream.handle));
+    must(cuda.api, cuda.api.graph_launch(run.graph, stream.handle));
 }
 
 void CudaProgram::await() {
@@ -439,10 +664,9 @@ void CudaProgram::await() {
 void CudaProgram::place_marks(int64_t begin, int64_t end) {
     times.front() = begin;
     const size_t last = times.size() - 1;
-    for (size_t i = 1; i < last; ++i) {
-        const int64_t* device_times = marks.at<int64_t>();
-        times[i] = std::clamp(end - (device_times[last] - device_times[i]), times[i - 1], end);
-    }
+    const auto* device_times = reinterpret_cast<const int64_t*>(mark_times.get());
+    const auto time_of = [&](size_t mark) { return device_times[mark_slots[mark]]; };
+    for (size_t i = 1; i < last; ++i) times[i] = std::clamp(end - (time_of(last) - time_of(i)), times[i - 1], end);
     times.back() = end;
 }
 

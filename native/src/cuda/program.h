@@ -1,13 +1,16 @@
-// Programs of the CUDA backend: captured once into a graph that one launch runs.
+// Programs of the CUDA backend: captured into graphs, each of which one launch runs.
 #pragma once
 
 #include "cuda/backend.h"
+#include "program/live_rows.h"
 #include "program/program.h"
 
 namespace hydra::cuda {
 
-// A run brings the device what the host has changed of the shared state, launches the graph, whose last nodes bring the
-// sequences' states back, and waits once. The host never looks at the device in between.
+// A run brings the device what the host has changed of the shared state, launches a graph, whose kernels
+// tell the host times and the sequences' results, and waits once. The host never looks at the device in between. There
+// is a graph for each bucket of live rows: a step with few rows launches what these need, whatever the session has room
+// for.
 struct CudaProgram : hydra_program {
     CudaProgram(CudaBackend& owner, CudaStream& its_stream)
         : hydra_program(&owner, its_stream.mutex), cuda(owner), stream(its_stream) {}
@@ -37,11 +40,23 @@ struct CudaProgram : hydra_program {
     // Handles and numbers that runs do not change.
     template <class Other>
     void use(const Other&) {}
-    // Has every run bring the sequences' states to the host.
-    void bring_back(hydra_batch& batch);
-    void capture(void* workspace);
+    // What was captured for so many rows at most.
+    struct Captured {
+        std::vector<int32_t> rows;  // as rows_of_run tells them
+        Graph* graph;
+        int32_t kernels, copies;
+        int64_t used;  // at which run the last time
+    };
+
+    // The buckets of rows of a run: of those that it finds, then of those that operations set. Notes how many it
+    // leaves.
+    void find_rows();
+    // The graph of a run, captured where there is none.
+    const Captured& graph_for(void* workspace);
+    Captured capture(void* workspace);
     void record_on(Stream* target, void* workspace);
-    void discard_graph();
+    void discard_graphs();
+    void discard_oldest_graph();
     void place_marks(int64_t begin, int64_t end);
 
     CudaBackend& cuda;
@@ -50,13 +65,18 @@ struct CudaProgram : hydra_program {
     int64_t begun = 0;                            // the last of them, by the host's clock
     bool changes_state = false;                   // of sequences and rows, which checks look at
     std::vector<Mirror*> inputs;                  // what the operations read and the host may have changed
-    std::vector<Mirror*> outputs;                 // what comes back with every run: the sequences' states
     std::vector<const hydra_rows*> changed_rows;  // rows that the operations set
     std::vector<const hydra_top*> filled_tops;    // that the operations fill
-    Mirror marks{};                               // int64_t [times.size()], of the device's clock
-    Graph* graph = nullptr;
-    void* graph_workspace = nullptr;
-    int64_t graph_tables = 0;  // how often tables had moved
+    std::vector<const hydra_rows*> found_rows;    // that operations read before others set them
+    std::vector<size_t> setters;                  // operations that set rows, or the sequences that have them
+    std::vector<int32_t> mark_slots;              // [times.size()]: where each mark's time is told
+    Memory mark_times;                            // int64_t [times.size()], pinned: of the device's clock
+    std::vector<int32_t> rows_of_run;             // of the one at hand, by find_rows
+    std::vector<std::pair<const hydra_rows*, int32_t>> rows_left;
+    std::vector<Captured> graphs;
+    void* graphs_workspace = nullptr;
+    int64_t graphs_tables = 0;  // how often tables had moved
+    int64_t launches = 0;
 };
 
 }  // namespace hydra::cuda

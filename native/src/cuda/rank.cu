@@ -1,4 +1,5 @@
 // The best candidates of a draft head, with the noise by which the tokens will be selected.
+#include "cuda/giving.cuh"
 #include "cuda/runtime.cuh"
 #include "cuda/sampling.cuh"
 #include "cuda/top.cuh"
@@ -42,7 +43,7 @@ __device__ WarpTop best_scores(int32_t columns, int k, RankShared& shared, Score
 }
 
 // One block a row.
-__global__ void __launch_bounds__(THREADS) rank_kernel(Rank work) {
+__global__ void __launch_bounds__(THREADS) rank_kernel(Rank work, Giving giving) {
     begin_in_turn();
     const auto row = static_cast<int>(blockIdx.x);
     if (row >= work.rows.active()) return;
@@ -64,16 +65,27 @@ __global__ void __launch_bounds__(THREADS) rank_kernel(Rank work) {
     const int64_t all = sum_of(columns, shared.sums, [&](int32_t i) { return mass(most - score(i)); });
     const WarpTop best = best_scores(columns, work.top.k, shared, score);
     const int lane = lane_index();
-    if (warp_index() != 0 || lane >= work.top.k) return;
-    work.top.ids[row * work.top.k + lane] = work.ids != nullptr ? work.ids[best.index] : best.index;
-    work.top.values[row * work.top.k + lane] = best.value - (most + log_of_mass(all));
+    if (warp_index() != 0) return;
+    int32_t id = -1;
+    if (lane < work.top.k) {
+        id = work.ids != nullptr ? work.ids[best.index] : best.index;
+        work.top.ids[row * work.top.k + lane] = id;
+        work.top.values[row * work.top.k + lane] = best.value - (most + log_of_mass(all));
+    }
+    if (giving.levels > 0) give_row(giving, row, id);
+}
+
+hydra_status launch_rank(Stream* stream, const Rank* arguments, const Giving& giving) {
+    return launch(stream, "rank_kernel", rank_kernel, static_cast<unsigned>(arguments->rows.max_rows), THREADS,
+                  sizeof(RankShared), *arguments, giving);
 }
 
 }  // namespace
 
-hydra_status rank(Stream* stream, const Rank* arguments) {
-    return launch(stream, "rank_kernel", rank_kernel, static_cast<unsigned>(arguments->rows.max_rows), THREADS,
-                  sizeof(RankShared), *arguments);
+hydra_status rank(Stream* stream, const Rank* arguments) { return launch_rank(stream, arguments, {}); }
+
+hydra_status rank_and_draft_tokens(Stream* stream, const Rank* arguments, const DraftTokens* tokens, int32_t levels) {
+    return launch_rank(stream, arguments, {*tokens, levels});
 }
 
 }  // namespace hydra::cuda

@@ -16,6 +16,7 @@ struct Stream {
     Device* device;
     cudaStream_t handle;
     bool owned;
+    int32_t kernels = 0, copies = 0;  // enqueued since a capture began
 };
 
 struct Graph {
@@ -40,6 +41,7 @@ hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters.
             cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
     }
     if (error != cudaSuccess) return check(error, name);
+    ++stream->kernels;
 #ifdef __CUDACC__
     // What the code was compiled for, not the device: code for an older one does not wait.
     cudaFuncAttributes facts{};
@@ -72,6 +74,9 @@ hydra_status mark(Stream* stream, const Mark* arguments);
 hydra_status qkv_and_append(Stream* stream, const Qkv* arguments, const AppendKv* append);
 hydra_status lm_head_and_select(Stream* stream, const LmHead* arguments, const Select* select);
 hydra_status judge_and_commit(Stream* stream, const Commit* arguments);
+hydra_status lm_head_and_draft_tokens(Stream* stream, const LmHead* arguments, const DraftTokens* tokens,
+                                      int32_t levels);
+hydra_status rank_and_draft_tokens(Stream* stream, const Rank* arguments, const DraftTokens* tokens, int32_t levels);
 
 // matrix.cu and kv.cu
 int64_t matrix_bytes(hydra_type type, int64_t rows, int64_t columns);

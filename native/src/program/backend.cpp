@@ -56,6 +56,23 @@ hydra_status hydra_backend_memory(hydra_backend* backend, int64_t* free_bytes, i
     });
 }
 
+hydra_status hydra_backend_workspace(const hydra_backend* backend, const hydra_limits* limits, hydra_workspace* out) {
+    return guarded("hydra_backend_workspace", [&] {
+        HYDRA_REQUIRE(backend && limits && out, "an argument is null");
+        const auto require = [](int64_t value, const char* name, int64_t most) {
+            HYDRA_REQUIRE(value >= 1 && value <= most, "%s is %lld, must be from 1 to %lld", name,
+                          static_cast<long long>(value), static_cast<long long>(most));
+        };
+        require(limits->rows, "rows", HYDRA_MAX_ROWS);
+        require(limits->matrix_rows, "matrix_rows", INT32_MAX);
+        require(limits->matrix_columns, "matrix_columns", INT32_MAX);
+        require(limits->heads, "heads", 4096);
+        require(limits->head_size, "head_size", 1024);
+        require(limits->positions, "positions", int64_t{HYDRA_PAGE_POSITIONS} << 20);
+        *out = backend->workspace(*limits);
+    });
+}
+
 hydra_status hydra_backend_stream_rate(hydra_backend* backend, int64_t bytes, int32_t repeats, double* out) {
     return guarded("hydra_backend_stream_rate", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");

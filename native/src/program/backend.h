@@ -19,6 +19,7 @@ struct hydra_backend {
     virtual int threads() const { return 0; }
     virtual bool has_kernel(hydra_type type) const;
     virtual void memory(int64_t* free_bytes, int64_t* total_bytes) = 0;
+    virtual hydra_workspace workspace(const hydra_limits& limits) const = 0;
     // Bytes per second of the best of `repeats` passes over `bytes` bytes.
     virtual double stream_rate(int64_t bytes, int repeats) = 0;
 

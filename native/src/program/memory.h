@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "program/allocation.h"
 
@@ -46,15 +47,25 @@ using Memory = std::shared_ptr<uint8_t>;
 // Plain data that the host and a program share. On the CPU there is one copy of it; a device of its own has another,
 // and a run brings it what the host has changed.
 struct Mirror {
+    struct Range {
+        int64_t begin, end;  // bytes
+    };
+
     Memory host, device;  // the same on the CPU
     int64_t bytes;
-    bool changed = false;          // by the host, since the device's copy was made
+    std::vector<Range> changed{};  // by the host, since the device's copy was made: apart from each other, in order
     int32_t enqueued = 0;          // programs that use it and have not been awaited
     const void* stream = nullptr;  // theirs
     bool changing = false;         // one of them changes it
 
-    // Before the host changes it: refused while a program that uses it is enqueued.
-    void change();
+    // Before the host changes it, or so many bytes: refused while a program that uses it is enqueued.
+    void change() { change(0, bytes); }
+    void change(int64_t offset, int64_t count);
+    // Before the host changes these values in it.
+    template <class T>
+    void change(const T* first, int64_t count) {
+        change(reinterpret_cast<const uint8_t*>(first) - host.get(), count * int64_t{sizeof(T)});
+    }
 
     template <class T>
     T* at(int64_t offset = 0) const {

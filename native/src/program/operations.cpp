@@ -14,6 +14,7 @@
 #include "program/backend.h"
 #include "program/buffer.h"
 #include "program/error.h"
+#include "program/live_rows.h"
 #include "program/matrix.h"
 #include "program/program.h"
 #include "program/rope.h"
@@ -451,60 +452,38 @@ void check(const Expand& o) {
                   "a program has changed the prompts since they were set: set their chains again");
     if (o.prompts != nullptr) o.prompts->require_current(false);
     const int32_t chains = o.prompts != nullptr ? o.prompts->view.active_segments() : 0;
-    int64_t needed = chains > 0 ? o.prompts->active() : 0;
-    int64_t growing = 0, chained = 0;  // nodes below the roots of trees that grow: at most, and at first
-    std::vector<bool> has_prompt(static_cast<size_t>(rows.batch->sequences));
-    for (int32_t c = 0; c < chains; ++c) {
-        rows.require_room(o.prompts->view.segments[c]);
-        has_prompt[o.prompts->view.segments[c].sequence] = true;
-    }
+    for (int32_t c = 0; c < chains; ++c) rows.require_room(o.prompts->view.segments[c]);
     for (int32_t r = 0; chains > 0 && r < o.prompts->active(); ++r) {
         const int32_t token = o.prompts->view.tokens[r];
         HYDRA_REQUIRE(token >= 0 && token < rows.token_limit,
                       "token %d of row %d of the prompts is outside the vocabulary of %lld", token, r,
                       wide(rows.token_limit));
     }
+    const ExpandedNodes expanded(*o.tree, o.prompts, rows);
     for (int32_t s = 0; s < rows.batch->sequences; ++s) {
-        const bool grows = o.tree->growth[s].nodes > 0;
-        // Of a tree that grows the root must have room.
-        const int32_t now = has_prompt[s] ? 0 : rows.view.nodes_with_room(s, grows ? root_alone() : o.tree->data[s]);
-        const int32_t nodes = now > 0 && grows ? o.tree->growth[s].nodes : now;
-        if (nodes > 0 && grows) {
-            growing += nodes - 1;
-            chained += std::min(o.tree->growth[s].guesses, nodes - 1);
-        }
         const int32_t root = rows.batch->states[s].result.root;
-        HYDRA_REQUIRE(nodes == 0 || root < rows.token_limit,
+        HYDRA_REQUIRE(expanded.of(s) == 0 || root < rows.token_limit,
                       "the root token %d of sequence %d is outside the vocabulary of %lld", root, s,
                       wide(rows.token_limit));
-        needed += nodes;
     }
+    const int64_t needed = expanded.rows();
     HYDRA_REQUIRE(needed > 0, "no sequence has a root token, and room for it, or a prompt");
-    rows.require_rows(needed - growing + std::max(chained, std::min<int64_t>(growing, *o.tree->budget)));
-}
-
-// Rows of a level of heads that are grounded, and of others: a row of each tree that is drafted.
-int64_t level_rows_of(const hydra_tree& tree, int32_t level) {
-    return tree.sum([&](int32_t s) { return tree.most_level_rows(s, level); });
-}
-
-int64_t drafted(const hydra_tree& tree) {
-    return tree.sum([&](int32_t s) { return tree.most_levels(s) > 0; });
+    rows.require_rows(needed);
 }
 
 // Rows of a level's candidates.
 int64_t candidate_rows(const hydra_tree& tree, int32_t level, int32_t group) {
-    return group < 0 ? level_rows_of(tree, level) : (group + 1) * drafted(tree);
+    return group < 0 ? tree.level_rows(level) : (group + 1) * tree.drafted();
 }
 
 void check(const DraftInputs& o) {
-    o.level_rows->require_rows(o.embedding != nullptr ? level_rows_of(*o.tree, o.level) : drafted(*o.tree));
+    o.level_rows->require_rows(o.embedding != nullptr ? o.tree->level_rows(o.level) : o.tree->drafted());
 }
 
-void check(const TableBlock& o) { o.level_rows->require_rows(level_rows_of(*o.tree, o.level)); }
+void check(const TableBlock& o) { o.level_rows->require_rows(o.tree->level_rows(o.level)); }
 
 void check(const DraftLevels& o) {
-    o.rows->require_rows(drafted(*o.tree) * o.tree->largest([&](int32_t s) { return o.tree->most_levels(s); }));
+    o.rows->require_rows(o.tree->drafted() * o.tree->largest([&](int32_t s) { return o.tree->most_levels(s); }));
 }
 
 void check(const DraftTokens& o) {

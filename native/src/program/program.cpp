@@ -147,6 +147,13 @@ const int64_t* hydra_program_times(const hydra_program* program) {
     return program == nullptr ? nullptr : program->times.data();
 }
 
+hydra_status hydra_program_launches(const hydra_program* program, hydra_launches* out) {
+    return guarded("hydra_program_launches", [&] {
+        HYDRA_REQUIRE(program != nullptr && out != nullptr, "program or out is null");
+        *out = program->launched;
+    });
+}
+
 hydra_status hydra_top_create(hydra_backend* backend, int32_t k, int32_t max_rows, hydra_top** out) {
     return guarded("hydra_top_create", [&] {
         HYDRA_REQUIRE(backend != nullptr && out != nullptr, "backend or out is null");

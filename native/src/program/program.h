@@ -13,6 +13,7 @@ struct hydra_program {
     std::mutex& mutex;  // held while the program is enqueued or awaited
     std::vector<hydra::Operation> operations;
     std::vector<int64_t> times{0, 0};  // beginning, recorded marks, end
+    hydra_launches launched{};         // by the last run
     // Rows whose positions the pages of a pool must cover, each pair once: a run checks them.
     std::vector<std::pair<const hydra_rows*, const hydra_kv_pool*>> placed;
     // Rows that operations change; and those which one that has a pool, or commits, finds as they were before the run:

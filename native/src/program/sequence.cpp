@@ -81,12 +81,12 @@ hydra_batch::hydra_batch(hydra_backend* owner, int32_t its_sequences, int32_t mo
 }
 
 hydra::SequenceState& hydra_batch::change(int32_t sequence) {
-    memory.change();
+    memory.change(states + sequence, 1);
     return states[sequence];
 }
 
 void hydra_batch::void_rows() {
-    memory.change();
+    memory.change(generation, 1);
     ++*generation;
 }
 
@@ -116,6 +116,7 @@ hydra_rows::hydra_rows(hydra_batch* owner, int32_t most_rows)
             owner->pages,
             owner->sequences,
             owner->max_pages,
+            most_rows,
             most_rows};
     change().state->position_limit = INT32_MAX;
 }
@@ -196,13 +197,15 @@ hydra_status hydra_batch_set_pages(hydra_batch* batch, int32_t sequence, const i
             HYDRA_REQUIRE(pages[i] >= 0, "page %d of the table is %d", i, pages[i]);
             largest = std::max(largest, pages[i]);
         }
-        batch->page_memory.change();
+        int32_t* table = batch->pages + int64_t{sequence} * batch->max_pages;
+        const auto first = static_cast<int32_t>(std::mismatch(pages, pages + count, table).first - pages);
+        batch->page_memory.change(table + first, count - first);
         hydra::SequenceState& state = batch->change(sequence);
         if (count < state.page_count) batch->void_rows();
         state.page_count = count;
         batch->largest_page[sequence] = largest;
         batch->most_pages = std::max(batch->most_pages, count);
-        std::copy_n(pages, count, batch->pages + int64_t{sequence} * batch->max_pages);
+        std::copy(pages + first, pages + count, table + first);
     });
 }
 
@@ -371,6 +374,14 @@ int32_t hydra_tree::most_level_rows(int32_t sequence, int32_t level) const {
     return level >= own.levels ? 0 : level == 0 ? 1 : std::min(own.width, own.nodes - 1);
 }
 
+int64_t hydra_tree::level_rows(int32_t level) const {
+    return sum([&](int32_t s) { return most_level_rows(s, level); });
+}
+
+int64_t hydra_tree::drafted() const {
+    return sum([&](int32_t s) { return most_levels(s) > 0; });
+}
+
 hydra_status hydra_tree_create(hydra_batch* batch, hydra_tree** out) {
     return guarded("hydra_tree_create", [&] {
         HYDRA_REQUIRE(batch != nullptr && out != nullptr, "batch or out is null");
@@ -386,9 +397,9 @@ namespace {
 void set(hydra_tree* tree, int32_t sequence, const hydra::TreeData& data, const hydra::Growth& growth) {
     const int32_t first = sequence == -1 ? 0 : sequence, count = sequence == -1 ? tree->batch->sequences : 1;
     const auto grows = [](const hydra::Growth& own) { return own.nodes > 0; };
-    tree->memory.change();
+    tree->memory.change(tree->data + first, count);
     if (grows(growth) || std::any_of(tree->growth + first, tree->growth + first + count, grows)) {
-        tree->setting.change();
+        tree->setting.change(tree->growth + first, count);
         std::fill_n(tree->growth + first, count, growth);
     }
     std::fill_n(tree->data + first, count, data);
@@ -438,7 +449,7 @@ hydra_status hydra_tree_set_budget(hydra_tree* tree, int32_t nodes) {
     return guarded("hydra_tree_set_budget", [&] {
         HYDRA_REQUIRE(tree != nullptr, "tree is null");
         HYDRA_REQUIRE(nodes >= 0, "nodes is %d, must not be negative", nodes);
-        tree->setting.change();
+        tree->setting.change(tree->budget, 1);
         *tree->budget = nodes;
     });
 }

@@ -69,6 +69,7 @@ struct hydra_rows {
     mutable bool stale = false;               // the device's copy is newer than the host's
     mutable int64_t token_limit = INT64_MAX;  // the smallest that a recorded operation can take, exclusive
     mutable int32_t prompt_rows = 0;          // most of them that are of prompts beside trees
+    mutable int32_t most = 0;                 // that the program can have made them which has changed them last
 
     // Brings what the device has to the host.
     void fetch() const;
@@ -119,6 +120,9 @@ struct hydra_tree {
     int32_t most_levels(int32_t sequence) const;  // that are drafted
     int32_t most_depth(int32_t sequence) const;   // of a node
     int32_t most_level_rows(int32_t sequence, int32_t level) const;
+    // Rows of a level of heads that are grounded, and of others: a row of each tree that is drafted.
+    int64_t level_rows(int32_t level) const;
+    int64_t drafted() const;
 
     // The sum of of(sequence) over all sequences, and the largest.
     template <class Of>

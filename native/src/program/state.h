@@ -129,7 +129,7 @@ struct RowsView {
     int64_t* generation;   // of the batch; grows when a sequence is rewound, so that rows of before are void
     SequenceState* batch;  // [batch_size]
     const int32_t* pages;  // [batch_size][max_pages]
-    int32_t batch_size, max_pages, max_rows;
+    int32_t batch_size, max_pages, max_rows, capacity;  // rows of a run at most, and those that there is memory for
 
     HYDRA_HOST_DEVICE bool is_valid() const { return state->generation == *generation; }
     // Rows, segments and sequences that are there: none where a sequence was rewound after they were set.

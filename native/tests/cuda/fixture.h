@@ -114,12 +114,14 @@ inline Memory<uint8_t> workspace_of(int64_t bytes) {
 
 // Workspace for products with matrices of so many rows and columns.
 inline Memory<uint8_t> workspace(int64_t rows, int64_t columns, int max_rows = HYDRA_MAX_NODES) {
-    return workspace_of(api().workspace_bytes(max_rows, rows, columns, 1, 8, 1));
+    const hydra_limits limits{max_rows, rows, columns, 1, 8, 1};
+    return workspace_of(api().workspace_parts(&limits).bytes());
 }
 
 // The same for attention.
 inline Memory<uint8_t> attention_workspace(int heads, int head_size, int positions, int max_rows = HYDRA_MAX_NODES) {
-    return workspace_of(api().workspace_bytes(max_rows, 1, 1, heads, head_size, positions));
+    const hydra_limits limits{max_rows, 1, 1, heads, head_size, positions};
+    return workspace_of(api().workspace_parts(&limits).bytes());
 }
 
 struct StreamOwner {
@@ -380,10 +382,19 @@ struct Pass {
     int count() const { return state[0].count; }
 
     RowsView view() const {
-        return {state_memory_,     segments_memory_,         last_rows_memory_,
-                tokens_memory_,    positions_memory_,        segment_of_memory_,
-                ancestors_memory_, batch->generation_memory, batch->states_memory,
-                batch->pages,      batch->sequences(),       batch->max_pages,
+        return {state_memory_,
+                segments_memory_,
+                last_rows_memory_,
+                tokens_memory_,
+                positions_memory_,
+                segment_of_memory_,
+                ancestors_memory_,
+                batch->generation_memory,
+                batch->states_memory,
+                batch->pages,
+                batch->sequences(),
+                batch->max_pages,
+                max_rows,
                 max_rows};
     }
     // The same of what is on the host.

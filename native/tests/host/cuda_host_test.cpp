@@ -35,7 +35,7 @@ thread_local Counts counts;
 thread_local std::string fault;
 thread_local int64_t device_clock = 0;
 bool attention_fails = false;
-int64_t workspace_bytes = 100;
+int64_t workspace_bytes = 100, largest_allocation = 0;
 std::function<void()> on_wait = [] {};  // called by every wait for a stream
 
 hydra_status refuse(hydra_status status, const char* message) {
@@ -45,6 +45,7 @@ hydra_status refuse(hydra_status status, const char* message) {
 
 hydra_status allocate(cuda::Device*, int64_t bytes, void** out) {
     *out = std::calloc(1, static_cast<size_t>(bytes));
+    largest_allocation = std::max(largest_allocation, bytes);
     ++counts.allocations;
     return HYDRA_OK;
 }
@@ -83,6 +84,7 @@ struct Handed {
     cuda::Handover left;
 };
 std::vector<Handed> handed;
+int32_t linear_rows = 0;  // that a product was captured for
 
 template <class Arguments>
 hydra_status handed_over(cuda::Stream* stream, const Arguments* arguments) {
@@ -91,17 +93,25 @@ hydra_status handed_over(cuda::Stream* stream, const Arguments* arguments) {
     return nothing(stream, arguments);
 }
 
+void tell(int64_t* time) {
+    if (time != nullptr) *time = device_clock += 10;
+}
+
 // All rows become verified, the root is what was selected at the first.
 hydra_status commit(cuda::Stream* stream, const cuda::Commit* arguments) {
     return enqueue(stream, [a = *arguments] {
         hydra_step_result& result = a.rows.batch[0].result;
         result.length += a.rows.active();
         result.root = a.selection == nullptr ? -1 : *a.selection;
+        a.notes.states[0].result = result;
+        tell(a.notes.begin);
+        tell(a.notes.end);
     });
 }
 
 hydra_status expand(cuda::Stream* stream, const cuda::Expand* arguments) {
     return enqueue(stream, [a = *arguments] {
+        tell(a.notes.begin);
         a.rows.set_count(0);
         a.rows.add(0, a.rows.pages[0], a.tree.data->nodes);
     });
@@ -178,14 +188,15 @@ const cuda::DeviceApi& table() {
             ++counts.uploads;
             return enqueue_copy(stream, target, source, bytes);
         };
-        made.enqueue_copy_out = enqueue_copy;
         made.capture_begin = [](cuda::Stream* stream) {
             if (stream->capturing) return refuse(HYDRA_INTERNAL, "a capture is open");
             stream->capturing = true;
             return HYDRA_OK;
         };
-        made.capture_end = [](cuda::Stream* stream, cuda::Graph** out) {
+        made.capture_end = [](cuda::Stream* stream, cuda::Graph** out, int32_t* kernels, int32_t* copies) {
             stream->capturing = false;
+            *kernels = static_cast<int32_t>(stream->captured.size());
+            *copies = 0;
             *out = new cuda::Graph{std::move(stream->captured)};
             stream->captured.clear();
             ++counts.captures;
@@ -197,10 +208,13 @@ const cuda::DeviceApi& table() {
             return HYDRA_OK;
         };
         made.graph_destroy = [](cuda::Graph* graph) { delete graph; };
-        made.workspace_bytes = [](int32_t, int64_t, int64_t, int32_t, int32_t, int32_t) { return workspace_bytes; };
+        made.workspace_parts = [](const hydra_limits*) { return cuda::WorkspaceParts{workspace_bytes, 0, 0, 0}; };
         made.handover_bytes = [](int32_t, int64_t) { return int64_t{1000}; };
         made.embed = handed_over<cuda::Embed>;
-        made.linear = handed_over<cuda::Linear>;
+        made.linear = [](cuda::Stream* stream, const cuda::Linear* arguments) {
+            linear_rows = arguments->rows.max_rows;
+            return handed_over(stream, arguments);
+        };
         made.gate_up = handed_over<cuda::GateUp>;
         made.attention = [](cuda::Stream* stream, const cuda::Attention* arguments) {
             if (attention_fails) return refuse(HYDRA_INTERNAL, "the attention cannot be launched");
@@ -274,6 +288,24 @@ TEST(CudaHost, CapturesOnceAndThenLaunchesAndWaitsOnceARun) {
     EXPECT_EQ(counts.launches, 5);
 }
 
+TEST(CudaHost, SetsAsideForAStreamWhatItSays) {
+    const Backend backend = open_fake();
+    Pass pass(backend);
+    const Matrix weight = zeros(backend, 16, 100);
+    const Buffer x = poisoned(backend, 100), out = poisoned(backend, 16);
+    must(record(pass.program, hydra_linear{pass.rows, x, weight, nullptr, nullptr, out}));
+    workspace_bytes = 70000;
+    const hydra_limits limits{ROWS, 16, 100, 1, 8, 1};
+    hydra_workspace said{};
+    must(hydra_backend_workspace(backend, &limits, &said));
+    EXPECT_EQ(said.products, 70000);
+    EXPECT_EQ(said.handover, 2 * 1024) << "twice 1000 bytes, aligned";
+    largest_allocation = 0;
+    pass.chain_of(2);
+    pass.run();
+    EXPECT_EQ(said.bytes, largest_allocation);
+}
+
 TEST(CudaHost, HasOperationsLeaveTheirRowsForTheProductsThatFollow) {
     const Backend backend = open_fake();
     Pass pass(backend);
@@ -307,6 +339,7 @@ TEST(CudaHost, HasOperationsLeaveTheirRowsForTheProductsThatFollow) {
 }
 
 TEST(CudaHost, HandsNothingOverInPassesOfSeveralWaves) {
+    // Whether there are several is a matter of the rows, not of the room for them.
     const Backend backend = open_fake();
     Pass pass(backend, std::vector<int>{0}, cuda::HANDOVER_ROWS + 1);
     const Matrix embedding = zeros(backend, 9, 64), square = zeros(backend, 64, 64);
@@ -315,11 +348,34 @@ TEST(CudaHost, HandsNothingOverInPassesOfSeveralWaves) {
     must(record(pass.program, hydra_embed{pass.rows, embedding, x, 0}));
     must(record(pass.program, hydra_linear{pass.rows, x, square, nullptr, nullptr, out}));
     handed.clear();
-    pass.chain_of(2);
+    pass.chain_of(cuda::HANDOVER_ROWS + 1);
     pass.run();
     ASSERT_EQ(handed.size(), 2u);
     EXPECT_EQ(handed[0].left.memory, nullptr);
     EXPECT_EQ(handed[1].given, nullptr);
+    handed.clear();
+    pass.chain_of(cuda::HANDOVER_ROWS);
+    pass.run();
+    ASSERT_EQ(handed.size(), 2u);
+    EXPECT_NE(handed[0].left.memory, nullptr);
+    EXPECT_NE(handed[1].given, nullptr);
+}
+
+TEST(CudaHost, KeepsAGraphForEachBucketOfRows) {
+    const Backend backend = open_fake();
+    Pass pass(backend, std::vector<int>{0}, 900);
+    const Matrix weight = zeros(backend, 16, 96);
+    const Buffer x = poisoned(backend, 96, 900), out = poisoned(backend, 16, 900);
+    must(record(pass.program, hydra_linear{pass.rows, x, weight, nullptr, nullptr, out}));
+    std::vector<int32_t> launched;
+    for (const int rows : {1, 2, 8, 9, 16, 17, 40, 64, 100, 200, 256, 257, 500, 513, 800, 900, 1, 64}) {
+        pass.chain_of(rows);
+        const int before = counts.captures;
+        linear_rows = 0;
+        pass.run();
+        launched.push_back(counts.captures > before ? linear_rows : 0);
+    }
+    EXPECT_EQ(launched, (std::vector<int32_t>{1, 8, 0, 16, 0, 32, 64, 0, 128, 256, 0, 512, 0, 768, 900, 0, 0, 0}));
 }
 
 TEST(CudaHost, UploadsWhatTheHostHasChangedAndNothingElse) {
@@ -385,7 +441,8 @@ TEST(CudaHost, TellsTheTimesOfMarksByTheHostsClock) {
         EXPECT_GE(times[0], before);
         for (int i = 1; i < 4; ++i) EXPECT_LE(times[i - 1], times[i]);
         EXPECT_LE(times[3], after);
-        EXPECT_EQ(times[3] - times[2], 10);
+        EXPECT_EQ(times[2] - times[1], 10) << "the second expansion's";
+        EXPECT_EQ(times[3], times[2]) << "nothing is between them";
     }
 }
 

@@ -90,8 +90,8 @@ void CudaDevice::upload(void* target, const void* source, int64_t bytes) {
 
 void CudaDevice::download(void* target, const void* source, int64_t bytes) {
     require_usable();
-    if (bytes > 0) must(connection_.api.enqueue_copy_out(stream_, target, source, bytes));
     must(connection_.api.stream_wait(stream_));
+    if (bytes > 0) must(connection_.api.copy_out(connection_.device, target, source, bytes));
 }
 
 void CudaDevice::fill(int64_t count, float value, float* x) { must(api_.fill(stream_, count, value, x)); }
