@@ -76,6 +76,20 @@ public sealed class TensorTable {
         return otherTypes;
     }
 
+    /**
+     * These tensors, and some of them under further names.
+     *
+     * @param same further names, each with the name of a tensor that there is
+     */
+    public TensorTable withSame(Map<String, String> same) {
+        var all = new LinkedHashMap<>(tensors);
+        same.forEach((name, of) -> {
+            Tensor it = tensors.get(of);
+            all.put(name, new Tensor(it.file(), name, it.type(), it.shape(), it.offset(), it.bytes()));
+        });
+        return new TensorTable(source, all, otherTypes);
+    }
+
     /** Those tensors whose names begin so. */
     public TensorTable beginning(String prefix) {
         var those = new LinkedHashMap<>(tensors);

@@ -8,12 +8,14 @@ import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.WeightFiles;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Writes heads as a compact file: the layout of {@link HeadsFiles}, matrices quantised, private LM heads trimmed to a draft
- * vocabulary. Norms and biases are F32; matrices whose columns are no multiple of the type's block become BF16.
+ * vocabulary. Matrices that are one in the source are one in the file. Norms and biases are F32; matrices whose columns are no multiple of the type's block become BF16.
  */
 public final class CompactHeads {
     /** Rows that are converted at a time. */
@@ -24,6 +26,10 @@ public final class CompactHeads {
     private final List<Integer> vocabulary;
     private final WeightFiles files = new WeightFiles();
     private final GgufWriter writer = new GgufWriter();
+    /** Matrices that are written whole, and under which name. */
+    private final Map<Tensor, String> written = new HashMap<>();
+    /** Each name that has no bytes of its own, and the name after it whose bytes it stands for. */
+    private final List<String> same = new ArrayList<>();
 
     private CompactHeads(HeadsTensors heads, WeightType type, List<Integer> vocabulary) {
         this.heads = heads;
@@ -66,6 +72,9 @@ public final class CompactHeads {
                 order.put(compact.writer);
             }
             compact.addTensors();
+            if (!compact.same.isEmpty()) {
+                compact.writer.put(HydraHeads.SAME_TENSORS, compact.same.toArray(String[]::new));
+            }
             compact.writer.write(target);
         } finally {
             compact.files.close();
@@ -136,6 +145,13 @@ public final class CompactHeads {
     private void add(String name, Tensor tensor, int[] rows) {
         if (tensor == null) {
             return;
+        }
+        if (rows == null && tensor.shape().size() > 1) {
+            String first = written.putIfAbsent(tensor.unnamed(), name);
+            if (first != null) {
+                same.addAll(List.of(name, first));
+                return;
+            }
         }
         boolean isVector = tensor.shape().size() == 1;
         long columns = isVector ? 1 : tensor.columns();

@@ -7,13 +7,18 @@ import io.hydra4j.heads.HeadsConfig.Kind;
 import io.hydra4j.heads.HeadsFiles.Opened;
 import io.hydra4j.model.DecoderConfig;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Reads heads that are named as the Hydra code does. */
 final class HydraHeads {
     private static final String ARCHITECTURE = "hydra";
     private static final String PREFIX_ARCH = "prefix-mlp";
     private static final String FOLDER_DRAFT_VOCABULARY = "draft_vocabulary";
+    /** Names of tensors that a compact file has no bytes for, each before the name of the one that it is. */
+    static final String SAME_TENSORS = "hydra.same_tensors";
+
     static final String FOLDER_VOCABULARY = "vocab_size";
 
     private final TensorTable tensors;
@@ -66,7 +71,7 @@ final class HydraHeads {
         int vocabulary = metadata.integer("hydra.vocabulary_size", 1, DecoderConfig.MAX_VOCABULARY);
         var draft = draftVocabulary(metadata, "hydra.draft_vocabulary", vocabulary);
         int hidden = metadata.integer("hydra.embedding_length", 1, DecoderConfig.MAX_HIDDEN);
-        var heads = new HydraHeads(tensors, config, false);
+        var heads = new HydraHeads(tensors.withSame(sameTensors(metadata, tensors)), config, false);
         return heads.bind(
                 heads.sizes(hidden, vocabulary),
                 draft == null ? vocabulary : draft.size(),
@@ -89,6 +94,19 @@ final class HydraHeads {
                         draftVocabulary,
                         null)
                 .tensors();
+    }
+
+    private static Map<String, String> sameTensors(Fields metadata, TensorTable tensors) {
+        var same = new LinkedHashMap<String, String>();
+        String[] names = metadata.has(SAME_TENSORS) ? metadata.strings(SAME_TENSORS) : new String[0];
+        for (int i = 0; i < names.length; i += 2) {
+            boolean isPair = i + 1 < names.length && tensors.tensors().containsKey(names[i + 1]);
+            if (!isPair || tensors.has(names[i]) || same.put(names[i], names[i + 1]) != null) {
+                throw metadata.invalid(
+                        SAME_TENSORS, names[i], "names that the file does not have, each before one that it has");
+            }
+        }
+        return same;
     }
 
     private static Kind kind(Fields fields, String archName, String groundedName) {

@@ -86,6 +86,40 @@ class CompactHeadsTest {
     }
 
     @Test
+    void matricesThatAreOneAreWrittenOnceAndReadAsOne() {
+        var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), base);
+        var shared = heads.heads().get(0).blocks().get(1);
+        var tied = new HeadsTensors(
+                heads.config(),
+                heads.prefix(),
+                heads.heads().stream()
+                        .map(head -> {
+                            var blocks = new ArrayList<>(head.blocks());
+                            blocks.set(1, shared);
+                            return new HeadsTensors.Head(blocks, head.lmHead(), head.lmHeadBias());
+                        })
+                        .toList(),
+                null,
+                null);
+        assertTrue(tied.heads().size() > 1);
+        var compact = write(tied, WeightType.Q8_0, null);
+        var first = compact.heads().get(0).blocks().get(1).linear();
+        for (var head : compact.heads()) {
+            assertEquals(first.unnamed(), head.blocks().get(1).linear().unnamed());
+        }
+        assertEquals(
+                "hydra_mlp.1.1.linear.weight",
+                compact.heads().get(1).blocks().get(1).linear().name());
+        assertArrayEquals(
+                values(first), values(compact.heads().get(1).blocks().get(1).linear()));
+        // Written once more from there, they still are.
+        var again = folder.resolve("again.gguf");
+        CompactHeads.write(again, compact, base, "a base", WeightType.Q8_0, null, ORDER);
+        assertEquals(
+                folder.resolve("compact.gguf").toFile().length(), again.toFile().length());
+    }
+
+    @Test
     void privateLmHeadsKeepTheRowsOfTheirVocabularyInItsOrder() {
         var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), base);
         var vocabulary =

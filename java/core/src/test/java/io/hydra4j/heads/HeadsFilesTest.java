@@ -320,6 +320,15 @@ class HeadsFilesTest {
                 compactFault(InvalidValue.class, "hydra.draft_vocabulary", "-1", f -> {
                     f.i32s("hydra.draft_vocabulary", -1);
                 }),
+                compactFault(InvalidValue.class, "hydra.same_tensors", "other", f -> {
+                    f.strings("hydra.same_tensors", "other");
+                }),
+                compactFault(InvalidValue.class, "hydra.same_tensors", "other", f -> {
+                    f.strings("hydra.same_tensors", "other", "nothing");
+                }),
+                compactFault(InvalidValue.class, "hydra.same_tensors", "hydra_mlp.1.1.linear.weight", f -> {
+                    f.strings("hydra.same_tensors", "hydra_mlp.1.1.linear.weight", "hydra_mlp.0.1.linear.weight");
+                }),
                 compactFault(WrongShape.class, "hydra_lm_head.0.weight", "[40, 32]", f -> {
                     f.i32s("hydra.draft_vocabulary", IntStream.range(0, 32).toArray());
                 }));
