@@ -62,11 +62,8 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
                     fit = Optional.of("do not fit: " + e.getMessage());
                 }
             }
-            Map<String, Long> memory = new LinkedHashMap<>(need.parts());
-            if (backend.kind() == BackendKind.CPU) {
-                memory.remove(MemoryNeed.WORKSPACE); // which is set aside on GPUs alone
-            }
-            return new Here(machine(backend), fit, memory, backend.memory().freeBytes(), kernels(tensors));
+            return new Here(
+                    machine(backend), fit, need.parts(), backend.memory().freeBytes(), kernels(tensors));
         }
     }
 

@@ -86,7 +86,9 @@ public final class DecoderModel implements AutoCloseable {
         }
         draftRope = rope(made, this.config.draftAngles());
         WeightType kvType = kvType(kv, backend, tensors, loader.convertTo());
-        pages = new KvPages(kvTokens > 0 ? pages(kvTokens) : sessions(kvType, reserve) * pagesFor(config.context()));
+        long setAside = MemoryNeed.setAside(backend, config, tensors.all());
+        pages = new KvPages(
+                kvTokens > 0 ? pages(kvTokens) : sessions(kvType, reserve + setAside) * pagesFor(config.context()));
         pool = loader.own(
                 KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
         pages.add(pool);
@@ -176,7 +178,7 @@ public final class DecoderModel implements AutoCloseable {
         if (backend.kind() == BackendKind.CPU) {
             return SESSIONS;
         }
-        long left = backend.memory().freeBytes() - reserve - MemoryNeed.RESERVE;
+        long left = backend.memory().freeBytes() - reserve;
         return (int) Math.max(1, Math.min(SESSIONS, left / 2 / MemoryNeed.sessionBytes(config, kvType)));
     }
 

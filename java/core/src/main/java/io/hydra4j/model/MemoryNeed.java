@@ -8,23 +8,28 @@ import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.TreeTopology;
 import io.hydra4j.runtime.WeightType;
+import io.hydra4j.runtime.Workspace;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 
 /**
- * What a model needs of a GPU's memory, part by part: known from the headers of its files, before anything is loaded. The CPU
- * takes its memory as it is used and is not asked. Not thread-safe.
+ * What a model needs of memory, part by part: known from the headers of its files, before anything is loaded. A GPU is asked
+ * whether it has so much; the CPU takes its memory as it is used and is not asked. Not thread-safe.
  */
 public final class MemoryNeed {
-    /** The name of the part that is set aside on GPUs. */
-    public static final String WORKSPACE = "workspace";
-
-    /** Set aside for workspace, mostly sums of split products (277 MB of passes of 256 rows), and what the driver keeps. */
-    static final long RESERVE = 512L << 20;
+    /**
+     * What the driver keeps on a GPU: the code of the kernels, graphs of programs, and 64 bytes that threads of kernels with spilled
+     * registers have each.
+     */
+    static final long DRIVER = 64L << 20;
 
     // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
     private static final int TILE_ROWS = 16;
@@ -38,6 +43,7 @@ public final class MemoryNeed {
 
     private static final double GIB = 1L << 30;
 
+    private static final String WORKSPACE = "workspace";
     private static final String WEIGHTS = "weights";
     private static final String HEADS = "draft heads";
     private static final String TOKENS = "keys and values of kvTokens";
@@ -49,6 +55,8 @@ public final class MemoryNeed {
     private final WeightType kvType;
     private final long kvBytes;
     private final long activationBytes;
+    /** Of the base, and of its heads. */
+    private final List<Tensor> tensors = new ArrayList<>();
 
     private MemoryNeed(Backend backend, DecoderConfig config, WeightType kvType, int pages) {
         this.backend = backend;
@@ -90,9 +98,49 @@ public final class MemoryNeed {
         need.parts.put(WEIGHTS, need.weights(tensors.all(), convertTo));
         need.parts.put(kvTokens > 0 ? TOKENS : "keys and values of one session", need.kvBytes);
         need.parts.put("activations of one session", need.activationBytes + samplingBytes(config));
-        need.parts.put("rotation angles", angleBytes(config));
-        need.parts.put(WORKSPACE, RESERVE);
+        need.parts.put("rotation angles", ropeBytes(config));
+        need.tensors.addAll(tensors.all());
+        need.parts.put(WORKSPACE, workspaceBytes(backend, config, need.tensors));
+        if (backend.kind() == BackendKind.CUDA) {
+            need.parts.put("the driver's own", DRIVER);
+        }
         return need;
+    }
+
+    /** What a backend sets aside for one session of full length of a model with these matrices, and what its driver keeps. */
+    static long setAside(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
+        return workspaceBytes(backend, config, tensors) + (backend.kind() == BackendKind.CUDA ? DRIVER : 0);
+    }
+
+    private static long workspaceBytes(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
+        return backend.workspace(new Workspace.Limits(
+                        PassBuffers.promptRows(backend, config.context()),
+                        largest(tensors, Tensor::rows),
+                        largest(tensors, Tensor::columns),
+                        config.heads(),
+                        config.headSize(),
+                        DecoderModel.pagesFor(config.context()) * KvPool.PAGE_POSITIONS))
+                .bytes();
+    }
+
+    private static long largest(Collection<Tensor> tensors, ToLongFunction<Tensor> size) {
+        return tensors.stream()
+                .filter(tensor -> tensor.shape().size() > 1)
+                .mapToLong(size)
+                .max()
+                .orElse(1);
+    }
+
+    /**
+     * Tables of the angles by which the layers and that of draft heads rotate, once they reach the whole context: they double as they
+     * grow, and those before stay.
+     */
+    static long ropeBytes(DecoderConfig config) {
+        long kinds = Stream.concat(
+                        config.attention().stream().map(LayerAttention::rope), Stream.of(config.draftAngles()))
+                .distinct()
+                .count();
+        return kinds * 2 * config.context() * config.headSize() * Float.BYTES;
     }
 
     /** What draft heads need whose base is loaded. */
@@ -105,6 +153,8 @@ public final class MemoryNeed {
 
     /** Adds draft heads, keys, values and activations of their own layer included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, DecoderConfig base) {
+        this.tensors.addAll(tensors);
+        parts.computeIfPresent(WORKSPACE, (name, bytes) -> workspaceBytes(backend, base, this.tensors));
         parts.put(
                 HEADS,
                 weights(tensors, convertTo)
@@ -118,13 +168,6 @@ public final class MemoryNeed {
     public MemoryNeed addDraftTables(long bytes) {
         parts.put(TABLES, bytes);
         return this;
-    }
-
-    /** Tables of angles grow with the positions in use, those before being kept: twice the last ones at most. */
-    private static long angleBytes(DecoderConfig config) {
-        long tables =
-                config.attention().stream().map(LayerAttention::rope).distinct().count();
-        return 2 * tables * (config.context() + TreeTopology.MAX_NODES) * config.headSize() * Float.BYTES;
     }
 
     /** What a session that samples has beside its activations. */
@@ -224,7 +267,7 @@ public final class MemoryNeed {
             case WEIGHTS, HEADS -> "convert them to Q8_0 or Q4_0 on load";
             case TABLES -> "do without them";
             case TOKENS -> "open the model with fewer kvTokens";
-            case "workspace" -> "end other programs that use the GPU";
+            case WORKSPACE -> "end other programs that use the GPU";
             default -> "open the model with a shorter context"
                     + (kvType == WeightType.F32 ? ", keep them in f16 (kv)" : "");
         };

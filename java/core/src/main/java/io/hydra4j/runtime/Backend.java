@@ -3,6 +3,8 @@ package io.hydra4j.runtime;
 import io.hydra4j.HydraException;
 import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_backend;
+import io.hydra4j.runtime.bindings.hydra_limits;
+import io.hydra4j.runtime.bindings.hydra_workspace;
 import java.util.List;
 
 /**
@@ -122,7 +124,9 @@ public final class Backend extends NativeObject {
     }
 
     /**
-     * @return the memory of the device
+     * {@return the memory of the device} On the CPU what the system can give without swapping, caches of files that it drops for that
+     * included, as far as the control groups of the process go.
+     *
      * @throws NativeException if the device does not answer
      */
     public DeviceMemory memory() {
@@ -130,6 +134,32 @@ public final class Backend extends NativeObject {
         long[] total = new long[1];
         handle.check(pointer -> Native.hydra_backend_memory(pointer, free, total));
         return new DeviceMemory(free[0], total[0]);
+    }
+
+    /**
+     * {@return what the backend sets aside where programs stay within limits} Nothing is allocated.
+     *
+     * @param limits of the programs
+     * @throws NativeException if a limit is out of range
+     */
+    public Workspace workspace(Workspace.Limits limits) {
+        try (hydra_limits most = new hydra_limits();
+                hydra_workspace found = new hydra_workspace()) {
+            most.rows(limits.rows())
+                    .matrix_rows(limits.matrixRows())
+                    .matrix_columns(limits.matrixColumns())
+                    .heads(limits.heads())
+                    .head_size(limits.headSize())
+                    .positions(limits.positions());
+            handle.check(pointer -> Native.hydra_backend_workspace(pointer, most, found));
+            return new Workspace(
+                    found.products(),
+                    found.tops(),
+                    found.attention(),
+                    found.judging(),
+                    found.handover(),
+                    found.bytes());
+        }
     }
 
     /**

@@ -11,6 +11,7 @@ import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.Matrix;
 import io.hydra4j.runtime.WeightType;
+import io.hydra4j.runtime.Workspace;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -60,7 +61,12 @@ class RandomWeightsTest {
             long activations = 64 * (2 * 40 + 2 * 32 + 2 * 16 + 100) * 4;
             // To sample: logits of 64 nodes and of the root before them, twelve rows of noise, and the history.
             long sampling = (64 + 1 + 12) * 300 * 4 + CONFIG.context() * 4L;
-            assertEquals(matrices + vectors + cache + activations + sampling + MemoryNeed.RESERVE, need.bytes());
+            // One table of rotation angles of 16 values a position, and those that it grew from.
+            long angles = 2 * CONFIG.context() * 16 * 4;
+            // The widest matrix is the feed-forward layer's last one, the tallest the embedding.
+            long workspace = backend.workspace(new Workspace.Limits(64, 300, 100, 2, 16, CONFIG.context() + 64))
+                    .bytes();
+            assertEquals(matrices + vectors + cache + activations + sampling + angles + workspace, need.bytes());
             need.require(need.bytes());
             var refused = assertThrows(InsufficientMemoryException.class, () -> need.require(need.bytes() - 1));
             assertEquals(need.bytes(), refused.neededBytes());
