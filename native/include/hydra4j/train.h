@@ -15,8 +15,8 @@
  * every number of threads and every instruction set of the processor, and for every run on a GPU; the two differ by
  * rounding.
  *
- * Values that are no finite number spread as IEEE 754 has it (in products of a GPU an infinity may become a NaN) and are
- * no error: hydra_train_count_nonfinite looks for them. */
+ * Values that are no finite number spread as IEEE 754 has it (in products of a GPU an infinity may become a NaN) and
+ * are no error: hydra_train_count_nonfinite looks for them. */
 #ifndef HYDRA4J_TRAIN_H
 #define HYDRA4J_TRAIN_H
 
