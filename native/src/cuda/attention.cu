@@ -2,9 +2,9 @@
 // a long chunk of a prompt is several segments, whose later ones find the earlier ones in the cache.
 //
 // Floor: the bytes of the keys and values, read once. Here the plain form in float32, for F32 caches and for head sizes
-// that the matrix instruction's kernels (attention_mma.cu) do not take. Query heads of one KV head and rows make up that
-// head's vectors. A block takes up to 64 of them through one split of the positions after another, in tiles of 32: keys
-// and values are staged in shared memory once for all (heads above 128 columns read them from the caches), a lane
+// that the matrix instruction's kernels (attention_mma.cu) do not take. Query heads of one KV head and rows make up
+// that head's vectors. A block takes up to 64 of them through one split of the positions after another, in tiles of 32:
+// keys and values are staged in shared memory once for all (heads above 128 columns read them from the caches), a lane
 // computes the score of its key and then its columns of the output. Tiles before all rows' windows are not read. A
 // second kernel merges the splits. Not measured on any card yet.
 //
