@@ -5,7 +5,10 @@ import io.hydra4j.runtime.bindings.Native;
 import io.hydra4j.runtime.bindings.hydra_backend;
 import io.hydra4j.runtime.bindings.hydra_limits;
 import io.hydra4j.runtime.bindings.hydra_workspace;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
 import java.util.List;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * The device that runs programs. Thread-safe; programs of one backend run one at a time, on CUDA those of one {@link Stream}.
@@ -143,8 +146,11 @@ public final class Backend extends NativeObject {
      * @throws NativeException if a limit is out of range
      */
     public Workspace workspace(Workspace.Limits limits) {
-        try (hydra_limits most = new hydra_limits();
-                hydra_workspace found = new hydra_workspace()) {
+        // Allocated by JavaCPP they would be subject to JavaCPP's limits on memory.
+        ByteBuffer memory = ByteBuffer.allocateDirect(2 * STRUCT_BYTES);
+        long address = new Pointer(memory).address();
+        try (hydra_limits most = new hydra_limits(new Memory(address, STRUCT_BYTES));
+                hydra_workspace found = new hydra_workspace(new Memory(address + STRUCT_BYTES, STRUCT_BYTES))) {
             most.rows(limits.rows())
                     .matrix_rows(limits.matrixRows())
                     .matrix_columns(limits.matrixColumns())
@@ -159,8 +165,13 @@ public final class Backend extends NativeObject {
                     found.judging(),
                     found.handover(),
                     found.bytes());
+        } finally {
+            Reference.reachabilityFence(memory);
         }
     }
+
+    /** More than limits, or a workspace, take. */
+    private static final int STRUCT_BYTES = 128;
 
     /**
      * {@return the instruction set in use, never {@link InstructionSet#AUTO}}
