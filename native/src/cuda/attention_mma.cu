@@ -449,19 +449,6 @@ using FewTail = Tail<D, (LEAF - 1 + FEW_GROUPS * GROUP + SLICE) / SLICE * SLICE,
 template <int D>
 using ManyTail = Tail<D, TAIL_LEAVES * LEAF, false>;
 
-// By all threads of a block: whether it is the last of `blocks` to come here. Then it sees what they have kept, and the
-// counter is zero again.
-__device__ __forceinline__ bool is_last_to_keep(int32_t* counter, int blocks) {
-    bool& answer = shared_memory<bool>();
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        answer = add_in_order(counter, 1) == blocks - 1;
-        if (answer) *counter = 0;
-    }
-    __syncthreads();
-    return answer;
-}
-
 // Grid: KV heads, a block for the tail and `workers` for the prefix, segments. counters: int32 [segments][KV heads],
 // zero before and after; null where a second kernel merges.
 template <int D>
@@ -483,7 +470,7 @@ __global__ void __launch_bounds__(THREADS, 3)
     }
     if (counters == nullptr) return;
     int32_t* counter = counters + blockIdx.z * gridDim.x + blockIdx.x;
-    if (!is_last_to_keep(counter, min(workers, parts.count) + 1)) return;
+    if (!is_last(counter, min(workers, parts.count) + 1, shared_memory<bool>())) return;
     for (int i = warp_index(); i < pass.vectors * MERGES<D>; i += WARPS) {
         Merge<D>{pass, wave, parts}.run(i / MERGES<D>, i % MERGES<D> * MERGED_COLUMNS, left);
     }

@@ -148,6 +148,18 @@ __device__ __forceinline__ int add_in_order(int32_t* counter, int value) {
 #endif
 }
 
+// By all threads of a block: whether it is the last of `blocks` to come here. Then it sees what they have written
+// before, and the counter is zero again. answer: in shared memory.
+__device__ __forceinline__ bool is_last(int32_t* counter, int blocks, bool& answer) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        answer = add_in_order(counter, 1) == blocks - 1;
+        if (answer) *counter = 0;
+    }
+    __syncthreads();
+    return answer;
+}
+
 // 2^x with a relative error below 2^-22; 0 below 2^-126.
 __device__ __forceinline__ float fast_exp2(float x) {
 #ifdef __CUDACC__

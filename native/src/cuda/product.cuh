@@ -114,17 +114,6 @@ template <class Finish, int MATRICES>
 constexpr bool LEAVES =
     std::is_same_v<std::invoke_result_t<const Finish&, int, int, int64_t, const float (&)[MATRICES][2]>, float2>;
 
-// True in the last of the blocks that share a row of tiles to come here; it sees what the others have written before.
-__device__ __forceinline__ bool is_last(int32_t* counter, int sharers, bool& shared_answer) {
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        shared_answer = add_in_order(counter, 1) == sharers - 1;
-        if (shared_answer) *counter = 0;
-    }
-    __syncthreads();
-    return shared_answer;
-}
-
 // Grid: parts of the wave's rows, times shares; the parts of a share, which read the same weights, are neighbours.
 // finish(id, r, n, values) is called once for each row r of the pass and even n; values[m][i] belongs to output row n +
 // i of matrix m, which may lie after the last. It returns what it has stored where that is what the operation leaves.
