@@ -119,7 +119,8 @@ struct hydra_train_device {
 
     virtual void fill(int64_t count, float value, float* x) = 0;
     virtual void add(int64_t count, float scale, const float* x, float* y) = 0;
-    virtual void copy_columns(int64_t rows, int64_t columns, hydra::train::Columns<const float> source,
+    // Set, or added to what is there.
+    virtual void copy_columns(int64_t rows, int64_t columns, bool add, hydra::train::Columns<const float> source,
                               hydra::train::Columns<float> target) = 0;
     // Refuse an id that is not from -1 to table_rows - 1, before anything is written.
     virtual void gather(int64_t rows, int64_t columns, const float* table, int64_t table_rows, const int32_t* ids,
@@ -133,6 +134,8 @@ struct hydra_train_device {
     virtual void swiglu_forward(int64_t count, const float* gate, const float* up, float* y) = 0;
     virtual void swiglu_backward(int64_t count, const float* gate, const float* up, const float* gy, float* g_gate,
                                  float* g_up) = 0;
+    // y = x + silu(a).
+    virtual void residual(int64_t count, const float* x, const float* a, float* y) = 0;
     virtual void rms_norm_forward(int64_t rows, int64_t width, float epsilon, const float* x, const float* weight,
                                   float* y, float* inverse) = 0;
     virtual void rms_norm_backward(int64_t rows, int64_t width, const float* x, const float* weight,
@@ -140,8 +143,6 @@ struct hydra_train_device {
     virtual void linear_forward(const hydra::train::Linear& linear, const float* bias, bool add, float* y) = 0;
     virtual void linear_backward(const hydra::train::Linear& linear, const float* gy,
                                  const hydra::train::LinearGradients& gradients) = 0;
-    virtual void block_forward(const hydra::train::Block& block) = 0;
-    virtual void block_backward(const hydra::train::Block& block, const hydra::train::BlockGradients& gradients) = 0;
     virtual void rope(const hydra::train::Texts& texts, int64_t heads, int64_t head_size, const float* frequencies,
                       bool inverse, float* x) = 0;
     virtual void attention_forward(const hydra::train::Attention& attention) = 0;
@@ -152,4 +153,8 @@ struct hydra_train_device {
     virtual double square_sum(int64_t count, const float* x) = 0;
     virtual int64_t count_nonfinite(int64_t count, const float* x) = 0;
     virtual void adamw(const hydra::train::AdamW& step) = 0;
+
+    // Of these, for every device.
+    void block_forward(const hydra::train::Block& block);
+    void block_backward(const hydra::train::Block& block, const hydra::train::BlockGradients& gradients);
 };

@@ -60,7 +60,8 @@ hydra_status hydra_train_copy_columns(hydra_train_device* device, int64_t rows, 
         Operands operands(device);
         const float* from = operands.in("source", source, checked_width("source", of, source_width, source_column));
         float* to = operands.out("target", target, checked_width("target", of, target_width, target_column));
-        device->copy_columns(rows, columns, {from, source_width, source_column}, {to, target_width, target_column});
+        device->copy_columns(rows, columns, false, {from, source_width, source_column},
+                             {to, target_width, target_column});
     });
 }
 

@@ -49,7 +49,8 @@ class CpuDevice final : public hydra_train_device {
 
     void fill(int64_t count, float value, float* x) override;
     void add(int64_t count, float scale, const float* x, float* y) override;
-    void copy_columns(int64_t rows, int64_t columns, Columns<const float> source, Columns<float> target) override;
+    void copy_columns(int64_t rows, int64_t columns, bool add, Columns<const float> source,
+                      Columns<float> target) override;
     void gather(int64_t rows, int64_t columns, const float* table, int64_t table_rows, const int32_t* ids,
                 Columns<float> target) override;
     void scatter_add(int64_t rows, int64_t columns, Columns<const float> source, const int32_t* ids, float* table,
@@ -61,14 +62,13 @@ class CpuDevice final : public hydra_train_device {
     void swiglu_forward(int64_t count, const float* gate, const float* up, float* y) override;
     void swiglu_backward(int64_t count, const float* gate, const float* up, const float* gy, float* g_gate,
                          float* g_up) override;
+    void residual(int64_t count, const float* x, const float* a, float* y) override;
     void rms_norm_forward(int64_t rows, int64_t width, float epsilon, const float* x, const float* weight, float* y,
                           float* inverse) override;
     void rms_norm_backward(int64_t rows, int64_t width, const float* x, const float* weight, const float* inverse,
                            const float* gy, bool add, float* g_x, float* g_weight) override;
     void linear_forward(const Linear& linear, const float* bias, bool add, float* y) override;
     void linear_backward(const Linear& linear, const float* gy, const LinearGradients& gradients) override;
-    void block_forward(const Block& block) override;
-    void block_backward(const Block& block, const BlockGradients& gradients) override;
     void rope(const Texts& texts, int64_t heads, int64_t head_size, const float* frequencies, bool inverse,
               float* x) override;
     void attention_forward(const Attention& attention) override;

@@ -23,9 +23,14 @@ void CpuDevice::add(int64_t count, float scale, const float* x, float* y) {
     each_run(count, [&](int64_t first, int64_t n) { kernels_.add(n, scale, x + first, y + first); });
 }
 
-void CpuDevice::copy_columns(int64_t rows, int64_t columns, Columns<const float> source, Columns<float> target) {
+void CpuDevice::copy_columns(int64_t rows, int64_t columns, bool add, Columns<const float> source,
+                             Columns<float> target) {
     each(row_tasks(rows), rows * columns, [&](int64_t i, int) {
         for (int64_t r = i * ROWS; r < std::min(rows, (i + 1) * ROWS); ++r) {
+            if (add) {
+                kernels_.add(columns, 1, source.row(r), target.row(r));
+                continue;
+            }
             std::memcpy(target.row(r), source.row(r), static_cast<size_t>(columns) * sizeof(float));
         }
     });
@@ -87,6 +92,10 @@ void CpuDevice::swiglu_backward(int64_t count, const float* gate, const float* u
     each_run(count, [&](int64_t first, int64_t n) {
         kernels_.swiglu_gradient(n, gate + first, up + first, gy + first, g_gate + first, g_up + first);
     });
+}
+
+void CpuDevice::residual(int64_t count, const float* x, const float* a, float* y) {
+    each_run(count, [&](int64_t first, int64_t n) { kernels_.residual(n, x + first, a + first, y + first); });
 }
 
 void CpuDevice::rms_norm_forward(int64_t rows, int64_t width, float epsilon, const float* x, const float* weight,

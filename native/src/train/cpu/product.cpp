@@ -144,39 +144,4 @@ void CpuDevice::linear_backward(const Linear& linear, const float* gy, const Lin
     if (gradients.bias != nullptr) add_column_sums(rows, outputs, gy, gradients.bias);
 }
 
-void CpuDevice::block_forward(const Block& block) {
-    const Linear& linear = block.linear;
-    linear_forward(linear, block.bias, false, block.a);
-    const float* through = linear.x;
-    if (block.skip != nullptr) {
-        linear_forward({linear.rows, linear.inputs, linear.outputs, linear.x, block.skip}, block.skip_bias, false,
-                       block.y);
-        through = block.y;
-    }
-    each_run(linear.rows * linear.outputs, [&](int64_t first, int64_t n) {
-        kernels_.residual(n, through + first, block.a + first, block.y + first);
-    });
-}
-
-void CpuDevice::block_backward(const Block& block, const BlockGradients& gradients) {
-    const Linear& linear = block.linear;
-    if (linear.rows == 0) return;
-    LinearGradients of = gradients.of;
-    silu_backward(linear.rows * linear.outputs, block.a, gradients.y, gradients.a);
-    if (block.skip != nullptr) {
-        linear_backward({linear.rows, linear.inputs, linear.outputs, linear.x, block.skip}, gradients.y,
-                        {of.add, of.columns, of.x, gradients.skip, gradients.skip_bias});
-    } else if (of.x != nullptr && of.x != gradients.y) {
-        const Columns<const float> from{gradients.y, linear.outputs, 0};
-        const Columns<float> to{of.x, of.columns, 0};
-        each(linear.rows, linear.rows * of.columns, [&](int64_t r, int) {
-            if (!of.add) std::fill(to.row(r), to.row(r) + of.columns, 0.0f);
-            kernels_.add(of.columns, 1, from.row(r), to.row(r));
-        });
-    }
-    // What goes around the linear layer is there already.
-    of.add = true;
-    linear_backward(linear, gradients.a, of);
-}
-
 }  // namespace hydra::train

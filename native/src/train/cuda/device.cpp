@@ -100,8 +100,9 @@ void CudaDevice::add(int64_t count, float scale, const float* x, float* y) {
     must(api_.add(stream_, count, scale, x, y));
 }
 
-void CudaDevice::copy_columns(int64_t rows, int64_t columns, Columns<const float> source, Columns<float> target) {
-    must(api_.copy_columns(stream_, rows, columns, false, source, target));
+void CudaDevice::copy_columns(int64_t rows, int64_t columns, bool add, Columns<const float> source,
+                              Columns<float> target) {
+    must(api_.copy_columns(stream_, rows, columns, add, source, target));
 }
 
 void CudaDevice::gather(int64_t rows, int64_t columns, const float* table, int64_t table_rows, const int32_t* ids,
@@ -162,6 +163,10 @@ void CudaDevice::swiglu_backward(int64_t count, const float* gate, const float* 
     must(api_.swiglu_backward(stream_, count, gate, up, gy, g_gate, g_up));
 }
 
+void CudaDevice::residual(int64_t count, const float* x, const float* a, float* y) {
+    must(api_.residual(stream_, count, x, a, y));
+}
+
 void CudaDevice::rms_norm_forward(int64_t rows, int64_t width, float epsilon, const float* x, const float* weight,
                                   float* y, float* inverse) {
     must(api_.rms_norm_forward(stream_, rows, width, epsilon, x, weight, y, inverse));
@@ -207,35 +212,6 @@ void CudaDevice::linear_backward(const Linear& linear, const float* gy, const Li
         add_product(outputs, inputs, rows, {gy, outputs, true}, {x, inputs, true}, gradients.weight);
     }
     if (gradients.bias != nullptr) add_column_sums(rows, outputs, gy, nullptr, nullptr, gradients.bias);
-}
-
-void CudaDevice::block_forward(const Block& block) {
-    const Linear& linear = block.linear;
-    linear_forward(linear, block.bias, false, block.a);
-    const float* through = linear.x;
-    if (block.skip != nullptr) {
-        linear_forward({linear.rows, linear.inputs, linear.outputs, linear.x, block.skip}, block.skip_bias, false,
-                       block.y);
-        through = block.y;
-    }
-    must(api_.residual(stream_, linear.rows * linear.outputs, through, block.a, block.y));
-}
-
-void CudaDevice::block_backward(const Block& block, const BlockGradients& gradients) {
-    const Linear& linear = block.linear;
-    if (linear.rows == 0) return;
-    LinearGradients of = gradients.of;
-    silu_backward(linear.rows * linear.outputs, block.a, gradients.y, gradients.a);
-    if (block.skip != nullptr) {
-        linear_backward({linear.rows, linear.inputs, linear.outputs, linear.x, block.skip}, gradients.y,
-                        {of.add, of.columns, of.x, gradients.skip, gradients.skip_bias});
-    } else if (of.x != nullptr && of.x != gradients.y) {
-        must(api_.copy_columns(stream_, linear.rows, of.columns, of.add, {gradients.y, linear.outputs, 0},
-                               {of.x, of.columns, 0}));
-    }
-    // What goes around the linear layer is there already.
-    of.add = true;
-    linear_backward(linear, gradients.a, of);
 }
 
 void CudaDevice::rope(const Texts& texts, int64_t heads, int64_t head_size, const float* frequencies, bool inverse,
