@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.HydraException;
 import io.hydra4j.golden.Cuda;
-import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.train.HeadsDesign.Kind;
@@ -39,8 +38,7 @@ class CudaTrainingTest {
 
     @BeforeAll
     static void makeModelAndData() throws IOException {
-        model = Original.withTokenizer(
-                Original.variant(Files.createDirectory(folder.resolve("base")), List.of(257), 256));
+        model = TinyBase.model(Files.createDirectory(folder.resolve("base")));
         data = Files.write(
                 folder.resolve("data.txt"),
                 List.of(String.join("\n", TestData.heldOutPrompts().subList(0, 4))));
