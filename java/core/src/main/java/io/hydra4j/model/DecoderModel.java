@@ -86,9 +86,8 @@ public final class DecoderModel implements AutoCloseable {
         }
         draftRope = rope(made, this.config.draftAngles());
         WeightType kvType = kvType(kv, backend, tensors, loader.convertTo());
-        long setAside = MemoryNeed.setAside(backend, config, tensors.all());
         pages = new KvPages(
-                kvTokens > 0 ? pages(kvTokens) : sessions(kvType, reserve + setAside) * pagesFor(config.context()));
+                kvTokens > 0 ? pages(kvTokens) : sessions(kvType, tensors, reserve) * pagesFor(config.context()));
         pool = loader.own(
                 KvPool.create(backend, kvType, config.layers(), config.kvHeads(), config.headSize(), pages.count()));
         pages.add(pool);
@@ -174,11 +173,11 @@ public final class DecoderModel implements AutoCloseable {
     }
 
     /** Keys and values get half of what a GPU has left. */
-    private int sessions(WeightType kvType, long reserve) {
+    private int sessions(WeightType kvType, DecoderTensors tensors, long reserve) {
         if (backend.kind() == BackendKind.CPU) {
             return SESSIONS;
         }
-        long left = backend.memory().freeBytes() - reserve;
+        long left = backend.memory().freeBytes() - reserve - MemoryNeed.setAside(backend, config, tensors.all());
         return (int) Math.max(1, Math.min(SESSIONS, left / 2 / MemoryNeed.sessionBytes(config, kvType)));
     }
 

@@ -107,9 +107,9 @@ public final class MemoryNeed {
         return need;
     }
 
-    /** What a backend sets aside for one session of full length of a model with these matrices, and what its driver keeps. */
-    static long setAside(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
-        return workspaceBytes(backend, config, tensors) + (backend.kind() == BackendKind.CUDA ? DRIVER : 0);
+    /** What a GPU sets aside for one session of full length of a model with these matrices, and what its driver keeps. */
+    static long setAside(Backend gpu, DecoderConfig config, Collection<Tensor> tensors) {
+        return workspaceBytes(gpu, config, tensors) + DRIVER;
     }
 
     private static long workspaceBytes(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
