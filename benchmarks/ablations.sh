@@ -37,9 +37,8 @@ train() {
 measure() {
   local name kind options
   read -r name kind options <<<"$1"
-  tr -d '\n ' <"$folder/$name/tree.json" | sed 's/.*"tree_paths":\(\[\[[^"]*\]\]\),.*/\1/' >"$folder/$name/paths.json"
   java -jar "$benchmarks" --compare --model "$model" --heads "$folder/$name" --prompts-file "$held_out" --method-list "$kind" \
-    --trees "default,$folder/$name/paths.json" --seconds "${SECONDS_EACH:-20}" --out "$folder/$name/decoding.json" >"$folder/$name/decoding.txt"
+    --trees "default,$folder/$name/tree.json" --seconds "${SECONDS_EACH:-20}" --out "$folder/$name/decoding.json" >"$folder/$name/decoding.txt"
 }
 
 row() {
@@ -47,7 +46,7 @@ row() {
   read -r name kind options <<<"$1"
   [ -f "$folder/$name/tree.json" ] || return 0
   lengths=$(grep chain_length "$folder/$name/log.jsonl" | tail -1 | sed -E 's/.*"accuracies":\[\[([0-9.E-]+).*chain_length":([0-9.]+).*default_tree_length":([0-9.]+).*tuned_tree_length":([0-9.]+).*/\1 \2 \3 \4/')
-  [ ! -f "$folder/$name/decoding.txt" ] || speeds=$(awk '$2 == "default" || $2 ~ /paths/ {printf "%s (%s) ", $4, $5}' "$folder/$name/decoding.txt")
+  [ ! -f "$folder/$name/decoding.txt" ] || speeds=$(awk '$2 == "default" || $2 ~ /tree.json/ {printf "%s (%s) ", $4, $5}' "$folder/$name/decoding.txt")
   awk -v options="$options" -v lengths="$lengths" -v speeds="$speeds" 'BEGIN {
     split(lengths, l); split(speeds, s, /\) ?/)
     printf "| `%s` | %.1f | %.3f | %.3f | %.3f | %s | %s |\n", options, 100 * l[1], l[2], l[3], l[4], s[1] ? s[1] ")" : "", s[2] ? s[2] ")" : ""

@@ -44,17 +44,6 @@ final class Lines {
         return values;
     }
 
-    /** A tree's paths: a file with a list of lists of whole numbers. */
-    static List<List<Integer>> paths(Path file) {
-        try {
-            return list(StrictJson.value(file, "tree", Files.readString(file))).stream()
-                    .map(path -> list(path).stream().map(Lines::whole).toList())
-                    .toList();
-        } catch (IOException e) {
-            throw new HydraException("cannot read " + file + ": " + e, e);
-        }
-    }
-
     static List<?> list(Object value) {
         if (value instanceof List<?> list) {
             return list;

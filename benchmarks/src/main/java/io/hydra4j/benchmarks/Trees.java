@@ -3,6 +3,7 @@ package io.hydra4j.benchmarks;
 import io.hydra4j.GenerationOptions;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
+import io.hydra4j.TreeFile;
 import io.hydra4j.decode.Tree;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +11,7 @@ import java.util.List;
 
 /**
  * Trees by name: {@code default} (the published one), {@code tuned} (the fastest beginning of the heads' growth order on prompts
- * of its own), {@code nodes:N} (the first N nodes of that order), {@code chain:N}, or a file with a JSON list of paths.
+ * of its own), {@code nodes:N} (the first N nodes of that order), {@code chain:N}, or a file that {@link TreeFile} reads.
  */
 final class Trees {
     /** The name of the tree that {@link #tuned} finds. */
@@ -46,7 +47,7 @@ final class Trees {
             return Tree.chain(number(name, CHAIN));
         }
         if (Files.isRegularFile(Path.of(name))) {
-            return Tree.of(Lines.paths(Path.of(name)));
+            return TreeFile.read(Path.of(name));
         }
         throw new HydraException(
                 "no tree is called '" + name
