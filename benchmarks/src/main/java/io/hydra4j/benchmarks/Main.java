@@ -104,6 +104,14 @@ public final class Main implements Callable<Integer> {
     private List<WeightType> lossTypes = new ArrayList<>();
 
     @Option(
+            names = "--along",
+            paramLabel = "FILE",
+            description =
+                    "no JMH: tokens a step that heads would emit along given continuations, a JSON list of objects"
+                            + " with prompt_ids and greedy_ids; takes --model and --heads")
+    private Path along;
+
+    @Option(
             names = "--batched",
             description = "no JMH: sequences side by side, plain and with trees that are chosen step by step, in turn;"
                     + " takes the options of --compare")
@@ -239,7 +247,7 @@ public final class Main implements Callable<Integer> {
         System.out.println(Machine.line(machine));
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("machine", machine);
-        if (!sampled && !batched && lossTypes.isEmpty()) {
+        if (!sampled && !batched && along == null && lossTypes.isEmpty()) {
             json.put("stream_rates", streamRates());
         }
         boolean good = true;
@@ -252,6 +260,16 @@ public final class Main implements Callable<Integer> {
                 figures.addAll(loss.json());
             }
             json.put("weight_loss", figures);
+        } else if (along != null) {
+            List<Map<String, Object>> figures = new ArrayList<>();
+            for (String model : models) {
+                GivenAcceptance acceptances =
+                        new GivenAcceptance(compareOptions(model).spec(), along);
+                acceptances.run();
+                acceptances.print(System.out);
+                figures.addAll(acceptances.json());
+            }
+            json.put("given_acceptance", figures);
         } else if (sampled) {
             List<Map<String, Object>> figures = new ArrayList<>();
             for (String model : models) {
