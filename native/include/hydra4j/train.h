@@ -23,7 +23,7 @@
 #include "hydra4j/status.h"
 
 /* Changes whenever a declaration in this header does; Java refuses a library of another number. */
-#define HYDRA_TRAIN_ABI_VERSION 3
+#define HYDRA_TRAIN_ABI_VERSION 4
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,6 +88,12 @@ HYDRA_API hydra_status hydra_train_upload(hydra_train_buffer* buffer, int64_t of
                                           int64_t count);
 HYDRA_API hydra_status hydra_train_download(const hydra_train_buffer* buffer, int64_t offset, void* target,
                                             int64_t count);
+
+/* Copies float32 numbers from memory of the device that is no buffer's, such as a program's (hydra_buffer_pointer), to
+ * elements [offset, offset + count), count >= 0: of the host's where the device is the processor. What computes them
+ * must have ended; they have been read when the call returns. */
+HYDRA_API hydra_status hydra_train_copy_in(hydra_train_buffer* buffer, int64_t offset, const void* source,
+                                           int64_t count);
 
 /* ---- Elements and rows ---- */
 

@@ -51,7 +51,24 @@ hydra_status hydra_train_upload(hydra_train_buffer* buffer, int64_t offset, cons
         check_range(buffer, offset, count, 0);
         HYDRA_REQUIRE(source != nullptr, "source is null");
         std::lock_guard<std::mutex> lock(buffer->device->mutex);
-        buffer->device->upload(at(buffer, offset), source, count * ELEMENT);
+        if (buffer->type == HYDRA_TRAIN_I32) {
+            buffer->device->upload_ids(reinterpret_cast<int32_t*>(at(buffer, offset)),
+                                       static_cast<const int32_t*>(source), count);
+        } else {
+            buffer->device->upload(at(buffer, offset), source, count * ELEMENT);
+        }
+    });
+}
+
+hydra_status hydra_train_copy_in(hydra_train_buffer* buffer, int64_t offset, const void* source, int64_t count) {
+    return hydra::guarded("hydra_train_copy_in", [&] {
+        check_range(buffer, offset, count, 0);
+        HYDRA_REQUIRE(source != nullptr, "source is null");
+        HYDRA_REQUIRE(buffer->type == HYDRA_TRAIN_F32, "buffer holds int32, must hold float32");
+        std::lock_guard<std::mutex> lock(buffer->device->mutex);
+        buffer->device->require_usable();
+        if (count == 0) return;
+        buffer->device->copy_in(reinterpret_cast<float*>(at(buffer, offset)), static_cast<const float*>(source), count);
     });
 }
 

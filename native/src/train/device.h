@@ -114,6 +114,11 @@ struct hydra_train_device {
     virtual hydra::Memory allocate(int64_t bytes) = 0;  // zeroed
     virtual void upload(void* target, const void* source, int64_t bytes) = 0;
     virtual void download(void* target, const void* source, int64_t bytes) = 0;
+    virtual void upload_ids(int32_t* target, const int32_t* ids, int64_t count) {
+        upload(target, ids, count * static_cast<int64_t>(sizeof(int32_t)));
+    }
+    // From memory of the device that is no buffer's; it has been read when this returns.
+    virtual void copy_in(float* target, const float* source, int64_t count) = 0;
     // Throws HYDRA_UNAVAILABLE where operations cannot run.
     virtual void require_usable() = 0;
 

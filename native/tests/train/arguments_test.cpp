@@ -91,6 +91,23 @@ TEST(Buffer, HoldsZerosAndWhatIsUploaded) {
     EXPECT_EQ(lab.read(out), (Floats{0, 4, 5}));
 }
 
+// That of a GPU's memory is copied: CudaTrainingTest.
+TEST(Buffer, CopiesFromMemoryOfTheDeviceAlone) {
+    Lab lab;
+    hydra_train_buffer* buffer = lab.zeros(4);
+    const Floats source = {1, 2};
+    if (cuda_library() == nullptr) {
+        must(hydra_train_copy_in(buffer, 1, source.data(), 2));
+        EXPECT_EQ(lab.read(buffer), (Floats{0, 1, 2, 0}));
+    } else {
+        expect_refused(hydra_train_copy_in(buffer, 1, source.data(), 2), "must be device memory");
+        EXPECT_EQ(lab.read(buffer), Floats(4));
+    }
+    expect_refused(hydra_train_copy_in(buffer, 3, source.data(), 2), "2 elements from 3 on: the buffer has 4");
+    expect_refused(hydra_train_copy_in(buffer, 0, nullptr, 2), "source is null");
+    expect_refused(hydra_train_copy_in(lab.ids({0, 0}), 0, source.data(), 2), "must hold float32");
+}
+
 TEST(Buffer, OfImpossibleSizesIsRefused) {
     Lab lab;
     hydra_train_buffer* out = nullptr;

@@ -37,6 +37,29 @@ TEST(Elements, RowsAreGatheredAndTheirGradientsScattered) {
     });
 }
 
+TEST(Elements, IdsAreThoseThatWereUploadedLast) {
+    Lab lab;
+    hydra_train_buffer* ids = lab.ids({2, 1, 0});
+    hydra_train_buffer* table = lab.floats({10, 20, 30});
+    const auto gathered = [&](const hydra_train_buffer* of) {
+        hydra_train_buffer* target = lab.unset(hydra_train_buffer_count(of));
+        must(hydra_train_gather(lab.device(), hydra_train_buffer_count(of), 1, table, 3, of, target, 1, 0));
+        return lab.read(target);
+    };
+    hydra_train_buffer* out = nullptr;
+    must(hydra_train_buffer_view(ids, 1, 2, &out));
+    const Buffer view(out);
+    EXPECT_EQ(gathered(ids), (Floats{30, 20, 10}));
+    EXPECT_EQ(gathered(out), (Floats{20, 10}));
+    const Ids other = {0, 2};
+    must(hydra_train_upload(out, 0, other.data(), 2));
+    EXPECT_EQ(gathered(out), (Floats{10, 30}));
+    EXPECT_EQ(gathered(ids), (Floats{30, 10, 30}));
+    const Ids wrong = {3};
+    must(hydra_train_upload(out, 1, wrong.data(), 1));
+    EXPECT_EQ(hydra_train_gather(lab.device(), 3, 1, table, 3, ids, lab.zeros(3), 1, 0), HYDRA_INVALID_ARGUMENT);
+}
+
 TEST(Elements, SiluAndItsGradient) {
     Random random(11);
     for (const int64_t count : COUNTS) {

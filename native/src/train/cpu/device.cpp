@@ -1,5 +1,6 @@
 #include "train/cpu/device.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/processor.h"
@@ -49,6 +50,10 @@ void CpuDevice::upload(void* target, const void* source, int64_t bytes) {
 
 void CpuDevice::download(void* target, const void* source, int64_t bytes) {
     std::memcpy(target, source, static_cast<size_t>(bytes));
+}
+
+void CpuDevice::copy_in(float* target, const float* source, int64_t count) {
+    std::copy(source, source + count, target);
 }
 
 void CpuDevice::require_usable() {

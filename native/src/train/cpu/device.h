@@ -45,6 +45,7 @@ class CpuDevice final : public hydra_train_device {
     Memory allocate(int64_t bytes) override;
     void upload(void* target, const void* source, int64_t bytes) override;
     void download(void* target, const void* source, int64_t bytes) override;
+    void copy_in(float* target, const float* source, int64_t count) override;
     void require_usable() override;
 
     void fill(int64_t count, float value, float* x) override;

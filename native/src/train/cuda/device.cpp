@@ -77,7 +77,8 @@ Memory CudaDevice::allocate(int64_t bytes) {
     require_usable();
     void* data = nullptr;
     must(connection_.api.allocate(connection_.device, bytes, &data));
-    return Memory(static_cast<uint8_t*>(data), [this](uint8_t* all) {
+    return Memory(static_cast<uint8_t*>(data), [this, bytes](uint8_t* all) {
+        known_ids_.overwritten(reinterpret_cast<const int32_t*>(all), bytes / static_cast<int64_t>(sizeof(int32_t)));
         if (connection_.is_of_this_process()) connection_.api.release(connection_.device, all);
     });
 }
@@ -94,6 +95,24 @@ void CudaDevice::download(void* target, const void* source, int64_t bytes) {
     if (bytes > 0) must(connection_.api.copy_out(connection_.device, target, source, bytes));
 }
 
+void CudaDevice::upload_ids(int32_t* target, const int32_t* ids, int64_t count) {
+    known_ids_.overwritten(target, count);
+    upload(target, ids, count * static_cast<int64_t>(sizeof(int32_t)));
+    known_ids_.put(target, ids, count);
+}
+
+std::vector<int32_t> CudaDevice::ids_on_host(const int32_t* ids, int64_t count) {
+    std::vector<int32_t> values;
+    return known_ids_.find(ids, count, values) ? values : downloaded(ids, count);
+}
+
+void CudaDevice::copy_in(float* target, const float* source, int64_t count) {
+    must(
+        connection_.api.require_device_memory(connection_.device, source, count * static_cast<int64_t>(sizeof(float))));
+    copy_columns(1, count, false, {source, count, 0}, {target, count, 0});
+    must(connection_.api.stream_wait(stream_));
+}
+
 void CudaDevice::fill(int64_t count, float value, float* x) { must(api_.fill(stream_, count, value, x)); }
 
 void CudaDevice::add(int64_t count, float scale, const float* x, float* y) {
@@ -107,14 +126,14 @@ void CudaDevice::copy_columns(int64_t rows, int64_t columns, bool add, Columns<c
 
 void CudaDevice::gather(int64_t rows, int64_t columns, const float* table, int64_t table_rows, const int32_t* ids,
                         Columns<float> target) {
-    check_table_ids(rows, downloaded(ids, rows).data(), table_rows);
+    check_table_ids(rows, ids_on_host(ids, rows).data(), table_rows);
     must(api_.gather(stream_, rows, columns, table, ids, target));
 }
 
 // Rows that meet in one of the table are added in their order by one thread for each column.
 void CudaDevice::scatter_add(int64_t rows, int64_t columns, Columns<const float> source, const int32_t* ids,
                              float* table, int64_t table_rows) {
-    const std::vector<int32_t> targets = downloaded(ids, rows);
+    const std::vector<int32_t> targets = ids_on_host(ids, rows);
     check_table_ids(rows, targets.data(), table_rows);
     const auto target_of = [&](int32_t row) { return targets[static_cast<size_t>(row)]; };
     std::vector<int32_t> order(targets.size());

@@ -1,11 +1,12 @@
 // A GPU as a device of training: its memory and one stream, on which operations run by themselves in the order of the
-// calls, through the tables of libhydra4j_cuda. Ids of rows are read back and checked on the host, before anything is
-// enqueued.
+// calls, through the tables of libhydra4j_cuda. Ids of rows are checked on the host, before anything is enqueued; those
+// that were not uploaded are read back.
 #pragma once
 
 #include <vector>
 
 #include "train/cuda/api.h"
+#include "train/cuda/known_ids.h"
 #include "train/device.h"
 
 namespace hydra::train {
@@ -38,6 +39,8 @@ class CudaDevice final : public hydra_train_device {
     Memory allocate(int64_t bytes) override;
     void upload(void* target, const void* source, int64_t bytes) override;
     void download(void* target, const void* source, int64_t bytes) override;
+    void upload_ids(int32_t* target, const int32_t* ids, int64_t count) override;
+    void copy_in(float* target, const float* source, int64_t count) override;
     void require_usable() override;
 
     void fill(int64_t count, float value, float* x) override;
@@ -92,6 +95,7 @@ class CudaDevice final : public hydra_train_device {
         download(values.data(), source, count * static_cast<int64_t>(sizeof(T)));
         return values;
     }
+    std::vector<int32_t> ids_on_host(const int32_t* ids, int64_t count);
     template <class T>
     const T* uploaded(DeviceScratch& scratch, const std::vector<T>& values) {
         const auto count = static_cast<int64_t>(values.size());
@@ -112,6 +116,7 @@ class CudaDevice final : public hydra_train_device {
     const cuda::training::Api& api_;
     cuda::Stream* stream_ = nullptr;
     const hydra_train_products precision_;
+    KnownIds known_ids_;
     DeviceScratch ids_{*this}, floats_{*this}, sums_{*this}, logits_{*this}, powers_{*this}, teacher_rows_{*this},
         loss_rows_{*this};
 };

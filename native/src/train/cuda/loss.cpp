@@ -22,7 +22,7 @@ void CudaDevice::loss(const Loss& loss) {
         LossHead& head = heads[i];
         const auto read = [&](std::vector<int32_t>& values, const int32_t*& of) {
             if (of == nullptr) return;
-            values = downloaded(of, head.rows);
+            values = ids_on_host(of, head.rows);
             of = values.data();
         };
         read(ids[i].targets, head.targets);
@@ -34,6 +34,11 @@ void CudaDevice::loss(const Loss& loss) {
     on_host.heads = heads.data();
     for (int32_t i = 0; i < loss.count; ++i) check_loss_ids(on_host, i);
     if (all_rows == 0) return;
+    for (const LossHead& head : heads) {
+        for (const int32_t* ranks : {head.target_ranks, head.best_ranks}) {
+            if (ranks != nullptr) known_ids_.overwritten(ranks, head.rows);
+        }
+    }
 
     const int64_t n = loss.vocabulary, hidden = loss.hidden, chunk = loss_rows_at_a_time(n, MOST_ROWS);
     int64_t most_rows = 0;

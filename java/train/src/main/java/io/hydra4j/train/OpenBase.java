@@ -95,7 +95,7 @@ final class OpenBase implements AutoCloseable {
     /**
      * Writes the hidden states of a text.
      *
-     * @param target {@code [...][hidden]}
+     * @param target {@code [...][hidden]}, on the device that the base is on
      * @param row of the first
      */
     void states(int[] tokens, TrainBuffer target, long row) {
@@ -104,7 +104,7 @@ final class OpenBase implements AutoCloseable {
         session.prefill(
                 tokens,
                 (first, count) ->
-                        target.upload((row + first) * hidden, session.hidden().readFloats(0, count * hidden)));
+                        target.copyIn((row + first) * hidden, session.hidden().address(), (long) count * hidden));
     }
 
     /**

@@ -8,9 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.hydra4j.HydraException;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.TestData;
+import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.Buffer;
 import io.hydra4j.train.HeadsDesign.Kind;
 import io.hydra4j.train.HeadsDesign.LmHead;
+import io.hydra4j.train.device.TrainBuffer;
 import io.hydra4j.train.device.TrainDevice;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,6 +30,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Training on CUDA: against PyTorch, and whole runs with a tiny base whose tokens are bytes. */
 @ExtendWith(Cuda.class)
 class CudaTrainingTest {
+    /** What the base writes to measure on fills it, token by token. */
+    private static final int CONTEXT = 28;
+
     @TempDir
     static Path folder;
 
@@ -38,7 +44,7 @@ class CudaTrainingTest {
 
     @BeforeAll
     static void makeModelAndData() throws IOException {
-        model = TinyBase.model(Files.createDirectory(folder.resolve("base")));
+        model = TinyBase.model(Files.createDirectory(folder.resolve("base")), CONTEXT);
         data = Files.write(
                 folder.resolve("data.txt"),
                 List.of(String.join("\n", TestData.heldOutPrompts().subList(0, 4))));
@@ -113,6 +119,22 @@ class CudaTrainingTest {
         double[] expected = losses("cpu");
         assertEquals(4, expected.length);
         assertArrayEquals(expected, losses("cuda"), 0.01 * expected[0]);
+    }
+
+    @Test
+    void valuesOfABackendsBufferAreCopiedOnTheDevice() {
+        float[] found = new float[5];
+        try (Backend backend = Backend.openCuda(0);
+                Buffer source = Buffer.floats(backend, 3);
+                TrainDevice device = TrainDevice.openCuda(false)) {
+            source.write(0, new float[] {1, 2, 3});
+            TrainBuffer target = device.floats(5);
+
+            target.copyIn(2, source.address() + Float.BYTES, 2);
+
+            target.download(0, found);
+        }
+        assertArrayEquals(new float[] {0, 0, 2, 3, 0}, found);
     }
 
     @Test

@@ -13,7 +13,23 @@ final class TinyBase {
 
     /** @param folder an empty one */
     static Path model(Path folder) {
-        return Original.withTokenizer(Original.variant(folder, List.of(257), 256));
+        return model(folder, 256);
+    }
+
+    /** The same with another context. */
+    static Path model(Path folder, int context) {
+        return Original.withTokenizer(Original.variant(folder, List.of(257), context));
+    }
+
+    /**
+     * Leaves the base and the text for runs of the command line.
+     *
+     * @param args a folder, which is made: {@code base}, {@code data.jsonl}
+     */
+    public static void main(String[] args) throws IOException {
+        Path folder = Files.createDirectories(Path.of(args[0]));
+        model(Files.createDirectory(folder.resolve("base")));
+        data(folder.resolve("data.jsonl"));
     }
 
     /** Sixty pieces of code as {@code .jsonl}. */

@@ -2,6 +2,7 @@ package io.hydra4j.train.device;
 
 import io.hydra4j.train.bindings.NativeTrain;
 import io.hydra4j.train.bindings.hydra_train_buffer;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * Memory of a device: float32 values, or int32 ids. A view of another buffer is one of its own, and the memory stays while either is
@@ -53,6 +54,18 @@ public final class TrainBuffer implements AutoCloseable {
     }
 
     /**
+     * Copies float32 values from memory of the same device that is no buffer of this kind, such as a {@code Buffer} of a backend. What
+     * computes them must have ended; they have been read when this returns.
+     *
+     * @param offset the first element that is written
+     * @param address of the first value, on the device; of the host's memory where the device is the processor
+     * @param elements how many
+     */
+    public void copyIn(long offset, long address, long elements) {
+        TrainDevice.check(NativeTrain.hydra_train_copy_in(pointer(), offset, new Address(address), elements));
+    }
+
+    /**
      * Copies elements, as many as the array has, out of the buffer.
      *
      * @param offset the first element that is read
@@ -64,6 +77,13 @@ public final class TrainBuffer implements AutoCloseable {
     /** Copies ids out of the buffer; as {@link #download(long, float[])}. */
     public void download(long offset, int[] target) {
         TrainDevice.check(NativeTrain.hydra_train_download(pointer(), offset, target, target.length));
+    }
+
+    /** A pointer to memory that is not this library's. */
+    private static final class Address extends Pointer {
+        Address(long address) {
+            this.address = address;
+        }
     }
 
     private void requireFit(long offset, int elements) {
