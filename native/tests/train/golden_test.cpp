@@ -23,7 +23,9 @@ Floats numbers(int64_t seed, int64_t count, double scale) {
 }
 
 Floats golden() {
-    std::ifstream file(HYDRA_GOLDEN "/heads.golden", std::ios::binary);
+    const char* const folder = std::getenv("HYDRA4J_TRAIN_GOLDEN");
+    std::ifstream file(std::string(folder == nullptr ? HYDRA_GOLDEN : folder) + "/heads.golden", std::ios::binary);
+    if (!file) throw std::runtime_error("heads.golden is not there: name its folder by HYDRA4J_TRAIN_GOLDEN");
     const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     Floats values(bytes.size() / sizeof(float));
     std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));

@@ -29,7 +29,10 @@ public final class SelfDistillation {
     /** The most tokens. */
     public static final long MAX_TOKENS = 1L << 40;
 
+    /** Texts that are written side by side: a step of a GPU hardly takes longer for more of them. */
     private static final int BATCH = 16;
+
+    private static final int CUDA_BATCH = 64;
     private static final int PROMPT_TOKENS = 64;
     /** Prompts that are read. */
     private static final int MOST_PROMPTS = 1 << 16;
@@ -215,14 +218,18 @@ public final class SelfDistillation {
         private final WrittenTexts texts;
         private final List<int[]> begins;
         private final int longest;
-        private final long[] numbers = new long[BATCH];
-        private final int[] promptLengths = new int[BATCH];
+        private final int size;
+        private final long[] numbers;
+        private final int[] promptLengths;
         private long next;
 
         Writer(OpenBase base, WrittenTexts texts) {
             this.base = base;
             this.texts = texts;
             longest = Math.min(length, base.config().context() - 1);
+            size = base.backend().kind() == BackendKind.CUDA ? CUDA_BATCH : BATCH;
+            numbers = new long[size];
+            promptLengths = new int[size];
             begins = prompts.isEmpty() ? List.of(nothing(base.config())) : begins();
         }
 
@@ -268,9 +275,9 @@ public final class SelfDistillation {
 
         boolean write() {
             BatchOptions options =
-                    BatchOptions.of(BATCH, Tree.ROOT).withSampling(Sampling.of(Math.max(temperature, 1), seed));
+                    BatchOptions.of(size, Tree.ROOT).withSampling(Sampling.of(Math.max(temperature, 1), seed));
             try (BatchSession batch = Sessions.batch(base.model(), null, options)) {
-                for (int s = 0; s < BATCH; s++) {
+                for (int s = 0; s < size; s++) {
                     begin(batch, s);
                 }
                 while (texts.tokens() < tokens) {
@@ -278,7 +285,7 @@ public final class SelfDistillation {
                         return false;
                     }
                     Step[] steps = batch.step();
-                    for (int s = 0; s < BATCH; s++) {
+                    for (int s = 0; s < size; s++) {
                         if (isComplete(batch, s, steps[s])) {
                             end(batch, s);
                             begin(batch, s);
