@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 
-/** Makes tokens of documents, and sequences of tokens. Not thread-safe. */
+/** Makes tokens of documents, and sequences of tokens. Thread-safe. */
 final class DocumentTokens {
     /** Texts are as they are: what looks like a special token in them is none. */
     private static final EncodeOptions TEXT = EncodeOptions.TEXT.withBeginAndEnd(true);
@@ -57,11 +57,15 @@ final class DocumentTokens {
             }
             return List.of(TokenText.from(written.tokens(), written.prompt()));
         }
+        TokenText chat = chats().encode((Document.Chat) document);
+        return chat == null ? List.of() : List.of(chat);
+    }
+
+    private synchronized ChatRendering chats() {
         if (chats == null) {
             chats = new ChatRendering(templates.get(), tokenizer);
         }
-        TokenText chat = chats.encode((Document.Chat) document);
-        return chat == null ? List.of() : List.of(chat);
+        return chats;
     }
 
     private List<TokenText> encode(String text) {

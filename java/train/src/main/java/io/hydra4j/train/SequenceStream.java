@@ -19,6 +19,8 @@ final class SequenceStream implements AutoCloseable {
 
     /** A size of windows that is read in seconds. */
     static final long WINDOW = 4L << 20;
+    /** Documents that are encoded side by side. */
+    private static final int TOGETHER = 32;
     /** Sequences of fewer tokens have nothing to guess for the first head. */
     private static final int LEAST = 3;
 
@@ -98,15 +100,22 @@ final class SequenceStream implements AutoCloseable {
     TokenText next() {
         while (waiting.isEmpty()) {
             if (nextDocument < window.size()) {
-                for (TokenText text : encoder.encode(window.get(nextDocument++))) {
-                    enqueue(text);
-                }
+                encodeSome();
             } else {
                 nextWindow();
             }
         }
         position = new Position(position.epoch(), position.window(), position.taken() + 1);
         return waiting.remove();
+    }
+
+    private void encodeSome() {
+        int end = Math.min(window.size(), nextDocument + TOGETHER);
+        List<List<TokenText>> encoded = window.subList(nextDocument, end).parallelStream()
+                .map(encoder::encode)
+                .toList();
+        nextDocument = end;
+        encoded.forEach(texts -> texts.forEach(this::enqueue));
     }
 
     private void enqueue(TokenText text) {

@@ -46,7 +46,7 @@ final class TrainingRun implements AutoCloseable {
     private final HeadsFolder folder;
     private final Checkpoint checkpoint;
     private final TrainingLog log;
-    private final Batches batches;
+    private final BatchesAhead batches;
     private final List<Evaluation> evaluations = new ArrayList<>();
 
     private final double secondsBefore;
@@ -82,7 +82,8 @@ final class TrainingRun implements AutoCloseable {
             folder = new HeadsFolder(
                     training.output(), options.design(), layout, base.name(), config.vocabulary(), draft);
             deleteRemains();
-            batches = new Batches(opened.own(sequences(state.position())), Math.toIntExact(positions));
+            Batches all = new Batches(opened.own(sequences(state.position())), Math.toIntExact(positions));
+            batches = opened.own(new BatchesAhead(all));
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, opened);
             throw e;

@@ -240,8 +240,8 @@ class SequenceStreamTest {
         Path file = texts("batches", 12);
         List<String> batched = new ArrayList<>();
         SequenceStream.Position middle = null;
-        try (SequenceStream stream = stream(file, 4, false, SequenceStream.Position.BEGIN)) {
-            Batches batches = new Batches(stream, 40);
+        try (SequenceStream stream = stream(file, 4, false, SequenceStream.Position.BEGIN);
+                BatchesAhead batches = new BatchesAhead(new Batches(stream, 40))) {
             for (int i = 0; i < 6; i++) {
                 List<TokenText> batch = batches.next();
                 int tokens =
@@ -258,6 +258,23 @@ class SequenceStreamTest {
                 batches.next().forEach(text -> rest.add("" + text.tokens().length));
             }
             assertEquals(batched.subList(batched.size() - rest.size(), batched.size()), rest);
+        }
+    }
+
+    @Test
+    void whatIsWrongWithTextAheadIsToldWhenItsBatchIsAskedFor() throws IOException {
+        Path file = data("wrong-ahead", Stream.of("{\"text\": \"" + "x".repeat(200) + "\"}", "{\"text\": 3}"));
+        try (SequenceStream stream = new SequenceStream(
+                        List.of(file), encoder, LONGEST, 3, false, 1, SequenceStream.Position.BEGIN);
+                BatchesAhead batches = new BatchesAhead(new Batches(stream, LONGEST))) {
+            int tokens = batches.next().get(0).tokens().length;
+
+            assertEquals(LONGEST, tokens);
+            assertThrows(TrainingException.InvalidData.class, () -> {
+                for (int i = 0; i < 200; i++) {
+                    batches.next();
+                }
+            });
         }
     }
 }
