@@ -4,7 +4,7 @@
 #
 #   java/core/fuzz.sh [TARGET|all [FIRST [COUNT [FOLDER]]]]
 #
-# TARGET: gguf, folder, tokenizer, tables, heads, torch, compact, tree, generation or calibration.
+# TARGET: gguf, folder, tokenizer, tables, heads, torch, compact, tree, template, generation or calibration.
 set -eu
 target=${1:-all}
 first=${2:-0}

@@ -75,9 +75,9 @@ public final class DecoderModel implements AutoCloseable {
             notices.add(tensors.notice());
         }
         if (config.shortContext() > 0) {
-            notices.add("positions turn as in texts of more than " + config.shortContext()
-                    + " tokens (LongRoPE), for the context is " + config.context() + ": with one of at most "
-                    + config.shortContext() + " they turn as in short texts");
+            notices.add("rotary position embeddings are those for texts of more than " + config.shortContext()
+                    + " tokens (LongRoPE), for the context is " + config.context() + ": a context of at most "
+                    + config.shortContext() + " takes those for short texts");
         }
         this.config = factors == null ? config : config.withDividedAngles(factors);
         Map<RopeAngles, Rope> made = new HashMap<>();
