@@ -3,10 +3,6 @@ package io.hydra4j.train;
 import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.access.Models;
-import io.hydra4j.decode.Session;
-import io.hydra4j.decode.SessionOptions;
-import io.hydra4j.decode.Tree;
-import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderConfig;
@@ -23,7 +19,7 @@ import io.hydra4j.train.device.TrainBuffer;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 
-/** The base model, opened: its tokenizer, and its hidden states along texts. Not thread-safe. */
+/** The base model, opened: its weights, its tokenizer and its chat templates. Not thread-safe. */
 final class OpenBase implements AutoCloseable {
     /** Values of a matrix that are copied at a time. */
     private static final int CHUNK = 1 << 20;
@@ -34,7 +30,6 @@ final class OpenBase implements AutoCloseable {
     private final DecoderModel model;
     private final Tokenizer tokenizer;
     private final Supplier<ChatTemplates> templates;
-    private final Session session;
 
     /**
      * @param threads of the CPU; 0 for one per core
@@ -50,7 +45,6 @@ final class OpenBase implements AutoCloseable {
                     .orElseThrow(() -> new HydraException(path + " has no tokenizer: give a model that has one")));
             Backend backend = opened.own(Backends.open(kind, threads));
             model = opened.own(DecoderModel.load(backend, files, null, fraction -> {}));
-            session = opened.own(Sessions.session(model, null, SessionOptions.of(Tree.ROOT)));
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, opened);
             throw e;
@@ -90,21 +84,6 @@ final class OpenBase implements AutoCloseable {
     /** A model of this base and heads of it, which closes neither. */
     HydraModel with(HeadsTensors tensors, DraftHeads heads) {
         return Models.of(files, model, tensors, heads, tokenizer);
-    }
-
-    /**
-     * Writes the hidden states of a text.
-     *
-     * @param target {@code [...][hidden]}, on the device that the base is on
-     * @param row of the first
-     */
-    void states(int[] tokens, TrainBuffer target, long row) {
-        int hidden = config().hidden();
-        session.rewind(0);
-        session.prefill(
-                tokens,
-                (first, count) ->
-                        target.copyIn((row + first) * hidden, session.hidden().address(), (long) count * hidden));
     }
 
     /**

@@ -10,6 +10,8 @@ import io.hydra4j.decode.access.Sessions;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
+import io.hydra4j.runtime.KvPool;
+import io.hydra4j.runtime.TreeTopology;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,6 +35,9 @@ public final class SelfDistillation {
     private static final int BATCH = 16;
 
     private static final int CUDA_BATCH = 64;
+    /** Of a text: one that is begun, and those of a step's nodes. */
+    private static final int SPARE_PAGES = 2 + TreeTopology.MAX_NODES / KvPool.PAGE_POSITIONS;
+
     private static final int PROMPT_TOKENS = 64;
     /** Prompts that are read. */
     private static final int MOST_PROMPTS = 1 << 16;
@@ -227,7 +232,9 @@ public final class SelfDistillation {
             this.base = base;
             this.texts = texts;
             longest = Math.min(length, base.config().context() - 1);
-            size = base.backend().kind() == BackendKind.CUDA ? CUDA_BATCH : BATCH;
+            int most = base.backend().kind() == BackendKind.CUDA ? CUDA_BATCH : BATCH;
+            int room = base.model().pages().count() / (longest / KvPool.PAGE_POSITIONS + SPARE_PAGES);
+            size = Math.max(1, Math.min(most, room));
             numbers = new long[size];
             promptLengths = new int[size];
             begins = prompts.isEmpty() ? List.of(nothing(base.config())) : begins();

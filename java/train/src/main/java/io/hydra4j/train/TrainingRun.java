@@ -42,6 +42,7 @@ final class TrainingRun implements AutoCloseable {
     private final OpenBase base;
     private final DocumentTokens encoder;
     private final HeldOut heldOut;
+    private final StatePasses states;
     private final HeadTrainer trainer;
     private final HeadsFolder folder;
     private final Checkpoint checkpoint;
@@ -70,6 +71,7 @@ final class TrainingRun implements AutoCloseable {
             int rows = draft == null ? config.vocabulary() : draft.length;
             HeadParameters layout = new HeadParameters(options.design(), config, rows);
             long positions = (long) options.batch() * options.sequenceLength();
+            states = opened.own(new StatePasses(base.model(), options.sequenceLength(), positions));
             requireMemory(config, layout, rows, positions);
             heldOut = new HeldOut(base, encoder, training.heldOut(), training.data(), options.heldOutTokens());
             checkpoint = new Checkpoint(training.output().resolve(CHECKPOINT), facts(config, draft));
@@ -281,7 +283,7 @@ final class TrainingRun implements AutoCloseable {
         for (int i = 0; i < options.accumulation(); i++) {
             step.add(HeadBatch.of(batches.next(), options.design().heads()));
         }
-        HeadTrainer.Outcome outcome = trainer.step(step, this::states, state.step(), rate);
+        HeadTrainer.Outcome outcome = trainer.step(step, states::write, state.step(), rate);
         long tokens = step.stream().mapToLong(HeadBatch::positions).sum();
         state = new RunState(
                 state.step() + 1, state.tokens() + tokens, seconds(), batches.position(), state.logBytes(), false);
@@ -302,12 +304,6 @@ final class TrainingRun implements AutoCloseable {
                 tokensPerSecond);
         log.write(taken);
         training.listener().stepped(taken);
-    }
-
-    private void states(HeadBatch batch, TrainBuffer target) {
-        for (int i = 0; i < batch.sequences(); i++) {
-            base.states(batch.sequence(i), target, batch.starts()[i]);
-        }
     }
 
     /** Writes the heads, and measures them. */

@@ -54,6 +54,7 @@ class EngineAgreementTest {
                 .objective(Objective.DATA)
                 .build();
         try (OpenBase base = new OpenBase(model, BackendKind.CPU, 1);
+                StatePasses states = new StatePasses(base.model(), LENGTH, LENGTH);
                 TrainDevice device = TrainDevice.openCpu(1)) {
             int vocabulary = base.config().vocabulary();
             HeadParameters layout = new HeadParameters(options.design(), base.config(), vocabulary);
@@ -67,10 +68,10 @@ class EngineAgreementTest {
             int[] tokens = text();
             HeadBatch batch = HeadBatch.of(List.of(TokenText.from(tokens, 0)), HEADS);
             for (int step = 0; step < 60; step++) {
-                trainer.step(List.of(batch), (it, target) -> base.states(tokens, target, 0), step, 0.01);
+                trainer.step(List.of(batch), states::write, step, 0.01);
             }
             new HeadsFolder(folder, options.design(), layout, "base", vocabulary, null).write(trainer.parameters());
-            List<LossPass.Sums> trained = trainer.measure(batch, (it, target) -> base.states(tokens, target, 0));
+            List<LossPass.Sums> trained = trainer.measure(batch, states::write);
 
             RankSamples decoded;
             try (DraftHeads heads =
