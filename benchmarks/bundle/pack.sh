@@ -48,7 +48,7 @@ unzip -q -d "$out/junit" "bundle/junit-platform-console-standalone-$version.jar"
 kernel_tests=$(ctest --test-dir $build -N | sed -n 's/.*: \(cuda_.*_test\)_reversed$/\1/p' | grep -v '^cuda_emulation_')
 train_tests=$(ctest --test-dir $build -N | sed -n 's/.*: \(train_.*_test\)_cuda_reversed$/\1/p')
 for name in operations_test $kernel_tests $train_tests step_benchmark libhydra4j.so libhydra4j_train.so libhydra4j_cuda.so; do
-    strip --strip-unneeded -o "$out/native/$name" "$(find $build -type f -name "$name")"
+    strip --strip-unneeded -o "$out/native/$name" "$(find $build -name 'sanitize-*' -prune -o -type f -name "$name" -print)"
 done
 cp java/core/target/classes/META-INF/native/linux-x86_64/libjnihydra4j.so \
     java/train/target/classes/META-INF/native/linux-x86_64/libjnihydra4j_train.so native/tests/train/golden/heads.golden "$out/native/"

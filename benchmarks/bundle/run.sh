@@ -20,8 +20,8 @@
 # OUT: folder for the logs, ./results if not set: a file for each step, compare.json and summary.txt.
 # HEADS: folder for heads that are trained, ./heads if not set.
 # TRAIN_MINUTES: how long heads learn, 7 if not set; by how much they have learned their learning rate falls.
-# HYDRA4J_SHARED: folder with more models and golden files than the bundle has. Training needs its data/java-train.jsonl.xz;
-# train-smollm2 models/smollm2-135m-instruct and data/sharegpt_100.jsonl.
+# HYDRA4J_SHARED: folder with more models and golden files than the bundle has. Training needs its data/java-train.jsonl.xz
+# and data/java-heldout.jsonl.xz; train-smollm2 models/smollm2-135m-instruct and data/sharegpt_100.jsonl.
 # HYDRA4J_CUDA_LIBRARY: another library, to try this script itself: with libhydra4j_cuda_emulated.so, which the native build
 # leaves, steps, bench and train take tiny models, and everything may take longer.
 #
@@ -43,9 +43,12 @@ comparison=(--trees default,nodes:16,tuned,auto --prompts 12 --seconds 30)
 heads=${HEADS:-$PWD/heads}
 minutes=${TRAIN_MINUTES:-7}
 model=$PWD/models/javalm-19m-q8_0.gguf
-held_out=$bundle/classes/io/hydra4j/benchmarks/java-heldout.jsonl
+held_out=$shared/data/java-heldout.jsonl.xz
 text=$shared/data/java-train.jsonl.xz
-golden=$shared/golden/javalm-19m.json
+golden_of() { # FILE of the folder, or of the bundle
+    [ -e "$shared/golden/$1" ] && echo "$shared/golden/$1" || echo "$bundle/shared/golden/$1"
+}
+golden=$(golden_of javalm-19m.json)
 learning=(--minutes "$minutes" --learning-rate 0.002 --warm-up 100 --floor 0.05 --weight-decay 0.01 --batch 16
     --sequence-length 512 --held-out-tokens 8192)
 if [[ $HYDRA4J_CUDA_LIBRARY == *emulated* ]]; then
@@ -176,16 +179,18 @@ bench() {
     note bench $?
 }
 
+# What is to be reached are the heads that PyTorch trained for 200 seconds each on an H100, by the same measures. On held-out text
+# of 256 prompts, 256 tokens each, these have 3.69, 2.81 and 2.00.
 train() {
-    train_heads train 3.69 3.41 --recipe hydra++ --dropout 0
+    train_heads train 3.56 3.41 --recipe hydra++ --dropout 0
 }
 
 train-hydra() {
-    train_heads train-hydra 2.81 2.68 --recipe hydra
+    train_heads train-hydra 2.82 2.68 --recipe hydra
 }
 
 train-medusa() {
-    train_heads train-medusa 2.00 1.97 --recipe medusa
+    train_heads train-medusa 1.94 1.97 --recipe medusa
 }
 
 # The reference learned from 10.6 million tokens of answers. Its figures are those along its answers to MT-Bench, and the golden ones.
@@ -208,7 +213,7 @@ train-smollm2-medusa() {
 
 train_smollm2() { # as train_heads
     local found=("$shared"/models/smollm2-135m-instruct/*.gguf)
-    model=${found[0]} held_out= golden=$shared/golden/smollm2-135m-instruct.json train_heads "$@"
+    model=${found[0]} held_out= golden=$(golden_of smollm2-135m-instruct.json) train_heads "$@"
 }
 
 train_heads() { # STEP TOKENS_A_STEP_ON_HELD_OUT_TEXT TOKENS_A_STEP_ALONG_GOLDEN_TEXT OPTIONS...
