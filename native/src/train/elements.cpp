@@ -21,9 +21,8 @@ Shape shape(int64_t rows, int64_t columns) { return {size("rows", rows), size("c
 // Elements of `rows` rows of `width` values, of which [column, column + columns) are used.
 int64_t checked_width(const char* name, Shape shape, int64_t width, int64_t column) {
     HYDRA_REQUIRE(width >= 1 && width <= hydra::train::MOST_IN_ROW && column >= 0 && column <= width - shape.columns,
-                  "%s has rows of %lld values: columns %lld to %lld are not among them", name,
-                  static_cast<long long>(width), static_cast<long long>(column),
-                  static_cast<long long>(column) + static_cast<long long>(shape.columns) - 1);
+                  "%s has rows of %lld values: %lld columns from %lld on are not among them", name,
+                  static_cast<long long>(width), static_cast<long long>(shape.columns), static_cast<long long>(column));
     return shape.rows * width;
 }
 

@@ -158,7 +158,8 @@ TEST(Operands, ThatDoNotFitAreNamed) {
     expect_refused(hydra_train_noise(device, 1, INFINITY, 0, 0, 0, x, y), "scale is inf");
     expect_refused(hydra_train_rms_norm_forward(device, 1, 2, -1, x, y, lab.zeros(2), lab.zeros(1)), "epsilon is -1");
     expect_refused(hydra_train_copy_columns(device, 1, 2, x, 2, 1, y, 2, 0), "source has rows of 2 values");
-    expect_refused(hydra_train_copy_columns(device, 1, 2, x, 2, 0, y, 2, INT64_MAX), "target has rows of 2 values");
+    expect_refused(hydra_train_copy_columns(device, 1, 2, x, 2, 0, y, 2, INT64_MAX),
+                   "target has rows of 2 values: 2 columns from 9223372036854775807 on are not among them");
     EXPECT_EQ(lab.read(x), (Floats{1, 2, 3, 4}));
     EXPECT_EQ(lab.read(y), (Floats{1, 2, 3, 4}));
 }
