@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 
 namespace hydra::test {
 
@@ -19,7 +20,9 @@ struct Card {
     double cache_trip;   // the same where they are in the L2 cache
     double gap;          // from the end of a kernel of a graph to that of the wait of the next one, which has begun
     int multiprocessors;
-    double shared;  // bytes from shared memory, of all multiprocessors
+    double shared;        // bytes from shared memory, of all multiprocessors
+    double cluster;       // bytes from the shared memory of other blocks of a cluster, of all multiprocessors
+    double cluster_trip;  // from such a load to its bytes, and what a barrier of a cluster takes
 };
 
 // memory: measured with PyTorch 2.11 (a copy of 1 GB). multiprocessors: NVIDIA's data sheet, as the 989 TFLOP/s of
@@ -28,15 +31,41 @@ struct Card {
 // microseconds, from step times of published graphs of small kernels; with programmatic dependent launch no figure is
 // published that we know, and this is an estimate: without the launch and its parameters, the end of a grid, the flush
 // of what it wrote and a trip to the cache are left. The first card is to tell. shared: 128 bytes a cycle (CUDA's
-// programming guide) of the 1.83 GHz at which 2048 multiplications a cycle make the data sheet's TFLOP/s.
-constexpr Card H100{"H100 80GB HBM3", 2.997e12, 5.5e12, 0.62 * 989e12 / 2, 0.75e-6,
-                    0.28e-6,          0.7e-6,   132,    128 * 1.83e9 * 132};
+// programming guide) of the 1.83 GHz at which 2048 multiplications a cycle make the data sheet's TFLOP/s. cluster,
+// cluster_trip: of clusters of four blocks, the largest of a published microbenchmark ("Benchmarking and Dissecting the
+// Nvidia Hopper GPU Architecture", arXiv 2402.13499: 2.65 TB/s, 180 cycles); of eight we know no figure.
+constexpr Card H100{"H100 80GB HBM3",   2.997e12, 5.5e12,      0.62 * 989e12 / 2, 0.75e-6, 0.28e-6, 0.7e-6, 132,
+                    128 * 1.83e9 * 132, 2.65e12,  180 / 1.83e9};
 
 // How the products are cut up (product.cuh, pipeline.cuh).
-constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 264, LEAST_BLOCKS = 8;
+constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 256, LEAST_BLOCKS = 8;
+constexpr int MOST_CLUSTER_BLOCKS = 8;
 constexpr double BLOCK_COLUMNS = 32, TILE_ROWS = 16, BLOCK_OUTPUTS = 128;
 constexpr double IN_FLIGHT = 64 * 1024;  // bytes of weights of a multiprocessor, with two blocks: the least of BF16
 constexpr double SPREAD_BLOCKS = 128;  // small matrices have parts of 32 rows, or of 16 where the grid had fewer blocks
+
+// How a large product's rows of tiles are cut into shares of blocks of columns: clusters of so many blocks.
+struct ProductCut {
+    double clusters = 0, size = 1;
+
+    ProductCut(double tile_rows, double blocks) {
+        double least = 0;
+        for (int of = 1; of <= MOST_CLUSTER_BLOCKS; of *= 2) {
+            const double of_each = std::ceil(tile_rows * of / MOST_SHARES);
+            const double fitting = std::ceil(tile_rows / of_each), longest = std::ceil(of_each * blocks / of);
+            if (of > 1 && std::floor(tile_rows / fitting) * blocks / of < LEAST_BLOCKS) break;
+            if (of == 1 || longest < least) clusters = fitting, size = of, least = longest;
+        }
+    }
+    double shares() const { return clusters * size; }
+    // What shares have of rows of tiles that others have, too: a border between two divides a row unless one ends
+    // there.
+    double partial_sums(double tile_rows) const {
+        const auto of_cluster = static_cast<int>(std::ceil(tile_rows / clusters));
+        const double divided = size - std::gcd(of_cluster, static_cast<int>(size));
+        return clusters * (divided + std::min<double>(divided, of_cluster));
+    }
+};
 
 // A launch over `bytes` of weights [outputs][columns], of so many matrices side by side, and so many activation rows
 // that were left ready, normalised or not, in seconds.
@@ -46,7 +75,8 @@ inline double product_time(const Card& card, double bytes, double outputs, doubl
     const bool large = outputs * columns >= LARGE_VALUES;
     const double tile_rows = std::ceil(outputs / (large ? BLOCK_OUTPUTS : matrices * TILE_ROWS));
     const double blocks = std::ceil(columns / BLOCK_COLUMNS);
-    const double shares = large ? std::clamp(tile_rows * blocks / LEAST_BLOCKS, 1.0, MOST_SHARES) : tile_rows;
+    const ProductCut cut(tile_rows, blocks);
+    const double shares = large ? cut.shares() : tile_rows;
     double parts = large ? 1 : std::ceil(rows / 32.0);
     if (!large && tile_rows * parts < SPREAD_BLOCKS) parts = std::ceil(rows / 16.0);
     const double busy = std::min(1.0, parts * shares / card.multiprocessors);
@@ -60,9 +90,10 @@ inline double product_time(const Card& card, double bytes, double outputs, doubl
                               std::max((parts * bytes + activations) / (card.cache * busy),
                                        2 * groups * outputs * columns / (card.products * busy));
     double reduction = 0;
-    if (large && shares > 1) {
-        const double partials = (shares + tile_rows) * BLOCK_OUTPUTS * rows * 4;
-        reduction = 2 * partials / card.cache + 3 * card.cache_trip;
+    if (large && cut.size > 1) {
+        // Stored in shared memory, and read from that of the cluster between two barriers.
+        const double partials = cut.partial_sums(tile_rows) * BLOCK_OUTPUTS * rows * 4;
+        reduction = partials / card.shared + partials / card.cluster + 3 * card.cluster_trip;
     }
     return std::max(weights, arithmetic) + reduction;
 }

@@ -33,9 +33,10 @@ __global__ void __launch_bounds__(THREADS) prepare_rows_kernel(RowSource source,
 
 }  // namespace
 
-int64_t product_workspace_bytes(int32_t max_rows, int64_t max_columns) {
+int64_t product_workspace_bytes(const Device& device, int32_t max_rows, int64_t max_columns) {
     const int parts = wave_parts(max_rows);
-    return WORKSPACE_ZEROS + FORMS * prepared_bytes(parts, max_columns) + parts * SPLIT_AREA_BYTES;
+    return WORKSPACE_ZEROS + FORMS * prepared_bytes(parts, max_columns) +
+           (device.has_clusters ? 0 : parts * SPLIT_AREA_BYTES);
 }
 
 int64_t handover_bytes(int32_t max_rows, int64_t max_columns) {

@@ -122,8 +122,8 @@ inline Prepared prepared_at(void* memory, int parts, int64_t columns, int32_t ru
     return {blocks, run, data, units, units + rows * blocks * UNITS};
 }
 
-// Where products whose columns are split over blocks meet (product.cuh).
-constexpr int MOST_SHARES = 264;  // of a product: two for each multiprocessor of an H100
+// Where products whose columns are split over blocks meet if the device has no clusters (product.cuh).
+constexpr int MOST_SHARES = 256;  // of a product
 struct SplitArea {
     int32_t* counters;  // [parts][MOST_SHARES]: zero but while a product runs
     float* partials;    // [parts][MOST_SHARES][2][BLOCK_ROWS][128]

@@ -60,6 +60,23 @@ hydra_status device_facts(int32_t device, DeviceFacts* facts) {
     return HYDRA_OK;
 }
 
+__global__ void mark_kernel(int64_t* time) {
+    begin_in_turn();
+    if (threadIdx.x == 0) *time = device_time();
+}
+
+// Whether the device and the code that was compiled for it have clusters, and the device enough shared memory.
+hydra_status find_clusters(const cudaDeviceProp& properties, Device* device) {
+    const CurrentContext current(device->context);
+    cudaFuncAttributes code{};
+    hydra_status status = current.status();
+    if (!failed(status)) status = check(cudaFuncGetAttributes(&code, mark_kernel), "reading a kernel's attributes");
+    if (failed(status)) return status;
+    device->has_clusters = properties.major >= 9 && code.ptxVersion >= 90 &&
+                           properties.sharedMemPerBlockOptin >= size_t{2} * CLUSTER_BLOCK_BYTES;
+    return HYDRA_OK;
+}
+
 hydra_status open(int32_t device, Device** out) {
     int32_t count = 0;
     hydra_status status = count_devices(&count);
@@ -74,9 +91,10 @@ hydra_status open(int32_t device, Device** out) {
         return refuse(HYDRA_UNAVAILABLE, "%s has compute capability %d.%d, must have 8.0 or more", properties.name,
                       properties.major, properties.minor);
     }
-    CUcontext context = nullptr;
-    status = primary_context(device, &context);
-    return failed(status) ? status : create(Device{device, context}, out);
+    Device opened{device, nullptr, false};
+    status = primary_context(device, &opened.context);
+    if (!failed(status)) status = find_clusters(properties, &opened);
+    return failed(status) ? status : create(opened, out);
 }
 
 void close(Device* device) { destroy(device); }
@@ -206,17 +224,12 @@ void graph_destroy(Graph* graph) {
     destroy(graph);
 }
 
-WorkspaceParts workspace_parts(const hydra_limits* limits) {
+WorkspaceParts workspace_parts(const Device* device, const hydra_limits* limits) {
     return {
-        product_workspace_bytes(limits->rows, limits->matrix_columns),
+        product_workspace_bytes(*device, limits->rows, limits->matrix_columns),
         top_workspace_bytes(limits->rows, limits->matrix_rows),
         WORKSPACE_ZEROS + attention_workspace_bytes(limits->rows, limits->heads, limits->head_size, limits->positions),
         WORKSPACE_ZEROS + typical_workspace_bytes(limits->rows)};
-}
-
-__global__ void mark_kernel(int64_t* time) {
-    begin_in_turn();
-    if (threadIdx.x == 0) *time = device_time();
 }
 
 hydra_status time_copies(Stream* stream, void* target, const void* source, int64_t bytes, int32_t repeats,

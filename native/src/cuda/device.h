@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 10;
+constexpr int32_t DEVICE_API_VERSION = 11;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -232,7 +232,7 @@ struct DeviceApi {
     void (*graph_destroy)(Graph* graph);
 
     // What operations need of a workspace; one serves all operations of a program, as they run one after the other.
-    WorkspaceParts (*workspace_parts)(const hydra_limits* limits);
+    WorkspaceParts (*workspace_parts)(const Device* device, const hydra_limits* limits);
     // Of rows of up to so many columns that are handed over.
     int64_t (*handover_bytes)(int32_t max_rows, int64_t max_columns);
 

@@ -15,6 +15,7 @@ namespace hydra::cuda {
 namespace {
 
 constexpr int MERGE_WARPS = 8;
+constexpr int HEAD_SHARES = 264;  // at most: two for each multiprocessor of an H100
 using HeadShape = Shape<2, 4>;
 
 struct Work {
@@ -161,7 +162,7 @@ __global__ void __launch_bounds__(MERGE_WARPS* WARP) merge_top_kernel(Work work,
 }  // namespace
 
 int64_t top_workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix) {
-    const int64_t shares = std::min<int64_t>(MOST_SHARES, tiles_of(max_rows_of_a_matrix));
+    const int64_t shares = std::min<int64_t>(HEAD_SHARES, tiles_of(max_rows_of_a_matrix));
     return wave_parts(max_rows) * shares * BLOCK_ROWS * HYDRA_MAX_TOP * 8;
 }
 
@@ -174,8 +175,9 @@ hydra_status launch_lm_head(Stream* stream, const LmHead* arguments, int32_t* se
     const RowSource all{view, selected ? Taken::SELECTED : Taken::ALL, arguments->x, nullptr, 0, weight.columns};
     const bool keeps = arguments->top.ids != nullptr;
     const int32_t rows = selected && keeps ? std::min(arguments->top.max_rows, view.max_rows) : view.max_rows;
-    const auto shares = static_cast<int>(std::min<int64_t>(MOST_SHARES, tiles_of(weight.rows)));
-    float* values = static_cast<float*>(arguments->workspace) + product_workspace_bytes(rows, weight.columns) / 4;
+    const auto shares = static_cast<int>(std::min<int64_t>(HEAD_SHARES, tiles_of(weight.rows)));
+    float* values =
+        static_cast<float*>(arguments->workspace) + product_workspace_bytes(*stream->device, rows, weight.columns) / 4;
     auto* indices =
         reinterpret_cast<int32_t*>(values + int64_t{wave_parts(rows)} * shares * BLOCK_ROWS * arguments->top.k);
     return each_wave(all, rows, WAVE_ROWS, [&](const RowSource& source) {

@@ -66,6 +66,8 @@ __host__ __device__ constexpr bool needs_units(hydra_type type) {
     return has_minimum(type) || form_of(type) == Form::HALVES;
 }
 
+constexpr int SUMS_TILE_BYTES = (ROW_GROUP * (TILE_ROWS + 4) + 8) * 4;  // a tile's in WarpSums
+
 // The layout of a stage, and how many there are beside RESERVED bytes of shared memory of the kernel's own. Blocks of
 // columns in a stage: as many as let four stages or more fit, but a unit for each column warp.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
@@ -83,15 +85,19 @@ struct StageLayout {
     static constexpr int SUPER_SCALES_AT = SCALES_AT + WEIGHTS * BLOCKS * scale_bytes(type);
     static constexpr int X_AT = SUPER_SCALES_AT + WEIGHTS * super_scale_bytes(type);
     static constexpr int UNITS_AT = X_AT + GROUPS * BLOCKS * PREPARED_BLOCK_BYTES;
-    // With the sums of a row of tiles below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
-    static constexpr int STAGES = std::clamp((86 * 1024 - RESERVED) / BYTES, 2, 8);
+    // Where the kernel has memory of its own, the sums of a row of tiles lie in a stage that has just been multiplied.
+    static constexpr int SUMS_BYTES = Shape::COLUMN_WARPS * WEIGHTS * SUMS_TILE_BYTES;
+    static constexpr bool SUMS_IN_STAGE = RESERVED > 0 && SUMS_BYTES <= BYTES;
+    // All below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
+    static constexpr int STAGES = std::clamp((86 * 1024 + (SUMS_IN_STAGE ? SUMS_BYTES : 0) - RESERVED) / BYTES, 2, 8);
 };
 
-// What a block of threads has in shared memory beside its stages: the warps' sums before they are added up, of 8
-// activation rows, rows and tiles a little apart, so that lanes that write fragments or read a row use different banks.
+// What a block of threads has in shared memory beside its stages, or in one: the warps' sums before they are added up,
+// of 8 activation rows, rows and tiles a little apart, so that lanes that write fragments or read a row use different
+// banks.
 template <int MATRICES, class Shape>
 struct WarpSums {
-    static constexpr int STRIDE = TILE_ROWS + 4, TILE_STRIDE = ROW_GROUP * STRIDE + 8;
+    static constexpr int STRIDE = TILE_ROWS + 4, TILE_STRIDE = SUMS_TILE_BYTES / 4;
     float values[Shape::COLUMN_WARPS][MATRICES][Shape::BLOCK_TILES][TILE_STRIDE];
 
     __device__ __forceinline__ float& at(int warp, int m, int tile, int row, int output) {
@@ -108,10 +114,21 @@ struct WarpSums {
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
 struct alignas(16) PipelineShared {
     using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
+    using Sums = WarpSums<MATRICES, Shape>;
+    static_assert(sizeof(Sums) == Layout::SUMS_BYTES);
+    struct NoSums {};
     uint8_t stages[Layout::STAGES][Layout::BYTES];
-    WarpSums<MATRICES, Shape> sums;
+    std::conditional_t<Layout::SUMS_IN_STAGE, NoSums, Sums> own_sums;
     float row_scales[BLOCK_ROWS];
     bool last;
+
+    __device__ __forceinline__ Sums& sums(int free_stage) {
+        if constexpr (Layout::SUMS_IN_STAGE) {
+            return *reinterpret_cast<Sums*>(stages[free_stage]);
+        } else {
+            return own_sums;
+        }
+    }
 };
 
 // F32 weights go straight to registers.
@@ -217,10 +234,11 @@ class Pipeline {
 
     // Walks from `start` to its end. tiles_of_row(i) is row i of tiles; take_row(i, hand) is called by all threads when
     // the sums of what the walk has of a row are there: hand(take, after) calls take(r, place, real, values) as
-    // add_warps does: the components of values[m] belong to outputs of matrix m, counted from the row of tiles. All
-    // threads call after(first), a barrier later, when rows first to first + 7 are taken, and take no others before
-    // the next barrier. They call wait_for_rows() once, when the first weights have been asked for: until it returns
-    // the number of rows, nothing of them is read; where there are none, the walk ends.
+    // add_warps does, of the last row with all stages but the last one free for the taker: the components of values[m]
+    // belong to outputs of matrix m, counted from the row of tiles. All threads call after(first), a barrier later,
+    // when rows first to first + 7 are taken, and take no others before the next barrier. They call wait_for_rows()
+    // once, when the first weights have been asked for: until it returns the number of rows, nothing of them is read;
+    // where there are none, the walk ends.
     template <class TilesOfRow, class TakeRow, class WaitForRows>
     __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
                                          WaitForRows&& wait_for_rows) {
@@ -257,9 +275,12 @@ class Pipeline {
             fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1, true);
             const int turn = at.turn(blocks_, Layout::BLOCKS), row = at.row;
             multiply_stage(shared_.stages[stage], tiles, turn, sums);
+            const int multiplied = stage;
             stage = stage + 1 == Layout::STAGES ? 0 : stage + 1;
             if (!at.advance(turn, blocks_)) continue;
-            take_row(row, [&](auto&& take, auto&& after) { hand_over(sums, tiles, take, after); });
+            // At the end all stages are free, and the first ones are the taker's.
+            const int free_stage = at.left > 0 ? multiplied : Layout::STAGES - 1;
+            take_row(row, [&](auto&& take, auto&& after) { hand_over(sums, tiles, free_stage, take, after); });
             if (at.left > 0) tiles = tiles_of_row(at.row).count;
 #pragma unroll
             for (int i = 0; i < MATRICES * Shape::TILES * GROUPS * 4; ++i) (&sums[0][0][0][0])[i] = 0;
@@ -410,9 +431,11 @@ class Pipeline {
 
     template <class Take, class After>
     __device__ __forceinline__ void hand_over(const float (&sums)[MATRICES][Shape::TILES][GROUPS][4], int tiles,
-                                              Take& take, After& after) {
+                                              [[maybe_unused]] int free_stage, Take& take, After& after) {
         const int lane = lane_index(), g = lane / 4, t = lane % 4, place = Shape::row_warp() * Shape::TILES;
-        // Once in the code for all groups: it is long, and would take the registers that the sums need.
+        auto& shared_sums = shared_.sums(free_stage);
+        if constexpr (Layout::SUMS_IN_STAGE) __syncthreads();  // all warps have multiplied it
+            // Once in the code for all groups: it is long, and would take the registers that the sums need.
 #pragma unroll 1
         for (int group = 0; group * ROW_GROUP < rows_; ++group) {
 #pragma unroll
@@ -420,11 +443,11 @@ class Pipeline {
                 const int m = i / 4 / Shape::TILES % MATRICES, tile = i / 4 % Shape::TILES, element = i % 4;
                 const int of_group = i / 4 / Shape::TILES / MATRICES;
                 if (of_group != group) continue;
-                shared_.sums.at(Shape::column_warp(), m, place + tile, 2 * t + element % 2, element / 2 * 8 + g) =
+                shared_sums.at(Shape::column_warp(), m, place + tile, 2 * t + element % 2, element / 2 * 8 + g) =
                     sums[m][tile][of_group][element];
             }
             __syncthreads();
-            add_warps<MATRICES, Shape>(shared_.sums, group * ROW_GROUP, rows_, tiles, take);
+            add_warps<MATRICES, Shape>(shared_sums, group * ROW_GROUP, rows_, tiles, take);
             __syncthreads();
             after(group * ROW_GROUP);
         }

@@ -18,6 +18,10 @@
 // Version 6: the weights of the first stages are asked for before the kernels before this one have ended
 // (platform.cuh); one address leads to all copies of a thread in a turn; small matrices in parts of fewer rows, that
 // the grid fills the card.
+// Version 7: the columns of a row of tiles are split over at most eight blocks, which form a cluster where the device
+// has them. Their sums stay in shared memory: after one barrier the blocks read each other's and add them up, each for
+// a part of the row's values, after a second one they end. Elsewhere they meet in global memory as before, where the
+// last one adds up; the cut and the order are the same ones, and so are the bits.
 //
 // Counted, not measured on any card yet (ptxas 13.0 for sm_90, large shape; H100, 132 multiprocessors):
 //                                       version 3           version 4: 8, 16, 32, 64 rows   version 5
@@ -35,6 +39,20 @@
 //   trips to memory before the first    1 a turn, after 8   1, after 1 of the preparation   1
 //     sum, 4096 columns                 of the preparation
 //   kernels of a layer                  10                  10                              6
+//                                       version 6           version 7, clusters
+//   sums of a split row of tiles        to the L2 cache     stay in shared memory
+//     who adds them up                  the last block      all that have them
+//     trips in a row before a result    stores and fence,   barrier, loads of the cluster (0.1 us each by
+//                                       counter, loads      published figures)
+//                                       (0.3 us each)
+//     workspace, 64 / 256 rows, MB      17 / 69             0 (without clusters 17 / 67)
+//   blocks of 7B's four products        264 each            256, 256, 232, 256
+//   registers, BF16: 8 to 64 rows       70, 80, 102, 126    64, 76, 96, 126
+//     Q8_0                              80, 100, 121, 128   78, 96, 123, 128
+//     Q4_K                              99, 121, 127, 128   96, 116, 123, 128
+//   spills of these, bytes              64 rows of quants 4 64 rows of quants 4 (F16 16)
+//   shared memory, KB, BF16: 8, 64 rows 83, 91              87, 112 with the sums of a row kept
+//   weights under way, 64 rows, KB      BF16 64, Q8_0 51    64, 42: the sums of warps lie in a stage that is free
 // Version 6, BF16, 8 and 64 rows: 70 and 126 registers, nothing spilled in either shape. A turn takes a warp 146 and
 // 150 instructions (188 for 64 rows before), of which 87 and 86 % are loads, products or their addresses, half of the
 // rest barriers and waits (benchmarks/count_instructions.py). Of 64 rows of Q8_0 4 bytes are spilled, of gate and up
@@ -50,6 +68,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "cuda/cluster.cuh"
 #include "cuda/pipeline.cuh"
 
 namespace hydra::cuda {
@@ -58,7 +77,7 @@ using SmallShape = Shape<1, 1>;
 template <int MATRICES>
 using LargeShape = Shape<2 / MATRICES, 4>;
 constexpr int64_t LARGE_VALUES = int64_t{1} << 22;  // weights from which the large shape is taken
-constexpr int LEAST_BLOCKS = 8;                     // of columns in a share
+constexpr int LEAST_BLOCKS = 8;                     // of columns in a share of a row of tiles
 constexpr int SPREAD_BLOCKS = 128;                  // of the grid, for which small matrices have short parts of rows
 
 // Rows of a part: as many as the kernel for so many groups computes, F32's all.
@@ -71,6 +90,26 @@ __host__ __device__ constexpr int64_t rows_of_tiles(const MatrixView& matrix, in
     return (tiles_of(matrix.rows) + block_tiles - 1) / block_tiles;
 }
 
+// How rows of tiles side by side, times blocks of columns, are cut into shares: each of `clusters` clusters of blocks
+// has whole rows of tiles, and each of its `size` blocks an equal share of them.
+struct Cut {
+    int clusters, size;
+};
+
+// The cut with the shortest of the longest shares, of clusters that all run at once: eight parts of an H100 (GPCs) have
+// room for 32 blocks at least. The least of these sizes.
+inline Cut cut_of(int64_t rows, int64_t blocks) {
+    Cut best{1, 1};
+    int64_t least = 0;
+    for (int size = 1; size <= MOST_CLUSTER_BLOCKS; size *= 2) {
+        const int64_t most = MOST_SHARES / size, of_each = (rows + most - 1) / most;
+        const int64_t clusters = (rows + of_each - 1) / of_each, longest = (of_each * blocks + size - 1) / size;
+        if (size > 1 && rows / clusters * blocks / size < LEAST_BLOCKS) break;
+        if (size == 1 || longest < least) best = {static_cast<int>(clusters), size}, least = longest;
+    }
+    return best;
+}
+
 // What one launch computes: up to three matrices (or pairs of them) of equally many columns. Rows of tiles side by
 // side, of one matrix after the other, times blocks of columns are cut into equal shares, a block of the grid each.
 template <int MATRICES>
@@ -81,31 +120,60 @@ struct Products {
     int count;
     int ids[3];  // finish is told which one a value belongs to
     MatrixView matrices[3][MATRICES];
-    int shares = 0, tile_rows[3] = {};  // set at the launch; rows of tiles side by side of each
-    Leaving left{};                     // also; by a single product
+    Cut cut{};  // set at the launch
+    bool in_clusters = false;
+    int tile_rows[3] = {};  // rows of tiles side by side of each
+    Leaving left{};         // by a single product
 };
 
-// Where shares begin: whole steps of blocks, so that none divides what has scales in common.
+// The shares of a cluster. They begin at whole steps of blocks, so that none divides what has scales in common.
 template <hydra_type type>
 struct Shares {
     static constexpr int STEP = super_scale_bytes(type) > 0 ? SUPER_BLOCKS / 2 : 1;
-    unsigned shares, blocks;  // of columns of a row of tiles
-    unsigned steps;           // of all rows; times shares below 2^32 for any matrix that a device has room for
+    unsigned size, blocks;  // shares; blocks of columns of a row of tiles
+    unsigned first, steps;  // the cluster's first row of tiles, and steps in all its rows; times 8 below 2^32 for any
+                            // matrix that a device has room for
 
-    __device__ __forceinline__ Shares(int count, int64_t row_blocks, int rows)
-        : shares(static_cast<unsigned>(count)),
-          blocks(static_cast<unsigned>(row_blocks)),
-          steps(static_cast<unsigned>(rows) * blocks / STEP) {}
-
-    // In blocks, and the row that it lies in.
-    __device__ __forceinline__ unsigned begin(int share) const {
-        return steps * static_cast<unsigned>(share) / shares * STEP;
+    // Of cluster `which` of all rows of tiles.
+    __device__ __forceinline__ Shares(const Cut& cut, unsigned row_blocks, unsigned rows, unsigned which)
+        : size(static_cast<unsigned>(cut.size)), blocks(row_blocks) {
+        const auto clusters = static_cast<unsigned>(cut.clusters);
+        first = rows * which / clusters;
+        steps = (rows * (which + 1) / clusters - first) * blocks / STEP;
     }
-    __device__ __forceinline__ int first_row(int share) const { return static_cast<int>(begin(share) / blocks); }
+
+    // In blocks from the cluster's first row on.
+    __device__ __forceinline__ unsigned begin(unsigned share) const { return steps * share / size * STEP; }
+    __device__ __forceinline__ unsigned first_row(unsigned share) const { return first + begin(share) / blocks; }
+    __device__ __forceinline__ unsigned last_row(unsigned share) const {
+        return first + (begin(share + 1) - 1) / blocks;
+    }
     // The share that a row's block falls to.
-    __device__ __forceinline__ int owner(int row, unsigned block) const {
-        const unsigned step = (static_cast<unsigned>(row) * blocks + block) / STEP;
-        return static_cast<int>(((step + 1) * shares - 1) / steps);
+    __device__ __forceinline__ unsigned owner(unsigned row, unsigned block) const {
+        const unsigned step = ((row - first) * blocks + block) / STEP;
+        return ((step + 1) * size - 1) / steps;
+    }
+};
+
+// The sums that a share of a cluster has of rows of tiles that it does not compute alone: its first row's, and its last
+// one's, each [rows][MATRICES][Shape::ROW_LANES] of four outputs. The last one's lie where the stages were.
+template <hydra_type type, int MATRICES, class Shape, int GROUPS>
+struct ClusterShared {
+    static constexpr bool IN_STAGES = type != HYDRA_F32;
+    static constexpr int SUMS = part_rows(type, GROUPS) * MATRICES * Shape::ROW_LANES, SUMS_BYTES = SUMS * 16;
+    // What is beside 86 KB of stages is 11 KB.
+    static constexpr int RESERVED = std::max(0, SUMS_BYTES - CLUSTER_BLOCK_BYTES + 97 * 1024);
+    using Pipeline = PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>;
+    Pipeline pipeline;
+    float4 kept[IN_STAGES ? 1 : 2][SUMS];  // in launches of clusters alone
+
+    __device__ __forceinline__ float4* sums(bool of_last_row) {
+        if constexpr (IN_STAGES) {
+            static_assert(SUMS_BYTES <= (Pipeline::Layout::STAGES - 1) * Pipeline::Layout::BYTES);
+            return of_last_row ? reinterpret_cast<float4*>(pipeline.stages) : kept[0];
+        } else {
+            return kept[of_last_row ? 1 : 0];
+        }
     }
 };
 
@@ -114,115 +182,155 @@ template <class Finish, int MATRICES>
 constexpr bool LEAVES =
     std::is_same_v<std::invoke_result_t<const Finish&, int, int, int64_t, const float (&)[MATRICES][2]>, float2>;
 
-// Grid: parts of the wave's rows, times shares; the parts of a share, which read the same weights, are neighbours.
+// Grid: the shares of a cluster, times parts of the wave's rows, which read the same weights at the same time, times
+// clusters.
 // finish(id, r, n, values) is called once for each row r of the pass and even n; values[m][i] belongs to output row n +
 // i of matrix m, which may lie after the last. It returns what it has stored where that is what the operation leaves.
 // GROUPS: of eight rows, for those of a part.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
     constexpr int PART_ROWS = part_rows(type, GROUPS);
+    constexpr bool CAN_SPLIT = Shape::ROW_WARPS > 1;  // small matrices' shares are rows of tiles
     const auto row_parts = static_cast<unsigned>(parts_of(work.source.wave_rows, PART_ROWS));
-    const auto row_part = static_cast<int>(blockIdx.x % row_parts), first_row = row_part * PART_ROWS;
-    const auto share = static_cast<int>(blockIdx.x / row_parts);
+    const unsigned share = blockIdx.x % static_cast<unsigned>(work.cut.size);
+    const unsigned of_all = blockIdx.x / static_cast<unsigned>(work.cut.size), which = of_all / row_parts;
+    const auto row_part = static_cast<int>(of_all % row_parts), first_row = row_part * PART_ROWS;
     let_next_kernel_begin();
     int rows = 0;  // known when the kernels before have ended
     const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(first_row);
     // Found anew where a row ends: kept, it would take registers that the sums need.
     const auto shares_of = [&] {
         const int rows_of_tiles = recomputed(work.tile_rows[0]) + work.tile_rows[1] + work.tile_rows[2];
-        return Shares<type>(recomputed(work.shares), recomputed(static_cast<int>(x.blocks)), rows_of_tiles);
+        return Shares<type>({recomputed(work.cut.clusters), work.cut.size},
+                            static_cast<unsigned>(recomputed(static_cast<int>(x.blocks))),
+                            static_cast<unsigned>(rows_of_tiles), which);
     };
     // Which matrix a row of tiles belongs to, and which of its rows it is.
     const auto find = [&](int& row) {
-        int which = 0;
-        for (; which < 2 && row >= work.tile_rows[which]; ++which) row -= work.tile_rows[which];
-        return which;
+        int which_one = 0;
+        for (; which_one < 2 && row >= work.tile_rows[which_one]; ++which_one) row -= work.tile_rows[which_one];
+        return which_one;
     };
     const auto tiles_of_row = [&](int row) {
-        const int which = find(row);
+        const int matrix = find(row);
         const int64_t first = int64_t{row} * Shape::BLOCK_TILES;
         TileRow<MATRICES> tiles;
-        for (int m = 0; m < MATRICES; ++m) tiles.template set<type>(m, work.matrices[which][m], first);
+        for (int m = 0; m < MATRICES; ++m) tiles.template set<type>(m, work.matrices[matrix][m], first);
         tiles.count =
-            static_cast<int>(min(tiles_of(work.matrices[which][0].rows) - first, int64_t{Shape::BLOCK_TILES}));
+            static_cast<int>(min(tiles_of(work.matrices[matrix][0].rows) - first, int64_t{Shape::BLOCK_TILES}));
         return tiles;
     };
-    auto& shared = shared_memory<PipelineShared<type, MATRICES, Shape, GROUPS>>();
-    // Of a row of tiles: a share has at most two that it does not compute alone, its first and its last one.
-    const auto partial = [&](const Shares<type>& shares, int of_share, int row, int r, int m, int place) {
-        const int index = row == shares.first_row(of_share) ? 0 : 1;
-        const int64_t block = int64_t{row_part * MOST_SHARES + of_share} * 2 + index;
-        return reinterpret_cast<float4*>(work.area.partials +
-                                         ((block * BLOCK_ROWS + r) * MATRICES + m) * Shape::OUTPUTS) +
-               place;
+    using Shared = ClusterShared<type, MATRICES, Shape, GROUPS>;
+    auto& shared = shared_memory<Shared>();
+    const bool in_clusters = CODE_HAS_CLUSTERS && work.in_clusters;
+    // Without clusters, where share `of` has the sums of its first or last row; and how many shares have come there.
+    const auto in_area = [&](unsigned of) {
+        return int64_t{row_part} * MOST_SHARES + which * static_cast<unsigned>(work.cut.size) + of;
+    };
+    const auto sums_in_area = [&](unsigned of, bool of_last_row) {
+        return reinterpret_cast<float4*>(work.area.partials) +
+               (in_area(of) * 2 + (of_last_row ? 1 : 0)) * BLOCK_ROWS * MATRICES * Shape::ROW_LANES;
+    };
+    const auto place_of = [](int r, int m, int place) { return (r * MATRICES + m) * Shape::ROW_LANES + place; };
+    const auto scale_and_finish = [&](int row, int r, int place, bool real, const float4(&values)[MATRICES]) {
+        const int id = work.ids[find(row)];
+        const int64_t output = int64_t{row} * Shape::OUTPUTS + column_of(place);
+        const int row_of_pass = work.source.first + first_row + r;
+        const float scale = real && x.run > 0 ? shared.pipeline.row_scales[r] : 1.0f;
+        float lower[MATRICES][2], upper[MATRICES][2];
+        for (int m = 0; m < MATRICES; ++m) {
+            lower[m][0] = values[m].x * scale, lower[m][1] = values[m].y * scale;
+            upper[m][0] = values[m].z * scale, upper[m][1] = values[m].w * scale;
+        }
+        if constexpr (LEAVES<Finish, MATRICES>) {
+            float2 two{}, others{};
+            if (real) {
+                two = finish(id, row_of_pass, output, lower);
+                others = finish(id, row_of_pass, output + 8, upper);
+            }
+            if (work.left.is_wanted()) {
+                leave_slots(work.left, first_row + r, output, real, {two.x, two.y, others.x, others.y});
+            }
+        } else if (real) {
+            finish(id, row_of_pass, output, lower);
+            finish(id, row_of_pass, output + 8, upper);
+        }
     };
     const auto take_row = [&](int row, auto&& hand) {
-        const Shares<type> shares = shares_of();
-        const int first = shares.owner(row, 0), last = shares.owner(row, shares.blocks - 1);
-        int row_of_matrix = row;
-        const int id = work.ids[find(row_of_matrix)];
-        const auto scale_and_finish = [&](int r, int place, bool real, const float4(&values)[MATRICES]) {
-            const int64_t output = int64_t{row_of_matrix} * Shape::OUTPUTS + column_of(place);
-            const int row_of_pass = work.source.first + first_row + r;
-            const float scale = real && x.run > 0 ? shared.row_scales[r] : 1.0f;
-            float lower[MATRICES][2], upper[MATRICES][2];
-            for (int m = 0; m < MATRICES; ++m) {
-                lower[m][0] = values[m].x * scale, lower[m][1] = values[m].y * scale;
-                upper[m][0] = values[m].z * scale, upper[m][1] = values[m].w * scale;
+        float4* sums = nullptr;  // where they go that the share does not have alone
+        if constexpr (CAN_SPLIT) {
+            const Shares<type> shares = shares_of();
+            const auto of_all_rows = static_cast<unsigned>(row);
+            if (shares.owner(of_all_rows, 0) != shares.owner(of_all_rows, shares.blocks - 1)) {
+                const bool is_last_row = of_all_rows == shares.last_row(share);
+                sums = in_clusters ? shared.sums(is_last_row) : sums_in_area(share, is_last_row);
             }
-            if constexpr (LEAVES<Finish, MATRICES>) {
-                float2 two{}, others{};
-                if (real) {
-                    two = finish(id, row_of_pass, output, lower);
-                    others = finish(id, row_of_pass, output + 8, upper);
-                }
-                if (work.left.is_wanted()) {
-                    leave_slots(work.left, first_row + r, output, real, {two.x, two.y, others.x, others.y});
-                }
-            } else if (real) {
-                finish(id, row_of_pass, output, lower);
-                finish(id, row_of_pass, output + 8, upper);
-            }
-        };
-        const bool is_alone = first == last;
+        }
         const auto take = [&](int r, int place, bool real, const float4(&values)[MATRICES]) {
-            if (is_alone) {
-                scale_and_finish(r, place, real, values);
+            if (sums == nullptr) {
+                scale_and_finish(row, r, place, real, values);
             } else if (real) {
-                for (int m = 0; m < MATRICES; ++m) *partial(shares, share, row, r, m, place) = values[m];
+                for (int m = 0; m < MATRICES; ++m) sums[place_of(r, m, place)] = values[m];
             }
         };
         hand(take, NothingAfter{});
-        if (is_alone) return;
-        if (!is_last(work.area.counters + row_part * MOST_SHARES + first, last - first + 1, shared.last)) return;
-        const int tiles = tiles_of_row(row).count, lanes = rows * Shape::ROW_LANES;
-        for (int i = static_cast<int>(threadIdx.x); i < (lanes + WARP - 1) / WARP * WARP; i += PRODUCT_THREADS) {
-            const int r = i / Shape::ROW_LANES, place = i % Shape::ROW_LANES;
-            const bool real = r < rows && place / 4 < tiles;
-            float4 values[MATRICES] = {};
-#pragma unroll 4
-            for (int other = real ? first : last + 1; other <= last; ++other) {
-                for (int m = 0; m < MATRICES; ++m) {
-                    const float4 four = __ldcg(partial(shares, other, row, r, m, place));
-                    values[m].x += four.x, values[m].y += four.y, values[m].z += four.z, values[m].w += four.w;
-                }
-            }
-            scale_and_finish(r, place, real, values);
-        }
     };
     const auto wait_for_rows = [&] {
         wait_for_kernels_before();
         rows = min(product_rows(work.source) - first_row, PART_ROWS);
         if (rows > 0 && x.run > 0) {
-            find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.row_scales);
+            find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.pipeline.row_scales);
         }
         return rows;
     };
-    const Shares<type> shares = shares_of();
-    const unsigned begin = shares.begin(share);
-    const Cursor start{shares.first_row(share), static_cast<int>(begin % shares.blocks),
-                       static_cast<int>(shares.begin(share + 1) - begin)};
-    walk<type, MATRICES, Shape, GROUPS>(shared, x, start, tiles_of_row, take_row, wait_for_rows);
+    {
+        const Shares<type> shares = shares_of();
+        const unsigned begin = shares.begin(share);
+        const Cursor start{static_cast<int>(shares.first_row(share)), static_cast<int>(begin % shares.blocks),
+                           static_cast<int>(shares.begin(share + 1) - begin)};
+        walk<type, MATRICES, Shape, GROUPS>(shared.pipeline, x, start, tiles_of_row, take_row, wait_for_rows);
+    }
+    if constexpr (CAN_SPLIT) {
+        if (rows <= 0 || work.cut.size == 1) return;
+        // What shares have of a row of tiles is added up, in their order: in a cluster by the blocks that have them,
+        // which divide the row's values by whole warps; otherwise by the block that is the last to come here.
+        if (in_clusters) cluster_barrier();
+        const Shares<type> shares = shares_of();
+        const unsigned own_first = shares.first_row(share), own_last = shares.last_row(share);
+#pragma unroll 1
+        for (int i = own_first == own_last ? 1 : 0; i < 2; ++i) {
+            const unsigned row = i == 0 ? own_first : own_last;
+            const unsigned first = shares.owner(row, 0), last = shares.owner(row, shares.blocks - 1);
+            if (first == last) continue;
+            int part = 0, parts = 1;
+            if (in_clusters) {
+                part = static_cast<int>(share - first), parts = static_cast<int>(last - first + 1);
+            } else if (!is_last(work.area.counters + in_area(first), static_cast<int>(last - first + 1),
+                                shared.pipeline.last)) {
+                continue;
+            }
+            const int tiles = tiles_of_row(static_cast<int>(row)).count, lanes = rows * Shape::ROW_LANES;
+            for (int lane = part * PRODUCT_THREADS + static_cast<int>(threadIdx.x);
+                 lane < (lanes + WARP - 1) / WARP * WARP; lane += parts * PRODUCT_THREADS) {
+                const int r = lane / Shape::ROW_LANES, place = lane % Shape::ROW_LANES;
+                const bool real = r < rows && place / 4 < tiles;
+                float4 values[MATRICES] = {};
+#pragma unroll 4
+                for (unsigned other = real ? first : last + 1; other <= last; ++other) {
+                    const bool is_last_row = row == shares.last_row(other);
+                    for (int m = 0; m < MATRICES; ++m) {
+                        const int at = place_of(r, m, place);
+                        const float4 four = in_clusters
+                                                ? load_of_block(shared.sums(is_last_row) + at, static_cast<int>(other))
+                                                : __ldcg(sums_in_area(other, is_last_row) + at);
+                        values[m].x += four.x, values[m].y += four.y, values[m].z += four.z, values[m].w += four.w;
+                    }
+                }
+                scale_and_finish(static_cast<int>(row), r, place, real, values);
+            }
+        }
+        if (in_clusters) cluster_barrier();
+    }
 }
 
 template <hydra_type value>
@@ -284,21 +392,24 @@ hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> w
         work.tile_rows[i] = static_cast<int>(rows_of_tiles(work.matrices[i][0], Shape::BLOCK_TILES));
         rows += work.tile_rows[i];
     }
-    const int64_t most = rows * blocks_of(work.source.columns) / LEAST_BLOCKS;
-    work.shares = static_cast<int>(Shape::ROW_WARPS == 1 ? rows : std::clamp<int64_t>(most, 1, MOST_SHARES));
+    constexpr bool IS_SMALL = Shape::ROW_WARPS == 1;
+    work.cut = IS_SMALL ? Cut{static_cast<int>(rows), 1} : cut_of(rows, blocks_of(work.source.columns));
+    work.in_clusters = stream->device->has_clusters && work.cut.size > 1;
     work.left = leave(left, work.source.rows, work.matrices[0][0].rows, std::min(Shape::OUTPUTS, SQUARES_CHUNK));
     // Of a small matrix, parts of fewer rows read the weights again, from the cache, and have multiprocessors of their
     // own.
-    constexpr bool IS_SMALL = Shape::ROW_WARPS == 1;
     int part = std::min(work.source.wave_rows, IS_SMALL ? BLOCK_ROWS / 2 : BLOCK_ROWS);
     if (IS_SMALL && rows * parts_of(work.source.wave_rows, part) < SPREAD_BLOCKS) part = std::min(part, BLOCK_ROWS / 4);
-    return with_groups < type,
-           IS_SMALL ? 4 : 8 > (part, [&](auto groups) {
-                              const int parts = parts_of(work.source.wave_rows, part_rows(type, groups.value));
-                              return launch(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
-                                            static_cast<unsigned>(work.shares * parts), PRODUCT_THREADS,
-                                            sizeof(PipelineShared<type, MATRICES, Shape, groups.value>), work, finish);
-                          });
+    constexpr int MOST_GROUPS = IS_SMALL ? 4 : 8;
+    return with_groups<type, MOST_GROUPS>(part, [&](auto groups) {
+        using Shared = ClusterShared<type, MATRICES, Shape, groups.value>;
+        static_assert(sizeof(Shared) <= CLUSTER_BLOCK_BYTES || IS_SMALL);
+        const int parts = parts_of(work.source.wave_rows, part_rows(type, groups.value));
+        return launch_clusters(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
+                               work.in_clusters ? work.cut.size : 1,
+                               static_cast<unsigned>(work.cut.clusters * work.cut.size * parts), PRODUCT_THREADS,
+                               work.in_clusters ? sizeof(Shared) : sizeof(typename Shared::Pipeline), work, finish);
+    });
 }
 
 // Enqueues the products of matrices of one type. left: null where the rows are not left for the next operation.

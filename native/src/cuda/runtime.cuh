@@ -10,7 +10,11 @@ namespace hydra::cuda {
 struct Device {
     int ordinal;
     CUcontext context;  // its primary one
+    bool has_clusters;  // whose blocks may have CLUSTER_BLOCK_BYTES of shared memory each (cluster.cuh)
 };
+
+// Shared memory of a block of a cluster: two fit a multiprocessor, of 228 KB with one that the system takes of each.
+constexpr int CLUSTER_BLOCK_BYTES = 113 * 1024;
 
 struct Stream {
     Device* device;
@@ -30,11 +34,11 @@ hydra_status refuse(hydra_status status, const char* format, ...) __attribute__(
 // HYDRA_OK, or the status that stands for the error, with "what: CUDA's words" kept.
 hydra_status check(cudaError_t error, const char* what);
 
-// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...), which may begin before the kernel before it has ended
-// where its code is for devices that know how to wait (platform.cuh).
+// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...) in clusters of so many blocks along x, which may begin
+// before the kernel before it has ended where its code is for devices that know how to wait (platform.cuh).
 template <class... Parameters, class... Arguments>
-hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters...), dim3 grid, int threads,
-                    size_t shared_bytes, Arguments... arguments) {
+hydra_status launch_clusters(Stream* stream, const char* name, void (*kernel)(Parameters...), int cluster, dim3 grid,
+                             int threads, size_t shared_bytes, Arguments... arguments) {
     cudaError_t error = cudaSuccess;
     if (shared_bytes > 48 * 1024) {
         error =
@@ -47,24 +51,40 @@ hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters.
     cudaFuncAttributes facts{};
     error = cudaFuncGetAttributes(&facts, kernel);
     if (error == cudaSuccess) {
-        cudaLaunchAttribute begins_early{};
-        begins_early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-        begins_early.val.programmaticStreamSerializationAllowed = 1;
+        cudaLaunchAttribute attributes[2]{};
+        unsigned count = 0;
+        if (facts.ptxVersion >= 90) {
+            cudaLaunchAttribute& begins_early = attributes[count++];
+            begins_early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+            begins_early.val.programmaticStreamSerializationAllowed = 1;
+        }
+        if (cluster > 1) {
+            cudaLaunchAttribute& blocks = attributes[count++];
+            blocks.id = cudaLaunchAttributeClusterDimension;
+            blocks.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
+        }
         cudaLaunchConfig_t config{};
         config.gridDim = grid;
         config.blockDim = dim3(static_cast<unsigned>(threads));
         config.dynamicSmemBytes = shared_bytes;
         config.stream = stream->handle;
-        config.attrs = &begins_early;
-        config.numAttrs = facts.ptxVersion >= 90 ? 1 : 0;
+        config.attrs = attributes;
+        config.numAttrs = count;
         error = cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
     }
     if (error != cudaSuccess) cudaGetLastError();  // so that no later call reports it
 #else
-    error = emulation::enqueue_kernel(stream->handle, name, grid, dim3(threads), shared_bytes,
+    error = emulation::enqueue_kernel(stream->handle,
+                                      {name, grid, dim3(threads), shared_bytes, static_cast<unsigned>(cluster)},
                                       [=] { kernel(static_cast<Parameters>(arguments)...); });
 #endif
     return check(error, name);
+}
+
+template <class... Parameters, class... Arguments>
+hydra_status launch(Stream* stream, const char* name, void (*kernel)(Parameters...), dim3 grid, int threads,
+                    size_t shared_bytes, Arguments... arguments) {
+    return launch_clusters(stream, name, kernel, 1, grid, threads, shared_bytes, arguments...);
 }
 
 // The launchers of the operations.
@@ -90,7 +110,7 @@ hydra_status kv_read(Device* device, const KvView* kv, int32_t page, int32_t slo
 hydra_status kv_write(Device* device, const KvView* kv, int32_t page, int32_t slot, const float* values);
 
 // What each kind of operation needs of the workspace. max_rows: of a pass.
-int64_t product_workspace_bytes(int32_t max_rows, int64_t max_columns);
+int64_t product_workspace_bytes(const Device& device, int32_t max_rows, int64_t max_columns);
 int64_t handover_bytes(int32_t max_rows, int64_t max_columns);
 int64_t top_workspace_bytes(int32_t max_rows, int64_t max_rows_of_a_matrix);
 int64_t attention_workspace_bytes(int32_t max_rows, int32_t heads, int32_t head_size, int32_t max_positions);

@@ -9,8 +9,8 @@
 namespace hydra::emulation {
 namespace {
 
-bool run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& thread) {
-    return run_kernel("test_kernel", grid, block, shared, [&] {
+bool run(dim3 grid, dim3 block, size_t shared, const std::function<void()>& thread, unsigned cluster = 1) {
+    return run_kernel({"test_kernel", grid, block, shared, cluster}, [&] {
         wait_for_kernels_before(Site::current());
         thread();
     });
@@ -130,7 +130,7 @@ TEST(Emulation, RefusesAThreadThatDoesNotWaitForTheKernelsBefore) {
     const auto some_wait = [] {
         if (threadIdx.x % 2 == 0) wait_for_kernels_before(Site::current());
     };
-    EXPECT_FALSE(run_kernel("test_kernel", 1, 32, 0, some_wait));
+    EXPECT_FALSE(run_kernel({"test_kernel", 1, 32, 0}, some_wait));
     EXPECT_NE(std::string(failure()).find("has not waited for the kernels before"), std::string::npos) << failure();
 }
 
@@ -150,21 +150,105 @@ TEST(Emulation, RefusesACopyBeforeTheKernelThatWritesItsSourceHasEnded) {
         wait_for_copies(0);
         ++after;
     };
-    const size_t shared = 64 * sizeof(Sixteen);
+    const Launch launch{"test_kernel", 1, 64, 64 * sizeof(Sixteen)};
     for (const bool writes : {false, true}) {
         for (const bool reads : {false, true}) {
             of_rows = reads;
             after = 0;
             EarlyCopies early;
-            EXPECT_TRUE(begin_kernel("test_kernel", 1, 64, shared, thread, early));
+            EXPECT_TRUE(begin_kernel(launch, thread, early));
             EXPECT_EQ(after, 0) << "nothing after the wait runs ahead";
             if (writes) rows[7].values[1] += 1;
-            EXPECT_EQ(run_kernel("test_kernel", 1, 64, shared, thread, &early), !(writes && reads));
+            EXPECT_EQ(run_kernel(launch, thread, &early), !(writes && reads));
             if (writes && reads) {
                 EXPECT_NE(std::string(failure()).find("thread 7,"), std::string::npos) << failure();
             }
         }
     }
+}
+
+int value_of_block(unsigned rank) {
+    return *static_cast<const int*>(shared_of_block(shared_memory(), sizeof(int), rank, Site::current()));
+}
+
+TEST(Emulation, LetsTheBlocksOfAClusterReadEachOthersSharedMemory) {
+    std::vector<int> seen(2 * 12 * 64);
+    EXPECT_TRUE(run(
+        dim3(12, 2), 64, sizeof(int),
+        [&] {
+            if (threadIdx.x == 7) *static_cast<int*>(shared_memory()) = static_cast<int>(100 * blockIdx.y + blockIdx.x);
+            cluster_barrier(Site::current());
+            const unsigned next = (blockIdx.x + 1) % 4;
+            __syncthreads();
+            seen[(blockIdx.y * 12 + blockIdx.x) * 64 + threadIdx.x] = value_of_block(next);
+            cluster_barrier(Site::current());
+        },
+        4));
+    for (int y = 0; y < 2; ++y) {
+        for (int x = 0; x < 12; ++x) {
+            for (int i = 0; i < 64; ++i) {
+                EXPECT_EQ(seen[(y * 12 + x) * 64 + i], 100 * y + x / 4 * 4 + (x + 1) % 4);
+            }
+        }
+    }
+}
+
+void expect_cluster_failure(unsigned blocks, unsigned cluster, const std::function<void()>& thread,
+                            const std::string& part) {
+    EXPECT_FALSE(run(blocks, 64, sizeof(int), thread, cluster));
+    EXPECT_NE(std::string(failure()).find(part), std::string::npos) << failure();
+}
+
+TEST(Emulation, RefusesToReadABlockThatMayNotRun) {
+    const auto barrier = [] { cluster_barrier(Site::current()); };
+    expect_cluster_failure(
+        4, 4, [] { value_of_block(1); }, "may not have begun");
+    expect_cluster_failure(
+        4, 4,
+        [&] {
+            barrier();
+            value_of_block((blockIdx.x + 1) % 4);
+        },
+        "may have ended");
+    expect_cluster_failure(
+        4, 2,
+        [&] {
+            barrier();
+            value_of_block(2);
+            barrier();
+        },
+        "has no such block");
+    expect_cluster_failure(
+        2, 2,
+        [&] {
+            barrier();
+            shared_of_block(static_cast<int*>(shared_memory()) + 1, sizeof(int), 0, Site::current());
+            barrier();
+        },
+        "no address of the block's shared memory");
+}
+
+TEST(Emulation, RefusesABarrierThatNotAllOfAClusterReach) {
+    expect_cluster_failure(
+        6, 2,
+        [] {
+            if (blockIdx.x % 2 == 1) cluster_barrier(Site::current());
+        },
+        "not all threads reach the barrier of the cluster");
+    expect_cluster_failure(
+        2, 2,
+        [] {
+            if (blockIdx.x == 0) {
+                cluster_barrier(Site::current());
+            } else {
+                cluster_barrier(Site::current());
+            }
+        },
+        "threads of the cluster wait at different barriers");
+    expect_cluster_failure(
+        6, 4, [] {}, "clusters of 4 of 6 blocks");
+    expect_cluster_failure(
+        16, 16, [] {}, "clusters of 16 of 16 blocks");
 }
 
 TEST(Emulation, FaultsBehindTheEndOfAnAllocation) {

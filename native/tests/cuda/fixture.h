@@ -115,13 +115,13 @@ inline Memory<uint8_t> workspace_of(int64_t bytes) {
 // Workspace for products with matrices of so many rows and columns.
 inline Memory<uint8_t> workspace(int64_t rows, int64_t columns, int max_rows = HYDRA_MAX_NODES) {
     const hydra_limits limits{max_rows, rows, columns, 1, 8, 1};
-    return workspace_of(api().workspace_parts(&limits).bytes());
+    return workspace_of(api().workspace_parts(device(), &limits).bytes());
 }
 
 // The same for attention.
 inline Memory<uint8_t> attention_workspace(int heads, int head_size, int positions, int max_rows = HYDRA_MAX_NODES) {
     const hydra_limits limits{max_rows, 1, 1, heads, head_size, positions};
-    return workspace_of(api().workspace_parts(&limits).bytes());
+    return workspace_of(api().workspace_parts(device(), &limits).bytes());
 }
 
 struct StreamOwner {

@@ -208,7 +208,9 @@ const cuda::DeviceApi& table() {
             return HYDRA_OK;
         };
         made.graph_destroy = [](cuda::Graph* graph) { delete graph; };
-        made.workspace_parts = [](const hydra_limits*) { return cuda::WorkspaceParts{workspace_bytes, 0, 0, 0}; };
+        made.workspace_parts = [](const cuda::Device*, const hydra_limits*) {
+            return cuda::WorkspaceParts{workspace_bytes, 0, 0, 0};
+        };
         made.handover_bytes = [](int32_t, int64_t) { return int64_t{1000}; };
         made.embed = handed_over<cuda::Embed>;
         made.linear = [](cuda::Stream* stream, const cuda::Linear* arguments) {

@@ -1,13 +1,15 @@
 // The part of CUDA that our device code uses, for an ordinary C++ compiler: so that every kernel's index arithmetic,
 // its barriers and the programs above it can be tested on a machine without a GPU. For tests only; never packed.
 //
-// Blocks run one after another. The threads of a block are fibers that run until they meet at a barrier or a warp
-// collective. What hardware would not forgive is not forgiven here: shared memory starts as NaN, every allocation ends
-// at a page that cannot be touched, and a barrier that not all living threads reach is an error that names the kernel.
-// With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that one order
-// hides, the other shows. A thread that ends without waiting for the kernels before is an error; with
+// Blocks run one after another, those of a cluster side by side. The threads of a block are fibers that run until they
+// meet at a barrier or a warp collective. What hardware would not forgive is not forgiven here: shared memory starts as
+// NaN, every allocation ends at a page that cannot be touched, and a barrier that not all living threads reach is an
+// error that names the kernel, as is reading another block's shared memory when it may not have begun or may have
+// ended. With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that one
+// order hides, the other shows. A thread that ends without waiting for the kernels before is an error; with
 // HYDRA4J_EMULATION_EARLY set, the begin of each kernel of a graph, until it waits, also runs before the kernel before
-// it, and what it copies must be the same then.
+// it, and what it copies must be the same then. HYDRA4J_EMULATION_CAPABILITY: of the device that is emulated, 9.0 where
+// it is not set; below that it has no clusters.
 #pragma once
 
 #include <cmath>
@@ -55,15 +57,22 @@ using Site = std::source_location;
 // what.
 using EarlyCopies = std::vector<uint64_t>;
 
+// A launch: blocks in clusters of so many along x.
+struct Launch {
+    const char* name;
+    dim3 grid, block;
+    size_t shared_bytes;
+    unsigned cluster = 1;
+};
+constexpr unsigned MOST_CLUSTER = 8;
+
 // Runs `thread` once for every thread of every block. False: the kernel broke a rule; failure() says which. early: what
 // was found when the kernel's begin ran ahead (begin_kernel), or null.
-bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
-                const EarlyCopies* early = nullptr);
+bool run_kernel(const Launch& launch, const std::function<void()>& thread, const EarlyCopies* early = nullptr);
 const char* failure();
 
 // Runs every thread as far as it waits for the kernels before, and no further. False as above.
-bool begin_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
-                  EarlyCopies& early);
+bool begin_kernel(const Launch& launch, const std::function<void()>& thread, EarlyCopies& early);
 
 // Each thread of each kernel comes here once.
 void wait_for_kernels_before(Site site);
@@ -72,6 +81,13 @@ void wait_for_kernels_before(Site site);
 void* shared_memory();
 
 void block_barrier(Site site);
+
+// All threads of all blocks of the cluster meet.
+void cluster_barrier(Site site);
+
+// Where block `rank` of the cluster has what this block has at `own`, `bytes` bytes of shared memory: after a barrier
+// of the cluster, and while none of that block's threads has ended.
+const void* shared_of_block(const void* own, size_t bytes, unsigned rank, Site site);
 
 // Meets the other lanes of the warp. Each gives `bytes` <= 64 bytes; the result, valid until the next call, holds what
 // lane l gave at l * 64.
@@ -214,7 +230,10 @@ __attribute__((visibility("default"))) CUresult cuDevicePrimaryCtxGetState(CUdev
 struct cudaDeviceProp {
     char name[256];
     int major, minor, multiProcessorCount;
-    size_t totalGlobalMem;
+    size_t totalGlobalMem, sharedMemPerBlockOptin;
+};
+struct cudaFuncAttributes {
+    int ptxVersion;
 };
 struct CUstream_st;
 struct CUgraph_st;
@@ -255,6 +274,11 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, const void* kernel);
+template <class... Parameters>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, void (*kernel)(Parameters...)) {
+    return cudaFuncGetAttributes(out, reinterpret_cast<const void*>(kernel));
+}
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
     return cudaSuccess;
@@ -263,7 +287,6 @@ cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
 namespace hydra::emulation {
 
 // Enqueues a launch: runs it, or keeps it where the stream is captured.
-cudaError_t enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block, size_t shared_bytes,
-                           std::function<void()> thread);
+cudaError_t enqueue_kernel(cudaStream_t stream, const Launch& launch, std::function<void()> thread);
 
 }  // namespace hydra::emulation

@@ -21,7 +21,7 @@ namespace {
 
 // Not a power of two, or the same place of all stacks would have to share a few lines of the cache.
 constexpr size_t STACK_BYTES = 128 * 1024 + 17 * 64, GIVEN_BYTES = 64;
-constexpr unsigned MOST_THREADS = 1024, WARP_LANES = 32;
+constexpr unsigned MOST_THREADS = 1024, MOST_FIBERS = MOST_CLUSTER * MOST_THREADS, WARP_LANES = 32;
 
 // A stack and where it stopped. switch_stack leaves one and goes on with another.
 #ifdef __x86_64__
@@ -76,7 +76,7 @@ struct Stack {
 void switch_stack(Stack& from, Stack& to) { swapcontext(&from.context, &to.context); }
 #endif
 
-enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, DONE };
+enum class State { READY, AT_WARP_BARRIER, AT_BLOCK_BARRIER, AT_CLUSTER_BARRIER, DONE };
 
 constexpr size_t COPIED_BYTES = 16;
 
@@ -103,48 +103,68 @@ struct Warp {
     unsigned char given[2][WARP_LANES * GIVEN_BYTES];
 };
 
+struct Block {
+    uint3 index;
+    unsigned char* shared = nullptr;
+    unsigned living, at_barrier;
+    Site barrier;  // of those at it
+};
+
+// Runs the blocks of a cluster: threads [block * threads, (block + 1) * threads) are those of one.
 struct Machine {
     unsigned char* stacks = nullptr;
-    std::vector<Fiber> fibers{MOST_THREADS};
-    std::vector<Warp> warps{MOST_THREADS / WARP_LANES};
+    std::vector<Fiber> fibers{MOST_FIBERS};
+    std::vector<Warp> warps{MOST_FIBERS / WARP_LANES};
+    Block blocks[MOST_CLUSTER];
     Stack scheduler;
     const std::function<void()>* body = nullptr;
     const char* kernel = "";
-    void* shared = nullptr;
-    unsigned threads = 0, current = 0, living = 0, at_barrier = 0;
-    Site barrier;  // of those at it
+    size_t shared_bytes = 0;
+    unsigned cluster = 1;                                            // its blocks
+    unsigned threads = 0;                                            // of a block
+    unsigned current = 0, living = 0, at_barrier = 0, barriers = 0;  // of the cluster; barriers that all have met at
+    Site barrier;                                                    // of those at it
     bool reversed = false, failed = false;
     EarlyCopies* begins = nullptr;       // where threads end as they wait: what they have copied by then
     const EarlyCopies* early = nullptr;  // what they had copied when they ran ahead
     char message[512] = "";
 } machine;
 
+Block& block_of(unsigned thread) { return machine.blocks[thread / machine.threads]; }
+
 void go_on_with(unsigned thread, Stack& from) {
     machine.current = thread;
     threadIdx = machine.fibers[thread].index;
+    blockIdx = block_of(thread).index;
     switch_stack(from, machine.fibers[thread].stack);
 }
 
-// The next thread in order that can go on, or MOST_THREADS. A warp runs for as long as it can, while its stacks are in
-// the cache: so the first runs as far ahead of the others as barriers let it.
+// The first of `count` threads from `first` on, in order, that can go on, or MOST_FIBERS.
+unsigned first_ready(unsigned first, unsigned count) {
+    for (unsigned n = 0; n < count; ++n) {
+        const unsigned i = first + (machine.reversed ? count - 1 - n : n);
+        if (machine.fibers[i].state == State::READY) return i;
+    }
+    return MOST_FIBERS;
+}
+
+// The next thread in order that can go on, or MOST_FIBERS. A warp runs for as long as it can, while its stacks are in
+// the cache, and so does a block: the first runs as far ahead of the others as barriers let it.
 unsigned next_ready() {
     const unsigned first = machine.current / WARP_LANES * WARP_LANES;
     for (unsigned n = 1; n < WARP_LANES; ++n) {
         const unsigned lane = (machine.reversed ? machine.current - n : machine.current + n) % WARP_LANES;
         if (machine.fibers[first + lane].state == State::READY) return first + lane;
     }
-    for (unsigned n = 0; n < machine.threads; ++n) {
-        const unsigned i = machine.reversed ? machine.threads - 1 - n : n;
-        if (machine.fibers[i].state == State::READY) return i;
-    }
-    return MOST_THREADS;
+    const unsigned of_block = first_ready(machine.current / machine.threads * machine.threads, machine.threads);
+    return of_block < MOST_FIBERS ? of_block : first_ready(0, machine.cluster * machine.threads);
 }
 
 // The running thread waits or has ended; who called run_block goes on where no other thread can.
 void leave() {
     Stack& mine = machine.fibers[machine.current].stack;
-    const unsigned next = machine.failed ? MOST_THREADS : next_ready();
-    if (next == MOST_THREADS) {
+    const unsigned next = machine.failed ? MOST_FIBERS : next_ready();
+    if (next == MOST_FIBERS) {
         switch_stack(mine, machine.scheduler);
     } else {
         go_on_with(next, mine);
@@ -155,8 +175,8 @@ void leave() {
 void break_off(const char* what, Site site) {
     if (!machine.failed) {
         snprintf(machine.message, sizeof machine.message, "kernel %s, block (%u, %u, %u), thread %u, %s:%u: %s",
-                 machine.kernel, blockIdx.x, blockIdx.y, blockIdx.z, machine.current, site.file_name(), site.line(),
-                 what);
+                 machine.kernel, blockIdx.x, blockIdx.y, blockIdx.z, machine.current % machine.threads,
+                 site.file_name(), site.line(), what);
     }
     machine.failed = true;
     leave();
@@ -167,19 +187,26 @@ bool same(const Site& a, const Site& b) {
            (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
-void release_block_barrier() {
-    if (machine.at_barrier == 0 || machine.at_barrier < machine.living) return;
-    machine.at_barrier = 0;
-    for (unsigned i = 0; i < machine.threads; ++i) {
-        if (machine.fibers[i].state == State::AT_BLOCK_BARRIER) machine.fibers[i].state = State::READY;
+// `count` threads from `first` on that wait so can go on.
+void release(State waiting, unsigned first, unsigned count) {
+    for (unsigned i = first; i < first + count; ++i) {
+        if (machine.fibers[i].state == waiting) machine.fibers[i].state = State::READY;
     }
 }
 
+void release_block_barrier(Block& block) {
+    if (block.at_barrier == 0 || block.at_barrier < block.living) return;
+    block.at_barrier = 0;
+    release(State::AT_BLOCK_BARRIER, static_cast<unsigned>(&block - machine.blocks) * machine.threads, machine.threads);
+}
+
 void end() {
+    Block& block = block_of(machine.current);
     machine.fibers[machine.current].state = State::DONE;
     --machine.living;
+    --block.living;
     ++machine.warps[machine.current / WARP_LANES].left;
-    release_block_barrier();
+    release_block_barrier(block);
     leave();
 }
 
@@ -193,7 +220,7 @@ void enter() {
 // The running thread's place among those of all blocks.
 size_t thread_of_grid() {
     const size_t block = (size_t{blockIdx.z} * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-    return block * machine.threads + machine.current;
+    return block * machine.threads + machine.current % machine.threads;
 }
 
 uint64_t sum_of(const std::vector<Copy>& copies) {
@@ -208,14 +235,33 @@ uint64_t sum_of(const std::vector<Copy>& copies) {
     return sum;
 }
 
-// Runs the threads until all are done, or no one can go on.
-void run_block() {
-    machine.living = machine.threads;
-    machine.at_barrier = 0;
+const char* name_of(State waiting) {
+    switch (waiting) {
+        case State::AT_WARP_BARRIER:
+            return "warp collective";
+        case State::AT_CLUSTER_BARRIER:
+            return "barrier of the cluster";
+        default:
+            return "barrier";
+    }
+}
+
+// Runs the threads of the blocks until all are done, or no one can go on.
+void run_cluster() {
+    const unsigned all = machine.cluster * machine.threads;
+    machine.living = all;
+    machine.at_barrier = machine.barriers = 0;
     for (Warp& warp : machine.warps) warp.arrived = warp.left = warp.rounds = 0;
-    for (unsigned i = 0; i < machine.threads; ++i) {
-        Fiber& fiber = machine.fibers[i];
-        fiber.stack.prepare(machine.stacks + i * STACK_BYTES, enter);
+    for (unsigned b = 0; b < machine.cluster; ++b) {
+        Block& block = machine.blocks[b];
+        block.living = machine.threads;
+        block.at_barrier = 0;
+        if (block.shared != nullptr) std::memset(block.shared, 0xff, machine.shared_bytes);
+    }
+    for (unsigned n = 0; n < all; ++n) {
+        Fiber& fiber = machine.fibers[n];
+        const unsigned i = n % machine.threads;
+        fiber.stack.prepare(machine.stacks + n * STACK_BYTES, enter);
         fiber.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
         fiber.state = State::READY;
         fiber.waited = false;
@@ -223,16 +269,17 @@ void run_block() {
         fiber.copies.clear();
         fiber.group = 0;
     }
-    go_on_with(machine.reversed ? machine.threads - 1 : 0, machine.scheduler);
+    go_on_with(machine.reversed ? all - 1 : 0, machine.scheduler);
     if (machine.living == 0 || machine.failed) return;
     machine.failed = true;
-    for (unsigned i = 0; i < machine.threads; ++i) {
+    for (unsigned i = 0; i < all; ++i) {
         const Fiber& fiber = machine.fibers[i];
         if (fiber.state == State::DONE) continue;
+        const uint3 block = block_of(i).index;
         snprintf(machine.message, sizeof machine.message,
                  "kernel %s, block (%u, %u, %u), %s:%u: not all threads reach the %s at which thread %u waits",
-                 machine.kernel, blockIdx.x, blockIdx.y, blockIdx.z, fiber.site.file_name(), fiber.site.line(),
-                 fiber.state == State::AT_WARP_BARRIER ? "warp collective" : "barrier", i);
+                 machine.kernel, block.x, block.y, block.z, fiber.site.file_name(), fiber.site.line(),
+                 name_of(fiber.state), i % machine.threads);
         return;
     }
 }
@@ -241,57 +288,69 @@ void run_block() {
 
 const char* failure() { return machine.message; }
 
-void* shared_memory() { return machine.shared; }
+void* shared_memory() { return block_of(machine.current).shared; }
 
 namespace {
 
-bool run_blocks(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread) {
+bool run_blocks(const Launch& launch, const std::function<void()>& thread) {
     static const bool reversed = getenv("HYDRA4J_EMULATION_REVERSED") != nullptr;
+    const auto& [name, grid, block, shared_bytes, cluster] = launch;
     machine.kernel = name;
     machine.body = &thread;
     machine.reversed = reversed;
     machine.failed = false;
     machine.threads = block.x * block.y * block.z;
+    machine.cluster = cluster;
+    machine.shared_bytes = shared_bytes;
     if (machine.threads == 0 || machine.threads > MOST_THREADS || machine.threads % WARP_LANES != 0) {
         snprintf(machine.message, sizeof machine.message, "kernel %s: %u threads a block, must be whole warps to 1024",
                  name, machine.threads);
         return false;
     }
+    if (cluster == 0 || cluster > MOST_CLUSTER || grid.x % cluster != 0) {
+        snprintf(machine.message, sizeof machine.message,
+                 "kernel %s: clusters of %u of %u blocks, must be up to %u and divide them", name, cluster, grid.x,
+                 MOST_CLUSTER);
+        return false;
+    }
     if (machine.stacks == nullptr) {
-        machine.stacks = static_cast<unsigned char*>(mmap(nullptr, STACK_BYTES * MOST_THREADS, PROT_READ | PROT_WRITE,
+        machine.stacks = static_cast<unsigned char*>(mmap(nullptr, STACK_BYTES * MOST_FIBERS, PROT_READ | PROT_WRITE,
                                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     }
-    void* shared = shared_bytes > 0 ? guarded_memory(shared_bytes, 16) : nullptr;
-    machine.shared = shared;
+    for (unsigned b = 0; b < cluster; ++b) {
+        machine.blocks[b].shared =
+            shared_bytes > 0 ? static_cast<unsigned char*>(guarded_memory(shared_bytes, 16)) : nullptr;
+    }
     gridDim = grid;
     blockDim = block;
-    const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
-    for (uint64_t n = 0; n < blocks && !machine.failed; ++n) {
-        const uint64_t i = reversed ? blocks - 1 - n : n;
-        blockIdx = {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
-                    static_cast<unsigned>(i / grid.x / grid.y)};
-        if (shared != nullptr) std::memset(shared, 0xff, shared_bytes);
-        run_block();
+    const uint64_t clusters = uint64_t{grid.x} * grid.y * grid.z / cluster;
+    for (uint64_t n = 0; n < clusters && !machine.failed; ++n) {
+        const uint64_t first = (reversed ? clusters - 1 - n : n) * cluster;
+        for (unsigned b = 0; b < cluster; ++b) {
+            const uint64_t i = first + b;
+            machine.blocks[b].index = {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
+                                       static_cast<unsigned>(i / grid.x / grid.y)};
+        }
+        run_cluster();
     }
-    release_guarded(shared);
+    for (unsigned b = 0; b < cluster; ++b) release_guarded(machine.blocks[b].shared);
     return !machine.failed;
 }
 
 }  // namespace
 
-bool run_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
-                const EarlyCopies* early) {
+bool run_kernel(const Launch& launch, const std::function<void()>& thread, const EarlyCopies* early) {
     machine.begins = nullptr;
     machine.early = early;
-    return run_blocks(name, grid, block, shared_bytes, thread);
+    return run_blocks(launch, thread);
 }
 
-bool begin_kernel(const char* name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread,
-                  EarlyCopies& early) {
+bool begin_kernel(const Launch& launch, const std::function<void()>& thread, EarlyCopies& early) {
+    const dim3 grid = launch.grid, block = launch.block;
     early.assign(size_t{grid.x} * grid.y * grid.z * block.x * block.y * block.z, 0);
     machine.begins = &early;
     machine.early = nullptr;
-    return run_blocks(name, grid, block, shared_bytes, thread);
+    return run_blocks(launch, thread);
 }
 
 void wait_for_kernels_before(Site site) {
@@ -309,17 +368,52 @@ void wait_for_kernels_before(Site site) {
     }
 }
 
-void block_barrier(Site site) {
+namespace {
+
+// The running thread comes to a barrier at which `count` threads and those of `place` wait.
+void arrive(State waiting, unsigned& count, Site& place, Site site, const char* others_elsewhere) {
     Fiber& fiber = machine.fibers[machine.current];
-    if (machine.at_barrier > 0 && !same(machine.barrier, site)) {
-        break_off("threads of the block wait at different barriers", site);
-    }
-    machine.barrier = site;
-    fiber.state = State::AT_BLOCK_BARRIER;
+    if (count > 0 && !same(place, site)) break_off(others_elsewhere, site);
+    place = site;
+    fiber.state = waiting;
     fiber.site = site;
-    ++machine.at_barrier;
-    release_block_barrier();
-    if (fiber.state != State::READY) leave();
+    ++count;
+}
+
+void wait_for_release() {
+    if (machine.fibers[machine.current].state != State::READY) leave();
+}
+
+}  // namespace
+
+void block_barrier(Site site) {
+    Block& block = block_of(machine.current);
+    arrive(State::AT_BLOCK_BARRIER, block.at_barrier, block.barrier, site,
+           "threads of the block wait at different barriers");
+    release_block_barrier(block);
+    wait_for_release();
+}
+
+void cluster_barrier(Site site) {
+    arrive(State::AT_CLUSTER_BARRIER, machine.at_barrier, machine.barrier, site,
+           "threads of the cluster wait at different barriers");
+    const unsigned all = machine.cluster * machine.threads;
+    if (machine.at_barrier == all) {
+        machine.at_barrier = 0;
+        ++machine.barriers;
+        release(State::AT_CLUSTER_BARRIER, 0, all);
+    }
+    wait_for_release();
+}
+
+const void* shared_of_block(const void* own, size_t bytes, unsigned rank, Site site) {
+    const auto offset = static_cast<size_t>(static_cast<const unsigned char*>(own) - block_of(machine.current).shared);
+    if (rank >= machine.cluster) break_off("the cluster has no such block", site);
+    if (offset + bytes > machine.shared_bytes) break_off("no address of the block's shared memory", site);
+    if (machine.barriers == 0) break_off("a block is read that may not have begun", site);
+    const Block& block = machine.blocks[rank];
+    if (block.living < machine.threads) break_off("a block is read that may have ended", site);
+    return block.shared + offset;
 }
 
 void begin_copy(void* shared, const void* source) {

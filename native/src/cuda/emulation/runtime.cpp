@@ -106,8 +106,7 @@ static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
     return state() != cudaSuccess ? state() : operation.run();
 }
 
-cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const char* name, dim3 grid, dim3 block,
-                                             size_t shared_bytes, std::function<void()> thread) {
+cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const Launch& launch, std::function<void()> thread) {
     static const bool begins_early = getenv("HYDRA4J_EMULATION_EARLY") != nullptr;
     const auto early = begins_early ? std::make_shared<EarlyCopies>() : nullptr;
     const auto result = [](bool done) {
@@ -116,13 +115,12 @@ cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const char* na
     };
     const auto run = [=] {
         const bool has_begun = early != nullptr && !early->empty();
-        const bool done = run_kernel(name, grid, block, shared_bytes, thread, has_begun ? early.get() : nullptr);
+        const bool done = run_kernel(launch, thread, has_begun ? early.get() : nullptr);
         if (has_begun) early->clear();
         return result(done);
     };
     if (!begins_early) return enqueue(stream, {run});
-    return enqueue(stream,
-                   {run, [=] { return result(begin_kernel(name, grid, block, shared_bytes, thread, *early)); }});
+    return enqueue(stream, {run, [=] { return result(begin_kernel(launch, thread, *early)); }});
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
@@ -194,8 +192,21 @@ cudaError_t cudaGetDeviceCount(int* count) {
     return cudaSuccess;
 }
 
+// Ten times the compute capability.
+static int capability() {
+    const char* set = getenv("HYDRA4J_EMULATION_CAPABILITY");
+    return set != nullptr ? static_cast<int>(10 * strtod(set, nullptr) + 0.5) : 90;
+}
+
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-    *properties = {"Hydra4J emulation", 9, 0, 2, TOTAL_BYTES};
+    const int all = capability();
+    const size_t shared_bytes = (all >= 90 ? 227 : 163) * 1024;
+    *properties = {"Hydra4J emulation", all / 10, all % 10, 2, TOTAL_BYTES, shared_bytes};
+    return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, const void*) {
+    *out = {capability()};
     return cudaSuccess;
 }
 
