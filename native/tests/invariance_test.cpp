@@ -31,6 +31,30 @@ TEST(Invariance, ChunksOfAPromptDoNotMatter) {
     }
 }
 
+// From some rows for each thread on, every thread computes rows of its own.
+TEST(Invariance, RowsThatThreadsComputeApartDoNotMatter) {
+    if (cuda_library() != nullptr) GTEST_SKIP() << "a team means nothing on CUDA";
+    Random random(6);
+    const std::vector<int32_t> prompt = random_tokens(random, 150);
+    for (hydra_type type : types_of_each_form()) {
+        const Backend alone = open_backend(1);
+        const ToyModel model(alone, type);
+        ToySession expected(model);
+        expected.feed(prompt, 1);
+        for (int threads : {2, 3, 8}) {
+            const Backend backend = open_backend(threads);
+            const ToyModel same(backend, type);
+            for (int chunk : {5 * threads, 41, 64, 150}) {
+                SCOPED_TRACE(testing::Message() << "type " << type << ", " << threads << " threads, " << chunk);
+                ToySession session(same, 1, 150);
+                session.feed(prompt, chunk);
+                EXPECT_TRUE(same_bits(session.cache(), expected.cache()));
+                EXPECT_TRUE(same_bits(session.logits_of(0), expected.logits_of(0)));
+            }
+        }
+    }
+}
+
 // Sequences of unequal lengths side by side, one of them joining late, against the same alone.
 TEST(Invariance, TheOtherSequencesOfABatchDoNotMatter) {
     const ToyShape halves{3, 1, 64, HYDRA_F16};

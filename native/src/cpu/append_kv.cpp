@@ -21,14 +21,15 @@ struct AppendKvTask : Task {
     int32_t layer;
 
     bool idle() const override { return rows->view.placed() == 0; }
+    const hydra_rows* separate_rows() const override { return rows; }
 
     // KV head by KV head, each with its query heads, as attention shares them out: the thread that stores a head's keys
     // and values is, as a rule, the one that reads them then.
     void run(const Worker& worker) override {
-        const int count = rows->view.placed();
+        const int all = rows->view.placed(), first = worker.first_row(all), count = worker.last_row(all) - first;
         worker.share(int64_t{pool->kv_heads} * count, KEY_BLOCK, [&](int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) {
-                append(worker.kernels(), static_cast<int>(i / count), static_cast<int>(i % count));
+                append(worker.kernels(), static_cast<int>(i / count), first + static_cast<int>(i % count));
             }
         });
     }

@@ -23,28 +23,38 @@ struct AttentionTask : Task {
 
     bool idle() const override { return rows->view.active_segments() == 0; }
 
+    const hydra_rows* separate_rows() const override { return rows; }
+    bool reads_other_rows() const override { return true; }
+
     // The vectors of all segments are shared out as one list.
     void run(const Worker& worker) override {
-        worker.share(int64_t{rows->active()} * heads, ATTENTION_VECTORS / 2, [&](int64_t begin, int64_t end) {
+        const int first = worker.first_row(rows->active()), last = worker.last_row(rows->active());
+        worker.share(int64_t{last - first} * heads, ATTENTION_VECTORS / 2, [&](int64_t begin, int64_t end) {
+            int64_t before = 0;  // vectors
             for (int s = 0; s < rows->view.active_segments(); ++s) {
                 const Segment& segment = rows->view.segments[s];
-                const int64_t first = int64_t{segment.row} * heads, vectors = int64_t{segment.count} * heads;
-                attend_segment(worker, segment, std::clamp<int64_t>(begin - first, 0, vectors),
-                               std::clamp<int64_t>(end - first, 0, vectors));
+                const int from = std::clamp(first - segment.row, 0, segment.count);
+                const int to = std::clamp(last - segment.row, 0, segment.count);
+                const int64_t vectors = int64_t{to - from} * heads;
+                attend_rows(worker, segment, from, to, std::clamp<int64_t>(begin - before, 0, vectors),
+                            std::clamp<int64_t>(end - before, 0, vectors));
+                before += vectors;
             }
         });
     }
 
-    // Vectors [begin, end) of a segment, one KV head's after the other's.
-    void attend_segment(const Worker& worker, const Segment& segment, int64_t begin, int64_t end) const {
-        const int64_t per_head = int64_t{segment.count} * (heads / pool->kv_heads);
+    // Vectors [begin, end) of rows [from, to) of a segment, one KV head's after the other's.
+    void attend_rows(const Worker& worker, const Segment& segment, int from, int to, int64_t begin, int64_t end) const {
+        const int group = heads / pool->kv_heads;
+        const int64_t per_head = int64_t{to - from} * group;
         int mapped = -1;
         for (int64_t i = begin; i < end;) {
             const int kv_head = static_cast<int>(i / per_head);
             if (kv_head != mapped) map_blocks(worker, segment, kv_head);
             mapped = kv_head;
             const int64_t limit = std::min({end, (kv_head + 1) * per_head, i + ATTENTION_VECTORS});
-            attend(worker, segment, kv_head, i - kv_head * per_head, limit - kv_head * per_head);
+            const int64_t shift = int64_t{from} * group - kv_head * per_head;
+            attend(worker, segment, kv_head, i + shift, limit + shift);
             i = limit;
         }
     }

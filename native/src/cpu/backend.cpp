@@ -65,6 +65,16 @@ int64_t Scratch::bytes_of_attention(int count, int64_t positions) {
     return count * (4 * ATTENTION_VECTORS * positions + pointers);
 }
 
+Activations Scratch::apart(int thread, int threads) const {
+    Activations own = rows.activations;
+    const RowBlocks before(2 * apart_rows(threads) * thread, columns, false);
+    own.values += before.blocks;
+    own.quantised += before.blocks;
+    // Planes have groups of twice as many rows, and no remainders.
+    own.planes += SHARED_ROWS / PLANE_GROUP / threads * thread * plane_blocks(columns);
+    return own;
+}
+
 void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions, bool tiles) {
     if (new_columns > columns) {
         reserve_rows(rows, SHARED_ROWS, new_columns, tiles);

@@ -11,6 +11,7 @@
 namespace hydra {
 
 constexpr int SLICE_ROWS = 64;  // rows that operations take through the weights at a time
+constexpr int MOST_APART = 8;   // threads that may compute rows apart: of more there is no group of rows for each
 
 // Memory that operations use while they run. Programs of a backend run one at a time, so one set serves all.
 struct Scratch {
@@ -38,6 +39,10 @@ struct Scratch {
         Aligned<float> scores;               // [ATTENTION_VECTORS][positions]
         Aligned<const float*> keys, values;  // [positions / 16]
     };
+    // The part of `rows` that is a thread's where each of `threads` prepares its own: twice apart_rows(threads) rows.
+    static int apart_rows(int threads) { return SLICE_ROWS / ROW_GROUP * 2 / threads * ROW_GROUP / 2; }
+    Activations apart(int thread, int threads) const;
+
     Rows rows;  // twice SLICE_ROWS activation rows, prepared by all threads together
     std::unique_ptr<PerThread[]> threads;
     int64_t columns = 0, positions = 0;

@@ -15,6 +15,7 @@ struct EmbedTask : Task {
     float* out;
 
     bool idle() const override { return rows->view.placed() == 0; }
+    const hydra_rows* separate_rows() const override { return rows; }
 
     void run(const Worker& worker) override {
         const int count = rows->view.placed();

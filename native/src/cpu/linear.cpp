@@ -14,6 +14,7 @@ struct LinearTask : Task {
     float* out;
 
     bool idle() const override { return rows->active() == 0; }
+    const hydra_rows* separate_rows() const override { return rows; }
 
     void run(const Worker& worker) override {
         for_slices(worker, rows->active(), [&](int first, int count) { compute(worker, first, count); });

@@ -12,6 +12,7 @@ struct NormTask : Task {
     float* out;
 
     bool idle() const override { return rows->active() == 0; }
+    const hydra_rows* separate_rows() const override { return rows; }
 
     void run(const Worker& worker) override {
         const int count = rows->active();

@@ -23,10 +23,12 @@ struct RowSource {
 // Calls use(first, count) for slices of at most SLICE_ROWS of the rows, whose prepared rows share one memory.
 template <class Use>
 void for_slices(const Worker& worker, int rows, Use&& use) {
-    for (int first = 0; first < rows; first += SLICE_ROWS) {
+    const int begin = worker.first_row(rows), end = worker.last_row(rows);
+    const int most = worker.apart ? Scratch::apart_rows(worker.threads) : SLICE_ROWS;
+    for (int first = begin; first < end; first += most) {
         // Other threads may still read the prepared rows of the slice before.
-        if (first > 0) worker.barrier();
-        use(first, std::min(SLICE_ROWS, rows - first));
+        if (first > begin) worker.barrier();
+        use(first, std::min(most, end - first));
     }
 }
 
@@ -38,9 +40,9 @@ inline const float* floats_of(const hydra_buffer* buffer) { return buffer == nul
 // rows in blocks have those of uneven ones after them.
 inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows, Form form,
                                 bool remainders = false) {
-    const bool alone = rows <= ROW_GROUP;
+    const bool alone = worker.apart || rows <= ROW_GROUP;
     Scratch::Rows& scratch = alone ? worker.own().rows : worker.scratch().rows;
-    Activations view = scratch.activations;
+    Activations view = worker.apart ? worker.scratch().apart(worker.thread, worker.threads) : scratch.activations;
     view.padded_columns = (source.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS;
     // Calls use(i) for 0 ... count-1.
     const auto each = [&](int count, auto&& use) {

@@ -9,22 +9,30 @@ namespace hydra {
 struct Worker {
     CpuBackend& backend;
     int thread, threads;  // of those that take part in the run
+    // Whether each thread computes all of its own rows, begin(rows) ... end(rows)-1, and waits for nobody, instead of
+    // its part of all rows' results.
+    bool apart = false;
 
     Scratch& scratch() const { return backend.scratch; }
     Scratch::PerThread& own() const { return backend.scratch.threads[thread]; }
     const Kernels& kernels() const { return *backend.kernels; }
-    void barrier() const { backend.team.barrier(thread); }
+    void barrier() const {
+        if (!apart) backend.team.barrier(thread);
+    }
 
     // The part of 0 ... total-1 that falls to this thread.
     int64_t begin(int64_t total) const { return total * thread / threads; }
     int64_t end(int64_t total) const { return total * (thread + 1) / threads; }
+    // Of 0 ... count-1, the rows that this thread has to do with.
+    int first_row(int count) const { return apart ? static_cast<int>(begin(count)) : 0; }
+    int last_row(int count) const { return apart ? static_cast<int>(end(count)) : count; }
 
     // Shares 0 ... total-1 out among all threads, which all call this: calls use(begin, end) for this thread's pieces,
     // of a multiple of `unit` where it can be; see Shares.
     template <class Use>
     void share(int64_t total, int64_t unit, Use&& use) const {
+        if (threads == 1 || apart) return use(int64_t{0}, total);
         const uint64_t number = ++own().shared;
-        if (threads == 1) return use(int64_t{0}, total);
         for (Shares::Piece piece; backend.shares.take(number, thread, threads, total, unit, piece);) {
             use(piece.begin, piece.end);
         }
@@ -49,6 +57,10 @@ class Task {
     virtual bool changes_rows() const { return false; }
     // Whether one thread does all of it: no other calls run. Such a task is never idle.
     virtual bool by_one_thread() const { return false; }
+    // The rows of which run computes each for itself, so that threads may do it apart; null where it does not.
+    virtual const hydra_rows* separate_rows() const { return nullptr; }
+    // Of such a task, whether it reads what tasks before it left of other rows.
+    virtual bool reads_other_rows() const { return false; }
 };
 
 struct CpuProgram : hydra_program {
@@ -59,6 +71,7 @@ struct CpuProgram : hydra_program {
 
     CpuBackend& cpu;
     std::vector<std::unique_ptr<Task>> tasks;
+    int64_t weight_bytes = 0;  // of the matrices of tasks that have separate rows
 
   protected:
     void add(const Operation& operation) override;

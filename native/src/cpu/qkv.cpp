@@ -13,6 +13,7 @@ struct QkvTask : Task {
     float* outs[3];
 
     bool idle() const override { return rows->view.placed() == 0; }
+    const hydra_rows* separate_rows() const override { return rows; }
 
     void run(const Worker& worker) override {
         for_slices(worker, rows->view.placed(), [&](int first, int count) { compute(worker, first, count); });
