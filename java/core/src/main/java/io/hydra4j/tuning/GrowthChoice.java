@@ -12,8 +12,8 @@ import java.util.stream.IntStream;
  *
  * <p>A step is worth its tokens less what its time is worth at the present rate. What heads bring beside a lookup is learned as what they
  * would bring alone, for the better the lookup's guesses are, the less is left for the heads. A way of drafting that seems worse than
- * the best one is tried again for a few steps now and then; a credit of plain steps, which grows slowly and with what guessing gains,
- * pays for what that loses. Not thread-safe.
+ * the best one is tried again for a few steps now and then, each time that it was clearly worse after twice as many; a credit of plain
+ * steps, which grows slowly and with what guessing gains, pays for what that loses. Not thread-safe.
  */
 public final class GrowthChoice implements GrowthPolicy {
     /** Steps at first that tell what a plain one takes. The first one pays for what is done once. */
@@ -22,8 +22,12 @@ public final class GrowthChoice implements GrowthPolicy {
     static final int TRIAL = 6;
 
     private static final double MAX_LOSS = 1.5;
-    /** Steps from one trial of a way to the next at least. */
+    /** Steps from one trial of a way to the next at least, at first and at most. */
     private static final int PAUSE = 48;
+
+    private static final int LONGEST_PAUSE = 8 * PAUSE;
+    /** By how many plain steps a way's step is worth less than the best one's where it is clearly worse. */
+    private static final double CLEARLY = 0.1;
     /** Plain steps that may be lost at first, the most that may be saved, and what each step and each plain step gained add. */
     private static final double CREDIT = 2;
 
@@ -63,6 +67,8 @@ public final class GrowthChoice implements GrowthPolicy {
     private final double[] nodes;
     /** {@code [way]}: the step of the last trial. */
     private final long[] tried;
+    /** {@code [way]}: steps from there to the next one at least. */
+    private final int[] pauses;
 
     private long steps;
     private int plainSteps;
@@ -108,7 +114,9 @@ public final class GrowthChoice implements GrowthPolicy {
         weights = new double[ways.length];
         nodes = new double[ways.length];
         tried = new long[ways.length];
+        pauses = new int[ways.length];
         Arrays.fill(tried, -PAUSE);
+        Arrays.fill(pauses, PAUSE);
     }
 
     /**
@@ -132,6 +140,7 @@ public final class GrowthChoice implements GrowthPolicy {
         weights = before.weights.clone();
         nodes = before.nodes.clone();
         tried = before.tried.clone();
+        pauses = before.pauses.clone();
         steps = before.steps;
         plainSteps = before.plainSteps;
         tokens = before.tokens;
@@ -270,9 +279,9 @@ public final class GrowthChoice implements GrowthPolicy {
         int next = -1;
         for (int w = 1; w < usable; w++) {
             boolean isOlder = next < 0 || tried[w] < tried[next] || tried[w] == tried[next] && ways[w] == 2;
-            next = w != best && isOlder ? w : next;
+            next = w != best && steps - tried[w] >= pauses[w] && isOlder ? w : next;
         }
-        if (next < 0 || steps - tried[next] < PAUSE) {
+        if (next < 0) {
             return;
         }
         double each = (worth(best) - worth(next)) / plain;
@@ -342,6 +351,8 @@ public final class GrowthChoice implements GrowthPolicy {
         }
         if (trialLeft == 0) {
             credit -= Math.max(0, trialLoss);
+            boolean isClear = worth(best()) - worth(way) > CLEARLY * plain * rate();
+            pauses[way] = isClear ? Math.min(2 * pauses[way], LONGEST_PAUSE) : PAUSE;
         }
     }
 }

@@ -151,6 +151,21 @@ class GrowthChoiceTest {
     }
 
     @Test
+    void headsThatHaveLostClearlyAreTriedMoreRarely() {
+        Machine machine = new Machine();
+        machine.known = 0.5;
+        machine.right = 0.2;
+        machine.level = 0.12;
+        machine.row = 0.03;
+        GrowthChoice choice = new GrowthChoice(LEVELS);
+        machine.speed(choice, 400);
+        machine.speed(choice, 2000);
+        // What the lookup gains pays for seven times as many.
+        assertTrue(machine.withHeads < 80, machine.withHeads + " of 2000 steps with heads that do not pay");
+        assertTrue(machine.withHeads > 12, machine.withHeads + " of 2000 steps to see whether heads pay now");
+    }
+
+    @Test
     void aTextThatChangesChangesTheWay() {
         Machine machine = new Machine();
         machine.row = 0.03;
