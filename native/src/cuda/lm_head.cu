@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
     let_next_kernel_begin();
     int rows = 0;  // known when the kernels before have ended
     auto& shared = shared_memory<LmHeadShared<type, GROUPS>>();
-    const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(row_part * BLOCK_ROWS);
+    const Prepared& x = work.x.forms[static_cast<int>(form_of(type))];
     const int64_t all_tiles = tiles_of(work.weight.rows), vocabulary = work.weight.rows;
     const int64_t first_tile = all_tiles * share / work.shares, end_tile = all_tiles * (share + 1) / work.shares;
     const auto first_of_row = [&](int row) { return first_tile + int64_t{row} * HeadShape::BLOCK_TILES; };
@@ -105,8 +105,9 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
         }
         return rows;
     };
-    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, {0, 0, tile_rows * static_cast<int>(x.blocks)}, tiles_of_row,
-                                     take_row, wait_for_rows);
+    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, row_part * BLOCK_ROWS,
+                                     {0, 0, tile_rows * static_cast<int>(x.blocks)}, tiles_of_row, take_row,
+                                     wait_for_rows);
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {
         if (lane >= k) continue;
         const int64_t at = ((int64_t{row_part} * work.shares + share) * BLOCK_ROWS + r) * k + lane;

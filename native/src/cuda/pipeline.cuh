@@ -31,15 +31,19 @@ struct Shape {
 template <int MATRICES>
 struct TileRow {
     int count;
-    const uint8_t *data[MATRICES], *scales[MATRICES], *super_scales[MATRICES];  // of the first one
+    const uint8_t* data[MATRICES];  // of the first one
+    // Where scales and those of super-blocks begin, 16 bytes each from data on: that fits one register for matrices of
+    // any size, and is the same for matrices of one shape.
+    uint32_t scales, super_scales;
 
     // Makes it begin at tile `first` of `matrix`, as the m-th one.
     template <hydra_type type>
     __device__ __forceinline__ void set(int m, const MatrixView& matrix, int64_t first) {
         const int64_t index = first * blocks_of(matrix.columns);
         data[m] = matrix.data + index * block_bytes(type);
-        scales[m] = scales_at(matrix, type, index, 0);
-        super_scales[m] = super_scales_at(matrix, type, index, 0);
+        if (m > 0) return;
+        scales = static_cast<uint32_t>((scales_at(matrix, type, index, 0) - data[0]) / 16);
+        super_scales = static_cast<uint32_t>((super_scales_at(matrix, type, index, 0) - data[0]) / 16);
     }
 };
 
@@ -120,6 +124,10 @@ struct alignas(16) PipelineShared {
     uint8_t stages[Layout::STAGES][Layout::BYTES];
     std::conditional_t<Layout::SUMS_IN_STAGE, NoSums, Sums> own_sums;
     float row_scales[BLOCK_ROWS];
+    // As registers are full: rows of the block, the row of tiles that it stands at, and the end of its walk in blocks
+    // from row 0 on.
+    int rows, row;
+    unsigned end;
     bool last;
 
     __device__ __forceinline__ Sums& sums(int free_stage) {
@@ -226,11 +234,9 @@ class Pipeline {
   public:
     using Shared = PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>;
 
-    __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x)
-        : shared_(shared),
-          x_(x.data),
-          x_units_(reinterpret_cast<const uint8_t*>(x.units)),
-          blocks_(static_cast<int>(x.blocks)) {}
+    // x: of the wave, of which the block has the rows from `first_row` on.
+    __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x, int first_row)
+        : shared_(shared), x_(x), blocks_(static_cast<int>(x.blocks)), first_block_(first_row / ROW_GROUP * blocks_) {}
 
     // Walks from `start` to its end. tiles_of_row(i) is row i of tiles; take_row(i, hand) is called by all threads when
     // the sums of what the walk has of a row are there: hand(take, after) calls take(r, place, real, values) as
@@ -242,23 +248,33 @@ class Pipeline {
     template <class TilesOfRow, class TakeRow, class WaitForRows>
     __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
                                          WaitForRows&& wait_for_rows) {
-        Cursor at = start, ahead = start;
+        Cursor ahead = start;
         TileRow<MATRICES> tiles_ahead = tiles_of_row(ahead.row);
         int tiles = tiles_ahead.count;
-        const auto fill_next = [&](int stage, bool with_rows) {
+        const auto fill_next = [&](int stage, bool with_rows, auto&& end) {
             if (ahead.left > 0) {
-                const int turn = ahead.turn(blocks_, Layout::BLOCKS), row = ahead.row;
+                const int turn = ahead.turn(blocks_, Layout::BLOCKS);
                 fill_weights(shared_.stages[stage], tiles_ahead, ahead.block, turn);
                 if (with_rows) fill_rows<true>(shared_.stages[stage], ahead.block, turn);
                 ahead.advance(turn, blocks_);
-                if (ahead.left > 0 && ahead.row != row) tiles_ahead = tiles_of_row(ahead.row);
+                if (ahead.left > 0 && ahead.block == 0) {
+                    // Found anew at a row's end: kept, the row would take a register that the sums need.
+                    tiles_ahead = tiles_of_row(
+                        static_cast<int>((end() - static_cast<unsigned>(ahead.left)) / static_cast<unsigned>(blocks_)));
+                }
             }
             end_copies();
         };
-        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage, false);
-        rows_ = wait_for_rows();
-        if (rows_ <= 0) return copies_arrived<0>();
-        live_groups_ = min(GROUPS, (rows_ + PAIR_ROWS - 1) / PAIR_ROWS * PAIR);
+        const auto end = static_cast<unsigned>(start.row * blocks_ + start.block + start.left);
+        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage, false, [&] { return end; });
+        const int rows = wait_for_rows();
+        if (rows <= 0) return copies_arrived<0>();
+        if (threadIdx.x == 0) {
+            shared_.rows = rows;
+            shared_.row = start.row;
+            shared_.end = end;
+        }
+        live_groups_ = min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR);
         // Copied at once: the first turn would wait for the weights of all these stages, which were asked for before.
         Cursor first = start;
         for (int stage = 0; stage < Layout::STAGES - 1 && first.left > 0; ++stage) {
@@ -267,21 +283,25 @@ class Pipeline {
             first.advance(turn, blocks_);
         }
         float sums[MATRICES][Shape::TILES][GROUPS][4] = {};
-        int stage = 0;
-        while (at.left > 0) {
+        int stage = 0, until = min(blocks_ - start.block, start.left);  // of the row, what is to come
+        while (until > 0) {
             // What this stage was filled with has arrived, and all warps are done with the one before it.
             copies_arrived<Layout::STAGES - 2>();
             __syncthreads();
-            fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1, true);
-            const int turn = at.turn(blocks_, Layout::BLOCKS), row = at.row;
+            fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1, true, [&] { return shared_.end; });
+            const int turn = Layout::BLOCKS == 1 ? 1 : min(Layout::BLOCKS, until);
             multiply_stage(shared_.stages[stage], tiles, turn, sums);
             const int multiplied = stage;
             stage = stage + 1 == Layout::STAGES ? 0 : stage + 1;
-            if (!at.advance(turn, blocks_)) continue;
+            until -= turn;
+            if (until > 0) continue;
+            const int row = shared_.row;
+            until = min(blocks_, static_cast<int>(shared_.end - static_cast<unsigned>((row + 1) * blocks_)));
             // At the end all stages are free, and the first ones are the taker's.
-            const int free_stage = at.left > 0 ? multiplied : Layout::STAGES - 1;
+            const int free_stage = until > 0 ? multiplied : Layout::STAGES - 1;
             take_row(row, [&](auto&& take, auto&& after) { hand_over(sums, tiles, free_stage, take, after); });
-            if (at.left > 0) tiles = tiles_of_row(at.row).count;
+            if (threadIdx.x == 0) shared_.row = row + 1;
+            if (until > 0) tiles = tiles_of_row(row + 1).count;
 #pragma unroll
             for (int i = 0; i < MATRICES * Shape::TILES * GROUPS * 4; ++i) (&sums[0][0][0][0])[i] = 0;
         }
@@ -293,11 +313,12 @@ class Pipeline {
     // Groups are skipped by pairs, so that the loads of one hide behind the arithmetic of the other.
     static constexpr int PAIR = GROUPS == 1 ? 1 : 2, PAIR_ROWS = PAIR * ROW_GROUP;
 
-    // Copies `turn` blocks of BYTES bytes each of the first `count` of PIECES pieces, which lie `stride` bytes apart;
+    // Copies `turn` blocks of BYTES bytes each of the first `count` of PIECES pieces, which lie `stride` chunks of
+    // 16 bytes apart, the first one `begin` of them behind source;
     // ASYNC, or at once.
     template <int BYTES, int PIECES, bool ASYNC>
-    static __device__ __forceinline__ void fill_part(uint8_t* target, const uint8_t* source, int stride, int count,
-                                                     int turn) {
+    static __device__ __forceinline__ void fill_part(uint8_t* target, const uint8_t* source, unsigned begin, int stride,
+                                                     int count, int turn) {
         constexpr int CHUNKS = BYTES / 16, PIECE = Layout::BLOCKS * CHUNKS, ALL = PIECES * PIECE;
         const auto thread = static_cast<int>(threadIdx.x);
         target += thread * 16;
@@ -314,18 +335,18 @@ class Pipeline {
             constexpr int STEP = PRODUCT_THREADS / PIECE;
             const int first = thread / PIECE, chunk = thread % PIECE;
             if (Layout::BLOCKS > 1 && chunk / CHUNKS >= turn) return;
-            source += first * stride + chunk * 16;
+            source += uint64_t{begin + static_cast<unsigned>(first * stride + chunk)} * 16;
 #pragma unroll
             for (int k = 0; k < (PIECES + STEP - 1) / STEP; ++k) {
-                if (first + k * STEP < count) copy(k * PRODUCT_THREADS * 16, source + k * STEP * stride);
+                if (first + k * STEP < count) copy(k * PRODUCT_THREADS * 16, source + k * STEP * stride * 16);
             }
         } else {
 #pragma unroll
-            for (int begin = 0; begin < ALL; begin += PRODUCT_THREADS) {
-                const int i = begin + thread, piece = i / PIECE, chunk = i % PIECE;
-                if (ALL - begin < PRODUCT_THREADS && i >= ALL) break;
+            for (int done = 0; done < ALL; done += PRODUCT_THREADS) {
+                const int i = done + thread, piece = i / PIECE, chunk = i % PIECE;
+                if (ALL - done < PRODUCT_THREADS && i >= ALL) break;
                 if (piece >= count || (Layout::BLOCKS > 1 && chunk / CHUNKS >= turn)) continue;
-                copy(begin * 16, source + piece * stride + chunk * 16);
+                copy(done * 16, source + uint64_t{begin + static_cast<unsigned>(piece * stride + chunk)} * 16);
             }
         }
     }
@@ -336,13 +357,14 @@ class Pipeline {
         // Tiles that the matrix does not have are left out.
 #pragma unroll
         for (int m = 0; m < MATRICES; ++m) {
-            constexpr int BYTES = block_bytes(type);
-            fill_part<BYTES, TILES, true>(stage + m * BLOCKS * BYTES, tiles.data[m] + block * BYTES, blocks_ * BYTES,
-                                          tiles.count, turn);
+            constexpr int BYTES = block_bytes(type), CHUNKS = BYTES / 16;
+            fill_part<BYTES, TILES, true>(stage + m * BLOCKS * BYTES, tiles.data[m],
+                                          static_cast<unsigned>(block * CHUNKS), blocks_ * CHUNKS, tiles.count, turn);
             if constexpr (scale_bytes(type) > 0) {
-                constexpr int SCALES = scale_bytes(type);
-                fill_part<SCALES, TILES, true>(stage + Layout::SCALES_AT + m * BLOCKS * SCALES,
-                                               tiles.scales[m] + block * SCALES, blocks_ * SCALES, tiles.count, turn);
+                constexpr int SCALES = scale_bytes(type), SCALE_CHUNKS = SCALES / 16;
+                fill_part<SCALES, TILES, true>(stage + Layout::SCALES_AT + m * BLOCKS * SCALES, tiles.data[m],
+                                               tiles.scales + static_cast<unsigned>(block * SCALE_CHUNKS),
+                                               blocks_ * SCALE_CHUNKS, tiles.count, turn);
             }
         }
         if constexpr (super_scale_bytes(type) > 0) {
@@ -351,20 +373,24 @@ class Pipeline {
             const auto i = static_cast<int>(threadIdx.x);
             const int place = i / CHUNKS, tile = place % TILES;
             if (place < Layout::WEIGHTS && tile < tiles.count) {
+                const auto at = tiles.super_scales +
+                                static_cast<unsigned>((tile * blocks_ + block) / SUPER_BLOCKS * CHUNKS + i % CHUNKS);
                 copy_async(shared_address(stage + Layout::SUPER_SCALES_AT + i * 16),
-                           (place < TILES ? tiles.super_scales[0] : tiles.super_scales[MATRICES - 1]) +
-                               (tile * blocks_ + block) / SUPER_BLOCKS * super_scale_bytes(type) + i % CHUNKS * 16);
+                           (place < TILES ? tiles.data[0] : tiles.data[MATRICES - 1]) + uint64_t{at} * 16);
             }
         }
     }
 
     template <bool ASYNC>
     __device__ __forceinline__ void fill_rows(uint8_t* stage, int block, int turn) const {
-        constexpr int BYTES = PREPARED_BLOCK_BYTES, UNIT_BYTES = Layout::UNIT_BYTES;
-        fill_part<BYTES, GROUPS, ASYNC>(stage + Layout::X_AT, x_ + block * BYTES, blocks_ * BYTES, live_groups_, turn);
+        constexpr int BYTES = PREPARED_BLOCK_BYTES, CHUNKS = BYTES / 16;
+        constexpr int UNIT_BYTES = Layout::UNIT_BYTES, UNIT_CHUNKS = UNIT_BYTES / 16;
+        const auto at = static_cast<unsigned>(first_block_ + block);
+        fill_part<BYTES, GROUPS, ASYNC>(stage + Layout::X_AT, x_.data, at * CHUNKS, blocks_ * CHUNKS, live_groups_,
+                                        turn);
         if constexpr (UNIT_BYTES > 0) {
-            fill_part<UNIT_BYTES, GROUPS, ASYNC>(stage + Layout::UNITS_AT, x_units_ + block * UNIT_BYTES,
-                                                 blocks_ * UNIT_BYTES, live_groups_, turn);
+            fill_part<UNIT_BYTES, GROUPS, ASYNC>(stage + Layout::UNITS_AT, reinterpret_cast<const uint8_t*>(x_.units),
+                                                 at * UNIT_CHUNKS, blocks_ * UNIT_CHUNKS, live_groups_, turn);
         }
     }
 
@@ -437,7 +463,7 @@ class Pipeline {
         if constexpr (Layout::SUMS_IN_STAGE) __syncthreads();  // all warps have multiplied it
             // Once in the code for all groups: it is long, and would take the registers that the sums need.
 #pragma unroll 1
-        for (int group = 0; group * ROW_GROUP < rows_; ++group) {
+        for (int group = 0;;) {
 #pragma unroll
             for (int i = 0; i < GROUPS * MATRICES * Shape::TILES * 4; ++i) {
                 const int m = i / 4 / Shape::TILES % MATRICES, tile = i / 4 % Shape::TILES, element = i % 4;
@@ -447,37 +473,40 @@ class Pipeline {
                     sums[m][tile][of_group][element];
             }
             __syncthreads();
-            add_warps<MATRICES, Shape>(shared_sums, group * ROW_GROUP, rows_, tiles, take);
+            add_warps<MATRICES, Shape>(shared_sums, group * ROW_GROUP, shared_.rows, tiles, take);
             __syncthreads();
             after(group * ROW_GROUP);
+            if (++group * ROW_GROUP >= shared_.rows) break;
         }
     }
 
     Shared& shared_;
-    const uint8_t *x_, *x_units_;  // the prepared rows, and what belongs to their units
-    int blocks_, rows_ = 0, live_groups_ = 0;
+    const Prepared& x_;
+    int blocks_, first_block_, live_groups_ = 0;  // first_block_: of the block's first group of rows in x_
 };
 
 // The walk of a block of threads, whatever the type.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class TilesOfRow, class TakeRow,
           class WaitForRows>
 __device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>& shared, const Prepared& x,
-                                     Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
+                                     int first_row, Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
                                      WaitForRows&& wait_for_rows) {
     if constexpr (type == HYDRA_F32) {
         const int rows = wait_for_rows();
         if (rows <= 0) return;
+        const Prepared own = x.from(first_row);
         const auto blocks = static_cast<int>(x.blocks);
         while (start.left > 0) {
             const int row = start.row, first = start.block, count = start.turn(blocks, blocks);
             const TileRow<MATRICES> tiles = tiles_of_row(row);
             take_row(row, [&](auto&& take, auto&& after) {
-                plain_tiles<MATRICES, Shape>(tiles, first, first + count, x, rows, shared.sums, take, after);
+                plain_tiles<MATRICES, Shape>(tiles, first, first + count, own, rows, shared.sums, take, after);
             });
             start.advance(count, blocks);
         }
     } else {
-        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x).walk(start, tiles_of_row, take_row, wait_for_rows);
+        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x, first_row)
+            .walk(start, tiles_of_row, take_row, wait_for_rows);
     }
 }
 

@@ -55,9 +55,12 @@
 //   weights under way, 64 rows, KB      BF16 64, Q8_0 51    64, 42: the sums of warps lie in a stage that is free
 // Version 6, BF16, 8 and 64 rows: 70 and 126 registers, nothing spilled in either shape. A turn takes a warp 146 and
 // 150 instructions (188 for 64 rows before), of which 87 and 86 % are loads, products or their addresses, half of the
-// rest barriers and waits (benchmarks/count_instructions.py). Of 64 rows of Q8_0 4 bytes are spilled, of gate and up
-// 20, none of Q4_K. For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for
-// a weight.
+// rest barriers and waits (benchmarks/count_instructions.py). For 64 rows of quants the matrix instruction is what
+// takes the time: 64 rows need 128 products for a weight. Since version 7 first stood, what is looked up seldom (how
+// many rows there are, where a walk stands and ends) lies in shared memory, and a matrix, its scales and the rows take
+// one address each: BF16 62 and 120 registers for 8 and 64 rows, Q8_0 70 and 126. Spilled: 4 bytes of 64 rows of gate
+// and up in Q4_1, nothing of the other types or of one matrix (before: up to 24 bytes of all but BF16). A turn of BF16
+// is 126 and 130 instructions for 8 and 64 rows, 87 % of them loads, products or their addresses.
 //
 // The order of additions of one value: the units of 16 columns that fall to a warp one after the other, then the warps
 // in order, then the shares in order. Within a unit it is the instruction's (F32: a lane's slots, over all blocks of a
@@ -196,8 +199,9 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     const unsigned of_all = blockIdx.x / static_cast<unsigned>(work.cut.size), which = of_all / row_parts;
     const auto row_part = static_cast<int>(of_all % row_parts), first_row = row_part * PART_ROWS;
     let_next_kernel_begin();
-    int rows = 0;  // known when the kernels before have ended
-    const Prepared x = work.x.forms[static_cast<int>(form_of(type))].from(first_row);
+    // Known when the kernels before have ended.
+    const auto count_rows = [&] { return min(product_rows(work.source) - first_row, PART_ROWS); };
+    const Prepared& x = work.x.forms[static_cast<int>(form_of(type))];
     // Found anew where a row ends: kept, it would take registers that the sums need.
     const auto shares_of = [&] {
         const int rows_of_tiles = recomputed(work.tile_rows[0]) + work.tile_rows[1] + work.tile_rows[2];
@@ -277,9 +281,10 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     };
     const auto wait_for_rows = [&] {
         wait_for_kernels_before();
-        rows = min(product_rows(work.source) - first_row, PART_ROWS);
+        const int rows = count_rows();
         if (rows > 0 && x.run > 0) {
-            find_row_scales(x, rows, work.source.columns, work.source.epsilon, shared.pipeline.row_scales);
+            find_row_scales(x.from(first_row), rows, work.source.columns, work.source.epsilon,
+                            shared.pipeline.row_scales);
         }
         return rows;
     };
@@ -288,9 +293,11 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
         const unsigned begin = shares.begin(share);
         const Cursor start{static_cast<int>(shares.first_row(share)), static_cast<int>(begin % shares.blocks),
                            static_cast<int>(shares.begin(share + 1) - begin)};
-        walk<type, MATRICES, Shape, GROUPS>(shared.pipeline, x, start, tiles_of_row, take_row, wait_for_rows);
+        walk<type, MATRICES, Shape, GROUPS>(shared.pipeline, x, first_row, start, tiles_of_row, take_row,
+                                            wait_for_rows);
     }
     if constexpr (CAN_SPLIT) {
+        const int rows = count_rows();
         if (rows <= 0 || work.cut.size == 1) return;
         // What shares have of a row of tiles is added up, in their order: in a cluster by the blocks that have them,
         // which divide the row's values by whole warps; otherwise by the block that is the last to come here.
