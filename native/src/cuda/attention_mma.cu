@@ -220,7 +220,7 @@ struct Sums {
         }
 #pragma unroll
         for (int step = 0; step < STEPS; ++step) {
-            if (IS_APART && column(step) >= recomputed(columns)) continue;
+            if (column(step) >= (IS_APART ? recomputed(columns) : D)) continue;
             float sums[GROUPS][4];
             weigh_values<GROUPS>(rows, column(step), weights, sums);
 #pragma unroll
