@@ -15,8 +15,8 @@
 //   under way to a multiprocessor        17 to 70 KB          70 (four groups) to 104 KB
 //   a warp folds 64 keys of 32 vectors   544 FMA, 48 SHFL     272 FMA, 24 SHFL
 //   kept and read, 8 KV heads, 64 rows at 8192        60 MB   43 MB
-// Of no size is anything spilt for sm_80 or sm_90: 64 columns take 117, 140 and 253 registers, 96 138, 160 and 255, 256
-// 168 and 232. Four groups of 128 columns spilt 4160 bytes, 360 of them each leaf, while the compiler was free to keep
+// Of no size is anything spilt for sm_80 or sm_90: 64 columns take 117, 158 and 251 registers, 96 138, 165 and 255, 256
+// 168 and 239. Four groups of 128 columns spilt 4160 bytes, 360 of them each leaf, while the compiler was free to keep
 // the values of a leaf beside the sums that they are folded into (Sums::IS_APART), and what is looked up seldom was in
 // registers (Facts).
 // DRAM round trips in a row are two, page table and keys, as before; all others find the L2 cache.
