@@ -11,9 +11,7 @@ import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.tuning.GreedyContinuations;
 import io.hydra4j.tuning.RankSamples;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,7 +24,7 @@ import java.util.stream.IntStream;
  * Tokens a step that heads would emit along continuations that are given, such as those of a golden file: the same text for all
  * heads and machines, whatever the base would write itself. Counts alone, which depend on no clock.
  */
-final class GivenAcceptance {
+final class GivenAcceptance implements Figures {
     private static final String PROMPTS = "prompts";
     private static final String PROMPT = "prompt_ids";
     private static final String CONTINUATION = "greedy_ids";
@@ -47,7 +45,8 @@ final class GivenAcceptance {
     }
 
     /** @throws HydraException if the file cannot be read, or its tokens are not the model's */
-    void run() {
+    @Override
+    public void run(PrintStream progress) {
         if (spec.heads().isEmpty()) {
             throw new HydraException("no heads for " + spec.model() + ": give some with --heads");
         }
@@ -66,7 +65,7 @@ final class GivenAcceptance {
     }
 
     private GreedyContinuations read(DecoderModel base) {
-        Object document = StrictJson.value(file, "file", text());
+        Object document = StrictJson.value(file, "file", StrictJson.text(file));
         Object prompts = document instanceof Map<?, ?> object ? object.get(PROMPTS) : document;
         List<int[]> texts = new ArrayList<>();
         List<Integer> lengths = new ArrayList<>();
@@ -85,14 +84,6 @@ final class GivenAcceptance {
         }
         return new GreedyContinuations(
                 texts, lengths.stream().mapToInt(Integer::intValue).toArray());
-    }
-
-    private String text() {
-        try {
-            return Files.readString(file);
-        } catch (IOException e) {
-            throw new HydraException("cannot read " + file + ": " + e, e);
-        }
     }
 
     private int[] ids(Object object, String field, DecoderModel base) {
@@ -128,7 +119,8 @@ final class GivenAcceptance {
         return row;
     }
 
-    void print(PrintStream out) {
+    @Override
+    public void print(PrintStream out) {
         out.printf("%n%-8s %6s %8s %8s %13s  %s%n", "method", "texts", "tokens", "chain", "default tree", "heads");
         for (Map<String, Object> row : rows) {
             out.printf(
@@ -142,7 +134,8 @@ final class GivenAcceptance {
         }
     }
 
-    List<Map<String, Object>> json() {
+    @Override
+    public List<Map<String, Object>> json() {
         return rows;
     }
 }

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import org.openjdk.jmh.runner.RunnerException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -252,33 +253,11 @@ public final class Main implements Callable<Integer> {
         }
         boolean good = true;
         if (!lossTypes.isEmpty()) {
-            List<Map<String, Object>> figures = new ArrayList<>();
-            for (String model : models) {
-                WeightLoss loss = new WeightLoss(compareOptions(model), lossTypes);
-                loss.run(System.err);
-                loss.print(System.out);
-                figures.addAll(loss.json());
-            }
-            json.put("weight_loss", figures);
+            json.put("weight_loss", figures(options -> new WeightLoss(options, lossTypes)));
         } else if (along != null) {
-            List<Map<String, Object>> figures = new ArrayList<>();
-            for (String model : models) {
-                GivenAcceptance acceptances =
-                        new GivenAcceptance(compareOptions(model).spec(), along);
-                acceptances.run();
-                acceptances.print(System.out);
-                figures.addAll(acceptances.json());
-            }
-            json.put("given_acceptance", figures);
+            json.put("given_acceptance", figures(options -> new GivenAcceptance(options.spec(), along)));
         } else if (sampled) {
-            List<Map<String, Object>> figures = new ArrayList<>();
-            for (String model : models) {
-                SampledAcceptance acceptances = new SampledAcceptance(compareOptions(model));
-                acceptances.run(System.err);
-                acceptances.print(System.out);
-                figures.addAll(acceptances.json());
-            }
-            json.put("sampled_acceptance", figures);
+            json.put("sampled_acceptance", figures(SampledAcceptance::new));
         } else if (batched) {
             List<Map<String, Object>> figures = new ArrayList<>();
             for (String model : models) {
@@ -311,6 +290,17 @@ public final class Main implements Callable<Integer> {
         Json.write(out, json);
         System.out.println("written: " + out);
         return good ? 0 : 1;
+    }
+
+    private List<Map<String, Object>> figures(Function<CompareOptions, Figures> of) {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        for (String model : models) {
+            Figures figures = of.apply(compareOptions(model));
+            figures.run(System.err);
+            figures.print(System.out);
+            rows.addAll(figures.json());
+        }
+        return rows;
     }
 
     private JmhReport runJmh(Map<String, Object> json) throws RunnerException {

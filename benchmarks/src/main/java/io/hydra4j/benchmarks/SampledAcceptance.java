@@ -27,7 +27,7 @@ import java.util.Map;
  * How many tokens a step emits where text is sampled: with heads that guess by the noise that the sample is drawn with, and without,
  * beside greedy decoding. The figures are counts and depend on no clock.
  */
-final class SampledAcceptance {
+final class SampledAcceptance implements Figures {
     private static final List<Float> TEMPERATURES = List.of(0.7f, 1.0f);
     private static final int NODES = 16;
     /** The text of prompt i has this seed + i. */
@@ -40,7 +40,8 @@ final class SampledAcceptance {
         this.options = options;
     }
 
-    void run(PrintStream progress) {
+    @Override
+    public void run(PrintStream progress) {
         List<int[]> prompts;
         try (HydraModel model = options.spec().open(Method.PLAIN)) {
             Prompts read = Prompts.read(options.spec().prompts(), model, options.prompts(), options.promptTokens());
@@ -110,7 +111,8 @@ final class SampledAcceptance {
         }
     }
 
-    void print(PrintStream out) {
+    @Override
+    public void print(PrintStream out) {
         out.printf(
                 "%-36s %-8s %5s %4s %7s %7s %7s %9s %9s%n",
                 "model", "heads", "nodes", "T", "greedy", "shared", "apart", "shared/gr", "apart/gr");
@@ -129,7 +131,8 @@ final class SampledAcceptance {
         }
     }
 
-    List<Map<String, Object>> json() {
+    @Override
+    public List<Map<String, Object>> json() {
         return rows;
     }
 }

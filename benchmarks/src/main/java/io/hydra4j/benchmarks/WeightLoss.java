@@ -20,7 +20,7 @@ import java.util.Map;
  * What a type of weights costs: the mean next-token loss (the negative natural logarithm of the probability of the token that the
  * text has) of a model with its file's matrices, and with these converted on load, over the same texts. The figures depend on no clock.
  */
-final class WeightLoss {
+final class WeightLoss implements Figures {
     private final CompareOptions options;
     private final List<WeightType> types;
     private final List<Map<String, Object>> rows = new ArrayList<>();
@@ -35,7 +35,8 @@ final class WeightLoss {
         this.types = types;
     }
 
-    void run(PrintStream progress) {
+    @Override
+    public void run(PrintStream progress) {
         List<int[]> texts;
         try (HydraModel model = options.spec().open(Method.PLAIN)) {
             texts = Prompts.read(options.spec().prompts(), model, options.prompts(), options.promptTokens())
@@ -100,7 +101,8 @@ final class WeightLoss {
         return Math.log(total) + best - logits[token];
     }
 
-    void print(PrintStream out) {
+    @Override
+    public void print(PrintStream out) {
         out.printf("%n%-34s %-7s %8s %10s %16s%n", "model", "weights", "tokens", "loss", "above the file's");
         for (Map<String, Object> row : rows) {
             out.printf(
@@ -113,7 +115,8 @@ final class WeightLoss {
         }
     }
 
-    List<Map<String, Object>> json() {
+    @Override
+    public List<Map<String, Object>> json() {
         return rows;
     }
 }

@@ -68,6 +68,11 @@ public final class StrictJson {
         return object(file, "file", text(file, limits), limits);
     }
 
+    /** As {@link #text(Path, Limits)}, up to {@link #MAX_BYTES}. */
+    public static String text(Path file) {
+        return text(file, DEFAULT);
+    }
+
     /**
      * The text of a file, for {@link #value(Path, String, String, Limits)}.
      *
