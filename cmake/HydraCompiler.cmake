@@ -27,37 +27,35 @@ endif()
 
 set(HYDRA_AVX512_FLAGS "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mbmi2 -mprefer-vector-width=512")
 
-# Compiles sources once per instruction set, each time in a namespace of its name, as hydra4j_<name>_<isa>; adds the objects to the list
-# `objects`.
+# Compiles sources for an instruction set, in a namespace of its name, as hydra4j_<name>_<isa>; `base` says which of portable, avx2 and
+# avx512 its vectors are.
+function(hydra_isa_library name isa base flags)
+  string(TOUPPER ${base} macro)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  add_library(hydra4j_${name}_${isa} OBJECT ${ARGN})
+  target_include_directories(hydra4j_${name}_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_compile_definitions(hydra4j_${name}_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_${macro}=1)
+  target_compile_options(hydra4j_${name}_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
+  hydra_compile_options(hydra4j_${name}_${isa})
+endfunction()
+
+# Compiles sources once per instruction set; adds the objects to the list `objects`.
 function(hydra_isa_libraries name objects)
   set(flags_portable "")
   set(flags_avx2 "-mavx2 -mfma -mf16c -mbmi2")
   set(flags_avx512 "${HYDRA_AVX512_FLAGS}")
   foreach(isa portable avx2 avx512)
-    string(TOUPPER ${isa} macro)
-    separate_arguments(flags UNIX_COMMAND "${flags_${isa}}")
-    add_library(hydra4j_${name}_${isa} OBJECT ${ARGN})
-    target_include_directories(hydra4j_${name}_${isa} PRIVATE include src)
-    target_compile_definitions(hydra4j_${name}_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_${macro}=1)
-    target_compile_options(hydra4j_${name}_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
-    hydra_compile_options(hydra4j_${name}_${isa})
+    hydra_isa_library(${name} ${isa} ${isa} "${flags_${isa}}" ${ARGN})
     list(APPEND ${objects} $<TARGET_OBJECTS:hydra4j_${name}_${isa}>)
   endforeach()
   set(${objects} ${${objects}} PARENT_SCOPE)
 endfunction()
 
-# Compiles the products by tiles over the kernels of the instruction set `base`, in a namespace of the name `isa`; the instructions
-# are emulated where `isa` is emulated.
-function(hydra_tiles_library isa base flags)
-  string(TOUPPER ${base} macro)
-  separate_arguments(flags UNIX_COMMAND "${flags}")
-  add_library(hydra4j_tiles_${isa} OBJECT ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../native/src/cpu/tiles/product.cpp)
-  target_include_directories(hydra4j_tiles_${isa} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../native/include
-                                                          ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../native/src)
-  target_compile_definitions(hydra4j_tiles_${isa} PRIVATE HYDRA_ISA=${isa} HYDRA_BASE=${base} HYDRA_${macro}=1)
+# Compiles products by tiles, whose instructions are emulated where `isa` is emulated.
+function(hydra_tiles_library name isa base flags)
+  hydra_isa_library(${name} ${isa} ${base} "${flags}" ${ARGN})
+  target_compile_definitions(hydra4j_${name}_${isa} PRIVATE HYDRA_BASE=${base})
   if(isa STREQUAL emulated)
-    target_compile_definitions(hydra4j_tiles_${isa} PRIVATE HYDRA_EMULATED_TILES=1)
+    target_compile_definitions(hydra4j_${name}_${isa} PRIVATE HYDRA_EMULATED_TILES=1)
   endif()
-  target_compile_options(hydra4j_tiles_${isa} PRIVATE ${flags} -fno-exceptions -fno-rtti)
-  hydra_compile_options(hydra4j_tiles_${isa})
 endfunction()

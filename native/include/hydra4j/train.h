@@ -23,7 +23,7 @@
 #include "hydra4j/status.h"
 
 /* Changes whenever a declaration in this header does; Java refuses a library of another number. */
-#define HYDRA_TRAIN_ABI_VERSION 4
+#define HYDRA_TRAIN_ABI_VERSION 5
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,14 +41,21 @@ HYDRA_API const char* hydra_train_error_message(void);
 typedef struct hydra_train_device hydra_train_device;
 typedef struct hydra_train_buffer hydra_train_buffer;
 
-/* Opens the processor. threads: from 1 to 256, the caller's included. isa: "auto" (the best that this processor has),
- * "avx512", "avx2" or "portable" (for tests: it is slow). HYDRA_UNAVAILABLE where the processor lacks it, or the system
- * refuses a thread. Not to be used in a child that is forked later (HYDRA_UNAVAILABLE); closing it there is safe. */
-HYDRA_API hydra_status hydra_train_device_open_cpu(int32_t threads, const char* isa, hydra_train_device** out);
-
-/* What a GPU multiplies: float32 numbers, each as three bf16 parts of 8 bits, or their nearest bf16, six times less
- * work. Sums are float32, as is all else. */
+/* What linear layers, blocks and LM heads multiply: float32 numbers (a GPU takes each as three bf16 parts of 8 bits),
+ * or the nearest bf16 numbers. Sums are float32, as is all else, attention's products included.
+ *
+ * Products of bf16 are a sixth of the work on a GPU. On the processor they give the same bits whatever its instruction
+ * set is; numbers smaller than 2^-126 in magnitude count as zero in them. By AMX they are expected to be several times
+ * as fast as those of float32; by AVX-512 BF16 of a Xeon, and by fused multiply-adds, they are half as fast. */
 typedef enum hydra_train_products { HYDRA_TRAIN_FLOAT32 = 0, HYDRA_TRAIN_BF16 = 1 } hydra_train_products;
+
+/* Opens the processor. threads: from 1 to 256, the caller's included. isa: "auto" (the best that this processor has),
+ * "amx_bf16", "avx512_bf16" (both "avx512" but for products of bf16), "avx512", "avx2" or "portable" (for tests: it is
+ * slow). products: a hydra_train_products. HYDRA_UNAVAILABLE where the processor lacks the instruction set or the
+ * system does not let this process use it, or the system refuses a thread. Not to be used in a child that is forked
+ * later (HYDRA_UNAVAILABLE); closing it there is safe. */
+HYDRA_API hydra_status hydra_train_device_open_cpu(int32_t threads, const char* isa, int32_t products,
+                                                   hydra_train_device** out);
 
 /* Opens a GPU. library: absolute path of libhydra4j_cuda of the same build; device: its number, 0 being the first;
  * products: a hydra_train_products. HYDRA_UNAVAILABLE, with the reason, where the library, the driver or the device

@@ -1,8 +1,10 @@
 // The vector kernels of training of one instruction set. Files under train/kernels are compiled once per instruction
-// set; everything else reaches them through this table only. All of them give the same bits for the same operands.
+// set; everything else reaches them through these tables only. All of them give the same bits for the same operands.
 #pragma once
 
 #include <stdint.h>
+
+#include "hydra4j/train.h"
 
 namespace hydra::train {
 
@@ -29,18 +31,28 @@ struct AdamWFactors {
     float gradient_scale, beta1, rest1, beta2, rest2, keep, rate, inverse_root2, epsilon;
 };
 
-struct Kernels {
-    const char* name;
-
-    // Products. `count` rows of an operand become panels [depth][width] one after another: rows side by side, zeros
-    // beyond them. Panels of a product's left side are tile_rows wide, of its right side tile_columns.
+// Products of one kind of numbers.
+struct Products {
+    // `count` rows of an operand become panels one after another, each of tile_rows rows of a product's left side or
+    // tile_columns of its right side, zeros beyond them, and as deep as a multiple of depth_step. A word of a panel is
+    // values_per_word values.
     int tile_rows, tile_columns;
+    int depth_step, values_per_word;
     void (*pack_left)(int64_t count, int64_t depth, Operand from, float* panels);
     void (*pack_right)(int64_t count, int64_t depth, Operand from, float* panels);
-    // c[i][j] = or += sum over k of a[k][i] b[k][j], k ascending, for i < rows and j < columns.
+    // c[i][j] = or += sum over k of a[i][k] b[j][k], for i < rows and j < columns, of a panel a and a panel b.
     void (*multiply)(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
                      bool add);
 
+    // Bring a thread into the state in which it multiplies, and back into the one before, which begin returns.
+    uint32_t (*begin)();
+    void (*end)(uint32_t before);
+
+    // Words of a row of a panel.
+    int64_t words(int64_t depth) const { return (depth + depth_step - 1) / depth_step * depth_step / values_per_word; }
+};
+
+struct Kernels {
     // Elements.
     void (*add)(int64_t n, float scale, const float* x, float* y);
     // `first` is the index of x[0], a multiple of 64.
@@ -85,7 +97,14 @@ struct Kernels {
                   float* second);
 };
 
-// For "auto", "avx512", "avx2" or "portable"; throws where there is none or the processor lacks it.
-const Kernels& find_kernels(const char* isa);
+struct InstructionSet {
+    const char* name;
+    bool (*has)();  // whether this processor can run it
+    const Kernels& kernels;
+    const Products &float32, &bf16;
+};
+
+// For "auto", which is the best for such products, or a name; throws where there is none or the processor lacks it.
+const InstructionSet& find_instruction_set(const char* name, hydra_train_products products);
 
 }  // namespace hydra::train

@@ -26,11 +26,12 @@ TEST(Device, SaysWhatItIsAndRefusesOthers) {
     }
     EXPECT_EQ(hydra_train_abi_version(), HYDRA_TRAIN_ABI_VERSION);
     hydra_train_device* out = nullptr;
-    expect_refused(hydra_train_device_open_cpu(0, "auto", &out), "threads is 0, must be from 1 to 256");
-    expect_refused(hydra_train_device_open_cpu(257, "auto", &out), "threads is 257");
-    expect_refused(hydra_train_device_open_cpu(1, "sse9", &out), "isa is 'sse9'");
-    expect_refused(hydra_train_device_open_cpu(1, nullptr, &out), "is null");
-    expect_refused(hydra_train_device_open_cpu(1, "auto", nullptr), "is null");
+    expect_refused(hydra_train_device_open_cpu(0, "auto", HYDRA_TRAIN_FLOAT32, &out),
+                   "threads is 0, must be from 1 to 256");
+    expect_refused(hydra_train_device_open_cpu(257, "auto", HYDRA_TRAIN_FLOAT32, &out), "threads is 257");
+    expect_refused(hydra_train_device_open_cpu(1, "sse9", HYDRA_TRAIN_FLOAT32, &out), "isa is 'sse9'");
+    expect_refused(hydra_train_device_open_cpu(1, nullptr, HYDRA_TRAIN_FLOAT32, &out), "is null");
+    expect_refused(hydra_train_device_open_cpu(1, "auto", HYDRA_TRAIN_FLOAT32, nullptr), "is null");
     EXPECT_EQ(out, nullptr);
     hydra_train_device_close(nullptr);
     hydra_train_buffer_destroy(nullptr);

@@ -1,5 +1,4 @@
 // Linear layers and residual blocks.
-#include "program/half.h"
 #include "training.h"
 
 namespace hydra::test {
@@ -196,26 +195,6 @@ TEST(Linear, OperandsNeedNoAlignment) {
         return lab.read(y);
     };
     on_every_device([&](Lab& lab) { EXPECT_TRUE(same_bits(forward(lab, 1), forward(lab, 0))); });
-}
-
-// Of eight bits, as the nearest bf16 of each operand has: off by 2^-9 at most, each.
-TEST(Linear, ProductsOfBf16AreThoseOfTheNearestBf16) {
-    if (cuda_library() == nullptr) GTEST_SKIP() << "a processor multiplies float32: this is of a GPU";
-    const Shape shape{33, 130, 70};
-    Random random(10);
-    const Floats x = random.normal(shape.rows * shape.inputs), weight = random.normal(shape.outputs * shape.inputs);
-    const auto nearest = [](Floats values) {
-        for (float& value : values) value = bfloat_to_float(float_to_bfloat(value));
-        return values;
-    };
-    hydra_train_device* opened = nullptr;
-    must(hydra_train_device_open_cuda(cuda_library(), 0, HYDRA_TRAIN_BF16, &opened));
-    Lab lab{Device(opened)};
-    hydra_train_buffer* y = lab.unset(shape.rows * shape.outputs);
-    must(hydra_train_linear_forward(lab.device(), shape.rows, shape.inputs, shape.outputs, lab.floats(x),
-                                    lab.floats(weight), nullptr, 0, y));
-    const Doubles expected = linear(doubles(nearest(x)), doubles(nearest(weight)), {}, shape);
-    EXPECT_LT(relative_error(lab.read(y), expected), FORWARD_TOLERANCE);
 }
 
 TEST(Linear, BitsDoNotDependOnThreadsNorInstructionSets) {

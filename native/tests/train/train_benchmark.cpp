@@ -1,8 +1,9 @@
 // Times of products and of whole training steps of draft heads, with the share of the processor's peak that products
 // reach.
 //
-//   train_benchmark products [isa]
-//   train_benchmark step hidden vocabulary rows heads blocks prefix(0|1) own_lm_heads(0|1) [threads [isa]]
+//   train_benchmark products [float32|bf16 [isa]]
+//   train_benchmark step hidden vocabulary rows heads blocks prefix(0|1) own_lm_heads(0|1) [threads [float32|bf16
+//   [isa]]]
 //
 // A step: forward and backward of heads with soft targets from the base's LM head, and AdamW with the gradients' norm,
 // over texts of at most 512 rows. The base itself is not run: its hidden states are given.
@@ -28,7 +29,7 @@ double seconds(int repeats, const std::function<void()>& body) {
     return best;
 }
 
-void products(const char* isa) {
+void products(hydra_train_products of, const char* isa) {
     struct Shape {
         int64_t rows, inputs, outputs;
     };
@@ -36,7 +37,7 @@ void products(const char* isa) {
     const Shape shapes[] = {{512, 384, 384},  {2048, 384, 384},  {1024, 1152, 384}, {576, 384, 8192},
                             {2048, 576, 576}, {1024, 1728, 576}, {504, 576, 49152}};
     for (const int threads : {1, 2}) {
-        Lab lab(threads, isa);
+        Lab lab(open_device(threads, isa, of));
         std::printf("%s; GFLOP/s of forward, gradient of x, gradient of the weight\n",
                     hydra_train_device_description(lab.device()));
         for (const Shape& shape : shapes) {
@@ -65,8 +66,8 @@ void products(const char* isa) {
     }
 }
 
-void step(const HeadsShape& shape, int64_t rows, int threads, const char* isa) {
-    Lab lab(threads, isa);
+void step(const HeadsShape& shape, int64_t rows, int threads, hydra_train_products of, const char* isa) {
+    Lab lab(open_device(threads, isa, of));
     Random random(1);
     HeadsModel model(lab, shape, random.normal(shape.vocabulary * shape.hidden, 0.05f),
                      random.normal(shape.vocabulary * shape.hidden, 0.05f));
@@ -97,8 +98,13 @@ void step(const HeadsShape& shape, int64_t rows, int threads, const char* isa) {
 }  // namespace hydra::test
 
 int main(int count, char** arguments) {
+    // Kind of products and instruction set, from argument i on.
+    const auto kind = [&](int i) {
+        return count > i && std::strcmp(arguments[i], "bf16") == 0 ? HYDRA_TRAIN_BF16 : HYDRA_TRAIN_FLOAT32;
+    };
+    const auto isa = [&](int i) { return count > i + 1 ? arguments[i + 1] : "auto"; };
     if (count >= 2 && std::strcmp(arguments[1], "products") == 0) {
-        hydra::test::products(count > 2 ? arguments[2] : "auto");
+        hydra::test::products(kind(2), isa(2));
         return 0;
     }
     if (count >= 9 && std::strcmp(arguments[1], "step") == 0) {
@@ -115,13 +121,12 @@ int main(int count, char** arguments) {
                                             hidden * 8 / 3,
                                             1e-5f,
                                             10000};
-        hydra::test::step(shape, number(4), count > 9 ? static_cast<int>(number(9)) : 2,
-                          count > 10 ? arguments[10] : "auto");
+        hydra::test::step(shape, number(4), count > 9 ? static_cast<int>(number(9)) : 2, kind(10), isa(10));
         return 0;
     }
-    std::fprintf(
-        stderr,
-        "train_benchmark products [isa]\n"
-        "train_benchmark step hidden vocabulary rows heads blocks prefix(0|1) own_lm_heads(0|1) [threads [isa]]\n");
+    std::fprintf(stderr,
+                 "train_benchmark products [float32|bf16 [isa]]\n"
+                 "train_benchmark step hidden vocabulary rows heads blocks prefix(0|1) own_lm_heads(0|1) [threads"
+                 " [float32|bf16 [isa]]]\n");
     return 2;
 }

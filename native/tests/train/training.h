@@ -39,19 +39,20 @@ using Buffer = std::unique_ptr<hydra_train_buffer, DestroyBuffer>;
 inline const char* cuda_library() { return std::getenv("HYDRA4J_CUDA_LIBRARY"); }
 
 // A processor's, or the GPU, whatever the number of threads and the instruction set.
-inline Device open_device(int threads, const char* isa = "auto") {
+inline Device open_device(int threads, const char* isa = "auto", hydra_train_products products = HYDRA_TRAIN_FLOAT32) {
     hydra_train_device* out = nullptr;
-    must(cuda_library() != nullptr ? hydra_train_device_open_cuda(cuda_library(), 0, HYDRA_TRAIN_FLOAT32, &out)
-                                   : hydra_train_device_open_cpu(threads, isa, &out));
+    must(cuda_library() != nullptr ? hydra_train_device_open_cuda(cuda_library(), 0, products, &out)
+                                   : hydra_train_device_open_cpu(threads, isa, products, &out));
     return Device(out);
 }
 
-inline std::vector<std::string> instruction_sets() {
+inline std::vector<std::string> instruction_sets(hydra_train_products products = HYDRA_TRAIN_FLOAT32) {
     if (cuda_library() != nullptr) return {"cuda"};
     std::vector<std::string> found;
-    for (const char* isa : {"portable", "avx2", "avx512"}) {
+    for (const char* isa : {"portable", "avx2", "avx512", "avx512_bf16", "amx_bf16"}) {
+        if (products == HYDRA_TRAIN_FLOAT32 && std::string(isa).ends_with("_bf16")) continue;  // avx512's
         hydra_train_device* out = nullptr;
-        if (hydra_train_device_open_cpu(1, isa, &out) == HYDRA_OK) found.push_back(isa);
+        if (hydra_train_device_open_cpu(1, isa, products, &out) == HYDRA_OK) found.push_back(isa);
         hydra_train_device_close(out);
     }
     return found;

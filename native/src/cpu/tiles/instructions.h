@@ -1,13 +1,15 @@
-// The instructions that multiply tiles of bytes (Intel AMX), as a thread has them: eight tiles of up to 16 rows of 64
-// bytes, whose shapes one instruction sets.
+// The instructions that multiply tiles of bytes and of bf16 numbers (Intel AMX), as a thread has them: eight tiles of
+// up to 16 rows of 64 bytes, whose shapes one instruction sets.
 //
 // Where HYDRA_EMULATED_TILES is set, they are emulated as Intel's manual describes them, a fault where it has one, so
 // that kernels of tiles run on every processor.
 #pragma once
 
 #include <stdint.h>
+#include <xmmintrin.h>
 
 #include "cpu/simd.h"
+#include "program/half.h"
 
 namespace hydra::HYDRA_ISA {
 
@@ -71,14 +73,20 @@ void store_tile(void* p, int64_t stride) {
     }
 }
 
-// TDPBSUD: sum[m][n] += a[m][4k + i], signed, times b[k][4n + i], unsigned, over k and 0 <= i < 4.
-template <int sum, int a, int b>
-void multiply_tiles() {
+// Whether the shapes of three tiles are those of a product sum += a b, of words of four bytes.
+inline void require_product(int sum, int a, int b) {
     const TileShapes& shapes = tile_file.shapes;
     require(tile_file.configured && sum != a && sum != b && a != b);
     require(shapes.row_bytes[a] % 4 == 0 && shapes.row_bytes[b] % 4 == 0 && shapes.row_bytes[sum] % 4 == 0);
     require(shapes.rows[sum] == shapes.rows[a] && shapes.row_bytes[sum] == shapes.row_bytes[b] &&
             shapes.row_bytes[a] == 4 * shapes.rows[b]);
+}
+
+// TDPBSUD: sum[m][n] += a[m][4k + i], signed, times b[k][4n + i], unsigned, over k and 0 <= i < 4.
+template <int sum, int a, int b>
+void multiply_tiles() {
+    require_product(sum, a, b);
+    const TileShapes& shapes = tile_file.shapes;
     for (int m = 0; m < shapes.rows[sum]; ++m) {
         for (int n = 0; n < shapes.row_bytes[sum] / 4; ++n) {
             uint32_t total;
@@ -93,6 +101,36 @@ void multiply_tiles() {
             __builtin_memcpy(&tile_file.bytes[sum][m][4 * n], &total, 4);
         }
     }
+}
+
+// TDPBF16PS: sum[m][n] += even + odd, with even = 0 + a[m][2k] b[k][2n] over k, each by a fused multiply-add, and odd
+// the same of the numbers behind them; denormals are zeros, whatever the thread's own state.
+template <int sum, int a, int b>
+void multiply_bf16_tiles() {
+    require_product(sum, a, b);
+    const TileShapes& shapes = tile_file.shapes;
+    const uint32_t before = _mm_getcsr();
+    _mm_setcsr(0x9fc0);
+    __asm__ volatile("" ::: "memory");
+    for (int m = 0; m < shapes.rows[sum]; ++m) {
+        for (int n = 0; n < shapes.row_bytes[sum] / 4; ++n) {
+            float parts[2] = {};
+            for (int k = 0; k < shapes.rows[b]; ++k) {
+                for (int i = 0; i < 2; ++i) {
+                    uint16_t left, right;
+                    __builtin_memcpy(&left, &tile_file.bytes[a][m][4 * k + 2 * i], 2);
+                    __builtin_memcpy(&right, &tile_file.bytes[b][k][4 * n + 2 * i], 2);
+                    parts[i] = __builtin_fmaf(bfloat_to_float(left), bfloat_to_float(right), parts[i]);
+                }
+            }
+            float total;
+            __builtin_memcpy(&total, &tile_file.bytes[sum][m][4 * n], 4);
+            total += parts[0] + parts[1];
+            __builtin_memcpy(&tile_file.bytes[sum][m][4 * n], &total, 4);
+        }
+    }
+    __asm__ volatile("" ::: "memory");
+    _mm_setcsr(before);
 }
 
 #else
@@ -119,6 +157,11 @@ HYDRA_INLINE void store_tile(void* p, int64_t stride) {
 template <int sum, int a, int b>
 HYDRA_INLINE void multiply_tiles() {
     __asm__ volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(a), "i"(b));
+}
+
+template <int sum, int a, int b>
+HYDRA_INLINE void multiply_bf16_tiles() {
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(a), "i"(b));
 }
 
 #endif

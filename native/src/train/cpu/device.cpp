@@ -9,33 +9,66 @@
 
 namespace hydra {
 
+namespace amx_bf16 {
+extern const train::Products train_bf16;
+}
+namespace avx512_bf16 {
+extern const train::Products train_bf16;
+}
 namespace avx512 {
 extern const train::Kernels train_kernels;
-}
+extern const train::Products train_float32, train_bf16;
+}  // namespace avx512
 namespace avx2 {
 extern const train::Kernels train_kernels;
-}
+extern const train::Products train_float32, train_bf16;
+}  // namespace avx2
 namespace portable {
 extern const train::Kernels train_kernels;
-}
+extern const train::Products train_float32, train_bf16;
+}  // namespace portable
 
 namespace train {
 
-const Kernels& find_kernels(const char* isa) {
-    const std::string name = isa;
-    if (name == "auto") {
-        return has_avx512() ? avx512::train_kernels : has_avx2() ? avx2::train_kernels : portable::train_kernels;
+namespace {
+
+// Best first; those before FIRST_OF_FLOAT32 differ from it in products of bf16 alone, and are not asked for without
+// need.
+const InstructionSet INSTRUCTION_SETS[] = {
+    {"amx_bf16", has_amx_bf16, avx512::train_kernels, avx512::train_float32, amx_bf16::train_bf16},
+    {"avx512_bf16", has_avx512_bf16, avx512::train_kernels, avx512::train_float32, avx512_bf16::train_bf16},
+    {"avx512", has_avx512, avx512::train_kernels, avx512::train_float32, avx512::train_bf16},
+    {"avx2", has_avx2, avx2::train_kernels, avx2::train_float32, avx2::train_bf16},
+    {"portable", [] { return true; }, portable::train_kernels, portable::train_float32, portable::train_bf16},
+};
+constexpr int FIRST_OF_FLOAT32 = 2;
+
+}  // namespace
+
+const InstructionSet& find_instruction_set(const char* name, hydra_train_products products) {
+    const std::string wanted = name;
+    const InstructionSet* isa = INSTRUCTION_SETS;
+    if (wanted == "auto") {
+        if (products == HYDRA_TRAIN_FLOAT32) isa += FIRST_OF_FLOAT32;
+        while (!isa->has()) ++isa;
+        return *isa;
     }
-    if (name == "portable") return portable::train_kernels;
-    HYDRA_REQUIRE(name == "avx512" || name == "avx2", "isa is '%s', must be auto, avx512, avx2 or portable", isa);
-    const bool has = name == "avx512" ? has_avx512() : has_avx2();
-    if (!has) fail(HYDRA_UNAVAILABLE, "this processor does not have the instruction set %s", isa);
-    return name == "avx512" ? avx512::train_kernels : avx2::train_kernels;
+    while (isa != std::end(INSTRUCTION_SETS) && wanted != isa->name) ++isa;
+    HYDRA_REQUIRE(isa != std::end(INSTRUCTION_SETS),
+                  "isa is '%s', must be auto, amx_bf16, avx512_bf16, avx512, avx2 or portable", name);
+    if (!isa->has()) fail(HYDRA_UNAVAILABLE, "this processor does not have the instruction set %s", name);
+    return *isa;
 }
 
-CpuDevice::CpuDevice(int threads, const Kernels& kernels)
-    : team_(threads), kernels_(kernels), threads_(static_cast<size_t>(threads)), opened_after_(forks()) {
-    description = "CPU, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + kernels.name;
+CpuDevice::CpuDevice(int threads, const InstructionSet& isa, hydra_train_products products)
+    : team_(threads),
+      kernels_(isa.kernels),
+      float32_(isa.float32),
+      products_(products == HYDRA_TRAIN_BF16 ? isa.bf16 : isa.float32),
+      threads_(static_cast<size_t>(threads)),
+      opened_after_(forks()) {
+    description = "CPU, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + isa.name;
+    if (products == HYDRA_TRAIN_BF16) description += ", products of bf16";
 }
 
 Memory CpuDevice::allocate(int64_t bytes) {

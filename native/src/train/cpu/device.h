@@ -40,7 +40,7 @@ struct ThreadScratch {
 
 class CpuDevice final : public hydra_train_device {
   public:
-    CpuDevice(int threads, const Kernels& kernels);
+    CpuDevice(int threads, const InstructionSet& isa, hydra_train_products products);
 
     Memory allocate(int64_t bytes) override;
     void upload(void* target, const void* source, int64_t bytes) override;
@@ -102,7 +102,7 @@ class CpuDevice final : public hydra_train_device {
     // transpose is: transposed where it is stored as [depth][columns].
     void multiply(int64_t rows, int64_t columns, int64_t depth, Operand a, Operand b, float* c, int64_t stride,
                   bool add);
-    // The same on one thread, with its memory for panels.
+    // The same on one thread, with its memory for panels; of float32, whatever the device's products are of.
     void multiply_alone(int64_t rows, int64_t columns, int64_t depth, Operand a, Operand b, float* c, int64_t stride,
                         bool add, Scratch& panels) const;
 
@@ -121,6 +121,7 @@ class CpuDevice final : public hydra_train_device {
 
     Team team_;
     const Kernels& kernels_;
+    const Products &float32_, &products_;
     Scratch left_, right_, logits_, powers_, rows_;
     std::vector<TeacherRow> teacher_rows_;
     std::vector<LossRow> loss_rows_;

@@ -1,6 +1,6 @@
 // Products of matrices: both sides are copied into panels, a part of the depth at a time, and tiles of the result are
-// computed from them in registers. Every value is summed in the order of the depth, in parts of DEPTH, whoever computes
-// it.
+// computed from them. Every value is summed in the order of the depth, in parts of nearly the same size, whoever
+// computes it.
 #include "train/cpu/device.h"
 
 namespace hydra::train {
@@ -17,9 +17,9 @@ constexpr int64_t PACKED_ROWS = 48, PACKED_COLUMNS = 96;   // at a time
 constexpr int64_t MOST_ROWS = 9216, MOST_COLUMNS = 12288;  // of which panels exist at a time
 
 // The depth is cut into parts of nearly the same size.
-int64_t part_of(int64_t depth) {
-    const int64_t parts = (depth + MOST_DEPTH - 1) / MOST_DEPTH;
-    return ((depth + parts - 1) / parts + 15) / 16 * 16;
+int64_t part_of(int64_t depth, const Products& products) {
+    const int64_t parts = (depth + MOST_DEPTH - 1) / MOST_DEPTH, step = std::max(products.depth_step, 16);
+    return ((depth + parts - 1) / parts + step - 1) / step * step;
 }
 
 int64_t padded(int64_t count, int width) { return (count + width - 1) / width * width; }
@@ -29,6 +29,19 @@ Operand part(Operand of, int64_t first, int64_t depth) {
     of.data += of.transposed ? depth * of.stride + first : first * of.stride + depth;
     return of;
 }
+
+// The calling thread multiplies while this exists.
+class Multiplying {
+  public:
+    explicit Multiplying(const Products& products) : products_(products), before_(products.begin()) {}
+    ~Multiplying() { products_.end(before_); }
+    Multiplying(const Multiplying&) = delete;
+    Multiplying& operator=(const Multiplying&) = delete;
+
+  private:
+    const Products& products_;
+    const uint32_t before_;
+};
 
 struct Tiles {
     const float *left, *right;  // panels
@@ -40,14 +53,15 @@ struct Tiles {
 };
 
 // Those that begin in rows [row, row_end) and columns [column, column_end).
-void multiply_tiles(const Kernels& kernels, const Tiles& of, int64_t row, int64_t row_end, int64_t column,
+void multiply_tiles(const Products& products, const Tiles& of, int64_t row, int64_t row_end, int64_t column,
                     int64_t column_end) {
-    for (int64_t i = row; i < row_end; i += kernels.tile_rows) {
-        const int rows = static_cast<int>(std::min<int64_t>(kernels.tile_rows, of.rows - i));
-        for (int64_t j = column; j < column_end; j += kernels.tile_columns) {
-            const int columns = static_cast<int>(std::min<int64_t>(kernels.tile_columns, of.columns - j));
-            kernels.multiply(of.depth, of.left + i * of.depth, of.right + j * of.depth, of.c + i * of.stride + j,
-                             of.stride, rows, columns, of.add);
+    const int64_t words = products.words(of.depth);
+    for (int64_t i = row; i < row_end; i += products.tile_rows) {
+        const int rows = static_cast<int>(std::min<int64_t>(products.tile_rows, of.rows - i));
+        for (int64_t j = column; j < column_end; j += products.tile_columns) {
+            const int columns = static_cast<int>(std::min<int64_t>(products.tile_columns, of.columns - j));
+            products.multiply(of.depth, of.left + i * words, of.right + j * words, of.c + i * of.stride + j, of.stride,
+                              rows, columns, of.add);
         }
     }
 }
@@ -56,23 +70,26 @@ void multiply_tiles(const Kernels& kernels, const Tiles& of, int64_t row, int64_
 
 void CpuDevice::multiply(int64_t rows, int64_t columns, int64_t depth, Operand a, Operand b, float* c, int64_t stride,
                          bool add) {
-    const int64_t part_depth = part_of(depth);
-    float* left = left_.floats(padded(std::min(rows, MOST_ROWS), kernels_.tile_rows) * part_depth);
-    float* right = right_.floats(padded(std::min(columns, MOST_COLUMNS), kernels_.tile_columns) * part_depth);
+    const int64_t part_depth = part_of(depth, products_), part_words = products_.words(part_depth);
+    float* left = left_.floats(padded(std::min(rows, MOST_ROWS), products_.tile_rows) * part_words);
+    float* right = right_.floats(padded(std::min(columns, MOST_COLUMNS), products_.tile_columns) * part_words);
     std::atomic<int64_t> next[2] = {0, 0};
+    const int64_t packed_rows = padded(PACKED_ROWS, products_.tile_rows);
     const int threads = threads_for(rows * columns * depth / 16);
     team_.run(threads, [&](int thread) {
+        const Multiplying multiplying(products_);
         int64_t phase = 0;
         // One part of the depth of as many rows and columns as there are panels for.
         const auto multiply_part = [&](int64_t row, int64_t column, int64_t k) {
             const int64_t n_rows = std::min(MOST_ROWS, rows - row),
                           n_columns = std::min(MOST_COLUMNS, columns - column);
-            const int64_t n = std::min(part_depth, depth - k);
-            for (int64_t i = thread * PACKED_ROWS; i < n_rows; i += threads * PACKED_ROWS) {
-                kernels_.pack_left(std::min(PACKED_ROWS, n_rows - i), n, part(a, row + i, k), left + i * n);
+            const int64_t n = std::min(part_depth, depth - k), words = products_.words(n);
+            for (int64_t i = thread * packed_rows; i < n_rows; i += threads * packed_rows) {
+                products_.pack_left(std::min(packed_rows, n_rows - i), n, part(a, row + i, k), left + i * words);
             }
             for (int64_t j = thread * PACKED_COLUMNS; j < n_columns; j += threads * PACKED_COLUMNS) {
-                kernels_.pack_right(std::min(PACKED_COLUMNS, n_columns - j), n, part(b, column + j, k), right + j * n);
+                products_.pack_right(std::min(PACKED_COLUMNS, n_columns - j), n, part(b, column + j, k),
+                                     right + j * words);
             }
             team_.barrier(thread);
             // Nobody takes tasks of the part before or the next one now.
@@ -80,11 +97,15 @@ void CpuDevice::multiply(int64_t rows, int64_t columns, int64_t depth, Operand a
             const Tiles of{left, right, n, n_rows, n_columns, c + row * stride + column, stride, add || k > 0};
             const int64_t across = (n_columns + TASK_COLUMNS - 1) / TASK_COLUMNS;
             int64_t height = TASK_ROWS;
-            while (height > LEAST_TASK_ROWS && (n_rows + height - 1) / height * across < 4 * threads) height /= 2;
+            while (height > LEAST_TASK_ROWS && height / 2 % products_.tile_rows == 0 &&
+                   (n_rows + height - 1) / height * across < 4 * threads) {
+                height /= 2;
+            }
             const int64_t tasks = (n_rows + height - 1) / height * across;
             for (int64_t t; (t = next[phase % 2].fetch_add(1, std::memory_order_relaxed)) < tasks;) {
                 const int64_t i = t / across * height, j = t % across * TASK_COLUMNS;
-                multiply_tiles(kernels_, of, i, std::min(i + height, n_rows), j, std::min(j + TASK_COLUMNS, n_columns));
+                multiply_tiles(products_, of, i, std::min(i + height, n_rows), j,
+                               std::min(j + TASK_COLUMNS, n_columns));
             }
             ++phase;
             team_.barrier(thread);
@@ -99,14 +120,14 @@ void CpuDevice::multiply(int64_t rows, int64_t columns, int64_t depth, Operand a
 
 void CpuDevice::multiply_alone(int64_t rows, int64_t columns, int64_t depth, Operand a, Operand b, float* c,
                                int64_t stride, bool add, Scratch& panels) const {
-    const int64_t part_depth = part_of(depth), left_rows = padded(rows, kernels_.tile_rows);
-    float* left = panels.floats((left_rows + padded(columns, kernels_.tile_columns)) * part_depth);
+    const int64_t part_depth = part_of(depth, float32_), left_rows = padded(rows, float32_.tile_rows);
+    float* left = panels.floats((left_rows + padded(columns, float32_.tile_columns)) * part_depth);
     float* right = left + left_rows * part_depth;
     for (int64_t k = 0; k < depth; k += part_depth) {
         const int64_t n = std::min(part_depth, depth - k);
-        kernels_.pack_left(rows, n, part(a, 0, k), left);
-        kernels_.pack_right(columns, n, part(b, 0, k), right);
-        multiply_tiles(kernels_, {left, right, n, rows, columns, c, stride, add || k > 0}, 0, rows, 0, columns);
+        float32_.pack_left(rows, n, part(a, 0, k), left);
+        float32_.pack_right(columns, n, part(b, 0, k), right);
+        multiply_tiles(float32_, {left, right, n, rows, columns, c, stride, add || k > 0}, 0, rows, 0, columns);
     }
 }
 

@@ -11,18 +11,7 @@ using train::Best;
 using train::ExpSums;
 using train::Operand;
 
-// As many accumulators as leave registers for a row of the right side and a value of the left one.
-#if defined(HYDRA_AVX512)
-constexpr int train_tile_rows = 8, train_tile_columns = 48;
-#elif defined(HYDRA_AVX2)
-constexpr int train_tile_rows = 6, train_tile_columns = 16;
-#else
-constexpr int train_tile_rows = 4, train_tile_columns = 16;
-#endif
-void train_pack_left(int64_t count, int64_t depth, Operand from, float* panels);
-void train_pack_right(int64_t count, int64_t depth, Operand from, float* panels);
-void train_multiply(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
-                    bool add);
+extern const train::Products train_float32, train_bf16;
 
 void train_add(int64_t n, float scale, const float* x, float* y);
 void train_dropout(int64_t n, float probability, uint64_t seed, uint32_t step, uint32_t site, int64_t first,
@@ -54,6 +43,18 @@ double train_square_sum_double(int64_t n, const float* x);
 int64_t train_count_nonfinite(int64_t n, const float* x);
 void train_adamw(int64_t n, const AdamWFactors& factors, const float* gradients, float* parameters, float* first,
                  float* second);
+
+// Lanes 4 l to 4 l + 3.
+template <int l>
+HYDRA_INLINE void store_quad(float* p, F32 x) {
+#if defined(HYDRA_AVX512)
+    _mm_storeu_ps(p, _mm512_extractf32x4_ps(x.v, l));
+#elif defined(HYDRA_AVX2)
+    _mm_storeu_ps(p, _mm256_extractf128_ps(l < 2 ? x.a : x.b, l % 2));
+#else
+    for (int t = 0; t < 4; ++t) p[t] = x.v[4 * l + t];
+#endif
+}
 
 // Calls body(i, load, store) for i = 0, LANES, ...: load(p) of lanes i on of an array, store(p, lanes) to one; of the
 // last lanes only those that there are.

@@ -5,36 +5,44 @@ namespace hydra::HYDRA_ISA {
 
 namespace {
 
-constexpr int VECTORS = train_tile_columns / LANES;
+// As many accumulators as leave registers for a row of the right side and a value of the left one.
+#if defined(HYDRA_AVX512)
+constexpr int TILE_ROWS = 8, TILE_COLUMNS = 48;
+#elif defined(HYDRA_AVX2)
+constexpr int TILE_ROWS = 6, TILE_COLUMNS = 16;
+#else
+constexpr int TILE_ROWS = 4, TILE_COLUMNS = 16;
+#endif
+constexpr int VECTORS = TILE_COLUMNS / LANES;
 constexpr int AHEAD = 16;  // steps of the depth for which the right side is fetched from the second cache: 3 % faster
 
 // A tile of whole size.
 HYDRA_INLINE void multiply_tile(int64_t depth, const float* a, const float* b, float* c, int64_t stride, bool add_to) {
-    F32 sums[train_tile_rows][VECTORS];
+    F32 sums[TILE_ROWS][VECTORS];
 #pragma GCC unroll 16
-    for (int i = 0; i < train_tile_rows; ++i) {
+    for (int i = 0; i < TILE_ROWS; ++i) {
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; ++j) {
             sums[i][j] = zero();
             __builtin_prefetch(c + i * stride + j * LANES, 1);  // needed at the end
         }
     }
-    for (int64_t k = 0; k < depth; ++k, a += train_tile_rows, b += train_tile_columns) {
+    for (int64_t k = 0; k < depth; ++k, a += TILE_ROWS, b += TILE_COLUMNS) {
         F32 right[VECTORS];
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; ++j) {
             right[j] = load_once(b + j * LANES);
-            __builtin_prefetch(b + AHEAD * train_tile_columns + j * LANES);
+            __builtin_prefetch(b + AHEAD * TILE_COLUMNS + j * LANES);
         }
 #pragma GCC unroll 16
-        for (int i = 0; i < train_tile_rows; ++i) {
+        for (int i = 0; i < TILE_ROWS; ++i) {
             const F32 left = broadcast(a[i]);
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; ++j) sums[i][j] = fma(left, right[j], sums[i][j]);
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < train_tile_rows; ++i) {
+    for (int i = 0; i < TILE_ROWS; ++i) {
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; ++j) {
             float* out = c + i * stride + j * LANES;
@@ -43,38 +51,22 @@ HYDRA_INLINE void multiply_tile(int64_t depth, const float* a, const float* b, f
     }
 }
 
-}  // namespace
-
-void train_multiply(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
-                    bool add_to) {
-    if (rows == train_tile_rows && columns == train_tile_columns) {
+void multiply(int64_t depth, const float* a, const float* b, float* c, int64_t stride, int rows, int columns,
+              bool add_to) {
+    if (rows == TILE_ROWS && columns == TILE_COLUMNS) {
         return multiply_tile(depth, a, b, c, stride, add_to);
     }
-    float tile[train_tile_rows * train_tile_columns];
-    multiply_tile(depth, a, b, tile, train_tile_columns, false);
+    float tile[TILE_ROWS * TILE_COLUMNS];
+    multiply_tile(depth, a, b, tile, TILE_COLUMNS, false);
     for (int i = 0; i < rows; ++i) {
         for (int j = 0; j < columns; ++j) {
             float& out = c[i * stride + j];
-            out = add_to ? out + tile[i * train_tile_columns + j] : tile[i * train_tile_columns + j];
+            out = add_to ? out + tile[i * TILE_COLUMNS + j] : tile[i * TILE_COLUMNS + j];
         }
     }
 }
 
-namespace {
-
 constexpr int QUAD = 4;
-
-// Lanes QUAD * l to QUAD * l + 3.
-template <int l>
-HYDRA_INLINE void store_quad(float* p, F32 x) {
-#if defined(HYDRA_AVX512)
-    _mm_storeu_ps(p, _mm512_extractf32x4_ps(x.v, l));
-#elif defined(HYDRA_AVX2)
-    _mm_storeu_ps(p, _mm256_extractf128_ps(l < 2 ? x.a : x.b, l % 2));
-#else
-    for (int t = 0; t < QUAD; ++t) p[t] = x.v[QUAD * l + t];
-#endif
-}
 
 // Values k to k + LANES - 1 of four rows `stride` apart, to places k * width on of a panel.
 HYDRA_INLINE void pack_quad(const float* rows, int64_t stride, int width, float* panel) {
@@ -136,14 +128,21 @@ void pack(int64_t count, int64_t depth, Operand from, float* panels) {
     }
 }
 
+uint32_t begin() { return 0; }
+void end(uint32_t) {}
+
 }  // namespace
 
-void train_pack_left(int64_t count, int64_t depth, Operand from, float* panels) {
-    pack<train_tile_rows>(count, depth, from, panels);
-}
-
-void train_pack_right(int64_t count, int64_t depth, Operand from, float* panels) {
-    pack<train_tile_columns>(count, depth, from, panels);
-}
+const train::Products train_float32 = {
+    .tile_rows = TILE_ROWS,
+    .tile_columns = TILE_COLUMNS,
+    .depth_step = 1,
+    .values_per_word = 1,
+    .pack_left = pack<TILE_ROWS>,
+    .pack_right = pack<TILE_COLUMNS>,
+    .multiply = multiply,
+    .begin = begin,
+    .end = end,
+};
 
 }  // namespace hydra::HYDRA_ISA

@@ -1,18 +1,9 @@
 #include "train/kernels/functions.h"
 
-#define HYDRA_NAME_OF(isa) #isa
-#define HYDRA_NAME(isa) HYDRA_NAME_OF(isa)
-
 namespace hydra::HYDRA_ISA {
 
 extern const train::Kernels train_kernels;
 const train::Kernels train_kernels = {
-    .name = HYDRA_NAME(HYDRA_ISA),
-    .tile_rows = train_tile_rows,
-    .tile_columns = train_tile_columns,
-    .pack_left = train_pack_left,
-    .pack_right = train_pack_right,
-    .multiply = train_multiply,
     .add = train_add,
     .dropout = train_dropout,
     .noise = train_noise,

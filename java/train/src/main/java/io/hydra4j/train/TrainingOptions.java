@@ -135,7 +135,7 @@ public final class TrainingOptions {
         return backend;
     }
 
-    /** {@return what a GPU multiplies} */
+    /** {@return what products are of} */
     public Products products() {
         return products;
     }
@@ -206,7 +206,8 @@ public final class TrainingOptions {
     /** What must be the same where a run is resumed: all but its length and what is measured and kept on the way. */
     String facts() {
         return "design=" + design + ", objective=" + objective + ", optimiser=" + optimiser + ", sequenceLength="
-                + sequenceLength + ", batch=" + batch + ", accumulation=" + accumulation + ", seed=" + seed;
+                + sequenceLength + ", batch=" + batch + ", accumulation=" + accumulation + ", seed=" + seed
+                + (products == Products.FLOAT32 ? "" : ", products=" + products);
     }
 
     /** Collects options. Not thread-safe. */
@@ -361,9 +362,10 @@ public final class TrainingOptions {
         }
 
         /**
-         * What a GPU multiplies; {@link Products#FLOAT32} if not set.
+         * What products are of; {@link Products#FLOAT32} if not set. A run is resumed with the products that it began with: on a CPU of
+         * whatever instructions it takes the same steps then, to the bit.
          *
-         * @param products {@link Products#BF16} for CUDA alone
+         * @param products what products are of
          * @return this builder
          */
         public Builder products(Products products) {
@@ -372,7 +374,7 @@ public final class TrainingOptions {
         }
 
         /**
-         * Threads that compute; 0, as it is if not set, for one per core. Sums depend on their number in their last bits.
+         * Threads that compute on the CPU; 0, as it is if not set, for one per core. The same steps are taken for every number of them.
          *
          * @param threads 0 to {@value Backend#MAX_THREADS}
          * @return this builder

@@ -9,7 +9,6 @@ import io.hydra4j.heads.DraftHeads;
 import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.DecoderConfig;
-import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Resources;
 import io.hydra4j.train.device.TrainBuffer;
@@ -104,17 +103,13 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private TrainDevice openDevice() {
+        boolean bf16 = options.products() == Products.BF16;
         return base.backend().kind() == BackendKind.CUDA
-                ? TrainDevice.openCuda(options.products() == Products.BF16)
-                : TrainDevice.openCpu(base.backend().threads());
+                ? TrainDevice.openCuda(bf16)
+                : TrainDevice.openCpu(base.backend().threads(), bf16);
     }
 
     private void requireTrainable(DecoderConfig config) {
-        Backend backend = base.backend();
-        if (options.products() == Products.BF16 && backend.kind() != BackendKind.CUDA) {
-            throw new HydraException("products of bf16 are CUDA's, and the backend is the CPU"
-                    + (backend.fallback().isEmpty() ? "" : " (" + backend.fallback() + ")") + ": take float32");
-        }
         if (options.sequenceLength() > config.context()) {
             throw new HydraException(
                     "sequences of " + options.sequenceLength() + " tokens are longer than the context of "

@@ -2,10 +2,8 @@ package io.hydra4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.TestData;
 import io.hydra4j.runtime.Backend;
@@ -142,16 +140,5 @@ class CudaTrainingTest {
         try (TrainDevice device = TrainDevice.openCuda(true)) {
             assertTrue(device.description().endsWith(", products of bf16"), device.description());
         }
-    }
-
-    @Test
-    void productsOfBf16AreRefusedOnTheProcessor() {
-        TrainingOptions options =
-                options(BackendKind.CPU).products(Products.BF16).build();
-
-        HydraException refused = assertThrows(
-                HydraException.class, () -> training("cpu-bf16", options).run());
-
-        assertEquals("products of bf16 are CUDA's, and the backend is the CPU: take float32", refused.getMessage());
     }
 }

@@ -55,7 +55,7 @@ class EngineAgreementTest {
                 .build();
         try (OpenBase base = new OpenBase(model, BackendKind.CPU, 1);
                 StatePasses states = new StatePasses(base.model(), LENGTH, LENGTH);
-                TrainDevice device = TrainDevice.openCpu(1)) {
+                TrainDevice device = TrainDevice.openCpu(1, false)) {
             int vocabulary = base.config().vocabulary();
             HeadParameters layout = new HeadParameters(options.design(), base.config(), vocabulary);
             TrainBuffer embedding =

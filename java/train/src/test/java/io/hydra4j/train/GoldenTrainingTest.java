@@ -116,7 +116,7 @@ class GoldenTrainingTest {
     }
 
     private static void assertTrains(String name, HeadsDesign design, Objective objective, boolean accumulates) {
-        assertTrains(() -> TrainDevice.openCpu(1), name, design, objective, accumulates);
+        assertTrains(() -> TrainDevice.openCpu(1, false), name, design, objective, accumulates);
     }
 
     static void assertTrains(
@@ -191,7 +191,7 @@ class GoldenTrainingTest {
                 .design(HeadsDesign.of(Kind.HYDRA).withHeads(2))
                 .build();
         HeadParameters layout = new HeadParameters(options.design(), BASE, VOCABULARY);
-        try (TrainDevice device = TrainDevice.openCpu(1)) {
+        try (TrainDevice device = TrainDevice.openCpu(1, false)) {
             TrainBuffer embedding = device.floats(VOCABULARY * HIDDEN);
             HeadTrainer trainer = new HeadTrainer(
                     device, options, new FrozenBase(BASE, embedding, embedding, embedding, null), layout, ROWS);

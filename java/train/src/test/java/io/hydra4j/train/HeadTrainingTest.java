@@ -3,6 +3,7 @@ package io.hydra4j.train;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -294,6 +295,29 @@ class HeadTrainingTest {
         TrainingResult longer =
                 training("checkpoint", options.toBuilder().tokens(400).build()).resume();
         assertTrue(longer.complete() && longer.tokens() >= 400);
+    }
+
+    @Test
+    void withProductsOfBf16ARunLearnsAsWellAndIsResumedToTheBit() throws IOException {
+        TrainingOptions options = options(Recipe.HYDRA_PLUS_PLUS).tokens(1000).build();
+        TrainingOptions bf16 = options.toBuilder().products(Products.BF16).build();
+        TrainingResult expected = training("float32", options).run();
+        TrainingResult whole = training("bf16", bf16).run();
+        long[] steps = {0};
+        HeadTraining interrupted = training("halves", bf16).withCancelled(() -> steps[0]++ == 2);
+        assertFalse(interrupted.run().complete());
+
+        assertRefused(TrainingException.CheckpointMismatch.class, "products=BF16", () -> training("halves", options)
+                .resume());
+        training("halves", bf16).resume();
+
+        assertTrue(whole.lastLoss() < 0.95 * whole.firstLoss(), () -> "" + whole);
+        assertEquals(1, whole.lastLoss() / expected.lastLoss(), 0.02);
+        assertNotEquals(log("float32"), log("bf16"));
+        assertEquals(log("bf16"), log("halves"));
+        assertArrayEquals(
+                Files.readAllBytes(outputs.resolve("bf16").resolve("hydra_lm_head.safetensors")),
+                Files.readAllBytes(outputs.resolve("halves").resolve("hydra_lm_head.safetensors")));
     }
 
     @Test

@@ -56,7 +56,7 @@ class StatePassesTest {
         Path model = TinyBase.model(Files.createDirectory(folder.resolve("base")));
         try (OpenBase base = new OpenBase(model, BackendKind.CPU, 1);
                 StatePasses passes = new StatePasses(base.model(), LONGEST, batch.positions());
-                TrainDevice device = TrainDevice.openCpu(1)) {
+                TrainDevice device = TrainDevice.openCpu(1, false)) {
             float[] expected = alone(base, batch);
             float[] found = new float[expected.length];
             TrainBuffer target = device.floats(expected.length);

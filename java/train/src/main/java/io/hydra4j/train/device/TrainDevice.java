@@ -53,13 +53,18 @@ public final class TrainDevice implements AutoCloseable {
      * Opens the processor.
      *
      * @param threads from 1 to 256
+     * @param bf16 whether products are those of the nearest bf16 numbers, rather than of float32 ones
      * @return to be closed
      */
-    public static TrainDevice openCpu(int threads) {
+    public static TrainDevice openCpu(int threads, boolean bf16) {
         TrainLibrary.load();
         var device = new TrainDevice();
-        check(NativeTrain.hydra_train_device_open_cpu(threads, "auto", device.pointer));
+        check(NativeTrain.hydra_train_device_open_cpu(threads, "auto", products(bf16), device.pointer));
         return device;
+    }
+
+    private static int products(boolean bf16) {
+        return bf16 ? NativeTrain.HYDRA_TRAIN_BF16 : NativeTrain.HYDRA_TRAIN_FLOAT32;
     }
 
     /**
@@ -73,8 +78,7 @@ public final class TrainDevice implements AutoCloseable {
         String library = NativeLibrary.cudaLibrary();
         TrainLibrary.load();
         var device = new TrainDevice();
-        int products = bf16 ? NativeTrain.HYDRA_TRAIN_BF16 : NativeTrain.HYDRA_TRAIN_FLOAT32;
-        check(NativeTrain.hydra_train_device_open_cuda(library, 0, products, device.pointer));
+        check(NativeTrain.hydra_train_device_open_cuda(library, 0, products(bf16), device.pointer));
         return device;
     }
 

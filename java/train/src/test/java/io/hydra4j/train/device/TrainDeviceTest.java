@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class TrainDeviceTest {
     private static final float[] IDENTITY = {1, 0, 0, 1};
 
-    private final TrainDevice device = TrainDevice.openCpu(2);
+    private final TrainDevice device = TrainDevice.openCpu(2, false);
 
     @AfterEach
     void close() {
