@@ -23,19 +23,21 @@ struct Card {
     double shared;        // bytes from shared memory, of all multiprocessors
     double cluster;       // bytes from the shared memory of other blocks of a cluster, of all multiprocessors
     double cluster_trip;  // from such a load to its bytes, and what a barrier of a cluster takes
+    double launch;        // gap, of a kernel that begins when the one before has ended
 };
 
 // memory: measured with PyTorch 2.11 (a copy of 1 GB). multiprocessors: NVIDIA's data sheet, as the 989 TFLOP/s of
 // which mma.sync reaches about 62 %, published by several microbenchmarks, as are the cache's rate and both trips (0.6
-// to 0.9 and 0.25 to 0.3 microseconds). gap: of a kernel that begins when the one before has ended 1.2 to 1.3
+// to 0.9 and 0.25 to 0.3 microseconds). launch, gap: of a kernel that begins when the one before has ended 1.2 to 1.3
 // microseconds, from step times of published graphs of small kernels; with programmatic dependent launch no figure is
 // published that we know, and this is an estimate: without the launch and its parameters, the end of a grid, the flush
 // of what it wrote and a trip to the cache are left. The first card is to tell. shared: 128 bytes a cycle (CUDA's
 // programming guide) of the 1.83 GHz at which 2048 multiplications a cycle make the data sheet's TFLOP/s. cluster,
 // cluster_trip: of clusters of four blocks, the largest of a published microbenchmark ("Benchmarking and Dissecting the
 // Nvidia Hopper GPU Architecture", arXiv 2402.13499: 2.65 TB/s, 180 cycles); of eight we know no figure.
-constexpr Card H100{"H100 80GB HBM3",   2.997e12, 5.5e12,      0.62 * 989e12 / 2, 0.75e-6, 0.28e-6, 0.7e-6, 132,
-                    128 * 1.83e9 * 132, 2.65e12,  180 / 1.83e9};
+constexpr Card H100{"H100 80GB HBM3", 2.997e12, 5.5e12, 0.62 * 989e12 / 2,  0.75e-6,
+                    0.28e-6,          0.7e-6,   132,    128 * 1.83e9 * 132, 2.65e12,
+                    180 / 1.83e9,     1.3e-6};
 
 // How the products are cut up (product.cuh, pipeline.cuh).
 constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 256, LEAST_BLOCKS = 8;
@@ -151,6 +153,34 @@ inline double attention_time(const Card& card, double heads, double kv_heads, do
     const double partials = (parts.parts + 1) * rows * heads * (head_size + 2) * 4;
     const double merging = few ? 3 * card.cache_trip : card.gap + 2 * card.cache_trip;
     return card.gap + card.memory_trip + stream + 2 * partials / card.cache + merging;
+}
+
+// How one cooperative kernel does the layers of a small model as tasks (tasks.cu, pipeline.cuh): a block of each
+// multiprocessor computes rows of tiles for parts of eight rows or 16.
+constexpr int MOST_TASK_ROWS = 32;
+constexpr double TASK_PART_ROWS = 16, STAGES_BYTES = 86 * 1024, STAGE_BLOCKS = 4, BLOCK_VALUES = 512;
+
+// From the end of a task to the begin of the next one, which other blocks do. No figure of such a meeting is published
+// that we know; counted in trips to the cache, for a block's last store to arrive there, half a one for the count that
+// follows it, and one for the load that finds the count, as such loads follow each other without a pause.
+inline double meeting_time(const Card& card) { return 2.5 * card.cache_trip; }
+
+// A product as product_time has it, as a task. The weights of the first stages have come before its rows are there; how
+// many rows there are is known.
+inline double product_task_time(const Card& card, double bytes, double outputs, double columns, int rows, int matrices,
+                                bool normed) {
+    const double part_rows = rows <= VECTOR_GROUP ? VECTOR_GROUP : TASK_PART_ROWS, parts = std::ceil(rows / part_rows);
+    const double tile_rows = std::ceil(outputs / (matrices * TILE_ROWS));
+    const double sharing = std::clamp(std::floor(card.multiprocessors / parts), 1.0, tile_rows);
+    const double most = std::ceil(tile_rows / sharing);  // rows of tiles of a block
+    const double activations = part_rows * columns * 4, weights = bytes / tile_rows;
+    const double stage_weights = STAGE_BLOCKS * matrices * BLOCK_VALUES * bytes / (outputs * columns);
+    const double stage = stage_weights + STAGE_BLOCKS * BLOCK_COLUMNS * part_rows * 4;
+    const double ahead = (std::clamp(std::floor(STAGES_BYTES / stage), 2.0, 8.0) - 1) * stage_weights;
+    const double to_come = most * activations + std::max(0.0, most * weights - ahead);
+    const double arithmetic = most * 2 * part_rows * matrices * TILE_ROWS * columns;
+    return meeting_time(card) + (normed ? 2 : 1) * card.cache_trip +
+           std::max(to_come / card.cache, arithmetic / card.products) * card.multiprocessors;
 }
 
 // A launch that does little: one trip to memory and one to the cache.

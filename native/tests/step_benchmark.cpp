@@ -134,10 +134,20 @@ struct Expected {
     const Type& type;
     int context;
 
+    // Whether one kernel does the layers as tasks (tasks.cuh, product.cuh).
+    bool has_tasks(int rows) const {
+        using hydra::test::LARGE_VALUES;
+        const hydra_type known[] = {HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1};
+        const double largest = std::max({2 * model.inner, (model.heads + 2 * model.kv_heads) * model.head_size});
+        return std::find(std::begin(known), std::end(known), type.type) != std::end(known) && model.head_size == 64 &&
+               largest * model.hidden < LARGE_VALUES && rows <= hydra::test::MOST_TASK_ROWS;
+    }
+
     // Within a pass, where the operation before has left its rows ready.
     double product(int64_t outputs, int64_t columns, int rows, int matrices = 1, bool normed = false) const {
-        return hydra::test::product_time(card, bytes_of(type, outputs, columns), static_cast<double>(outputs),
-                                         static_cast<double>(columns), rows, matrices, normed);
+        const auto time = has_tasks(rows) ? hydra::test::product_task_time : hydra::test::product_time;
+        return time(card, bytes_of(type, outputs, columns), static_cast<double>(outputs), static_cast<double>(columns),
+                    rows, matrices, normed);
     }
     double preparation(int rows) const {
         return hydra::test::preparation_time(card, static_cast<double>(model.hidden), rows);
@@ -146,18 +156,23 @@ struct Expected {
         return product((model.heads + 2 * model.kv_heads) * model.head_size, model.hidden, rows, 1, true);
     }
     double attention(int rows) const {
-        return hydra::test::attention_time(card, model.heads, model.kv_heads, model.head_size, context, rows);
+        hydra::test::Card of_kernel = card;
+        if (has_tasks(rows)) of_kernel.gap = hydra::test::meeting_time(card);
+        return hydra::test::attention_time(of_kernel, model.heads, model.kv_heads, model.head_size, context, rows);
     }
     double output(int rows) const { return product(model.hidden, model.heads * model.head_size, rows); }
     double gate_up(int rows) const { return product(2 * model.inner, model.hidden, rows, 2, true); }
     double down(int rows) const { return product(model.hidden, model.inner, rows); }
     double lm_head(int rows) const {
-        return product(model.vocabulary, model.hidden, rows) + hydra::test::small_time(card);
+        return hydra::test::product_time(card, bytes_of(type, model.vocabulary, model.hidden), model.vocabulary,
+                                         model.hidden, rows, 1, false) +
+               hydra::test::small_time(card);
     }
     double layer(int rows) const { return qkv(rows) + attention(rows) + output(rows) + gate_up(rows) + down(rows); }
-    // Embedding and last norm, judging and committing beside the layers.
+    // The launch of tasks, embedding and last norm, judging and committing beside the layers.
     double pass(int rows) const {
-        return model.layers * layer(rows) + lm_head(rows) + 4 * hydra::test::small_time(card);
+        return (has_tasks(rows) ? card.launch : 0) + model.layers * layer(rows) + lm_head(rows) +
+               4 * hydra::test::small_time(card);
     }
 
     void print() const {
@@ -176,6 +191,10 @@ struct Expected {
         line("more, operation alone", &Expected::preparation);
         std::printf("kernels: %d a layer, %d a plain step, %d a level of heads of one block\n", LAYER_KERNELS,
                     model.layers * LAYER_KERNELS + STEP_KERNELS, LEVEL_KERNELS);
+        if (has_tasks(1)) {
+            std::printf("layers of up to %d rows are tasks of one kernel, and a plain step is %d kernels\n",
+                        hydra::test::MOST_TASK_ROWS, 1 + STEP_KERNELS);
+        }
         for (const Aim& aim : AIMS) {
             if (std::strcmp(aim.model, model.name) != 0) continue;
             std::printf(

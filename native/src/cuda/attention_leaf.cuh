@@ -34,6 +34,9 @@ constexpr int SLICES = LEAF / SLICE;  // of a leaf
 constexpr int ATTENTION_WARPS = SLICES, ATTENTION_THREADS = ATTENTION_WARPS * WARP;
 static_assert(LEAF % HYDRA_PAGE_POSITIONS == 0 && Splits::SHORTEST % LEAF == 0);
 
+// All threads of the attention meet; those of a larger block that come after them take no part.
+__device__ __forceinline__ void meet_in_attention() { meet_first<ATTENTION_THREADS>(); }
+
 constexpr float LOG2_E = 1.44269504f;
 constexpr float PEAK = 15;  // the exponent of a leaf's largest weight: small ones keep their bits in f16
 

@@ -67,12 +67,12 @@ struct Tail {
             stage_queries<D>(pass, first_group + warp_index(), queries + warp_index() * QUERY_FRAGMENTS<D>);
         }
         copies_arrived<BOTH ? 1 : 0>();
-        __syncthreads();
+        meet_in_attention();
         for (int i = warp_index(); i < slices * TAIL_GROUPS; i += ATTENTION_WARPS) find_scores(pass, i);
-        __syncthreads();
+        meet_in_attention();
         if (!BOTH) load(1);
         copies_arrived<0>();
-        __syncthreads();
+        meet_in_attention();
         const int first = first_group * GROUP, last = min(first + TAIL_GROUPS * GROUP, pass.vectors) - 1;
         for (int node = first / pass.heads + warp_index(); node <= last / pass.heads; node += ATTENTION_WARPS) {
             const int keys = list_keys(pass, node, pass.first - begin);

@@ -7,6 +7,7 @@
 
 #include "cuda/allocation.cuh"
 #include "cuda/context.cuh"
+#include "cuda/tasks.cuh"
 
 namespace hydra::cuda {
 
@@ -91,7 +92,7 @@ hydra_status open(int32_t device, Device** out) {
         return refuse(HYDRA_UNAVAILABLE, "%s has compute capability %d.%d, must have 8.0 or more", properties.name,
                       properties.major, properties.minor);
     }
-    Device opened{device, nullptr, false};
+    Device opened{device, nullptr, false, properties.cooperativeLaunch != 0 ? properties.multiProcessorCount : 0};
     status = primary_context(device, &opened.context);
     if (!failed(status)) status = find_clusters(properties, &opened);
     return failed(status) ? status : create(opened, out);
@@ -196,32 +197,50 @@ hydra_status enqueue_copy_in(Stream* stream, void* target, const void* source, i
 
 hydra_status capture_begin(Stream* stream) {
     stream->kernels = stream->copies = 0;
+    const hydra_status status = begin_tasks(stream);
+    if (failed(status)) return status;
     // Relaxed: a kernel's code may be loaded when it is first enqueued, which other modes might take for a fault.
-    return check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
-}
-
-hydra_status capture_end(Stream* stream, Graph** out, int32_t* kernels, int32_t* copies) {
-    *kernels = stream->kernels;
-    *copies = stream->copies;
-    cudaGraph_t captured = nullptr;
-    cudaGraphExec_t executable = nullptr;
-    hydra_status status = check(cudaStreamEndCapture(stream->handle, &captured), "ending a capture");
-    if (failed(status)) return status;
-    status = check(allocate_by([&] { return cudaGraphInstantiate(&executable, captured, 0); }), "making a graph");
-    cudaGraphDestroy(captured);
-    if (failed(status)) return status;
-    status = create(Graph{stream->device, executable}, out);
-    if (failed(status)) release_by([&] { cudaGraphExecDestroy(executable); });
-    return status;
-}
-
-hydra_status graph_launch(Graph* graph, Stream* stream) {
-    return check(cudaGraphLaunch(graph->handle, stream->handle), "launching a graph");
+    const hydra_status begun =
+        check(cudaStreamBeginCapture(stream->handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
+    if (failed(begun)) end_tasks(stream, nullptr);
+    return begun;
 }
 
 void graph_destroy(Graph* graph) {
     release_by([&] { cudaGraphExecDestroy(graph->handle); });
+    release_tasks(graph);
     destroy(graph);
+}
+
+hydra_status capture_end(Stream* stream, Graph** out, int32_t* kernels, int32_t* copies) {
+    const hydra_status launched = launch_tasks(stream);
+    *kernels = stream->kernels;
+    *copies = stream->copies;
+    cudaGraph_t captured = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    Graph* graph = nullptr;
+    hydra_status status = check(cudaStreamEndCapture(stream->handle, &captured), "ending a capture");
+    if (!failed(status)) status = launched;
+    if (!failed(status)) {
+        status = check(allocate_by([&] { return cudaGraphInstantiate(&executable, captured, 0); }), "making a graph");
+    }
+    if (captured != nullptr) cudaGraphDestroy(captured);
+    if (!failed(status)) {
+        status = create(Graph{stream->device, executable, {}}, &graph);
+        if (failed(status)) release_by([&] { cudaGraphExecDestroy(executable); });
+    }
+    const hydra_status filled = end_tasks(stream, graph);
+    if (failed(status)) return status;
+    if (failed(filled)) {
+        graph_destroy(graph);
+        return filled;
+    }
+    *out = graph;
+    return HYDRA_OK;
+}
+
+hydra_status graph_launch(Graph* graph, Stream* stream) {
+    return check(cudaGraphLaunch(graph->handle, stream->handle), "launching a graph");
 }
 
 WorkspaceParts workspace_parts(const Device* device, const hydra_limits* limits) {

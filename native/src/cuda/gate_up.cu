@@ -1,29 +1,10 @@
 // RMSNorm + gate and up products + activation.
+#include "cuda/gate_up.cuh"
 #include "cuda/product.cuh"
 
 namespace hydra::cuda {
 
 namespace {
-
-struct Activation {
-    bool is_gelu;  // or SiLU
-
-    __device__ float operator()(float x) const { return is_gelu ? gelu(x) : silu(x); }
-};
-
-struct ActivateAndMultiply {
-    Activation activation;
-    float* out;
-    int64_t columns;
-
-    __device__ float2 operator()(int, int r, int64_t n, const float (&values)[2][2]) const {
-        float stored[2] = {};
-        for (int i = 0; i < 2 && n + i < columns; ++i) {
-            out[r * columns + n + i] = stored[i] = activation(values[0][i]) * values[1][i];
-        }
-        return {stored[0], stored[1]};
-    }
-};
 
 // The same in two launches, for matrices of different types: out = activation(gate), then out = out * up.
 struct ActivateOrMultiply {

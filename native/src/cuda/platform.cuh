@@ -148,15 +148,49 @@ __device__ __forceinline__ int add_in_order(int32_t* counter, int value) {
 #endif
 }
 
-// By all threads of a block: whether it is the last of `blocks` to come here. Then it sees what they have written
-// before, and the counter is zero again. answer: in shared memory.
+// The block's first THREADS threads meet, whole warps, whatever the others do.
+template <int THREADS>
+__device__ __forceinline__ void meet_first() {
+    static_assert(THREADS % WARP == 0);
+#ifdef __CUDACC__
+    asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
+#else
+    emulation::barrier_of_first(THREADS, emulation::Site::current());
+#endif
+}
+
+// Counts one more, of threads of the block that have met in front of this by one of them: what they have written before
+// is seen by those that meet behind a wait_for_count of theirs.
+__device__ __forceinline__ void count_up(int32_t* counter) {
+#ifdef __CUDACC__
+    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
+#else
+    ++*counter;
+#endif
+}
+
+// Until the counter is at `count` or more, in a cooperative launch: others run beside.
+__device__ __forceinline__ void wait_for_count(const int32_t* counter, int32_t count) {
+#ifdef __CUDACC__
+    int32_t found;
+    do {
+        asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(found) : "l"(counter) : "memory");
+    } while (found < count);
+#else
+    emulation::wait_for_count(counter, count, emulation::Site::current());
+#endif
+}
+
+// By the block's first THREADS threads: whether it is the last of `blocks` to come here. Then it sees what they have
+// written before, and the counter is zero again. answer: in shared memory.
+template <int THREADS>
 __device__ __forceinline__ bool is_last(int32_t* counter, int blocks, bool& answer) {
-    __syncthreads();
+    meet_first<THREADS>();
     if (threadIdx.x == 0) {
         answer = add_in_order(counter, 1) == blocks - 1;
         if (answer) *counter = 0;
     }
-    __syncthreads();
+    meet_first<THREADS>();
     return answer;
 }
 

@@ -73,6 +73,7 @@
 
 #include "cuda/cluster.cuh"
 #include "cuda/pipeline.cuh"
+#include "cuda/tasks.cuh"
 
 namespace hydra::cuda {
 
@@ -185,21 +186,20 @@ template <class Finish, int MATRICES>
 constexpr bool LEAVES =
     std::is_same_v<std::invoke_result_t<const Finish&, int, int, int64_t, const float (&)[MATRICES][2]>, float2>;
 
-// Grid: the shares of a cluster, times parts of the wave's rows, which read the same weights at the same time, times
-// clusters.
+// By block `block` of the shares of a cluster, times parts of the wave's rows, which read the same weights at the same
+// time, times clusters. wait(count) waits for what the rows follow from, and returns how many count() finds.
 // finish(id, r, n, values) is called once for each row r of the pass and even n; values[m][i] belongs to output row n +
 // i of matrix m, which may lie after the last. It returns what it has stored where that is what the operation leaves.
 // GROUPS: of eight rows, for those of a part.
-template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
-__global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish, class Wait>
+__device__ __forceinline__ void compute_products(const Products<MATRICES>& work, const Finish& finish, unsigned block,
+                                                 Wait&& wait) {
     constexpr int PART_ROWS = part_rows(type, GROUPS);
     constexpr bool CAN_SPLIT = Shape::ROW_WARPS > 1;  // small matrices' shares are rows of tiles
     const auto row_parts = static_cast<unsigned>(parts_of(work.source.wave_rows, PART_ROWS));
-    const unsigned share = blockIdx.x % static_cast<unsigned>(work.cut.size);
-    const unsigned of_all = blockIdx.x / static_cast<unsigned>(work.cut.size), which = of_all / row_parts;
+    const unsigned share = block % static_cast<unsigned>(work.cut.size);
+    const unsigned of_all = block / static_cast<unsigned>(work.cut.size), which = of_all / row_parts;
     const auto row_part = static_cast<int>(of_all % row_parts), first_row = row_part * PART_ROWS;
-    let_next_kernel_begin();
-    // Known when the kernels before have ended.
     const auto count_rows = [&] { return min(product_rows(work.source) - first_row, PART_ROWS); };
     const Prepared& x = work.x.forms[static_cast<int>(form_of(type))];
     // Found anew where a row ends: kept, it would take registers that the sums need.
@@ -280,8 +280,7 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
         hand(take, NothingAfter{});
     };
     const auto wait_for_rows = [&] {
-        wait_for_kernels_before();
-        const int rows = count_rows();
+        const int rows = wait(count_rows);
         if (rows > 0 && x.run > 0) {
             find_row_scales(x.from(first_row), rows, work.source.columns, work.source.epsilon,
                             shared.pipeline.row_scales);
@@ -312,8 +311,8 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
             int part = 0, parts = 1;
             if (in_clusters) {
                 part = static_cast<int>(share - first), parts = static_cast<int>(last - first + 1);
-            } else if (!is_last(work.area.counters + in_area(first), static_cast<int>(last - first + 1),
-                                shared.pipeline.last)) {
+            } else if (!is_last<PRODUCT_THREADS>(work.area.counters + in_area(first),
+                                                 static_cast<int>(last - first + 1), shared.pipeline.last)) {
                 continue;
             }
             const int tiles = tiles_of_row(static_cast<int>(row)).count, lanes = rows * Shape::ROW_LANES;
@@ -338,6 +337,15 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
         }
         if (in_clusters) cluster_barrier();
     }
+}
+
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
+__global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
+    let_next_kernel_begin();
+    compute_products<type, MATRICES, Shape, GROUPS>(work, finish, blockIdx.x, [](auto&& count) {
+        wait_for_kernels_before();
+        return count();
+    });
 }
 
 template <hydra_type value>
@@ -390,6 +398,34 @@ hydra_status with_groups(int rows, Run&& run) {
     }
 }
 
+// A product of small matrices as a task.
+template <int MATRICES, class Finish>
+struct ProductTask {
+    Products<MATRICES> work;
+    Finish finish;
+};
+
+// Groups of eight rows of a part of a task.
+inline int task_groups(int wave_rows) { return wave_rows <= ROW_GROUP ? 1 : 2; }
+
+// Adds a product of so many rows of tiles to a list of tasks, where there can be one: `added`.
+template <hydra_type type, int MATRICES, class Finish, class Launch>
+hydra_status add_task(Stream* stream, Products<MATRICES> work, const Finish& finish, int rows, Launch&& launch_alone,
+                      bool* added) {
+    *added = false;
+    if (stream->tasks == nullptr || work.source.rows.max_rows > MOST_TASK_ROWS) return HYDRA_OK;
+    const int groups = task_groups(work.source.wave_rows), parts = parts_of(work.source.wave_rows, groups * ROW_GROUP);
+    int blocks = 0;
+    const hydra_status status = open_tasks(stream, type, groups, &blocks);
+    if (status != HYDRA_OK || blocks == 0) return status;
+    work.cut = {std::clamp(blocks / parts, 1, rows), 1};
+    work.in_clusters = false;
+    stream->tasks->add(TASK_KIND<Finish>, dim3(static_cast<unsigned>(work.cut.clusters * parts)),
+                       ProductTask<MATRICES, Finish>{work, finish}, launch_alone);
+    *added = true;
+    return HYDRA_OK;
+}
+
 template <hydra_type type, int MATRICES, class Shape, class Finish>
 hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> work, const Finish& finish,
                           Handover* left) {
@@ -408,15 +444,23 @@ hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> w
     int part = std::min(work.source.wave_rows, IS_SMALL ? BLOCK_ROWS / 2 : BLOCK_ROWS);
     if (IS_SMALL && rows * parts_of(work.source.wave_rows, part) < SPREAD_BLOCKS) part = std::min(part, BLOCK_ROWS / 4);
     constexpr int MOST_GROUPS = IS_SMALL ? 4 : 8;
-    return with_groups<type, MOST_GROUPS>(part, [&](auto groups) {
-        using Shared = ClusterShared<type, MATRICES, Shape, groups.value>;
-        static_assert(sizeof(Shared) <= CLUSTER_BLOCK_BYTES || IS_SMALL);
-        const int parts = parts_of(work.source.wave_rows, part_rows(type, groups.value));
-        return launch_clusters(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
-                               work.in_clusters ? work.cut.size : 1,
-                               static_cast<unsigned>(work.cut.clusters * work.cut.size * parts), PRODUCT_THREADS,
-                               work.in_clusters ? sizeof(Shared) : sizeof(typename Shared::Pipeline), work, finish);
-    });
+    const auto launch_alone = [=] {
+        return with_groups<type, MOST_GROUPS>(part, [&](auto groups) {
+            using Shared = ClusterShared<type, MATRICES, Shape, groups.value>;
+            static_assert(sizeof(Shared) <= CLUSTER_BLOCK_BYTES || IS_SMALL);
+            const int parts = parts_of(work.source.wave_rows, part_rows(type, groups.value));
+            return launch_clusters(stream, name, product_kernel<type, MATRICES, Shape, groups.value, Finish>,
+                                   work.in_clusters ? work.cut.size : 1,
+                                   static_cast<unsigned>(work.cut.clusters * work.cut.size * parts), PRODUCT_THREADS,
+                                   work.in_clusters ? sizeof(Shared) : sizeof(typename Shared::Pipeline), work, finish);
+        });
+    };
+    if constexpr (IS_SMALL && TASK_KIND<Finish> != TaskKind::NONE && has_tasks(type)) {
+        bool added = false;
+        const hydra_status status = add_task<type>(stream, work, finish, static_cast<int>(rows), launch_alone, &added);
+        if (added || status != HYDRA_OK) return status;
+    }
+    return launch_alone();
 }
 
 // Enqueues the products of matrices of one type. left: null where the rows are not left for the next operation.

@@ -1,6 +1,7 @@
 // Kernels and copies of a run, counted by hydra_program_launches (L layers of heads of 64, 96 or 128 values):
 //                                                       a graph for all rows there is room for   for each bucket
 //   plain step of one sequence, 2 marks                 6 L + 11, 2 copies back                  6 L + 7, none
+//     of a model whose layers are tasks (tasks.cuh)                                              8, none
 //   of a batch of 32 with room for trees of 64 nodes    80 L and more, 70 L of them without rows the same
 //   a level of draft heads of one block                 5                                        4
 //   another page for one of 256 sequences of 128k       4.2 MB                                   4 and 532 bytes

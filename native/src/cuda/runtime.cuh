@@ -2,6 +2,8 @@
 // the context of the device (context.cuh).
 #pragma once
 
+#include <vector>
+
 #include "cuda/device.h"
 #include "cuda/platform.cuh"
 
@@ -9,23 +11,28 @@ namespace hydra::cuda {
 
 struct Device {
     int ordinal;
-    CUcontext context;  // its primary one
-    bool has_clusters;  // whose blocks may have CLUSTER_BLOCK_BYTES of shared memory each (cluster.cuh)
+    CUcontext context;       // its primary one
+    bool has_clusters;       // whose blocks may have CLUSTER_BLOCK_BYTES of shared memory each (cluster.cuh)
+    int cooperating_blocks;  // multiprocessors; 0: no cooperative launches
 };
 
 // Shared memory of a block of a cluster: two fit a multiprocessor, of 228 KB with one that the system takes of each.
 constexpr int CLUSTER_BLOCK_BYTES = 113 * 1024;
+
+struct TaskQueue;
 
 struct Stream {
     Device* device;
     cudaStream_t handle;
     bool owned;
     int32_t kernels = 0, copies = 0;  // enqueued since a capture began
+    TaskQueue* tasks = nullptr;       // of the capture (tasks.cuh)
 };
 
 struct Graph {
     Device* device;
     cudaGraphExec_t handle;
+    std::vector<void*> tasks;  // memory of its lists of tasks
 };
 
 // Keeps the message for last_error and returns the status.
@@ -34,16 +41,25 @@ hydra_status refuse(hydra_status status, const char* format, ...) __attribute__(
 // HYDRA_OK, or the status that stands for the error, with "what: CUDA's words" kept.
 hydra_status check(cudaError_t error, const char* what);
 
-// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...) in clusters of so many blocks along x, which may begin
-// before the kernel before it has ended where its code is for devices that know how to wait (platform.cuh).
+// Lets a kernel have so many bytes of shared memory.
+template <class... Parameters>
+cudaError_t allow_shared_bytes(void (*kernel)(Parameters...), size_t shared_bytes) {
+    if (shared_bytes <= 48 * 1024) return cudaSuccess;
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+}
+
+// How blocks run together: in clusters of so many along x, or all at once.
+struct Together {
+    int cluster = 1;
+    bool cooperative = false;
+};
+
+// Enqueues kernel<<<grid, threads, shared_bytes>>>(arguments...), which may begin before the kernel before it has ended
+// where its code is for devices that know how to wait (platform.cuh); not a cooperative one.
 template <class... Parameters, class... Arguments>
-hydra_status launch_clusters(Stream* stream, const char* name, void (*kernel)(Parameters...), int cluster, dim3 grid,
-                             int threads, size_t shared_bytes, Arguments... arguments) {
-    cudaError_t error = cudaSuccess;
-    if (shared_bytes > 48 * 1024) {
-        error =
-            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
-    }
+hydra_status enqueue(Stream* stream, const char* name, void (*kernel)(Parameters...), Together together, dim3 grid,
+                     int threads, size_t shared_bytes, Arguments... arguments) {
+    cudaError_t error = allow_shared_bytes(kernel, shared_bytes);
     if (error != cudaSuccess) return check(error, name);
     ++stream->kernels;
 #ifdef __CUDACC__
@@ -53,15 +69,19 @@ hydra_status launch_clusters(Stream* stream, const char* name, void (*kernel)(Pa
     if (error == cudaSuccess) {
         cudaLaunchAttribute attributes[2]{};
         unsigned count = 0;
-        if (facts.ptxVersion >= 90) {
+        if (together.cooperative) {
+            cudaLaunchAttribute& at_once = attributes[count++];
+            at_once.id = cudaLaunchAttributeCooperative;
+            at_once.val.cooperative = 1;
+        } else if (facts.ptxVersion >= 90) {
             cudaLaunchAttribute& begins_early = attributes[count++];
             begins_early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
             begins_early.val.programmaticStreamSerializationAllowed = 1;
         }
-        if (cluster > 1) {
+        if (together.cluster > 1) {
             cudaLaunchAttribute& blocks = attributes[count++];
             blocks.id = cudaLaunchAttributeClusterDimension;
-            blocks.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
+            blocks.val.clusterDim = {static_cast<unsigned>(together.cluster), 1, 1};
         }
         cudaLaunchConfig_t config{};
         config.gridDim = grid;
@@ -74,11 +94,24 @@ hydra_status launch_clusters(Stream* stream, const char* name, void (*kernel)(Pa
     }
     if (error != cudaSuccess) cudaGetLastError();  // so that no later call reports it
 #else
-    error = emulation::enqueue_kernel(stream->handle,
-                                      {name, grid, dim3(threads), shared_bytes, static_cast<unsigned>(cluster)},
-                                      [=] { kernel(static_cast<Parameters>(arguments)...); });
+    error = emulation::enqueue_kernel(
+        stream->handle,
+        {name, grid, dim3(threads), shared_bytes, static_cast<unsigned>(together.cluster), together.cooperative},
+        [=] { kernel(static_cast<Parameters>(arguments)...); });
 #endif
     return check(error, name);
+}
+
+// Enqueues the tasks that have waited for more (tasks.cu).
+hydra_status launch_tasks(Stream* stream);
+
+// The same behind what waits.
+template <class... Parameters, class... Arguments>
+hydra_status launch_clusters(Stream* stream, const char* name, void (*kernel)(Parameters...), int cluster, dim3 grid,
+                             int threads, size_t shared_bytes, Arguments... arguments) {
+    const hydra_status status = launch_tasks(stream);
+    if (status != HYDRA_OK) return status;
+    return enqueue(stream, name, kernel, Together{cluster}, grid, threads, shared_bytes, arguments...);
 }
 
 template <class... Parameters, class... Arguments>

@@ -251,6 +251,100 @@ TEST(Emulation, RefusesABarrierThatNotAllOfAClusterReach) {
         16, 16, [] {}, "clusters of 16 of 16 blocks");
 }
 
+TEST(Emulation, LetsTheFirstThreadsOfABlockMeetAlone) {
+    std::vector<int> turned(2 * 64);
+    EXPECT_TRUE(run(2, 128, 128 * sizeof(int), [&] {
+        auto* shared = static_cast<int*>(shared_memory());
+        if (threadIdx.x < 64) {
+            for (int round = 0; round < 2; ++round) {
+                shared[threadIdx.x] = static_cast<int>(threadIdx.x) + round;
+                barrier_of_first(64, Site::current());
+                turned[blockIdx.x * 64 + threadIdx.x] = shared[63 - threadIdx.x];
+                barrier_of_first(64, Site::current());
+            }
+        }
+        __syncthreads();
+    }));
+    for (int i = 0; i < 2 * 64; ++i) EXPECT_EQ(turned[i], 64 - i % 64);
+    expect_failure(
+        [] {
+            if (threadIdx.x >= 32) barrier_of_first(32, Site::current());
+        },
+        "none of those that are to meet");
+    expect_failure(
+        [] {
+            if (threadIdx.x != 5) barrier_of_first(64, Site::current());
+        },
+        "not all threads reach");
+}
+
+bool cooperate(dim3 grid, dim3 block, const std::function<void()>& thread) {
+    return run_kernel({"test_kernel", grid, block, sizeof(int), 1, true}, [&] {
+        wait_for_kernels_before(Site::current());
+        thread();
+    });
+}
+
+// Blocks of a cooperative launch are all there: each may wait for any other, whichever comes first.
+TEST(Emulation, LetsTheBlocksOfACooperativeLaunchWaitForEachOther) {
+    constexpr int BLOCKS = 6, ROUNDS = 3;
+    std::vector<int32_t> counters(ROUNDS * BLOCKS), seen(ROUNDS * BLOCKS);
+    EXPECT_TRUE(cooperate(dim3(3, 2), 64, [&] {
+        const unsigned block = blockIdx.y * 3 + blockIdx.x;
+        for (int round = 0; round < ROUNDS; ++round) {
+            const unsigned other = (block + 1) % BLOCKS;
+            if (threadIdx.x == 0) {
+                ++counters[round * BLOCKS + block];
+                wait_for_count(&counters[round * BLOCKS + other], 1, Site::current());
+                seen[round * BLOCKS + block] = counters[round * BLOCKS + other];
+            }
+            __syncthreads();
+        }
+    }));
+    EXPECT_EQ(seen, std::vector<int32_t>(seen.size(), 1));
+}
+
+TEST(Emulation, RefusesACountThatNobodyReaches) {
+    int32_t counter = 0;
+    EXPECT_FALSE(cooperate(4, 32, [&] {
+        if (threadIdx.x == 0 && blockIdx.x != 2) ++counter;
+        if (threadIdx.x == 0) wait_for_count(&counter, 4, Site::current());
+    }));
+    EXPECT_NE(std::string(failure()).find("not all threads reach the count"), std::string::npos) << failure();
+    EXPECT_FALSE(run(4, 32, 0, [&] { wait_for_count(&counter, 4, Site::current()); }));
+    EXPECT_NE(std::string(failure()).find("waits for others that may not run"), std::string::npos) << failure();
+    EXPECT_FALSE(cooperate(40, 32, [] {}));
+    EXPECT_NE(std::string(failure()).find("a cooperative launch of 40 blocks"), std::string::npos) << failure();
+    EXPECT_FALSE(cooperate(2, 32, [] { cluster_barrier(Site::current()); }));
+    EXPECT_NE(std::string(failure()).find("has no clusters"), std::string::npos) << failure();
+}
+
+// As a block that does not wait for what it reads may find what was there before, or what comes.
+TEST(Emulation, RefusesToCopyWhatOthersChangeMeanwhile) {
+    struct alignas(16) Sixteen {
+        int values[4];
+    };
+    for (const bool waits : {true, false}) {
+        Sixteen source{};
+        int32_t counter = 0;
+        EXPECT_EQ(run_kernel({"test_kernel", 2, 32, 32 * sizeof(Sixteen), 1, true},
+                             [&] {
+                                 wait_for_kernels_before(Site::current());
+                                 auto* own = static_cast<Sixteen*>(shared_memory()) + threadIdx.x;
+                                 const bool writes = blockIdx.x == 1;
+                                 if (waits && !writes) wait_for_count(&counter, 32, Site::current());
+                                 if (!writes) begin_copy(own, &source);
+                                 end_copies();
+                                 if (writes) ++source.values[2], ++counter;
+                                 wait_for_count(&counter, 32, Site::current());
+                                 wait_for_copies(0);
+                             }),
+                  waits);
+        if (waits) continue;
+        EXPECT_NE(std::string(failure()).find("changed while"), std::string::npos) << failure();
+    }
+}
+
 TEST(Emulation, FaultsBehindTheEndOfAnAllocation) {
     CUcontext context = nullptr;
     void* memory = nullptr;

@@ -1,15 +1,17 @@
 // The part of CUDA that our device code uses, for an ordinary C++ compiler: so that every kernel's index arithmetic,
 // its barriers and the programs above it can be tested on a machine without a GPU. For tests only; never packed.
 //
-// Blocks run one after another, those of a cluster side by side. The threads of a block are fibers that run until they
-// meet at a barrier or a warp collective. What hardware would not forgive is not forgiven here: shared memory starts as
-// NaN, every allocation ends at a page that cannot be touched, and a barrier that not all living threads reach is an
-// error that names the kernel, as is reading another block's shared memory when it may not have begun or may have
-// ended. With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that one
-// order hides, the other shows. A thread that ends without waiting for the kernels before is an error; with
+// Blocks run one after another, those of a cluster and of a cooperative launch side by side, each as far ahead of the
+// others as it need not wait for them. The threads of a block are fibers that run until they meet at a barrier or a
+// warp collective, or wait for what others are to count. What hardware would not forgive is not forgiven here: shared
+// memory starts as NaN, every allocation ends at a page that cannot be touched, and a barrier that not all living
+// threads reach is an error that names the kernel, as is reading another block's shared memory when it may not have
+// begun or may have ended, as is a count that nobody can reach any more, and a copy whose source changes while it is
+// under way. With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that
+// one order hides, the other shows. A thread that ends without waiting for the kernels before is an error; with
 // HYDRA4J_EMULATION_EARLY set, the begin of each kernel of a graph, until it waits, also runs before the kernel before
-// it, and what it copies must be the same then. HYDRA4J_EMULATION_CAPABILITY: of the device that is emulated, 9.0 where
-// it is not set; below that it has no clusters.
+// it, and what it copies must be the same then. HYDRA4J_EMULATION_CAPABILITY, HYDRA4J_EMULATION_MULTIPROCESSORS: of the
+// device that is emulated, 9.0 (below that it has no clusters) and 2 where they are not set.
 #pragma once
 
 #include <cmath>
@@ -57,14 +59,15 @@ using Site = std::source_location;
 // what.
 using EarlyCopies = std::vector<uint64_t>;
 
-// A launch: blocks in clusters of so many along x.
+// A launch: blocks in clusters of so many along x; or all blocks at once.
 struct Launch {
     const char* name;
     dim3 grid, block;
     size_t shared_bytes;
     unsigned cluster = 1;
+    bool cooperative = false;
 };
-constexpr unsigned MOST_CLUSTER = 8;
+constexpr unsigned MOST_CLUSTER = 8, MOST_COOPERATING = 32;
 
 // Runs `thread` once for every thread of every block. False: the kernel broke a rule; failure() says which. early: what
 // was found when the kernel's begin ran ahead (begin_kernel), or null.
@@ -82,6 +85,12 @@ void* shared_memory();
 
 void block_barrier(Site site);
 
+// The block's first `threads` threads meet.
+void barrier_of_first(unsigned threads, Site site);
+
+// Waits until a counter is at `count` or more, in a cooperative launch: by one thread, for other blocks.
+void wait_for_count(const int32_t* counter, int32_t count, Site site);
+
 // All threads of all blocks of the cluster meet.
 void cluster_barrier(Site site);
 
@@ -97,7 +106,7 @@ const unsigned char* meet_warp(const void* mine, size_t bytes, Site site);
 // group, and are read no sooner than then.
 void begin_copy(void* shared, const void* source);
 void end_copies();
-void wait_for_copies(unsigned pending_groups);
+void wait_for_copies(unsigned pending_groups, Site site = Site::current());
 
 template <class T>
 T from_lane(T value, int lane, Site site) {
@@ -190,6 +199,7 @@ enum cudaError_t {
     cudaErrorDeviceUninitialized = 201,
     cudaErrorInvalidResourceHandle = 400,
     cudaErrorLaunchFailure = 719,
+    cudaErrorCooperativeLaunchTooLarge = 720,
     cudaErrorStreamCaptureInvalidated = 901
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
@@ -229,7 +239,7 @@ __attribute__((visibility("default"))) CUresult cuDevicePrimaryCtxGetState(CUdev
 
 struct cudaDeviceProp {
     char name[256];
-    int major, minor, multiProcessorCount;
+    int major, minor, multiProcessorCount, cooperativeLaunch;
     size_t totalGlobalMem, sharedMemPerBlockOptin;
 };
 struct cudaFuncAttributes {
@@ -286,7 +296,16 @@ cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
 
 namespace hydra::emulation {
 
+// Blocks of so many threads and bytes of shared memory that run on a multiprocessor at once.
+int resident_blocks(unsigned threads, size_t shared_bytes);
+
 // Enqueues a launch: runs it, or keeps it where the stream is captured.
 cudaError_t enqueue_kernel(cudaStream_t stream, const Launch& launch, std::function<void()> thread);
 
 }  // namespace hydra::emulation
+
+template <class Kernel>
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* out, Kernel*, int threads, size_t shared_bytes) {
+    *out = hydra::emulation::resident_blocks(static_cast<unsigned>(threads), shared_bytes);
+    return cudaSuccess;
+}

@@ -76,7 +76,7 @@ struct Stack {
 void switch_stack(Stack& from, Stack& to) { swapcontext(&from.context, &to.context); }
 #endif
 
-enum class State { READY, AT_WARP_BARRIER, AT_BLOCK_BARRIER, AT_CLUSTER_BARRIER, DONE };
+enum class State { READY, AT_WARP_BARRIER, AT_BLOCK_BARRIER, AT_FIRST_BARRIER, AT_CLUSTER_BARRIER, AT_COUNT, DONE };
 
 constexpr size_t COPIED_BYTES = 16;
 
@@ -84,6 +84,7 @@ struct Copy {
     void* target;
     const void* source;
     unsigned group;
+    unsigned char bytes[COPIED_BYTES];  // when it was begun
 };
 
 struct Fiber {
@@ -94,6 +95,8 @@ struct Fiber {
     bool waited;               // for the kernels before
     std::vector<Copy> copies;  // under way, oldest first
     unsigned group;            // of the next copy
+    const int32_t* counter;    // that it waits for
+    int32_t count;             // to be
 };
 
 struct Warp {
@@ -106,23 +109,24 @@ struct Warp {
 struct Block {
     uint3 index;
     unsigned char* shared = nullptr;
-    unsigned living, at_barrier;
-    Site barrier;  // of those at it
+    unsigned living, at_barrier, at_first;
+    Site barrier, first;  // of those at it
 };
 
-// Runs the blocks of a cluster: threads [block * threads, (block + 1) * threads) are those of one.
+// Runs blocks side by side: threads [block * threads, (block + 1) * threads) are those of one.
 struct Machine {
     unsigned char* stacks = nullptr;
     std::vector<Fiber> fibers{MOST_FIBERS};
     std::vector<Warp> warps{MOST_FIBERS / WARP_LANES};
-    Block blocks[MOST_CLUSTER];
+    Block blocks[MOST_COOPERATING];
     Stack scheduler;
     const std::function<void()>* body = nullptr;
     const char* kernel = "";
     size_t shared_bytes = 0;
-    unsigned cluster = 1;                                            // its blocks
+    bool cooperative = false;                                        // or blocks of a cluster
+    unsigned together = 1;                                           // blocks side by side
     unsigned threads = 0;                                            // of a block
-    unsigned current = 0, living = 0, at_barrier = 0, barriers = 0;  // of the cluster; barriers that all have met at
+    unsigned current = 0, living = 0, at_barrier = 0, barriers = 0;  // of all these; barriers that all have met at
     Site barrier;                                                    // of those at it
     bool reversed = false, failed = false;
     EarlyCopies* begins = nullptr;       // where threads end as they wait: what they have copied by then
@@ -157,7 +161,14 @@ unsigned next_ready() {
         if (machine.fibers[first + lane].state == State::READY) return first + lane;
     }
     const unsigned of_block = first_ready(machine.current / machine.threads * machine.threads, machine.threads);
-    return of_block < MOST_FIBERS ? of_block : first_ready(0, machine.cluster * machine.threads);
+    if (of_block < MOST_FIBERS) return of_block;
+    const unsigned all = machine.together * machine.threads, found = first_ready(0, all);
+    if (found < MOST_FIBERS || !machine.cooperative) return found;
+    for (unsigned i = 0; i < all; ++i) {
+        Fiber& fiber = machine.fibers[i];
+        if (fiber.state == State::AT_COUNT && *fiber.counter >= fiber.count) fiber.state = State::READY;
+    }
+    return first_ready(0, all);
 }
 
 // The running thread waits or has ended; who called run_block goes on where no other thread can.
@@ -241,21 +252,23 @@ const char* name_of(State waiting) {
             return "warp collective";
         case State::AT_CLUSTER_BARRIER:
             return "barrier of the cluster";
+        case State::AT_COUNT:
+            return "count of blocks";
         default:
             return "barrier";
     }
 }
 
 // Runs the threads of the blocks until all are done, or no one can go on.
-void run_cluster() {
-    const unsigned all = machine.cluster * machine.threads;
+void run_together() {
+    const unsigned all = machine.together * machine.threads;
     machine.living = all;
     machine.at_barrier = machine.barriers = 0;
     for (Warp& warp : machine.warps) warp.arrived = warp.left = warp.rounds = 0;
-    for (unsigned b = 0; b < machine.cluster; ++b) {
+    for (unsigned b = 0; b < machine.together; ++b) {
         Block& block = machine.blocks[b];
         block.living = machine.threads;
-        block.at_barrier = 0;
+        block.at_barrier = block.at_first = 0;
         if (block.shared != nullptr) std::memset(block.shared, 0xff, machine.shared_bytes);
     }
     for (unsigned n = 0; n < all; ++n) {
@@ -294,13 +307,14 @@ namespace {
 
 bool run_blocks(const Launch& launch, const std::function<void()>& thread) {
     static const bool reversed = getenv("HYDRA4J_EMULATION_REVERSED") != nullptr;
-    const auto& [name, grid, block, shared_bytes, cluster] = launch;
+    const auto& [name, grid, block, shared_bytes, cluster, cooperative] = launch;
+    const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
     machine.kernel = name;
     machine.body = &thread;
     machine.reversed = reversed;
     machine.failed = false;
     machine.threads = block.x * block.y * block.z;
-    machine.cluster = cluster;
+    machine.cooperative = cooperative;
     machine.shared_bytes = shared_bytes;
     if (machine.threads == 0 || machine.threads > MOST_THREADS || machine.threads % WARP_LANES != 0) {
         snprintf(machine.message, sizeof machine.message, "kernel %s: %u threads a block, must be whole warps to 1024",
@@ -313,27 +327,34 @@ bool run_blocks(const Launch& launch, const std::function<void()>& thread) {
                  MOST_CLUSTER);
         return false;
     }
+    if (cooperative && (cluster > 1 || blocks > MOST_COOPERATING || blocks * machine.threads > MOST_FIBERS)) {
+        snprintf(machine.message, sizeof machine.message,
+                 "kernel %s: a cooperative launch of %u blocks of %u threads, must be up to %u of %u in all, without "
+                 "clusters",
+                 name, static_cast<unsigned>(blocks), machine.threads, MOST_COOPERATING, MOST_FIBERS);
+        return false;
+    }
+    const unsigned together = machine.together = cooperative ? static_cast<unsigned>(blocks) : cluster;
     if (machine.stacks == nullptr) {
         machine.stacks = static_cast<unsigned char*>(mmap(nullptr, STACK_BYTES * MOST_FIBERS, PROT_READ | PROT_WRITE,
                                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     }
-    for (unsigned b = 0; b < cluster; ++b) {
+    for (unsigned b = 0; b < together; ++b) {
         machine.blocks[b].shared =
             shared_bytes > 0 ? static_cast<unsigned char*>(guarded_memory(shared_bytes, 16)) : nullptr;
     }
     gridDim = grid;
     blockDim = block;
-    const uint64_t clusters = uint64_t{grid.x} * grid.y * grid.z / cluster;
-    for (uint64_t n = 0; n < clusters && !machine.failed; ++n) {
-        const uint64_t first = (reversed ? clusters - 1 - n : n) * cluster;
-        for (unsigned b = 0; b < cluster; ++b) {
+    for (uint64_t n = 0; n < blocks && !machine.failed; n += together) {
+        const uint64_t first = reversed ? blocks - together - n : n;
+        for (unsigned b = 0; b < together; ++b) {
             const uint64_t i = first + b;
             machine.blocks[b].index = {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
                                        static_cast<unsigned>(i / grid.x / grid.y)};
         }
-        run_cluster();
+        run_together();
     }
-    for (unsigned b = 0; b < cluster; ++b) release_guarded(machine.blocks[b].shared);
+    for (unsigned b = 0; b < together; ++b) release_guarded(machine.blocks[b].shared);
     return !machine.failed;
 }
 
@@ -394,10 +415,34 @@ void block_barrier(Site site) {
     wait_for_release();
 }
 
+void barrier_of_first(unsigned threads, Site site) {
+    Block& block = block_of(machine.current);
+    if (threads > machine.threads) break_off("the block has less threads than are to meet", site);
+    if (machine.current % machine.threads >= threads) break_off("a thread is none of those that are to meet", site);
+    arrive(State::AT_FIRST_BARRIER, block.at_first, block.first, site, "threads wait at different barriers");
+    if (block.at_first == threads) {
+        block.at_first = 0;
+        release(State::AT_FIRST_BARRIER, machine.current / machine.threads * machine.threads, threads);
+    }
+    wait_for_release();
+}
+
+void wait_for_count(const int32_t* counter, int32_t count, Site site) {
+    if (!machine.cooperative) break_off("a block waits for others that may not run", site);
+    Fiber& fiber = machine.fibers[machine.current];
+    if (*counter >= count) return;
+    fiber.counter = counter;
+    fiber.count = count;
+    fiber.state = State::AT_COUNT;
+    fiber.site = site;
+    leave();
+}
+
 void cluster_barrier(Site site) {
+    if (machine.cooperative) break_off("a cooperative launch has no clusters", site);
     arrive(State::AT_CLUSTER_BARRIER, machine.at_barrier, machine.barrier, site,
            "threads of the cluster wait at different barriers");
-    const unsigned all = machine.cluster * machine.threads;
+    const unsigned all = machine.together * machine.threads;
     if (machine.at_barrier == all) {
         machine.at_barrier = 0;
         ++machine.barriers;
@@ -408,7 +453,7 @@ void cluster_barrier(Site site) {
 
 const void* shared_of_block(const void* own, size_t bytes, unsigned rank, Site site) {
     const auto offset = static_cast<size_t>(static_cast<const unsigned char*>(own) - block_of(machine.current).shared);
-    if (rank >= machine.cluster) break_off("the cluster has no such block", site);
+    if (machine.cooperative || rank >= machine.together) break_off("the cluster has no such block", site);
     if (offset + bytes > machine.shared_bytes) break_off("no address of the block's shared memory", site);
     if (machine.barriers == 0) break_off("a block is read that may not have begun", site);
     const Block& block = machine.blocks[rank];
@@ -419,15 +464,20 @@ const void* shared_of_block(const void* own, size_t bytes, unsigned rank, Site s
 void begin_copy(void* shared, const void* source) {
     Fiber& fiber = machine.fibers[machine.current];
     std::memset(shared, 0xff, COPIED_BYTES);
-    fiber.copies.push_back({shared, source, fiber.group});
+    Copy copy{shared, source, fiber.group, {}};
+    std::memcpy(copy.bytes, source, COPIED_BYTES);
+    fiber.copies.push_back(copy);
 }
 
 void end_copies() { ++machine.fibers[machine.current].group; }
 
-void wait_for_copies(unsigned pending_groups) {
+void wait_for_copies(unsigned pending_groups, Site site) {
     Fiber& fiber = machine.fibers[machine.current];
     auto copy = fiber.copies.begin();
     for (; copy != fiber.copies.end() && copy->group + pending_groups < fiber.group; ++copy) {
+        if (std::memcmp(copy->source, copy->bytes, COPIED_BYTES) != 0) {
+            break_off("what a thread copies was changed while the copy was under way", site);
+        }
         std::memcpy(copy->target, copy->source, COPIED_BYTES);
     }
     fiber.copies.erase(fiber.copies.begin(), copy);

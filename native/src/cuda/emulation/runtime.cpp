@@ -1,6 +1,7 @@
 // The runtime of the emulation: memory, streams that run at once, graphs as lists of what was enqueued.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -51,6 +52,19 @@ std::atomic<int> retained = 0;  // how often the primary context is
 // Sticks, as on a device: what follows a broken kernel is not to be believed.
 std::atomic<cudaError_t> broken = cudaSuccess;
 
+// Ten times the compute capability.
+int capability() {
+    const char* set = getenv("HYDRA4J_EMULATION_CAPABILITY");
+    return set != nullptr ? static_cast<int>(10 * strtod(set, nullptr) + 0.5) : 90;
+}
+
+int multiprocessors() {
+    const char* set = getenv("HYDRA4J_EMULATION_MULTIPROCESSORS");
+    return set != nullptr ? atoi(set) : 2;
+}
+
+size_t most_shared_bytes() { return (capability() >= 90 ? 227 : 163) * 1024; }
+
 // What a call that works on a device says: nothing, or why it cannot.
 cudaError_t state() { return contexts.empty() ? cudaErrorDeviceUninitialized : broken.load(); }
 
@@ -95,6 +109,14 @@ void release_guarded(void* memory) {
     regions.erase(region);
 }
 
+// A kilobyte of each block is the system's.
+int resident_blocks(unsigned threads, size_t shared_bytes) {
+    constexpr unsigned MOST_THREADS = 2048, MOST_BLOCKS = 32;
+    if (shared_bytes > most_shared_bytes()) return 0;
+    const auto by_memory = static_cast<unsigned>((most_shared_bytes() + 1024) / (shared_bytes + 1024));
+    return static_cast<int>(std::min({MOST_BLOCKS, MOST_THREADS / threads, by_memory}));
+}
+
 }  // namespace hydra::emulation
 
 static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
@@ -108,6 +130,11 @@ static cudaError_t enqueue(cudaStream_t stream, Operation operation) {
 
 cudaError_t hydra::emulation::enqueue_kernel(cudaStream_t stream, const Launch& launch, std::function<void()> thread) {
     static const bool begins_early = getenv("HYDRA4J_EMULATION_EARLY") != nullptr;
+    const int64_t blocks = int64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+    const unsigned threads = launch.block.x * launch.block.y * launch.block.z;
+    if (launch.cooperative && blocks > int64_t{multiprocessors()} * resident_blocks(threads, launch.shared_bytes)) {
+        return cudaErrorCooperativeLaunchTooLarge;
+    }
     const auto early = begins_early ? std::make_shared<EarlyCopies>() : nullptr;
     const auto result = [](bool done) {
         if (!done) broken = cudaErrorLaunchFailure;
@@ -135,6 +162,8 @@ const char* cudaGetErrorString(cudaError_t error) {
             return "invalid resource handle";
         case cudaErrorDeviceUninitialized:
             return "no context is current to the thread";
+        case cudaErrorCooperativeLaunchTooLarge:
+            return "more blocks in a cooperative launch than run at once";
         default:
             return "invalid value";
     }
@@ -192,16 +221,9 @@ cudaError_t cudaGetDeviceCount(int* count) {
     return cudaSuccess;
 }
 
-// Ten times the compute capability.
-static int capability() {
-    const char* set = getenv("HYDRA4J_EMULATION_CAPABILITY");
-    return set != nullptr ? static_cast<int>(10 * strtod(set, nullptr) + 0.5) : 90;
-}
-
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     const int all = capability();
-    const size_t shared_bytes = (all >= 90 ? 227 : 163) * 1024;
-    *properties = {"Hydra4J emulation", all / 10, all % 10, 2, TOTAL_BYTES, shared_bytes};
+    *properties = {"Hydra4J emulation", all / 10, all % 10, multiprocessors(), 1, TOTAL_BYTES, most_shared_bytes()};
     return cudaSuccess;
 }
 
