@@ -128,7 +128,7 @@ final class ModelOpening {
             return base;
         }
         long tables = options.draftTables() ? DraftHeads.tableBytes(headTensors.config(), files.config()) : 0;
-        return base.addHeads(headTensors.all(), options.headWeights().orElse(null), files.config())
+        return base.addHeads(headTensors.all(), headWeights(backend), files.config())
                 .addDraftTables(tables);
     }
 
@@ -148,13 +148,17 @@ final class ModelOpening {
         DraftHeads heads = opened.own(DraftHeads.load(
                 base,
                 headTensors,
-                options.headWeights().orElse(null),
+                headWeights(base.backend()),
                 0,
                 part(options.progress(), BASE_SHARE, 1 - BASE_SHARE)));
         if (options.draftTables()) {
             heads.makeTables();
         }
         return heads;
+    }
+
+    private WeightType headWeights(Backend backend) {
+        return options.headWeights().orElseGet(() -> headTensors.typeOn(backend.kind()));
     }
 
     /** Static: what is opened keeps its consumer, and must not refer to the resources that own it. */

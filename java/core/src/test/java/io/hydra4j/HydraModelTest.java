@@ -64,6 +64,19 @@ class HydraModelTest {
     }
 
     @Test
+    void headsOfFloatsAreComputedAsBytesUnlessAnotherTypeIsAskedFor() {
+        OpenOptions options = ONE_THREAD.withHeads(Original.heads("hydra-plus-plus"));
+        assertTrue(headsBytes(options) < 0.3 * headsBytes(options.withHeadWeights(WeightType.F32)));
+        assertEquals(headsBytes(options.withHeadWeights(WeightType.Q8_0)), headsBytes(options));
+    }
+
+    private static long headsBytes(OpenOptions options) {
+        try (HydraModel model = HydraModel.open(Original.base(), options)) {
+            return model.info().heads().orElseThrow().bytesPerStep();
+        }
+    }
+
+    @Test
     void withoutHeadsThereAreNoTreesButChainsToLookUp() {
         try (HydraModel model = HydraModel.open(TestData.odd(), ONE_THREAD)) {
             assertEquals(Tree.ROOT, model.tree());

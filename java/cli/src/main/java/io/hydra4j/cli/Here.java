@@ -6,13 +6,13 @@ import io.hydra4j.heads.HeadsFiles;
 import io.hydra4j.heads.HeadsTensors;
 import io.hydra4j.model.MemoryNeed;
 import io.hydra4j.model.ModelFiles;
+import io.hydra4j.model.WeightLoader;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.Backends;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,9 +33,9 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
     /**
      * Matrices of one type.
      *
-     * @param type as the file has it
+     * @param type in which they are computed: the file's, but for heads of floats on the CPU
      * @param matrices how many there are
-     * @param bytes of all of them in the file
+     * @param bytes of all of them
      */
     record Kernel(WeightType type, int matrices, long bytes) {}
 
@@ -50,20 +50,22 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
         ModelFiles files = ModelFiles.open(model, context);
         try (Backend backend = Backends.open(kind, 0)) {
             MemoryNeed need = MemoryNeed.of(backend, files, null, KvType.AUTO);
-            List<Tensor> tensors = new ArrayList<>(files.tensors().all());
+            Map<WeightType, Kernel> kernels = new LinkedHashMap<>();
+            addKernels(kernels, files.tensors().all(), null);
             Optional<String> fit = Optional.empty();
             if (heads != null) {
                 try {
                     HeadsTensors opened = HeadsFiles.open(heads, files.config());
-                    need.addHeads(opened.all(), null, files.config());
-                    tensors.addAll(opened.all());
+                    WeightType type = opened.typeOn(backend.kind());
+                    need.addHeads(opened.all(), type, files.config());
+                    addKernels(kernels, opened.all(), type);
                     fit = Optional.of("fit: " + opened.config().heads() + " heads");
                 } catch (HydraException e) {
                     fit = Optional.of("do not fit: " + e.getMessage());
                 }
             }
             return new Here(
-                    machine(backend), fit, need.parts(), backend.memory().freeBytes(), kernels(tensors));
+                    machine(backend), fit, need.parts(), backend.memory().freeBytes(), List.copyOf(kernels.values()));
         }
     }
 
@@ -75,18 +77,16 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
         return backend.description() + ", kernels for " + backend.isa().name().toLowerCase(Locale.ROOT) + why;
     }
 
-    private static List<Kernel> kernels(Collection<Tensor> tensors) {
-        Map<WeightType, Kernel> kernels = new LinkedHashMap<>();
+    private static void addKernels(Map<WeightType, Kernel> kernels, Collection<Tensor> tensors, WeightType convertTo) {
         for (Tensor tensor : tensors) {
             if (tensor.shape().size() > 1) {
-                WeightType type = WeightType.of(tensor.type().id());
+                WeightType type = WeightLoader.typeOf(tensor, convertTo);
                 kernels.merge(
                         type,
-                        new Kernel(type, 1, tensor.bytes()),
+                        new Kernel(type, 1, type.bytes(tensor.values())),
                         (a, b) -> new Kernel(type, a.matrices + b.matrices, a.bytes + b.bytes));
             }
         }
-        return List.copyOf(kernels.values());
     }
 
     /** Bytes in all. */

@@ -38,7 +38,8 @@ final class ModelArguments {
             names = "--heads-weights",
             paramLabel = "TYPE",
             converter = WeightName.class,
-            description = "The same for the matrices of the heads.")
+            description =
+                    "The same for the matrices of the heads. If left out, q8_0 on the CPU where the file has floats.")
     private WeightType headWeights;
 
     @Option(

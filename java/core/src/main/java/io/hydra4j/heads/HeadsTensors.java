@@ -3,7 +3,9 @@ package io.hydra4j.heads;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
 import io.hydra4j.model.DecoderTensors;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.TopK;
+import io.hydra4j.runtime.WeightType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -49,6 +51,21 @@ public record HeadsTensors(
             Stream.of(head.lmHead(), head.lmHeadBias()).filter(Objects::nonNull).forEach(all::add);
         }
         return all;
+    }
+
+    /**
+     * The type that the matrices are best converted to where none is asked for. On the CPU floats become {@link WeightType#Q8_0}: half
+     * the bytes and several times the speed of BF16 and F16, and what the heads guess stays the same but for a few in a thousand. What is
+     * emitted cannot change by it.
+     *
+     * @return null to keep what the file has, as where a matrix is quantised already, or has rows that are not whole blocks
+     */
+    public WeightType typeOn(BackendKind backend) {
+        boolean fits = all().stream()
+                .filter(tensor -> tensor.shape().size() > 1)
+                .allMatch(tensor -> WeightType.of(tensor.type().id()).blockValues() == 1
+                        && tensor.columns() % WeightType.Q8_0.blockValues() == 0);
+        return backend == BackendKind.CPU && fits ? WeightType.Q8_0 : null;
     }
 
     /** Copies of the base's embedding and tables that any reader computes are left aside; no other tensor may be. */

@@ -11,6 +11,7 @@ import io.hydra4j.format.TensorType;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.DecoderConfig;
 import io.hydra4j.model.ModelFiles;
+import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.MappedFile;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
@@ -22,6 +23,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -60,6 +62,13 @@ class CompactHeadsTest {
             assertEquals(heads.all().get(i).shape(), compact.all().get(i).shape());
             assertArrayEquals(values(heads.all().get(i)), values(compact.all().get(i)));
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F32, CPU, Q8_0", "BF16, CPU, Q8_0", "Q4_0, CPU,", "BF16, CUDA,"})
+    void headsOfFloatsAreConvertedOnTheCpu(WeightType written, BackendKind backend, WeightType expected) {
+        var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), base);
+        assertEquals(expected, write(heads, written, null).typeOn(backend));
     }
 
     @ParameterizedTest
