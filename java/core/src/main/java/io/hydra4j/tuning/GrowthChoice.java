@@ -49,7 +49,7 @@ public final class GrowthChoice implements GrowthPolicy {
     /** Steps without a draft whose states the next one takes in at next to no cost. */
     private static final int FEW = 4;
     /** What drafts and the larger passes after them take more than it seems: interruptions, and caches that are left cold. */
-    private static final double DOUBT = 1.08;
+    private static final double DOUBT = 1.05;
     /** How often a head is right at most, for an estimate of deeper levels. */
     private static final double MOST_RIGHT = 0.95;
 
@@ -245,8 +245,13 @@ public final class GrowthChoice implements GrowthPolicy {
     private double worth(int w) {
         double open = w == 0 ? 0 : left;
         double emitted = open * brings(w);
-        double time = times.at(sequences + planted + open * nodesOf(w)) + times.draft(ways[w], sequences);
-        return emitted - rate() * time * (w == 0 ? 1 : DOUBT);
+        return emitted - rate() * expected(sequences + planted + open * nodesOf(w), ways[w]);
+    }
+
+    /** The cost of a step of so many rows with a draft of so many levels. */
+    private double expected(double count, int levels) {
+        double seen = times.at(count) + times.draft(levels, sequences);
+        return levels == 0 ? seen : seen * DOUBT;
     }
 
     private double nodesOf(int w) {
@@ -307,7 +312,7 @@ public final class GrowthChoice implements GrowthPolicy {
             drafted = steps;
         }
         // What it usually takes: it may have been interrupted.
-        double own = times.at(count) + times.draft(ways[way], sequences);
+        double own = expected(count, ways[way]);
         double news = plainSteps < PLAIN_STEPS ? 1 : Math.max(1 / RATE_MEMORY, 1.0 / steps);
         tokens += news * (all - tokens);
         nanos += news * (own - nanos);

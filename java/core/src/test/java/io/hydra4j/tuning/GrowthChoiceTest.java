@@ -124,6 +124,16 @@ class GrowthChoiceTest {
     }
 
     @Test
+    void headsThatPayALittleAreUsed() {
+        Machine machine = new Machine();
+        machine.right = 0.5;
+        machine.level = 0.15;
+        double speed = machine.speed(new GrowthChoice(LEVELS), 4000);
+        assertTrue(machine.withHeads > 3200, machine.withHeads + " steps with heads");
+        assertTrue(speed > 1.07, speed + " of plain decoding");
+    }
+
+    @Test
     void onlyTheLevelsThatPayAreDrafted() {
         Machine machine = new Machine();
         machine.right = 0.7;
