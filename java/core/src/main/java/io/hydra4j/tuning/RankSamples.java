@@ -3,6 +3,7 @@ package io.hydra4j.tuning;
 import io.hydra4j.decode.Tree;
 import io.hydra4j.heads.TeacherForcing;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -37,6 +38,22 @@ public final class RankSamples {
             }
         }
         return part;
+    }
+
+    /** Two parts that have nothing in common: every other continuation each, or where there is one alone, its beginning and its end. */
+    public List<RankSamples> halves() {
+        List<int[][]> all =
+                continuations.stream().filter(ranks -> ranks.length > 0).toList();
+        if (all.size() == 1) {
+            int[][] ranks = all.get(0);
+            int middle = ranks.length / 2;
+            all = List.of(Arrays.copyOf(ranks, middle), Arrays.copyOfRange(ranks, middle, ranks.length));
+        }
+        List<RankSamples> halves = List.of(new RankSamples(), new RankSamples());
+        for (int i = 0; i < all.size(); i++) {
+            halves.get(i % 2).add(all.get(i));
+        }
+        return halves;
     }
 
     /** {@code [position][depth - 1]} of each continuation. */

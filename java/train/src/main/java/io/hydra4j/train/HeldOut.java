@@ -74,13 +74,20 @@ final class HeldOut {
                 .toList();
     }
 
-    /** Lets the base continue prompts from the text, once. */
+    /**
+     * Lets the base continue prompts from the text, once.
+     *
+     * @throws TrainingException.NoData if it writes nothing
+     */
     private GreedyContinuations written() {
         if (written == null) {
             ConversionText text = new ConversionText(documents, base.tokenizer().encode(""));
-            List<int[]> prompts =
-                    text.prompts(prompts(), Math.max(1, base.config().context() / 2));
-            written = GreedyContinuations.of(base.model(), null, prompts, CONTINUATION, fraction -> {});
+            written = GreedyContinuations.of(base.model(), null, text, prompts(), CONTINUATION, fraction -> {});
+            if (written.tokens() == 0) {
+                throw new TrainingException.NoData(
+                        "the model writes nothing after the held-out text, so that there is nothing to measure on: give"
+                                + " other held-out text");
+            }
         }
         return written;
     }
@@ -98,16 +105,16 @@ final class HeldOut {
             samples = written().ranks(List.of(loaded), fraction -> {}).get(0);
         }
         int levels = opened.config().heads();
-        RankSamples tuned = samples.where(text -> text % 2 == 0);
-        RankSamples judged = samples.where(text -> text % 2 != 0);
+        List<RankSamples> halves = samples.halves();
         return new Evaluation(
                 step,
                 trained,
                 accuracies(samples, levels),
                 samples.acceptanceLength(Tree.chain(levels)),
                 samples.acceptanceLength(Tree.DEFAULT.truncated(levels)),
-                judged.acceptanceLength(
-                        Tree.of(TreeTuner.grow(tuned, TREE_NODES).paths())));
+                halves.get(1)
+                        .acceptanceLength(Tree.of(
+                                TreeTuner.grow(halves.get(0), TREE_NODES).paths())));
     }
 
     private static List<List<Double>> accuracies(RankSamples samples, int levels) {

@@ -271,6 +271,18 @@ class HeadTrainingTest {
     }
 
     @Test
+    void oneShortTextIsEnoughToMeasureOn() throws IOException {
+        Path text = Files.writeString(outputs.resolve("short.txt"), "public final class Tree {");
+        TrainingOptions options = options(Recipe.MEDUSA).tokens(200).build();
+        TrainingResult result =
+                training("short", options).withHeldOut(List.of(text)).run();
+        for (Evaluation evaluation : result.evaluations()) {
+            assertTrue(evaluation.chainLength() >= 1, evaluation::toString);
+            assertTrue(evaluation.tunedTreeLength() >= 1, evaluation::toString);
+        }
+    }
+
+    @Test
     void aDurationEndsARunToo() {
         TrainingOptions options =
                 options(Recipe.MEDUSA).duration(Duration.ofMillis(300)).build();
