@@ -180,13 +180,13 @@ final class TrainCommand implements Callable<Integer> {
         StringBuilder lines = new StringBuilder();
         lines.append(String.format(
                 Locale.ROOT,
-                "%s: %s%,d steps, %,d tokens, %s; loss %.3f%n",
+                "%s: %s%,d steps, %,d tokens, %s%s%n",
                 result.heads(),
                 result.complete() ? "" : "interrupted, go on with --resume: ",
                 result.steps(),
                 result.tokens(),
                 TrainProgress.time(result.seconds()),
-                result.lastLoss()));
+                Double.isNaN(result.lastLoss()) ? "" : String.format(Locale.ROOT, "; loss %.3f", result.lastLoss())));
         result.tree()
                 .ifPresent(tree -> lines.append(String.format(
                         Locale.ROOT,

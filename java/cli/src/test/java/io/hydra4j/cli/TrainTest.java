@@ -67,6 +67,8 @@ class TrainTest {
         assertTrue(first.out().startsWith("0 tokens: tokens a step: chain "), first.out());
         assertTrue(second.out().contains(output + ": "), second.out());
         assertTrue(second.out().contains(output.resolve("tree.json") + ": "), second.out());
+        Outcome third = train(output, "--recipe", "hydra", "--heads", 2, "--tokens", 3000, "--resume", "--nodes", 0);
+        assertTrue(third.out().contains(" tokens, ") && !third.out().contains("NaN"), third.out());
         var image = ImageIO.read(plot.toFile());
         assertEquals(ChartStyle.WIDTH, image.getWidth());
         assertTrue(Arrays.stream(image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth()))

@@ -17,6 +17,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -90,8 +92,8 @@ record Checkpoint(Path file, String facts) {
         if (!found.equals(facts)) {
             throw new TrainingException.CheckpointMismatch(
                     file,
-                    "it belongs to another run: resume with the options that it began with; they were " + found
-                            + ", and are " + facts);
+                    "it belongs to another run, which began with " + without(found, facts) + " instead of "
+                            + without(facts, found) + ": resume with what it began with");
         }
         Fields fields = StrictJson.parse(
                 file, "state", opened.metadata().getOrDefault("state", "{}").getBytes(StandardCharsets.UTF_8));
@@ -105,6 +107,20 @@ record Checkpoint(Path file, String facts) {
                 fields.flag("evaluated"));
         vectors.forEach((name, vector) -> read(opened.table().require(name, vector.count()), vector));
         return state;
+    }
+
+    /** Those of some facts that others have not. */
+    private static String without(String some, String others) {
+        List<String> left = new ArrayList<>(each(some));
+        left.removeAll(each(others));
+        return left.isEmpty() ? "nothing" : String.join(", ", left);
+    }
+
+    /** Facts one by one: a record's are those of its components. */
+    private static List<String> each(String facts) {
+        return Arrays.stream(facts.replaceAll("\\w+=\\w+\\[(?=\\w+=)", "").split(", (?=\\w+=)"))
+                .map(fact -> fact.contains("[") ? fact : fact.replace("]", ""))
+                .toList();
     }
 
     private static long whole(Fields fields, String name) {

@@ -2,6 +2,7 @@ package io.hydra4j.train;
 
 import io.hydra4j.HydraException;
 import java.io.BufferedInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.AccessDeniedException;
@@ -59,12 +60,19 @@ record DataFile(Path path) {
     }
 
     HydraException unreadable(IOException e) {
-        String reason = e instanceof NoSuchFileException
-                ? "no such file"
-                : e instanceof AccessDeniedException
-                        ? "permission denied"
-                        : "cannot be read: "
-                                + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
-        return new HydraException(path + ": " + reason, e);
+        return new HydraException(path + ": " + reason(e), e);
+    }
+
+    private static String reason(IOException e) {
+        if (e instanceof NoSuchFileException) {
+            return "no such file";
+        }
+        if (e instanceof AccessDeniedException) {
+            return "permission denied";
+        }
+        if (e instanceof EOFException) {
+            return "is cut off: what is compressed in it has no end";
+        }
+        return "cannot be read: " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
     }
 }

@@ -41,8 +41,10 @@ final class HeldOut {
         this.tokens = tokens;
         documents = documents(encoder, files.isEmpty() ? training : files, files.isEmpty(), prompts() * SPARE);
         if (documents.isEmpty()) {
-            throw new TrainingException.NoData((files.isEmpty() ? training : files)
-                    + ": nothing to measure on: give held-out text, of at least 2 tokens");
+            throw new TrainingException.NoData(
+                    files.isEmpty()
+                            ? training + ": nothing to learn from: give text of at least 2 tokens"
+                            : files + ": nothing to measure on: give held-out text of at least 2 tokens");
         }
     }
 

@@ -103,6 +103,7 @@ class DocumentReaderTest {
         assertFails(": cannot be read: it is a folder: give its files", folder);
         assertFails("a.txt: is not UTF-8 text", Files.write(folder.resolve("a.txt"), new byte[] {(byte) 0xFF}));
         assertFails("a.gz: cannot be read: ", Files.writeString(folder.resolve("a.gz"), "no gzip"));
+        assertFails("b.xz: is cut off", Files.writeString(folder.resolve("b.xz"), "no xz"));
         assertFails("a.xz: cannot be read: ", Files.writeString(folder.resolve("a.xz"), "no xz, but long enough"));
     }
 

@@ -300,9 +300,16 @@ class HeadTrainingTest {
         assertRefused(TrainingException.CheckpointMismatch.class, "there is one of an earlier run", () -> training(
                         "checkpoint", options)
                 .run());
-        assertRefused(TrainingException.CheckpointMismatch.class, "it belongs to another run", () -> training(
-                        "checkpoint", options.toBuilder().seed(6).build())
-                .resume());
+        assertRefused(
+                TrainingException.CheckpointMismatch.class,
+                "it belongs to another run, which began with clip=1.0, seed=5 instead of clip=2.0, seed=6: resume with what",
+                () -> training(
+                                "checkpoint",
+                                options.toBuilder()
+                                        .seed(6)
+                                        .optimiser(options.optimiser().withClip(2))
+                                        .build())
+                        .resume());
         // More tokens are no other run.
         TrainingResult longer =
                 training("checkpoint", options.toBuilder().tokens(400).build()).resume();
@@ -319,8 +326,10 @@ class HeadTrainingTest {
         HeadTraining interrupted = training("halves", bf16).withCancelled(() -> steps[0]++ == 2);
         assertFalse(interrupted.run().complete());
 
-        assertRefused(TrainingException.CheckpointMismatch.class, "products=BF16", () -> training("halves", options)
-                .resume());
+        assertRefused(
+                TrainingException.CheckpointMismatch.class,
+                "began with products=BF16 instead of nothing: ",
+                () -> training("halves", options).resume());
         training("halves", bf16).resume();
 
         assertTrue(whole.lastLoss() < 0.95 * whole.firstLoss(), () -> "" + whole);
