@@ -84,7 +84,7 @@ inline double product_time(const Card& card, double bytes, double outputs, doubl
     const double busy = std::min(1.0, parts * shares / card.multiprocessors);
     const double in_flight = IN_FLIGHT * std::min<double>(parts * shares, card.multiprocessors) / card.memory_trip;
     // Each row of tiles reads all activations, four bytes each: two halves of 16 bits, and so two products a weight.
-    const double activations = tile_rows * groups * columns * 4;
+    const double activations = tile_rows * (rows < 8 ? rows : groups) * columns * 4;
     // Weights are asked for as soon as blocks of the kernel before leave room; when all have ended the number of rows,
     // then their scales, then they.
     const double weights = card.cache_trip + card.memory_trip + bytes / std::min(card.memory, in_flight);
@@ -173,7 +173,7 @@ inline double product_task_time(const Card& card, double bytes, double outputs, 
     const double tile_rows = std::ceil(outputs / (matrices * TILE_ROWS));
     const double sharing = std::clamp(std::floor(card.multiprocessors / parts), 1.0, tile_rows);
     const double most = std::ceil(tile_rows / sharing);  // rows of tiles of a block
-    const double activations = part_rows * columns * 4, weights = bytes / tile_rows;
+    const double activations = std::min<double>(rows, part_rows) * columns * 4, weights = bytes / tile_rows;
     const double stage_weights = STAGE_BLOCKS * matrices * BLOCK_VALUES * bytes / (outputs * columns);
     const double stage = stage_weights + STAGE_BLOCKS * BLOCK_COLUMNS * part_rows * 4;
     const double ahead = (std::clamp(std::floor(STAGES_BYTES / stage), 2.0, 8.0) - 1) * stage_weights;

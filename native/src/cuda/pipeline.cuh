@@ -275,6 +275,7 @@ class Pipeline {
             shared_.end = end;
         }
         live_groups_ = min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR);
+        live_rows_ = rows;
         // Copied at once: the first turn would wait for the weights of all these stages, which were asked for before.
         Cursor first = start;
         for (int stage = 0; stage < Layout::STAGES - 1 && first.left > 0; ++stage) {
@@ -310,6 +311,10 @@ class Pipeline {
 
   private:
     using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
+
+    // Whether the lane has a row of a group: of a single group, rows that are not there are neither copied nor read.
+    __device__ __forceinline__ bool has_row() const { return GROUPS > 1 || lane_index() / 4 < live_rows_; }
+
     // Groups are skipped by pairs, so that the loads of one hide behind the arithmetic of the other.
     static constexpr int PAIR = GROUPS == 1 ? 1 : 2, PAIR_ROWS = PAIR * ROW_GROUP;
 
@@ -386,8 +391,11 @@ class Pipeline {
         constexpr int BYTES = PREPARED_BLOCK_BYTES, CHUNKS = BYTES / 16;
         constexpr int UNIT_BYTES = Layout::UNIT_BYTES, UNIT_CHUNKS = UNIT_BYTES / 16;
         const auto at = static_cast<unsigned>(first_block_ + block);
-        fill_part<BYTES, GROUPS, ASYNC>(stage + Layout::X_AT, x_.data, at * CHUNKS, blocks_ * CHUNKS, live_groups_,
-                                        turn);
+        static_assert(GROUPS > 1 || PRODUCT_THREADS % (Layout::BLOCKS * CHUNKS) == 0, "a lane copies of one row");
+        if (has_row()) {
+            fill_part<BYTES, GROUPS, ASYNC>(stage + Layout::X_AT, x_.data, at * CHUNKS, blocks_ * CHUNKS, live_groups_,
+                                            turn);
+        }
         if constexpr (UNIT_BYTES > 0) {
             fill_part<UNIT_BYTES, GROUPS, ASYNC>(stage + Layout::UNITS_AT, reinterpret_cast<const uint8_t*>(x_.units),
                                                  at * UNIT_CHUNKS, blocks_ * UNIT_CHUNKS, live_groups_, turn);
@@ -420,7 +428,8 @@ class Pipeline {
 #pragma unroll
                 for (int group = pair; group < pair + PAIR; ++group) {
                     const uint8_t* data = stage + Layout::X_AT + (group * Layout::BLOCKS + b) * PREPARED_BLOCK_BYTES;
-                    const uint4 x = *reinterpret_cast<const uint4*>(data + (unit * WARP + lane) * 16);
+                    uint4 x{};
+                    if (has_row()) x = *reinterpret_cast<const uint4*>(data + (unit * WARP + lane) * 16);
                     float2 x_units{};
                     if constexpr (needs_units(type)) {
                         const uint8_t* all =
@@ -483,6 +492,7 @@ class Pipeline {
     Shared& shared_;
     const Prepared& x_;
     int blocks_, first_block_, live_groups_ = 0;  // first_block_: of the block's first group of rows in x_
+    int live_rows_ = 0;
 };
 
 // The walk of a block of threads, whatever the type.
