@@ -57,7 +57,7 @@ TEST(Invariance, RowsThatThreadsComputeApartDoNotMatter) {
 
 // Sequences of unequal lengths side by side, one of them joining late, against the same alone.
 TEST(Invariance, TheOtherSequencesOfABatchDoNotMatter) {
-    const ToyShape halves{3, 1, 64, HYDRA_F16};
+    const ToyShape halves{3, 1, 64, HYDRA_F16, 160};  // whose layers are tasks of one kernel
     for (hydra_type type : types_of_each_form()) {
         const Backend backend = open_backend(2);
         const ToyModel model(backend, type, 2, cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{});
@@ -208,7 +208,7 @@ std::vector<int32_t> draft(Random& random, const Shape& shape, const std::vector
 }
 
 TEST(Invariance, SpeculativeDecodingGivesThePlainTokensAndCache) {
-    const ToyShape halves{3, 1, 64, HYDRA_F16};
+    const ToyShape halves{3, 1, 64, HYDRA_F16, 160};  // whose layers are tasks of one kernel
     for (hydra_type type : types_of_each_form()) {
         const ToyShape kind = cuda_library() && type == HYDRA_Q8_0 ? halves : ToyShape{};
         for (int threads : team_sizes()) {

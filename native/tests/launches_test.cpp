@@ -46,6 +46,23 @@ TEST(Launches, OfAStepAreThoseOfItsRows) {
     EXPECT_EQ(many.result(0).root, one.result().root);
 }
 
+// Layers whose products are small, with heads that the kernel of tasks knows.
+TEST(Launches, OfASmallModelsLayersAreOne) {
+    SKIP_ON_CPU();
+    const Backend backend = open_backend();
+    const ToyModel model(backend, HYDRA_Q8_0, 1, {3, 1, 64, HYDRA_F16, 160});
+    ToySession session(model, 1, 16);
+    session.feed({5, 6, 7}, 3);
+    for (const int32_t nodes : {1, 9}) {
+        Random random(4);
+        const Shape shape = nodes == 1 ? Shape{} : random_shape(random, nodes);
+        session.verify(shape, std::vector<int32_t>(static_cast<size_t>(nodes), 2));
+        // Beside them embedding, last norm, the LM head's rows made ready, its product, its merge, which selects, and
+        // the commit, which judges.
+        EXPECT_EQ(launches_of(session.step).kernels, 1 + 6) << nodes;
+    }
+}
+
 // Rows that one program leaves and another one reads are counted, too, though the host has not seen them.
 TEST(Launches, FollowRowsThatAnotherProgramHasSet) {
     SKIP_ON_CPU();

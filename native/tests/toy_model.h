@@ -9,13 +9,14 @@ namespace hydra::test {
 struct ToyShape {
     int heads = 4, kv_heads = 2, head_size = 24;
     hydra_type kv = HYDRA_F32;
+    int inner = 168;
 
     int queries() const { return heads * head_size; }
     int keys() const { return kv_heads * head_size; }
 };
 
 struct ToyModel {
-    static constexpr int HIDDEN = 96, INNER = 168, VOCABULARY = 150;
+    static constexpr int HIDDEN = 96, VOCABULARY = 150;
     static constexpr int LAYERS = 2, POSITIONS = PAGES * HYDRA_PAGE_POSITIONS;
     static constexpr float EPSILON = 1e-5f;
 
@@ -47,9 +48,9 @@ struct ToyModel {
             layer.key = weight(shape.keys(), HIDDEN);
             layer.value = weight(shape.keys(), HIDDEN);
             layer.output = weight(HIDDEN, shape.queries());
-            layer.gate = weight(INNER, HIDDEN);
-            layer.up = weight(INNER, HIDDEN);
-            layer.down = weight(HIDDEN, INNER);
+            layer.gate = weight(shape.inner, HIDDEN);
+            layer.up = weight(shape.inner, HIDDEN);
+            layer.down = weight(HIDDEN, shape.inner);
             layer.attention_norm = vector(HIDDEN);
             layer.feed_forward_norm = vector(HIDDEN);
             layer.query_bias = vector(shape.queries());
@@ -82,7 +83,7 @@ struct ToySession {
           keys(poisoned(made.backend, made.shape.keys(), rows)),
           values(poisoned(made.backend, made.shape.keys(), rows)),
           attended(poisoned(made.backend, made.shape.queries(), rows)),
-          gated(poisoned(made.backend, ToyModel::INNER, rows)),
+          gated(poisoned(made.backend, model.shape.inner, rows)),
           hidden(poisoned(made.backend, ToyModel::HIDDEN, rows)),
           logits(poisoned(made.backend, ToyModel::VOCABULARY, rows)),
           best(top(made.backend, 3, rows)),
@@ -162,7 +163,7 @@ struct ToySession {
     Floats row(int index) const {
         Floats all = row_of(contents(x, (index + 1) * ToyModel::HIDDEN), index, ToyModel::HIDDEN);
         append(all, row_of(contents(attended, (index + 1) * model.shape.queries()), index, model.shape.queries()));
-        append(all, row_of(contents(gated, (index + 1) * ToyModel::INNER), index, ToyModel::INNER));
+        append(all, row_of(contents(gated, (index + 1) * model.shape.inner), index, model.shape.inner));
         return all;
     }
     Floats logits_of(int index) const {
