@@ -86,7 +86,7 @@ struct Inputs {
         std::vector<float> x(static_cast<size_t>(columns));
         for (int r = 0; r < MAX_ROWS; ++r) {
             for (int64_t c = 0; c < columns; ++c) x[c] = static_cast<float>((c * 7 + r * 3) % 101 - 50);
-            kernels.prepare(x.data(), columns, form_of(type), activations, r);
+            kernels.prepare(x.data(), nullptr, 1, columns, form_of(type), activations, r);
         }
     }
 };

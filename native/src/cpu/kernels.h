@@ -153,10 +153,15 @@ struct Kernels {
     void (*product[PRODUCTS])(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                               float* out);
 
-    // Prepares row `row` of the activations from x[columns]. Whether a row in blocks has one that is much larger than
-    // the others, as models have for some tokens in front of query, key, value and down projections: 8 bits lose what
-    // else is in that block, and SmolLM2-135M's mean log probability of a text moves by up to 1 % with it.
-    bool (*prepare)(const float* x, int64_t columns, Form form, const Activations& out, int row);
+    // Prepares row `row` of the activations from x[columns], or from x * scale * norm where norm[columns] is not null.
+    // Whether a row in blocks has one that is much larger than the others, as models have for some tokens in front of
+    // query, key, value and down projections: 8 bits lose what else is in that block, and SmolLM2-135M's mean log
+    // probability of a text moves by up to 1 % with it.
+    bool (*prepare)(const float* x, const float* norm, float scale, int64_t columns, Form form, const Activations& out,
+                    int row);
+
+    // out[count] = 1 / sqrt(mean(x^2) + epsilon) of rows[count], each a row x[n].
+    void (*norm_scales)(const float* const* rows, int count, int64_t n, float epsilon, float* out);
 
     // out[columns] = x minus what its quantised row `row` of the activations holds; out may be x.
     void (*remainder)(const float* x, int64_t columns, const Activations& of, int row, float* out);

@@ -44,23 +44,25 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
     Scratch::Rows& scratch = alone ? worker.own().rows : worker.scratch().rows;
     Activations view = worker.apart ? worker.scratch().apart(worker.thread, worker.threads) : scratch.activations;
     view.padded_columns = (source.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS;
-    // Calls use(i) for 0 ... count-1.
-    const auto each = [&](int count, auto&& use) {
-        const auto some = [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) use(static_cast<int>(i));
-        };
-        alone ? some(0, count) : worker.share(count, 1, some);
-    };
-    float* normed = worker.own().normed.get();
-    const auto row_of = [&](int r) {
+    const auto share = [&](int count, auto&& use) { alone ? use(0, count) : worker.share(count, 1, use); };
+    const auto row_of = [&](int64_t r) {
         const int64_t picked = source.picked != nullptr ? source.picked[first + r] : first + r;
-        const float* row = source.x + picked * source.columns;
-        if (source.norm == nullptr) return row;
-        worker.kernels().rms_norm(row, source.norm, source.columns, source.epsilon, normed);
-        return static_cast<const float*>(normed);
+        return source.x + picked * source.columns;
     };
-    each(rows, [&](int r) {
-        scratch.uneven[r] = worker.kernels().prepare(row_of(r), source.columns, form, view, r) && remainders;
+    const Kernels& kernels = worker.kernels();
+    const int64_t columns = source.columns;
+    share(rows, [&](int64_t begin, int64_t end) {
+        for (int64_t group = begin; group < end; group += ROW_GROUP) {
+            const int count = static_cast<int>(std::min<int64_t>(ROW_GROUP, end - group));
+            const float* x[ROW_GROUP];
+            float scales[ROW_GROUP] = {};
+            for (int i = 0; i < count; ++i) x[i] = row_of(group + i);
+            if (source.norm != nullptr) kernels.norm_scales(x, count, columns, source.epsilon, scales);
+            for (int i = 0; i < count; ++i) {
+                const int r = static_cast<int>(group) + i;
+                scratch.uneven[r] = kernels.prepare(x[i], source.norm, scales[i], columns, form, view, r) && remainders;
+            }
+        }
     });
     if (!alone) worker.barrier();
     if (!remainders) return view;
@@ -70,9 +72,18 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
         if (scratch.uneven[r]) remainder_of[uneven++] = r;
     }
     if (uneven > 0) {
-        each(uneven, [&](int i) {
-            worker.kernels().remainder(row_of(remainder_of[i]), source.columns, view, remainder_of[i], normed);
-            worker.kernels().prepare(normed, source.columns, Form::BLOCKS, view, rows + i);
+        float* left = worker.own().normed.get();
+        share(uneven, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+                const int32_t r = remainder_of[i];
+                const float* x = row_of(r);
+                if (source.norm != nullptr) {
+                    kernels.rms_norm(x, source.norm, columns, source.epsilon, left);
+                    x = left;
+                }
+                kernels.remainder(x, columns, view, r, left);
+                kernels.prepare(left, nullptr, 1, columns, Form::BLOCKS, view, rows + static_cast<int>(i));
+            }
         });
         if (!alone) worker.barrier();
     }

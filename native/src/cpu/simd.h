@@ -147,15 +147,46 @@ HYDRA_INLINE void multiply(U32 a, uint32_t by, U32& high, U32& low) {
     low.v = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
 }
 HYDRA_INLINE U32 larger(U32 a, U32 b) { return {_mm512_max_epu32(a.v, b.v)}; }
-// Sum and greatest of lanes t, t + 4, t + 8 and t + 12, 0 <= t < 4.
-HYDRA_INLINE void fold_sum(F32 a, float* out) {
-    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
-}
-HYDRA_INLINE void fold_larger(U32 a, uint32_t* out) {
-    const __m256i half = _mm256_max_epu32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
+// out[i] = the greatest magnitude of a[i] and b[i], 0 <= i < 4; as with largest_magnitude, NaN is the greatest.
+HYDRA_INLINE void largest_magnitudes(const F32 (&a)[4], const F32 (&b)[4], float* out) {
+    const __m512i most = _mm512_set1_epi32(0x7fffffff);
+    __m512i x[4];
+    for (int i = 0; i < 4; ++i) {
+        x[i] = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a[i].v), most),
+                                _mm512_and_si512(_mm512_castps_si512(b[i].v), most));
+    }
+    // In the end every four lanes are those of x[0] to x[3].
+    const __m512i p = _mm512_max_epu32(_mm512_unpacklo_epi32(x[0], x[1]), _mm512_unpackhi_epi32(x[0], x[1]));
+    const __m512i q = _mm512_max_epu32(_mm512_unpacklo_epi32(x[2], x[3]), _mm512_unpackhi_epi32(x[2], x[3]));
+    const __m512i r = _mm512_max_epu32(_mm512_unpacklo_epi64(p, q), _mm512_unpackhi_epi64(p, q));
+    const __m256i half = _mm256_max_epu32(_mm512_castsi512_si256(r), _mm512_extracti64x4_epi64(r, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
                      _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+}
+// Rounds a[i] and b[i], 0 <= i < 4, to even whole numbers, of magnitude 127 at most, and stores them as bytes, 32 at
+// out[i]; sums of those of a[i], and of both.
+HYDRA_INLINE void store_rounded(const F32 (&a)[4], const F32 (&b)[4], int8_t* const (&out)[4], int32_t* first,
+                                int32_t* total) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i sums[2];
+    for (int i = 0; i < 4; i += 2) {
+        const __m512i words = _mm512_packs_epi32(_mm512_cvtps_epi32(a[i].v), _mm512_cvtps_epi32(b[i].v)),
+                      next = _mm512_packs_epi32(_mm512_cvtps_epi32(a[i + 1].v), _mm512_cvtps_epi32(b[i + 1].v)),
+                      bytes = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(words, next));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[i]), _mm512_castsi512_si256(bytes));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[i + 1]), _mm512_extracti64x4_epi64(bytes, 1));
+        // Of eight bytes each, of numbers that are greater by 128.
+        sums[i / 2] =
+            _mm512_sad_epu8(_mm512_xor_si512(bytes, _mm512_set1_epi8(static_cast<char>(0x80))), _mm512_setzero_si512());
+    }
+    const __m512i both =
+        _mm512_add_epi64(_mm512_unpacklo_epi64(sums[0], sums[1]), _mm512_unpackhi_epi64(sums[0], sums[1]));
+    const __m256i halves =
+        _mm256_permutevar8x32_epi32(_mm256_sub_epi32(_mm512_cvtepi64_epi32(both), _mm256_set1_epi32(16 * 128)),
+                                    _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const __m128i of_a = _mm256_castsi256_si128(halves), of_b = _mm256_extracti128_si256(halves, 1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(first), of_a);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(total), _mm_add_epi32(of_a, of_b));
 }
 // Bit i is set where lane i is not zero.
 HYDRA_INLINE uint32_t present(U32 a) { return _mm512_test_epi32_mask(a.v, a.v); }
@@ -331,6 +362,7 @@ HYDRA_INLINE uint32_t present(__m256i x) {
            0xff;
 }
 HYDRA_INLINE U32 larger(U32 x, U32 y) { return {_mm256_max_epu32(x.a, y.a), _mm256_max_epu32(x.b, y.b)}; }
+// Sum and greatest of lanes t, t + 4, t + 8 and t + 12, 0 <= t < 4.
 HYDRA_INLINE void fold_sum(F32 x, float* out) {
     const __m256 half = _mm256_add_ps(x.a, x.b);
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
@@ -528,6 +560,38 @@ struct Sum64 {
 #undef HYDRA_LANEWISE
 #undef HYDRA_WORDWISE
 
+#endif
+
+#if !defined(HYDRA_AVX512)
+HYDRA_INLINE void largest_magnitudes(const F32 (&a)[4], const F32 (&b)[4], float* out) {
+    F32 x[4];
+    // Without their signs, bits are ordered as magnitudes are.
+    for (int i = 0; i < 4; ++i) x[i] = of_bits(larger(shift_left<1>(bits_of(a[i])), shift_left<1>(bits_of(b[i]))));
+    transpose(x);
+    uint32_t bits[4];
+    fold_larger(larger(larger(bits_of(x[0]), bits_of(x[1])), larger(bits_of(x[2]), bits_of(x[3]))), bits);
+    for (int i = 0; i < 4; ++i) out[i] = float_of_bits(bits[i] >> 1);
+}
+HYDRA_INLINE void store_rounded(const F32 (&a)[4], const F32 (&b)[4], int8_t* const (&out)[4], int32_t* first,
+                                int32_t* total) {
+    F32 of_a[4], of_both[4];
+    for (int i = 0; i < 4; ++i) {
+        const F32 low = round_even(a[i]), high = round_even(b[i]);
+        store_i8(out[i], low);
+        store_i8(out[i] + LANES, high);
+        of_a[i] = low;
+        of_both[i] = add(low, high);
+    }
+    transpose(of_a);
+    transpose(of_both);
+    float sums[4], all[4];
+    fold_sum(add(add(of_a[0], of_a[1]), add(of_a[2], of_a[3])), sums);
+    fold_sum(add(add(of_both[0], of_both[1]), add(of_both[2], of_both[3])), all);
+    for (int i = 0; i < 4; ++i) {
+        first[i] = static_cast<int32_t>(sums[i]);
+        total[i] = static_cast<int32_t>(all[i]);
+    }
+}
 #endif
 
 // Lanes [0, count) of p, zero beyond; count may be negative or more than the lanes.

@@ -15,7 +15,7 @@ Quantised prepared(const Kernels& kernels, const Floats& x, int row) {
     const int64_t blocks = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS, groups = row / ROW_GROUP + 1;
     const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(groups * blocks);
     std::memset(static_cast<void*>(memory.get()), 0x55, static_cast<size_t>(groups * blocks) * sizeof(QuantisedBlock));
-    kernels.prepare(x.data(), columns, Form::BLOCKS, {blocks * BLOCK_COLUMNS, nullptr, memory.get()}, row);
+    kernels.prepare(x.data(), nullptr, 1, columns, Form::BLOCKS, {blocks * BLOCK_COLUMNS, nullptr, memory.get()}, row);
     Quantised out;
     for (int64_t b = 0; b < blocks; ++b) {
         const QuantisedBlock& block = memory[row / ROW_GROUP * blocks + b];
@@ -114,7 +114,7 @@ TEST(Prepare, CopiesFloatsAndPadsThemWithZeros) {
                 Random random(1);
                 Floats x = random.normal(columns), out;
                 find_kernels(isa.c_str())
-                    ->prepare(x.data(), columns, Form::VALUES, {blocks * 32, memory.get(), nullptr}, row);
+                    ->prepare(x.data(), nullptr, 1, columns, Form::VALUES, {blocks * 32, memory.get(), nullptr}, row);
                 for (int64_t b = 0; b < blocks; ++b) {
                     const float* values = memory[row / 8 * blocks + b].values[row % 8];
                     out.insert(out.end(), values, values + 32);
@@ -152,7 +152,8 @@ TEST(Prepare, RoundsToSixteenBitsInTwoPlanes) {
                     std::memset(static_cast<void*>(memory.get()), 0x55,
                                 static_cast<size_t>(first + blocks) * sizeof(PlaneBlock));
                     find_kernels(isa.c_str())
-                        ->prepare(x.data(), columns, Form::PLANES, {0, nullptr, nullptr, memory.get()}, row);
+                        ->prepare(x.data(), nullptr, 1, columns, Form::PLANES, {0, nullptr, nullptr, memory.get()},
+                                  row);
                     const PlaneBlock* group = memory.get() + first;
                     const int r = row % PLANE_GROUP;
                     float largest = 0;
@@ -178,6 +179,49 @@ TEST(Prepare, RoundsToSixteenBitsInTwoPlanes) {
     }
 }
 
+// Normalising rows while they are prepared, some of them side by side, is the same to the bit as doing it before.
+TEST(Prepare, NormalisesAsRmsNormDoes) {
+    constexpr int ROWS = 7;
+    for (const std::string& isa : instruction_sets()) {
+        const Kernels& kernels = *find_kernels(isa.c_str());
+        for (int64_t columns : {1, 31, 96, 128, 140, 384, 576}) {
+            Random random(static_cast<uint32_t>(columns));
+            const Floats x = random.normal(ROWS * columns), weight = random.normal(columns);
+            const float* rows[ROWS];
+            for (int r = 0; r < ROWS; ++r) rows[r] = x.data() + r * columns;
+            float scales[ROWS];
+            kernels.norm_scales(rows, ROWS, columns, 1e-5f, scales);
+
+            const int64_t blocks = (columns + 31) / 32, planes = plane_blocks(columns);
+            struct Prepared {
+                Aligned<ValueBlock> values;
+                Aligned<QuantisedBlock> quantised;
+                Aligned<PlaneBlock> planes;
+            } before, meanwhile;
+            for (Prepared* each : {&before, &meanwhile}) {
+                *each = {allocate<ValueBlock>(blocks), allocate<QuantisedBlock>(blocks), allocate<PlaneBlock>(planes)};
+            }
+            const auto view = [&](const Prepared& of) {
+                return Activations{blocks * 32, of.values.get(), of.quantised.get(), of.planes.get()};
+            };
+            for (int r = 0; r < ROWS; ++r) {
+                Floats normed(static_cast<size_t>(columns));
+                kernels.rms_norm(rows[r], weight.data(), columns, 1e-5f, normed.data());
+                for (Form form : {Form::VALUES, Form::BLOCKS, Form::PLANES}) {
+                    EXPECT_EQ(kernels.prepare(rows[r], weight.data(), scales[r], columns, form, view(meanwhile), r),
+                              kernels.prepare(normed.data(), nullptr, 1, columns, form, view(before), r));
+                }
+            }
+            const auto same = [](const auto& one, const auto& other, int64_t count) {
+                return std::memcmp(one.get(), other.get(), static_cast<size_t>(count) * sizeof one[0]) == 0;
+            };
+            EXPECT_TRUE(same(before.values, meanwhile.values, blocks)) << isa << ", " << columns;
+            EXPECT_TRUE(same(before.quantised, meanwhile.quantised, blocks)) << isa << ", " << columns;
+            EXPECT_TRUE(same(before.planes, meanwhile.planes, planes)) << isa << ", " << columns;
+        }
+    }
+}
+
 TEST(Remainder, IsWhatTheQuantsLeaveOut) {
     for (const std::string& isa : instruction_sets()) {
         for (int64_t columns : {1, 16, 31, 33, 120}) {
@@ -188,7 +232,7 @@ TEST(Remainder, IsWhatTheQuantsLeaveOut) {
                 const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(2 * blocks);
                 const Activations activations = {blocks * 32, nullptr, memory.get()};
                 const Kernels& kernels = *find_kernels(isa.c_str());
-                kernels.prepare(x.data(), columns, Form::BLOCKS, activations, row);
+                kernels.prepare(x.data(), nullptr, 1, columns, Form::BLOCKS, activations, row);
                 Floats out(columns + 1, 42), expected;
                 kernels.remainder(x.data(), columns, activations, row, out.data());
                 for (int64_t i = 0; i < columns; ++i) {
@@ -340,9 +384,10 @@ TEST(Prepare, TellsRowsWithABlockThatIsMuchLargerThanTheOthers) {
                 const int64_t blocks = columns / BLOCK_COLUMNS;
                 const Aligned<QuantisedBlock> memory = allocate<QuantisedBlock>(blocks);
                 const float most = factor / 127, sum = most + static_cast<float>(blocks - 1) / 127;
-                EXPECT_EQ(find_kernels(isa.c_str())
-                              ->prepare(x.data(), columns, Form::BLOCKS, {columns, nullptr, memory.get()}, 3),
-                          most * static_cast<float>(blocks) > 5 * sum)
+                EXPECT_EQ(
+                    find_kernels(isa.c_str())
+                        ->prepare(x.data(), nullptr, 1, columns, Form::BLOCKS, {columns, nullptr, memory.get()}, 3),
+                    most * static_cast<float>(blocks) > 5 * sum)
                     << isa << ", " << columns << " columns, " << factor;
             }
         }

@@ -48,7 +48,7 @@ struct Inputs {
         activations = {(matrix.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS, values.get(),
                        quantised.get(), planes.get(), tiles.get()};
         for (int r = 0; r < rows; ++r) {
-            kernels.prepare(&x[r * matrix.columns], matrix.columns, form_of(matrix.type), activations, r);
+            kernels.prepare(&x[r * matrix.columns], nullptr, 1, matrix.columns, form_of(matrix.type), activations, r);
         }
     }
 

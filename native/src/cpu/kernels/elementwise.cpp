@@ -29,64 +29,79 @@ struct Scales {
     }
 };
 
-// Row `row` of `count` blocks, at most TOGETHER, from x[left]. Values that one float32 inverse cannot scale (all of a
-// block below 2^-119) count as zeros. One that is not finite makes the scale NaN, so that the fault shows in every
+// Where the values of a row come from: x[n], or what RMSNorm makes of it with its scale. Zero beyond, unless all that
+// is asked for is known to be there.
+template <bool NORMED, bool WITHIN = false>
+struct Row {
+    const float *x, *weight;
+    F32 scale;
+    int64_t n;
+
+    HYDRA_INLINE F32 at(int64_t c) const {
+        const F32 value = some(x, c);
+        return NORMED ? mul(mul(value, scale), some(weight, c)) : value;
+    }
+    HYDRA_INLINE Row<NORMED, true> within() const { return {x, weight, scale, n}; }
+
+  private:
+    HYDRA_INLINE F32 some(const float* from, int64_t c) const {
+        return WITHIN ? load(from + c) : load_some(from + c, n - c);
+    }
+};
+
+// Of TOGETHER blocks, one a lane.
+typedef float Values __attribute__((vector_size(16)));
+typedef int32_t Numbers __attribute__((vector_size(16)));
+
+// Row `row` of `count` blocks, at most TOGETHER, from column c on. Values that one float32 inverse cannot scale (all of
+// a block below 2^-119) count as zeros. One that is not finite makes the scale NaN, so that the fault shows in every
 // output.
-HYDRA_INLINE void quantise(const float* x, int64_t left, QuantisedBlock* blocks, int count, int row, Scales& scales) {
+template <class Source>
+HYDRA_INLINE void quantise(const Source& source, int64_t c, QuantisedBlock* blocks, int count, int row,
+                           Scales& scales) {
     constexpr float LEAST = 0x1p-119f;
-    F32 low[TOGETHER], high[TOGETHER], folded[TOGETHER];
+    F32 low[TOGETHER], high[TOGETHER];
 #pragma GCC unroll 4
     for (int i = 0; i < TOGETHER; ++i) {
-        low[i] = load_some(x + i * BLOCK_COLUMNS, left - i * BLOCK_COLUMNS);
-        high[i] = load_some(x + i * BLOCK_COLUMNS + LANES, left - i * BLOCK_COLUMNS - LANES);
-        // Without their signs, bits are ordered as magnitudes are, and NaN is greater than an infinity.
-        folded[i] = of_bits(larger(shift_left<1>(bits_of(low[i])), shift_left<1>(bits_of(high[i]))));
+        low[i] = source.at(c + i * BLOCK_COLUMNS);
+        high[i] = source.at(c + i * BLOCK_COLUMNS + LANES);
     }
-    transpose(folded);
-    uint32_t largest_bits[TOGETHER];
-    fold_larger(larger(larger(bits_of(folded[0]), bits_of(folded[1])), larger(bits_of(folded[2]), bits_of(folded[3]))),
-                largest_bits);
-    float largest[TOGETHER], scale[TOGETHER], inverse[TOGETHER];
-    bool finite = true;
-    for (int i = 0; i < TOGETHER; ++i) {
-        largest[i] = float_of_bits(largest_bits[i] >> 1);
-        finite &= largest[i] <= __FLT_MAX__;
-        const float scaled = largest[i] / 127.0f, inverted = 127.0f / largest[i];
-        scale[i] = largest[i] < LEAST ? 0 : scaled;
-        inverse[i] = largest[i] < LEAST ? 0 : inverted;
-    }
-    if (!finite) {
+    Values largest;
+    largest_magnitudes(low, high, reinterpret_cast<float*>(&largest));
+    const Numbers counted = largest >= LEAST;
+    Values scale = reinterpret_cast<Values>(counted & reinterpret_cast<Numbers>(largest / 127.0f)),
+           inverse = reinterpret_cast<Values>(counted & reinterpret_cast<Numbers>(127.0f / largest));
+    const Numbers finite = largest <= __FLT_MAX__;
+    if ((finite[0] & finite[1] & finite[2] & finite[3]) == 0) {
         for (int i = 0; i < TOGETHER; ++i) {
-            if (largest[i] <= __FLT_MAX__) continue;
+            if (finite[i]) continue;
             low[i] = high[i] = zero();
             scale[i] = __builtin_nanf("");
             inverse[i] = 0;
         }
     }
-    F32 sums[TOGETHER];
 #pragma GCC unroll 4
     for (int i = 0; i < TOGETHER; ++i) {
-        // Of magnitude 127 at most, as the inverse is off by half a unit in the last place.
-        low[i] = round_even(mul(low[i], broadcast(inverse[i])));
-        high[i] = round_even(mul(high[i], broadcast(inverse[i])));
-        folded[i] = low[i];
-        sums[i] = add(low[i], high[i]);
+        // Of magnitude 127 at most when rounded, as the inverse is off by half a unit in the last place.
+        low[i] = mul(low[i], broadcast(inverse[i]));
+        high[i] = mul(high[i], broadcast(inverse[i]));
     }
-    transpose(folded);
-    transpose(sums);
-    float first[TOGETHER], total[TOGETHER];
-    fold_sum(add(add(folded[0], folded[1]), add(folded[2], folded[3])), first);
-    fold_sum(add(add(sums[0], sums[1]), add(sums[2], sums[3])), total);
+    int8_t unused[BLOCK_COLUMNS];
+    int8_t* const quants[TOGETHER] = {blocks[0].quants[row], count > 1 ? blocks[1].quants[row] : unused,
+                                      count > 2 ? blocks[2].quants[row] : unused,
+                                      count > 3 ? blocks[3].quants[row] : unused};
+    Numbers first, total;
+    store_rounded(low, high, quants, reinterpret_cast<int32_t*>(&first), reinterpret_cast<int32_t*>(&total));
+    const Values sums = scale * __builtin_convertvector(total, Values);
+    const Numbers offsets = total * -128, first_offsets = first * -128;
 #pragma GCC unroll 4
     for (int i = 0; i < TOGETHER; ++i) {
         if (i >= count) break;
         QuantisedBlock& block = blocks[i];
-        store_i8(block.quants[row], low[i]);
-        store_i8(block.quants[row] + LANES, high[i]);
         block.scales[row] = scale[i];
-        block.offsets[row] = -128 * static_cast<int32_t>(total[i]);
-        block.sums[row] = scale[i] * total[i];
-        block.first_offsets[row] = -128 * static_cast<int32_t>(first[i]);
+        block.offsets[row] = offsets[i];
+        block.sums[row] = sums[i];
+        block.first_offsets[row] = first_offsets[i];
         scales.note(scale[i]);
     }
 }
@@ -105,12 +120,12 @@ HYDRA_INLINE Halves halves_of(F32 a, float inverse) {
 }
 
 // As quantise, of a whole row.
-void prepare_planes(const float* x, int64_t columns, PlaneBlock* out, int row) {
+template <class Source>
+void prepare_planes(const Source& source, PlaneBlock* out, int row) {
     constexpr float LEAST = 0x1p-111f;
     uint32_t largest_bits = 0;
-    for (int64_t c = 0; c < columns; c += 2 * LANES) {
-        const uint32_t bits =
-            largest_magnitude(load_some(x + c, columns - c), load_some(x + c + LANES, columns - c - LANES));
+    for (int64_t c = 0; c < source.n; c += 2 * LANES) {
+        const uint32_t bits = largest_magnitude(source.at(c), source.at(c + LANES));
         largest_bits = bits > largest_bits ? bits : largest_bits;
     }
     const float largest = float_of_bits(largest_bits);
@@ -118,10 +133,9 @@ void prepare_planes(const float* x, int64_t columns, PlaneBlock* out, int row) {
     const float inverse = present ? PLANE_STEPS / largest : 0;
     F32 first_sum = zero(), second_sum = zero();
     PlaneBlock* block = out;
-    for (int64_t c = 0; c < columns; c += PLANE_COLUMNS, ++block) {
+    for (int64_t c = 0; c < source.n; c += PLANE_COLUMNS, ++block) {
         for (int64_t i = 0; i < PLANE_COLUMNS; i += LANES) {
-            const Halves halves =
-                present ? halves_of(load_some(x + c + i, columns - c - i), inverse) : Halves{zero(), zero()};
+            const Halves halves = present ? halves_of(source.at(c + i), inverse) : Halves{zero(), zero()};
             store_i8(block->planes[row][0] + i, halves.first);
             store_i8(block->planes[row][1] + i, halves.second);
             first_sum = add(first_sum, halves.first);
@@ -133,11 +147,10 @@ void prepare_planes(const float* x, int64_t columns, PlaneBlock* out, int row) {
     out->offsets[row][1] = -128 * static_cast<int32_t>(sum(second_sum));
 }
 
-}  // namespace
-
-bool prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
+template <class Source>
+HYDRA_INLINE bool prepare_row(const Source& source, Form form, const Activations& out, int row) {
     if (form == Form::PLANES) {
-        prepare_planes(x, columns, out.planes + row / PLANE_GROUP * plane_blocks(columns), row % PLANE_GROUP);
+        prepare_planes(source, out.planes + row / PLANE_GROUP * plane_blocks(source.n), row % PLANE_GROUP);
         return false;
     }
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS, first = row / ROW_GROUP * blocks;
@@ -145,19 +158,56 @@ bool prepare(const float* x, int64_t columns, Form form, const Activations& out,
     if (form == Form::BLOCKS) {
         constexpr float MUCH = 5;
         Scales scales;
-        for (int64_t b = 0; b < blocks; b += TOGETHER) {
-            const int count = static_cast<int>(blocks - b < TOGETHER ? blocks - b : TOGETHER);
-            quantise(x + b * BLOCK_COLUMNS, columns - b * BLOCK_COLUMNS, out.quantised + first + b, count, row, scales);
+        QuantisedBlock* to = out.quantised + first;
+        constexpr int64_t COLUMNS = TOGETHER * BLOCK_COLUMNS;
+        const int64_t whole = source.n / COLUMNS * COLUMNS;
+        for (int64_t c = 0; c < whole; c += COLUMNS, to += TOGETHER) {
+            quantise(source.within(), c, to, TOGETHER, row, scales);
+        }
+        if (whole < out.padded_columns) {
+            quantise(source, whole, to, static_cast<int>(out.padded_columns - whole) / BLOCK_COLUMNS, row, scales);
         }
         return scales.most * static_cast<float>(blocks) > MUCH * scales.sum;
     }
     for (int64_t b = 0; b < blocks; ++b) {
-        const int64_t left = columns - b * BLOCK_COLUMNS;
         float* values = out.values[first + b].values[row];
-        store(values, load_some(x + b * BLOCK_COLUMNS, left));
-        store(values + LANES, load_some(x + b * BLOCK_COLUMNS + LANES, left - LANES));
+        store(values, source.at(b * BLOCK_COLUMNS));
+        store(values + LANES, source.at(b * BLOCK_COLUMNS + LANES));
     }
     return false;
+}
+
+HYDRA_INLINE float norm_scale(F32 squares, int64_t n, float epsilon) {
+    return 1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + epsilon);
+}
+
+// A row's squares are one chain of sums in each lane: some rows side by side fill what it waits for.
+template <int ROWS>
+HYDRA_INLINE void norm_scales_of(const float* const* rows, int64_t n, float epsilon, float* out) {
+    F32 squares[ROWS];
+    for (int r = 0; r < ROWS; ++r) squares[r] = zero();
+    for (int64_t i = 0; i < n; i += LANES) {
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; ++r) {
+            const F32 value = load_some(rows[r] + i, n - i);
+            squares[r] = fma(value, value, squares[r]);
+        }
+    }
+    for (int r = 0; r < ROWS; ++r) out[r] = norm_scale(squares[r], n, epsilon);
+}
+
+}  // namespace
+
+bool prepare(const float* x, const float* norm, float scale, int64_t columns, Form form, const Activations& out,
+             int row) {
+    if (norm != nullptr) return prepare_row(Row<true>{x, norm, broadcast(scale), columns}, form, out, row);
+    return prepare_row(Row<false>{x, nullptr, zero(), columns}, form, out, row);
+}
+
+void norm_scales(const float* const* rows, int count, int64_t n, float epsilon, float* out) {
+    int r = 0;
+    for (; r + 4 <= count; r += 4) norm_scales_of<4>(rows + r, n, epsilon, out + r);
+    for (; r < count; ++r) norm_scales_of<1>(rows + r, n, epsilon, out + r);
 }
 
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out) {
@@ -172,16 +222,10 @@ void remainder(const float* x, int64_t columns, const Activations& of, int row, 
 }
 
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out) {
-    F32 squares = zero();
-    for (int64_t i = 0; i < n; i += LANES) {
-        const F32 value = load_some(x + i, n - i);
-        squares = fma(value, value, squares);
-    }
-    const float scale = 1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + epsilon);
-    for (int64_t i = 0; i < n; i += LANES) {
-        const F32 value = mul(load_some(x + i, n - i), broadcast(scale));
-        store_some(out + i, mul(value, load_some(weight + i, n - i)), n - i);
-    }
+    float scale;
+    norm_scales_of<1>(&x, n, epsilon, &scale);
+    const Row<true> row{x, weight, broadcast(scale), n};
+    for (int64_t i = 0; i < n; i += LANES) store_some(out + i, row.at(i), n - i);
 }
 
 void rotate(float* x, const float* angles, int64_t n) {

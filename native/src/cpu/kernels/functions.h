@@ -27,7 +27,9 @@ void product_q5_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, con
 void product_q6_k(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,
                   float* out);
 
-bool prepare(const float* x, int64_t columns, Form form, const Activations& out, int row);
+bool prepare(const float* x, const float* norm, float scale, int64_t columns, Form form, const Activations& out,
+             int row);
+void norm_scales(const float* const* rows, int count, int64_t n, float epsilon, float* out);
 void remainder(const float* x, int64_t columns, const Activations& of, int row, float* out);
 void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 void rotate(float* x, const float* angles, int64_t n);

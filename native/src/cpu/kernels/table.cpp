@@ -14,6 +14,7 @@ const Kernels kernels = {
     {product_f32, product_f16, product_bf16, product_q8_0, product_q4_0, product_q4_1, product_r8, product_q5_0,
      product_q5_1, product_q4_k, product_q5_k, product_q6_k},
     prepare,
+    norm_scales,
     remainder,
     rms_norm,
     rotate,

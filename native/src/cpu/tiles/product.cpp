@@ -277,8 +277,9 @@ void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const
 }
 
 // As the instruction set below prepares a row, and once more as tiles take it where there is room.
-bool prepare(const float* x, int64_t columns, Form form, const Activations& out, int row) {
-    const bool uneven = HYDRA_BASE::kernels.prepare(x, columns, form, out, row);
+bool prepare(const float* x, const float* norm, float scale, int64_t columns, Form form, const Activations& out,
+             int row) {
+    const bool uneven = HYDRA_BASE::kernels.prepare(x, norm, scale, columns, form, out, row);
     if (form != Form::BLOCKS || out.tiles == nullptr) return uneven;
     constexpr uint32_t ABOVE = 0x4b400000;  // the bits of 1.5 * 2^23
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS;
