@@ -248,6 +248,9 @@ public final class HeadsDraft implements Draft {
                 recordBlocks(program, head.blocks(), inputs, state, state, 0);
             } else {
                 int hidden = config.hidden();
+                List<DraftHeads.Block> others =
+                        head.blocks().subList(1, head.blocks().size());
+                Buffer first = others.size() % 2 == 0 ? state : turns();
                 program.tableBlock(
                         tree,
                         level,
@@ -259,8 +262,8 @@ public final class HeadsDraft implements Draft {
                         config.vocabulary(),
                         hidden,
                         levelRows,
-                        state);
-                recordBlocks(program, head.blocks().subList(1, head.blocks().size()), state, state, state, 0);
+                        first);
+                recordBlocks(program, others, first, state, state, 0);
             }
             recording.lmHead(level, levelRows, state, head.lmHead(), head.lmHeadBias());
             recording.give(level, level, -1);
@@ -308,14 +311,23 @@ public final class HeadsDraft implements Draft {
         }
     }
 
-    /** Blocks of a head from {@code inputs}, through {@code between}, into a group of rows of {@code out}. */
+    /** What blocks take turns with: one that works in place has its threads wait for each other once more. */
+    private Buffer turns() {
+        return scratch("turns", levelRows.maxRows(), config.hidden());
+    }
+
+    /**
+     * Blocks of a head from {@code inputs}, through {@code between} and {@link #turns} by turns, into a group of rows of
+     * {@code out}, which may be {@code between}.
+     */
     private void recordBlocks(
             Program program, List<DraftHeads.Block> blocks, Buffer inputs, Buffer between, Buffer out, int group) {
         Buffer x = inputs;
         for (int i = 0; i < blocks.size(); i++) {
             DraftHeads.Block block = blocks.get(i);
             boolean last = i == blocks.size() - 1;
-            Buffer target = last ? out : between;
+            boolean odd = (blocks.size() - 1 - i) % 2 != 0;
+            Buffer target = last ? out : odd ? turns() : between;
             program.block(
                     levelRows,
                     x,
