@@ -331,8 +331,8 @@ public final class OpenOptions {
         }
 
         /**
-         * Type of all matrices of the heads. Null, as it is if not set, for {@link WeightType#Q8_0} on the CPU where the file has floats, as
-         * what is guessed hardly changes and costs less, and else the file's. What is emitted depends on it only with {@link
+         * Type of all matrices of the heads. Null, as it is if not set, for {@link WeightType#Q8_0} on the CPU where the file has BF16 or
+         * F16, as what is guessed hardly changes and costs less, and else the file's. What is emitted depends on it only with {@link
          * io.hydra4j.decode.Acceptance#typical}.
          *
          * @param headWeights a type that the backend has a kernel for, or null

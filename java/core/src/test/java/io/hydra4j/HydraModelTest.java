@@ -12,6 +12,10 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
 import io.hydra4j.golden.TestData;
+import io.hydra4j.heads.CompactHeads;
+import io.hydra4j.heads.HeadsFiles;
+import io.hydra4j.model.DecoderConfig;
+import io.hydra4j.model.ModelFiles;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.WeightType;
 import java.nio.file.Path;
@@ -64,10 +68,14 @@ class HydraModelTest {
     }
 
     @Test
-    void headsOfFloatsAreComputedAsBytesUnlessAnotherTypeIsAskedFor() {
-        OpenOptions options = ONE_THREAD.withHeads(Original.heads("hydra-plus-plus"));
-        assertTrue(headsBytes(options) < 0.3 * headsBytes(options.withHeadWeights(WeightType.F32)));
+    void headsOfSixteenBitsAreComputedInEightUnlessAnotherTypeIsAskedFor(@TempDir Path folder) {
+        DecoderConfig base = ModelFiles.open(Original.base()).config();
+        Path heads = folder.resolve("heads.gguf");
+        CompactHeads.write(
+                heads, HeadsFiles.open(Original.heads("hydra-plus-plus"), base), base, "", WeightType.BF16, null, null);
+        OpenOptions options = ONE_THREAD.withHeads(heads);
         assertEquals(headsBytes(options.withHeadWeights(WeightType.Q8_0)), headsBytes(options));
+        assertTrue(headsBytes(options) < 0.6 * headsBytes(options.withHeadWeights(WeightType.BF16)));
     }
 
     private static long headsBytes(OpenOptions options) {

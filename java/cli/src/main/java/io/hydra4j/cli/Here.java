@@ -33,7 +33,7 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
     /**
      * Matrices of one type.
      *
-     * @param type in which they are computed: the file's, but for heads of floats on the CPU
+     * @param type in which they are computed: the file's, but for heads of BF16 and F16 on the CPU
      * @param matrices how many there are
      * @param bytes of all of them
      */

@@ -39,7 +39,7 @@ final class ModelArguments {
             paramLabel = "TYPE",
             converter = WeightName.class,
             description =
-                    "The same for the matrices of the heads. If left out, q8_0 on the CPU where the file has floats.")
+                    "The same for the matrices of the heads. If left out, q8_0 on the CPU where the file has bf16 or f16.")
     private WeightType headWeights;
 
     @Option(

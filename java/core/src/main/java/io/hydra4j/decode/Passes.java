@@ -196,8 +196,10 @@ final class Passes implements AutoCloseable {
                 draft == null ? null : draft.uncommitted(),
                 false,
                 selector.sampling());
-        if (draft != null) {
+        if (draft != null && last) {
             draft.recordCommit(program, draft.promptRows());
+        } else if (draft != null) {
+            draft.recordCommitBeforeOthers(program, draft.promptRows());
         }
         return program;
     }

@@ -88,7 +88,7 @@ public final class Session implements AutoCloseable {
             draftStep = draftState() == null ? plainStep : recordStep(Drafting.FIXED, false);
             commit = draftState() != null && draftState().keepsState() ? passes.program() : null;
             if (commit != null) {
-                draftState().recordCommit(commit, draftState().uncommittedRows());
+                draftState().recordCommitBeforeOthers(commit, draftState().uncommittedRows());
             }
             setTree(options.tree());
             if (options.maxPositions() > 0) {
@@ -282,7 +282,7 @@ public final class Session implements AutoCloseable {
         return true;
     }
 
-    /** Takes the waiting hidden states into the prefix layer before others overwrite them. */
+    /** Takes the waiting hidden states into the prefix layer before those of a step or a prompt overwrite them. */
     private void commit() {
         if (commit != null && committed < length()) {
             passes.run(commit);

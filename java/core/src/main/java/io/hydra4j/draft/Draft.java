@@ -44,6 +44,14 @@ public interface Draft extends AutoCloseable {
     void recordCommit(Program program, PassRows rows);
 
     /**
+     * As {@link #recordCommit}, where more states of the same sequences are committed before anything is drafted: a draft may leave out
+     * what it needs of the last states alone.
+     */
+    default void recordCommitBeforeOthers(Program program, PassRows rows) {
+        recordCommit(program, rows);
+    }
+
+    /**
      * Records the guesses for all nodes of the trees but the roots, whose tokens stand in {@code nodes}.
      *
      * @param program to record into

@@ -68,6 +68,11 @@ record DrafterWithChains(Drafter first, Drafter chains) implements Drafter {
         }
 
         @Override
+        public void recordCommitBeforeOthers(Program program, PassRows rows) {
+            first.recordCommitBeforeOthers(program, rows);
+        }
+
+        @Override
         public void recordDraft(Program program, TreeTopology tree, PassRows nodes) {
             first.recordDraft(program, tree, nodes);
         }

@@ -138,6 +138,15 @@ public final class HeadsDraft implements Draft {
         }
     }
 
+    /** The prefix layer's keys and values alone: drafts begin with what it makes of the last state. */
+    @Override
+    public void recordCommitBeforeOthers(Program program, PassRows rows) {
+        if (prefix != null) {
+            heads.prefixLayer()
+                    .recordKeysAndValues(program, rows, prefix, heads.base().draftRope(), heads.prefixPool(), 0);
+        }
+    }
+
     private void recordPrefix(Program program, PassRows rows) {
         heads.prefixLayer().record(program, rows, prefix, heads.base().draftRope(), heads.prefixPool(), 0);
         program.draftStates(rows, prefix.x(), heads.prefixNorm(), config.normEpsilon(), config.hidden(), states);

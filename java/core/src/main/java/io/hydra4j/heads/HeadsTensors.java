@@ -2,6 +2,7 @@ package io.hydra4j.heads;
 
 import io.hydra4j.format.Tensor;
 import io.hydra4j.format.TensorTable;
+import io.hydra4j.format.TensorType;
 import io.hydra4j.model.DecoderTensors;
 import io.hydra4j.runtime.BackendKind;
 import io.hydra4j.runtime.TopK;
@@ -54,16 +55,16 @@ public record HeadsTensors(
     }
 
     /**
-     * The type that the matrices are best converted to where none is asked for. On the CPU floats become {@link WeightType#Q8_0}: half
-     * the bytes and several times the speed of BF16 and F16, and what the heads guess stays the same but for a few in a thousand. What is
-     * emitted cannot change by it.
+     * The type that the matrices are best converted to where none is asked for. On the CPU those of BF16 and F16, as heads are published,
+     * become {@link WeightType#Q8_0}: half the bytes and several times the speed, and what the heads guess stays the same but for a few
+     * in a thousand. What is emitted cannot change by it.
      *
-     * @return null to keep what the file has, as where a matrix is quantised already, or has rows that are not whole blocks
+     * @return null to keep what the file has, as where a matrix has another type, or rows that are not whole blocks
      */
     public WeightType typeOn(BackendKind backend) {
         boolean fits = all().stream()
                 .filter(tensor -> tensor.shape().size() > 1)
-                .allMatch(tensor -> WeightType.of(tensor.type().id()).blockValues() == 1
+                .allMatch(tensor -> (tensor.type() == TensorType.BF16 || tensor.type() == TensorType.F16)
                         && tensor.columns() % WeightType.Q8_0.blockValues() == 0);
         return backend == BackendKind.CPU && fits ? WeightType.Q8_0 : null;
     }

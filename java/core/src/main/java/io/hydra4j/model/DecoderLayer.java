@@ -89,6 +89,33 @@ public final class DecoderLayer {
      * is {@code buffers.x()}. The hidden states in {@code buffers} hold anything afterwards.
      */
     public void record(Program program, PassRows rows, PassBuffers buffers, Rope rope, KvPool pool, int layer) {
+        recordKeysAndValues(program, rows, buffers, rope, pool, layer);
+        program.attention(
+                rows,
+                buffers.query(),
+                config.heads(),
+                pool,
+                layer,
+                config.scales().scores(),
+                config.scales().scoreCap(),
+                window,
+                buffers.attention());
+        add(program, rows, buffers, buffers.attention(), output, outputBias, postAttentionNorm);
+        program.gateUp(
+                rows,
+                buffers.x(),
+                feedForwardNorm,
+                config.streamEpsilon(),
+                gate,
+                up,
+                config.activation(),
+                buffers.feedForward());
+        add(program, rows, buffers, buffers.feedForward(), down, null, postFeedForwardNorm);
+    }
+
+    /** Records the beginning of {@link #record}: the rows' queries, and their keys and values, which are appended; {@code x} stays. */
+    public void recordKeysAndValues(
+            Program program, PassRows rows, PassBuffers buffers, Rope rope, KvPool pool, int layer) {
         program.qkv(
                 rows,
                 buffers.x(),
@@ -119,27 +146,6 @@ public final class DecoderLayer {
                 rope,
                 pool,
                 layer);
-        program.attention(
-                rows,
-                buffers.query(),
-                config.heads(),
-                pool,
-                layer,
-                config.scales().scores(),
-                config.scales().scoreCap(),
-                window,
-                buffers.attention());
-        add(program, rows, buffers, buffers.attention(), output, outputBias, postAttentionNorm);
-        program.gateUp(
-                rows,
-                buffers.x(),
-                feedForwardNorm,
-                config.streamEpsilon(),
-                gate,
-                up,
-                config.activation(),
-                buffers.feedForward());
-        add(program, rows, buffers, buffers.feedForward(), down, null, postFeedForwardNorm);
     }
 
     /** Records x += weight in + bias, or the norm of that. */

@@ -65,8 +65,8 @@ class CompactHeadsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"F32, CPU, Q8_0", "BF16, CPU, Q8_0", "Q4_0, CPU,", "BF16, CUDA,"})
-    void headsOfFloatsAreConvertedOnTheCpu(WeightType written, BackendKind backend, WeightType expected) {
+    @CsvSource({"F16, CPU, Q8_0", "BF16, CPU, Q8_0", "F32, CPU,", "Q4_0, CPU,", "BF16, CUDA,"})
+    void headsOfSixteenBitsAreConvertedOnTheCpu(WeightType written, BackendKind backend, WeightType expected) {
         var heads = HeadsFiles.open(Original.heads("hydra-plus-plus"), base);
         assertEquals(expected, write(heads, written, null).typeOn(backend));
     }
