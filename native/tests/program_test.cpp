@@ -1,6 +1,6 @@
 #include "cpu/program.h"
 
-#include "trees.h"
+#include "toy_model.h"
 
 namespace hydra::test {
 namespace {
@@ -234,6 +234,107 @@ TEST(Program, RunsOfOneBackendTakeTurns) {
     }
     for (std::thread& caller : callers) caller.join();
     EXPECT_EQ(right, std::vector<int>(3, 10));
+}
+
+// Steps over the root and what the host guesses to follow it, of two sequences, of which one has no root.
+struct GuessingSteps {
+    ToySession session;
+    Program step;
+
+    GuessingSteps(const ToyModel& model, const std::vector<int32_t>& chain) : session(model, 2) {
+        session.feed_all({{3, 1, 4, 1, 5}, {}}, 5);
+        const std::vector<float> chances(chain.size(), 0.5f);
+        must(hydra_tree_set_growth(session.nodes, -1, 1 + static_cast<int32_t>(chain.size()), 0, 0, 1, chain.data(),
+                                   chances.data(), static_cast<int32_t>(chain.size())));
+        hydra_program* out = nullptr;
+        must(hydra_program_create(model.backend, nullptr, &out));
+        step = Program(out);
+        must(record(step, hydra_expand{session.nodes, nullptr, session.pass.rows}));
+        session.record_forward(step, false);
+        must(record_end(session.pass, step,
+                        {session.nodes, session.pass.rows, session.best, session.kv, nullptr, 0, nullptr, nullptr, 0}));
+    }
+
+    // What the last step that was awaited has left: length, root, then the tokens.
+    std::vector<int32_t> left() const {
+        const hydra_step_result& result = session.result();
+        EXPECT_EQ(session.result(1).nodes, 0);
+        std::vector<int32_t> all{result.length, result.root};
+        all.insert(all.end(), result.tokens, result.tokens + result.emitted);
+        return all;
+    }
+};
+
+TEST(Program, EnqueuedBeforeItsRunBeforeIsAwaitedLeavesWhatItWouldAfterIt) {
+    const Backend backend = open_backend(2);
+    const ToyModel model(backend, HYDRA_Q8_0);
+    constexpr int STEPS = 6;
+    GuessingSteps plain(model, {});
+    for (int i = 0; i < STEPS; ++i) must(hydra_program_run(plain.step));
+    const int32_t guess = plain.session.result().tokens[0];  // right before the last step, at least
+    GuessingSteps expected(model, {guess}), ahead(model, {guess});
+    must(hydra_program_enqueue(ahead.step));
+    bool was_right = false;
+    for (int i = 0; i < STEPS; ++i) {
+        if (i + 1 < STEPS) must(hydra_program_enqueue(ahead.step));
+        must(hydra_program_run(expected.step));
+        must(hydra_program_await_first(ahead.step));
+        EXPECT_EQ(ahead.left(), expected.left()) << i;
+        was_right = was_right || ahead.session.result().emitted == 2;
+    }
+    EXPECT_TRUE(was_right);
+    EXPECT_TRUE(same_bits(ahead.session.cache(), expected.session.cache()));
+    EXPECT_EQ(hydra_rows_count(ahead.session.pass.rows), 2);
+    // What has run too far is taken back.
+    const int32_t length = ahead.session.result().length, root = ahead.session.result().root;
+    must(hydra_program_enqueue(ahead.step));
+    must(hydra_program_await(ahead.step));
+    must(hydra_batch_rewind(ahead.session.pass.batch, 0, length, root));
+    must(hydra_program_run(ahead.step));
+    must(hydra_program_run(expected.step));
+    EXPECT_EQ(ahead.left(), expected.left());
+}
+
+TEST(Program, EnqueuedAheadDoesNothingWhereTheRunBeforeLeavesNoRoom) {
+    const Backend backend = open_backend(2);
+    const ToyModel model(backend, HYDRA_Q8_0);
+    GuessingSteps steps(model, {});
+    must(hydra_rows_limit(steps.session.pass.rows, 6));
+    must(hydra_program_enqueue(steps.step));
+    must(hydra_program_enqueue(steps.step));
+    must(hydra_program_await_first(steps.step));
+    EXPECT_EQ(steps.session.result().length, 6);
+    EXPECT_EQ(steps.session.result().emitted, 1);
+    must(hydra_program_await_first(steps.step));
+    EXPECT_EQ(steps.session.result().length, 6);
+    EXPECT_EQ(steps.session.result().nodes, 0);
+    EXPECT_EQ(steps.session.result().emitted, 0);
+    EXPECT_EQ(hydra_program_run(steps.step), HYDRA_INVALID_ARGUMENT) << "nothing is enqueued any more";
+}
+
+TEST(Program, IsNotEnqueuedAheadWhereItWouldTakeTheSameInAgain) {
+    const Backend backend = open_backend(2);
+    const ToyModel model(backend, HYDRA_Q8_0);
+    ToySession session(model);
+    session.pass.chain({1, 2});
+    must(hydra_program_enqueue(session.prefill));
+    expect_refused(hydra_program_enqueue(session.prefill), "takes in chains that were set: await it first");
+    must(hydra_program_await_first(session.prefill));
+    EXPECT_EQ(session.result().length, 2);
+    GuessingSteps twice(model, {});
+    must(record_end(twice.session.pass, twice.step,
+                    {twice.session.nodes, twice.session.pass.rows, twice.session.best, twice.session.kv, nullptr, 0,
+                     nullptr, nullptr, 0}));
+    must(hydra_program_enqueue(twice.step));
+    expect_refused(hydra_program_enqueue(twice.step), "commits a batch 2 times: await it first");
+    must(hydra_program_await(twice.step));
+    GuessingSteps steps(model, {});
+    must(hydra_program_enqueue(steps.step));
+    must(hydra_program_enqueue(steps.step));
+    expect_refused(hydra_program_enqueue(steps.step), "enqueued twice: await its first run first");
+    must(hydra_program_await(steps.step));
+    EXPECT_EQ(steps.session.result().length, 7);
+    expect_refused(hydra_program_await_first(nullptr), "program is null");
 }
 
 }  // namespace

@@ -37,13 +37,22 @@ HYDRA_API hydra_status hydra_program_run(hydra_program* program);
  *  - results of batches, rows and tops, and times, are not to be read: they may be old, new, or half of each;
  *  - the program's batches, their rows, and its trees cannot be set, and it records nothing more;
  *  - programs of other streams cannot use these, and if the program changes them (by expand, draft, judge or commit),
- *    none can. A program that does not may be enqueued again and again, and others after it.
+ *    none can but itself: it may be enqueued once more, so that a step is there for the device when the one before it
+ *    ends (hydra_program_await_first), unless it takes in chains that the host has set, or commits a batch twice. Where
+ *    the first run leaves no room for what the second one is to compute, this does nothing. (On the CPU the second
+ * run's operations run when it is awaited.) A program that does not change them may be enqueued again and again, and
+ *    others after it.
  * What cannot be done is HYDRA_INVALID_ARGUMENT; so is this call while the caller captures the stream. */
 HYDRA_API hydra_status hydra_program_enqueue(hydra_program* program);
 
 /* Waits until all that was enqueued to the program's stream is done; then the program's results can be read. Does
  * nothing where the program is not enqueued. Refused while the caller captures the stream. */
 HYDRA_API hydra_status hydra_program_await(hydra_program* program);
+
+/* Where the program is enqueued twice and changes state, waits until the first of these runs is done: then the results
+ * of its batches are that run's; all else is still that of an enqueued program, which may be enqueued once more. Where
+ * it is not, as hydra_program_await. A run that fails ends the one behind it, too. */
+HYDRA_API hydra_status hydra_program_await_first(hydra_program* program);
 
 /* Records the time at which the program arrives here. Mark i's time of the last run, in nanoseconds of a monotonic
  * clock, is hydra_program_times()[i]; mark 0 is the beginning and the last one the end of the run, both always there:

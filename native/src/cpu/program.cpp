@@ -107,6 +107,31 @@ void CpuProgram::reserve(int64_t columns, int64_t positions) {
     cpu.scratch.reserve(cpu.team.threads(), columns, positions, cpu.kernels->release_tiles != nullptr);
 }
 
+bool CpuProgram::postpone() {
+    ++runs;
+    ++postponed;
+    return true;
+}
+
+void CpuProgram::await_first() {
+    if (runs == 0) return;
+    const bool has_run = runs > postponed;
+    --runs;
+    if (has_run) return;
+    --postponed;
+    try {
+        start(true);
+    } catch (...) {
+        runs = postponed = 0;
+        throw;
+    }
+    --runs;
+}
+
+void CpuProgram::await() {
+    while (runs > 0) await_first();
+}
+
 void CpuProgram::launch() {
     Team& team = cpu.team;
     const int count = cpu.team_size.threads();

@@ -69,13 +69,22 @@ struct CpuProgram : hydra_program {
     // Makes room in the backend's scratch memory; see Scratch::reserve.
     void reserve(int64_t columns, int64_t positions);
 
+    void await() override;
+    void await_first() override;
+
     CpuBackend& cpu;
     std::vector<std::unique_ptr<Task>> tasks;
     int64_t weight_bytes = 0;  // of the matrices of tasks that have separate rows
 
   protected:
     void add(const Operation& operation) override;
+    void claim() override { ++runs; }
+    void drop() override { --runs; }
     void launch() override;
+    bool postpone() override;
+
+  private:
+    int32_t postponed = 0;  // runs, the last ones
 };
 
 // The tasks of the operations, each in the file of its name. They reserve the scratch memory that they need.

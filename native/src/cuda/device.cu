@@ -185,6 +185,15 @@ hydra_status stream_wrap(Device* device, void* native, Stream** out) {
 
 void* stream_native(const Stream* stream) { return stream->handle; }
 
+hydra_status stream_note(Stream* stream) {
+    const hydra_status status = stream->noted != nullptr ? HYDRA_OK : create_event(&stream->noted);
+    return failed(status) ? status : check(cudaEventRecord(stream->noted, stream->handle), "noting what is enqueued");
+}
+
+hydra_status stream_wait_noted(Stream* stream) {
+    return check(cudaEventSynchronize(stream->noted), "waiting for a program");
+}
+
 hydra_status enqueue_copy(Stream* stream, void* target, const void* source, int64_t bytes, cudaMemcpyKind kind) {
     ++stream->copies;
     return check(cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), kind, stream->handle),
@@ -315,6 +324,8 @@ constexpr DeviceApi API = {
     .stream_native = stream_native,
     .require_not_captured = in_context<require_not_captured>,
     .stream_wait = in_context<stream_wait>,
+    .stream_note = in_context<stream_note>,
+    .stream_wait_noted = in_context<stream_wait_noted>,
     .enqueue_copy_in = in_context<enqueue_copy_in>,
     .capture_begin = in_context<capture_begin>,
     .capture_end = in_context<capture_end>,
@@ -403,6 +414,7 @@ hydra_status stream_create(Device* device, Stream** out) {
 }
 
 void stream_destroy(Stream* stream) {
+    if (stream != nullptr) destroy_event(stream->noted);
     if (stream != nullptr && stream->owned) release_by([&] { cudaStreamDestroy(stream->handle); });
     destroy(stream);
 }

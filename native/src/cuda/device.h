@@ -18,7 +18,7 @@ struct RandomWeights;
 
 namespace hydra::cuda {
 
-constexpr int32_t DEVICE_API_VERSION = 11;
+constexpr int32_t DEVICE_API_VERSION = 12;
 
 struct Device;  // a device with its context
 struct Stream;
@@ -127,7 +127,9 @@ struct WorkspaceParts {
 // What an operation tells the host, in memory of the host's that the device writes to, or null.
 struct Notes {
     int64_t *begin = nullptr, *end = nullptr;  // nanoseconds of the device's clock: of those that tell_begin, tell_end
-    SequenceState* states = nullptr;           // [batch_size]: of a commit all results
+    // [TOLD_RUNS][batch_size]: of a commit all results, and on the device the number of those that were told before.
+    hydra_step_result* results = nullptr;
+    int64_t* told = nullptr;
 };
 
 // Arguments of the launchers: the structs of hydra4j/program.h with views in place of handles, the workspace that the
@@ -223,6 +225,9 @@ struct DeviceApi {
     // Refuses a stream that is being captured.
     hydra_status (*require_not_captured)(Stream* stream);
     hydra_status (*stream_wait)(Stream* stream);  // until all that was enqueued is done
+    // The same until what was enqueued when it was noted the last time is done, at least.
+    hydra_status (*stream_note)(Stream* stream);
+    hydra_status (*stream_wait_noted)(Stream* stream);
     hydra_status (*enqueue_copy_in)(Stream* stream, void* target, const void* pinned_source, int64_t bytes);
 
     // What is enqueued between begin and end becomes a graph instead of running. kernels, copies: those in it.

@@ -47,20 +47,20 @@
 //                                       (0.3 us each)
 //     workspace, 64 / 256 rows, MB      17 / 69             0 (without clusters 17 / 67)
 //   blocks of 7B's four products        264 each            256, 256, 232, 256
-//   registers, BF16: 8 to 64 rows       70, 80, 102, 126    64, 76, 96, 126
-//     Q8_0                              80, 100, 121, 128   78, 96, 123, 128
-//     Q4_K                              99, 121, 127, 128   96, 116, 123, 128
-//   spills of these, bytes              64 rows of quants 4 64 rows of quants 4 (F16 16)
+//   registers, BF16: 8 to 64 rows       70, 80, 102, 126    62, 68, 96, 120   (sm_80: 68, 74, 98, 124)
+//     Q8_0                              80, 100, 121, 128   70, 90, 113, 126  (sm_80: 74, 89, 113, 128)
+//     Q4_K                              99, 121, 127, 128   87, 112, 125, 128 (sm_80: 86, 111, 126, 127)
+//   spills of any type, bytes           64 rows of quants 4 none, but 4 of 64 rows of gate and up in Q4_1 (sm_80: none)
 //   shared memory, KB, BF16: 8, 64 rows 83, 91              87, 112 with the sums of a row kept
 //   weights under way, 64 rows, KB      BF16 64, Q8_0 51    64, 42: the sums of warps lie in a stage that is free
-// Version 6, BF16, 8 and 64 rows: 70 and 126 registers, nothing spilled in either shape. A turn takes a warp 146 and
-// 150 instructions (188 for 64 rows before), of which 87 and 86 % are loads, products or their addresses, half of the
-// rest barriers and waits (benchmarks/count_instructions.py). For 64 rows of quants the matrix instruction is what
-// takes the time: 64 rows need 128 products for a weight. Since version 7 first stood, what is looked up seldom (how
-// many rows there are, where a walk stands and ends) lies in shared memory, and a matrix, its scales and the rows take
-// one address each: BF16 62 and 120 registers for 8 and 64 rows, Q8_0 70 and 126. Spilled: 4 bytes of 64 rows of gate
-// and up in Q4_1, nothing of the other types or of one matrix (before: up to 24 bytes of all but BF16). A turn of BF16
-// is 126 and 130 instructions for 8 and 64 rows, 87 % of them loads, products or their addresses.
+// A turn of BF16 takes a warp 126 and 130 instructions for 8 and 64 rows (version 6: 146 and 150; 188 for 64 rows
+// before), of which 87 % are loads, products or their addresses, half of the rest barriers and waits
+// (benchmarks/count_instructions.py).
+// For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for a weight.
+// What version 7 does for its registers: what is looked up seldom (how many rows there are, where a walk stands and
+// ends) lies in shared memory; a matrix, its scales and the rows take one address each. When it first stood it had 64,
+// 76, 96 and 126 for BF16, and spilt up to 24 bytes of 64 rows of all types but that. Counted with ptxas 13.0 of single
+// matrices (gate and up: 122 for 64 rows of BF16, 124 of F16, 128 of quants; on sm_80 126 to 128).
 //
 // The order of additions of one value: the units of 16 columns that fall to a warp one after the other, then the warps
 // in order, then the shares in order. Within a unit it is the instruction's (F32: a lane's slots, over all blocks of a

@@ -401,7 +401,10 @@ class Steps {
 CudaProgram::~CudaProgram() {
     if (runs > 0 && cuda.is_of_this_process()) {
         // Where this fails, so has the device, or the caller captures the stream after the program's end.
-        if (cuda.api.require_not_captured(stream.handle) == HYDRA_OK) cuda.api.stream_wait(stream.handle);
+        if (cuda.api.require_not_captured(stream.handle) == HYDRA_OK &&
+            cuda.api.stream_wait(stream.handle) == HYDRA_OK) {
+            take_results(0);
+        }
         give_back(runs);
     }
     discard_graphs();
@@ -425,7 +428,6 @@ void CudaProgram::use(hydra_rows* rows) {
     if (rows == nullptr) return;
     use(static_cast<const hydra_rows*>(rows));
     add_once<const hydra_rows*>(changed_rows, rows);
-    changes_state = true;
 }
 
 void CudaProgram::use(const hydra_tree* tree) {
@@ -439,7 +441,6 @@ void CudaProgram::use(const hydra_sampling* sampling) {
 void CudaProgram::use(hydra_tree* tree) {
     use(static_cast<const hydra_tree*>(tree));
     add_once(inputs, &tree->setting);
-    changes_state = true;
 }
 
 void CudaProgram::use(const hydra_top* top) {
@@ -487,7 +488,6 @@ void CudaProgram::note(const Operation& operation) {
         },
         operation);
     if (own != nullptr || std::holds_alternative<hydra::Commit>(operation)) setters.push_back(operations.size() - 1);
-    if (std::holds_alternative<hydra::Commit>(operation)) changes_state = true;
     stream.include(need_of(operation));
 }
 
@@ -520,8 +520,11 @@ void CudaProgram::record_on(Stream* target, void* workspace) {
         launch.notes = {};
         if (steps.told_by_next(i)) launch.notes.begin = time_of(steps.mark_before(i));
         if (steps.told_by_last(after)) launch.notes.end = time_of(steps.mark_before(after));
-        if (const auto* commit = steps[after - 1].as<hydra::Commit>())
-            launch.notes.states = commit->rows->batch->states;
+        if (const auto* commit = steps[after - 1].as<hydra::Commit>()) {
+            const Mirror& telling = commit->rows->batch->telling;
+            launch.notes.results = telling.at<hydra_step_result>();
+            launch.notes.told = reinterpret_cast<int64_t*>(telling.device.get());
+        }
         if (count > 1) {
             launch.together(step, steps[i + 1], count);
             launch.given = nullptr;
@@ -578,7 +581,11 @@ CudaProgram::Captured CudaProgram::capture(void* workspace) {
 const CudaProgram::Captured& CudaProgram::graph_for(void* workspace) {
     // Read first: a table that moves meanwhile is captured again.
     const int64_t tables = cuda.moved_tables;
-    if (workspace != graphs_workspace || graphs_tables != tables) discard_graphs();
+    if (workspace != graphs_workspace || graphs_tables != tables) {
+        // One may be enqueued still, which tells its times to where those of the next ones go.
+        if (runs > 1 && !graphs.empty()) must(cuda.api, cuda.api.stream_wait(stream.handle));
+        discard_graphs();
+    }
     graphs_workspace = workspace;
     graphs_tables = tables;
     find_rows();
@@ -610,7 +617,8 @@ void CudaProgram::claim() {
         HYDRA_REQUIRE(state->stream == &stream,
                       "a program of another stream that uses the same state is enqueued: "
                       "await it first, or use one stream");
-        HYDRA_REQUIRE(!state->changing, "an enqueued program changes the state that this one reads: await it first");
+        HYDRA_REQUIRE(!state->changing || (changes_state && runs > 0),
+                      "an enqueued program changes the state that this one reads: await it first");
     }
     for (Mirror* state : inputs) {
         ++state->enqueued;
@@ -625,7 +633,7 @@ void CudaProgram::give_back(int32_t ended) {
     runs -= ended;
     for (Mirror* state : inputs) {
         state->enqueued -= ended;
-        state->changing = state->changing && !changes_state;
+        state->changing = state->changing && (runs > 0 || !changes_state);
     }
 }
 
@@ -634,7 +642,7 @@ void CudaProgram::launch() {
     if (operations.empty()) return;
     must(cuda.api, cuda.api.require_not_captured(stream.handle));
     const Captured& run = graph_for(stream.prepare_workspace());
-    for (const auto& [rows, most] : rows_left) rows->most = most;
+    if (changes_state && runs > 1) must(cuda.api, cuda.api.stream_note(stream.handle));
     launched = {run.kernels, run.copies, 0};
     for (Mirror* state : inputs) {
         for (const Mirror::Range& range : state->changed) {
@@ -647,6 +655,25 @@ void CudaProgram::launch() {
         state->changed.clear();
     }
     must(cuda.api, cuda.api.graph_launch(run.graph, stream.handle));
+    for (const auto& [rows, most] : rows_left) {
+        rows->most = most;
+        rows->stale = true;
+    }
+    for (const auto& [batch, commits] : ends) batch->commits += commits;
+}
+
+void CudaProgram::take_results(int32_t later) {
+    for (const auto& [batch, commits] : ends) batch->take_results(batch->commits - 1 - later * commits);
+}
+
+void CudaProgram::await_first() {
+    if (!changes_state || runs < 2) return await();
+    must(cuda.api, cuda.api.require_not_captured(stream.handle));
+    const hydra_status status = cuda.api.stream_wait_noted(stream.handle);
+    const bool failed = status != HYDRA_OK;
+    give_back(failed ? runs : 1);
+    must(cuda.api, status);
+    take_results(1);
 }
 
 void CudaProgram::await() {
@@ -655,6 +682,7 @@ void CudaProgram::await() {
     const hydra_status status = cuda.api.stream_wait(stream.handle);
     give_back(runs);
     must(cuda.api, status);
+    take_results(0);
     for (const hydra_rows* rows : changed_rows) rows->stale = true;
     for (const hydra_top* top : filled_tops) top->stale = true;
     place_marks(begun, now());

@@ -17,6 +17,7 @@ struct CudaProgram : hydra_program {
     ~CudaProgram() override;
 
     void await() override;
+    void await_first() override;
 
   protected:
     void add(const Operation& operation) override;
@@ -29,6 +30,8 @@ struct CudaProgram : hydra_program {
     void note(const Operation& operation);
     // Ends so many runs' claim to the state.
     void give_back(int32_t runs);
+    // Brings the host the results of the last run that has ended, behind which so many were launched.
+    void take_results(int32_t later);
     void use(const hydra_rows* rows);
     void use(hydra_rows* rows);
     void use(const hydra_tree* tree);
@@ -61,9 +64,7 @@ struct CudaProgram : hydra_program {
 
     CudaBackend& cuda;
     CudaStream& stream;
-    int32_t runs = 0;                             // enqueued and not awaited
-    int64_t begun = 0;                            // the last of them, by the host's clock
-    bool changes_state = false;                   // of sequences and rows, which checks look at
+    int64_t begun = 0;                            // the last run, by the host's clock
     std::vector<Mirror*> inputs;                  // what the operations read and the host may have changed
     std::vector<const hydra_rows*> changed_rows;  // rows that the operations set
     std::vector<const hydra_top*> filled_tops;    // that the operations fill

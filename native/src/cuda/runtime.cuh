@@ -27,6 +27,7 @@ struct Stream {
     bool owned;
     int32_t kernels = 0, copies = 0;  // enqueued since a capture began
     TaskQueue* tasks = nullptr;       // of the capture (tasks.cuh)
+    cudaEvent_t noted = nullptr;      // made when it is noted first
 };
 
 struct Graph {

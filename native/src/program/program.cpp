@@ -29,8 +29,21 @@ void note_rows(hydra_program& program, const O& operation) {
     const auto place = [&](const hydra_rows* rows, std::vector<const hydra_rows*>& among) {
         if (!has(program.changed, rows) && !has(among, rows)) among.push_back(rows);
     };
-    if constexpr (std::is_same_v<O, hydra::Commit>) place(operation.rows, program.committed);
+    if constexpr (std::is_same_v<O, hydra::Commit>) {
+        place(operation.rows, program.committed);
+        const auto end = std::find_if(program.ends.begin(), program.ends.end(),
+                                      [&](const auto& one) { return one.first == operation.rows->batch; });
+        if (end == program.ends.end()) {
+            program.ends.emplace_back(operation.rows->batch, 1);
+        } else {
+            ++end->second;
+        }
+        program.changes_state = true;
+    }
     hydra::each_field(operation, [&](auto value, const char*, bool) {
+        if constexpr (std::is_convertible_v<decltype(value), const hydra_rows*>) {
+            if (value != nullptr && !has(program.used, value)) program.used.push_back(value);
+        }
         // What has a pool has rows.
         if constexpr (std::is_convertible_v<decltype(value), const hydra_kv_pool*>) {
             if (value == nullptr) return;
@@ -43,6 +56,9 @@ void note_rows(hydra_program& program, const O& operation) {
         if constexpr (std::is_same_v<decltype(value), hydra_rows*>) {
             if (value != nullptr) program.changed.push_back(value);
         }
+        if constexpr (std::is_same_v<decltype(value), hydra_rows*> || std::is_same_v<decltype(value), hydra_tree*>) {
+            program.changes_state = program.changes_state || value != nullptr;
+        }
     });
 }
 
@@ -50,7 +66,9 @@ void note_rows(hydra_program& program, const O& operation) {
 
 void hydra_program::record(const hydra::Operation& operation) {
     backend->require_own_process();
-    const size_t before[] = {placed.size(), changed.size(), unchanged.size(), committed.size()};
+    const size_t before[] = {placed.size(), changed.size(), unchanged.size(), committed.size(), used.size()};
+    const auto ends_before = ends;
+    const bool changed_state = changes_state;
     operations.push_back(operation);
     try {
         std::visit([&](const auto& one) { note_rows(*this, one); }, operation);
@@ -61,23 +79,50 @@ void hydra_program::record(const hydra::Operation& operation) {
         changed.resize(before[1]);
         unchanged.resize(before[2]);
         committed.resize(before[3]);
+        used.resize(before[4]);
+        ends = ends_before;
+        changes_state = changed_state;
         throw;
     }
 }
 
 void hydra_program::enqueue() {
+    const bool again = changes_state && runs > 0;
+    if (again) {
+        require_repeatable();
+        if (postpone()) return;
+    }
+    start(again);
+}
+
+void hydra_program::require_repeatable() const {
+    HYDRA_REQUIRE(runs < hydra::TOLD_RUNS, "the program is enqueued twice: await its first run first");
+    for (const hydra_rows* rows : used) {
+        HYDRA_REQUIRE(!rows->set_by_host || rows->view.active_segments() == 0,
+                      "the program is enqueued and takes in chains that were set: await it first, and set others");
+    }
+    for (const auto& [batch, commits] : ends) {
+        HYDRA_REQUIRE(commits == 1, "the program is enqueued and commits a batch %d times: await it first", commits);
+    }
+}
+
+void hydra_program::start(bool again) {
     claim();
     try {
-        for (const hydra::Operation& operation : operations) hydra::check_state(operation);
-        for (const auto& [rows, pool] : placed) rows->require_pages(*pool);
-        for (const hydra_rows* rows : unchanged) rows->require_current(true);
-        for (const hydra_rows* rows : committed) rows->require_current(false);
-        for (hydra_rows* rows : changed) rows->set_by_host = false;
+        if (!again) check_states();
         launch();
     } catch (...) {
         drop();
         throw;
     }
+}
+
+void hydra_program::check_states() {
+    for (const hydra::Operation& operation : operations) hydra::check_state(operation);
+    for (const auto& [rows, pool] : placed) rows->require_pages(*pool);
+    for (const hydra_rows* rows : unchanged) rows->require_current(true);
+    for (const hydra_rows* rows : committed) rows->require_current(false);
+    for (hydra_rows* rows : changed) rows->set_by_host = false;
 }
 
 hydra_top::hydra_top(hydra_backend* owner, int32_t its_k, int32_t most_rows)
@@ -127,6 +172,15 @@ hydra_status hydra_program_await(hydra_program* program) {
         program->backend->require_own_process();
         std::lock_guard<std::mutex> lock(program->mutex);
         program->await();
+    });
+}
+
+hydra_status hydra_program_await_first(hydra_program* program) {
+    return guarded("hydra_program_await_first", [&] {
+        HYDRA_REQUIRE(program != nullptr, "program is null");
+        program->backend->require_own_process();
+        std::lock_guard<std::mutex> lock(program->mutex);
+        program->await_first();
     });
 }
 

@@ -75,6 +75,7 @@ hydra_batch::hydra_batch(hydra_backend* owner, int32_t its_sequences, int32_t mo
       page_memory(owner->mirror(int64_t{its_sequences} * most_pages * 4)),
       generation(memory.at<int64_t>()),
       states(memory.at<hydra::SequenceState>(hydra::STATES_OFFSET)),
+      telling(owner->mirror(hydra::TOLD_RUNS * its_sequences * int64_t{sizeof(hydra_step_result)})),
       pages(page_memory.at<int32_t>()),
       largest_page(static_cast<size_t>(its_sequences), -1) {
     for (int32_t s = 0; s < sequences; ++s) change(s).result.root = -1;
@@ -88,6 +89,20 @@ hydra::SequenceState& hydra_batch::change(int32_t sequence) {
 void hydra_batch::void_rows() {
     memory.change(generation, 1);
     ++*generation;
+}
+
+void hydra_batch::take_results(int64_t number) {
+    const hydra_step_result* all = telling.at<hydra_step_result>() + number % hydra::TOLD_RUNS * sequences;
+    for (int32_t s = 0; s < sequences; ++s) {
+        const hydra_step_result& from = all[s];
+        hydra_step_result& to = states[s].result;
+        to.length = from.length;
+        to.root = from.root;
+        to.nodes = from.nodes;
+        to.emitted = from.emitted;
+        std::copy_n(from.tokens, from.emitted, to.tokens);
+        std::copy_n(from.path, from.emitted, to.path);
+    }
 }
 
 hydra_rows::hydra_rows(hydra_batch* owner, int32_t most_rows)
@@ -122,7 +137,7 @@ hydra_rows::hydra_rows(hydra_batch* owner, int32_t most_rows)
 }
 
 void hydra_rows::fetch() const {
-    if (!stale) return;
+    if (!stale || memory.changing) return;
     backend->copy_out(memory.host.get(), memory.device.get(), memory.bytes);
     stale = false;
 }

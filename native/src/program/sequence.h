@@ -43,6 +43,10 @@ struct hydra_batch {
     hydra::Mirror page_memory;  // [sequences][max_pages]
     int64_t* generation;
     hydra::SequenceState* states;  // [sequences]
+    // What a device of its own tells the host. The host's side: hydra_step_result [TOLD_RUNS][sequences], those of its
+    // i-th commit in [i % TOLD_RUNS]; the device's: how many commits there were, int64_t. Neither is ever copied.
+    hydra::Mirror telling;
+    int64_t commits = 0;  // that were launched
     int32_t* pages;
     std::vector<int32_t> largest_page;  // [sequences] of its table, -1 where that is empty
     int32_t most_pages = 0;             // that a sequence has had
@@ -55,6 +59,8 @@ struct hydra_batch {
     hydra::SequenceState& change(int32_t sequence);
     // Invalidates all rows.
     void void_rows();
+    // The states become what commit `number` has left, which the device has told.
+    void take_results(int64_t number);
 };
 
 struct hydra_rows {

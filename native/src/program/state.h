@@ -20,6 +20,9 @@ struct SequenceState {
 // The states of a batch's sequences begin so many bytes after its generation.
 constexpr int64_t STATES_OFFSET = 64;
 
+// Runs whose results lie side by side until the host takes them: a step can be enqueued while the one before it runs.
+constexpr int TOLD_RUNS = 2;
+
 // At most HYDRA_MAX_NODES rows of one sequence that stand next to each other, in slots that do, too: a tree, or a part
 // of a chain. A longer chain is several segments.
 struct Segment {

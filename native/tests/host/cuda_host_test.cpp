@@ -15,6 +15,7 @@ struct Device {};
 struct Stream {
     bool owned = true, capturing = false;
     std::vector<std::function<void()>> captured{}, waiting{};
+    size_t noted = 0;  // of those that wait
 };
 struct Graph {
     std::vector<std::function<void()>> nodes;
@@ -34,7 +35,7 @@ struct Counts {
 thread_local Counts counts;
 thread_local std::string fault;
 thread_local int64_t device_clock = 0;
-bool attention_fails = false;
+bool attention_fails = false, note_fails = false;
 int64_t workspace_bytes = 100, largest_allocation = 0;
 std::function<void()> on_wait = [] {};  // called by every wait for a stream
 
@@ -103,7 +104,8 @@ hydra_status commit(cuda::Stream* stream, const cuda::Commit* arguments) {
         hydra_step_result& result = a.rows.batch[0].result;
         result.length += a.rows.active();
         result.root = a.selection == nullptr ? -1 : *a.selection;
-        a.notes.states[0].result = result;
+        a.notes.results[*a.notes.told % TOLD_RUNS * a.rows.batch_size] = result;
+        ++*a.notes.told;
         tell(a.notes.begin);
         tell(a.notes.end);
     });
@@ -184,6 +186,16 @@ const cuda::DeviceApi& table() {
             stream->waiting.clear();
             return HYDRA_OK;
         };
+        made.stream_note = [](cuda::Stream* stream) {
+            stream->noted = stream->waiting.size();
+            return HYDRA_OK;
+        };
+        made.stream_wait_noted = [](cuda::Stream* stream) {
+            for (size_t i = 0; i < stream->noted; ++i) stream->waiting[i]();
+            stream->waiting.erase(stream->waiting.begin(), stream->waiting.begin() + static_cast<long>(stream->noted));
+            stream->noted = 0;
+            return note_fails ? refuse(HYDRA_INTERNAL, "the device has failed") : HYDRA_OK;
+        };
         made.enqueue_copy_in = [](cuda::Stream* stream, void* target, const void* source, int64_t bytes) {
             ++counts.uploads;
             return enqueue_copy(stream, target, source, bytes);
@@ -234,7 +246,7 @@ const cuda::DeviceApi& table() {
 
 Backend open_fake() {
     counts = {};
-    attention_fails = false;
+    attention_fails = note_fails = false;
     workspace_bytes = 100;
     return Backend(new cuda::CudaBackend(table(), 0));
 }
@@ -602,13 +614,61 @@ TEST(CudaHost, EnqueuesNothingBehindAProgramThatChangesTheState) {
     must(hydra_program_enqueue(two.advance));
     const std::string why = "an enqueued program changes the state that this one reads: await it first";
     expect_refused(hydra_program_enqueue(two.head), why);
-    expect_refused(hydra_program_run(two.advance), why);
+    expect_refused(hydra_program_run(two.advance), "takes in chains that were set: await it first, and set others");
     must(hydra_program_await(two.head));
     expect_refused(two.set_chain(1), "is enqueued");
     must(hydra_program_await(two.advance));
     must(hydra_program_run(elsewhere));
     EXPECT_EQ(two.set_chain(1), HYDRA_OK);
     EXPECT_EQ(counts.launches, 4);
+}
+
+// A step of the fake device makes as many positions verified as its tree has nodes.
+struct Ahead : Interleaved {
+    Program step = program_of(backend, stream);
+
+    Ahead() {
+        must(record(step, hydra_expand{expanded, nullptr, pass.rows}));
+        must(record(step, hydra_lm_head{pass.rows, 0, x, weight, nullptr, nullptr, best, nullptr, 0, 0}));
+        must(record_end(pass, step, {nullptr, pass.rows, best, nullptr, nullptr, 0, nullptr, nullptr, 0}));
+        must(hydra_program_run(advance));
+    }
+    int32_t length() const { return pass.result().length; }
+};
+
+TEST(CudaHost, EnqueuesAStepBeforeTheOneBeforeItIsAwaited) {
+    Ahead one;
+    must(hydra_program_enqueue(one.step));
+    const int waits = counts.waits;
+    for (int step = 1; step <= 4; ++step) {
+        must(hydra_program_enqueue(one.step));
+        EXPECT_EQ(hydra_program_enqueue(one.step), HYDRA_INVALID_ARGUMENT) << "a third one";
+        EXPECT_EQ(one.length(), step) << "what runs is not to be seen";
+        must(hydra_program_await_first(one.step));
+        EXPECT_EQ(one.length(), 1 + step);
+        EXPECT_EQ(one.theirs.waiting.empty(), false) << "the next one need not have run";
+        expect_refused(hydra_batch_rewind(one.pass.batch, 0, 0, -1), "is enqueued");
+        EXPECT_EQ(hydra_program_enqueue(one.advance), HYDRA_INVALID_ARGUMENT) << "another program";
+    }
+    EXPECT_EQ(counts.waits, waits) << "for all of the stream";
+    must(hydra_program_await_first(one.step));
+    EXPECT_EQ(one.length(), 6);
+    EXPECT_EQ(counts.waits, waits + 1);
+    EXPECT_EQ(hydra_rows_count(one.pass.rows), 1);
+    must(hydra_batch_rewind(one.pass.batch, 0, 3, 7));
+    must(hydra_program_run(one.step));
+    EXPECT_EQ(one.length(), 4) << "the device knows that the host has gone back";
+}
+
+TEST(CudaHost, EndsBothStepsWhereTheFirstFails) {
+    Ahead one;
+    must(hydra_program_enqueue(one.step));
+    must(hydra_program_enqueue(one.step));
+    note_fails = true;
+    EXPECT_EQ(hydra_program_await_first(one.step), HYDRA_INTERNAL);
+    EXPECT_NE(std::string(hydra_error_message()).find("the device has failed"), std::string::npos);
+    EXPECT_EQ(one.length(), 1);
+    must(hydra_batch_rewind(one.pass.batch, 0, 0, -1));
 }
 
 TEST(CudaHost, RefusesAStreamThatTheCallerCaptures) {

@@ -41,6 +41,8 @@ final class Passes implements AutoCloseable {
 
     private final float[][] chances;
     private final int[] guesses;
+    /** Runs that are enqueued, for which the pages are taken. */
+    private int enqueued;
 
     /**
      * @param drafter null for plain decoding
@@ -66,6 +68,7 @@ final class Passes implements AutoCloseable {
         vocabulary = limits.vocabulary();
         try {
             pages = owned.own(model.pages().lease()); // closed last: what runs uses them
+            owned.own(this::ended); // when the programs are closed, and have ended
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
             this.promptRows = owned.own(PassRows.create(batch, promptRows));
@@ -165,6 +168,37 @@ final class Passes implements AutoCloseable {
     /** Runs a program; the session's pages stay taken until it has ended. */
     void run(Program program) {
         pages.run(program::run);
+    }
+
+    /** Enqueues a program; the session's pages stay taken until {@link #awaitFirst} has seen its end. */
+    void enqueue(Program program) {
+        pages.begin();
+        enqueued++;
+        try {
+            program.enqueue();
+        } catch (RuntimeException | Error e) {
+            enqueued--;
+            pages.end();
+            throw e;
+        }
+    }
+
+    /** Awaits the first run of an enqueued program; where it fails, the one behind it has ended, too. */
+    void awaitFirst(Program program) {
+        try {
+            program.awaitFirst();
+        } catch (RuntimeException | Error e) {
+            ended();
+            throw e;
+        }
+        enqueued--;
+        pages.end();
+    }
+
+    private void ended() {
+        for (; enqueued > 0; enqueued--) {
+            pages.end();
+        }
     }
 
     /**

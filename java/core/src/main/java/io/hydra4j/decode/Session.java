@@ -47,6 +47,15 @@ public final class Session implements AutoCloseable {
     /** Null where steps do not tell log-probabilities. */
     private final RootLikelihoods roots;
 
+    /** Whether the host reads more of a step than its tokens. */
+    private final boolean readsBack;
+
+    /** The steps that run ahead, the tree of each, and when the first of them began, by {@link System#nanoTime}; null for none. */
+    private Program ahead;
+
+    private Tree treeAhead;
+    private long aheadSince;
+
     private StepParts parts;
     private StepPhase phase = StepPhase.READY;
     private Tree drafted;
@@ -76,6 +85,7 @@ public final class Session implements AutoCloseable {
                 keepLogits,
                 drafter == null ? Acceptance.exact() : options.acceptance());
         roots = needs.tells() ? new RootLikelihoods(1, needs.logProbabilities()) : null;
+        readsBack = keepLogits || needs.tells();
         int most = keepLogits ? Tree.MAX_NODES : PassBuffers.promptRows(model.backend(), limits.maxPositions());
         passes = new Passes(model, drafter, limits, 1, most, needs, false);
         sequence = new Sequence(passes.pages(), passes.batch(), 0);
@@ -233,15 +243,18 @@ public final class Session implements AutoCloseable {
      *
      * @param positions prompt and generated tokens together, at most the limit of the session
      * @throws io.hydra4j.KvPagesExhaustedException if there are not enough
+     * @throws IllegalStateException while a step runs ahead
      */
     public void reserve(int positions) {
         requireOpen();
+        requireNothingAhead();
         sequence.reserve(Math.min(positions, limits.maxPositions()) + Tree.MAX_NODES);
     }
 
     private boolean prefill(int[] ids, PrefillListener each, BooleanSupplier cancelled) {
         requireOpen();
         requirePrompt(ids);
+        takeBackAhead();
         sequence.reserve(length() + ids.length);
         phase = StepPhase.READY;
         commit();
@@ -303,20 +316,137 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * One step: {@link #draft}, {@link #verify} and {@link #accept} at once.
+     * One step: {@link #draft}, {@link #verify} and {@link #accept} at once. It ends the one that {@link #stepAhead} has let run, if any.
      *
      * @return the emitted tokens and the path taken
      * @throws ContextFullException if not even the root fits
      * @throws IllegalStateException if no prompt was taken in before, or a step in parts has begun
      */
     public Step step() {
+        if (ahead != null) {
+            requireOpen();
+            return endAhead(length(), false);
+        }
         Tree now = begin();
-        Program program =
-                switch (drafting) {
-                    case NONE -> plainStep(now.nodes());
-                    case FIXED -> draftStep;
-                    case GROWING -> growingStep();
-                };
+        return step(now, programOf(now));
+    }
+
+    /**
+     * As {@link #step}, and lets the step that follows run already, so that on CUDA the device need not wait for the host between them:
+     * the caller means to call this again, or {@link #step}, which ends it. The tokens are the same. Until then the session shows
+     * what it was after the step that is returned ({@link #length}, {@link #root}, {@link #tokens}), trees and sampling cannot be set, nor
+     * is there a step in parts; {@link #prefill} and {@link #rewind} take back what has run ahead. In {@link #statistics} all of the
+     * time of such a step counts as verification.
+     *
+     * <p>Nothing runs ahead where the next step needs the host: with a dynamic tree, with guesses on the host, where logits are kept or
+     * log-probabilities told, and near the end of the context or of the pages that are {@linkplain #reserve reserved}.
+     *
+     * @return as {@link #step}
+     * @throws ContextFullException if not even the root fits
+     * @throws IllegalStateException as {@link #step}
+     */
+    public Step stepAhead() {
+        if (ahead == null) {
+            Tree now = begin();
+            Program program = programOf(now);
+            boolean needsHost = tree.isDynamic()
+                    || readsBack
+                    || drafting != Drafting.NONE && draftState().readsText();
+            if (needsHost || !hasRoomAhead(now, program)) {
+                return step(now, program);
+            }
+            int before = length(); // on the CPU the first step has run when it is enqueued
+            aheadSince = System.nanoTime();
+            passes.enqueue(program);
+            ahead = program;
+            treeAhead = now;
+            phase = StepPhase.AHEAD;
+            return endAhead(before, true);
+        }
+        requireOpen();
+        return endAhead(length(), hasRoomAhead(treeAhead, ahead));
+    }
+
+    /** Whether there is room for two steps, all of whose guesses are right, so that the second one can follow without the host. */
+    private boolean hasRoomAhead(Tree now, Program program) {
+        int both = 2 * now.nodes();
+        boolean overwritesWaiting = program == plainStep && plainStep != appendStep;
+        boolean waits = program == appendStep && commit != null;
+        return both <= remainingContext()
+                && sequence.missingPages(length() + both) == 0
+                && !overwritesWaiting
+                && (!waits || length() - committed + both <= Tree.MAX_NODES);
+    }
+
+    /** Ends the first of the steps that run ahead, which began after so many positions. goesOn: whether another one follows it. */
+    private Step endAhead(int before, boolean goesOn) {
+        if (goesOn) {
+            passes.enqueue(ahead);
+        }
+        try {
+            passes.awaitFirst(ahead);
+        } catch (RuntimeException | Error e) {
+            noneAhead();
+            throw e;
+        }
+        if (drafting != Drafting.NONE) {
+            committed = before;
+        }
+        Step step = sequence.step();
+        counter.stepped(treeAhead, step);
+        long now = System.nanoTime();
+        counter.passedAhead(now - aheadSince, guessed(step));
+        aheadSince = now;
+        if (!goesOn) {
+            noneAhead();
+        }
+        return step;
+    }
+
+    private void noneAhead() {
+        ahead = null;
+        phase = StepPhase.READY;
+    }
+
+    /** Awaits a step that runs ahead; {@link #length} is what it leaves. The caller goes back from there. */
+    private void awaitAhead() {
+        if (ahead == null) {
+            return;
+        }
+        int before = length();
+        Program program = ahead;
+        noneAhead();
+        passes.awaitFirst(program);
+        if (drafting != Drafting.NONE) {
+            committed = before;
+        }
+    }
+
+    /** Takes back a step that runs ahead; there is no root then. */
+    private void takeBackAhead() {
+        if (ahead != null) {
+            int length = length();
+            awaitAhead();
+            commit();
+            goBack(length);
+        }
+    }
+
+    private void requireNothingAhead() {
+        if (ahead != null) {
+            throw new IllegalStateException("a step runs ahead: call step to end it, or rewind");
+        }
+    }
+
+    private Program programOf(Tree now) {
+        return switch (drafting) {
+            case NONE -> plainStep(now.nodes());
+            case FIXED -> draftStep;
+            case GROWING -> growingStep();
+        };
+    }
+
+    private Step step(Tree now, Program program) {
         int before = length();
         passes.run(program);
         Step step = told(sequence.step());
@@ -543,6 +673,7 @@ public final class Session implements AutoCloseable {
             throw new IllegalArgumentException(
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
+        awaitAhead();
         phase = StepPhase.READY;
         commit();
         goBack(length);
@@ -578,6 +709,7 @@ public final class Session implements AutoCloseable {
 
     /** {@return tokens of all nodes of the last step's tree, {@code [nodes]}} */
     public int[] nodeTokens() {
+        requireNothingAhead();
         return passes.nodes().tokens();
     }
 

@@ -70,6 +70,12 @@ final class StatisticsCounter {
         ended(program.nanos(0, program.marks() - 1), guessed);
     }
 
+    /** A pass that ran ahead and took so long, of which no parts are known: all of it counts as verification. */
+    void passedAhead(long nanos, boolean guessed) {
+        verifyNanos += nanos;
+        ended(nanos, guessed);
+    }
+
     /** The draft of a step in parts, which counts when the step has ended. */
     void drafted(Program program) {
         partDraftNanos = nanos(program);

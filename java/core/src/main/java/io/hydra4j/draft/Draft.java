@@ -73,6 +73,11 @@ public interface Draft extends AutoCloseable {
         return depth;
     }
 
+    /** {@return whether {@link #propose(int, IntBuffer, int)} guesses by the text, which must then be known before a step is run} */
+    default boolean readsText() {
+        return false;
+    }
+
     /**
      * {@return levels of candidates that {@link #recordGrowth} proposes; 0: none}
      */

@@ -88,6 +88,11 @@ record DrafterWithChains(Drafter first, Drafter chains) implements Drafter {
         }
 
         @Override
+        public boolean readsText() {
+            return first.readsText();
+        }
+
+        @Override
         public int propose(int sequence, IntBuffer text, int depth) {
             return first.propose(sequence, text, depth);
         }

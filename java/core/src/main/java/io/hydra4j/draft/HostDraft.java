@@ -60,6 +60,11 @@ public abstract class HostDraft implements Draft {
     }
 
     @Override
+    public final boolean readsText() {
+        return true;
+    }
+
+    @Override
     public final int propose(int sequence, IntBuffer text, int depth) {
         int count = guess(sequence, text, chain, depth);
         System.arraycopy(chain, 0, tokens, sequence * TreeTopology.MAX_NODES + 1, count);

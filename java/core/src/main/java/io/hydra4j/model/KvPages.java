@@ -57,17 +57,31 @@ public final class KvPages {
          * @throws IllegalStateException if the lease is closed
          */
         public void run(Runnable pass) {
+            begin();
+            try {
+                pass.run();
+            } finally {
+                end();
+            }
+        }
+
+        /**
+         * The begin of a pass over the pages that ends with {@link #end}; as {@link #run}.
+         *
+         * @throws IllegalStateException if the lease is closed
+         */
+        public void begin() {
             synchronized (KvPages.this) {
                 requireOpen();
                 running++;
             }
-            try {
-                pass.run();
-            } finally {
-                synchronized (KvPages.this) {
-                    running--;
-                    releaseIfDone();
-                }
+        }
+
+        /** The end of a pass. */
+        public void end() {
+            synchronized (KvPages.this) {
+                running--;
+                releaseIfDone();
             }
         }
 

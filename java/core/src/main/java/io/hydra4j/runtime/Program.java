@@ -128,7 +128,10 @@ public final class Program extends NativeObject {
      *   <li>results of batches, rows and top entries, and times, are not to be read: they may be old, new, or half of each;
      *   <li>the program's batches, their rows, and its trees cannot be set, and it records nothing more;
      *   <li>programs of other streams cannot use these, and if the program changes them (by expand, draft, judge or commit),
-     *       none can. A program that does not may be enqueued again and again, and others after it.
+     *       none can but itself: it may be enqueued once more, so that a step is there for the device when the one before it
+     *       ends ({@link #awaitFirst}), unless it takes in chains that were set, or commits a batch twice. Where the first run
+     *       leaves no room for what the second one is to compute, this does nothing. (On the CPU the second run's operations
+     *       run when it is awaited.) A program that does not change them may be enqueued again and again, and others after it.
      * </ul>
      *
      * @throws NativeException as {@link #run}, with status {@code INVALID_ARGUMENT} too while the caller captures the stream,
@@ -146,6 +149,17 @@ public final class Program extends NativeObject {
      */
     public void await() {
         handle.check(Native::hydra_program_await);
+    }
+
+    /**
+     * Where the program is enqueued twice and changes state, waits until the first of these runs is done: then the results of its
+     * batches are that run's; all else is still that of an enqueued program, which may be enqueued once more. Where it is not, as
+     * {@link #await}. A run that fails ends the one behind it, too.
+     *
+     * @throws NativeException with status {@code INVALID_ARGUMENT} while the caller captures the stream
+     */
+    public void awaitFirst() {
+        handle.check(Native::hydra_program_await_first);
     }
 
     /** Records a mark: the time at which a run arrives here. */
