@@ -46,6 +46,9 @@ public interface Draft extends AutoCloseable {
     /**
      * As {@link #recordCommit}, where more states of the same sequences are committed before anything is drafted: a draft may leave out
      * what it needs of the last states alone.
+     *
+     * @param program to record into
+     * @param rows as in {@link #recordCommit}
      */
     default void recordCommitBeforeOthers(Program program, PassRows rows) {
         recordCommit(program, rows);
