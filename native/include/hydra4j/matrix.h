@@ -34,8 +34,8 @@ HYDRA_API int64_t hydra_matrix_bytes(const hydra_matrix* matrix);
 
 /* Writes `count` rows given in row-major order in source_type (any hydra_type whose block divides the columns; a type
  * other than the matrix's is converted, which nothing is to Q5_0, Q5_1, Q4_K, Q5_K and Q6_K; the same one is taken over
- * bit by bit). Source row i becomes row first_row + i, or target_rows[i] where target_rows is not null. source_bytes
- * must be exactly what count rows need. */
+ * bit by bit). Source row i becomes row first_row + i, or target_rows[i], each another, where target_rows is not null.
+ * source_bytes must be exactly what count rows need. */
 HYDRA_API hydra_status hydra_matrix_write(hydra_matrix* matrix, int64_t first_row, int64_t count,
                                           const int32_t* target_rows, hydra_type source_type, const void* source,
                                           int64_t source_bytes);

@@ -151,7 +151,7 @@ void CpuMatrix::write(int64_t first_row, int64_t count, const int32_t* target_ro
     Team& team = static_cast<CpuBackend*>(backend)->team;
     const int threads = count * row_bytes < SHARED_BYTES ? 1 : team.threads();
     std::vector<uint8_t> rows_of_threads(static_cast<size_t>(own_bytes * threads));
-    // A tile belongs to one thread, which takes its rows in their order: where one is given twice, the last stays.
+    // A tile belongs to one thread.
     auto pack = [&](int thread) {
         uint8_t* own = rows_of_threads.data() + thread * own_bytes;
         for (int64_t i = 0; i < count; ++i) {

@@ -47,9 +47,9 @@
 //                                       (0.3 us each)
 //     workspace, 64 / 256 rows, MB      17 / 69             0 (without clusters 17 / 67)
 //   blocks of 7B's four products        264 each            256, 256, 232, 256
-//   registers, BF16: 8 to 64 rows       70, 80, 102, 126    62, 68, 96, 120   (sm_80: 68, 74, 98, 124)
-//     Q8_0                              80, 100, 121, 128   70, 90, 113, 126  (sm_80: 74, 89, 113, 128)
-//     Q4_K                              99, 121, 127, 128   87, 112, 125, 128 (sm_80: 86, 111, 126, 127)
+//   registers, BF16: 8 to 64 rows       70, 80, 102, 126    72, 68, 96, 120   (sm_80: 72, 74, 98, 124)
+//     Q8_0                              80, 100, 121, 128   72, 90, 113, 126  (sm_80: 76, 89, 113, 128)
+//     Q4_K                              99, 121, 127, 128   91, 112, 125, 128 (sm_80: 96, 111, 126, 127)
 //   spills of any type, bytes           64 rows of quants 4 none, but 4 of 64 rows of gate and up in Q4_1 (sm_80: none)
 //   shared memory, KB, BF16: 8, 64 rows 83, 91              87, 112 with the sums of a row kept
 //   weights under way, 64 rows, KB      BF16 64, Q8_0 51    64, 42: the sums of warps lie in a stage that is free

@@ -31,10 +31,14 @@ void require_target_rows(const hydra_matrix& matrix, int64_t first_row, int64_t 
                       static_cast<long long>(count), static_cast<long long>(matrix.rows));
         return;
     }
+    std::vector<bool> given(static_cast<size_t>(matrix.rows));
     for (int64_t i = 0; i < count; ++i) {
         HYDRA_REQUIRE(target_rows[i] >= 0 && target_rows[i] < matrix.rows,
                       "target_rows[%lld] is %d, the matrix has %lld rows", static_cast<long long>(i), target_rows[i],
                       static_cast<long long>(matrix.rows));
+        HYDRA_REQUIRE(!given[target_rows[i]], "target_rows[%lld] is %d, which one before it is, too",
+                      static_cast<long long>(i), target_rows[i]);
+        given[target_rows[i]] = true;
     }
 }
 
