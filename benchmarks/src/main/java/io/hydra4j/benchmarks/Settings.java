@@ -56,6 +56,7 @@ final class Settings {
                 .withThreads(threads())
                 .withWeights(weights())
                 .withHeadWeights(headWeights())
+                .withEightBitHeads(true)
                 .withKv(kv());
     }
 

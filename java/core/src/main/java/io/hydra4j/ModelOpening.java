@@ -158,7 +158,8 @@ final class ModelOpening {
     }
 
     private WeightType headWeights(Backend backend) {
-        return options.headWeights().orElseGet(() -> headTensors.typeOn(backend.kind()));
+        return options.headWeights()
+                .orElseGet(() -> options.eightBitHeads() ? headTensors.eightBitType(backend.kind()) : null);
     }
 
     /** Static: what is opened keeps its consumer, and must not refer to the resources that own it. */

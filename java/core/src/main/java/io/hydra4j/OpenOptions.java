@@ -23,6 +23,7 @@ public final class OpenOptions {
     private final int threads;
     private final WeightType weights;
     private final WeightType headWeights;
+    private final boolean eightBitHeads;
     private final KvType kv;
     private final int context;
     private final long kvTokens;
@@ -36,6 +37,7 @@ public final class OpenOptions {
         threads = from.threads;
         weights = from.weights;
         headWeights = from.headWeights;
+        eightBitHeads = from.eightBitHeads;
         kv = from.kv;
         context = from.context;
         kvTokens = from.kvTokens;
@@ -57,6 +59,7 @@ public final class OpenOptions {
         copy.threads = threads;
         copy.weights = weights;
         copy.headWeights = headWeights;
+        copy.eightBitHeads = eightBitHeads;
         copy.kv = kv;
         copy.context = context;
         copy.kvTokens = kvTokens;
@@ -109,6 +112,15 @@ public final class OpenOptions {
      */
     public OpenOptions withHeadWeights(WeightType headWeights) {
         return toBuilder().headWeights(headWeights).build();
+    }
+
+    /**
+     * {@return these options with another choice of how heads of 16 bits are computed; see {@link Builder#eightBitHeads}}
+     *
+     * @param eightBitHeads whether in 8 bits on the CPU
+     */
+    public OpenOptions withEightBitHeads(boolean eightBitHeads) {
+        return toBuilder().eightBitHeads(eightBitHeads).build();
     }
 
     /**
@@ -190,6 +202,11 @@ public final class OpenOptions {
         return Optional.ofNullable(headWeights);
     }
 
+    /** {@return whether heads of 16 bits are computed in 8 on the CPU} */
+    public boolean eightBitHeads() {
+        return eightBitHeads;
+    }
+
     /** {@return how keys and values are kept} */
     public KvType kv() {
         return kv;
@@ -227,6 +244,7 @@ public final class OpenOptions {
                 threads,
                 weights,
                 headWeights,
+                eightBitHeads,
                 kv,
                 context,
                 kvTokens,
@@ -248,7 +266,8 @@ public final class OpenOptions {
     @Override
     public String toString() {
         return "OpenOptions[heads=" + heads + ", backend=" + backend + ", threads=" + threads + ", weights=" + weights
-                + ", headWeights=" + headWeights + ", kv=" + kv + ", context=" + context + ", kvTokens=" + kvTokens
+                + ", headWeights=" + headWeights + ", eightBitHeads=" + eightBitHeads + ", kv=" + kv + ", context="
+                + context + ", kvTokens=" + kvTokens
                 + ", draftTables="
                 + draftTables + "]";
     }
@@ -270,6 +289,7 @@ public final class OpenOptions {
         private int threads;
         private WeightType weights;
         private WeightType headWeights;
+        private boolean eightBitHeads;
         private KvType kv = KvType.AUTO;
         private int context;
         private long kvTokens;
@@ -331,15 +351,26 @@ public final class OpenOptions {
         }
 
         /**
-         * Type of all matrices of the heads. Null, as it is if not set, for {@link WeightType#Q8_0} on the CPU where the file has BF16 or
-         * F16, as what is guessed hardly changes and costs less, and else the file's. What is emitted depends on it only with {@link
-         * io.hydra4j.decode.Acceptance#typical}.
+         * Type of all matrices of the heads; null, as it is if not set, to keep the file's.
          *
          * @param headWeights a type that the backend has a kernel for, or null
          * @return this builder
          */
         public Builder headWeights(WeightType headWeights) {
             this.headWeights = headWeights;
+            return this;
+        }
+
+        /**
+         * Whether heads that their file has in BF16 or F16, as they are published, are computed in {@link WeightType#Q8_0} on the CPU; false if
+         * not set, and of no effect beside {@link #headWeights}. They take half the bytes and guess a few tokens in a thousand otherwise,
+         * which is not seen in what is emitted but with {@link io.hydra4j.decode.Acceptance#typical}.
+         *
+         * @param eightBitHeads whether they are
+         * @return this builder
+         */
+        public Builder eightBitHeads(boolean eightBitHeads) {
+            this.eightBitHeads = eightBitHeads;
             return this;
         }
 

@@ -68,14 +68,16 @@ class HydraModelTest {
     }
 
     @Test
-    void headsOfSixteenBitsAreComputedInEightUnlessAnotherTypeIsAskedFor(@TempDir Path folder) {
+    void headsOfSixteenBitsAreComputedInEightWhereThatIsAskedFor(@TempDir Path folder) {
         DecoderConfig base = ModelFiles.open(Original.base()).config();
         Path heads = folder.resolve("heads.gguf");
         CompactHeads.write(
                 heads, HeadsFiles.open(Original.heads("hydra-plus-plus"), base), base, "", WeightType.BF16, null, null);
         OpenOptions options = ONE_THREAD.withHeads(heads);
-        assertEquals(headsBytes(options.withHeadWeights(WeightType.Q8_0)), headsBytes(options));
-        assertTrue(headsBytes(options) < 0.6 * headsBytes(options.withHeadWeights(WeightType.BF16)));
+        OpenOptions eight = options.withEightBitHeads(true);
+        assertEquals(headsBytes(options.withHeadWeights(WeightType.Q8_0)), headsBytes(eight));
+        assertTrue(headsBytes(eight) < 0.6 * headsBytes(options));
+        assertEquals(headsBytes(options), headsBytes(eight.withHeadWeights(WeightType.BF16)));
     }
 
     private static long headsBytes(OpenOptions options) {

@@ -56,7 +56,7 @@ record Here(String machine, Optional<String> heads, Map<String, Long> memory, lo
             if (heads != null) {
                 try {
                     HeadsTensors opened = HeadsFiles.open(heads, files.config());
-                    WeightType type = opened.typeOn(backend.kind());
+                    WeightType type = opened.eightBitType(backend.kind());
                     need.addHeads(opened.all(), type, files.config());
                     addKernels(kernels, opened.all(), type);
                     fit = Optional.of("fit: " + opened.config().heads() + " heads");

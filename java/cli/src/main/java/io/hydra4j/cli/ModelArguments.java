@@ -39,7 +39,7 @@ final class ModelArguments {
             paramLabel = "TYPE",
             converter = WeightName.class,
             description =
-                    "The same for the matrices of the heads. If left out, q8_0 on the CPU where the file has bf16 or f16.")
+                    "The same for the matrices of the heads. If left out, q8_0 on the CPU where the file has bf16 or f16 (but with --accept typical).")
     private WeightType headWeights;
 
     @Option(
@@ -124,6 +124,7 @@ final class ModelArguments {
                     .threads(threads == null ? 0 : threads)
                     .weights(weights)
                     .headWeights(headWeights)
+                    .eightBitHeads(true)
                     .kv(kv)
                     .context(context == null ? 0 : context)
                     .kvTokens(kvTokens == null ? 0 : kvTokens)

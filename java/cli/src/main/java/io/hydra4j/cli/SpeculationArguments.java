@@ -117,10 +117,9 @@ final class SpeculationArguments {
      * @throws HydraException if it cannot be opened
      */
     HydraModel open(ModelArguments model, Console console) {
-        return model.open(
-                console,
-                speculation != Speculation.OFF,
-                options -> options.calibration(calibration == null ? null : Calibration.load(calibration)));
+        return model.open(console, speculation != Speculation.OFF, options -> options.calibration(
+                        calibration == null ? null : Calibration.load(calibration))
+                .eightBitHeads(!acceptance.isTypical()));
     }
 
     /**

@@ -41,8 +41,7 @@ final class Passes implements AutoCloseable {
 
     private final float[][] chances;
     private final int[] guesses;
-    /** Runs that are enqueued, for which the pages are taken. */
-    private int enqueued;
+    private final Enqueued enqueued;
 
     /**
      * @param drafter null for plain decoding
@@ -68,7 +67,7 @@ final class Passes implements AutoCloseable {
         vocabulary = limits.vocabulary();
         try {
             pages = owned.own(model.pages().lease()); // closed last: what runs uses them
-            owned.own(this::ended); // when the programs are closed, and have ended
+            enqueued = owned.own(new Enqueued(pages)); // closed when the programs are, and have ended
             stream = owned.own(Stream.create(model.backend()));
             batch = owned.own(Batch.create(model.backend(), size, model.pagesPerSession()));
             this.promptRows = owned.own(PassRows.create(batch, promptRows));
@@ -172,32 +171,51 @@ final class Passes implements AutoCloseable {
 
     /** Enqueues a program; the session's pages stay taken until {@link #awaitFirst} has seen its end. */
     void enqueue(Program program) {
-        pages.begin();
-        enqueued++;
-        try {
-            program.enqueue();
-        } catch (RuntimeException | Error e) {
-            enqueued--;
-            pages.end();
-            throw e;
-        }
+        enqueued.begin(program);
     }
 
     /** Awaits the first run of an enqueued program; where it fails, the one behind it has ended, too. */
     void awaitFirst(Program program) {
-        try {
-            program.awaitFirst();
-        } catch (RuntimeException | Error e) {
-            ended();
-            throw e;
-        }
-        enqueued--;
-        pages.end();
+        enqueued.awaitFirst(program);
     }
 
-    private void ended() {
-        for (; enqueued > 0; enqueued--) {
+    /** Runs that are enqueued, for which the pages are taken. It must not refer to the passes, with which it is closed when they are lost. */
+    private static final class Enqueued implements AutoCloseable {
+        private final KvPages.Lease pages;
+        private int runs;
+
+        Enqueued(KvPages.Lease pages) {
+            this.pages = pages;
+        }
+
+        void begin(Program program) {
+            pages.begin();
+            runs++;
+            try {
+                program.enqueue();
+            } catch (RuntimeException | Error e) {
+                runs--;
+                pages.end();
+                throw e;
+            }
+        }
+
+        void awaitFirst(Program program) {
+            try {
+                program.awaitFirst();
+            } catch (RuntimeException | Error e) {
+                close();
+                throw e;
+            }
+            runs--;
             pages.end();
+        }
+
+        @Override
+        public void close() {
+            for (; runs > 0; runs--) {
+                pages.end();
+            }
         }
     }
 

@@ -55,13 +55,12 @@ public record HeadsTensors(
     }
 
     /**
-     * The type that the matrices are best converted to where none is asked for. On the CPU those of BF16 and F16, as heads are published,
-     * become {@link WeightType#Q8_0}: half the bytes and several times the speed, and what the heads guess stays the same but for a few
-     * in a thousand. What is emitted cannot change by it.
+     * The type of 8 bits that the matrices may be converted to: on the CPU {@link WeightType#Q8_0} for those of BF16 and F16, as heads are
+     * published. Half the bytes and several times the speed, and what the heads guess stays the same but for a few in a thousand.
      *
      * @return null to keep what the file has, as where a matrix has another type, or rows that are not whole blocks
      */
-    public WeightType typeOn(BackendKind backend) {
+    public WeightType eightBitType(BackendKind backend) {
         boolean fits = all().stream()
                 .filter(tensor -> tensor.shape().size() > 1)
                 .allMatch(tensor -> (tensor.type() == TensorType.BF16 || tensor.type() == TensorType.F16)
