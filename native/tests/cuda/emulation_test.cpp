@@ -326,15 +326,16 @@ TEST(Emulation, RefusesToCopyWhatOthersChangeMeanwhile) {
     };
     for (const bool waits : {true, false}) {
         Sixteen source{};
-        int32_t counter = 0;
+        int32_t counter = 0, begun = 0;
         EXPECT_EQ(run_kernel({"test_kernel", 2, 32, 32 * sizeof(Sixteen), 1, true},
                              [&] {
                                  wait_for_kernels_before(Site::current());
                                  auto* own = static_cast<Sixteen*>(shared_memory()) + threadIdx.x;
                                  const bool writes = blockIdx.x == 1;
                                  if (waits && !writes) wait_for_count(&counter, 32, Site::current());
-                                 if (!writes) begin_copy(own, &source);
+                                 if (!writes) begin_copy(own, &source), ++begun;
                                  end_copies();
+                                 if (!waits && writes) wait_for_count(&begun, 32, Site::current());
                                  if (writes) ++source.values[2], ++counter;
                                  wait_for_count(&counter, 32, Site::current());
                                  wait_for_copies(0);
