@@ -56,6 +56,20 @@ HYDRA_INLINE void store_quad(float* p, F32 x) {
 #endif
 }
 
+// The end of a product: c = or += the first rows and columns of sums [][width].
+template <int width>
+HYDRA_INLINE void put(const float* sums, float* c, int64_t stride, int rows, int columns, bool add_to) {
+    for (int i = 0; i < rows; ++i) {
+        float* const row = c + i * stride;
+        int j = 0;
+        for (; j + LANES <= columns; j += LANES) {
+            const F32 x = load(sums + i * width + j);
+            store(row + j, add_to ? add(load(row + j), x) : x);
+        }
+        for (; j < columns; ++j) row[j] = add_to ? row[j] + sums[i * width + j] : sums[i * width + j];
+    }
+}
+
 // Calls body(i, load, store) for i = 0, LANES, ...: load(p) of lanes i on of an array, store(p, lanes) to one; of the
 // last lanes only those that there are.
 struct Whole {

@@ -58,12 +58,7 @@ void multiply(int64_t depth, const float* a, const float* b, float* c, int64_t s
     }
     float tile[TILE_ROWS * TILE_COLUMNS];
     multiply_tile(depth, a, b, tile, TILE_COLUMNS, false);
-    for (int i = 0; i < rows; ++i) {
-        for (int j = 0; j < columns; ++j) {
-            float& out = c[i * stride + j];
-            out = add_to ? out + tile[i * TILE_COLUMNS + j] : tile[i * TILE_COLUMNS + j];
-        }
-    }
+    put<TILE_COLUMNS>(tile, c, stride, rows, columns, add_to);
 }
 
 constexpr int QUAD = 4;

@@ -425,10 +425,7 @@ public final class Session implements AutoCloseable {
     /** Takes back a step that runs ahead; there is no root then. */
     private void takeBackAhead() {
         if (ahead != null) {
-            int length = length();
-            awaitAhead();
-            commit();
-            goBack(length);
+            takeBack(length());
         }
     }
 
@@ -673,6 +670,10 @@ public final class Session implements AutoCloseable {
             throw new IllegalArgumentException(
                     "cannot go back to a length of " + length + ": must be from 0 to the present " + length());
         }
+        takeBack(length);
+    }
+
+    private void takeBack(int length) {
         awaitAhead();
         phase = StepPhase.READY;
         commit();
