@@ -85,6 +85,25 @@ TEST(Launches, FollowRowsThatAnotherProgramHasSet) {
     EXPECT_EQ(contents(out, 48), Floats(48, 64.0f));
 }
 
+// Of rows that the host has set and a program has marked there are as many as before.
+TEST(Launches, FollowRowsThatAnotherProgramHasChanged) {
+    const Backend backend = open_backend();
+    Pass pass(backend, std::vector<int>{0}, 600);
+    const Buffer x = padded_rows(backend, Floats(600 * 64, 1.0f), 64, 600), out = poisoned(backend, 48, 600);
+    const Buffer selection = floats(backend, Floats(600));
+    const Matrix weight = matrix(backend, HYDRA_BF16, 48, 64, Floats(48 * 64, 1.0f));
+    const Tree trees = tree(pass.batch, Shape{});
+    must(record(pass.program, hydra_linear{pass.rows, x, weight, nullptr, nullptr, out}));
+    hydra_program* made = nullptr;
+    must(hydra_program_create(backend, nullptr, &made));
+    const Program judge(made);
+    must(record(made, hydra_judge{trees, pass.rows, selection}));
+    pass.chain_of(600);
+    must(hydra_program_run(judge));
+    pass.run();
+    EXPECT_EQ(contents(out, 600 * 48), Floats(600 * 48, 64.0f));
+}
+
 // More combinations of rows than graphs are kept for.
 TEST(Launches, ServeAnyRowsInAnyOrder) {
     const Backend backend = open_backend();

@@ -550,10 +550,9 @@ void CudaProgram::find_rows() {
     for (const size_t setter : setters) {
         rows.set(operations[setter]);
         const hydra_rows* own = rows_set_by(operations[setter]);
-        if (own == nullptr) continue;
-        rows_of_run.push_back(rows.of(own));
-        rows_left.emplace_back(own, rows.exactly(own));
+        if (own != nullptr) rows_of_run.push_back(rows.of(own));
     }
+    for (const hydra_rows* changed : changed_rows) rows_left.emplace_back(changed, rows.exactly(changed));
 }
 
 CudaProgram::Captured CudaProgram::capture(void* workspace) {
@@ -683,7 +682,6 @@ void CudaProgram::await() {
     give_back(runs);
     must(cuda.api, status);
     take_results(0);
-    for (const hydra_rows* rows : changed_rows) rows->stale = true;
     for (const hydra_top* top : filled_tops) top->stale = true;
     place_marks(begun, now());
 }

@@ -66,13 +66,14 @@ struct CudaProgram : hydra_program {
     CudaStream& stream;
     int64_t begun = 0;                            // the last run, by the host's clock
     std::vector<Mirror*> inputs;                  // what the operations read and the host may have changed
-    std::vector<const hydra_rows*> changed_rows;  // rows that the operations set
+    std::vector<const hydra_rows*> changed_rows;  // rows that the operations change
     std::vector<const hydra_top*> filled_tops;    // that the operations fill
     std::vector<const hydra_rows*> found_rows;    // that operations read before others set them
     std::vector<size_t> setters;                  // operations that set rows, or the sequences that have them
     std::vector<int32_t> mark_slots;              // [times.size()]: where each mark's time is told
     Memory mark_times;                            // int64_t [times.size()], pinned: of the device's clock
     std::vector<int32_t> rows_of_run;             // of the one at hand, by find_rows
+    // The rows that it changes, and how many there can be of them afterwards.
     std::vector<std::pair<const hydra_rows*, int32_t>> rows_left;
     std::vector<Captured> graphs;
     void* graphs_workspace = nullptr;
