@@ -31,7 +31,7 @@ final class Documents {
         for (String line : (Iterable<String>) whole.lines()::iterator) {
             number++;
             if (!line.isBlank()) {
-                documents.add(StrictJson.parse(file, "line " + number, line.getBytes(StandardCharsets.UTF_8))
+                documents.add(StrictJson.line(file, number, line.getBytes(StandardCharsets.UTF_8))
                         .string("text"));
             }
         }

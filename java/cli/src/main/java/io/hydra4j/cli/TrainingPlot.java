@@ -91,7 +91,7 @@ final class TrainingPlot {
             int number = 0;
             for (String line : Files.readAllLines(log)) {
                 number++;
-                lines.add(StrictJson.parse(log, "line " + number, line.getBytes(StandardCharsets.UTF_8)));
+                lines.add(StrictJson.line(log, number, line.getBytes(StandardCharsets.UTF_8)));
             }
             return lines;
         } catch (IOException e) {

@@ -164,9 +164,9 @@ class ConvertTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "text.jsonl | {\"text\": \"a\"}\\n{\"text\": 1} | text.jsonl: text: found 1, expected a text",
-                "text.jsonl | {\"text\": \"a\"}\\n{} | text.jsonl: text: found nothing",
-                "text.jsonl | {\"text\": \"a\"}\\n{\"text\": \"b\" | text.jsonl: line 2: ",
+                "text.jsonl | {\"text\": \"a\"}\\n{\"text\": 1} | text.jsonl: line 2: text: found 1, expected a text",
+                "text.jsonl | {\"text\": \"a\"}\\n{} | text.jsonl: line 2: text: found nothing",
+                "text.jsonl | {\"text\": \"a\"}\\n{\"text\": \"b\" | text.jsonl: line 2: found Unexpected end",
                 "text.jsonl | {\"text\": \"\"} | text.jsonl: has no text",
                 "empty.txt | '' | empty.txt: has no text"
             })

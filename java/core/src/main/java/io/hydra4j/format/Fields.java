@@ -18,7 +18,7 @@ public final class Fields {
 
     /**
      * @param file the file that errors name
-     * @param prefix put before the names in errors, empty or ending in a dot
+     * @param prefix put before the names in errors, such as {@code object.}; empty for nothing
      * @param values as {@link GgufFile#metadata()} or {@link StrictJson} give them; not copied, not to be changed
      */
     public Fields(Path file, String prefix, Map<String, Object> values) {

@@ -41,13 +41,15 @@ public final class StrictJson {
 
     private final Path file;
     private final String part;
-    private final boolean namesFields;
+    /** Before the names of fields in errors; null where these name the part alone. */
+    private final String prefix;
+
     private final JsonParser parser;
 
-    private StrictJson(Path file, String part, boolean namesFields, JsonParser parser) {
+    private StrictJson(Path file, String part, String prefix, JsonParser parser) {
         this.file = file;
         this.part = part;
-        this.namesFields = namesFields;
+        this.prefix = prefix;
         this.parser = parser;
     }
 
@@ -65,7 +67,7 @@ public final class StrictJson {
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
     public static Fields read(Path file, Limits limits) {
-        return object(file, "file", text(file, limits), limits);
+        return object(file, "file", "", text(file, limits), limits);
     }
 
     /** As {@link #text(Path, Limits)}, up to {@link #MAX_BYTES}. */
@@ -104,13 +106,24 @@ public final class StrictJson {
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
     public static Fields parse(Path file, String part, byte[] utf8) {
-        return object(file, part, Utf8.decode(utf8, 0, utf8.length, file, part), DEFAULT);
+        return object(file, part, "", Utf8.decode(utf8, 0, utf8.length, file, part), DEFAULT);
+    }
+
+    /**
+     * As {@link #parse}, of a file with an object a line: all errors name the line, those of its fields too.
+     *
+     * @param file the file that errors name
+     * @param number of the line, from 1 on
+     */
+    public static Fields line(Path file, long number, byte[] utf8) {
+        String part = "line " + number;
+        return object(file, part, part + ": ", Utf8.decode(utf8, 0, utf8.length, file, part), DEFAULT);
     }
 
     @SuppressWarnings("unchecked") // an object becomes no other map
-    private static Fields object(Path file, String part, String text, Limits limits) {
-        if (parse(file, part, true, text, limits) instanceof Map<?, ?> object) {
-            return new Fields(file, (Map<String, Object>) object);
+    private static Fields object(Path file, String part, String prefix, String text, Limits limits) {
+        if (parse(file, part, prefix, text, limits) instanceof Map<?, ?> object) {
+            return new Fields(file, prefix, (Map<String, Object>) object);
         }
         throw new FormatException.InvalidJson(file, part, "no object", "a JSON object", null);
     }
@@ -124,7 +137,7 @@ public final class StrictJson {
      * @throws FormatException.DuplicateKey if a key occurs twice in an object
      */
     public static Object value(Path file, String part, String text) {
-        return parse(file, part, false, text, DEFAULT);
+        return parse(file, part, null, text, DEFAULT);
     }
 
     /**
@@ -134,15 +147,15 @@ public final class StrictJson {
      */
     public static Object value(Path file, String part, String text, Limits limits) {
         requireLength(file, text.length(), limits);
-        return parse(file, part, false, text, limits);
+        return parse(file, part, null, text, limits);
     }
 
-    private static Object parse(Path file, String part, boolean namesFields, String text, Limits limits) {
+    private static Object parse(Path file, String part, String prefix, String text, Limits limits) {
         try (var parser = parser(text, limits)) {
             if (parser.nextToken() == null) {
                 throw new FormatException.InvalidJson(file, part, "nothing", "JSON", null);
             }
-            var value = new StrictJson(file, part, namesFields, parser).value();
+            var value = new StrictJson(file, part, prefix, parser).value();
             if (parser.nextToken() != null) {
                 throw new FormatException.InvalidJson(file, part, "text after the value", "one JSON value", null);
             }
@@ -221,6 +234,8 @@ public final class StrictJson {
 
     private String where() {
         var path = parser.getParsingContext().pathAsPointer().toString();
-        return path.isEmpty() || !namesFields ? part : path.substring(1).replace('/', '.');
+        return path.isEmpty() || prefix == null
+                ? part
+                : prefix + path.substring(1).replace('/', '.');
     }
 }

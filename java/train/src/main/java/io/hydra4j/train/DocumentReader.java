@@ -73,7 +73,7 @@ final class DocumentReader implements AutoCloseable {
             }
             line++;
             if (bytes.length == MAX_LINE_BYTES && bytes[bytes.length - 1] != '\n') {
-                throw invalid("it is longer than " + MAX_LINE_BYTES + " bytes: give one object a line", null);
+                throw invalid("it is longer than " + MAX_LINE_BYTES + " bytes: give one object a line");
             }
             if (!new String(bytes, StandardCharsets.ISO_8859_1).isBlank()) {
                 return parse(bytes);
@@ -122,7 +122,7 @@ final class DocumentReader implements AutoCloseable {
 
     private Document parse(byte[] json) {
         try {
-            Fields fields = StrictJson.parse(file.path(), "line " + line, json);
+            Fields fields = StrictJson.line(file.path(), line, json);
             if (fields.has("text")) {
                 return new Document.Text(fields.string("text"));
             }
@@ -136,9 +136,9 @@ final class DocumentReader implements AutoCloseable {
                 return written(fields);
             }
         } catch (FormatException e) {
-            throw invalid(e.field() + ": found " + e.found() + ", expected " + e.expected(), e);
+            throw new TrainingException.InvalidData(e);
         }
-        throw invalid("it has none of the fields text, messages, conversations and tokens: give one of them", null);
+        throw invalid("it has none of the fields text, messages, conversations and tokens: give one of them");
     }
 
     private Document chat(List<Fields> turns, String role, String content) {
@@ -169,8 +169,8 @@ final class DocumentReader implements AutoCloseable {
         return new Document.Written(tokens, fields.integer("prompt_tokens", 0, 0, tokens.length), where());
     }
 
-    private TrainingException invalid(String problem, Throwable cause) {
-        return new TrainingException.InvalidData(file.path(), line, problem, cause);
+    private TrainingException invalid(String problem) {
+        return new TrainingException.InvalidData(file.path(), line, problem, null);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.hydra4j.train;
 
+import io.hydra4j.FormatException;
 import io.hydra4j.HydraException;
 import java.nio.file.Path;
 
@@ -46,6 +47,11 @@ public abstract class TrainingException extends HydraException {
          */
         public InvalidData(Path file, long line, String problem, Throwable cause) {
             super(file + ": line " + line + ": " + problem, cause);
+        }
+
+        /** @param fault names the file and its line */
+        InvalidData(FormatException fault) {
+            super(fault.getMessage(), fault);
         }
     }
 

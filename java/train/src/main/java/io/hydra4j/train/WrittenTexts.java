@@ -44,7 +44,7 @@ final class WrittenTexts implements AutoCloseable {
                 line.write(next);
                 if (next == '\n') {
                     end += line.size();
-                    note(StrictJson.parse(file, "line " + (numbers.size() + 1), line.toByteArray()), vocabulary);
+                    note(StrictJson.line(file, numbers.size() + 1, line.toByteArray()), vocabulary);
                     line.reset();
                 }
             }

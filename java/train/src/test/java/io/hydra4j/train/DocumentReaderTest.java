@@ -97,8 +97,10 @@ class DocumentReaderTest {
     void whatIsNoDataNamesFileAndLine() throws IOException {
         assertFails("data.jsonl: line 2: it has none of the fields text", lines("{\"text\": \"a\"}", "{\"txt\": 1}"));
         assertFails("data.jsonl: line 1: text: found 1, expected a text", lines("{\"text\": 1}"));
-        assertFails("data.jsonl: line 1: ", lines("{\"text\": \"a\""));
-        assertFails("data.jsonl: line 1: conversations", lines("{\"conversations\": [1]}"));
+        assertFails("data.jsonl: line 1: found Unexpected end-of-input", lines("{\"text\": \"a\""));
+        assertFails("data.jsonl: line 1: found no object, expected a JSON object", lines("5"));
+        assertFails("data.jsonl: line 2: text: found", lines("", "{\"text\": \"a\", \"text\": \"b\"}"));
+        assertFails("data.jsonl: line 1: conversations[0]: found 1", lines("{\"conversations\": [1]}"));
         assertFails("no-such.txt: no such file", folder.resolve("no-such.txt"));
         assertFails(": cannot be read: it is a folder: give its files", folder);
         assertFails("a.txt: is not UTF-8 text", Files.write(folder.resolve("a.txt"), new byte[] {(byte) 0xFF}));
