@@ -168,6 +168,7 @@ public final class TokenStream implements Iterable<Chunk>, Iterator<Chunk>, Auto
             return finish(FinishReason.LENGTH);
         }
         long begin = System.nanoTime();
+        // Not stepAhead: it runs a step that nobody has asked for, after the last one too, and times no parts of steps.
         var step = session.step();
         SessionStatistics now = session.statistics();
         synchronized (this) {
