@@ -17,8 +17,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,8 +28,10 @@ import java.util.Map;
  * @param file its place
  * @param facts what a run must have in common with the one that wrote it
  */
-record Checkpoint(Path file, String facts) {
-    private static final int VERSION = 1;
+record Checkpoint(Path file, Facts facts) {
+    private static final int VERSION = 2;
+    /** Names of facts begin with this in the metadata. */
+    private static final String FACT = "fact.";
     /** Values that are copied at a time. */
     private static final int CHUNK = 1 << 20;
 
@@ -43,7 +43,8 @@ record Checkpoint(Path file, String facts) {
 
     /** @throws TrainingException.NotSaved if it cannot be written; the one that was there stays */
     void write(RunState state, Map<String, TrainBuffer> vectors) {
-        SafetensorsWriter writer = new SafetensorsWriter().put("facts", facts).put("state", json(state));
+        SafetensorsWriter writer = new SafetensorsWriter().put("state", json(state));
+        facts.values().forEach((name, value) -> writer.put(FACT + name, value));
         vectors.forEach((name, vector) ->
                 writer.tensor(name, TensorType.F32, List.of(vector.count()), out -> write(vector, out)));
         try {
@@ -88,16 +89,10 @@ record Checkpoint(Path file, String facts) {
      */
     RunState read(Map<String, TrainBuffer> vectors) {
         SafetensorsFile opened = SafetensorsFile.read(file);
-        String found = opened.metadata().getOrDefault("facts", "");
-        if (!found.equals(facts)) {
-            throw new TrainingException.CheckpointMismatch(
-                    file,
-                    "it belongs to another run, which began with " + without(found, facts) + " instead of "
-                            + without(facts, found) + ": resume with what it began with");
-        }
         Fields fields = StrictJson.parse(
                 file, "state", opened.metadata().getOrDefault("state", "{}").getBytes(StandardCharsets.UTF_8));
         fields.integer("version", VERSION, VERSION);
+        requireOwn(opened.metadata());
         RunState state = new RunState(
                 whole(fields, "step"),
                 whole(fields, "tokens"),
@@ -109,18 +104,19 @@ record Checkpoint(Path file, String facts) {
         return state;
     }
 
-    /** Those of some facts that others have not. */
-    private static String without(String some, String others) {
-        List<String> left = new ArrayList<>(each(some));
-        left.removeAll(each(others));
-        return left.isEmpty() ? "nothing" : String.join(", ", left);
-    }
-
-    /** Facts one by one: a record's are those of its components. */
-    private static List<String> each(String facts) {
-        return Arrays.stream(facts.replaceAll("\\w+=\\w+\\[(?=\\w+=)", "").split(", (?=\\w+=)"))
-                .map(fact -> fact.contains("[") ? fact : fact.replace("]", ""))
-                .toList();
+    private void requireOwn(Map<String, String> metadata) {
+        Facts found = new Facts();
+        metadata.forEach((name, value) -> {
+            if (name.startsWith(FACT)) {
+                found.add(name.substring(FACT.length()), value);
+            }
+        });
+        if (!found.values().equals(facts.values())) {
+            throw new TrainingException.CheckpointMismatch(
+                    file,
+                    "it belongs to another run, which began with " + found.without(facts) + " instead of "
+                            + facts.without(found) + ": resume with what it began with");
+        }
     }
 
     private static long whole(Fields fields, String name) {

@@ -177,7 +177,16 @@ public final class HeadsDesign {
 
     @Override
     public String toString() {
-        return "HeadsDesign[kind=" + kind + ", heads=" + heads + ", blocks=" + blocks + ", tiedBlocks=" + tiedBlocks
-                + ", lmHead=" + lmHead + ", draftVocabulary=" + draftVocabulary + "]";
+        return "HeadsDesign[" + facts() + "]";
+    }
+
+    Facts facts() {
+        return new Facts()
+                .add("kind", kind)
+                .add("heads", heads)
+                .add("blocks", blocks)
+                .add("tiedBlocks", tiedBlocks)
+                .add("lmHead", lmHead)
+                .add("draftVocabulary", draftVocabulary);
     }
 }

@@ -133,7 +133,15 @@ public final class Objective {
 
     @Override
     public String toString() {
-        return "Objective[dataWeight=" + dataWeight + ", teacherWeight=" + teacherWeight + ", headWeights="
-                + headWeights + ", embeddingNoise=" + embeddingNoise + ", dropout=" + dropout + "]";
+        return "Objective[" + facts() + "]";
+    }
+
+    Facts facts() {
+        return new Facts()
+                .add("dataWeight", dataWeight)
+                .add("teacherWeight", teacherWeight)
+                .add("headWeights", headWeights)
+                .add("embeddingNoise", embeddingNoise)
+                .add("dropout", dropout);
     }
 }

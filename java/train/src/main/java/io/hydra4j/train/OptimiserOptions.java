@@ -188,8 +188,18 @@ public final class OptimiserOptions {
 
     @Override
     public String toString() {
-        return "OptimiserOptions[learningRate=" + learningRate + ", beta1=" + beta1 + ", beta2=" + beta2 + ", epsilon="
-                + epsilon + ", weightDecay=" + weightDecay + ", warmUpSteps=" + warmUpSteps + ", floor=" + floor
-                + ", clip=" + clip + "]";
+        return "OptimiserOptions[" + facts() + "]";
+    }
+
+    Facts facts() {
+        return new Facts()
+                .add("learningRate", learningRate)
+                .add("beta1", beta1)
+                .add("beta2", beta2)
+                .add("epsilon", epsilon)
+                .add("weightDecay", weightDecay)
+                .add("warmUpSteps", warmUpSteps)
+                .add("floor", floor)
+                .add("clip", clip);
     }
 }

@@ -197,17 +197,25 @@ public final class TrainingOptions {
 
     @Override
     public String toString() {
-        return "TrainingOptions[" + facts() + ", "
-                + (duration == null ? "tokens=" + tokens : "duration=" + duration) + ", evaluationTokens="
-                + evaluationTokens + ", checkpointTokens=" + checkpointTokens + ", heldOutTokens=" + heldOutTokens
-                + ", treeNodes=" + treeNodes + "]";
+        Facts all = facts().add(duration == null ? "tokens" : "duration", duration == null ? tokens : duration)
+                .add("evaluationTokens", evaluationTokens)
+                .add("checkpointTokens", checkpointTokens)
+                .add("heldOutTokens", heldOutTokens)
+                .add("treeNodes", treeNodes);
+        return "TrainingOptions[" + all + "]";
     }
 
     /** What must be the same where a run is resumed: all but its length and what is measured and kept on the way. */
-    String facts() {
-        return "design=" + design + ", objective=" + objective + ", optimiser=" + optimiser + ", sequenceLength="
-                + sequenceLength + ", batch=" + batch + ", accumulation=" + accumulation + ", seed=" + seed
-                + (products == Products.FLOAT32 ? "" : ", products=" + products);
+    Facts facts() {
+        return new Facts()
+                .addAll(design.facts())
+                .addAll(objective.facts())
+                .addAll(optimiser.facts())
+                .add("sequenceLength", sequenceLength)
+                .add("batch", batch)
+                .add("accumulation", accumulation)
+                .add("seed", seed)
+                .add("products", products);
     }
 
     /** Collects options. Not thread-safe. */

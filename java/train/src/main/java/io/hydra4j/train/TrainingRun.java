@@ -165,7 +165,7 @@ final class TrainingRun implements AutoCloseable {
                         + " base's LM head");
     }
 
-    private String facts(DecoderConfig config, int[] draft) {
+    private Facts facts(DecoderConfig config, int[] draft) {
         CRC32 ids = new CRC32();
         if (draft != null) {
             ids.update(Arrays.toString(draft).getBytes(StandardCharsets.UTF_8));
@@ -173,9 +173,14 @@ final class TrainingRun implements AutoCloseable {
         List<String> files = training.data().stream()
                 .map(file -> file.getFileName() + " of " + size(file) + " bytes")
                 .toList();
-        return options.facts() + ", base=" + base.name() + " of " + config.layers() + " layers, hidden size "
-                + config.hidden() + " and vocabulary " + config.vocabulary() + ", draftIds=" + ids.getValue()
-                + ", data=" + files + ", holdsOut=" + training.heldOut().isEmpty();
+        return options.facts()
+                .add("base", base.name())
+                .add("layers", config.layers())
+                .add("hidden", config.hidden())
+                .add("vocabulary", config.vocabulary())
+                .add("draftIds", ids.getValue())
+                .add("data", files)
+                .add("holdsOut", training.heldOut().isEmpty());
     }
 
     private static long size(Path file) {

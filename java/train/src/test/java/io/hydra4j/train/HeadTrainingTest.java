@@ -291,7 +291,7 @@ class HeadTrainingTest {
     }
 
     @Test
-    void aCheckpointIsNeitherOverwrittenNorResumedWithOtherOptions() {
+    void aCheckpointIsNeitherOverwrittenNorResumedWithOtherOptions() throws IOException {
         TrainingOptions options = options(Recipe.MEDUSA).tokens(200).build();
         assertRefused(TrainingException.CheckpointMismatch.class, "there is none to resume", () -> training(
                         "checkpoint", options)
@@ -309,6 +309,13 @@ class HeadTrainingTest {
                                         .seed(6)
                                         .optimiser(options.optimiser().withClip(2))
                                         .build())
+                        .resume());
+        Path other = Files.copy(data, outputs.resolve("x, seed=7[batch=4].jsonl"));
+        assertRefused(
+                TrainingException.CheckpointMismatch.class,
+                "began with data=[data.jsonl of " + Files.size(data)
+                        + " bytes] instead of data=[x, seed=7[batch=4].jsonl of " + Files.size(data) + " bytes]: ",
+                () -> HeadTraining.of(model, List.of(other), outputs.resolve("checkpoint"), options)
                         .resume());
         // More tokens are no other run.
         TrainingResult longer =
@@ -328,7 +335,7 @@ class HeadTrainingTest {
 
         assertRefused(
                 TrainingException.CheckpointMismatch.class,
-                "began with products=BF16 instead of nothing: ",
+                "began with products=BF16 instead of products=FLOAT32: ",
                 () -> training("halves", options).resume());
         training("halves", bf16).resume();
 
