@@ -1,13 +1,10 @@
 package io.hydra4j.cli;
 
-import io.hydra4j.HydraException;
 import io.hydra4j.decode.Sampling;
 import io.hydra4j.train.HeadTraining;
 import io.hydra4j.train.SelfDistillation;
 import io.hydra4j.train.TrainingOptions;
 import io.hydra4j.train.TrainingResult;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -157,11 +154,6 @@ final class TrainCommand implements Callable<Integer> {
 
     /** Whether all texts were written, and not interrupted. */
     private boolean distil(Path texts, TrainingOptions options, Interruption interruption) {
-        try {
-            Files.createDirectories(output);
-        } catch (IOException e) {
-            throw new HydraException(output + ": cannot be made: give a folder, or a new one", e);
-        }
         try (LoadProgress progress = new LoadProgress(console, "writing")) {
             return SelfDistillation.of(model, texts, distillTokens == null ? DISTILL_TOKENS : distillTokens)
                     .withPrompts(data)

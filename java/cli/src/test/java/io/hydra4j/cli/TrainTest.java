@@ -169,6 +169,11 @@ class TrainTest {
         assertFails("longer than the context", output, "--sequence-length", 257);
         Path other = Files.writeString(folder.resolve("other.jsonl"), "{\"prompt\": 1}");
         assertFails("other.jsonl: line 1: it has none of the fields", output, "--held-out", other);
+        assertFails("distilled: cannot be made", folder.resolve("no/distilled"), "--self-distill");
+        Outcome noModel = CommandLines.run(
+                "train", "--model", folder.resolve("no.gguf"), "--output", output, "--self-distill", "--nodes", 0);
+        assertEquals(Main.FAILURE, noModel.code(), noModel.err());
+        assertFalse(Files.exists(output), "a folder of nothing is left");
     }
 
     private static void assertFails(String message, Path output, Object... more) {

@@ -83,7 +83,7 @@ public final class SelfDistillation {
      * Texts of at most 512 tokens, sampled at temperature 1 after nothing.
      *
      * @param model the base: a GGUF file or a Hugging Face folder, with a tokenizer
-     * @param file the {@code .jsonl} file to write
+     * @param file the {@code .jsonl} file to write; its folder is made where it does not exist
      * @param tokens about how many tokens the model writes in all, 1 to {@value #MAX_TOKENS}
      * @return what has written nothing yet
      * @throws IllegalArgumentException if the number is out of range
@@ -205,15 +205,19 @@ public final class SelfDistillation {
      * @return whether all are there; otherwise it was cancelled, and can be gone on with
      * @throws TrainingException.NoData if there are prompts, but none has a token
      * @throws TrainingException.NotSaved if the file cannot be written
-     * @throws HydraException if the model cannot be opened or a file cannot be read
+     * @throws HydraException if the model cannot be opened, a file cannot be read, or the folder cannot be made
      */
     public boolean write() {
+        OutputFolder folder = new OutputFolder(file.toAbsolutePath().getParent());
         try (OpenBase base = new OpenBase(model, backend, threads);
                 WrittenTexts texts = new WrittenTexts(file, base.config().vocabulary())) {
             if (texts.tokens() >= tokens) {
                 return true;
             }
             return new Writer(base, texts).write();
+        } catch (RuntimeException | Error e) {
+            folder.deleteIfUnused();
+            throw e;
         }
     }
 

@@ -60,8 +60,8 @@ final class TrainingRun implements AutoCloseable {
         this.training = training;
         resumed = resume;
         options = training.options();
+        OutputFolder output = new OutputFolder(training.output());
         try {
-            makeFolder(training.output());
             base = opened.own(new OpenBase(training.model(), options.backend(), options.threads()));
             DecoderConfig config = base.config();
             requireTrainable(config);
@@ -87,18 +87,8 @@ final class TrainingRun implements AutoCloseable {
             batches = opened.own(new BatchesAhead(all));
         } catch (RuntimeException | Error e) {
             Resources.closeAfter(e, opened);
+            output.deleteIfUnused();
             throw e;
-        }
-    }
-
-    private static void makeFolder(Path folder) {
-        try {
-            if (!Files.isDirectory(folder)) {
-                Files.createDirectory(folder);
-            }
-        } catch (IOException e) {
-            throw new HydraException(
-                    folder + ": cannot be made: give a folder, or a new one in a folder that exists", e);
         }
     }
 

@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -431,6 +432,14 @@ class HeadTrainingTest {
                         List.of(),
                         outputs.resolve("g"),
                         options(Recipe.HYDRA).build()));
+        try (Stream<Path> left = Files.list(outputs)) {
+            assertEquals(List.of(empty), left.toList(), "folders of nothing are left");
+        }
+        Path own = Files.createDirectory(outputs.resolve("own"));
+        assertRefused(HydraException.class, "longer than the context", () -> training(
+                        "own", options(Recipe.HYDRA).sequenceLength(257).build())
+                .run());
+        assertTrue(Files.isDirectory(own), "what was there before stays");
     }
 
     private static void assertRefused(Class<? extends HydraException> kind, String message, Executable run) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.FormatException;
+import io.hydra4j.HydraException;
 import io.hydra4j.golden.Json;
 import io.hydra4j.golden.Original;
 import java.io.IOException;
@@ -117,7 +118,15 @@ class SelfDistillationTest {
         assertThrows(
                 IllegalArgumentException.class, () -> distillation("a.jsonl").withLength(7));
         assertThrows(IllegalArgumentException.class, () -> SelfDistillation.of(model, other, 0));
-        assertThrows(TrainingException.NotSaved.class, () -> distillation("no/a.jsonl")
+        Path folderInPlace = Files.createDirectory(folder.resolve("folder.jsonl"));
+        assertThrows(TrainingException.NotSaved.class, () -> distillation("folder.jsonl")
                 .write());
+        assertTrue(Files.isDirectory(folderInPlace));
+        assertThrows(HydraException.class, () -> distillation("no/such/a.jsonl").write());
+        HydraException noModel = assertThrows(HydraException.class, () -> SelfDistillation.of(
+                        folder.resolve("no.gguf"), folder.resolve("new/a.jsonl"), 5)
+                .write());
+        assertTrue(noModel.getMessage().contains("no.gguf"), noModel.getMessage());
+        assertFalse(Files.exists(folder.resolve("new")), "a folder of nothing is left");
     }
 }
