@@ -16,7 +16,10 @@ interface ChatLines extends AutoCloseable {
      */
     String next(String prompt) throws Interrupted;
 
-    /** Lets Ctrl-C run this instead of ending the program, until it is called again; null for what it did before. */
+    /**
+     * Lets Ctrl-C run this, until it is called again; null for nothing. Where it was typed after the last line and has run nothing, this
+     * runs at once. It must not wait.
+     */
     void onInterrupt(Runnable action);
 
     @Override

@@ -27,6 +27,7 @@ final class ChatLoop {
     private static final String HELP =
             """
             A line is a message. One that ends in \\ goes on in the next; lines between %s and %s are one message.
+            One that begins with / is a command, unless there is a space before it.
               /system TEXT  begin anew with this system message, or without any
               /reset        begin anew
               /save FILE    write the messages as JSON, for generate --messages
@@ -75,6 +76,7 @@ final class ChatLoop {
     /** Whether all went well: on a terminal it does, for a person has seen what did not. */
     boolean run() {
         try (conversation) {
+            note("/help lists commands, Ctrl-D ends the chat");
             while (!isEnded) {
                 try {
                     String message = next();
@@ -132,13 +134,33 @@ final class ChatLoop {
         String name = space < 0 ? line : line.substring(0, space);
         String argument = space < 0 ? "" : line.substring(space + 1).strip();
         switch (name) {
-            case "/system" -> begin(argument.isEmpty() ? null : argument);
-            case "/reset" -> begin(system);
+            case "/system" -> beginAnew(argument.isEmpty() ? null : argument);
+            case "/reset" -> beginAnew(system);
             case "/save" -> save(argument);
-            case "/stats" -> showsStatistics = !showsStatistics;
+            case "/stats" -> {
+                showsStatistics = !showsStatistics;
+                note(
+                        showsStatistics
+                                ? "what an answer took is shown after it"
+                                : "what an answer took is no longer shown");
+            }
             case "/help" -> console.complain(HELP);
             case "/exit", "/quit" -> isEnded = true;
-            default -> throw new HydraException("'" + name + "' is no command: /help lists them");
+            default -> throw new HydraException(
+                    "'" + name + "' is no command: /help lists them; with a space before it, it is a message");
+        }
+    }
+
+    private void beginAnew(String newSystem) {
+        begin(newSystem);
+        note("the conversation begins anew, "
+                + (system == null ? "without a system message" : "with the system message: " + system));
+    }
+
+    /** Tells a person what they have done; who feeds a pipe knows. */
+    private void note(String line) {
+        if (console.inTerminal()) {
+            console.message(line);
         }
     }
 
@@ -166,7 +188,9 @@ final class ChatLoop {
             generator.writeEndArray();
         });
         try {
+            OutputFile.require(Path.of(file));
             Files.writeString(Path.of(file), json + "\n");
+            note(file + ": " + messages.size() + " messages");
         } catch (IOException | InvalidPathException e) {
             throw new HydraException(file + ": cannot be written: " + e.getMessage(), e);
         }
@@ -181,7 +205,7 @@ final class ChatLoop {
                 stream.forEachRemaining(chunk -> show(chunk, live));
             } finally {
                 lines.onInterrupt(null);
-                end(stream.result(), live);
+                end(stream.result(), live, own.maxTokens());
             }
             if (showsStatistics) {
                 console.message(Summary.of(stream.result(), own.acceptance()) + reuse(stream.result()));
@@ -199,14 +223,26 @@ final class ChatLoop {
         }
     }
 
-    private void end(GenerationResult result, LiveText live) {
-        if (console.outTerminal()) {
-            live.end();
-        } else if (!result.text().endsWith("\n")) {
-            console.print("\n");
+    private void end(GenerationResult result, LiveText live, int maxTokens) {
+        if (!console.outTerminal()) {
+            if (!result.text().endsWith("\n")) {
+                console.print("\n");
+            }
+            return;
         }
-        if (result.finishReason().equals(java.util.Optional.of(FinishReason.CANCELLED)) && console.outTerminal()) {
+        FinishReason reason = result.finishReason().orElse(null);
+        if (reason == FinishReason.CANCELLED) {
+            // The terminal has shown the Ctrl-C.
+            console.print("\n");
             console.message("the answer was ended");
+            return;
+        }
+        live.end();
+        if (reason == FinishReason.LENGTH) {
+            console.message(
+                    result.completionTokens() < maxTokens
+                            ? "the context is full: /reset begins anew"
+                            : "the answer was cut at --max-tokens " + maxTokens);
         }
     }
 

@@ -18,6 +18,10 @@ final class TypedLines implements ChatLines {
     private final LineReader reader;
     private final SignalHandler before;
 
+    // Both are guarded by this object's monitor.
+    private Runnable action;
+    private boolean isWaiting;
+
     TypedLines(Terminal terminal) {
         this.terminal = terminal;
         // What is typed is text: an exclamation mark is no event of the history.
@@ -25,7 +29,8 @@ final class TypedLines implements ChatLines {
                 .terminal(terminal)
                 .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true)
                 .build();
-        before = terminal.handle(Signal.INT, SignalHandler.SIG_DFL);
+        // The reader has a handler of its own while a line is typed. Between lines Ctrl-C must not end the program.
+        before = terminal.handle(Signal.INT, signal -> interrupt());
     }
 
     /** On the terminal of this process. */
@@ -38,20 +43,42 @@ final class TypedLines implements ChatLines {
         }
     }
 
+    private synchronized void interrupt() {
+        isWaiting = action == null;
+        if (action != null) {
+            action.run();
+        }
+    }
+
+    private synchronized void forget() {
+        isWaiting = false;
+    }
+
     @Override
     public String next(String prompt) throws Interrupted {
+        // Typed before the prompt, Ctrl-C was for what has ended.
+        forget();
         try {
             return reader.readLine(prompt);
         } catch (UserInterruptException e) {
             throw new Interrupted();
         } catch (EndOfFileException e) {
             return null;
+        } finally {
+            // Typed after the line, it is for what the line begins; the thread's flag would make files fail.
+            if (Thread.interrupted()) {
+                interrupt();
+            }
         }
     }
 
     @Override
-    public void onInterrupt(Runnable action) {
-        terminal.handle(Signal.INT, action == null ? SignalHandler.SIG_DFL : signal -> action.run());
+    public synchronized void onInterrupt(Runnable next) {
+        action = next;
+        if (action != null && isWaiting) {
+            isWaiting = false;
+            action.run();
+        }
     }
 
     @Override

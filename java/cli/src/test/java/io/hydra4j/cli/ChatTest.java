@@ -17,6 +17,7 @@ import io.hydra4j.golden.Original;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
@@ -30,6 +31,8 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jline.terminal.Attributes;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.impl.ExternalTerminal;
 import org.junit.jupiter.api.BeforeAll;
@@ -220,10 +223,104 @@ class ChatTest {
         }
         String told = err.toString(StandardCharsets.UTF_8);
         assertTrue(told.contains("the answer was ended"), told);
+        assertTrue(out.toString(StandardCharsets.UTF_8).endsWith("\n"), "a line begins after it");
         assertTrue(told.contains("/exit or Ctrl-D ends the chat"), told);
         List<String> answers = out.toString(StandardCharsets.UTF_8).lines().toList();
         assertTrue(answers.size() >= 2, answers.toString());
         assertTrue(answers.get(0).length() < 100, answers.toString());
+    }
+
+    @Test
+    void aPersonIsToldWhatCommandsHaveDone() {
+        Path saved = folder.resolve("told.json");
+        Typed lines = new Typed("one", "/stats", "/stats", "/save " + saved, "/system be", "/reset", "/system", "/x y");
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Console console = new Console(
+                new ByteArrayInputStream(new byte[0]), new ByteArrayOutputStream(), err, true, true, true, false);
+        try (HydraModel opened = HydraModel.open(model, OpenOptions.DEFAULT)) {
+            GenerationOptions options = GenerationOptions.DEFAULT.withMaxTokens(LIMIT);
+            new ChatLoop(console, opened, ChatOptions.DEFAULT, turn -> options, lines, null, false, false).run();
+        }
+        assertEquals(
+                List.of(
+                        "/help lists commands, Ctrl-D ends the chat",
+                        "the answer was cut at --max-tokens 6",
+                        "what an answer took is shown after it",
+                        "what an answer took is no longer shown",
+                        saved + ": 2 messages",
+                        "the conversation begins anew, with the system message: be",
+                        "the conversation begins anew, with the system message: be",
+                        "the conversation begins anew, without a system message",
+                        "'/x' is no command: /help lists them; with a space before it, it is a message"),
+                err.toString(StandardCharsets.UTF_8)
+                        .lines()
+                        .map(line -> line.replace("hydra4j: ", ""))
+                        .toList());
+    }
+
+    @Test
+    void anAnswerThatTheContextCutsSaysSo() {
+        Typed lines = new Typed("x".repeat(450));
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Console console = new Console(
+                new ByteArrayInputStream(new byte[0]), new ByteArrayOutputStream(), err, true, true, true, false);
+        try (HydraModel opened = HydraModel.open(model, OpenOptions.DEFAULT)) {
+            GenerationOptions options = GenerationOptions.DEFAULT.withIgnoreEnd(true);
+            new ChatLoop(console, opened, ChatOptions.DEFAULT, turn -> options, lines, null, false, false).run();
+        }
+        String told = err.toString(StandardCharsets.UTF_8);
+        assertTrue(told.contains("the context is full: /reset begins anew"), told);
+    }
+
+    /** Presses Ctrl-C as a line ends: when the terminal's settings are put back. */
+    private static final class Impatient extends ExternalTerminal {
+        private boolean isPressing;
+
+        Impatient(InputStream typed) throws IOException {
+            super("test", "dumb", typed, new ByteArrayOutputStream(), StandardCharsets.UTF_8);
+        }
+
+        @Override
+        public void setAttributes(Attributes attributes) {
+            super.setAttributes(attributes);
+            if (isPressing && attributes.getLocalFlag(Attributes.LocalFlag.ICANON)) {
+                raise(Signal.INT);
+            }
+        }
+    }
+
+    @Test
+    void ctrlCBetweenLinesIsForTheAnswerThatBeginsAndForNoneAfterIt() throws IOException {
+        PipedInputStream typed = new PipedInputStream();
+        PipedOutputStream keys = new PipedOutputStream(typed);
+        Impatient terminal = new Impatient(typed);
+        AtomicInteger ended = new AtomicInteger();
+        assertTimeoutPreemptively(Duration.ofSeconds(60), () -> {
+            try (TypedLines lines = new TypedLines(terminal)) {
+                keys.write("one\rtwo\r".getBytes(StandardCharsets.UTF_8));
+                keys.flush();
+                assertEquals("one", lines.next("> "));
+                terminal.raise(Terminal.Signal.INT);
+                lines.onInterrupt(ended::incrementAndGet);
+                assertEquals(1, ended.get(), "what was typed after the line");
+                terminal.raise(Terminal.Signal.INT);
+                assertEquals(2, ended.get());
+                lines.onInterrupt(null);
+                terminal.raise(Terminal.Signal.INT);
+                assertEquals("two", lines.next("> "));
+                lines.onInterrupt(ended::incrementAndGet);
+                assertEquals(2, ended.get(), "what was typed before the line");
+                lines.onInterrupt(null);
+
+                keys.write("three\r".getBytes(StandardCharsets.UTF_8));
+                keys.flush();
+                terminal.isPressing = true;
+                assertEquals("three", lines.next("> "));
+                assertFalse(Thread.currentThread().isInterrupted());
+                lines.onInterrupt(ended::incrementAndGet);
+                assertEquals(3, ended.get(), "what was typed as the line ended");
+            }
+        });
     }
 
     private static void typeUntil(AtomicBoolean isSeen, OutputStream keys, int key) {
