@@ -16,8 +16,9 @@ import sys
 
 LINE = re.compile(r"/\*([0-9a-f]{4,})\*/\s+(?:@(!?U?P[T0-9]+)\s+)?([A-Z0-9_.]+)\s*(.*?)\s*;")
 REGISTER = re.compile(r"\bU?[RP]\d+\b")
-LOADS = ("LDS", "LDG", "LDGSTS", "LDSM", "LDC", "ULDC", "STS")
-WAITS = ("BAR", "DEPBAR", "LDGDEPBAR", "WARPSYNC", "YIELD", "BSYNC", "BSSY", "NOP")
+COPIES = ("LDGSTS", "UBLKCP")
+LOADS = ("LDS", "LDG", "LDSM", "LDC", "ULDC", "STS", *COPIES)
+WAITS = ("BAR", "DEPBAR", "LDGDEPBAR", "SYNCS", "ELECT", "WARPSYNC", "YIELD", "BSYNC", "BSSY", "NOP")
 WIDE = {"64": 2, "128": 4}
 
 
@@ -26,7 +27,7 @@ class Instruction:
         self.address, self.guard, self.name = address, guard, name
         self.kind = name.split(".")[0]
         self.parts = [part.strip() for part in re.split(r",(?![^\[]*\])", operands)] if operands else []
-        stores = self.kind in ("LDGSTS", "STS", "STG", "BRA", "BAR", "EXIT")
+        stores = self.kind in (*COPIES, "STS", "STG", "BRA", "BAR", "EXIT", "SYNCS")
         written = [] if stores else self.parts[:1]
         # Comparisons and sums with carries leave predicates too.
         for part in [] if stores else self.parts[1:3]:
@@ -74,24 +75,27 @@ def kernels(path):
 
 
 def turn(code):
-    """A turn that ends no row: from the wait for a group of copies past the products, without what is jumped over."""
+    """A turn that ends no row: from the wait for its copies past the products, without what is jumped over."""
     products = [i for i, one in enumerate(code) if one.kind == "HMMA"]
     if not products:
         return []
-    begin = max(i for i in range(products[0]) if code[i].kind == "DEPBAR")
-    taken, i, last = [], begin, products[-1]
-    while i < len(code):
+    begin = max(i for i in range(products[0]) if code[i].kind == "DEPBAR" or "TRYWAIT" in code[i].name)
+    at = {one.address: i for i, one in enumerate(code)}
+    taken, i, left = [], begin, False
+    while i < len(code) and (i != begin or not taken):
         one = code[i]
         taken.append(one)
         target = one.target()
-        # Past the products, the jump that leaves the row's end out.
-        if i > last and one.kind == "BRA":
-            break
-        # Before the first product, the code of a new row of tiles is jumped over: a copy is never in it.
-        if target is not None and one.guard and i < products[0] and target > one.address:
-            skipped = [each for each in code[i + 1 :] if each.address < target]
-            if not any(each.kind in ("LDGSTS", "HMMA") for each in skipped):
-                i += len(skipped)
+        if target is not None:
+            # Past the products, the first jump leaves the row's end out, others lead back.
+            past = i > products[-1] or left
+            # Before the first product, the code of a new row of tiles is jumped over: a copy is never in it.
+            skipped = [each for each in code[i + 1 :] if each.address < target] if target > one.address else []
+            skips = one.guard and i < products[0] and skipped and not any(each.kind in (*COPIES, "HMMA") for each in skipped)
+            if (past and (not left or not one.guard or target < one.address)) or skips or (not one.guard and not past):
+                left = left or past
+                i = at[target]
+                continue
         i += 1
     return taken
 

@@ -105,7 +105,8 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) lm_head_kernel(Work work) 
         }
         return rows;
     };
-    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, x, row_part * BLOCK_ROWS,
+    shared.pipeline.barriers.begin();
+    walk<type, 1, HeadShape, GROUPS>(shared.pipeline, shared.pipeline.barriers, x, row_part * BLOCK_ROWS,
                                      {0, 0, tile_rows * static_cast<int>(x.blocks)}, tiles_of_row, take_row,
                                      wait_for_rows);
     for (int r = warp_index(); r < rows; r += PRODUCT_WARPS) {

@@ -7,94 +7,10 @@
 // for before the kernels before this one have ended, rows as soon as they have.
 #pragma once
 
-#include "cuda/activations.cuh"
 #include "cuda/mma.cuh"
+#include "cuda/stages.cuh"
 
 namespace hydra::cuda {
-
-constexpr int PRODUCT_THREADS = 256, PRODUCT_WARPS = PRODUCT_THREADS / WARP;
-
-// How the warps of a block share out its part of a matrix: ROW_WARPS with TILES tiles of 16 output rows each, times
-// COLUMN_WARPS that take units of 16 columns in turn.
-template <int TILES_OF_A_WARP, int ROW_WARPS_OF_A_BLOCK>
-struct Shape {
-    static constexpr int TILES = TILES_OF_A_WARP, ROW_WARPS = ROW_WARPS_OF_A_BLOCK;
-    static constexpr int COLUMN_WARPS = PRODUCT_WARPS / ROW_WARPS, BLOCK_TILES = TILES * ROW_WARPS;
-    static constexpr int OUTPUTS = BLOCK_TILES * TILE_ROWS;
-    static constexpr int ROW_LANES = OUTPUTS / 4;  // that take a row's outputs, four each
-
-    static __device__ __forceinline__ int row_warp() { return warp_index() % ROW_WARPS; }
-    static __device__ __forceinline__ int column_warp() { return warp_index() / ROW_WARPS; }
-};
-
-// Tiles side by side: `count` of each matrix.
-template <int MATRICES>
-struct TileRow {
-    int count;
-    const uint8_t* data[MATRICES];  // of the first one
-    // Where scales and those of super-blocks begin, 16 bytes each from data on: that fits one register for matrices of
-    // any size, and is the same for matrices of one shape.
-    uint32_t scales, super_scales;
-
-    // Makes it begin at tile `first` of `matrix`, as the m-th one.
-    template <hydra_type type>
-    __device__ __forceinline__ void set(int m, const MatrixView& matrix, int64_t first) {
-        const int64_t index = first * blocks_of(matrix.columns);
-        data[m] = matrix.data + index * block_bytes(type);
-        if (m > 0) return;
-        scales = static_cast<uint32_t>((scales_at(matrix, type, index, 0) - data[0]) / 16);
-        super_scales = static_cast<uint32_t>((super_scales_at(matrix, type, index, 0) - data[0]) / 16);
-    }
-};
-
-// Where a walk stands: at block `block` of the columns of its row `row` of tiles, with `left` blocks to come.
-struct Cursor {
-    int row, block, left;
-
-    // Blocks of the next turn, of which there are `most` in a stage; a turn does not go beyond a row's end.
-    __device__ __forceinline__ int turn(int blocks, int most) const {
-        return most == 1 ? 1 : min(most, min(blocks - block, left));
-    }
-    // True where that turn ends the row, or the walk.
-    __device__ __forceinline__ bool advance(int turn, int blocks) {
-        block += turn;
-        left -= turn;
-        const bool ends = block == blocks;
-        if (ends) block = 0, ++row;
-        return ends || left == 0;
-    }
-};
-
-// Whether what rows have of their units (activations.cuh) goes into products with weights of this type.
-__host__ __device__ constexpr bool needs_units(hydra_type type) {
-    return has_minimum(type) || form_of(type) == Form::HALVES;
-}
-
-constexpr int SUMS_TILE_BYTES = (ROW_GROUP * (TILE_ROWS + 4) + 8) * 4;  // a tile's in WarpSums
-
-// The layout of a stage, and how many there are beside RESERVED bytes of shared memory of the kernel's own. Blocks of
-// columns in a stage: as many as let four stages or more fit, but a unit for each column warp.
-template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED = 0>
-struct StageLayout {
-    static constexpr int WEIGHTS = MATRICES * Shape::BLOCK_TILES;
-    static constexpr int UNIT_BYTES = needs_units(type) ? UNITS * ROW_GROUP * 4 : 0;
-    static constexpr int bytes(int blocks) {
-        return WEIGHTS * (blocks * (block_bytes(type) + scale_bytes(type)) + super_scale_bytes(type)) +
-               GROUPS * blocks * (PREPARED_BLOCK_BYTES + UNIT_BYTES);
-    }
-    static constexpr int MOST_BYTES = (GROUPS == 1 ? 20 : 17) * 1024;
-    static constexpr int FITTING = bytes(4) <= MOST_BYTES ? 4 : bytes(2) <= MOST_BYTES ? 2 : 1;
-    static constexpr int BLOCKS = std::max(Shape::COLUMN_WARPS / UNITS, FITTING), BYTES = bytes(BLOCKS);
-    static constexpr int SCALES_AT = WEIGHTS * BLOCKS * block_bytes(type);
-    static constexpr int SUPER_SCALES_AT = SCALES_AT + WEIGHTS * BLOCKS * scale_bytes(type);
-    static constexpr int X_AT = SUPER_SCALES_AT + WEIGHTS * super_scale_bytes(type);
-    static constexpr int UNITS_AT = X_AT + GROUPS * BLOCKS * PREPARED_BLOCK_BYTES;
-    // Where the kernel has memory of its own, the sums of a row of tiles lie in a stage that has just been multiplied.
-    static constexpr int SUMS_BYTES = Shape::COLUMN_WARPS * WEIGHTS * SUMS_TILE_BYTES;
-    static constexpr bool SUMS_IN_STAGE = RESERVED > 0 && SUMS_BYTES <= BYTES;
-    // All below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
-    static constexpr int STAGES = std::clamp((86 * 1024 + (SUMS_IN_STAGE ? SUMS_BYTES : 0) - RESERVED) / BYTES, 2, 8);
-};
 
 // What a block of threads has in shared memory beside its stages, or in one: the warps' sums before they are added up,
 // of 8 activation rows, rows and tiles a little apart, so that lanes that write fragments or read a row use different
@@ -123,6 +39,7 @@ struct alignas(16) PipelineShared {
     struct NoSums {};
     uint8_t stages[Layout::STAGES][Layout::BYTES];
     std::conditional_t<Layout::SUMS_IN_STAGE, NoSums, Sums> own_sums;
+    StageBarriers barriers;
     float row_scales[BLOCK_ROWS];
     // As registers are full: rows of the block, the row of tiles that it stands at, and the end of its walk in blocks
     // from row 0 on.
@@ -143,6 +60,7 @@ struct alignas(16) PipelineShared {
 template <int MATRICES, class Shape, int GROUPS, int RESERVED>
 struct alignas(16) PipelineShared<HYDRA_F32, MATRICES, Shape, GROUPS, RESERVED> {
     WarpSums<MATRICES, Shape> sums;
+    StageBarriers barriers;
     float row_scales[BLOCK_ROWS];
     bool last;
 };
@@ -229,14 +147,16 @@ __device__ __forceinline__ void plain_tiles(const TileRow<MATRICES>& tiles, int6
 }
 
 // The pipeline of all other types: GROUPS groups of eight rows with the matrix instruction.
-template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED>
+template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class Feed>
 class Pipeline {
   public:
     using Shared = PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>;
 
     // x: of the wave, of which the block has the rows from `first_row` on.
-    __device__ __forceinline__ Pipeline(Shared& shared, const Prepared& x, int first_row)
-        : shared_(shared), x_(x), blocks_(static_cast<int>(x.blocks)), first_block_(first_row / ROW_GROUP * blocks_) {}
+    __device__ __forceinline__ Pipeline(Shared& shared, StageBarriers& barriers, const Prepared& x, int first_row)
+        : shared_(shared),
+          blocks_(static_cast<int>(x.blocks)),
+          feed_(shared.stages, barriers, x, first_row / ROW_GROUP * blocks_) {}
 
     // Walks from `start` to its end. tiles_of_row(i) is row i of tiles; take_row(i, hand) is called by all threads when
     // the sums of what the walk has of a row are there: hand(take, after) calls take(r, place, real, values) as
@@ -248,158 +168,87 @@ class Pipeline {
     template <class TilesOfRow, class TakeRow, class WaitForRows>
     __device__ __forceinline__ void walk(Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
                                          WaitForRows&& wait_for_rows) {
-        Cursor ahead = start;
-        TileRow<MATRICES> tiles_ahead = tiles_of_row(ahead.row);
-        int tiles = tiles_ahead.count;
-        const auto fill_next = [&](int stage, bool with_rows, auto&& end) {
-            if (ahead.left > 0) {
-                const int turn = ahead.turn(blocks_, Layout::BLOCKS);
-                fill_weights(shared_.stages[stage], tiles_ahead, ahead.block, turn);
-                if (with_rows) fill_rows<true>(shared_.stages[stage], ahead.block, turn);
-                ahead.advance(turn, blocks_);
-                if (ahead.left > 0 && ahead.block == 0) {
+        // Blocks that are to be asked for: of the row at hand, and of later ones.
+        int until_ahead = min(blocks_ - start.block, start.left), later = start.left - until_ahead;
+        const TileRow<MATRICES> first_tiles = tiles_of_row(start.row);
+        int tiles = first_tiles.count;
+        feed_.take_tiles(first_tiles, start.block);
+        const auto fill_next = [&](int stage, auto with_rows, auto&& end) {
+            if (until_ahead > 0) {
+                const int turn = Layout::BLOCKS == 1 ? 1 : min(Layout::BLOCKS, until_ahead);
+                feed_.template fill<with_rows.value>(stage, turn);
+                until_ahead -= turn;
+                if (until_ahead == 0 && later > 0) {
                     // Found anew at a row's end: kept, the row would take a register that the sums need.
-                    tiles_ahead = tiles_of_row(
-                        static_cast<int>((end() - static_cast<unsigned>(ahead.left)) / static_cast<unsigned>(blocks_)));
+                    const auto row = (end() - static_cast<unsigned>(later)) / static_cast<unsigned>(blocks_);
+                    feed_.take_tiles(tiles_of_row(static_cast<int>(row)), 0);
+                    until_ahead = min(blocks_, later);
+                    later -= until_ahead;
                 }
             }
-            end_copies();
+            feed_.end_fill();
         };
         const auto end = static_cast<unsigned>(start.row * blocks_ + start.block + start.left);
-        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) fill_next(stage, false, [&] { return end; });
-        const int rows = wait_for_rows();
-        if (rows <= 0) return copies_arrived<0>();
+        for (int stage = 0; stage < Layout::STAGES - 1; ++stage) {
+            fill_next(stage, std::false_type{}, [&] { return end; });
+        }
+        const int rows = max(0, wait_for_rows());
+        live_groups_ = min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR);
+        feed_.take_rows(rows, live_groups_);
+        Cursor first = start;
+        for (int stage = 0; stage < Layout::STAGES - 1 && first.left > 0; ++stage) {
+            const int turn = first.turn(blocks_, Layout::BLOCKS);
+            feed_.add_rows(stage, first.block, turn);
+            first.advance(turn, blocks_);
+        }
+        if (rows == 0) return give_up(start);
         if (threadIdx.x == 0) {
             shared_.rows = rows;
             shared_.row = start.row;
             shared_.end = end;
         }
-        live_groups_ = min(GROUPS, (rows + PAIR_ROWS - 1) / PAIR_ROWS * PAIR);
-        live_rows_ = rows;
-        // Copied at once: the first turn would wait for the weights of all these stages, which were asked for before.
-        Cursor first = start;
-        for (int stage = 0; stage < Layout::STAGES - 1 && first.left > 0; ++stage) {
-            const int turn = first.turn(blocks_, Layout::BLOCKS);
-            fill_rows<false>(shared_.stages[stage], first.block, turn);
-            first.advance(turn, blocks_);
-        }
         float sums[MATRICES][Shape::TILES][GROUPS][4] = {};
-        int stage = 0, until = min(blocks_ - start.block, start.left);  // of the row, what is to come
+        int stage = 0, before = Layout::STAGES - 1;
+        int until = min(blocks_ - start.block, start.left);  // of the row, what is to come
         while (until > 0) {
             // What this stage was filled with has arrived, and all warps are done with the one before it.
-            copies_arrived<Layout::STAGES - 2>();
+            feed_.wait(stage);
             __syncthreads();
-            fill_next(stage == 0 ? Layout::STAGES - 1 : stage - 1, true, [&] { return shared_.end; });
+            fill_next(before, std::true_type{}, [&] { return shared_.end; });
             const int turn = Layout::BLOCKS == 1 ? 1 : min(Layout::BLOCKS, until);
             multiply_stage(shared_.stages[stage], tiles, turn, sums);
-            const int multiplied = stage;
-            stage = stage + 1 == Layout::STAGES ? 0 : stage + 1;
+            before = stage;
+            stage = feed_.after(stage);
             until -= turn;
             if (until > 0) continue;
             const int row = shared_.row;
             until = min(blocks_, static_cast<int>(shared_.end - static_cast<unsigned>((row + 1) * blocks_)));
             // At the end all stages are free, and the first ones are the taker's.
-            const int free_stage = until > 0 ? multiplied : Layout::STAGES - 1;
+            const int free_stage = until > 0 ? before : Layout::STAGES - 1;
             take_row(row, [&](auto&& take, auto&& after) { hand_over(sums, tiles, free_stage, take, after); });
+            if (Layout::SUMS_IN_STAGE) feed_.after_writing();
             if (threadIdx.x == 0) shared_.row = row + 1;
             if (until > 0) tiles = tiles_of_row(row + 1).count;
 #pragma unroll
             for (int i = 0; i < MATRICES * Shape::TILES * GROUPS * 4; ++i) (&sums[0][0][0][0])[i] = 0;
         }
-        copies_arrived<0>();
+        feed_.end(stage);
     }
 
   private:
     using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
 
-    // Whether the lane has a row of a group: of a single group, rows that are not there are neither copied nor read.
-    __device__ __forceinline__ bool has_row() const { return GROUPS > 1 || lane_index() / 4 < live_rows_; }
-
     // Groups are skipped by pairs, so that the loads of one hide behind the arithmetic of the other.
     static constexpr int PAIR = GROUPS == 1 ? 1 : 2, PAIR_ROWS = PAIR * ROW_GROUP;
 
-    // Copies `turn` blocks of BYTES bytes each of the first `count` of PIECES pieces, which lie `stride` chunks of
-    // 16 bytes apart, the first one `begin` of them behind source;
-    // ASYNC, or at once.
-    template <int BYTES, int PIECES, bool ASYNC>
-    static __device__ __forceinline__ void fill_part(uint8_t* target, const uint8_t* source, unsigned begin, int stride,
-                                                     int count, int turn) {
-        constexpr int CHUNKS = BYTES / 16, PIECE = Layout::BLOCKS * CHUNKS, ALL = PIECES * PIECE;
-        const auto thread = static_cast<int>(threadIdx.x);
-        target += thread * 16;
-        const SharedAddress address = shared_address(target);
-        const auto copy = [&](int offset, const uint8_t* from) {
-            if constexpr (ASYNC) {
-                copy_async(address + offset, from);
-            } else {
-                *reinterpret_cast<uint4*>(target + offset) = __ldcg(reinterpret_cast<const uint4*>(from));
-            }
-        };
-        if constexpr (PRODUCT_THREADS % PIECE == 0) {
-            // A thread's chunks are the same ones of pieces STEP apart: one address leads to all.
-            constexpr int STEP = PRODUCT_THREADS / PIECE;
-            const int first = thread / PIECE, chunk = thread % PIECE;
-            if (Layout::BLOCKS > 1 && chunk / CHUNKS >= turn) return;
-            source += uint64_t{begin + static_cast<unsigned>(first * stride + chunk)} * 16;
-#pragma unroll
-            for (int k = 0; k < (PIECES + STEP - 1) / STEP; ++k) {
-                if (first + k * STEP < count) copy(k * PRODUCT_THREADS * 16, source + k * STEP * stride * 16);
-            }
-        } else {
-#pragma unroll
-            for (int done = 0; done < ALL; done += PRODUCT_THREADS) {
-                const int i = done + thread, piece = i / PIECE, chunk = i % PIECE;
-                if (ALL - done < PRODUCT_THREADS && i >= ALL) break;
-                if (piece >= count || (Layout::BLOCKS > 1 && chunk / CHUNKS >= turn)) continue;
-                copy(done * 16, source + uint64_t{begin + static_cast<unsigned>(piece * stride + chunk)} * 16);
-            }
+    // Waits for what was asked for, where there are no rows.
+    __device__ __forceinline__ void give_up(Cursor cursor) {
+        int stage = 0;
+        for (; stage < Layout::STAGES - 1 && cursor.left > 0; ++stage) {
+            feed_.wait(stage);
+            cursor.advance(cursor.turn(blocks_, Layout::BLOCKS), blocks_);
         }
-    }
-
-    __device__ __forceinline__ void fill_weights(uint8_t* stage, const TileRow<MATRICES>& tiles, int block,
-                                                 int turn) const {
-        constexpr int TILES = Shape::BLOCK_TILES, BLOCKS = TILES * Layout::BLOCKS;  // of a matrix
-        // Tiles that the matrix does not have are left out.
-#pragma unroll
-        for (int m = 0; m < MATRICES; ++m) {
-            constexpr int BYTES = block_bytes(type), CHUNKS = BYTES / 16;
-            fill_part<BYTES, TILES, true>(stage + m * BLOCKS * BYTES, tiles.data[m],
-                                          static_cast<unsigned>(block * CHUNKS), blocks_ * CHUNKS, tiles.count, turn);
-            if constexpr (scale_bytes(type) > 0) {
-                constexpr int SCALES = scale_bytes(type), SCALE_CHUNKS = SCALES / 16;
-                fill_part<SCALES, TILES, true>(stage + Layout::SCALES_AT + m * BLOCKS * SCALES, tiles.data[m],
-                                               tiles.scales + static_cast<unsigned>(block * SCALE_CHUNKS),
-                                               blocks_ * SCALE_CHUNKS, tiles.count, turn);
-            }
-        }
-        if constexpr (super_scale_bytes(type) > 0) {
-            constexpr int CHUNKS = super_scale_bytes(type) / 16;
-            static_assert(Layout::WEIGHTS * CHUNKS <= PRODUCT_THREADS);
-            const auto i = static_cast<int>(threadIdx.x);
-            const int place = i / CHUNKS, tile = place % TILES;
-            if (place < Layout::WEIGHTS && tile < tiles.count) {
-                const auto at = tiles.super_scales +
-                                static_cast<unsigned>((tile * blocks_ + block) / SUPER_BLOCKS * CHUNKS + i % CHUNKS);
-                copy_async(shared_address(stage + Layout::SUPER_SCALES_AT + i * 16),
-                           (place < TILES ? tiles.data[0] : tiles.data[MATRICES - 1]) + uint64_t{at} * 16);
-            }
-        }
-    }
-
-    template <bool ASYNC>
-    __device__ __forceinline__ void fill_rows(uint8_t* stage, int block, int turn) const {
-        constexpr int BYTES = PREPARED_BLOCK_BYTES, CHUNKS = BYTES / 16;
-        constexpr int UNIT_BYTES = Layout::UNIT_BYTES, UNIT_CHUNKS = UNIT_BYTES / 16;
-        const auto at = static_cast<unsigned>(first_block_ + block);
-        static_assert(GROUPS > 1 || PRODUCT_THREADS % (Layout::BLOCKS * CHUNKS) == 0, "a lane copies of one row");
-        if (has_row()) {
-            fill_part<BYTES, GROUPS, ASYNC>(stage + Layout::X_AT, x_.data, at * CHUNKS, blocks_ * CHUNKS, live_groups_,
-                                            turn);
-        }
-        if constexpr (UNIT_BYTES > 0) {
-            fill_part<UNIT_BYTES, GROUPS, ASYNC>(stage + Layout::UNITS_AT, reinterpret_cast<const uint8_t*>(x_.units),
-                                                 at * UNIT_CHUNKS, blocks_ * UNIT_CHUNKS, live_groups_, turn);
-        }
+        feed_.end(stage);
     }
 
     __device__ __forceinline__ void multiply_stage(const uint8_t* stage, int tiles, int turn,
@@ -407,15 +256,16 @@ class Pipeline {
         constexpr int TILES = Shape::TILES, WEIGHTS = MATRICES * TILES;
         const int lane = lane_index(), column_warp = Shape::column_warp(), unit = column_warp % UNITS;
         const int place = Shape::row_warp() * TILES;
-        if (place >= tiles) return;
+        if (!Feed::HAS_ALL_TILES && place >= tiles) return;
 #pragma unroll
-        for (int b = column_warp / UNITS; b < Layout::BLOCKS; b += Shape::COLUMN_WARPS / UNITS) {
+        for (int b = Shape::COLUMN_WARPS == UNITS ? 0 : column_warp / UNITS; b < Layout::BLOCKS;
+             b += Shape::COLUMN_WARPS / UNITS) {
             if (b >= turn) break;
             Fragment w[WEIGHTS];
 #pragma unroll
             for (int i = 0; i < WEIGHTS; ++i) {
                 // After the last tile the one before it is computed again, for nothing.
-                const int tile = place + i % TILES < tiles ? place + i % TILES : place;
+                const int tile = Feed::HAS_ALL_TILES || place + i % TILES < tiles ? place + i % TILES : place;
                 const int at = (i / TILES * Shape::BLOCK_TILES + tile) * Layout::BLOCKS + b;
                 w[i] = load_fragment<type>(
                     stage + at * block_bytes(type), stage + Layout::SCALES_AT + at * scale_bytes(type),
@@ -429,7 +279,7 @@ class Pipeline {
                 for (int group = pair; group < pair + PAIR; ++group) {
                     const uint8_t* data = stage + Layout::X_AT + (group * Layout::BLOCKS + b) * PREPARED_BLOCK_BYTES;
                     uint4 x{};
-                    if (has_row()) x = *reinterpret_cast<const uint4*>(data + (unit * WARP + lane) * 16);
+                    if (feed_.has_row()) x = *reinterpret_cast<const uint4*>(data + (unit * WARP + lane) * 16);
                     float2 x_units{};
                     if constexpr (needs_units(type)) {
                         const uint8_t* all =
@@ -490,17 +340,16 @@ class Pipeline {
     }
 
     Shared& shared_;
-    const Prepared& x_;
-    int blocks_, first_block_, live_groups_ = 0;  // first_block_: of the block's first group of rows in x_
-    int live_rows_ = 0;
+    int blocks_, live_groups_ = 0;
+    Feed feed_;
 };
 
 // The walk of a block of threads, whatever the type.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, int RESERVED, class TilesOfRow, class TakeRow,
           class WaitForRows>
-__device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>& shared, const Prepared& x,
-                                     int first_row, Cursor start, TilesOfRow&& tiles_of_row, TakeRow&& take_row,
-                                     WaitForRows&& wait_for_rows) {
+__device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUPS, RESERVED>& shared,
+                                     StageBarriers& barriers, const Prepared& x, int first_row, Cursor start,
+                                     TilesOfRow&& tiles_of_row, TakeRow&& take_row, WaitForRows&& wait_for_rows) {
     if constexpr (type == HYDRA_F32) {
         const int rows = wait_for_rows();
         if (rows <= 0) return;
@@ -515,8 +364,13 @@ __device__ __forceinline__ void walk(PipelineShared<type, MATRICES, Shape, GROUP
             start.advance(count, blocks);
         }
     } else {
-        Pipeline<type, MATRICES, Shape, GROUPS, RESERVED>(shared, x, first_row)
-            .walk(start, tiles_of_row, take_row, wait_for_rows);
+        using Layout = StageLayout<type, MATRICES, Shape, GROUPS, RESERVED>;
+        with_copies([&](auto bulk) {
+            using Feed = std::conditional_t<bulk.value, BulkFeed<type, MATRICES, Shape, GROUPS, Layout>,
+                                            ThreadFeed<type, MATRICES, Shape, GROUPS, Layout>>;
+            Pipeline<type, MATRICES, Shape, GROUPS, RESERVED, Feed>(shared, barriers, x, first_row)
+                .walk(start, tiles_of_row, take_row, wait_for_rows);
+        });
     }
 }
 

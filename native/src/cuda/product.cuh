@@ -22,6 +22,9 @@
 // has them. Their sums stay in shared memory: after one barrier the blocks read each other's and add them up, each for
 // a part of the row's values, after a second one they end. Elsewhere they meet in global memory as before, where the
 // last one adds up; the cut and the order are the same ones, and so are the bits.
+// Version 8: on devices of 9.0 and more stages are filled by bulk copies (stages.cuh): a lane of each warp asks for
+// what the warp fetches of a stage, two to five copies, where each thread copied 16 bytes several times. Their
+// addresses lie in registers of the warp. The order of additions is the same, and so are the bits.
 //
 // Counted, not measured on any card yet (ptxas 13.0 for sm_90, large shape; H100, 132 multiprocessors):
 //                                       version 3           version 4: 8, 16, 32, 64 rows   version 5
@@ -53,10 +56,20 @@
 //   spills of any type, bytes           64 rows of quants 4 none, but 4 of 64 rows of gate and up in Q4_1 (sm_80: none)
 //   shared memory, KB, BF16: 8, 64 rows 83, 91              87, 112 with the sums of a row kept
 //   weights under way, 64 rows, KB      BF16 64, Q8_0 51    64, 42: the sums of warps lie in a stage that is free
-// A turn of BF16 takes a warp 126 and 130 instructions for 8 and 64 rows (version 6: 146 and 150; 188 for 64 rows
-// before), of which 87 % are loads, products or their addresses, half of the rest barriers and waits
-// (benchmarks/count_instructions.py).
-// For 64 rows of quants the matrix instruction is what takes the time: 64 rows need 128 products for a weight.
+//                                       version 7             version 8, sm_90
+//   registers, BF16: 8 to 64 rows       72, 68, 96, 120       70, 70, 90, 105
+//     Q8_0                              72, 90, 113, 126      68, 76, 96, 113
+//     Q4_K                              91, 112, 125, 128     79, 87, 117, 119
+//   spills                              gate and up of Q4_1   none
+//   copies of a lane in a turn, BF16    5, 4                  2, of one lane of a warp
+//   instructions of a turn of a warp,
+//     BF16: 8, 64 rows                  127, 136              107, 118
+//     Q8_0                              233, 251              236, 232
+//     Q4_K                              558, 395              521, 358
+// Stages, and so the weights under way, are as they were: memory limits them, not registers. Instructions are those
+// from the wait for a stage to the next one, with the copies of a later stage (benchmarks/count_instructions.py). Of
+// BF16's 74 and 81 % are loads, products or their addresses, 86 and 88 % of version 7's longer turns: what is left are
+// 28 and 23 instructions, waits, barriers and branches. Longer turns would have less of them, and less on their way.
 // What version 7 does for its registers: what is looked up seldom (how many rows there are, where a walk stands and
 // ends) lies in shared memory; a matrix, its scales and the rows take one address each. When it first stood it had 64,
 // 76, 96 and 126 for BF16, and spilt up to 24 bytes of 64 rows of all types but that. Counted with ptxas 13.0 of single
@@ -193,7 +206,7 @@ constexpr bool LEAVES =
 // GROUPS: of eight rows, for those of a part.
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish, class Wait>
 __device__ __forceinline__ void compute_products(const Products<MATRICES>& work, const Finish& finish, unsigned block,
-                                                 Wait&& wait) {
+                                                 StageBarriers& barriers, Wait&& wait) {
     constexpr int PART_ROWS = part_rows(type, GROUPS);
     constexpr bool CAN_SPLIT = Shape::ROW_WARPS > 1;  // small matrices' shares are rows of tiles
     const auto row_parts = static_cast<unsigned>(parts_of(work.source.wave_rows, PART_ROWS));
@@ -292,7 +305,7 @@ __device__ __forceinline__ void compute_products(const Products<MATRICES>& work,
         const unsigned begin = shares.begin(share);
         const Cursor start{static_cast<int>(shares.first_row(share)), static_cast<int>(begin % shares.blocks),
                            static_cast<int>(shares.begin(share + 1) - begin)};
-        walk<type, MATRICES, Shape, GROUPS>(shared.pipeline, x, first_row, start, tiles_of_row, take_row,
+        walk<type, MATRICES, Shape, GROUPS>(shared.pipeline, barriers, x, first_row, start, tiles_of_row, take_row,
                                             wait_for_rows);
     }
     if constexpr (CAN_SPLIT) {
@@ -342,7 +355,9 @@ __device__ __forceinline__ void compute_products(const Products<MATRICES>& work,
 template <hydra_type type, int MATRICES, class Shape, int GROUPS, class Finish>
 __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MATRICES> work, Finish finish) {
     let_next_kernel_begin();
-    compute_products<type, MATRICES, Shape, GROUPS>(work, finish, blockIdx.x, [](auto&& count) {
+    StageBarriers& barriers = shared_memory<ClusterShared<type, MATRICES, Shape, GROUPS>>().pipeline.barriers;
+    barriers.begin();
+    compute_products<type, MATRICES, Shape, GROUPS>(work, finish, blockIdx.x, barriers, [](auto&& count) {
         wait_for_kernels_before();
         return count();
     });

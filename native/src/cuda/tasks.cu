@@ -50,6 +50,7 @@ struct alignas(16) TasksShared {
                   FewAttention::BYTES<D>, ManyAttention::BYTES<D, SHARED_GROUPS>});
 
     alignas(16) unsigned char own[BYTES];  // of the task at hand
+    StageBarriers barriers;                // of all products
     Task tasks[2];                         // it, and the block's next one
     TaskPlace places[MOST_TASKS];
 };
@@ -86,6 +87,7 @@ struct Tasks {
         for (int i = static_cast<int>(threadIdx.x); i < list.count; i += PRODUCT_THREADS) {
             shared.places[i] = list.places[i];
         }
+        shared.barriers.begin();
         __syncthreads();
         int task = own_from(0), at = 0;
         fetch(task, at);
@@ -150,14 +152,13 @@ struct Tasks {
 #pragma unroll 1
         for (int unit = first; unit < units; unit += place.blocks) {
             if (unit != first) __syncthreads();
-            compute_products<type, MATRICES, SmallShape, GROUPS>(product.work, product.finish,
-                                                                 static_cast<unsigned>(unit), [&](auto&& count) {
-                                                                     // Known before: no task changes how many rows
-                                                                     // there are.
-                                                                     const int rows = count();
-                                                                     if (unit == first) wait_before(number);
-                                                                     return rows;
-                                                                 });
+            compute_products<type, MATRICES, SmallShape, GROUPS>(
+                product.work, product.finish, static_cast<unsigned>(unit), shared.barriers, [&](auto&& count) {
+                    // Known before: no task changes how many rows there are.
+                    const int rows = count();
+                    if (unit == first) wait_before(number);
+                    return rows;
+                });
         }
     }
 

@@ -346,6 +346,191 @@ TEST(Emulation, RefusesToCopyWhatOthersChangeMeanwhile) {
     }
 }
 
+// What bulk copies fill.
+struct alignas(16) Filled {
+    uint64_t barriers[2];
+    alignas(16) int values[2][64];
+};
+
+Filled& filled() { return *static_cast<Filled*>(shared_memory()); }
+
+// Begins the first barrier, for so many threads.
+void begin_barrier(unsigned arrivals) {
+    if (threadIdx.x == 0) {
+        begin_phases(&filled().barriers[0], arrivals, Site::current());
+        order_before_copies();
+    }
+    __syncthreads();
+}
+
+void wait_for(uint32_t parity) { wait_for_phase(&filled().barriers[0], parity, Site::current()); }
+
+void copy(int place, const int* source, int bytes, int to = 0) {
+    copy_bulk(filled().values[place] + to, source, bytes, &filled().barriers[0], Site::current());
+}
+
+void expect(int bytes) { expect_bytes(&filled().barriers[0], bytes, Site::current()); }
+void arrive_at() { arrive(&filled().barriers[0], Site::current()); }
+
+// Each warp copies a half of 64 values, three times; a phase is announced before the threads arrive at it, too.
+TEST(Emulation, CopiesInBulkWhenThePhaseIsWaitedFor) {
+    const bool early = getenv("HYDRA4J_EMULATION_EARLY") != nullptr;
+    alignas(16) int source[3][64];
+    for (int i = 0; i < 3 * 64; ++i) source[i / 64][i % 64] = i;
+    std::vector<int> seen(3 * 64);
+    EXPECT_TRUE(run(1, 64, sizeof(Filled), [&] {
+        begin_barrier(2);
+        const int half = static_cast<int>(threadIdx.x / 32 * 32);
+        for (int phase = 0; phase < 3; ++phase) {
+            if (threadIdx.x % 32 == 0) {
+                expect(128);
+                copy(0, source[phase] + half, 128, half);
+                EXPECT_EQ(filled().values[0][half + 1], early ? source[phase][half + 1] : -1) << "NaN while under way";
+                arrive_at();
+            }
+            wait_for(phase % 2);
+            seen[phase * 64 + threadIdx.x] = filled().values[0][63 - threadIdx.x];
+            wait_for(phase % 2);
+            __syncthreads();
+        }
+    }));
+    for (int i = 0; i < 3 * 64; ++i) EXPECT_EQ(seen[i], source[i / 64][63 - i % 64]);
+}
+
+void expect_bulk_failure(const std::function<void()>& thread, const std::string& part) {
+    EXPECT_FALSE(run(1, 64, sizeof(Filled), thread));
+    EXPECT_NE(std::string(failure()).find(part), std::string::npos) << failure() << ", not " << part;
+}
+
+TEST(Emulation, RefusesAPhaseThatDoesNotEnd) {
+    alignas(16) static int source[64];
+    const auto waits = [](unsigned arrivals, int expected, int copied, uint32_t parity) {
+        return [=] {
+            begin_barrier(arrivals);
+            if (threadIdx.x == 0) {
+                expect(expected);
+                if (copied > 0) copy(0, source, copied);
+                arrive_at();
+            }
+            wait_for(0);
+            wait_for(parity);
+        };
+    };
+    EXPECT_TRUE(run(1, 64, sizeof(Filled), waits(1, 64, 64, 0)));
+    expect_bulk_failure(waits(1, 64, 64, 1), "the phase of parity 1");
+    expect_bulk_failure(waits(2, 64, 64, 0), "1 threads have not arrived");
+    expect_bulk_failure(waits(1, 128, 64, 0), "64 announced bytes are not those of copies");
+    expect_bulk_failure(waits(1, 0, 64, 0), "-64 announced bytes are not those of copies");
+    expect_bulk_failure(
+        [] {
+            begin_barrier(1);
+            arrive_at();
+            arrive_at();
+            expect(16);
+            arrive_at();
+            if (threadIdx.x == 0) arrive_at();
+        },
+        "more threads arrive");
+    expect_bulk_failure(
+        [] {
+            begin_barrier(1);
+            expect(1 << 19);
+        },
+        "less than a megabyte");
+}
+
+TEST(Emulation, RefusesABulkCopyThatADeviceWouldNotDo) {
+    alignas(16) static int source[68];
+    const auto copies = [](const std::function<void()>& begin, const std::function<void()>& copying) {
+        return [=] {
+            begin();
+            if (threadIdx.x == 33) copying();
+            wait_for(1);
+        };
+    };
+    const auto begins = [] { begin_barrier(1); };
+    expect_bulk_failure(copies(begins, [] { copy(0, source, 8); }), "multiples of 16");
+    expect_bulk_failure(copies(begins, [] { copy(0, source, 0); }), "multiples of 16");
+    expect_bulk_failure(copies(begins, [] { copy(0, source + 1, 16); }), "multiples of 16");
+    expect_bulk_failure(copies(begins, [] { copy(0, source, 16, 2); }), "multiples of 16");
+    expect_bulk_failure(copies(begins, [] { copy(1, source, 64, 52); }), "beyond the block's shared memory");
+    expect_bulk_failure(
+        copies(begins, [] { copy_bulk(filled().values, source, 16, &filled().barriers[1], Site::current()); }),
+        "no barrier was begun here");
+    expect_bulk_failure(copies(begins, [] { filled().barriers[0] = 0, copy(0, source, 16); }), "written over");
+    expect_bulk_failure(copies(begins, [] { begin_phases(filled().barriers, 1, Site::current()); }), "a second time");
+    expect_bulk_failure(copies(begins,
+                               [] {
+                                   auto* place = reinterpret_cast<unsigned char*>(filled().barriers);
+                                   begin_phases(place + 12, 1, Site::current());
+                               }),
+                        "8 aligned bytes");
+    const auto begins_alone = [](bool announces, bool meets) {
+        return [=] {
+            if (threadIdx.x == 33) begin_phases(filled().barriers, 1, Site::current());
+            if (threadIdx.x == 33 && announces) order_before_copies();
+            if (meets) __syncthreads();
+        };
+    };
+    expect_bulk_failure(copies(begins_alone(false, true), [] { copy(0, source, 16); }), "announced");
+    expect_bulk_failure(copies(begins_alone(true, false), [] {}), "");
+    if (getenv("HYDRA4J_EMULATION_EARLY") != nullptr) return;
+    expect_bulk_failure(copies(begins,
+                               [] {
+                                   copy(0, source, 32);
+                                   copy(0, source, 16, 4);
+                               }),
+                        "two copies under way");
+    expect_bulk_failure(copies(begins, [] { expect(16), copy(0, source, 16); }), "a block ends while");
+}
+
+// A device of 8.0 has none.
+TEST(Emulation, HasNoBulkCopiesOnAnOlderDevice) {
+    alignas(16) static int source[4];
+    setenv("HYDRA4J_EMULATION_CAPABILITY", "8.0", 1);
+    expect_bulk_failure(
+        [] {
+            EXPECT_FALSE(has_bulk_copies());
+            begin_barrier(1);
+            copy(0, source, 16);
+        },
+        "no bulk copies");
+    unsetenv("HYDRA4J_EMULATION_CAPABILITY");
+    EXPECT_TRUE(run(1, 32, 0, [] { EXPECT_TRUE(has_bulk_copies()); }));
+}
+
+TEST(Emulation, RefusesABulkCopyOfWhatChanges) {
+    alignas(16) static int source[64];
+    int after = 0;
+    const auto thread = [&] {
+        begin_barrier(1);
+        if (threadIdx.x == 32) expect(256), copy(1, source, 256), arrive_at();
+        wait_for_kernels_before(Site::current());
+        wait_for(0);
+        ++after;
+    };
+    const Launch launch{"test_kernel", 1, 64, sizeof(Filled)};
+    for (const bool changes : {false, true}) {
+        EarlyCopies early;
+        EXPECT_TRUE(begin_kernel(launch, thread, early));
+        EXPECT_EQ(after, 0) << "nothing after the wait runs ahead";
+        if (changes) ++source[63];
+        EXPECT_EQ(run_kernel(launch, thread, &early), !changes);
+        if (changes) {
+            EXPECT_NE(std::string(failure()).find("thread 32,"), std::string::npos) << failure();
+        }
+        after = 0;
+    }
+    if (getenv("HYDRA4J_EMULATION_EARLY") != nullptr) return;
+    expect_bulk_failure(
+        [] {
+            begin_barrier(1);
+            if (threadIdx.x == 0) expect(16), copy(0, source, 16), ++source[0], arrive_at();
+            wait_for(0);
+        },
+        "changed while");
+}
+
 TEST(Emulation, FaultsBehindTheEndOfAnAllocation) {
     CUcontext context = nullptr;
     void* memory = nullptr;

@@ -6,12 +6,13 @@
 // warp collective, or wait for what others are to count. What hardware would not forgive is not forgiven here: shared
 // memory starts as NaN, every allocation ends at a page that cannot be touched, and a barrier that not all living
 // threads reach is an error that names the kernel, as is reading another block's shared memory when it may not have
-// begun or may have ended, as is a count that nobody can reach any more, and a copy whose source changes while it is
-// under way. With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the opposite order: a missing barrier that
-// one order hides, the other shows. A thread that ends without waiting for the kernels before is an error; with
-// HYDRA4J_EMULATION_EARLY set, the begin of each kernel of a graph, until it waits, also runs before the kernel before
-// it, and what it copies must be the same then. HYDRA4J_EMULATION_CAPABILITY, HYDRA4J_EMULATION_MULTIPROCESSORS: of the
-// device that is emulated, 9.0 (below that it has no clusters) and 2 where they are not set.
+// begun or may have ended, as is a count that nobody can reach any more, a phase of copies that cannot end, and a copy
+// whose source changes while it is under way. With HYDRA4J_EMULATION_REVERSED set, blocks and threads run in the
+// opposite order: a missing barrier that one order hides, the other shows. A thread that ends without waiting for the
+// kernels before is an error; with HYDRA4J_EMULATION_EARLY set, the begin of each kernel of a graph, until it waits,
+// also runs before the kernel before it, and what it copies must be the same then; and bulk copies write at once,
+// otherwise when somebody waits for them. HYDRA4J_EMULATION_CAPABILITY, HYDRA4J_EMULATION_MULTIPROCESSORS: of the
+// device that is emulated, 9.0 (below that it has no clusters, no bulk copies) and 2 where they are not set.
 #pragma once
 
 #include <cmath>
@@ -107,6 +108,20 @@ const unsigned char* meet_warp(const void* mine, size_t bytes, Site site);
 void begin_copy(void* shared, const void* source);
 void end_copies();
 void wait_for_copies(unsigned pending_groups, Site site = Site::current());
+
+// Ten times the compute capability of the device.
+int capability();
+
+// Bulk copies, and barriers in shared memory with phases that end when threads have arrived and copies have written
+// (bulk_copies.cuh), if the device has them. What is copied to is NaN until a thread waits for the phase and it can
+// end.
+bool has_bulk_copies();
+void begin_phases(void* barrier, unsigned arrivals, Site site);
+void order_before_copies();
+void expect_bytes(void* barrier, int bytes, Site site);
+void arrive(void* barrier, Site site);
+void wait_for_phase(void* barrier, uint32_t parity, Site site);
+void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site site);
 
 template <class T>
 T from_lane(T value, int lane, Site site) {

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <list>
+#include <utility>
 #include <vector>
 
 #include "cuda/emulation/cuda.h"
@@ -76,7 +78,16 @@ struct Stack {
 void switch_stack(Stack& from, Stack& to) { swapcontext(&from.context, &to.context); }
 #endif
 
-enum class State { READY, AT_WARP_BARRIER, AT_BLOCK_BARRIER, AT_FIRST_BARRIER, AT_CLUSTER_BARRIER, AT_COUNT, DONE };
+enum class State {
+    READY,
+    AT_WARP_BARRIER,
+    AT_BLOCK_BARRIER,
+    AT_FIRST_BARRIER,
+    AT_CLUSTER_BARRIER,
+    AT_COUNT,
+    AT_PHASE,
+    DONE
+};
 
 constexpr size_t COPIED_BYTES = 16;
 
@@ -86,6 +97,24 @@ struct Copy {
     unsigned group;
     unsigned char bytes[COPIED_BYTES];  // when it was begun
 };
+
+struct BulkCopy {
+    unsigned char* target;
+    const unsigned char* source;
+    std::vector<unsigned char> bytes;  // when it was begun
+};
+
+// A barrier with phases.
+struct Phases {
+    unsigned char* place;
+    unsigned arrivals, missing;    // threads of a phase; that have not arrived yet
+    int64_t bytes;                 // announced, and not written yet
+    uint32_t ended;                // phases
+    unsigned thread, meetings;     // who began it, and how often the block had met by then
+    bool announced;                // to copies
+    std::vector<BulkCopy> copies;  // under way, oldest first
+};
+constexpr uint64_t PHASES_MARK = 0x8d1fe62b40c397a5;  // what stands at `place`
 
 struct Fiber {
     Stack stack;
@@ -97,6 +126,9 @@ struct Fiber {
     unsigned group;            // of the next copy
     const int32_t* counter;    // that it waits for
     int32_t count;             // to be
+    const Phases* phases;      // of which it waits for one
+    uint32_t parity;           // of that
+    uint64_t bulk_copied;      // a sum over what it has asked for before it waited for the kernels before
 };
 
 struct Warp {
@@ -109,8 +141,9 @@ struct Warp {
 struct Block {
     uint3 index;
     unsigned char* shared = nullptr;
-    unsigned living, at_barrier, at_first;
+    unsigned living, at_barrier, at_first, meetings;
     Site barrier, first;  // of those at it
+    std::list<Phases> phases;
 };
 
 // Runs blocks side by side: threads [block * threads, (block + 1) * threads) are those of one.
@@ -129,6 +162,7 @@ struct Machine {
     unsigned current = 0, living = 0, at_barrier = 0, barriers = 0;  // of all these; barriers that all have met at
     Site barrier;                                                    // of those at it
     bool reversed = false, failed = false;
+    bool copies_early = false, bulk_copies = false;
     EarlyCopies* begins = nullptr;       // where threads end as they wait: what they have copied by then
     const EarlyCopies* early = nullptr;  // what they had copied when they ran ahead
     char message[512] = "";
@@ -208,6 +242,7 @@ void release(State waiting, unsigned first, unsigned count) {
 void release_block_barrier(Block& block) {
     if (block.at_barrier == 0 || block.at_barrier < block.living) return;
     block.at_barrier = 0;
+    ++block.meetings;
     release(State::AT_BLOCK_BARRIER, static_cast<unsigned>(&block - machine.blocks) * machine.threads, machine.threads);
 }
 
@@ -217,6 +252,11 @@ void end() {
     --machine.living;
     --block.living;
     ++machine.warps[machine.current / WARP_LANES].left;
+    for (const Phases& phases : block.phases) {
+        if (block.living == 0 && machine.begins == nullptr && !phases.copies.empty()) {
+            break_off("a block ends while what it copies is under way", machine.fibers[machine.current].site);
+        }
+    }
     release_block_barrier(block);
     leave();
 }
@@ -234,16 +274,15 @@ size_t thread_of_grid() {
     return block * machine.threads + machine.current % machine.threads;
 }
 
-uint64_t sum_of(const std::vector<Copy>& copies) {
-    uint64_t sum = 0;
+// Adds where a copy is from, and what is there.
+void add_copy(uint64_t& sum, const void* source, size_t bytes) {
     const auto add = [&sum](uint64_t word) { sum = (sum ^ word) * 0x9e3779b97f4a7c15 + (sum >> 29); };
-    for (const Copy& copy : copies) {
-        uint64_t words[COPIED_BYTES / 8];
-        std::memcpy(words, copy.source, COPIED_BYTES);
-        add(reinterpret_cast<uintptr_t>(copy.source));
-        for (const uint64_t word : words) add(word);
+    add(reinterpret_cast<uintptr_t>(source));
+    for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
+        uint64_t word;
+        std::memcpy(&word, static_cast<const unsigned char*>(source) + i, sizeof word);
+        add(word);
     }
-    return sum;
 }
 
 const char* name_of(State waiting) {
@@ -254,9 +293,18 @@ const char* name_of(State waiting) {
             return "barrier of the cluster";
         case State::AT_COUNT:
             return "count of blocks";
+        case State::AT_PHASE:
+            return "end of the phase";
         default:
             return "barrier";
     }
+}
+
+// Announced bytes that no copy under way will write.
+int64_t missing_bytes(const Phases& phases) {
+    int64_t bytes = phases.bytes;
+    for (const BulkCopy& copy : phases.copies) bytes -= static_cast<int64_t>(copy.bytes.size());
+    return bytes;
 }
 
 // Runs the threads of the blocks until all are done, or no one can go on.
@@ -268,7 +316,8 @@ void run_together() {
     for (unsigned b = 0; b < machine.together; ++b) {
         Block& block = machine.blocks[b];
         block.living = machine.threads;
-        block.at_barrier = block.at_first = 0;
+        block.at_barrier = block.at_first = block.meetings = 0;
+        block.phases.clear();
         if (block.shared != nullptr) std::memset(block.shared, 0xff, machine.shared_bytes);
     }
     for (unsigned n = 0; n < all; ++n) {
@@ -281,6 +330,7 @@ void run_together() {
         fiber.site = Site::current();
         fiber.copies.clear();
         fiber.group = 0;
+        fiber.bulk_copied = 0;
     }
     go_on_with(machine.reversed ? all - 1 : 0, machine.scheduler);
     if (machine.living == 0 || machine.failed) return;
@@ -289,6 +339,14 @@ void run_together() {
         const Fiber& fiber = machine.fibers[i];
         if (fiber.state == State::DONE) continue;
         const uint3 block = block_of(i).index;
+        if (fiber.state == State::AT_PHASE) {
+            snprintf(machine.message, sizeof machine.message,
+                     "kernel %s, block (%u, %u, %u), %s:%u: the phase of parity %u for which thread %u waits does not "
+                     "end: %u threads have not arrived, %lld announced bytes are not those of copies",
+                     machine.kernel, block.x, block.y, block.z, fiber.site.file_name(), fiber.site.line(), fiber.parity,
+                     i % machine.threads, fiber.phases->missing, static_cast<long long>(missing_bytes(*fiber.phases)));
+            return;
+        }
         snprintf(machine.message, sizeof machine.message,
                  "kernel %s, block (%u, %u, %u), %s:%u: not all threads reach the %s at which thread %u waits",
                  machine.kernel, block.x, block.y, block.z, fiber.site.file_name(), fiber.site.line(),
@@ -307,11 +365,14 @@ namespace {
 
 bool run_blocks(const Launch& launch, const std::function<void()>& thread) {
     static const bool reversed = getenv("HYDRA4J_EMULATION_REVERSED") != nullptr;
+    static const bool copies_early = getenv("HYDRA4J_EMULATION_EARLY") != nullptr;
     const auto& [name, grid, block, shared_bytes, cluster, cooperative] = launch;
     const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
     machine.kernel = name;
     machine.body = &thread;
     machine.reversed = reversed;
+    machine.copies_early = copies_early;
+    machine.bulk_copies = capability() >= 90;
     machine.failed = false;
     machine.threads = block.x * block.y * block.z;
     machine.cooperative = cooperative;
@@ -379,7 +440,8 @@ void wait_for_kernels_before(Site site) {
     fiber.site = site;
     if (fiber.waited) break_off("a thread waits for the kernels before a second time", site);
     fiber.waited = true;
-    const uint64_t sum = sum_of(fiber.copies);
+    uint64_t sum = fiber.bulk_copied;
+    for (const Copy& copy : fiber.copies) add_copy(sum, copy.source, COPIED_BYTES);
     if (machine.begins != nullptr) {
         (*machine.begins)[thread_of_grid()] = sum;
         end();
@@ -481,6 +543,138 @@ void wait_for_copies(unsigned pending_groups, Site site) {
         std::memcpy(copy->target, copy->source, COPIED_BYTES);
     }
     fiber.copies.erase(fiber.copies.begin(), copy);
+}
+
+bool has_bulk_copies() { return machine.bulk_copies; }
+
+namespace {
+
+// The phases of a barrier, as far as the running thread can know of it.
+Phases& phases_at(void* barrier, Site site) {
+    Block& block = block_of(machine.current);
+    for (Phases& phases : block.phases) {
+        if (phases.place != barrier) continue;
+        if (std::memcmp(barrier, &PHASES_MARK, sizeof PHASES_MARK) != 0) break_off("a barrier was written over", site);
+        if (phases.thread != machine.current && (phases.meetings == block.meetings || !phases.announced)) {
+            break_off("a barrier is used that another thread has begun and not announced", site);
+        }
+        return phases;
+    }
+    break_off("no barrier was begun here", site);
+    return block.phases.front();
+}
+
+void write(Phases& phases, const BulkCopy& copy) {
+    std::memcpy(copy.target, copy.source, copy.bytes.size());
+    phases.bytes -= static_cast<int64_t>(copy.bytes.size());
+}
+
+// Ends the phase if it can. Copies that are under way are so for as long as nobody waits for them.
+void end_phase(Phases& phases, Site site) {
+    if (phases.missing > 0 || missing_bytes(phases) != 0) return;
+    const Block& block = block_of(machine.current);
+    const unsigned first = static_cast<unsigned>(&block - machine.blocks) * machine.threads;
+    const auto waits = [&](unsigned thread) {
+        const Fiber& fiber = machine.fibers[first + thread];
+        return fiber.state == State::AT_PHASE && fiber.phases == &phases;
+    };
+    bool is_waited_for = phases.copies.empty();
+    for (unsigned i = 0; i < machine.threads && !is_waited_for; ++i) is_waited_for = waits(i);
+    if (!is_waited_for) return;
+    for (const BulkCopy& copy : phases.copies) {
+        if (std::memcmp(copy.source, copy.bytes.data(), copy.bytes.size()) != 0) {
+            break_off("what a thread copies was changed while the copy was under way", site);
+        }
+        write(phases, copy);
+    }
+    phases.copies.clear();
+    ++phases.ended;
+    phases.missing = phases.arrivals;
+    for (unsigned i = 0; i < machine.threads; ++i) {
+        if (waits(i)) machine.fibers[first + i].state = State::READY;
+    }
+}
+
+}  // namespace
+
+void begin_phases(void* barrier, unsigned arrivals, Site site) {
+    Block& block = block_of(machine.current);
+    auto* place = static_cast<unsigned char*>(barrier);
+    if (reinterpret_cast<uintptr_t>(place) % 8 != 0 || place < block.shared ||
+        place + sizeof PHASES_MARK > block.shared + machine.shared_bytes) {
+        break_off("a barrier must be 8 aligned bytes of shared memory", site);
+    }
+    for (const Phases& phases : block.phases) {
+        if (phases.place == place) break_off("a barrier is begun a second time", site);
+    }
+    std::memcpy(place, &PHASES_MARK, sizeof PHASES_MARK);
+    block.phases.push_back({place, arrivals, arrivals, 0, 0, machine.current, block.meetings, false, {}});
+}
+
+void order_before_copies() {
+    for (Phases& phases : block_of(machine.current).phases) {
+        if (phases.thread == machine.current) phases.announced = true;
+    }
+}
+
+void expect_bytes(void* barrier, int bytes, Site site) {
+    constexpr int64_t MOST = (1 << 20) - 1;
+    Phases& phases = phases_at(barrier, site);
+    phases.bytes += bytes;
+    if (bytes < 0 || phases.bytes > MOST) break_off("a phase has less than a megabyte of copies", site);
+}
+
+void arrive(void* barrier, Site site) {
+    Phases& phases = phases_at(barrier, site);
+    if (phases.missing == 0) break_off("more threads arrive than the phase is for", site);
+    --phases.missing;
+    end_phase(phases, site);
+}
+
+void wait_for_phase(void* barrier, uint32_t parity, Site site) {
+    Phases& phases = phases_at(barrier, site);
+    if (phases.ended % 2 != parity) return;
+    Fiber& fiber = machine.fibers[machine.current];
+    fiber.phases = &phases;
+    fiber.parity = parity;
+    fiber.state = State::AT_PHASE;
+    fiber.site = site;
+    end_phase(phases, site);
+    wait_for_release();
+}
+
+void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site site) {
+    if (!machine.bulk_copies) break_off("the device has no bulk copies", site);
+    Block& block = block_of(machine.current);
+    Phases& phases = phases_at(barrier, site);
+    auto* target = static_cast<unsigned char*>(shared);
+    const auto* from = static_cast<const unsigned char*>(source);
+    if (bytes <= 0 || bytes % 16 != 0 || reinterpret_cast<uintptr_t>(target) % 16 != 0 ||
+        reinterpret_cast<uintptr_t>(from) % 16 != 0) {
+        break_off("addresses and bytes of a bulk copy must be multiples of 16", site);
+    }
+    if (target < block.shared || target + bytes > block.shared + machine.shared_bytes) {
+        break_off("a bulk copy goes beyond the block's shared memory", site);
+    }
+    if (!phases.announced) break_off("a barrier was not announced to copies", site);
+    for (const Phases& others : block.phases) {
+        for (const BulkCopy& other : others.copies) {
+            if (target < other.target + other.bytes.size() && other.target < target + bytes) {
+                break_off("two copies under way write to the same place", site);
+            }
+        }
+    }
+    Fiber& fiber = machine.fibers[machine.current];
+    if (!fiber.waited) add_copy(fiber.bulk_copied, source, static_cast<size_t>(bytes));
+    BulkCopy copy{target, from, {from, from + bytes}};
+    if (machine.copies_early) {
+        write(phases, copy);
+        end_phase(phases, site);
+    } else {
+        std::memset(target, 0xff, static_cast<size_t>(bytes));
+        phases.copies.push_back(std::move(copy));
+        end_phase(phases, site);
+    }
 }
 
 const unsigned char* meet_warp(const void* mine, size_t bytes, Site site) {

@@ -52,18 +52,12 @@ std::atomic<int> retained = 0;  // how often the primary context is
 // Sticks, as on a device: what follows a broken kernel is not to be believed.
 std::atomic<cudaError_t> broken = cudaSuccess;
 
-// Ten times the compute capability.
-int capability() {
-    const char* set = getenv("HYDRA4J_EMULATION_CAPABILITY");
-    return set != nullptr ? static_cast<int>(10 * strtod(set, nullptr) + 0.5) : 90;
-}
-
 int multiprocessors() {
     const char* set = getenv("HYDRA4J_EMULATION_MULTIPROCESSORS");
     return set != nullptr ? atoi(set) : 2;
 }
 
-size_t most_shared_bytes() { return (capability() >= 90 ? 227 : 163) * 1024; }
+size_t most_shared_bytes() { return (hydra::emulation::capability() >= 90 ? 227 : 163) * 1024; }
 
 // What a call that works on a device says: nothing, or why it cannot.
 cudaError_t state() { return contexts.empty() ? cudaErrorDeviceUninitialized : broken.load(); }
@@ -86,6 +80,11 @@ struct CUevent_st {
 };
 
 namespace hydra::emulation {
+
+int capability() {
+    const char* set = getenv("HYDRA4J_EMULATION_CAPABILITY");
+    return set != nullptr ? static_cast<int>(10 * strtod(set, nullptr) + 0.5) : 90;
+}
 
 void* guarded_memory(size_t bytes, size_t alignment) {
     const size_t space = (bytes + alignment - 1) / alignment * alignment;
@@ -222,13 +221,13 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-    const int all = capability();
+    const int all = hydra::emulation::capability();
     *properties = {"Hydra4J emulation", all / 10, all % 10, multiprocessors(), 1, TOTAL_BYTES, most_shared_bytes()};
     return cudaSuccess;
 }
 
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, const void*) {
-    *out = {capability()};
+    *out = {hydra::emulation::capability()};
     return cudaSuccess;
 }
 
