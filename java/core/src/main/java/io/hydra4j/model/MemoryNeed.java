@@ -31,6 +31,13 @@ public final class MemoryNeed {
      */
     static final long DRIVER = 64L << 20;
 
+    // Layers of small models are tasks of one kernel (tasks.cuh), of which each graph has a list: up to six a layer.
+    // Graphs of a session: of 1, 8, 16 and 32 rows with parts of prompts, with plain steps and with trees.
+    private static final int TASK_HEAD_SIZE = 64;
+    private static final int TASK_BYTES = 728;
+    private static final int LAYER_TASKS = 6;
+    private static final int TASK_GRAPHS = 12;
+
     // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
     private static final int TILE_ROWS = 16;
     private static final int TILE_COLUMNS = 32;
@@ -103,13 +110,20 @@ public final class MemoryNeed {
         need.parts.put(WORKSPACE, workspaceBytes(backend, config, need.tensors));
         if (backend.kind() == BackendKind.CUDA) {
             need.parts.put("the driver's own", DRIVER);
+            need.parts.put("lists of tasks", tasksBytes(config));
         }
         return need;
     }
 
-    /** What a GPU sets aside for one session of full length of a model with these matrices, and what its driver keeps. */
+    /** What a GPU sets aside for one session of full length of a model with these matrices, and what its driver and its graphs keep. */
     static long setAside(Backend gpu, DecoderConfig config, Collection<Tensor> tensors) {
-        return workspaceBytes(gpu, config, tensors) + DRIVER;
+        return workspaceBytes(gpu, config, tensors) + DRIVER + tasksBytes(config);
+    }
+
+    private static long tasksBytes(DecoderConfig config) {
+        return config.headSize() == TASK_HEAD_SIZE
+                ? (long) TASK_GRAPHS * LAYER_TASKS * TASK_BYTES * config.layers()
+                : 0;
     }
 
     private static long workspaceBytes(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {

@@ -8,9 +8,12 @@ import io.hydra4j.InsufficientMemoryException;
 import io.hydra4j.format.Tensor;
 import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
+import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
+import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
+import io.hydra4j.runtime.Workspace;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -69,6 +72,36 @@ class MemoryNeedCudaTest {
         try (Backend cpu = Backend.openCpu(1)) {
             assertEquals(WeightType.F32, DecoderModel.kvType(KvType.AUTO, cpu, files.tensors(), WeightType.Q8_0));
         }
+    }
+
+    @Test
+    void aSessionsGraphsHaveListsOfTasksWhereHeadsHave64Values() {
+        DecoderConfig small = config(64);
+        DecoderConfig other = config(48);
+        try (Backend backend = Backend.openCuda(0)) {
+            // 12 graphs of 30 layers of 6 tasks.
+            assertEquals(12 * 30 * 6 * 728, setAsideBesideWorkspace(backend, small) - MemoryNeed.DRIVER);
+            assertEquals(MemoryNeed.DRIVER, setAsideBesideWorkspace(backend, other));
+            ModelFiles files = ModelFiles.open(Original.base());
+            assertEquals(
+                    0L, MemoryNeed.of(backend, files, null, KvType.AUTO).parts().get("lists of tasks"));
+        }
+    }
+
+    private static DecoderConfig config(int headSize) {
+        return new DecoderConfig(
+                30, 576, 9, 3, headSize, 1536, 1000, 64, 10000, 1e-5f, Activation.SILU, true, 1, List.of(2));
+    }
+
+    private static long setAsideBesideWorkspace(Backend backend, DecoderConfig config) {
+        Workspace workspace = backend.workspace(new Workspace.Limits(
+                PassBuffers.promptRows(backend, config.context()),
+                1,
+                1,
+                config.heads(),
+                config.headSize(),
+                DecoderModel.pagesFor(config.context()) * KvPool.PAGE_POSITIONS));
+        return MemoryNeed.setAside(backend, config, List.of()) - workspace.bytes();
     }
 
     private static long roundUp(long value, long unit) {
