@@ -24,6 +24,8 @@ struct Card {
     double cluster;       // bytes from the shared memory of other blocks of a cluster, of all multiprocessors
     double cluster_trip;  // from such a load to its bytes, and what a barrier of a cluster takes
     double launch;        // gap, of a kernel that begins when the one before has ended
+    int parts;            // of the device, each of which runs whole clusters (NVIDIA: GPC)
+    double shared_bytes;  // shared memory of a multiprocessor that blocks can have
 };
 
 // memory: measured with PyTorch 2.11 (a copy of 1 GB). multiprocessors: NVIDIA's data sheet, as the 989 TFLOP/s of
@@ -34,10 +36,11 @@ struct Card {
 // of what it wrote and a trip to the cache are left. The first card is to tell. shared: 128 bytes a cycle (CUDA's
 // programming guide) of the 1.83 GHz at which 2048 multiplications a cycle make the data sheet's TFLOP/s. cluster,
 // cluster_trip: of clusters of four blocks, the largest of a published microbenchmark ("Benchmarking and Dissecting the
-// Nvidia Hopper GPU Architecture", arXiv 2402.13499: 2.65 TB/s, 180 cycles); of eight we know no figure.
+// Nvidia Hopper GPU Architecture", arXiv 2402.13499: 2.65 TB/s, 180 cycles); of eight we know no figure. parts,
+// shared_bytes: NVIDIA's white paper of the H100.
 constexpr Card H100{"H100 80GB HBM3", 2.997e12, 5.5e12, 0.62 * 989e12 / 2,  0.75e-6,
                     0.28e-6,          0.7e-6,   132,    128 * 1.83e9 * 132, 2.65e12,
-                    180 / 1.83e9,     1.3e-6};
+                    180 / 1.83e9,     1.3e-6,   8,      227 * 1024};
 
 // How the products are cut up (product.cuh, pipeline.cuh).
 constexpr double LARGE_VALUES = 1 << 22, MOST_SHARES = 256, LEAST_BLOCKS = 8;
@@ -125,13 +128,24 @@ struct AttentionParts {
     }
 };
 
-// Over an F16 cache, of `rows` rows of one sequence. What each part of the keys leaves of a vector is merged by the
-// last block of a KV head that is done where vectors are few, otherwise by a second launch.
+// Who folds what the parts of the keys leave of a vector. As the kernels are, each part's goes to memory, and the last
+// block of a KV head that is done merges them where vectors are few, otherwise a second launch. What was thought of
+// instead, with a tree of folds that the positions fix:
+struct Folding {
+    int cluster = 1;  // blocks of neighbouring parts exchange theirs in a cluster and leave one, or the result
+    int parts = 1;    // a block takes so many neighbouring parts, which it folds in shared memory, and leaves one
+};
+
+// Over an F16 cache, of `rows` rows of one sequence. All that is unsure of a folding is taken in its favour: the tail
+// is in the cluster of all parts as if it took no blocks, clusters wait for nobody that is slower, and what a round of
+// blocks that have ended leaves is taken at once.
 inline double attention_time(const Card& card, double heads, double kv_heads, double head_size, double context,
-                             int rows) {
+                             int rows, const Folding& folding = {}) {
     const double per_head = rows * heads / kv_heads, groups = std::ceil(per_head / VECTOR_GROUP);
     const bool few = per_head <= FEW_VECTORS;
     const AttentionParts parts(context, few);
+    const double of_blocks = std::ceil(parts.parts / folding.parts);  // of a KV head's vectors
+    const double longest = std::min(context, parts.longest * folding.parts);
     // Groups of a warp, and blocks that share the vectors.
     const double warp_groups = few                                                                    ? groups
                                : groups <= ATTENTION_WARPS                                            ? 1
@@ -139,8 +153,19 @@ inline double attention_time(const Card& card, double heads, double kv_heads, do
                                                                                                       : 4;
     const double blocks = few ? 1 : std::ceil(groups / (ATTENTION_WARPS * warp_groups));
     const double bytes = 4 * kv_heads * head_size * context;
-    // Keys and values of a leaf are under way to a block, three of which run on a multiprocessor.
-    const double running = std::min(kv_heads * parts.parts * blocks, 3.0 * card.multiprocessors);
+    // Keys and values of a leaf are under way to a block, three of which run on a multiprocessor, or as many as have
+    // room with their vectors' sums beside three stages and the queries.
+    double at_once = 3.0 * card.multiprocessors;
+    if (folding.parts > 1) {
+        const double vectors = (few ? 1 : ATTENTION_WARPS) * warp_groups * VECTOR_GROUP;
+        const double room = 3 * LEAF * (head_size + 8) * 2 + vectors * (head_size * 2 + (head_size + 2) * 4);
+        at_once = std::min(at_once, std::floor(card.shared_bytes / room) * card.multiprocessors);
+    }
+    if (folding.cluster > 1) {
+        const double of_each = std::floor(at_once / card.parts / folding.cluster);
+        at_once = of_each * card.parts * folding.cluster;
+    }
+    const double running = std::min(kv_heads * of_blocks * blocks, at_once);
     const double in_flight = running * 4 * LEAF * head_size / card.memory_trip;
     // What a position costs of each KV head, in products, and in bytes from shared memory: a warp reads keys and values
     // once for its groups (few: the warps divide them), and each group's queries once a leaf.
@@ -149,10 +174,21 @@ inline double attention_time(const Card& card, double heads, double kv_heads, do
     const double reads = readers * head_size * 4 + groups * VECTOR_GROUP * head_size * 2 * (few ? 4 : 1) / LEAF;
     const double work = std::max(products / card.products, reads / card.shared);  // seconds of the whole card
     const double stream = std::max({bytes / std::min(card.memory, in_flight), work * kv_heads * context,
-                                    work / blocks * card.multiprocessors * parts.longest});
-    const double partials = (parts.parts + 1) * rows * heads * (head_size + 2) * 4;
-    const double merging = few ? 3 * card.cache_trip : card.gap + 2 * card.cache_trip;
-    return card.gap + card.memory_trip + stream + 2 * partials / card.cache + merging;
+                                    work / blocks * card.multiprocessors * longest});
+    // What one part leaves of all vectors, and how many such go through memory, the tail's with them.
+    const double sums = rows * heads * (head_size + 2) * 4;
+    double kept = of_blocks + 1, fold = few ? 3 * card.cache_trip : card.gap + 2 * card.cache_trip;
+    if (folding.parts > 1) fold += 2 * parts.parts * sums / card.shared;
+    if (folding.cluster > 1) {
+        // Stored in shared memory, and read from that of the cluster, of which a block has its own share.
+        const double left = std::ceil(of_blocks / folding.cluster), size = std::min<double>(folding.cluster, of_blocks);
+        const double exchanged = left == 1 ? kept : of_blocks;
+        const double exchange =
+            exchanged * sums * (1 / card.shared + (size - 1) / size / card.cluster) + 3 * card.cluster_trip;
+        fold = left == 1 ? exchange : fold + exchange;
+        kept = left == 1 ? 0 : left + 1;
+    }
+    return card.gap + card.memory_trip + stream + 2 * kept * sums / card.cache + fold;
 }
 
 // How one cooperative kernel does the layers of a small model as tasks (tasks.cu, pipeline.cuh): a block of each

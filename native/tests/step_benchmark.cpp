@@ -203,6 +203,7 @@ struct Expected {
                 aim.one, aim.many, aim.peer_one, aim.peer_many);
         }
         print_attention();
+        print_foldings();
     }
 
   private:
@@ -240,6 +241,29 @@ struct Expected {
             std::printf(" |%6.0f |", aim.aim);
             for (double peer : aim.peer) std::printf("%8.1f", peer);
             std::printf("\n");
+        }
+    }
+
+    // Of the model's attention, as it is and with other foldings, and what the best of these would change of a pass.
+    // Tasks keep theirs.
+    void print_foldings() const {
+        const hydra::test::Folding foldings[] = {{1, 1}, {2, 1}, {4, 1}, {8, 1}, {1, 2}, {1, 4}};
+        std::printf("attention, us: now; in clusters of 2, 4, 8; 2, 4 parts a block; a pass with the best of these\n");
+        for (int at : {512, 2048, 8192, 32768}) {
+            for (int rows : {1, 16, 64}) {
+                if (has_tasks(rows)) continue;
+                double now = 0, best = 0;
+                std::printf("context %5d, %2d rows:", at, rows);
+                for (const hydra::test::Folding& folding : foldings) {
+                    const double time = hydra::test::attention_time(card, model.heads, model.kv_heads, model.head_size,
+                                                                    at, rows, folding);
+                    std::printf("%8.1f", time * 1e6);
+                    if (now == 0) now = time;
+                    if (time != now && (best == 0 || time < best)) best = time;
+                }
+                const double pass = Expected{card, model, type, at}.pass(rows);
+                std::printf(" |%+6.1f %%\n", model.layers * (best - now) / pass * 100);
+            }
         }
     }
 

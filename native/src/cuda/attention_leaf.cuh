@@ -94,6 +94,20 @@ struct AttentionPass {
     }
 };
 
+// A step over a head's columns that the compiler does not know to be there is computed after the one before, where it
+// would else have several of them in registers at once, for which there are not enough. That is so with sums of so many
+// tiles of accumulators or more; in code for 10.0 and later, which loads further ahead, also with fewer of them and
+// with so many scores.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int APART_SUMS = 16;
+template <int D, int TILES>
+constexpr bool SCORES_ARE_APART = D == 128 && TILES == 16;
+#else
+constexpr int APART_SUMS = 17;
+template <int D, int TILES>
+constexpr bool SCORES_ARE_APART = false;
+#endif
+
 // Rows of keys or values in shared memory, so far apart that eight times 16 bytes lie in different banks.
 template <int D>
 constexpr int ROW_STRIDE = D + 8;
@@ -141,6 +155,7 @@ __device__ __forceinline__ void compute_scores(const Attention& work, const uint
     for (int i = 0; i < COUNT * GROUPS * 4; ++i) scores[i / 4 / GROUPS][i / 4 % GROUPS][i % 4] = 0;
 #pragma unroll
     for (int i = 0; i < D / 16; ++i) {
+        if (SCORES_ARE_APART<D, COUNT * GROUPS> && i > 0 && 16 * i >= recomputed(work.pool.head_size)) break;
         uint2 query[GROUPS];
 #pragma unroll
         for (int n = 0; n < GROUPS; ++n) {
@@ -157,7 +172,7 @@ __device__ __forceinline__ void compute_scores(const Attention& work, const uint
     }
     if (work.cap == 0) return;
     // cap tanh(x / cap) = cap - 2 cap / (1 + e^(2 x / cap)), in exponents of 2.
-    const float cap = work.cap * LOG2_E, twice = 2 / work.cap;
+    const float cap = work.cap * LOG2_E, twice = 2 * fast_reciprocal(work.cap);
 #pragma unroll
     for (int i = 0; i < COUNT * GROUPS * 4; ++i) {
         float& score = scores[i / 4 / GROUPS][i / 4 % GROUPS][i % 4];

@@ -15,10 +15,14 @@
 //   under way to a multiprocessor        17 to 70 KB          70 (four groups) to 104 KB
 //   a warp folds 64 keys of 32 vectors   544 FMA, 48 SHFL     272 FMA, 24 SHFL
 //   kept and read, 8 KV heads, 64 rows at 8192        60 MB   43 MB
-// Of no size is anything spilt for sm_80 or sm_90: 64 columns take 117, 158 and 251 registers, 96 138, 165 and 255, 256
-// 168 and 239. Four groups of 128 columns spilt 4160 bytes, 360 of them each leaf, while the compiler was free to keep
-// the values of a leaf beside the sums that they are folded into (Sums::IS_APART), and what is looked up seldom was in
-// registers (Facts).
+// Of no size is anything spilt for sm_80, sm_90, sm_100 or sm_120 (CUDA 13.0). sm_90: 64 columns take 119, 159 and 242
+// registers, 96 138, 164 and 254, 256 168 and 239; sm_100: 64 128, 155 and 231, 96 148, 164 and 240, 128 158, 163 and
+// 239, 256 168 and 239. Four groups of 128 columns spilt 4160 bytes, 360 of them each leaf, while the compiler was free
+// to keep the values of a leaf beside the sums that they are folded into (Sums::IS_APART), and what is looked up seldom
+// was in registers (Facts); 168 and 128 bytes for sm_100 and sm_120, up to ten sums among them, while what only the end
+// of a part needs was computed ahead, a division by the cap was a call, and scores were free to be loaded ahead
+// (SCORES_ARE_APART). Of their leaf's instructions, 2335 are now 2278 for sm_100, 2553 are 2527 for sm_120, and for
+// sm_90 there are 2350 as before.
 // DRAM round trips in a row are two, page table and keys, as before; all others find the L2 cache.
 //
 // A block has four warps. The whole leaves of the prefix are shared out over blocks by parts (PrefixParts), keys and
@@ -29,6 +33,19 @@
 //   many: the warps divide the vectors, up to 128 a block, 4 WARP_GROUPS groups; what the blocks keep is too much for
 //   the last one of them, so that a second kernel merges, a warp for each vector.
 // Other blocks of the same grid compute the tails (attention_tail.cuh).
+//
+// What parts leave could be folded before it goes to memory: between the blocks of a cluster, of neighbouring parts, or
+// by a block that takes several of them. Both are expected not to be worth it (tests/cost_model.h, with all that is
+// unsure taken in their favour; `step_benchmark expected` prints it for 512 to 32768 positions and 1, 16, 64 rows). Of
+// a pass in bf16 the best of clusters of 2, 4, 8 and of 2, 4 parts a block changes +0.6 to -1.6 % for 1B, -0.1 to
+// -2.2 % for 7B, 0 to -1.1 % for 8B:
+//   clusters spare a trip through the cache and the second launch where one has all parts and the tail, up to eight
+//   blocks: 0.6 to 1.4 us a layer, 1.6 % at the most; 4.5 % for 135M with 64 rows, whose tails leave no room in it
+//   beyond 1024 positions. Where several clusters have the parts, what blocks exchange (2.65 TB/s) takes as long as
+//   writing and reading it in the L2 cache (5.5 TB/s), and barriers come on top: 0.3 to 2.4 us a layer are lost;
+//   parts folded by a block need room for a second set of sums beside those in registers, 33 KB of 64 vectors of 128
+//   columns, and so a block of a multiprocessor less, and make the longest way twice as long: where there are
+//   blocks enough, from 8192 positions on, 2.2 % are left at the most.
 //
 // Accuracy: queries (times scale) and weights are rounded to f16, an error of up to 2^-11 of each, about what rounding
 // keys and values to f16 did before: of normal queries, keys and values the outputs' error in the tests is up to

@@ -114,8 +114,9 @@ struct Ring {
 
     __device__ __forceinline__ void fill(int stage, int which, int32_t leaf) const {
         if (leaf >= 0) {
-            const int first = static_cast<int>(threadIdx.x) / PIECES;
-            const int column = static_cast<int>(threadIdx.x) % PIECES * 8;
+            // Of 96 columns, what follows from it does not stay in registers.
+            const int index = static_cast<int>(threadIdx.x), thread = D == 96 ? recomputed(index) : index;
+            const int first = thread / PIECES, column = thread % PIECES * 8;
 #pragma unroll
             for (int page = 0; page < LEAF / HYDRA_PAGE_POSITIONS; ++page) {
                 const int begin = page * HYDRA_PAGE_POSITIONS;
@@ -135,9 +136,7 @@ struct Ring {
 // What a warp has of the sums over a part: 16 columns a step of GROUPS groups, as C has them.
 template <int STEPS, int GROUPS>
 struct Sums {
-    // A step whose columns the compiler does not know to be there is computed after the one before, where it would else
-    // keep the sums of all steps beside one another, for which there are not enough registers.
-    static constexpr bool IS_APART = STEPS * GROUPS > 16;
+    static constexpr bool IS_APART = STEPS * GROUPS >= APART_SUMS;  // steps (attention_leaf.cuh)
 
     float4* bests;  // the lane's in Facts
     float out[STEPS][GROUPS][4];
@@ -198,7 +197,8 @@ struct Sums {
     template <int D, class Column>
     __device__ __forceinline__ void keep(const AttentionWave& wave, int part, int32_t number, int vectors, int group,
                                          bool head, Column&& column) const {
-        const int g = lane_index() / 4, first = group * GROUP + lane_index() % 4 * 2;  // the lane's first vector
+        const int g = lane_index() / 4;
+        const int first = recomputed(group * GROUP + lane_index() % 4 * 2);  // the lane's first vector
         float* target = wave.partial(part, number + first, D);
 #pragma unroll
         for (int i = 0; i < 2 * GROUPS; ++i) {
