@@ -13,8 +13,8 @@
 #include "cpu/backend.h"
 #include "cpu/matrix.h"
 #include "cpu/team.h"
-#include "dot_rate.h"
 #include "program/convert.h"
+#include "vector_rate.h"
 
 namespace hydra {
 namespace {
@@ -170,10 +170,14 @@ void measure(const char* isa, hydra_type type, int threads, int passes) {
 int main(int count, char** arguments) {
     const std::string isa = count > 1 ? arguments[1] : "all", type = count > 2 ? arguments[2] : "all";
     const int threads = count > 3 ? std::atoi(arguments[3]) : 0, passes = count > 4 ? std::atoi(arguments[4]) : 30;
-    for (int team : {1, 2}) {
-        if (hydra::find_kernels("avx512") == nullptr || (threads != 0 && threads != team)) continue;
-        std::printf("%.0f G products of two bytes a second by AVX-512 VNNI, %d thread%s\n",
-                    hydra::test::dot_rate(team) * 1e-9, team, team == 1 ? "" : "s");
+    for (const char* name : {"avx512", "avx2"}) {
+        for (int team : {1, 2}) {
+            if (hydra::find_kernels(name) == nullptr || (threads != 0 && threads != team)) continue;
+            const hydra::test::VectorUnit& unit = *hydra::test::vector_unit(name);
+            std::printf("%.0f G products of two bytes a second by %s, %d thread%s\n",
+                        hydra::test::dot_rate(unit, hydra::test::vector_rate(unit, team)) * 1e-9, name, team,
+                        team == 1 ? "" : "s");
+        }
     }
     for (const char* name : {"amx", "avx512", "avx2", "portable"}) {
         if (hydra::find_kernels(name) == nullptr) continue;

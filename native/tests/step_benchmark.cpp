@@ -1,6 +1,6 @@
 // Time of every operation and of whole steps of a model's shape with random weights, for growing numbers of rows,
 // beside the time that its weights and keys and values take at the device's stream rate (floor); on a CPU with AVX-512
-// VNNI also beside the least time that arithmetic leaves (limit, see Work), and how near the figures are to it.
+// VNNI or AVX2 also beside the least time that arithmetic leaves (limit, see Work), and how near the figures are to it.
 //
 // Usage: step_benchmark cpu[:THREADS]|LIBRARY MODEL TYPE [CONTEXT] [REPEATS] [SEQUENCES] [tables]
 //        step_benchmark cpu[:THREADS] MODEL TYPE CONTEXT REPEATS beside [NEIGHBOURS]
@@ -29,8 +29,8 @@
 #include <vector>
 
 #include "cost_model.h"
-#include "dot_rate.h"
 #include "record.h"
+#include "vector_rate.h"
 
 using hydra::test::record;
 
@@ -436,49 +436,30 @@ struct Bench {
 
     double bytes(int64_t its_rows, int64_t columns) const { return bytes_of(type, its_rows, columns); }
 
-    // Of 16 outputs and 32 columns a row takes 8 dot products and what scales cost: a conversion, a product with the
-    // row's scale and a multiplication that adds, and another one where there is a minimum. R8 has twice the dot
-    // products and one scale; of numbers there is a multiplication for each column.
-    // `wide` is the share of the matrices that have a mix's wide type; Q6_K has two conversions, and two scales of its
-    // own to multiply by.
+    // `wide` is the share of the matrices that have a mix's wide type.
     Work product(int64_t outputs, int64_t columns, double wide = 0) const {
         const double blocks =
             std::ceil(static_cast<double>(outputs) / 16) * std::ceil(static_cast<double>(columns) / 32);
         const double share = type.wide_bytes > 0 ? wide : 0;
-        const double each = (1 - share) * instructions_of(type.type) + share * instructions_of(type.wide);
+        const double each =
+            unit == nullptr ? 0 : (1 - share) * unit->of_block(type.type) + share * unit->of_block(type.wide);
         return {bytes(outputs, columns) * (1 + share * (1.0 * type.wide_bytes / type.bytes - 1)), blocks * each};
     }
-    static double instructions_of(hydra_type its_type) {
-        switch (its_type) {
-            case HYDRA_R8:
-                return 16;
-            case HYDRA_F32:
-            case HYDRA_F16:
-            case HYDRA_BF16:
-                return 32;
-            case HYDRA_Q4_1:
-            case HYDRA_Q5_1:
-            case HYDRA_Q4_K:
-            case HYDRA_Q5_K:
-                return 12;
-            case HYDRA_Q6_K:
-                return 14;
-            default:
-                return 11;
-        }
+    // A multiplication for each key and each value of a head.
+    Work attention() const {
+        const double values = 2.0 * model.heads * context * model.head_size;
+        return {kv_bytes(), unit == nullptr ? 0 : unit->vectors(values)};
     }
-    // A multiplication for 16 values of each key and of each value.
-    Work attention() const { return {kv_bytes(), 2.0 * model.heads * context * model.head_size / 16}; }
 
     void measure_rates() {
         must(hydra_backend_stream_rate(backend, std::min(int64_t{256} << 20, static_cast<int64_t>(pass_bytes())), 20,
                                        &rates.bytes));
         std::printf("%s, %s %s, %d sequences, context %d; stream rate %.0f GB/s", hydra_backend_description(backend),
                     model.name, type.name, sequences, context, rates.bytes * 1e-9);
-        if (std::strcmp(hydra_backend_isa(backend), "avx512") == 0) {
-            const double dots = hydra::test::dot_rate(hydra_backend_threads(backend));
-            rates.instructions = dots / hydra::test::DOT_PRODUCTS;
-            std::printf(", %.0f G products of two bytes a second", dots * 1e-9);
+        if (unit != nullptr) {
+            rates.instructions = hydra::test::vector_rate(*unit, hydra_backend_threads(backend));
+            std::printf(", %.0f G products of two bytes a second",
+                        hydra::test::dot_rate(*unit, rates.instructions) * 1e-9);
         }
         std::printf("\n");
     }
@@ -761,6 +742,7 @@ struct Bench {
 
     hydra_backend* backend;
     Rates rates;
+    const hydra::test::VectorUnit* unit = hydra::test::vector_unit(hydra_backend_isa(backend));  // null: not known
     const Model& model;
     const Type& type;
     int context, repeats, sequences, max_rows;
