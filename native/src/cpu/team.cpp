@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <immintrin.h>
+#include <linux/futex.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -36,14 +39,16 @@ constexpr uint64_t ABORTED = uint64_t{1} << 63;  // of arrivals: a thread has th
 // What threads leave their tasks by when another one has thrown.
 struct RunAborted {};
 
+static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "the system waits for a number of 32 bits");
+
 // Returns the value of `count` when it has reached `least`: spins for `spin` and sleeps then. Sets `time` to how long
 // it has been, 0 where it was hardly anything.
-uint64_t await(const std::atomic<uint64_t>& count, uint64_t least, Clock::duration spin, Clock::duration& time) {
+uint64_t await(AwaitedCount& count, uint64_t least, Clock::duration spin, Clock::duration& time) {
     constexpr int LOOKS = 16;  // between two at the clock
     uint64_t seen;
     const auto reached = [&] {
         for (int i = 0; i < LOOKS; ++i) {
-            if ((seen = count.load(std::memory_order_acquire)) >= least) return true;
+            if ((seen = count.value.load(std::memory_order_acquire)) >= least) return true;
             _mm_pause();
         }
         return false;
@@ -54,14 +59,14 @@ uint64_t await(const std::atomic<uint64_t>& count, uint64_t least, Clock::durati
     while (!reached()) {
         time = Clock::now() - begin;
         if (time < spin) continue;
-        while ((seen = count.load(std::memory_order_acquire)) < least) count.wait(seen, std::memory_order_acquire);
+        seen = count.sleep(least);
         time = Clock::now() - begin;
         break;
     }
     return seen;
 }
 
-uint64_t await(const std::atomic<uint64_t>& count, uint64_t least) {
+uint64_t await(AwaitedCount& count, uint64_t least) {
     Clock::duration time;
     return await(count, least, SPIN_BETWEEN_RUNS, time);
 }
@@ -93,6 +98,26 @@ int64_t run_delay(int thread_id) {
 
 }  // namespace
 
+void AwaitedCount::wake() noexcept {
+    if (sleepers.load() == 0) return;
+    wakes.fetch_add(1);
+    syscall(SYS_futex, &wakes, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+uint64_t AwaitedCount::sleep(uint64_t least) noexcept {
+    // Who changes the value looks for sleepers after that, who sleeps for the value after it has become one: so one of
+    // them sees the other.
+    sleepers.fetch_add(1);
+    uint64_t seen;
+    for (;;) {
+        const uint32_t before = wakes.load();
+        if ((seen = value.load()) >= least) break;
+        syscall(SYS_futex, &wakes, FUTEX_WAIT_PRIVATE, before, nullptr, nullptr, 0);
+    }
+    sleepers.fetch_sub(1);
+    return seen;
+}
+
 Team::Team(int threads) : threads_(threads), started_after_(forks()), workers_(new Worker[threads]) {
     int started = 0;
     try {
@@ -120,27 +145,27 @@ Team::~Team() {
 void Team::stop(int started) {
     stopping_.store(true);
     for (int i = 1; i <= started; ++i) {
-        workers_[i].run.store(runs_ + 1, std::memory_order_release);
-        workers_[i].run.notify_one();
+        workers_[i].run.value.store(runs_ + 1);
+        workers_[i].run.wake();
     }
     for (int i = 1; i <= started; ++i) workers_[i].thread.join();
 }
 
 void Team::run(int count, void (*task)(void*, int), void* context) {
     count_ = count;
-    arrived_before_ = arrivals_.load(std::memory_order_relaxed);
+    arrived_before_ = arrivals_.value.load(std::memory_order_relaxed);
     task_ = task;
     context_ = context;
     ++runs_;
     for (int i = 1; i < count; ++i) {
-        workers_[i].run.store(runs_, std::memory_order_release);
-        workers_[i].run.notify_one();
+        workers_[i].run.value.store(runs_);
+        workers_[i].run.wake();
     }
     if (attempt(0, runs_)) return;
     // Workers that have departed touch nothing until their next run begins.
     await(departures_, static_cast<uint64_t>(count - 1));
-    departures_.store(0);
-    arrivals_.fetch_and(~ABORTED);
+    departures_.value.store(0);
+    arrivals_.value.fetch_and(~ABORTED);
     std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
@@ -151,8 +176,8 @@ void Team::work(int thread) {
         run = await(own.run, run + 1);
         if (stopping_.load()) return;
         if (attempt(thread, run)) continue;
-        departures_.fetch_add(1);
-        departures_.notify_all();
+        departures_.value.fetch_add(1);
+        departures_.wake();
     }
 }
 
@@ -172,8 +197,8 @@ bool Team::attempt(int thread, uint64_t run) noexcept {
 
 void Team::abort_run(std::exception_ptr failure, uint64_t run) noexcept {
     if (aborted_run_.exchange(run) != run) failure_ = std::move(failure);
-    arrivals_.fetch_or(ABORTED);
-    arrivals_.notify_all();
+    arrivals_.value.fetch_or(ABORTED);
+    arrivals_.wake();
 }
 
 void Team::barrier(int thread) {
@@ -184,11 +209,11 @@ bool Team::meet(int thread) {
     // Read before this thread arrives: then all may, and the next run begins.
     const uint64_t count = static_cast<uint64_t>(count_), first = arrived_before_;
     if (count == 1) return true;
-    const uint64_t before = arrivals_.fetch_add(1, std::memory_order_acq_rel);
+    const uint64_t before = arrivals_.value.fetch_add(1);
     if (before >= ABORTED) return false;
     const uint64_t last = before - (before - first) % count + count;
     if (before + 1 == last) {
-        arrivals_.notify_all();
+        arrivals_.wake();
         return true;
     }
     Worker& own = workers_[thread];

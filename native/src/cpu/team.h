@@ -16,6 +16,20 @@
 
 namespace hydra {
 
+// A number on a cache line of its own that threads await. Not by std::atomic's wait: the 64-bit numbers of a process at
+// the beginning of such lines all sleep on one word of libstdc++, so that each barrier of a team would wake the idle
+// threads of all other teams, which then have the processors.
+struct alignas(64) AwaitedCount {
+    std::atomic<uint64_t> value{0};
+    std::atomic<uint32_t> sleepers{0};
+    std::atomic<uint32_t> wakes{0};
+
+    // Behind a change of the value, sequentially consistent: wakes all who sleep.
+    void wake() noexcept;
+    // Returns the value when it has reached `least`.
+    uint64_t sleep(uint64_t least) noexcept;
+};
+
 class Team {
   public:
     // Throws HYDRA_UNAVAILABLE where the system refuses a thread.
@@ -52,8 +66,8 @@ class Team {
     int64_t delayed(int count) const;
 
   private:
-    struct alignas(64) Worker {
-        std::atomic<uint64_t> run{0};                // the last one that it is to take part in
+    struct Worker {
+        AwaitedCount run;                            // the last one that it is to take part in
         std::chrono::steady_clock::duration spin{};  // at the next barrier, at most
         std::atomic<int64_t> waited{0};
         std::atomic<int> id{0};  // the system's
@@ -79,10 +93,10 @@ class Team {
     std::atomic<uint64_t> aborted_run_{0};  // the last run in which a thread has thrown
     std::exception_ptr failure_;            // of the first one
     uint64_t arrived_before_ = 0;           // arrivals of the runs before
-    // On a cache line of its own, on which all spin. At all barriers of a run: the n-th ends when all threads came n
-    // times. Never smaller than before, since who is late may still look for the end of an earlier run.
-    alignas(64) std::atomic<uint64_t> arrivals_{0};
-    alignas(64) std::atomic<uint64_t> departures_{0};  // of workers from a run that failed
+    // At all barriers of a run: the n-th ends when all threads came n times. Never smaller than before, since who is
+    // late may still look for the end of an earlier run.
+    AwaitedCount arrivals_;
+    AwaitedCount departures_;  // of workers from a run that failed
 };
 
 }  // namespace hydra

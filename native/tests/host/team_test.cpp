@@ -1,6 +1,7 @@
 #include "cpu/team.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <stdexcept>
@@ -164,6 +165,29 @@ TEST(Team, CountsTheTimeThatThreadsSleepForOthers) {
     Latecomer late{&team};
     team.run(be_late, &late);
     EXPECT_GT(team.waited(), 0);
+}
+
+TEST(Team, ASleeperIsWokenByItsOwnCountAlone) {
+    AwaitedCount own, other;
+    long sleeps = 0;
+    std::thread sleeper([&] {
+        EXPECT_EQ(own.sleep(1), 1u);
+        rusage usage{};
+        getrusage(RUSAGE_THREAD, &usage);
+        sleeps = usage.ru_nvcsw;
+    });
+    while (own.sleepers.load() == 0) std::this_thread::yield();
+    for (int i = 0; i < 1000; ++i) {
+        other.value.fetch_add(1);
+        other.wake();
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    own.value.store(1);
+    own.wake();
+    sleeper.join();
+    EXPECT_LT(sleeps, 100);
+    EXPECT_EQ(own.sleepers.load(), 0u);
+    EXPECT_EQ(other.wakes.load(), 0u);
 }
 
 TEST(Team, ThrowsOneOfManyExceptions) {
