@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
@@ -85,8 +86,16 @@ final class WrittenTexts implements AutoCloseable {
         lines.force();
     }
 
+    /** Closes the file; one without texts is not left behind. */
     @Override
     public void close() {
         lines.close();
+        if (numbers.isEmpty()) {
+            try {
+                Files.deleteIfExists(file);
+            } catch (IOException e) {
+                // An empty file stays, which does no harm.
+            }
+        }
     }
 }

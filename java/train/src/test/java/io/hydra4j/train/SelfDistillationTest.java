@@ -113,6 +113,7 @@ class SelfDistillationTest {
         assertThrows(
                 TrainingException.NoData.class,
                 () -> distillation("none.jsonl").withPrompts(List.of(empty)).write());
+        assertFalse(Files.exists(folder.resolve("none.jsonl")), "a file of nothing is left");
         assertThrows(
                 IllegalArgumentException.class, () -> distillation("a.jsonl").withTemperature(-1));
         assertThrows(
