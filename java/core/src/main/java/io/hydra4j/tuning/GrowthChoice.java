@@ -22,6 +22,8 @@ public final class GrowthChoice implements GrowthPolicy {
     static final int TRIAL = 6;
 
     private static final double MAX_LOSS = 1.5;
+    /** How many times what is expected a step of a trial counts at most: what it does to caches and what it has to catch up on counts. */
+    private static final double MOST_TAKEN = 2;
     /** Steps from one trial of a way to the next at least, at first and at most. */
     private static final int PAUSE = 48;
 
@@ -326,8 +328,14 @@ public final class GrowthChoice implements GrowthPolicy {
         double gained = (double) all / sequences - own / plain;
         credit = Math.min(MOST_CREDIT, credit + INCOME + SHARE * Math.max(0, gained));
         if (trialLeft > 0 && way == trial) {
-            tryOn(all, own, plain);
+            tryOn(all, taken(time, own), plain);
         }
+    }
+
+    /** What a step of a trial took, in the measure of what was expected of it: no less, and no more than interruptions explain. */
+    private double taken(long time, double expected) {
+        double seen = time / times.speed();
+        return Math.min(Math.max(expected, seen), MOST_TAKEN * expected);
     }
 
     /** Follows what heads have brought. */

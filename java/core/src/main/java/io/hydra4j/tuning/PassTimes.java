@@ -155,6 +155,11 @@ final class PassTimes {
                         .toList());
     }
 
+    /** {@return nanoseconds of a cost of 1 at present} */
+    double speed() {
+        return speed;
+    }
+
     /** Nanoseconds of a pass of so many rows at present. */
     double nanos(int count) {
         return at(count) * speed;

@@ -32,6 +32,17 @@ class GrowthChoiceTest {
         double interrupted = 0.03;
 
         double interruption = 5;
+        /** How often several steps in a row take a multiple, as where others use the processors. */
+        double disturbed = 0;
+        /** What the pass of a step with a draft takes more, and half of it each of the two after it: caches are cold. */
+        double cold = 0;
+
+        /** What a draft takes more for each step without one before it. */
+        double behind = 0;
+
+        int disturbance;
+        int warming;
+        int undrafted;
 
         double spent;
         long emitted;
@@ -67,9 +78,18 @@ class GrowthChoiceTest {
                 tokens[s] = 1 + Math.max(emitted(chain, chance), emitted(levels, right));
             }
             double draft = growth.levels() * level * (0.5 + 0.5 * sequences);
+            draft += growth.levels() > 0 ? behind * undrafted : 0;
+            undrafted = growth.levels() > 0 ? 0 : undrafted + 1;
             double noise = 0.9 + 0.2 * random.nextDouble();
-            double time = (1 + row * (rows - 1) + draft) * noise * PLAIN;
+            double slower = growth.levels() > 0 ? cold : warming > 0 ? cold / 2 : 0;
+            warming = growth.levels() > 0 ? 2 : Math.max(0, warming - 1);
+            double time = (1 + row * (rows - 1) + slower + draft) * noise * PLAIN;
             spent += time;
+            if (disturbed > 0) {
+                disturbance =
+                        disturbance > 0 ? disturbance - 1 : random.nextDouble() < disturbed ? 1 + random.nextInt(8) : 0;
+                time *= disturbance > 0 ? 2 + 4 * random.nextDouble() : 1;
+            }
             time += random.nextDouble() < interrupted ? interruption * PLAIN : 0;
             emitted += Arrays.stream(tokens).sum();
             steps++;
@@ -111,6 +131,29 @@ class GrowthChoiceTest {
         assertTrue(first > 0.97, first + " of plain decoding");
         double later = machine.speed(choice.next(), 1000);
         assertTrue(later > 0.975, later + " of plain decoding");
+    }
+
+    @Test
+    void headsThatDoNotPayCostLittleOnADisturbedMachine() {
+        double sum = 0;
+        int texts = 20;
+        for (int seed = 0; seed < texts; seed++) {
+            Machine machine = new Machine();
+            machine.random.setSeed(seed);
+            machine.row = 0.65;
+            machine.right = 0.45;
+            machine.level = 0.2;
+            machine.cold = 0.4;
+            machine.behind = 0.02;
+            machine.disturbed = 0.05;
+            GrowthChoice choice = new GrowthChoice(LEVELS);
+            for (int text = 0; text < 5; text++) {
+                choice = choice.next();
+                sum += machine.speed(choice, 128) / 5;
+            }
+        }
+        double speed = sum / texts;
+        assertTrue(speed > 0.97, speed + " of plain decoding");
     }
 
     @Test
