@@ -191,32 +191,50 @@ inline double attention_time(const Card& card, double heads, double kv_heads, do
     return card.gap + card.memory_trip + stream + 2 * kept * sums / card.cache + fold;
 }
 
-// How one cooperative kernel does the layers of a small model as tasks (tasks.cu, pipeline.cuh): a block of each
-// multiprocessor computes rows of tiles for parts of eight rows or 16.
-constexpr int MOST_TASK_ROWS = 32;
-constexpr double TASK_PART_ROWS = 16, STAGES_BYTES = 86 * 1024, STAGE_BLOCKS = 4, BLOCK_VALUES = 512;
+// How one cooperative kernel does the layers of a small model as tasks (tasks.cu, product.cuh, stages.cuh), of which
+// there is one for 8, 16, 32 and 64 rows: a block of each multiprocessor computes rows of tiles for parts of the rows.
+constexpr int MOST_TASK_ROWS = 64;
+constexpr double STAGE_BLOCKS = 4, BLOCK_VALUES = 512, STAGES_BYTES = 86 * 1024, STAGES_AND_SUMS_BYTES = 97 * 1024;
+constexpr double TILE_SUMS_BYTES = 8 * 672, MOST_OWN_SUMS_BYTES = 11 * 1024;
 
 // From the end of a task to the begin of the next one, which other blocks do. No figure of such a meeting is published
 // that we know; counted in trips to the cache, for a block's last store to arrive there, half a one for the count that
 // follows it, and one for the load that finds the count, as such loads follow each other without a pause.
 inline double meeting_time(const Card& card) { return 2.5 * card.cache_trip; }
 
-// A product as product_time has it, as a task. The weights of the first stages have come before its rows are there; how
-// many rows there are is known.
+// A product as product_time has it, as a task. The weights of the first stages have come before its rows are there, the
+// others are in the cache, as they are asked for a task of the block before; how many rows there are is known.
 inline double product_task_time(const Card& card, double bytes, double outputs, double columns, int rows, int matrices,
                                 bool normed) {
-    const double part_rows = rows <= VECTOR_GROUP ? VECTOR_GROUP : TASK_PART_ROWS, parts = std::ceil(rows / part_rows);
-    const double tile_rows = std::ceil(outputs / (matrices * TILE_ROWS));
+    const double kernel_rows = rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+    const double tiles = kernel_rows > 16 ? 2 : 1;
+    const double part_rows = std::max(VECTOR_GROUP, kernel_rows / tiles / (matrices > 1 ? 1 : 2));
+    const double parts = std::ceil(rows / part_rows), tile_rows = std::ceil(outputs / (matrices * tiles * TILE_ROWS));
     const double sharing = std::clamp(std::floor(card.multiprocessors / parts), 1.0, tile_rows);
     const double most = std::ceil(tile_rows / sharing);  // rows of tiles of a block
     const double activations = std::min<double>(rows, part_rows) * columns * 4, weights = bytes / tile_rows;
-    const double stage_weights = STAGE_BLOCKS * matrices * BLOCK_VALUES * bytes / (outputs * columns);
+    const double stage_weights = STAGE_BLOCKS * matrices * tiles * BLOCK_VALUES * bytes / (outputs * columns);
     const double stage = stage_weights + STAGE_BLOCKS * BLOCK_COLUMNS * part_rows * 4;
-    const double ahead = (std::clamp(std::floor(STAGES_BYTES / stage), 2.0, 8.0) - 1) * stage_weights;
-    const double to_come = most * activations + std::max(0.0, most * weights - ahead);
-    const double arithmetic = most * 2 * part_rows * matrices * TILE_ROWS * columns;
-    return meeting_time(card) + (normed ? 2 : 1) * card.cache_trip +
-           std::max(to_come / card.cache, arithmetic / card.products) * card.multiprocessors;
+    const double sums = matrices * tiles * TILE_SUMS_BYTES;
+    const bool sums_in_stage = sums > MOST_OWN_SUMS_BYTES && sums <= stage;
+    const double room = std::min(STAGES_BYTES + sums, STAGES_AND_SUMS_BYTES) - (sums_in_stage ? 0 : sums);
+    const double ahead = std::clamp(std::floor(room / stage), 2.0, 8.0) - 1;  // stages
+    // What a multiprocessor gets, of which stages ahead are under way.
+    const double most_rate = card.cache / card.multiprocessors;
+    const double rate = std::min(most_rate, ahead * stage / (card.cache_trip + stage / most_rate));
+    // For blocks that have done the task before, weights come no sooner than from its end on.
+    const double before = meeting_time(card) + (normed ? 2 : 1) * card.cache_trip;
+    const double there = std::min(ahead * stage_weights, (before - card.cache_trip) * rate);
+    const double to_come = most * activations + std::max(0.0, most * weights - there);
+    const double arithmetic = most * 2 * part_rows * matrices * tiles * TILE_ROWS * columns;
+    return before + std::max(to_come / rate, arithmetic / card.products * card.multiprocessors);
+}
+
+// A card as the attention of tasks finds it: what the prefix keeps is asked for a task of the block before.
+inline Card card_of_tasks(Card card) {
+    card.gap = meeting_time(card);
+    card.memory = card.cache, card.memory_trip = card.cache_trip;
+    return card;
 }
 
 // A launch that does little: one trip to memory and one to the cache.

@@ -156,8 +156,7 @@ struct Expected {
         return product((model.heads + 2 * model.kv_heads) * model.head_size, model.hidden, rows, 1, true);
     }
     double attention(int rows) const {
-        hydra::test::Card of_kernel = card;
-        if (has_tasks(rows)) of_kernel.gap = hydra::test::meeting_time(card);
+        const hydra::test::Card of_kernel = has_tasks(rows) ? hydra::test::card_of_tasks(card) : card;
         return hydra::test::attention_time(of_kernel, model.heads, model.kv_heads, model.head_size, context, rows);
     }
     double output(int rows) const { return product(model.hidden, model.heads * model.head_size, rows); }

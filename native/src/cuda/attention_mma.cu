@@ -40,9 +40,9 @@
 // a pass in bf16 the best of clusters of 2, 4, 8 and of 2, 4 parts a block changes +0.6 to -1.6 % for 1B, -0.1 to
 // -2.2 % for 7B, 0 to -1.1 % for 8B:
 //   clusters spare a trip through the cache and the second launch where one has all parts and the tail, up to eight
-//   blocks: 0.6 to 1.4 us a layer, 1.6 % at the most; 4.5 % for 135M with 64 rows, whose tails leave no room in it
-//   beyond 1024 positions. Where several clusters have the parts, what blocks exchange (2.65 TB/s) takes as long as
-//   writing and reading it in the L2 cache (5.5 TB/s), and barriers come on top: 0.3 to 2.4 us a layer are lost;
+//   blocks: 0.6 to 1.4 us a layer, 1.6 % at the most. Where several clusters have the parts, what blocks exchange (2.65
+//   TB/s) takes as long as writing and reading it in the L2 cache (5.5 TB/s), and barriers come on top: 0.3 to 2.4 us a
+//   layer are lost;
 //   parts folded by a block need room for a second set of sums beside those in registers, 33 KB of 64 vectors of 128
 //   columns, and so a block of a multiprocessor less, and make the longest way twice as long: where there are
 //   blocks enough, from 8192 positions on, 2.2 % are left at the most.

@@ -4,6 +4,7 @@
 #include "cuda/attention_merge.cuh"
 #include "cuda/attention_prefix.cuh"
 #include "cuda/attention_tail.cuh"
+#include "cuda/bulk_copies.cuh"
 
 namespace hydra::cuda {
 
@@ -16,6 +17,18 @@ template <int D>
 using FewTail = Tail<D, (LEAF - 1 + FEW_GROUPS * GROUP + SLICE) / SLICE * SLICE, true>;
 template <int D>
 using ManyTail = Tail<D, TAIL_LEAVES * LEAF, false>;
+
+// Asks for the keys and values of a worker's parts, where there are bulk copies. By a warp.
+template <int D>
+__device__ __forceinline__ void bring_prefix(const AttentionPass& pass, const PrefixParts& parts, int worker,
+                                             int workers) {
+    constexpr uint32_t BYTES = 2 * HYDRA_PAGE_POSITIONS * D * sizeof(uint16_t);  // a page's values follow its keys
+    const int lane = lane_index();
+    for (Way way(parts, worker, workers); way.goes_on(); way.next(parts)) {
+        if (lane >= LEAF / HYDRA_PAGE_POSITIONS) continue;
+        bring_to_cache(pass.cached(0, way.leaf * LEAF + lane * HYDRA_PAGE_POSITIONS), BYTES);
+    }
+}
 
 // Grid: KV heads, a block for the tail and `workers` for the prefix, segments.
 struct FewAttention {
@@ -49,6 +62,15 @@ struct FewAttention {
         for (int i = warp_index(); i < pass.vectors * MERGES<D>; i += ATTENTION_WARPS) {
             Merge<D>{pass, wave, parts}.run(i / MERGES<D>, i % MERGES<D> * MERGED_COLUMNS, left);
         }
+    }
+
+    // Asks for what run(place) reads of the prefix.
+    template <int D>
+    __device__ __forceinline__ void bring(const uint3& place) const {
+        const Segment* segment = wave.segment(work.rows, place.z);
+        if (segment == nullptr || place.y == 0) return;
+        const AttentionPass pass(work, *segment, static_cast<int>(place.x));
+        bring_prefix<D>(pass, PrefixParts(pass, true), static_cast<int>(place.y) - 1, workers);
     }
 };
 
@@ -85,6 +107,16 @@ struct ManyAttention {
         } else {
             DividedVectors<D, WARP_GROUPS>().run(pass, wave, parts, worker, workers, begin);
         }
+    }
+
+    // Asks for what run(place) reads of the prefix, of the blocks that share it the first one.
+    template <int D>
+    __device__ __forceinline__ void bring(const uint3& place) const {
+        const Segment* segment = wave.segment(work.rows, place.z);
+        const int block = static_cast<int>(place.y);
+        if (segment == nullptr || block >= workers * vector_blocks || block % vector_blocks > 0) return;
+        const AttentionPass pass(work, *segment, static_cast<int>(place.x));
+        bring_prefix<D>(pass, PrefixParts(pass, false), block / vector_blocks, workers);
     }
 };
 

@@ -117,4 +117,13 @@ __device__ __forceinline__ void copy_bulk(SharedAddress shared, const void* sour
 #endif
 }
 
+// Asks for bytes of global memory in the L2 cache, where there are bulk copies. All a multiple of 16.
+__device__ __forceinline__ void bring_to_cache(const void* source, uint32_t bytes) {
+#if HYDRA_BULK_COPIES
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(source), "r"(bytes) : "memory");
+#elif !defined(__CUDACC__)
+    emulation::bring_to_cache(source, bytes, emulation::Site::current());
+#endif
+}
+
 }  // namespace hydra::cuda

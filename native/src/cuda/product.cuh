@@ -141,6 +141,13 @@ struct Products {
     bool in_clusters = false;
     int tile_rows[3] = {};  // rows of tiles side by side of each
     Leaving left{};         // by a single product
+
+    // Which matrix a row of tiles belongs to; then it is the row's number there.
+    __device__ __forceinline__ int matrix_of(int& row) const {
+        int which = 0;
+        for (; which < 2 && row >= tile_rows[which]; ++which) row -= tile_rows[which];
+        return which;
+    }
 };
 
 // The shares of a cluster. They begin at whole steps of blocks, so that none divides what has scales in common.
@@ -222,14 +229,8 @@ __device__ __forceinline__ void compute_products(const Products<MATRICES>& work,
                             static_cast<unsigned>(recomputed(static_cast<int>(x.blocks))),
                             static_cast<unsigned>(rows_of_tiles), which);
     };
-    // Which matrix a row of tiles belongs to, and which of its rows it is.
-    const auto find = [&](int& row) {
-        int which_one = 0;
-        for (; which_one < 2 && row >= work.tile_rows[which_one]; ++which_one) row -= work.tile_rows[which_one];
-        return which_one;
-    };
     const auto tiles_of_row = [&](int row) {
-        const int matrix = find(row);
+        const int matrix = work.matrix_of(row);
         const int64_t first = int64_t{row} * Shape::BLOCK_TILES;
         TileRow<MATRICES> tiles;
         for (int m = 0; m < MATRICES; ++m) tiles.template set<type>(m, work.matrices[matrix][m], first);
@@ -250,7 +251,7 @@ __device__ __forceinline__ void compute_products(const Products<MATRICES>& work,
     };
     const auto place_of = [](int r, int m, int place) { return (r * MATRICES + m) * Shape::ROW_LANES + place; };
     const auto scale_and_finish = [&](int row, int r, int place, bool real, const float4(&values)[MATRICES]) {
-        const int id = work.ids[find(row)];
+        const int id = work.ids[work.matrix_of(row)];
         const int64_t output = int64_t{row} * Shape::OUTPUTS + column_of(place);
         const int row_of_pass = work.source.first + first_row + r;
         const float scale = real && x.run > 0 ? shared.pipeline.row_scales[r] : 1.0f;
@@ -363,6 +364,30 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 2) product_kernel(Products<MA
     });
 }
 
+// Asks for the weights that compute_products takes of small matrices, where there are bulk copies, for its part of the
+// rows a part of them. By a warp.
+template <hydra_type type, int MATRICES, class Shape, int GROUPS>
+__device__ __forceinline__ void bring_weights(const Products<MATRICES>& work, unsigned block) {
+    const auto parts = static_cast<unsigned>(parts_of(work.source.wave_rows, part_rows(type, GROUPS)));
+    const unsigned which = block / parts, part = block % parts, clusters = static_cast<unsigned>(work.cut.clusters);
+    const auto rows = static_cast<unsigned>(work.tile_rows[0] + work.tile_rows[1] + work.tile_rows[2]);
+    const unsigned end = rows * (which + 1) / clusters * MATRICES;
+    for (unsigned i = rows * which / clusters * MATRICES + threadIdx.x % WARP; i < end; i += WARP) {
+        auto row = static_cast<int>(i / MATRICES);
+        const MatrixView& matrix = work.matrices[work.matrix_of(row)][i % MATRICES];
+        const int64_t first = int64_t{row} * Shape::BLOCK_TILES, row_blocks = blocks_of(matrix.columns);
+        const int64_t tiles = min(int64_t{Shape::BLOCK_TILES}, tiles_of(matrix.rows) - first);
+        const auto blocks = static_cast<unsigned>(tiles * row_blocks);
+        const unsigned begin = blocks * part / parts, count = blocks * (part + 1) / parts - begin;
+        const int64_t index = first * row_blocks + begin;
+        if (count == 0) continue;
+        bring_to_cache(matrix.data + index * block_bytes(type), count * block_bytes(type));
+        if constexpr (scale_bytes(type) > 0) {
+            bring_to_cache(scales_at(matrix, type, index, 0), count * scale_bytes(type));
+        }
+    }
+}
+
 template <hydra_type value>
 struct TypeTag {
     static constexpr hydra_type type = value;
@@ -420,19 +445,33 @@ struct ProductTask {
     Finish finish;
 };
 
-// Groups of eight rows of a part of a task.
-inline int task_groups(int wave_rows) { return wave_rows <= ROW_GROUP ? 1 : 2; }
+// Groups of eight rows that a kernel of tasks is made for: 1, 2, 4 or 8. So few are the blocks that a task of many rows
+// falls to that bringing rows and weights to each of them takes the time: then a row of tiles is two tiles wide, and
+// parts are of so many rows that about as many bytes are weights as are rows, and that the grid fills the card.
+__host__ __device__ constexpr int task_groups(int rows) {
+    return rows <= ROW_GROUP ? 1 : rows <= 2 * ROW_GROUP ? 2 : rows <= 4 * ROW_GROUP ? 4 : 8;
+}
+__host__ __device__ constexpr int task_tiles(int groups) { return groups > 2 ? 2 : 1; }
+__host__ __device__ constexpr int task_part_groups(int groups, int matrices) {
+    const int of_two = groups / task_tiles(groups);
+    return matrices == 1 && of_two > 1 ? of_two / 2 : of_two;
+}
 
-// Adds a product of so many rows of tiles to a list of tasks, where there can be one: `added`.
+// Adds a product to a list of tasks, where there can be one: `added`.
 template <hydra_type type, int MATRICES, class Finish, class Launch>
-hydra_status add_task(Stream* stream, Products<MATRICES> work, const Finish& finish, int rows, Launch&& launch_alone,
+hydra_status add_task(Stream* stream, Products<MATRICES> work, const Finish& finish, Launch&& launch_alone,
                       bool* added) {
     *added = false;
     if (stream->tasks == nullptr || work.source.rows.max_rows > MOST_TASK_ROWS) return HYDRA_OK;
-    const int groups = task_groups(work.source.wave_rows), parts = parts_of(work.source.wave_rows, groups * ROW_GROUP);
+    const int groups = task_groups(work.source.wave_rows);
+    const int parts = parts_of(work.source.wave_rows, task_part_groups(groups, MATRICES) * ROW_GROUP);
     int blocks = 0;
     const hydra_status status = open_tasks(stream, type, groups, &blocks);
     if (status != HYDRA_OK || blocks == 0) return status;
+    int rows = 0;
+    for (int i = 0; i < work.count; ++i) {
+        rows += work.tile_rows[i] = static_cast<int>(rows_of_tiles(work.matrices[i][0], task_tiles(groups)));
+    }
     work.cut = {std::clamp(blocks / parts, 1, rows), 1};
     work.in_clusters = false;
     stream->tasks->add(TASK_KIND<Finish>, dim3(static_cast<unsigned>(work.cut.clusters * parts)),
@@ -472,7 +511,7 @@ hydra_status launch_shape(Stream* stream, const char* name, Products<MATRICES> w
     };
     if constexpr (IS_SMALL && TASK_KIND<Finish> != TaskKind::NONE && has_tasks(type)) {
         bool added = false;
-        const hydra_status status = add_task<type>(stream, work, finish, static_cast<int>(rows), launch_alone, &added);
+        const hydra_status status = add_task<type>(stream, work, finish, launch_alone, &added);
         if (added || status != HYDRA_OK) return status;
     }
     return launch_alone();

@@ -90,12 +90,13 @@ struct StageLayout {
     static constexpr int SUPER_SCALES_AT = SCALES_AT + WEIGHTS * BLOCKS * scale_bytes(type);
     static constexpr int X_AT = SUPER_SCALES_AT + WEIGHTS * super_scale_bytes(type);
     static constexpr int UNITS_AT = X_AT + GROUPS * BLOCKS * PREPARED_BLOCK_BYTES;
-    // Where the kernel has memory of its own, the sums of a row of tiles lie in a stage that has just been multiplied.
+    // Where memory is short, as the kernel has some of its own or there are many sums, those of a row of tiles lie in a
+    // stage that has just been multiplied.
     static constexpr int SUMS_BYTES = Shape::COLUMN_WARPS * WEIGHTS * SUMS_TILE_BYTES;
-    static constexpr bool SUMS_IN_STAGE = RESERVED > 0 && SUMS_BYTES <= BYTES;
-    // All below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
-    static constexpr int STAGES =
-        std::clamp((86 * 1024 + (SUMS_IN_STAGE ? SUMS_BYTES : 0) - RESERVED) / BYTES, 2, MOST_STAGES);
+    static constexpr bool SUMS_IN_STAGE = (RESERVED > 0 || SUMS_BYTES > 11 * 1024) && SUMS_BYTES <= BYTES;
+    // With the sums all below 99 KB, the most of compute capability 8.6, and twice below 227 KB.
+    static constexpr int ALL_BYTES = std::min(86 * 1024 + SUMS_BYTES, 97 * 1024) - RESERVED;
+    static constexpr int STAGES = std::clamp((ALL_BYTES - (SUMS_IN_STAGE ? 0 : SUMS_BYTES)) / BYTES, 2, MOST_STAGES);
 };
 
 // Where bulk copies have filled the stages. A kernel has them apart from what it uses for other things between walks,

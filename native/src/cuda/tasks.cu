@@ -8,23 +8,35 @@
 // A task is shared out over as many blocks as have something to do, of the next task the blocks that follow: those
 // without a share go on to a task of their own. Before a block waits for the task before its own it has fetched the
 // arguments and asked for the weights of its first stages, so that weights of several tasks are on their way while one
-// is computed: all that can be before rows are there. Blocks that have done a task count up its counter, and those of
-// the next task alone wait for it. There is no other barrier. A task's counter is set to zero behind the second task
-// after it, when all that waited for it have gone on.
+// is computed: all that can be before rows are there. Its last warp, which has nothing to fetch then, asks for what the
+// block will read of its next task, in the L2 cache: all weights, or the keys and values of the prefix, which no task
+// changes (devices with bulk copies). Blocks that have done a task count up its counter, and those of the next task
+// alone wait for it. There is no other barrier. A task's counter is set to zero behind the second task after it, when
+// all that waited for it have gone on.
+//
+// There is a kernel for 8, 16, 32 and 64 rows. What it takes to bring rows and weights to the blocks grows with the
+// rows: each row of tiles reads all rows of a part, each part all weights. So parts are of fewer rows than there are
+// where the grid has blocks for them, and above 16 rows a row of tiles is two tiles wide (task_tiles, task_part_groups
+// in product.cuh), for 64 rows of gate and up 32 rows by two tiles of each: 144 KB a block instead of 216. What a value
+// is added up from, and in which order, is the same.
 //
 // Counted, not measured on any card yet (ptxas 13.0 for sm_90; a layer of 576 hidden values, 9 heads of 64 over 3 KV
-// heads and 1536 inner values, BF16, one row; H100):
+// heads and 1536 inner values, BF16; H100):
 //                                       launches (product.cuh)        tasks
 //   launches of a layer; of many vectors  5; 6                          none
 //   meetings                              -                             5; 6, of 60, 132, 36, 96 and 36 of 132 blocks
+//                                                                       for one row, of 120, 96, 72 for 64
 //   from the end of an operation to the   the gap of a launch, then     store, count, load: 2.5 trips, then 1 / rms and
 //     arithmetic of the next one          3 trips to the cache          rows: 2
-//   weights that a block has asked for    from the end of the launch    28 KB, of gate and up 48, more than its row of
-//     before                              before on                     tiles, one or two tasks ahead
-//   a block's registers, 8 and 16 rows    62 to 80, attention 117, 158  244 to 249, nothing spilled
+//   weights that a block has asked for    from the end of the launch    in shared memory 28 KB, of gate and up 48; of
+//     before                              before on                     64 rows 32; all others in the cache
+//   a block's registers: 8 to 64 rows     62 to 80, attention 117, 158  244, 244, 213, 227, of all types up to 251,
+//                                                                       nothing spilled
 //   shared memory, KB                     83 to 99                      63 (Q4_0) to 99; one block a multiprocessor
-// Expected of 30 such layers in 1, 8, 16 and 32 rows (cost_model.h): 392, 539, 615 and 596 us by launches, 283, 427,
-// 509 and 519 as tasks. Of 64 rows it would be the same time, 680: that of bringing rows and weights to the blocks.
+// Expected of a pass of 30 such layers in 1, 8, 16, 32 and 64 rows at 512 positions (cost_model.h): 392, 539, 615, 596
+// and 680 us by launches, 255, 356, 374, 432 and 545 as tasks. Without what is asked for a task ahead, 312, 458, 473,
+// 516 and 604 us. A block could have 227 KB of an H100: 1 or 2 % are expected of so many more stages in BF16, as most
+// tasks have blocks that have only just done the one before.
 #include <algorithm>
 
 #include "cuda/allocation.cuh"
@@ -40,8 +52,14 @@ namespace {
 
 constexpr int D = TASK_HEAD_SIZE;
 
+template <int GROUPS>
+using TaskShape = Shape<task_tiles(GROUPS), 1>;
 template <hydra_type type, int MATRICES, int GROUPS>
-using ProductShared = typename ClusterShared<type, MATRICES, SmallShape, GROUPS>::Pipeline;
+using ProductShared =
+    typename ClusterShared<type, MATRICES, TaskShape<GROUPS>, task_part_groups(GROUPS, MATRICES)>::Pipeline;
+
+// More rows are many vectors, however few heads a KV head has.
+__host__ __device__ constexpr bool has_few_vectors(int groups) { return groups <= FEW_GROUPS; }
 
 template <hydra_type type, int GROUPS>
 struct alignas(16) TasksShared {
@@ -72,11 +90,11 @@ struct Tasks {
         while (task < list.count && number_in(shared.places[task]) >= shared.places[task].blocks) ++task;
         return task;
     }
+    // By the last warp, which has nothing to ask for when a product begins.
     __device__ __forceinline__ void fetch(int task, int to) const {
         constexpr int PIECES = sizeof(Task) / 16;
-        const auto i = static_cast<int>(threadIdx.x);
-        static_assert(PIECES <= PRODUCT_THREADS);
-        if (task < list.count && i < PIECES) {
+        if (warp_index() < PRODUCT_WARPS - 1) return;
+        for (int i = task < list.count ? lane_index() : PIECES; i < PIECES; i += WARP) {
             copy_async(reinterpret_cast<uint8_t*>(&shared.tasks[to]) + i * 16,
                        reinterpret_cast<const uint8_t*>(list.tasks + task) + i * 16);
         }
@@ -96,6 +114,7 @@ struct Tasks {
         while (task < list.count) {
             const int next = own_from(task + 1);
             fetch(next, 1 - at);
+            bring(next, shared.tasks[1 - at]);
             compute(task, shared.tasks[at]);
             copies_arrived<0>();
             __syncthreads();
@@ -106,6 +125,31 @@ struct Tasks {
     }
 
   private:
+    // Asks for what the block reads of the next task's weights or keys and values in the L2 cache. By the last warp,
+    // while the others wait for the task at hand.
+    __device__ __forceinline__ void bring(int number, const Task& task) const {
+        if (!has_bulk_copies() || number == list.count || warp_index() < PRODUCT_WARPS - 1) return;
+        copies_arrived<0>();
+        __syncwarp();
+        const auto unit = static_cast<unsigned>(number_in(shared.places[number]));
+        switch (task.kind) {
+            case TaskKind::QKV:
+            case TaskKind::LINEAR:
+                return bring_weights<type, 1, TaskShape<GROUPS>, task_part_groups(GROUPS, 1)>(task.as<Products<1>>(),
+                                                                                              unit);
+            case TaskKind::GATE_UP:
+                return bring_weights<type, 2, TaskShape<GROUPS>, task_part_groups(GROUPS, 2)>(task.as<Products<2>>(),
+                                                                                              unit);
+            case TaskKind::FEW_ATTENTION:
+                if constexpr (has_few_vectors(GROUPS)) task.as<FewAttention>().template bring<D>(task.place(unit));
+                return;
+            case TaskKind::MANY_ATTENTION:
+                return task.as<ManyAttention>().template bring<D>(task.place(unit));
+            default:
+                return;
+        }
+    }
+
     // Until the task before has been done.
     __device__ __forceinline__ void wait_before(int task) const {
         if (threadIdx.x == 0 && task > 0) {
@@ -133,7 +177,10 @@ struct Tasks {
             case TaskKind::GATE_UP:
                 return multiply<2, ActivateAndMultiply>(number, task);
             case TaskKind::FEW_ATTENTION:
-                return attend(number, task, [&](const uint3& unit) { task.as<FewAttention>().template run<D>(unit); });
+                if constexpr (has_few_vectors(GROUPS)) {
+                    attend(number, task, [&](const uint3& unit) { task.as<FewAttention>().template run<D>(unit); });
+                }
+                return;
             case TaskKind::MANY_ATTENTION:
                 return attend(number, task, [&](const uint3& unit) {
                     task.as<ManyAttention>().template run<D, SHARED_GROUPS>(unit);
@@ -152,7 +199,7 @@ struct Tasks {
 #pragma unroll 1
         for (int unit = first; unit < units; unit += place.blocks) {
             if (unit != first) __syncthreads();
-            compute_products<type, MATRICES, SmallShape, GROUPS>(
+            compute_products<type, MATRICES, TaskShape<GROUPS>, task_part_groups(GROUPS, MATRICES)>(
                 product.work, product.finish, static_cast<unsigned>(unit), shared.barriers, [&](auto&& count) {
                     // Known before: no task changes how many rows there are.
                     const int rows = count();
@@ -169,15 +216,13 @@ struct Tasks {
         if (threadIdx.x >= ATTENTION_THREADS) return;
         const TaskPlace& place = shared.places[number];
         const int first = number_in(place), units = task.units();
-        const auto width = static_cast<int>(task.grid[0]), height = static_cast<int>(task.grid[1]);
 #pragma unroll 1
         for (int unit = first; unit < units; unit += place.blocks) {
             if (unit != first) {
                 copies_arrived<0>();
                 meet_in_attention();
             }
-            run(uint3{static_cast<unsigned>(unit % width), static_cast<unsigned>(unit / width % height),
-                      static_cast<unsigned>(unit / width / height)});
+            run(task.place(static_cast<unsigned>(unit)));
         }
     }
 };
@@ -193,7 +238,16 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, 1) tasks_kernel(TaskList list
 template <class Run>
 hydra_status with_tasks(hydra_type type, int groups, Run&& run) {
     const auto with_own_groups = [&](auto tag) {
-        return groups == 1 ? run(tag, std::integral_constant<int, 1>{}) : run(tag, std::integral_constant<int, 2>{});
+        switch (groups) {
+            case 1:
+                return run(tag, std::integral_constant<int, 1>{});
+            case 2:
+                return run(tag, std::integral_constant<int, 2>{});
+            case 4:
+                return run(tag, std::integral_constant<int, 4>{});
+            default:
+                return run(tag, std::integral_constant<int, 8>{});
+        }
     };
     switch (type) {
         case HYDRA_F16:
@@ -286,8 +340,9 @@ hydra_status open_tasks(Stream* stream, hydra_type type, int groups, int* blocks
 }
 
 int blocks_for_attention(const Stream* stream, int32_t rows) {
-    if (stream->tasks == nullptr || stream->tasks->waiting.empty() || rows > MOST_TASK_ROWS) return 0;
-    return stream->tasks->blocks;
+    const TaskQueue* queue = stream->tasks;
+    const bool goes_on = queue != nullptr && !queue->waiting.empty() && rows <= MOST_TASK_ROWS;
+    return goes_on && queue->groups == task_groups(rows) ? queue->blocks : 0;
 }
 
 hydra_status launch_tasks(Stream* stream) {

@@ -18,7 +18,7 @@ namespace hydra::cuda {
 // Which models and runs these are, where the time is that between launches and not that of bytes: their products are
 // small ones (product.cuh), of types that such models have, their heads have 64 columns, rows are not so many that
 // bringing them to all blocks takes longer (cost_model.h), and a list is of a layer's operations at least.
-constexpr int32_t MOST_TASK_ROWS = 32;
+constexpr int32_t MOST_TASK_ROWS = 64;
 constexpr int TASK_HEAD_SIZE = 64, LEAST_TASKS = 5;
 constexpr bool has_tasks(hydra_type type) {
     return type == HYDRA_F16 || type == HYDRA_BF16 || type == HYDRA_Q8_0 || type == HYDRA_Q4_0 || type == HYDRA_Q4_1;
@@ -41,6 +41,9 @@ struct alignas(16) Task {
         return *reinterpret_cast<const Arguments*>(arguments);
     }
     __host__ __device__ int units() const { return static_cast<int>(grid[0] * grid[1] * grid[2]); }
+    __device__ uint3 place(unsigned unit) const {
+        return {unit % grid[0], unit / grid[0] % grid[1], unit / grid[0] / grid[1]};
+    }
 };
 
 // Who does a task: `blocks` blocks of the grid from `first` on, round its end.

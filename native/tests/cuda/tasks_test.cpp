@@ -286,6 +286,31 @@ TEST(Tasks, HaveTheBitsOfLaunchesForManyRows) {
     EXPECT_EQ(LayerPass(model, nothing).launch_graph(two.device).kernels, EMBEDDING + LIST);
 }
 
+// Kernels of 32 and 64 rows, in which rows of tiles are two tiles wide, and single matrices and pairs have parts of
+// different numbers of rows.
+TEST(Tasks, HaveTheBitsOfLaunchesForUpTo64Rows) {
+    Random random(7);
+    int rows = 33;
+    for (const hydra_type type : {HYDRA_F16, HYDRA_BF16, HYDRA_Q8_0, HYDRA_Q4_0, HYDRA_Q4_1}) {
+        Pass tree(std::make_shared<Batch>(std::vector<int>{140}, PAGES), 64);
+        expand_shape(tree, random_shape(random, rows));
+        expect_same_bits({type, 3, 1, 96, 160, 1}, tree, "3", EMBEDDING + LIST);
+        rows = type == HYDRA_F16 ? 64 : rows - 7;
+    }
+    for (const int count : {17, 32}) {
+        Pass chain(std::make_shared<Batch>(std::vector<int>{10}, PAGES), 32);
+        chain.chain(count);
+        expect_same_bits({count == 17 ? HYDRA_F16 : HYDRA_Q8_0, 2, 2, 96, 224, 1}, chain, "16", EMBEDDING + LIST);
+    }
+    Pass batch(std::make_shared<Batch>(std::vector<int>{5, 130, 64, 0}, PAGES), 64);
+    expand_shape(batch, random_shape(random, 11), {0, 1, 2, 3});
+    expect_same_bits({HYDRA_BF16, 3, 1, 64, 224, 2}, batch, "7", EMBEDDING + LIST);
+    // Few of many rows.
+    Pass few(std::make_shared<Batch>(std::vector<int>{70}, PAGES), 64);
+    few.chain(2);
+    expect_same_bits({HYDRA_BF16, 2, 1, 96, 160, 2}, few, "16", EMBEDDING + LIST);
+}
+
 // A product of another type ends a list and begins none.
 TEST(Tasks, LeaveOutWhatTheyDoNotKnow) {
     Pass one(std::make_shared<Batch>(std::vector<int>{40}, PAGES), 1);
@@ -294,7 +319,7 @@ TEST(Tasks, LeaveOutWhatTheyDoNotKnow) {
     expect_same_bits({HYDRA_Q8_0, 2, 1, 96, 256, 3, HYDRA_Q6_K}, one, "2", EMBEDDING + LIST + 1 + LIST);
     expect_same_bits({HYDRA_Q8_0, 2, 1, 96, 256, 2, HYDRA_Q6_K}, one, "2", EMBEDDING + LIST + 1);
     // Rows for which the time is that of the arithmetic.
-    Pass many(std::make_shared<Batch>(std::vector<int>{40}, PAGES), 40);
+    Pass many(std::make_shared<Batch>(std::vector<int>{40}, PAGES), 65);
     many.chain(3);
     expect_same_bits({HYDRA_Q8_0, 2, 1, 96, 256, 1}, many, "2", EMBEDDING + 6);
 }

@@ -122,6 +122,7 @@ void expect_bytes(void* barrier, int bytes, Site site);
 void arrive(void* barrier, Site site);
 void wait_for_phase(void* barrier, uint32_t parity, Site site);
 void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site site);
+void bring_to_cache(const void* source, size_t bytes, Site site);
 
 template <class T>
 T from_lane(T value, int lane, Site site) {

@@ -677,6 +677,17 @@ void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site 
     }
 }
 
+void bring_to_cache(const void* source, size_t bytes, Site site) {
+    if (!machine.bulk_copies) break_off("the device has no bulk copies", site);
+    const auto* from = static_cast<const volatile unsigned char*>(source);
+    if (bytes == 0 || bytes % 16 != 0 || reinterpret_cast<uintptr_t>(source) % 16 != 0) {
+        break_off("addresses and bytes of a bulk copy must be multiples of 16", site);
+    }
+    // Faults where there is no memory.
+    static_cast<void>(from[0]);
+    static_cast<void>(from[bytes - 1]);
+}
+
 const unsigned char* meet_warp(const void* mine, size_t bytes, Site site) {
     const unsigned index = machine.current / WARP_LANES, first = index * WARP_LANES;
     Warp& warp = machine.warps[index];

@@ -32,11 +32,11 @@ public final class MemoryNeed {
     static final long DRIVER = 64L << 20;
 
     // Layers of small models are tasks of one kernel (tasks.cuh), of which each graph has a list: up to six a layer.
-    // Graphs of a session: of 1, 8, 16 and 32 rows with parts of prompts, with plain steps and with trees.
+    // Graphs of a session: of 1, 8, 16, 32 and 64 rows with parts of prompts, with plain steps and with trees.
     private static final int TASK_HEAD_SIZE = 64;
     private static final int TASK_BYTES = 728;
     private static final int LAYER_TASKS = 6;
-    private static final int TASK_GRAPHS = 12;
+    private static final int TASK_GRAPHS = 15;
 
     // Matrices are packed in whole tiles: those of few rows or columns take much more memory than their values.
     private static final int TILE_ROWS = 16;
