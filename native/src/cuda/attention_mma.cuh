@@ -24,9 +24,11 @@ __device__ __forceinline__ void bring_prefix(const AttentionPass& pass, const Pr
                                              int workers) {
     constexpr uint32_t BYTES = 2 * HYDRA_PAGE_POSITIONS * D * sizeof(uint16_t);  // a page's values follow its keys
     const int lane = lane_index();
-    for (Way way(parts, worker, workers); way.goes_on(); way.next(parts)) {
-        if (lane >= LEAF / HYDRA_PAGE_POSITIONS) continue;
-        bring_to_cache(pass.cached(0, way.leaf * LEAF + lane * HYDRA_PAGE_POSITIONS), BYTES);
+    if (lane >= LEAF / HYDRA_PAGE_POSITIONS) return;
+    for (int part = parts.count - 1 - worker; part >= 0; part -= workers) {
+        for (int leaf = parts.begin(part); leaf < parts.end(part); ++leaf) {
+            bring_to_cache(pass.cached(0, leaf * LEAF + lane * HYDRA_PAGE_POSITIONS), BYTES);
+        }
     }
 }
 
