@@ -66,6 +66,8 @@ typedef struct hydra_workspace {
     int64_t judging;   /* of typical acceptance */
     int64_t handover;  /* rows that an operation leaves the next one */
     int64_t bytes;     /* in all */
+    int64_t task; /* of each operation of a layer, two of an attention, that a graph keeps beside that, where graphs
+                   * of small models do so; 0: they do not */
 } hydra_workspace;
 
 /* What a backend sets aside where programs stay within limits; nothing is allocated. */

@@ -67,7 +67,7 @@ void CudaBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
 hydra_workspace CudaBackend::workspace(const hydra_limits& limits) const {
     const auto aligned = [](int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; };
     const WorkspaceParts parts = api.workspace_parts(device, &limits);
-    hydra_workspace out{parts.products, parts.tops, parts.attention, parts.judging, 0, 0};
+    hydra_workspace out{parts.products, parts.tops, parts.attention, parts.judging, 0, 0, parts.task};
     // What one operation reads, the other one leaves.
     out.handover = 2 * aligned(api.handover_bytes(limits.rows, limits.matrix_columns));
     out.bytes = aligned(parts.bytes()) + out.handover;

@@ -257,7 +257,7 @@ WorkspaceParts workspace_parts(const Device* device, const hydra_limits* limits)
         product_workspace_bytes(*device, limits->rows, limits->matrix_columns),
         top_workspace_bytes(limits->rows, limits->matrix_rows),
         WORKSPACE_ZEROS + attention_workspace_bytes(limits->rows, limits->heads, limits->head_size, limits->positions),
-        WORKSPACE_ZEROS + typical_workspace_bytes(limits->rows)};
+        WORKSPACE_ZEROS + typical_workspace_bytes(limits->rows), task_bytes(limits->head_size)};
 }
 
 hydra_status time_copies(Stream* stream, void* target, const void* source, int64_t bytes, int32_t repeats,

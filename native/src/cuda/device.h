@@ -117,6 +117,7 @@ constexpr int64_t WORKSPACE_ZEROS = 4352;
 // entries of LM heads; attention; typical acceptance.
 struct WorkspaceParts {
     int64_t products, tops, attention, judging;
+    int64_t task;  // of a graph, beside them: an entry of a list of tasks, if there are such with so large heads
 
     int64_t bytes() const {
         const int64_t heads = products + tops, others = attention > judging ? attention : judging;

@@ -94,6 +94,11 @@ hydra_status open_tasks(Stream* stream, hydra_type type, int groups, int* blocks
 // Blocks of the list that an attention over so many rows can go on with; 0: none.
 int blocks_for_attention(const Stream* stream, int32_t rows);
 
+// Bytes of a task in a list, for models with heads of so many columns; 0: they have none.
+constexpr int64_t task_bytes(int32_t head_size) {
+    return head_size == TASK_HEAD_SIZE ? sizeof(Task) + sizeof(TaskPlace) + sizeof(int32_t) : 0;
+}
+
 hydra_status begin_tasks(Stream* stream);
 // Fills the memory of what was launched and leaves it to the graph, or gives it back where there is none.
 hydra_status end_tasks(Stream* stream, Graph* graph);

@@ -36,6 +36,7 @@ thread_local Counts counts;
 thread_local std::string fault;
 thread_local int64_t device_clock = 0;
 bool attention_fails = false, note_fails = false;
+constexpr int64_t TASK_BYTES = 40;
 int64_t workspace_bytes = 100, largest_allocation = 0;
 std::function<void()> on_wait = [] {};  // called by every wait for a stream
 
@@ -221,7 +222,7 @@ const cuda::DeviceApi& table() {
         };
         made.graph_destroy = [](cuda::Graph* graph) { delete graph; };
         made.workspace_parts = [](const cuda::Device*, const hydra_limits*) {
-            return cuda::WorkspaceParts{workspace_bytes, 0, 0, 0};
+            return cuda::WorkspaceParts{workspace_bytes, 0, 0, 0, TASK_BYTES};
         };
         made.handover_bytes = [](int32_t, int64_t) { return int64_t{1000}; };
         made.embed = handed_over<cuda::Embed>;
@@ -313,6 +314,7 @@ TEST(CudaHost, SetsAsideForAStreamWhatItSays) {
     hydra_workspace said{};
     must(hydra_backend_workspace(backend, &limits, &said));
     EXPECT_EQ(said.products, 70000);
+    EXPECT_EQ(said.task, TASK_BYTES);
     EXPECT_EQ(said.handover, 2 * 1024) << "twice 1000 bytes, aligned";
     largest_allocation = 0;
     pass.chain_of(2);

@@ -33,8 +33,6 @@ public final class MemoryNeed {
 
     // Layers of small models are tasks of one kernel (tasks.cuh), of which each graph has a list: up to six a layer.
     // Graphs of a session: of 1, 8, 16, 32 and 64 rows with parts of prompts, with plain steps and with trees.
-    private static final int TASK_HEAD_SIZE = 64;
-    private static final int TASK_BYTES = 728;
     private static final int LAYER_TASKS = 6;
     private static final int TASK_GRAPHS = 15;
 
@@ -107,34 +105,33 @@ public final class MemoryNeed {
         need.parts.put("activations of one session", need.activationBytes + samplingBytes(config));
         need.parts.put("rotation angles", ropeBytes(config));
         need.tensors.addAll(tensors.all());
-        need.parts.put(WORKSPACE, workspaceBytes(backend, config, need.tensors));
+        Workspace workspace = workspace(backend, config, need.tensors);
+        need.parts.put(WORKSPACE, workspace.bytes());
         if (backend.kind() == BackendKind.CUDA) {
             need.parts.put("the driver's own", DRIVER);
-            need.parts.put("lists of tasks", tasksBytes(config));
+            need.parts.put("lists of tasks", tasksBytes(workspace, config));
         }
         return need;
     }
 
     /** What a GPU sets aside for one session of full length of a model with these matrices, and what its driver and its graphs keep. */
     static long setAside(Backend gpu, DecoderConfig config, Collection<Tensor> tensors) {
-        return workspaceBytes(gpu, config, tensors) + DRIVER + tasksBytes(config);
+        Workspace workspace = workspace(gpu, config, tensors);
+        return workspace.bytes() + DRIVER + tasksBytes(workspace, config);
     }
 
-    private static long tasksBytes(DecoderConfig config) {
-        return config.headSize() == TASK_HEAD_SIZE
-                ? (long) TASK_GRAPHS * LAYER_TASKS * TASK_BYTES * config.layers()
-                : 0;
+    private static long tasksBytes(Workspace workspace, DecoderConfig config) {
+        return TASK_GRAPHS * LAYER_TASKS * workspace.task() * config.layers();
     }
 
-    private static long workspaceBytes(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
+    private static Workspace workspace(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
         return backend.workspace(new Workspace.Limits(
-                        PassBuffers.promptRows(backend, config.context()),
-                        largest(tensors, Tensor::rows),
-                        largest(tensors, Tensor::columns),
-                        config.heads(),
-                        config.headSize(),
-                        DecoderModel.pagesFor(config.context()) * KvPool.PAGE_POSITIONS))
-                .bytes();
+                PassBuffers.promptRows(backend, config.context()),
+                largest(tensors, Tensor::rows),
+                largest(tensors, Tensor::columns),
+                config.heads(),
+                config.headSize(),
+                DecoderModel.pagesFor(config.context()) * KvPool.PAGE_POSITIONS));
     }
 
     private static long largest(Collection<Tensor> tensors, ToLongFunction<Tensor> size) {
@@ -168,7 +165,8 @@ public final class MemoryNeed {
     /** Adds draft heads, keys, values and activations of their own layer included. */
     public MemoryNeed addHeads(Collection<Tensor> tensors, WeightType convertTo, DecoderConfig base) {
         this.tensors.addAll(tensors);
-        parts.computeIfPresent(WORKSPACE, (name, bytes) -> workspaceBytes(backend, base, this.tensors));
+        parts.computeIfPresent(WORKSPACE, (name, bytes) -> workspace(backend, base, this.tensors)
+                .bytes());
         parts.put(
                 HEADS,
                 weights(tensors, convertTo)

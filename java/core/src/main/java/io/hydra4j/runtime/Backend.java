@@ -164,7 +164,8 @@ public final class Backend extends NativeObject {
                     found.attention(),
                     found.judging(),
                     found.handover(),
-                    found.bytes());
+                    found.bytes(),
+                    found.task());
         } finally {
             Reference.reachabilityFence(memory);
         }

@@ -10,8 +10,10 @@ package io.hydra4j.runtime;
  * @param judging what typical acceptance needs
  * @param handover rows that an operation leaves the next one
  * @param bytes in all; no more than the sum of the parts
+ * @param task of each operation of a layer, two of an attention, that a graph keeps beside that, where graphs of small models do so;
+ *     0: they do not
  */
-public record Workspace(long products, long tops, long attention, long judging, long handover, long bytes) {
+public record Workspace(long products, long tops, long attention, long judging, long handover, long bytes, long task) {
     /**
      * What programs may compute at most; all at least 1.
      *
