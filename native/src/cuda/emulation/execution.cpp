@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <list>
 #include <utility>
 #include <vector>
@@ -549,6 +550,13 @@ bool has_bulk_copies() { return machine.bulk_copies; }
 
 namespace {
 
+void require_bulk_copy(std::initializer_list<const void*> addresses, int64_t bytes, Site site) {
+    if (!machine.bulk_copies) break_off("the device has no bulk copies", site);
+    bool is_whole = bytes > 0 && bytes % 16 == 0;
+    for (const void* address : addresses) is_whole &= reinterpret_cast<uintptr_t>(address) % 16 == 0;
+    if (!is_whole) break_off("addresses and bytes of a bulk copy must be multiples of 16", site);
+}
+
 // The phases of a barrier, as far as the running thread can know of it.
 Phases& phases_at(void* barrier, Site site) {
     Block& block = block_of(machine.current);
@@ -644,15 +652,11 @@ void wait_for_phase(void* barrier, uint32_t parity, Site site) {
 }
 
 void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site site) {
-    if (!machine.bulk_copies) break_off("the device has no bulk copies", site);
+    require_bulk_copy({shared, source}, bytes, site);
     Block& block = block_of(machine.current);
     Phases& phases = phases_at(barrier, site);
     auto* target = static_cast<unsigned char*>(shared);
     const auto* from = static_cast<const unsigned char*>(source);
-    if (bytes <= 0 || bytes % 16 != 0 || reinterpret_cast<uintptr_t>(target) % 16 != 0 ||
-        reinterpret_cast<uintptr_t>(from) % 16 != 0) {
-        break_off("addresses and bytes of a bulk copy must be multiples of 16", site);
-    }
     if (target < block.shared || target + bytes > block.shared + machine.shared_bytes) {
         break_off("a bulk copy goes beyond the block's shared memory", site);
     }
@@ -678,12 +682,9 @@ void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site 
 }
 
 void bring_to_cache(const void* source, size_t bytes, Site site) {
-    if (!machine.bulk_copies) break_off("the device has no bulk copies", site);
-    const auto* from = static_cast<const volatile unsigned char*>(source);
-    if (bytes == 0 || bytes % 16 != 0 || reinterpret_cast<uintptr_t>(source) % 16 != 0) {
-        break_off("addresses and bytes of a bulk copy must be multiples of 16", site);
-    }
+    require_bulk_copy({source}, static_cast<int64_t>(bytes), site);
     // Faults where there is no memory.
+    const auto* from = static_cast<const volatile unsigned char*>(source);
     static_cast<void>(from[0]);
     static_cast<void>(from[bytes - 1]);
 }

@@ -124,7 +124,8 @@ public final class MemoryNeed {
         return TASK_GRAPHS * LAYER_TASKS * workspace.task() * config.layers();
     }
 
-    private static Workspace workspace(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
+    /** What the backend sets aside for programs of a session of full length of a model with these matrices. */
+    static Workspace workspace(Backend backend, DecoderConfig config, Collection<Tensor> tensors) {
         return backend.workspace(new Workspace.Limits(
                 PassBuffers.promptRows(backend, config.context()),
                 largest(tensors, Tensor::rows),

@@ -10,10 +10,8 @@ import io.hydra4j.golden.Cuda;
 import io.hydra4j.golden.Original;
 import io.hydra4j.runtime.Activation;
 import io.hydra4j.runtime.Backend;
-import io.hydra4j.runtime.KvPool;
 import io.hydra4j.runtime.KvType;
 import io.hydra4j.runtime.WeightType;
-import io.hydra4j.runtime.Workspace;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -80,7 +78,7 @@ class MemoryNeedCudaTest {
         DecoderConfig other = config(48);
         try (Backend backend = Backend.openCuda(0)) {
             // 15 graphs of 30 layers of 6 tasks.
-            long task = workspace(backend, small).task();
+            long task = MemoryNeed.workspace(backend, small, List.of()).task();
             assertTrue(task > 0);
             assertEquals(15 * 30 * 6 * task, setAsideBesideWorkspace(backend, small) - MemoryNeed.DRIVER);
             assertEquals(MemoryNeed.DRIVER, setAsideBesideWorkspace(backend, other));
@@ -97,17 +95,7 @@ class MemoryNeedCudaTest {
 
     private static long setAsideBesideWorkspace(Backend backend, DecoderConfig config) {
         return MemoryNeed.setAside(backend, config, List.of())
-                - workspace(backend, config).bytes();
-    }
-
-    private static Workspace workspace(Backend backend, DecoderConfig config) {
-        return backend.workspace(new Workspace.Limits(
-                PassBuffers.promptRows(backend, config.context()),
-                1,
-                1,
-                config.heads(),
-                config.headSize(),
-                DecoderModel.pagesFor(config.context()) * KvPool.PAGE_POSITIONS));
+                - MemoryNeed.workspace(backend, config, List.of()).bytes();
     }
 
     private static long roundUp(long value, long unit) {
