@@ -28,38 +28,6 @@ __device__ __forceinline__ float float_of_pair(uint32_t pair, int index) {
     return float_of_bits16<type>(static_cast<uint16_t>(pair >> index * 16));
 }
 
-#ifndef __CUDACC__
-// What all lanes gave.
-template <class T>
-struct Given {
-    T values[WARP];
-
-    Given(T mine, emulation::Site site) {
-        const unsigned char* all = emulation::meet_warp(&mine, sizeof mine, site);
-        for (int lane = 0; lane < WARP; ++lane) std::memcpy(&values[lane], all + lane * 64, sizeof mine);
-    }
-};
-
-struct Operands {
-    uint32_t a[4], b[2];
-};
-
-// Products, which are exact, are added one after another, so that it shows where a sum depends on its terms' slots.
-template <hydra_type type>
-void emulated_multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, emulation::Site site) {
-    const Given<Operands> given({{a[0], a[1], a[2], a[3]}, {b0, b1}}, site);
-    const int g = lane_index() / 4, t = lane_index() % 4;
-    for (int i = 0; i < 4; ++i) {
-        const int upper = i / 2, column = 2 * t + i % 2;
-        for (int k = 0; k < 16; ++k) {
-            const float left = float_of_pair<type>(given.values[g * 4 + k % 8 / 2].a[upper + k / 8 * 2], k % 2);
-            const float right = float_of_pair<type>(given.values[column * 4 + k % 8 / 2].b[k / 8], k % 2);
-            c[i] += left * right;
-        }
-    }
-}
-#endif
-
 // C += A B with inputs of type HYDRA_F16 or HYDRA_BF16. All lanes of the warp take part.
 template <hydra_type type>
 __device__ __forceinline__ void multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
@@ -77,7 +45,8 @@ __device__ __forceinline__ void multiply(float (&c)[4], const uint32_t (&a)[4], 
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     }
 #else
-    emulated_multiply<type>(c, a, b0, b1, emulation::Site::current());
+    const auto multiplied = type == HYDRA_BF16 ? emulation::multiply_bfloats : emulation::multiply_halves;
+    multiplied(c, a, b0, b1, emulation::Site::current());
 #endif
 }
 
@@ -90,8 +59,7 @@ __device__ __forceinline__ void load_matrices(uint32_t (&out)[4], const uint16_t
                  : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
                  : "memory");
 #else
-    const Given<const uint16_t*> rows(row, emulation::Site::current());
-    for (int i = 0; i < 4; ++i) std::memcpy(&out[i], rows.values[8 * i + lane_index() / 4] + 2 * (lane_index() % 4), 4);
+    emulation::load_matrices(out, row, emulation::Site::current());
 #endif
 }
 
@@ -103,11 +71,7 @@ __device__ __forceinline__ void load_transposed_matrices(uint32_t (&out)[4], con
                  : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
                  : "memory");
 #else
-    const Given<const uint16_t*> rows(row, emulation::Site::current());
-    const int column = lane_index() / 4, first = 2 * (lane_index() % 4);
-    for (int i = 0; i < 4; ++i) {
-        out[i] = uint32_t{rows.values[8 * i + first + 1][column]} << 16 | rows.values[8 * i + first][column];
-    }
+    emulation::load_transposed_matrices(out, row, emulation::Site::current());
 #endif
 }
 
@@ -117,10 +81,7 @@ __device__ __forceinline__ uint32_t transposed(uint32_t pair) {
     asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %0;" : "+r"(pair));
     return pair;
 #else
-    const Given<uint32_t> pairs(pair, emulation::Site::current());
-    const int column = lane_index() / 4, first = 2 * (lane_index() % 4);
-    const auto at = [&](int row) { return pairs.values[4 * row + column / 2] >> column % 2 * 16 & 0xffff; };
-    return at(first + 1) << 16 | at(first);
+    return emulation::transposed(pair, emulation::Site::current());
 #endif
 }
 
@@ -141,7 +102,7 @@ __device__ __forceinline__ uint32_t halves_of(float lower, float upper) {
     const __half2 pair = __floats2half2_rn(lower, upper);
     return *reinterpret_cast<const uint32_t*>(&pair);
 #else
-    return uint32_t{float_to_half(upper)} << 16 | float_to_half(lower);
+    return emulation::halves_of(lower, upper);
 #endif
 }
 
@@ -151,12 +112,7 @@ __device__ __forceinline__ uint32_t subtract_halves(uint32_t a, uint32_t b) {
     const __half2 difference = __hsub2(*reinterpret_cast<__half2*>(&a), *reinterpret_cast<__half2*>(&b));
     return *reinterpret_cast<const uint32_t*>(&difference);
 #else
-    uint32_t pair = 0;
-    for (int i = 0; i < 2; ++i) {
-        const float difference = float_of_pair<HYDRA_F16>(a, i) - float_of_pair<HYDRA_F16>(b, i);
-        pair |= static_cast<uint32_t>(float_to_half(difference)) << i * 16;
-    }
-    return pair;
+    return emulation::subtract_halves(a, b);
 #endif
 }
 
@@ -167,12 +123,7 @@ __device__ __forceinline__ uint32_t subtract_bfloats(uint32_t a, uint32_t b) {
         __hsub2(*reinterpret_cast<__nv_bfloat162*>(&a), *reinterpret_cast<__nv_bfloat162*>(&b));
     return *reinterpret_cast<const uint32_t*>(&difference);
 #else
-    uint32_t pair = 0;
-    for (int i = 0; i < 2; ++i) {
-        const float difference = float_of_pair<HYDRA_BF16>(a, i) - float_of_pair<HYDRA_BF16>(b, i);
-        pair |= static_cast<uint32_t>(float_to_bfloat(difference)) << i * 16;
-    }
-    return pair;
+    return emulation::subtract_bfloats(a, b);
 #endif
 }
 

@@ -100,8 +100,19 @@ void cluster_barrier(Site site);
 const void* shared_of_block(const void* own, size_t bytes, unsigned rank, Site site);
 
 // Meets the other lanes of the warp. Each gives `bytes` <= 64 bytes; the result, valid until the next call, holds what
-// lane l gave at l * 64.
-const unsigned char* meet_warp(const void* mine, size_t bytes, Site site);
+// lane l gave at l * 64, or what `combine`, once all have given, has made of it.
+const unsigned char* meet_warp(const void* mine, size_t bytes, Site site,
+                               void (*combine)(unsigned char* all) = nullptr);
+
+// The matrix instructions of mma.cuh, which all lanes of the warp come to, and its arithmetic of 16 bits.
+void multiply_halves(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, Site site);
+void multiply_bfloats(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, Site site);
+void load_matrices(uint32_t (&out)[4], const uint16_t* row, Site site);
+void load_transposed_matrices(uint32_t (&out)[4], const uint16_t* row, Site site);
+uint32_t transposed(uint32_t pair, Site site);
+uint32_t halves_of(float lower, float upper);
+uint32_t subtract_halves(uint32_t a, uint32_t b);
+uint32_t subtract_bfloats(uint32_t a, uint32_t b);
 
 // Asynchronous copies of a thread: 16 bytes to shared memory, which are NaN until the thread waits for the copy's
 // group, and are read no sooner than then.

@@ -689,7 +689,7 @@ void bring_to_cache(const void* source, size_t bytes, Site site) {
     static_cast<void>(from[bytes - 1]);
 }
 
-const unsigned char* meet_warp(const void* mine, size_t bytes, Site site) {
+const unsigned char* meet_warp(const void* mine, size_t bytes, Site site, void (*combine)(unsigned char* all)) {
     const unsigned index = machine.current / WARP_LANES, first = index * WARP_LANES;
     Warp& warp = machine.warps[index];
     unsigned char* given = warp.given[warp.rounds & 1];
@@ -704,6 +704,7 @@ const unsigned char* meet_warp(const void* mine, size_t bytes, Site site) {
         leave();
         return given;
     }
+    if (combine != nullptr) combine(given);
     warp.arrived = 0;
     ++warp.rounds;
     for (unsigned i = first; i < first + WARP_LANES; ++i) {
