@@ -24,6 +24,8 @@ public final class GrowthChoice implements GrowthPolicy {
     private static final double MAX_LOSS = 1.5;
     /** How many times what is expected a step of a trial counts at most: what it does to caches and what it has to catch up on counts. */
     private static final double MOST_TAKEN = 2;
+    /** The most plain steps that a trial is believed to need to bring the states of heads up to date. */
+    private static final double MOST_BEHIND = 16;
     /** Steps from one trial of a way to the next at least, at first and at most. */
     private static final int PAUSE = 48;
 
@@ -177,6 +179,7 @@ public final class GrowthChoice implements GrowthPolicy {
         int most = (int) Math.max(4, 2 * times.mostRows() / sequences);
         promises = new double[sequences];
         planted = 0;
+        left = 0;
         for (int s = 0; s < sequences; s++) {
             double chance = 1;
             for (int i = 0; i < Math.min(chances[s].length, most - 1); i++) {
@@ -187,14 +190,15 @@ public final class GrowthChoice implements GrowthPolicy {
                 promises[s] += chance;
                 planted++;
             }
+            left += left(promises[s]);
         }
-        left = Arrays.stream(promises).map(GrowthChoice::left).sum();
         int best = best();
         if (trialLeft == 0) {
             begin(best);
         }
         way = trialLeft > 0 && trial < usable && isOpen() ? trial : best;
-        return new Growth(most, least, ways[way]);
+        // Growing takes time of its own.
+        return ways[way] == 0 && planted == 0 ? new Growth(1, 0, 0) : new Growth(most, least, ways[way]);
     }
 
     /** How likely a node must be right to be worth its row. */
@@ -303,12 +307,16 @@ public final class GrowthChoice implements GrowthPolicy {
 
     @Override
     public void observe(int[] emitted, int count, long time, long draft) {
-        int all = Arrays.stream(emitted).sum();
+        int all = 0;
+        for (int tokens : emitted) {
+            all += tokens;
+        }
         steps++;
         times.pass(count, Math.max(1, time - draft));
+        boolean isBehind = steps - drafted > FEW;
         if (ways[way] > 0) {
             // Not where it had to take in what many steps without a draft have left.
-            if (steps - drafted <= FEW) {
+            if (!isBehind) {
                 times.draft(ways[way], sequences, Math.max(1, draft));
             }
             drafted = steps;
@@ -328,7 +336,10 @@ public final class GrowthChoice implements GrowthPolicy {
         double gained = (double) all / sequences - own / plain;
         credit = Math.min(MOST_CREDIT, credit + INCOME + SHARE * Math.max(0, gained));
         if (trialLeft > 0 && way == trial) {
-            tryOn(all, taken(time, own), plain);
+            // To bring the states of heads up to date is the price of a trial, and says nothing of the way.
+            double behind = draft / times.speed() - times.draft(ways[way], sequences);
+            credit -= isBehind ? Math.max(0, Math.min(MOST_BEHIND, behind / plain)) : 0;
+            tryOn(all, isBehind ? own : taken(time, own), plain);
         }
     }
 

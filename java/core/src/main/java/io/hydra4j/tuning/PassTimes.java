@@ -35,6 +35,8 @@ final class PassTimes {
 
     private final double[] rows = new double[ROWS.length];
     private final int[] seen = new int[ROWS.length];
+    /** {@code [class]} what a pass of a class that was seen costs: no more than one with more rows. */
+    private final double[] least = new double[ROWS.length];
     /** {@code [class]} the last pass of the class, of all that were seen. */
     private final long[] last = new long[ROWS.length];
 
@@ -69,6 +71,7 @@ final class PassTimes {
             drafts[level] = measured.draftNanos().get(level - 1) / speed;
             seenDrafts[level] = FIRST;
         }
+        settle();
     }
 
     PassTimes(PassTimes other) {
@@ -82,6 +85,7 @@ final class PassTimes {
         passes = other.passes;
         unit = other.unit;
         speed = other.speed;
+        settle();
     }
 
     /** Takes in a pass. */
@@ -108,8 +112,19 @@ final class PassTimes {
         seen[c]++;
         for (int other = 0; other < ROWS.length; other++) {
             if (other != c && other != unit && seen[other] > 0) {
-                costs[other] *= Math.pow(Math.min(1, usual(rows[other]) / costs[other]), FORGOTTEN);
+                double usual = usual(rows[other]);
+                costs[other] *= usual < costs[other] ? Math.pow(usual / costs[other], FORGOTTEN) : 1;
             }
+        }
+        settle();
+    }
+
+    /** What classes cost, once something was seen. */
+    private void settle() {
+        double cost = Double.POSITIVE_INFINITY;
+        for (int c = ROWS.length - 1; c >= 0; c--) {
+            cost = seen[c] > 0 ? Math.min(cost, costs[c]) : cost;
+            least[c] = cost;
         }
     }
 
@@ -148,7 +163,7 @@ final class PassTimes {
         int[] known = IntStream.range(0, ROWS.length).filter(c -> seen[c] > 0).toArray();
         return new GrowthCosts(
                 IntStream.of(known).mapToObj(c -> rows[c]).toList(),
-                IntStream.of(known).mapToObj(c -> atMost(c) * speed).toList(),
+                IntStream.of(known).mapToObj(c -> least[c] * speed).toList(),
                 IntStream.range(1, drafts.length)
                         .takeWhile(level -> seenDrafts[level] > 0)
                         .mapToObj(level -> drafts[level] * speed)
@@ -167,7 +182,11 @@ final class PassTimes {
 
     /** The most rows of a pass that was seen, at least 1. */
     double mostRows() {
-        return Math.max(1, Arrays.stream(rows).max().orElseThrow());
+        double most = 1;
+        for (double each : rows) {
+            most = Math.max(most, each);
+        }
+        return most;
     }
 
     /** What a pass of so many rows is expected to cost: more rows never less. */
@@ -179,7 +198,7 @@ final class PassTimes {
             if (seen[c] == 0) {
                 continue;
             }
-            double cost = atMost(c);
+            double cost = least[c];
             slope = belowRows > 0 ? (cost - below) / (rows[c] - belowRows) : cost * ROW / (1 + ROW * (rows[c] - 1));
             if (rows[c] >= count) {
                 return cost - slope * (rows[c] - count);
@@ -188,15 +207,6 @@ final class PassTimes {
             below = cost;
         }
         return below + slope * (count - belowRows);
-    }
-
-    /** What a pass of a class costs: no more than one with more rows. */
-    private double atMost(int c) {
-        double least = costs[c];
-        for (int more = c + 1; more < ROWS.length; more++) {
-            least = seen[more] > 0 ? Math.min(least, costs[more]) : least;
-        }
-        return least;
     }
 
     /** What another row costs, about so many. */

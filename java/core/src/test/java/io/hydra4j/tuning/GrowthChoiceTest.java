@@ -134,6 +134,16 @@ class GrowthChoiceTest {
     }
 
     @Test
+    void aStepWithoutGuessesHasOnlyItsRoot() {
+        GrowthChoice choice = new GrowthChoice(0);
+        for (int step = 0; step < 20; step++) {
+            assertEquals(new Growth(1, 0, 0), choice.choose(new float[][] {{}, {0.001f}}, 0));
+            choice.observe(new int[] {1, 1}, 2, 1_000_000, 0);
+        }
+        assertTrue(choice.choose(new float[][] {{}, {0.9f}}, 0).nodes() > 1);
+    }
+
+    @Test
     void headsThatDoNotPayCostLittleOnADisturbedMachine() {
         double sum = 0;
         int texts = 20;
