@@ -12,15 +12,15 @@ constexpr int WARP = 32;
 template <class T>
 class Given {
   public:
-    Given(const T& mine, Site site) : all(meet_warp(&mine, sizeof mine, site)) {}
+    Given(const T& mine, Site site) : all_(meet_warp(&mine, sizeof mine, site)) {}
     T operator[](int lane) const {
         T value;
-        std::memcpy(&value, all + lane % WARP * 64, sizeof value);
+        std::memcpy(&value, all_ + lane % WARP * 64, sizeof value);
         return value;
     }
 
   private:
-    const unsigned char* all;
+    const unsigned char* all_;
 };
 
 uint16_t half_of_pair(uint32_t pair, int index) { return static_cast<uint16_t>(pair >> index * 16); }
