@@ -135,12 +135,21 @@ void wait_for_phase(void* barrier, uint32_t parity, Site site);
 void copy_bulk(void* shared, const void* source, int bytes, void* barrier, Site site);
 void bring_to_cache(const void* source, size_t bytes, Site site);
 
+// What the lanes of a warp gave, until the running one gives again.
 template <class T>
-T from_lane(T value, int lane, Site site) {
-    T result;
-    std::memcpy(&result, meet_warp(&value, sizeof value, site) + (lane & 31) * 64, sizeof result);
-    return result;
-}
+class Given {
+  public:
+    Given(const T& mine, Site site, void (*combine)(unsigned char* all) = nullptr)
+        : all_(meet_warp(&mine, sizeof mine, site, combine)) {}
+    T operator[](int lane) const {
+        T value;
+        std::memcpy(&value, all_ + (lane & 31) * 64, sizeof value);
+        return value;
+    }
+
+  private:
+    const unsigned char* all_;
+};
 
 inline int lane() { return static_cast<int>(threadIdx.x & 31); }
 
@@ -154,27 +163,23 @@ inline void __syncwarp(hydra::emulation::Site site = hydra::emulation::Site::cur
 }
 template <class T>
 T __shfl_sync(unsigned, T value, int lane, hydra::emulation::Site site = hydra::emulation::Site::current()) {
-    return hydra::emulation::from_lane(value, lane, site);
+    return hydra::emulation::Given(value, site)[lane];
 }
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask, hydra::emulation::Site site = hydra::emulation::Site::current()) {
-    return hydra::emulation::from_lane(value, hydra::emulation::lane() ^ mask, site);
+    return hydra::emulation::Given(value, site)[hydra::emulation::lane() ^ mask];
 }
 // The first lanes keep their own value.
 template <class T>
 T __shfl_up_sync(unsigned, T value, int by, hydra::emulation::Site site = hydra::emulation::Site::current()) {
     const int lane = hydra::emulation::lane();
-    return hydra::emulation::from_lane(value, lane < by ? lane : lane - by, site);
+    return hydra::emulation::Given(value, site)[lane < by ? lane : lane - by];
 }
 inline unsigned __ballot_sync(unsigned, int predicate,
                               hydra::emulation::Site site = hydra::emulation::Site::current()) {
-    const unsigned char* all = hydra::emulation::meet_warp(&predicate, sizeof predicate, site);
+    const hydra::emulation::Given predicates(predicate, site);
     unsigned mask = 0;
-    for (int lane = 0; lane < 32; ++lane) {
-        int theirs;
-        std::memcpy(&theirs, all + lane * 64, sizeof theirs);
-        mask |= static_cast<unsigned>(theirs != 0) << lane;
-    }
+    for (int lane = 0; lane < 32; ++lane) mask |= static_cast<unsigned>(predicates[lane] != 0) << lane;
     return mask;
 }
 

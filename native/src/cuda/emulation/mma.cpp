@@ -6,23 +6,6 @@ namespace hydra::emulation {
 
 namespace {
 
-constexpr int WARP = 32;
-
-// What the lanes of a warp gave, until the running one gives again.
-template <class T>
-class Given {
-  public:
-    Given(const T& mine, Site site) : all_(meet_warp(&mine, sizeof mine, site)) {}
-    T operator[](int lane) const {
-        T value;
-        std::memcpy(&value, all_ + lane % WARP * 64, sizeof value);
-        return value;
-    }
-
-  private:
-    const unsigned char* all_;
-};
-
 uint16_t half_of_pair(uint32_t pair, int index) { return static_cast<uint16_t>(pair >> index * 16); }
 
 // What a lane has of A, B and C (mma.cuh), lanes 64 bytes apart.
@@ -33,7 +16,7 @@ static_assert(sizeof(Operands) == 64);
 
 // Products, which are exact, are added one after another, so that it shows where a sum depends on its terms' slots.
 void multiply_all(unsigned char* all) {
-    Operands lanes[WARP];
+    Operands lanes[32];
     std::memcpy(lanes, all, sizeof lanes);
     float b[16][8];
     for (int k = 0; k < 16; ++k) {
@@ -61,8 +44,7 @@ void multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, S
         mine.b[i] = to_float(half_of_pair(b[i / 2], i % 2));
         mine.c[i] = c[i];
     }
-    const unsigned char* all = meet_warp(&mine, sizeof mine, site, multiply_all);
-    std::memcpy(&mine, all + lane() * 64, sizeof mine);
+    mine = Given(mine, site, multiply_all)[lane()];
     std::memcpy(c, mine.c, sizeof mine.c);
 }
 
@@ -87,12 +69,12 @@ void multiply_bfloats(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32
 }
 
 void load_matrices(uint32_t (&out)[4], const uint16_t* row, Site site) {
-    const Given<const uint16_t*> rows(row, site);
+    const Given rows(row, site);
     for (int i = 0; i < 4; ++i) std::memcpy(&out[i], rows[8 * i + lane() / 4] + 2 * (lane() % 4), 4);
 }
 
 void load_transposed_matrices(uint32_t (&out)[4], const uint16_t* row, Site site) {
-    const Given<const uint16_t*> rows(row, site);
+    const Given rows(row, site);
     const int column = lane() / 4, first = 2 * (lane() % 4);
     for (int i = 0; i < 4; ++i) {
         out[i] = uint32_t{rows[8 * i + first + 1][column]} << 16 | rows[8 * i + first][column];
@@ -100,7 +82,7 @@ void load_transposed_matrices(uint32_t (&out)[4], const uint16_t* row, Site site
 }
 
 uint32_t transposed(uint32_t pair, Site site) {
-    const Given<uint32_t> pairs(pair, site);
+    const Given pairs(pair, site);
     const int column = lane() / 4, first = 2 * (lane() % 4);
     const auto at = [&](int row) { return uint32_t{half_of_pair(pairs[4 * row + column / 2], column % 2)}; };
     return at(first + 1) << 16 | at(first);

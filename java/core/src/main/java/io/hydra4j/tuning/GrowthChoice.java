@@ -22,7 +22,7 @@ public final class GrowthChoice implements GrowthPolicy {
     static final int TRIAL = 6;
 
     private static final double MAX_LOSS = 1.5;
-    /** How many times what is expected a step of a trial counts at most: what it does to caches and what it has to catch up on counts. */
+    /** How many times what is expected a step of a trial counts at most: what it does to caches counts. */
     private static final double MOST_TAKEN = 2;
     /** The most plain steps that a trial is believed to need to bring the states of heads up to date. */
     private static final double MOST_BEHIND = 16;
