@@ -8,6 +8,8 @@ import io.hydra4j.decode.Tree;
 import io.hydra4j.runtime.Backend;
 import io.hydra4j.runtime.Resources;
 import java.io.PrintStream;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -25,6 +27,10 @@ import java.util.concurrent.TimeUnit;
 final class CompareDecode {
     private static final int TUNING_TOKENS = 64;
     private static final int STREAM_REPEATS = 3;
+    /** The share of a round's time that the compilers may take for the JVM to be warm, and nanoseconds after which that is not awaited. */
+    private static final double MOST_COMPILING = 0.02;
+
+    private static final long LONGEST_WARM_UP = TimeUnit.SECONDS.toNanos(30);
 
     /** Shorter outputs say more about the clock than about decoding. */
     private static final int LEAST_TOKENS = 16;
@@ -63,7 +69,7 @@ final class CompareDecode {
                 progress.println("preparing " + Variant.name(method));
                 groups.add(new Group(model, method == Method.PLAIN ? List.of() : candidates(model, method)));
             }
-            groups.forEach(this::warmUp);
+            warmUp();
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(options.seconds());
             for (int i = 0; i < prompts.measured().size(); i++) {
                 if (measured >= LEAST_PROMPTS && System.nanoTime() > end) {
@@ -103,6 +109,22 @@ final class CompareDecode {
 
     private GenerationResult plain(HydraModel model, int[] prompt) {
         return model.generate(prompt, Variant.PLAIN.options(Tree.ROOT, options.maxTokens(), options.temperature()));
+    }
+
+    /** Decodes prompts that are not measured until the JVM compiles hardly anything any more, which would take processors from what is. */
+    private void warmUp() {
+        CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+        boolean isTold = compiler != null && compiler.isCompilationTimeMonitoringSupported();
+        long began = System.nanoTime();
+        boolean isWarm = false;
+        while (!isWarm) {
+            long round = System.nanoTime();
+            long compiled = isTold ? compiler.getTotalCompilationTime() : 0;
+            groups.forEach(this::warmUp);
+            long now = System.nanoTime();
+            long nanos = isTold ? TimeUnit.MILLISECONDS.toNanos(compiler.getTotalCompilationTime() - compiled) : 0;
+            isWarm = nanos <= MOST_COMPILING * (now - round) || now - began > LONGEST_WARM_UP;
+        }
     }
 
     private void warmUp(Group group) {

@@ -12,30 +12,29 @@ import java.util.stream.IntStream;
  *
  * <p>A step is worth its tokens less what its time is worth at the present rate. What heads bring beside a lookup is learned as what they
  * would bring alone, for the better the lookup's guesses are, the less is left for the heads. A way of drafting that seems worse than
- * the best one is tried again for a few steps now and then, each time that it was clearly worse after twice as many; a credit of plain
- * steps, which grows slowly and with what guessing gains, pays for what that loses. Not thread-safe.
+ * the best one, drafting nothing too, is tried again for a few steps now and then, each time that it was worse after twice as many; a
+ * credit of plain steps, which grows slowly and with what guessing gains, pays for what that loses. Not thread-safe.
  */
 public final class GrowthChoice implements GrowthPolicy {
-    /** Steps at first that tell what a plain one takes. The first one pays for what is done once. */
-    static final int PLAIN_STEPS = 2;
+    /** Steps at first that tell what a plain one takes. The first ones pay for what is done once. */
+    static final int PLAIN_STEPS = 6;
     /** Steps of a trial, and the plain steps that one may lose. */
     static final int TRIAL = 6;
 
     private static final double MAX_LOSS = 1.5;
-    /** How many times what is expected a step of a trial counts at most: what it does to caches counts. */
-    private static final double MOST_TAKEN = 2;
-    /** The most plain steps that a trial is believed to need to bring the states of heads up to date. */
-    private static final double MOST_BEHIND = 16;
     /** Steps from one trial of a way to the next at least, at first and at most. */
     private static final int PAUSE = 48;
 
     private static final int LONGEST_PAUSE = 8 * PAUSE;
-    /** By how many plain steps a way's step is worth less than the best one's where it is clearly worse. */
+    /** By how many plain steps a step with a draft must be worth more where it would be a cold one. */
     private static final double CLEARLY = 0.1;
     /** Plain steps that may be lost at first, the most that may be saved, and what each step and each plain step gained add. */
     private static final double CREDIT = 2;
 
     private static final double MOST_CREDIT = 6;
+    /** The most plain steps that may be owed: a trial may have been interrupted, which says nothing of what the next one loses. */
+    private static final double MOST_DEBT = 4;
+
     private static final double INCOME = 0.01;
     private static final double SHARE = 0.03;
     /** What a trial of a way of which nothing is known is expected to lose, and the least that any is. */
@@ -52,8 +51,11 @@ public final class GrowthChoice implements GrowthPolicy {
     private static final double MOST_LEAST = 0.95;
     /** Steps without a draft whose states the next one takes in at next to no cost. */
     private static final int FEW = 4;
-    /** What drafts and the larger passes after them take more than it seems: interruptions, and caches that are left cold. */
-    private static final double DOUBT = 1.05;
+    /**
+     * Steps with a draft after more without: they take in the states that those have left and bring the heads' weights into the cache,
+     * and the first ones of all do what is done once. That is the price of a trial, and says nothing of what steps cost.
+     */
+    private static final int COLD = 2;
     /** How often a head is right at most, for an estimate of deeper levels. */
     private static final double MOST_RIGHT = 0.95;
 
@@ -61,6 +63,7 @@ public final class GrowthChoice implements GrowthPolicy {
     private final int[] ways;
 
     private final PassTimes times;
+    private final DraftExcess excess;
     /** One object of all choices that go back to the same beginning. */
     private final Object origin;
     /** {@code [way]}: what heads bring, as a weighted mean: sums of weight x tokens and of weight^2. */
@@ -88,8 +91,10 @@ public final class GrowthChoice implements GrowthPolicy {
     private int trialLeft;
     private double trialLoss;
 
-    /** The last step with a draft. */
-    private long drafted;
+    /** The last step with a draft, and how many there were since the last that came after many without. */
+    private long drafted = -FEW - 1;
+
+    private int draftsInARow;
 
     // Of the present step.
     private int way;
@@ -109,6 +114,7 @@ public final class GrowthChoice implements GrowthPolicy {
 
     private GrowthChoice(PassTimes times, int levels, Object origin) {
         this.times = times;
+        excess = new DraftExcess();
         this.origin = origin;
         ways = IntStream.of(0, 1, 2, levels)
                 .filter(each -> each <= levels)
@@ -140,6 +146,7 @@ public final class GrowthChoice implements GrowthPolicy {
         origin = before.origin;
         ways = before.ways;
         times = new PassTimes(before.times);
+        excess = new DraftExcess(before.excess);
         brought = before.brought.clone();
         weights = before.weights.clone();
         nodes = before.nodes.clone();
@@ -152,6 +159,7 @@ public final class GrowthChoice implements GrowthPolicy {
         rows = before.rows;
         credit = before.credit;
         drafted = before.drafted;
+        draftsInARow = before.draftsInARow;
     }
 
     /** {@return a choice for another text, which goes on from where this one is} */
@@ -224,22 +232,19 @@ public final class GrowthChoice implements GrowthPolicy {
 
     /** Tokens that heads bring a sequence for which the lookup finds nothing. */
     private double brings(int w) {
-        if (weights[w] > 0) {
-            return brought[w] / weights[w];
+        if (w < 2) {
+            return weights[w] > 0 ? brought[w] / weights[w] : 0;
         }
-        // As if each level were right as often as those that are known.
-        int known = w;
-        while (known > 0 && weights[known] == 0) {
-            known--;
-        }
-        double all = known == 0 ? 0 : brought[known] / weights[known];
-        double each = ways[known] == 2 ? (Math.sqrt(1 + 4 * all) - 1) / 2 : all;
-        each = Math.max(0, Math.min(MOST_RIGHT, each));
+        // Until more is known, as if each level were right as often as with fewer of them.
+        double fewer = Math.max(0, brings(w - 1));
+        double each = ways[w - 1] == 2 ? (Math.sqrt(1 + 4 * fewer) - 1) / 2 : fewer;
+        each = Math.min(MOST_RIGHT, each);
         double sum = 0;
         for (int level = 0; level < ways[w]; level++) {
             sum = each * (1 + sum);
         }
-        return sum;
+        double weight = TRIAL / GAIN_MEMORY;
+        return (brought[w] + weight * sum) / (weights[w] + weight);
     }
 
     /** Whether anything is known of a way, or of one with fewer levels. */
@@ -257,7 +262,7 @@ public final class GrowthChoice implements GrowthPolicy {
     /** The cost of a step of so many rows with a draft of so many levels. */
     private double expected(double count, int levels) {
         double seen = times.at(count) + times.draft(levels, sequences);
-        return levels == 0 ? seen : seen * DOUBT;
+        return levels == 0 ? seen : seen * excess.value();
     }
 
     private double nodesOf(int w) {
@@ -271,8 +276,9 @@ public final class GrowthChoice implements GrowthPolicy {
     private int best() {
         int best = 0;
         double most = worth(0);
+        double margin = steps - drafted > FEW ? CLEARLY * times.at(sequences) * rate() : 0;
         for (int w = 1; w < usable; w++) {
-            double worth = weights[w] > 0 ? worth(w) : Double.NEGATIVE_INFINITY;
+            double worth = weights[w] > 0 ? worth(w) - margin : Double.NEGATIVE_INFINITY;
             if (worth > most) {
                 most = worth;
                 best = w;
@@ -288,7 +294,7 @@ public final class GrowthChoice implements GrowthPolicy {
         }
         double plain = times.at(sequences) * rate();
         int next = -1;
-        for (int w = 1; w < usable; w++) {
+        for (int w = 0; w < usable; w++) {
             boolean isOlder = next < 0 || tried[w] < tried[next] || tried[w] == tried[next] && ways[w] == 2;
             next = w != best && steps - tried[w] >= pauses[w] && isOlder ? w : next;
         }
@@ -299,6 +305,7 @@ public final class GrowthChoice implements GrowthPolicy {
         double cost = isKnown(next) ? Math.min(TRIAL * each, MAX_LOSS + each) : UNKNOWN * Math.max(1, ways[next] - 1);
         if (credit >= Math.max(LEAST_COST, Math.min(MOST_CREDIT, cost))) {
             trial = next;
+            excess.begin(next > 0);
             trialLeft = TRIAL;
             tried[next] = steps;
             trialLoss = 0;
@@ -312,14 +319,23 @@ public final class GrowthChoice implements GrowthPolicy {
             all += tokens;
         }
         steps++;
-        times.pass(count, Math.max(1, time - draft));
-        boolean isBehind = steps - drafted > FEW;
-        if (ways[way] > 0) {
-            // Not where it had to take in what many steps without a draft have left.
-            if (!isBehind) {
-                times.draft(ways[way], sequences, Math.max(1, draft));
-            }
+        boolean isCold;
+        if (way > 0) {
+            draftsInARow = steps - drafted > FEW ? 1 : Math.min(draftsInARow + 1, COLD + 1);
             drafted = steps;
+            isCold = draftsInARow <= COLD;
+        } else {
+            tried[0] = steps;
+            isCold = steps - drafted <= COLD;
+        }
+        if (way == 0 || !isCold) {
+            times.pass(count, Math.max(1, time - draft));
+        }
+        if (way > 0 && !isCold) {
+            times.draft(ways[way], sequences, Math.max(1, draft));
+        }
+        if (planted == 0 && !isCold) {
+            excess.note(way > 0, time / (times.at(count) + times.draft(ways[way], sequences)));
         }
         // What it usually takes: it may have been interrupted.
         double own = expected(count, ways[way]);
@@ -336,17 +352,19 @@ public final class GrowthChoice implements GrowthPolicy {
         double gained = (double) all / sequences - own / plain;
         credit = Math.min(MOST_CREDIT, credit + INCOME + SHARE * Math.max(0, gained));
         if (trialLeft > 0 && way == trial) {
-            // To bring the states of heads up to date is the price of a trial, and says nothing of the way.
-            double behind = draft / times.speed() - times.draft(ways[way], sequences);
-            credit -= isBehind ? Math.max(0, Math.min(MOST_BEHIND, behind / plain)) : 0;
-            tryOn(all, isBehind ? own : taken(time, own), plain);
+            if (isCold) {
+                double usual = times.draft(ways[way], sequences);
+                double lost = (draft / times.speed() - usual) / plain;
+                // The first ones of all do what is done once, which is no loss of the trial.
+                pay(usual == 0 ? Math.min(MAX_LOSS, lost) : lost);
+            } else {
+                tryOn(all, own, plain);
+            }
         }
     }
 
-    /** What a step of a trial took, in the measure of what was expected of it: no less, and no more than interruptions explain. */
-    private double taken(long time, double expected) {
-        double seen = time / times.speed();
-        return Math.min(Math.max(expected, seen), MOST_TAKEN * expected);
+    private void pay(double lost) {
+        credit = Math.max(Math.min(credit, -MOST_DEBT), credit - Math.max(0, lost));
     }
 
     /** Follows what heads have brought. */
@@ -374,9 +392,9 @@ public final class GrowthChoice implements GrowthPolicy {
             trialLeft = 0;
         }
         if (trialLeft == 0) {
-            credit -= Math.max(0, trialLoss);
-            boolean isClear = worth(best()) - worth(way) > CLEARLY * plain * rate();
-            pauses[way] = isClear ? Math.min(2 * pauses[way], LONGEST_PAUSE) : PAUSE;
+            excess.compare();
+            pay(trialLoss);
+            pauses[way] = way == best() ? PAUSE : Math.min(2 * pauses[way], LONGEST_PAUSE);
         }
     }
 }
