@@ -15,7 +15,7 @@ set(HYDRA_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,un
 # -ffp-contract=off: a multiplication and an addition are fused where the source says so and nowhere else, or equal code would give
 # different bits on different instruction sets.
 function(hydra_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno ${ARGN})
   if(HYDRA_SANITIZE)
     target_compile_options(${target} PRIVATE -O1 -fsanitize=${HYDRA_SANITIZE} -fno-omit-frame-pointer -g)
   endif()
