@@ -81,23 +81,35 @@ def turn(code):
         return []
     begin = max(i for i in range(products[0]) if code[i].kind == "DEPBAR" or "TRYWAIT" in code[i].name)
     at = {one.address: i for i, one in enumerate(code)}
-    taken, i, left = [], begin, False
-    while i < len(code) and (i != begin or not taken):
-        one = code[i]
-        taken.append(one)
-        target = one.target()
-        if target is not None:
-            # Past the products, the first jump leaves the row's end out, others lead back.
-            past = i > products[-1] or left
-            # Before the first product, the code of a new row of tiles is jumped over: a copy is never in it.
-            skipped = [each for each in code[i + 1 :] if each.address < target] if target > one.address else []
-            skips = one.guard and i < products[0] and skipped and not any(each.kind in (*COPIES, "HMMA") for each in skipped)
-            if (past and (not left or not one.guard or target < one.address)) or skips or (not one.guard and not past):
-                left = left or past
-                i = at[target]
-                continue
-        i += 1
-    return taken
+
+    def way(jumps):
+        """Where a jump leaves copies out, it is taken if it is one of `jumps`; what they may be comes with the way."""
+        taken, i, left, choices = [], begin, False, []
+        while i < len(code) and (i != begin or not taken):
+            one = code[i]
+            taken.append(one)
+            target = one.target()
+            if target is not None:
+                # Past the products, the first jump leaves the row's end out, others lead back.
+                past = i > products[-1] or left
+                # Before the first product, the code of a new row of tiles is jumped over.
+                skipped = [each for each in code[i + 1 :] if each.address < target] if target > one.address else []
+                skips = one.guard and i < products[0] and skipped and not any(each.kind == "HMMA" for each in skipped)
+                if skips and any(each.kind in COPIES for each in skipped):
+                    choices.append(i)
+                    skips = i in jumps
+                if (past and (not left or not one.guard or target < one.address)) or skips or (not one.guard and not past):
+                    left = left or past
+                    i = at[target]
+                    continue
+            i += 1
+        return taken, choices
+
+    # Copies of a whole turn have code of their own, the shorter one.
+    taken, choices = way(())
+    ways = [taken] + [way((choice,))[0] for choice in choices]
+    most = max(sum(one.kind in COPIES for one in each) for each in ways)
+    return min((each for each in ways if sum(one.kind in COPIES for one in each) == most), key=len)
 
 
 def count(taken):

@@ -24,7 +24,8 @@
 // last one adds up; the cut and the order are the same ones, and so are the bits.
 // Version 8: on devices of 9.0 and more stages are filled by bulk copies (stages.cuh): a lane of each warp asks for
 // what the warp fetches of a stage, two to five copies, where each thread copied 16 bytes several times. Their
-// addresses lie in registers of the warp. The order of additions is the same, and so are the bits.
+// addresses lie in registers of the warp. The order of additions is the same, and so are the bits. The sizes of a
+// whole turn's copies are constants of code of its own.
 //
 // Counted, not measured on any card yet (ptxas 13.0 for sm_90, large shape; H100, 132 multiprocessors):
 //                                       version 3           version 4: 8, 16, 32, 64 rows   version 5
@@ -56,20 +57,21 @@
 //   spills of any type, bytes           64 rows of quants 4 none, but 4 of 64 rows of gate and up in Q4_1 (sm_80: none)
 //   shared memory, KB, BF16: 8, 64 rows 83, 91              87, 112 with the sums of a row kept
 //   weights under way, 64 rows, KB      BF16 64, Q8_0 51    64, 42: the sums of warps lie in a stage that is free
-//                                       version 7             version 8, sm_90
-//   registers, BF16: 8 to 64 rows       72, 68, 96, 120       70, 70, 90, 105
-//     Q8_0                              72, 90, 113, 126      68, 76, 96, 113
-//     Q4_K                              91, 112, 125, 128     79, 87, 117, 119
-//   spills                              gate and up of Q4_1   none
+//                                       version 7             version 8, sm_90      with constant sizes
+//   registers, BF16: 8 to 64 rows       72, 68, 96, 120       70, 70, 90, 105       52, 70, 90, 105
+//     Q8_0                              72, 90, 113, 126      68, 76, 96, 113       68, 76, 96, 113
+//     Q4_K                              91, 112, 125, 128     79, 87, 117, 119      80, 72, 117, 119
+//   spills                              gate and up of Q4_1   none                  none
 //   copies of a lane in a turn, BF16    5, 4                  2, of one lane of a warp
 //   instructions of a turn of a warp,
-//     BF16: 8, 64 rows                  127, 136              107, 118
-//     Q8_0                              233, 251              236, 232
-//     Q4_K                              558, 395              521, 358
+//     BF16: 8 to 64 rows                127, at 64 136        107, 84, 99, 118      98, 84, 99, 118
+//     Q8_0                              233, at 64 251        236, 256, 307, 232    224, 246, 297, 232
+//     Q4_K                              558, at 64 395        521, 374, 464, 358    515, 353, 446, 358
 // Stages, and so the weights under way, are as they were: memory limits them, not registers. Instructions are those
 // from the wait for a stage to the next one, with the copies of a later stage (benchmarks/count_instructions.py). Of
-// BF16's 74 and 81 % are loads, products or their addresses, 86 and 88 % of version 7's longer turns: what is left are
-// 28 and 23 instructions, waits, barriers and branches. Longer turns would have less of them, and less on their way.
+// BF16's 74 and 81 % (8 and 64 rows) are loads, products or their addresses, 86 and 88 % of version 7's longer turns:
+// what is left are 25 and 23 instructions, waits, barriers and branches. Longer turns would have less of them, and less
+// on their way. Where a stage is of one block of columns, BF16's from 16 rows on and all at 64, all turns are whole.
 // What version 7 does for its registers: what is looked up seldom (how many rows there are, where a walk stands and
 // ends) lies in shared memory; a matrix, its scales and the rows take one address each. When it first stood it had 64,
 // 76, 96 and 126 for BF16, and spilt up to 24 bytes of 64 rows of all types but that. Counted with ptxas 13.0 of single

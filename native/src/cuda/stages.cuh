@@ -321,6 +321,16 @@ class BulkFeed {
     template <bool WEIGHTS, bool ROWS>
     __device__ __forceinline__ void copy(int stage, int block, int turn) const {
         if (!is_one_lane()) return;
+        // The sizes of a whole turn's copies are constants.
+        if (turn == Layout::BLOCKS) {
+            copy_blocks<WEIGHTS, ROWS>(stage, block, Layout::BLOCKS);
+        } else {
+            copy_blocks<WEIGHTS, ROWS>(stage, block, turn);
+        }
+    }
+
+    template <bool WEIGHTS, bool ROWS>
+    __device__ __forceinline__ void copy_blocks(int stage, int block, int turn) const {
         const SharedAddress barrier = full(stage), target = shared_address(stages_[stage]);
         const bool has_tile = WEIGHTS && (Layout::WEIGHTS == PRODUCT_WARPS || warp_ < Layout::WEIGHTS);
         const bool has_rows = ROWS && (BY_UNITS ? rows_ > 0 && warp_ / UNITS < turn : warp_ < rows_);
