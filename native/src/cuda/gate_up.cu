@@ -1,26 +1,23 @@
 // RMSNorm + gate and up products + activation.
 #include "cuda/gate_up.cuh"
-#include "cuda/product.cuh"
+#include "cuda/linear.cuh"
 
 namespace hydra::cuda {
 
 namespace {
 
-// The same in two launches, for matrices of different types: out = activation(gate), then out = out * up.
-struct ActivateOrMultiply {
-    Activation activation;
-    float* out;
-    int64_t columns;
+constexpr int THREADS = 256;
 
-    __device__ float2 operator()(int part, int r, int64_t n, const float (&values)[1][2]) const {
-        float stored[2] = {};
-        for (int i = 0; i < 2 && n + i < columns; ++i) {
-            float* target = out + r * columns + n + i;
-            *target = stored[i] = part == 0 ? activation(values[0][i]) : *target * values[0][i];
-        }
-        return {stored[0], stored[1]};
-    }
-};
+// out = activation(out). Grid: rows, runs of THREADS columns.
+__global__ void __launch_bounds__(THREADS)
+    activate_kernel(RowSource source, Activation activation, float* out, int64_t columns) {
+    begin_in_turn();
+    const int row = static_cast<int>(blockIdx.x);
+    const int64_t n = int64_t{blockIdx.y} * THREADS + threadIdx.x;
+    if (row >= product_rows(source) || n >= columns) return;
+    float& value = out[(source.first + row) * columns + n];
+    value = activation(value);
+}
 
 }  // namespace
 
@@ -39,13 +36,17 @@ hydra_status gate_up(Stream* stream, const GateUp* arguments) {
             return launch_products(stream, "gate_up_kernel", work,
                                    ActivateAndMultiply{activation, arguments->out, gate.rows}, arguments->left);
         }
-        for (int part = 0; part < 2 && status == HYDRA_OK; ++part) {
-            const Products<1> work{source, x, area, 1, {part}, {{part == 0 ? gate : up}}};
-            status = launch_products(stream, part == 0 ? "gate_kernel" : "up_kernel", work,
-                                     ActivateOrMultiply{activation, arguments->out, gate.rows},
-                                     part == 0 ? nullptr : arguments->left);
-        }
-        return status;
+        // Of different types, which is seldom: with the kernels of linear, and one between them.
+        float* out = arguments->out;
+        status = launch_linear(stream, "gate_kernel", {source, x, area, 1, {}, {{gate}}},
+                               {nullptr, nullptr, out, gate.rows});
+        if (status != HYDRA_OK) return status;
+        const auto runs = static_cast<unsigned>((gate.rows + THREADS - 1) / THREADS);
+        status = launch(stream, "activate_kernel", activate_kernel, dim3(static_cast<unsigned>(source.wave_rows), runs),
+                        THREADS, 0, source, activation, out, gate.rows);
+        if (status != HYDRA_OK) return status;
+        return launch_linear(stream, "up_kernel", {source, x, area, 1, {}, {{up}}}, {nullptr, out, out, up.rows, true},
+                             arguments->left);
     });
 }
 

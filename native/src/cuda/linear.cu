@@ -1,8 +1,12 @@
 // out = weight x + bias + residual.
 #include "cuda/linear.cuh"
-#include "cuda/product.cuh"
 
 namespace hydra::cuda {
+
+hydra_status launch_linear(Stream* stream, const char* name, const Products<1>& work, const StoreLinear& store,
+                           Handover* left) {
+    return launch_products(stream, name, work, store, left);
+}
 
 hydra_status linear(Stream* stream, const Linear* arguments) {
     const MatrixView& weight = arguments->weight;
@@ -12,9 +16,8 @@ hydra_status linear(Stream* stream, const Linear* arguments) {
         const hydra_status status =
             prepare_rows(stream, source, arguments->workspace, arguments->given, {weight.type}, &work.x);
         if (status != HYDRA_OK) return status;
-        return launch_products(stream, "linear_kernel", work,
-                               StoreLinear{arguments->bias, arguments->residual, arguments->out, weight.rows},
-                               arguments->left);
+        return launch_linear(stream, "linear_kernel", work,
+                             {arguments->bias, arguments->residual, arguments->out, weight.rows}, arguments->left);
     });
 }
 

@@ -64,13 +64,13 @@
 //   spills                              gate and up of Q4_1   none                  none
 //   copies of a lane in a turn, BF16    5, 4                  2, of one lane of a warp
 //   instructions of a turn of a warp,
-//     BF16: 8 to 64 rows                127, at 64 136        107, 84, 99, 118      98, 84, 99, 118
+//     BF16: 8 to 64 rows                127, at 64 136        107, 84, 99, 118      97, 84, 99, 116
 //     Q8_0                              233, at 64 251        236, 256, 307, 232    224, 246, 297, 232
 //     Q4_K                              558, at 64 395        521, 374, 464, 358    515, 353, 446, 358
 // Stages, and so the weights under way, are as they were: memory limits them, not registers. Instructions are those
 // from the wait for a stage to the next one, with the copies of a later stage (benchmarks/count_instructions.py). Of
-// BF16's 74 and 81 % (8 and 64 rows) are loads, products or their addresses, 86 and 88 % of version 7's longer turns:
-// what is left are 25 and 23 instructions, waits, barriers and branches. Longer turns would have less of them, and less
+// BF16's 75 and 81 % (8 and 64 rows) are loads, products or their addresses, 86 and 88 % of version 7's longer turns:
+// what is left are 24 and 22 instructions, waits, barriers and branches. Longer turns would have less of them, and less
 // on their way. Where a stage is of one block of columns, BF16's from 16 rows on and all at 64, all turns are whole.
 // What version 7 does for its registers: what is looked up seldom (how many rows there are, where a walk stands and
 // ends) lies in shared memory; a matrix, its scales and the rows take one address each. When it first stood it had 64,
