@@ -84,8 +84,9 @@ def turn(code):
 
     def way(jumps):
         """Where a jump leaves copies out, it is taken if it is one of `jumps`; what they may be comes with the way."""
-        taken, i, left, choices = [], begin, False, []
-        while i < len(code) and (i != begin or not taken):
+        taken, i, left, choices, seen = [], begin, False, [], set()
+        while i < len(code) and (i != begin or not taken) and (i, left) not in seen:
+            seen.add((i, left))
             one = code[i]
             taken.append(one)
             target = one.target()
