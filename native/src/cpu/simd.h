@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "program/elementary.h"
+#include "program/fused.h"
 
 #if defined(HYDRA_AVX512) || defined(HYDRA_AVX2)
 // GCC 12 takes the header's own "undefined" values for forgotten initialisers (GCC bug 105593).
@@ -447,7 +448,7 @@ HYDRA_INLINE F32 mul(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] * b.v[i]); }
 HYDRA_INLINE F32 div(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] / b.v[i]); }
 HYDRA_INLINE F32 max(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
 HYDRA_INLINE F32 min(F32 a, F32 b) { HYDRA_LANEWISE(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
-HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { HYDRA_LANEWISE(__builtin_fmaf(a.v[i], b.v[i], c.v[i])); }
+HYDRA_INLINE F32 fma(F32 a, F32 b, F32 c) { HYDRA_LANEWISE(fused_multiply_add(a.v[i], b.v[i], c.v[i])); }
 HYDRA_INLINE F32 sqrt(F32 a) { HYDRA_LANEWISE(__builtin_sqrtf(a.v[i])); }
 HYDRA_INLINE F32 round_even(F32 a) { HYDRA_LANEWISE(__builtin_rintf(a.v[i])); }
 HYDRA_INLINE F32 swap_pairs(F32 a) { HYDRA_LANEWISE(a.v[i ^ 1]); }
