@@ -76,6 +76,9 @@
 // ends) lies in shared memory; a matrix, its scales and the rows take one address each. When it first stood it had 64,
 // 76, 96 and 126 for BF16, and spilt up to 24 bytes of 64 rows of all types but that. Counted with ptxas 13.0 of single
 // matrices (gate and up: 122 for 64 rows of BF16, 124 of F16, 128 of quants; on sm_80 126 to 128).
+// Spilt of these kernels for four cards (CUDA 13.0), bytes stored and loaded at most: of F32 weights 16 and 20 (sm_80),
+// 28 and 32 (sm_90), 28 and 44 (sm_100), 32 and 48 (sm_120); 64 rows of quants 24 and 32 on sm_120, of qkv 4 and 4 on
+// sm_80; else nothing.
 //
 // The order of additions of one value: the units of 16 columns that fall to a warp one after the other, then the warps
 // in order, then the shares in order. Within a unit it is the instruction's (F32: a lane's slots, over all blocks of a
