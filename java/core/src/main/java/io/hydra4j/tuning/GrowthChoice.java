@@ -27,7 +27,7 @@ public final class GrowthChoice implements GrowthPolicy {
 
     private static final int LONGEST_PAUSE = 8 * PAUSE;
     /** By how many plain steps a step with a draft must be worth more where it would be a cold one. */
-    private static final double CLEARLY = 0.1;
+    private static final double COLD_MARGIN = 0.1;
     /** Plain steps that may be lost at first, the most that may be saved, and what each step and each plain step gained add. */
     private static final double CREDIT = 2;
 
@@ -276,7 +276,7 @@ public final class GrowthChoice implements GrowthPolicy {
     private int best() {
         int best = 0;
         double most = worth(0);
-        double margin = steps - drafted > FEW ? CLEARLY * times.at(sequences) * rate() : 0;
+        double margin = steps - drafted > FEW ? COLD_MARGIN * times.at(sequences) * rate() : 0;
         for (int w = 1; w < usable; w++) {
             double worth = weights[w] > 0 ? worth(w) - margin : Double.NEGATIVE_INFINITY;
             if (worth > most) {
