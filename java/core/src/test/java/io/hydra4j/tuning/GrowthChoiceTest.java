@@ -5,7 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.GrowthPolicy.Growth;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** A machine and texts that are made up: nothing is timed. */
@@ -129,6 +133,35 @@ class GrowthChoiceTest {
         }
     }
 
+    /** Twenty machines of a kind, which differ in their random numbers alone. */
+    private static List<Machine> machines(Consumer<Machine> kind) {
+        return IntStream.range(0, 20)
+                .mapToObj(seed -> {
+                    Machine machine = new Machine();
+                    machine.random.setSeed(seed);
+                    kind.accept(machine);
+                    return machine;
+                })
+                .toList();
+    }
+
+    private static double mean(List<Machine> machines, ToDoubleFunction<Machine> figure) {
+        return machines.stream().mapToDouble(figure).average().orElseThrow();
+    }
+
+    /** The mean speed of {@code count} steps in a text that follows one of 300. */
+    private static double laterSpeed(List<Machine> machines, int count) {
+        return mean(machines, machine -> {
+            GrowthChoice choice = new GrowthChoice(LEVELS);
+            machine.speed(choice, 300);
+            return machine.speed(choice.next(), count);
+        });
+    }
+
+    private static double shareWithHeads(List<Machine> machines) {
+        return mean(machines, machine -> (double) machine.withHeads / machine.steps);
+    }
+
     @Test
     void headsThatCostMoreThanTheyBringCostNextToNothing() {
         Machine machine = new Machine();
@@ -153,91 +186,68 @@ class GrowthChoiceTest {
 
     @Test
     void headsThatDoNotPayCostLittleOnADisturbedMachine() {
-        double sum = 0;
-        int texts = 20;
-        for (int seed = 0; seed < texts; seed++) {
-            Machine machine = new Machine();
-            machine.random.setSeed(seed);
+        List<Machine> machines = machines(machine -> {
             machine.row = 0.65;
             machine.right = 0.45;
             machine.level = 0.2;
             machine.cold = 0.4;
             machine.behind = 0.02;
             machine.disturbed = 0.05;
+        });
+        double speed = mean(machines, machine -> {
+            double sum = 0;
             GrowthChoice choice = new GrowthChoice(LEVELS);
             for (int text = 0; text < 5; text++) {
                 choice = choice.next();
-                sum += machine.speed(choice, 128) / 5;
+                sum += machine.speed(choice, 128);
             }
-        }
-        double speed = sum / texts;
+            return sum / 5;
+        });
         assertTrue(speed > 0.97, speed + " of plain decoding");
     }
 
     @Test
     void headsThatPayAreUsed() {
-        double speed = 0;
-        double share = 0;
-        int seeds = 20;
-        for (int seed = 0; seed < seeds; seed++) {
-            Machine machine = new Machine();
-            machine.random.setSeed(seed);
+        List<Machine> machines = machines(machine -> {
             machine.row = 0.03;
             machine.right = 0.75;
-            speed += machine.speed(new GrowthChoice(LEVELS), 300) / seeds;
-            share += (double) machine.withHeads / machine.steps / seeds;
-        }
+        });
+        double speed = mean(machines, machine -> machine.speed(new GrowthChoice(LEVELS), 300));
+        double share = shareWithHeads(machines);
         assertTrue(share > 0.9, share + " of all steps with heads, " + speed);
         assertTrue(speed > 1.7, speed + " of plain decoding");
     }
 
     @Test
     void headsWhoseFirstDraftsAreSlowAreUsed() {
-        double speed = 0;
-        int seeds = 20;
-        for (int seed = 0; seed < seeds; seed++) {
-            Machine machine = new Machine();
-            machine.random.setSeed(seed);
+        List<Machine> machines = machines(machine -> {
             machine.row = 0.03;
             machine.right = 0.75;
             machine.firstDraft = 15;
-            GrowthChoice choice = new GrowthChoice(LEVELS);
-            machine.speed(choice, 300);
-            speed += machine.speed(choice.next(), 300) / seeds;
-        }
+        });
+        double speed = laterSpeed(machines, 300);
         assertTrue(speed > 1.7, speed + " of plain decoding");
     }
 
     @Test
     void stepsWithoutHeadsThatWereSlowAtFirstAreTriedAgain() {
-        double speed = 0;
-        int seeds = 20;
-        for (int seed = 0; seed < seeds; seed++) {
-            Machine machine = new Machine();
-            machine.random.setSeed(seed);
+        List<Machine> machines = machines(machine -> {
             machine.row = 0.5;
             machine.level = 0.2;
             machine.start = 2;
-            GrowthChoice choice = new GrowthChoice(LEVELS);
-            machine.speed(choice, 300);
-            speed += machine.speed(choice.next(), 1000) / seeds;
-        }
+        });
+        double speed = laterSpeed(machines, 1000);
         assertTrue(speed > 0.97, speed + " of plain decoding");
     }
 
     @Test
     void headsThatPayALittleAreUsed() {
-        double speed = 0;
-        double share = 0;
-        int seeds = 20;
-        for (int seed = 0; seed < seeds; seed++) {
-            Machine machine = new Machine();
-            machine.random.setSeed(seed);
+        List<Machine> machines = machines(machine -> {
             machine.right = 0.5;
             machine.level = 0.15;
-            speed += machine.speed(new GrowthChoice(LEVELS), 4000) / seeds;
-            share += (double) machine.withHeads / machine.steps / seeds;
-        }
+        });
+        double speed = mean(machines, machine -> machine.speed(new GrowthChoice(LEVELS), 4000));
+        double share = shareWithHeads(machines);
         assertTrue(share > 0.8, share + " of all steps with heads, " + speed);
         assertTrue(speed > 1.07, speed + " of plain decoding");
     }
