@@ -61,6 +61,8 @@ void expect_whole(const Scratch::Rows& rows) {
     EXPECT_EQ(rows.activations.quantised, rows.quantised.get());
     EXPECT_EQ(rows.activations.planes, rows.planes.get());
     EXPECT_EQ(rows.activations.tiles, rows.tiles.get());
+    EXPECT_EQ(rows.activations.signed_blocks, rows.signed_blocks.get());
+    EXPECT_EQ(rows.activations.signed_planes, rows.signed_planes.get());
 }
 
 TEST(Backend, HasTheInstructionSetThatIsForcedOrSaysThatTheProcessorLacksIt) {
@@ -83,11 +85,11 @@ TEST(Scratch, StaysWholeWhereItCannotGrow) {
     SKIP_ON_CUDA();
     Scratch scratch;
     scratch.threads.reset(new Scratch::PerThread[2]);
-    scratch.reserve(2, 64, 64, true);
+    scratch.reserve(2, 64, 64, {true, true});
     for (int64_t k = 1, columns = 96;; ++k, columns += 32) {
         hydra_fail_allocation(k);
         try {
-            scratch.reserve(2, columns, columns, true);
+            scratch.reserve(2, columns, columns, {true, true});
         } catch (const std::bad_alloc&) {
         }
         expect_whole(scratch.rows);

@@ -74,6 +74,8 @@ struct Inputs {
     Aligned<QuantisedBlock> quantised;
     Aligned<PlaneBlock> planes;
     Aligned<TileBlock> tiles;
+    Aligned<SignedBlock> signed_blocks;
+    Aligned<SignedPlaneBlock> signed_planes;
     Activations activations{};
 
     Inputs(const Kernels& kernels, hydra_type type, int64_t columns) {
@@ -82,7 +84,10 @@ struct Inputs {
         quantised = allocate<QuantisedBlock>(MAX_ROWS / ROW_GROUP * blocks);
         planes = allocate<PlaneBlock>(MAX_ROWS / PLANE_GROUP * plane_blocks(columns));
         tiles = allocate<TileBlock>(MAX_ROWS / TILE_GROUP * blocks);
-        activations = {blocks * BLOCK_COLUMNS, values.get(), quantised.get(), planes.get(), tiles.get()};
+        signed_blocks = allocate<SignedBlock>(MAX_ROWS / ROW_GROUP * blocks);
+        signed_planes = allocate<SignedPlaneBlock>(MAX_ROWS / PLANE_GROUP * plane_blocks(columns));
+        activations = {blocks * BLOCK_COLUMNS, values.get(),       quantised.get(), planes.get(), tiles.get(),
+                       signed_blocks.get(),    signed_planes.get()};
         std::vector<float> x(static_cast<size_t>(columns));
         for (int r = 0; r < MAX_ROWS; ++r) {
             for (int64_t c = 0; c < columns; ++c) x[c] = static_cast<float>((c * 7 + r * 3) % 101 - 50);

@@ -50,10 +50,10 @@ struct VectorUnit {
     }
 };
 
-// AVX2 multiplies |w| by a with the sign of w, adds in pairs and in pairs again, all in the units that multiply; the
-// last for a whole block of nibbles, and of 5 and 6 bits for 8 columns at a time.
+// AVX2 multiplies and adds in pairs, and adds these in pairs, both in the units that multiply; the latter for a whole
+// block of nibbles, and of 5 and 6 bits for 8 columns at a time.
 inline const VectorUnit* vector_unit(const char* isa) {
-    static constexpr VectorUnit UNITS[] = {{"avx512", 16, 1, 8, 8, 8}, {"avx2", 8, 3, 48, 18, 24}};
+    static constexpr VectorUnit UNITS[] = {{"avx512", 16, 1, 8, 8, 8}, {"avx2", 8, 2, 32, 18, 24}};
     for (const VectorUnit& unit : UNITS) {
         if (std::strcmp(unit.isa, isa) == 0) return &unit;
     }

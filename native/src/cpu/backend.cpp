@@ -20,34 +20,52 @@ namespace {
 
 // Blocks that hold so many activation rows of so many columns.
 struct RowBlocks {
-    int64_t blocks, planes, tiles;  // of values and quantised ones; of planes; of tiles
+    int64_t blocks, planes;  // of values and quantised ones; of planes
+    int64_t tiles, signed_blocks, signed_planes;
 
-    RowBlocks(int count, int64_t columns, bool with_tiles) {
+    RowBlocks(int count, int64_t columns, Scratch::Also also) {
         const auto groups = [&](int size) { return (count + size - 1) / size; };
         const int64_t of_row = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
         blocks = groups(ROW_GROUP) * of_row;
         planes = groups(PLANE_GROUP) * plane_blocks(columns);
-        tiles = with_tiles ? groups(TILE_GROUP) * of_row : 0;
+        tiles = also.tiles ? groups(TILE_GROUP) * of_row : 0;
+        signed_blocks = also.signs ? blocks : 0;
+        signed_planes = also.signs ? planes : 0;
     }
     int64_t bytes() const {
         return blocks * static_cast<int64_t>(sizeof(ValueBlock) + sizeof(QuantisedBlock)) +
-               planes * static_cast<int64_t>(sizeof(PlaneBlock)) + tiles * static_cast<int64_t>(sizeof(TileBlock));
+               planes * static_cast<int64_t>(sizeof(PlaneBlock)) + tiles * static_cast<int64_t>(sizeof(TileBlock)) +
+               signed_blocks * static_cast<int64_t>(sizeof(SignedBlock)) +
+               signed_planes * static_cast<int64_t>(sizeof(SignedPlaneBlock));
     }
 };
 
-void reserve_rows(Scratch::Rows& rows, int count, int64_t columns, bool tiles) {
-    const RowBlocks needed(count, columns, tiles);
+void reserve_rows(Scratch::Rows& rows, int count, int64_t columns, Scratch::Also also) {
+    const RowBlocks needed(count, columns, also);
     Aligned<ValueBlock> values = allocate<ValueBlock>(needed.blocks);
     Aligned<QuantisedBlock> quantised = allocate<QuantisedBlock>(needed.blocks);
-    Aligned<TileBlock> tile_blocks;
-    if (tiles) tile_blocks = allocate<TileBlock>(needed.tiles);
+    Aligned<TileBlock> tiles;
+    if (also.tiles) tiles = allocate<TileBlock>(needed.tiles);
+    Aligned<SignedBlock> signed_blocks;
+    Aligned<SignedPlaneBlock> signed_planes;
+    if (also.signs) {
+        signed_blocks = allocate<SignedBlock>(needed.signed_blocks);
+        signed_planes = allocate<SignedPlaneBlock>(needed.signed_planes);
+    }
     // Only when all are there: programs recorded before go on with what they have.
     rows.planes = allocate<PlaneBlock>(needed.planes);
-    rows.tiles = std::move(tile_blocks);
-    rows.quantised = std::move(quantised);
     rows.values = std::move(values);
-    rows.activations = {(columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS, rows.values.get(),
-                        rows.quantised.get(), rows.planes.get(), rows.tiles.get()};
+    rows.quantised = std::move(quantised);
+    rows.tiles = std::move(tiles);
+    rows.signed_blocks = std::move(signed_blocks);
+    rows.signed_planes = std::move(signed_planes);
+    rows.activations = {(columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS,
+                        rows.values.get(),
+                        rows.quantised.get(),
+                        rows.planes.get(),
+                        rows.tiles.get(),
+                        rows.signed_blocks.get(),
+                        rows.signed_planes.get()};
 }
 
 constexpr int SHARED_ROWS = 2 * SLICE_ROWS, OWN_ROWS = 2 * ROW_GROUP;
@@ -55,9 +73,9 @@ constexpr int64_t PRODUCT_FLOATS = 2 * MAX_TILES * SLICE_ROWS * TILE_ROWS;
 
 }  // namespace
 
-int64_t Scratch::bytes_of_rows(int count, int64_t columns, bool tiles) {
-    const int64_t own = RowBlocks(OWN_ROWS, columns, false).bytes() + 4 * (columns + PRODUCT_FLOATS);
-    return RowBlocks(SHARED_ROWS, columns, tiles).bytes() + count * own;
+int64_t Scratch::bytes_of_rows(int count, int64_t columns, Also also) {
+    const int64_t own = RowBlocks(OWN_ROWS, columns, {false, also.signs}).bytes() + 4 * (columns + PRODUCT_FLOATS);
+    return RowBlocks(SHARED_ROWS, columns, also).bytes() + count * own;
 }
 
 int64_t Scratch::bytes_of_attention(int count, int64_t positions) {
@@ -67,19 +85,24 @@ int64_t Scratch::bytes_of_attention(int count, int64_t positions) {
 
 Activations Scratch::apart(int thread, int threads) const {
     Activations own = rows.activations;
-    const RowBlocks before(2 * apart_rows(threads) * thread, columns, false);
+    const RowBlocks before(2 * apart_rows(threads) * thread, columns, {false, false});
+    // Planes have groups of twice as many rows, and no remainders.
+    const int64_t planes_before = SHARED_ROWS / PLANE_GROUP / threads * thread * plane_blocks(columns);
     own.values += before.blocks;
     own.quantised += before.blocks;
-    // Planes have groups of twice as many rows, and no remainders.
-    own.planes += SHARED_ROWS / PLANE_GROUP / threads * thread * plane_blocks(columns);
+    own.planes += planes_before;
+    if (own.signed_blocks != nullptr) {
+        own.signed_blocks += before.blocks;
+        own.signed_planes += planes_before;
+    }
     return own;
 }
 
-void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions, bool tiles) {
+void Scratch::reserve(int count, int64_t new_columns, int64_t new_positions, Also also) {
     if (new_columns > columns) {
-        reserve_rows(rows, SHARED_ROWS, new_columns, tiles);
+        reserve_rows(rows, SHARED_ROWS, new_columns, also);
         for (int i = 0; i < count; ++i) {
-            reserve_rows(threads[i].rows, OWN_ROWS, new_columns, false);
+            reserve_rows(threads[i].rows, OWN_ROWS, new_columns, {false, also.signs});
             threads[i].normed = allocate<float>(new_columns);
             if (!threads[i].product) {
                 threads[i].product = allocate<float>(PRODUCT_FLOATS);
@@ -132,7 +155,7 @@ void CpuBackend::memory(int64_t* free_bytes, int64_t* total_bytes) {
 
 hydra_workspace CpuBackend::workspace(const hydra_limits& limits) const {
     hydra_workspace out{};
-    out.products = Scratch::bytes_of_rows(team.threads(), limits.matrix_columns, kernels->release_tiles != nullptr);
+    out.products = Scratch::bytes_of_rows(team.threads(), limits.matrix_columns, Scratch::also(*kernels));
     out.attention = Scratch::bytes_of_attention(team.threads(), limits.positions + 2 * KEY_BLOCK);
     out.bytes = out.products + out.attention;
     return out;

@@ -15,11 +15,17 @@ constexpr int MOST_APART = 8;   // threads that may compute rows apart: of more 
 
 // Memory that operations use while they run. Programs of a backend run one at a time, so one set serves all.
 struct Scratch {
-    // Makes room for activation rows of `columns` columns and attention over `positions` positions. Rows that are
-    // shared are many, which products by tiles take where there are any.
-    void reserve(int threads, int64_t columns, int64_t positions, bool tiles);
+    // What kernels take of rows besides: tiles, of shared rows alone as only many rows go by them, and their signs
+    // apart.
+    struct Also {
+        bool tiles, signs;
+    };
+    static Also also(const Kernels& kernels) { return {kernels.release_tiles != nullptr, kernels.signs_apart}; }
+
+    // Makes room for activation rows of `columns` columns and attention over `positions` positions.
+    void reserve(int threads, int64_t columns, int64_t positions, Also also);
     // Bytes that it takes for such rows, and for attention over so many positions.
-    static int64_t bytes_of_rows(int threads, int64_t columns, bool tiles);
+    static int64_t bytes_of_rows(int threads, int64_t columns, Also also);
     static int64_t bytes_of_attention(int threads, int64_t positions);
 
     struct Rows {
@@ -28,6 +34,8 @@ struct Scratch {
         Aligned<QuantisedBlock> quantised;
         Aligned<PlaneBlock> planes;
         Aligned<TileBlock> tiles;
+        Aligned<SignedBlock> signed_blocks;
+        Aligned<SignedPlaneBlock> signed_planes;
         bool uneven[SLICE_ROWS]{};  // rows that 8 bits do not serve
     };
     struct PerThread {

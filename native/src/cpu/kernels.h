@@ -73,6 +73,27 @@ struct alignas(64) PlaneBlock {
     int32_t offsets[PLANE_GROUP][2];  // -128 * sum of the plane: what unsigned weights add, taken back
 };
 
+// Quants with their signs apart, as AVX2 multiplies weights of 8 bits: |quant|, and the bits that turn a weight + 128
+// into the weight w where the quant is not negative, and into -w - 1 where it is. The sum of |quant| over the negative
+// ones is the offset that takes the -1 back.
+template <int COLUMNS>
+struct SignedQuants {
+    uint8_t magnitudes[COLUMNS], flips[COLUMNS];
+};
+
+struct alignas(64) SignedBlock {
+    SignedQuants<BLOCK_COLUMNS> quants[ROW_GROUP];
+    float scales[ROW_GROUP];
+    int32_t offsets[ROW_GROUP];
+};
+
+struct alignas(64) SignedPlaneBlock {
+    SignedQuants<PLANE_COLUMNS> planes[PLANE_GROUP][2];
+    // Of whole rows, in the first block of a group alone.
+    float scales[PLANE_GROUP];
+    int32_t offsets[PLANE_GROUP][2];
+};
+
 // What QuantisedBlock holds, of 16 rows, as instructions that multiply tiles take it (cpu/tiles). To the offsets the
 // bits of 1.5 * 2^23 are added: with a sum they are that of a float.
 constexpr int TILE_GROUP = 16;
@@ -87,8 +108,11 @@ struct alignas(64) TileBlock {
 
 constexpr int64_t plane_blocks(int64_t columns) { return (columns + PLANE_COLUMNS - 1) / PLANE_COLUMNS; }
 
-// How activation rows are prepared: as they are, quantised in blocks, or in planes of bytes.
-enum class Form { VALUES, BLOCKS, PLANES };
+// How activation rows are prepared: as they are, quantised in blocks (BYTES: for weights of 8 bits, too), or in planes
+// of bytes.
+enum class Form { VALUES, BLOCKS, BYTES, PLANES };
+
+inline bool in_blocks(Form form) { return form == Form::BLOCKS || form == Form::BYTES; }
 
 struct Activations {
     int64_t padded_columns;
@@ -96,6 +120,9 @@ struct Activations {
     QuantisedBlock* quantised;     // [row groups][blocks], for the block types
     PlaneBlock* planes = nullptr;  // [groups of PLANE_GROUP rows][blocks of PLANE_COLUMNS], for R8
     TileBlock* tiles = nullptr;    // [groups of TILE_GROUP rows][blocks], or null: `quantised` for products by tiles
+    // As `quantised` and `planes`, where Kernels::signs_apart, or null.
+    SignedBlock* signed_blocks = nullptr;
+    SignedPlaneBlock* signed_planes = nullptr;
     // After the rows themselves, quantised, what 8 bits leave out of some of them.
     int remainders = 0;
     const int32_t* remainder_of = nullptr;  // [remainders]: rows, ascending
@@ -147,6 +174,7 @@ constexpr int PRODUCTS = 12;
 
 struct Kernels {
     const char* name;
+    bool signs_apart;  // whether products with weights of 8 bits take activations that have them
 
     // out[(t * rows + r) * 16 + lane] = product of tile first_tile + t, 0 <= t < tiles <= MAX_TILES, with activation
     // row r. Indexed by product_index(type).
@@ -217,6 +245,7 @@ int product_index(hydra_type type);
 // What the products of a weight type need.
 inline Form form_of(hydra_type type) {
     if (type == HYDRA_R8) return Form::PLANES;
+    if (type == HYDRA_Q8_0) return Form::BYTES;
     return type == HYDRA_F32 || type == HYDRA_F16 || type == HYDRA_BF16 ? Form::VALUES : Form::BLOCKS;
 }
 

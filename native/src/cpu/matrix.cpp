@@ -49,7 +49,7 @@ struct BlockLayout {
     uint32_t flip;
 };
 
-bool has_blocks(hydra_type type) { return form_of(type) == Form::BLOCKS; }
+bool has_blocks(hydra_type type) { return in_blocks(form_of(type)); }
 
 constexpr int64_t SCALE_BYTES = TILE_ROWS * sizeof(float);  // in front of a tile of R8
 constexpr int64_t SHARED_BYTES = int64_t{1} << 20;          // rows of which all threads pack a part

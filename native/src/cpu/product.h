@@ -82,7 +82,7 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
                     x = left;
                 }
                 kernels.remainder(x, columns, view, r, left);
-                kernels.prepare(left, nullptr, 1, columns, Form::BLOCKS, view, rows + static_cast<int>(i));
+                kernels.prepare(left, nullptr, 1, columns, form, view, rows + static_cast<int>(i));
             }
         });
         if (!alone) worker.barrier();
@@ -96,12 +96,15 @@ inline Activations prepare_rows(const Worker& worker, const RowSource& source, i
 inline Activations prepare_rows(const Worker& worker, const RowSource& source, int first, int rows,
                                 std::initializer_list<const PackedMatrix*> matrices, bool remainders = false) {
     Activations x{};
-    // Blocks last, since the view of them is the one that knows the remainders.
-    for (Form form : {Form::VALUES, Form::PLANES, Form::BLOCKS}) {
-        const bool needed = std::any_of(matrices.begin(), matrices.end(), [&](const PackedMatrix* matrix) {
+    const auto needed = [&](Form form) {
+        return std::any_of(matrices.begin(), matrices.end(), [&](const PackedMatrix* matrix) {
             return matrix != nullptr && form_of(matrix->type) == form;
         });
-        if (needed) x = prepare_rows(worker, source, first, rows, form, remainders && form == Form::BLOCKS);
+    };
+    // Blocks last, since the view of them is the one that knows the remainders; those for bytes serve others, too.
+    const bool bytes = needed(Form::BYTES);
+    for (Form form : {Form::VALUES, Form::PLANES, bytes ? Form::BYTES : Form::BLOCKS}) {
+        if (needed(form)) x = prepare_rows(worker, source, first, rows, form, remainders && in_blocks(form));
     }
     return x;
 }
@@ -112,7 +115,7 @@ template <class Use>
 void for_tiles(const Worker& worker, const PackedMatrix& matrix, const Activations& x, int rows, int64_t begin,
                int64_t end, float* scratch, Use&& use) {
     const auto product = worker.kernels().product[product_index(matrix.type)];
-    const int remainders = form_of(matrix.type) == Form::BLOCKS ? x.remainders : 0, all = rows + remainders;
+    const int remainders = in_blocks(form_of(matrix.type)) ? x.remainders : 0, all = rows + remainders;
     const int64_t group = tiles_per_product(all);
     for (int64_t tile = begin; tile < end; tile += group) {
         const int tiles = static_cast<int>(std::min(group, end - tile));

@@ -104,7 +104,7 @@ void CpuProgram::add(const Operation& operation) {
 
 void CpuProgram::reserve(int64_t columns, int64_t positions) {
     std::lock_guard<std::mutex> lock(cpu.mutex);
-    cpu.scratch.reserve(cpu.team.threads(), columns, positions, cpu.kernels->release_tiles != nullptr);
+    cpu.scratch.reserve(cpu.team.threads(), columns, positions, Scratch::also(*cpu.kernels));
 }
 
 bool CpuProgram::postpone() {

@@ -56,7 +56,7 @@ TEST_P(Product, IsNearTheProductOfTheRoundedActivations) {
     const Floats x = random.normal(weights.columns());
     const double error = relative_error(product(*best_kernels(), weights.packed(), x),
                                         test::product(weights.values, Doubles(x.begin(), x.end())));
-    EXPECT_LT(error, form_of(type) == Form::BLOCKS ? 1e-2 : form_of(type) == Form::PLANES ? 1e-4 : 2e-6);
+    EXPECT_LT(error, in_blocks(form_of(type)) ? 1e-2 : form_of(type) == Form::PLANES ? 1e-4 : 2e-6);
 }
 
 TEST_P(Product, HasTheSameBitsOnEveryInstructionSet) {
@@ -158,7 +158,7 @@ TEST_P(Product, ShowsActivationsThatAreNotFinite) {
 }
 
 TEST_P(Product, ShowsScalesThatAreNotFiniteInTheirRowsAlone) {
-    if (form_of(type) != Form::BLOCKS) GTEST_SKIP() << "only blocks have f16 scales";
+    if (!in_blocks(form_of(type))) GTEST_SKIP() << "only blocks have f16 scales";
     const int64_t columns = whole_columns(type, 96);
     Random random(15);
     const Floats x = random.normal(9 * columns);

@@ -29,27 +29,32 @@ struct Inputs {
     Aligned<QuantisedBlock> quantised;
     Aligned<PlaneBlock> planes;
     Aligned<TileBlock> tiles;
+    Aligned<SignedBlock> signed_blocks;
+    Aligned<SignedPlaneBlock> signed_planes;
     Activations activations{};
 
     Inputs(const Kernels& kernels, const PackedMatrix& matrix, const Floats& x) {
         const int64_t blocks = (matrix.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS,
                       rows = static_cast<int64_t>(x.size()) / matrix.columns;
-        const int64_t count = (rows + ROW_GROUP - 1) / ROW_GROUP * blocks;
-        values = allocate<ValueBlock>(count);
-        quantised = allocate<QuantisedBlock>(count);
-        std::memset(static_cast<void*>(values.get()), 0xff, static_cast<size_t>(count) * sizeof(ValueBlock));
-        std::memset(static_cast<void*>(quantised.get()), 0xff, static_cast<size_t>(count) * sizeof(QuantisedBlock));
-        const int64_t plane_count = (rows + PLANE_GROUP - 1) / PLANE_GROUP * plane_blocks(matrix.columns);
-        planes = allocate<PlaneBlock>(plane_count);
-        std::memset(static_cast<void*>(planes.get()), 0xff, static_cast<size_t>(plane_count) * sizeof(PlaneBlock));
-        const int64_t tile_count = (rows + TILE_GROUP - 1) / TILE_GROUP * blocks;
-        tiles = allocate<TileBlock>(tile_count);
-        std::memset(static_cast<void*>(tiles.get()), 0xff, static_cast<size_t>(tile_count) * sizeof(TileBlock));
-        activations = {(matrix.columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS * BLOCK_COLUMNS, values.get(),
-                       quantised.get(), planes.get(), tiles.get()};
+        const int64_t count = (rows + ROW_GROUP - 1) / ROW_GROUP * blocks,
+                      plane_count = (rows + PLANE_GROUP - 1) / PLANE_GROUP * plane_blocks(matrix.columns);
+        allocate_filled(values, count);
+        allocate_filled(quantised, count);
+        allocate_filled(planes, plane_count);
+        allocate_filled(tiles, (rows + TILE_GROUP - 1) / TILE_GROUP * blocks);
+        allocate_filled(signed_blocks, count);
+        allocate_filled(signed_planes, plane_count);
+        activations = {blocks * BLOCK_COLUMNS, values.get(),       quantised.get(), planes.get(), tiles.get(),
+                       signed_blocks.get(),    signed_planes.get()};
         for (int r = 0; r < rows; ++r) {
             kernels.prepare(&x[r * matrix.columns], nullptr, 1, matrix.columns, form_of(matrix.type), activations, r);
         }
+    }
+
+    template <class Block>
+    static void allocate_filled(Aligned<Block>& memory, int64_t count) {
+        memory = allocate<Block>(count);
+        std::memset(static_cast<void*>(memory.get()), 0xff, static_cast<size_t>(count) * sizeof(Block));
     }
 
     // The value of the prepared activations: what quantisation left of x.

@@ -23,6 +23,8 @@ struct Taken {
         add(rows.quantised);
         add(rows.planes);
         add(rows.tiles);
+        add(rows.signed_blocks);
+        add(rows.signed_planes);
     }
     Taken(const Scratch& scratch, int threads) {
         add(scratch.rows);

@@ -6,8 +6,8 @@
 //   Partial      16 running sums; whatever it holds, lanes() gives the exact dot products of the block
 //   load         two groups of a block, 0 <= i < 4, whose first columns column() tells; of 5 and 6 bits neighbours
 //   PAIRS        whether accumulate takes both groups of a load at once
-//   start        the sums of nothing, from the activations' offset (-128 * sum of quants), which takes back what
-//   unsigned weights add
+//   SIGNED       whether activations have their signs apart
+//   start        the sums of nothing, from the activations' offset, which takes back what is added besides
 // Each instruction set has what multiplies and adds; where the weights of Bits lie is told once, below, by
 //   take(group, right, mask)     bytes of a group, shifted to the right and masked
 //   join(a, group, right, mask)  a with these, too
@@ -26,16 +26,16 @@ struct Quad {
     __m512i v;
 };
 
-HYDRA_INLINE Quad broadcast4(const int8_t* quants) {
+HYDRA_INLINE Quad broadcast4(const int8_t* quants, int place) {
     int32_t four;
-    __builtin_memcpy(&four, quants, 4);
+    __builtin_memcpy(&four, quants + place, 4);
     return {_mm512_set1_epi32(four)};
 }
 
 struct Unsigned {
     using Weights = Quad;
     using Partial = Quad;
-    static constexpr bool PAIRS = false;
+    static constexpr bool PAIRS = false, SIGNED = false;
 
     HYDRA_INLINE static void accumulate(Partial& sums, Weights w, Quad a) {
         sums.v = _mm512_dpbusd_epi32(sums.v, w.v, a.v);
@@ -80,10 +80,24 @@ struct Pair {
     __m256i a, b;
 };
 
-HYDRA_INLINE Quad broadcast4(const int8_t* quants) {
+HYDRA_INLINE __m256i broadcast4(const uint8_t* bytes) {
     int32_t four;
-    __builtin_memcpy(&four, quants, 4);
-    return {_mm256_set1_epi32(four)};
+    __builtin_memcpy(&four, bytes, 4);
+    return _mm256_set1_epi32(four);
+}
+HYDRA_INLINE Quad broadcast4(const int8_t* quants, int place) {
+    return {broadcast4(reinterpret_cast<const uint8_t*>(quants + place))};
+}
+
+// Four activations with their signs apart, for weights of 8 bits.
+struct SignedQuad {
+    __m256i magnitude, flip;
+};
+
+template <int COLUMNS>
+HYDRA_INLINE SignedQuad broadcast4(const SignedQuants<COLUMNS>* quants, int place) {
+    quants += place / COLUMNS;
+    return {broadcast4(quants->magnitudes + place % COLUMNS), broadcast4(quants->flips + place % COLUMNS)};
 }
 
 HYDRA_INLINE F32 to_float(__m256i a, __m256i b) { return {_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)}; }
@@ -92,30 +106,24 @@ HYDRA_INLINE F32 to_float(__m256i a, __m256i b) { return {_mm256_cvtepi32_ps(a),
 // on the stack.
 HYDRA_INLINE void keep(Pair& sums) { __asm__("" : "+x"(sums.a), "+x"(sums.b)); }
 
-// Signed weights as |w| times sign(a, w): a sum of two products is at most 2 * 128 * 127, which 16 bits hold.
+// Weights with the signs of activations, times |activation|: any unit can flip bits, where only those that multiply can
+// give a sign. A sum of two products is at most 2 * 127 * 128, which 16 bits hold. Weights are read where they are
+// used, so that registers are left for more rows.
 struct Bytes {
-    HYDRA_INLINE static constexpr int column(int i, int half) { return 8 * i + 4 * half; }
-    struct Weights {
-        Pair value, magnitude;
-    };
+    using Weights = const __m256i*;
     using Partial = Pair;
-    static constexpr bool PAIRS = false;
+    static constexpr bool PAIRS = false, SIGNED = true;
 
+    HYDRA_INLINE static constexpr int column(int i, int half) { return 8 * i + 4 * half; }
     HYDRA_INLINE static void load(const uint8_t* block, int i, Weights& low, Weights& high) {
-        low = load(block + 2 * i * GROUP_BYTES);
-        high = load(block + (2 * i + 1) * GROUP_BYTES);
+        low = reinterpret_cast<const __m256i*>(block + 2 * i * GROUP_BYTES);
+        high = reinterpret_cast<const __m256i*>(block + (2 * i + 1) * GROUP_BYTES);
     }
-    HYDRA_INLINE static Weights load(const uint8_t* group) {
-        const __m256i flip = _mm256_set1_epi8(static_cast<char>(0x80));
-        const __m256i a = _mm256_xor_si256(_mm256_load_si256(reinterpret_cast<const __m256i*>(group)), flip);
-        const __m256i b = _mm256_xor_si256(_mm256_load_si256(reinterpret_cast<const __m256i*>(group + 32)), flip);
-        return {{a, b}, {_mm256_abs_epi8(a), _mm256_abs_epi8(b)}};
-    }
-    HYDRA_INLINE static Partial start(int32_t) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-    HYDRA_INLINE static void accumulate(Partial& sums, const Weights& w, Quad a) {
+    HYDRA_INLINE static Partial start(int32_t offset) { return {_mm256_set1_epi32(offset), _mm256_set1_epi32(offset)}; }
+    HYDRA_INLINE static void accumulate(Partial& sums, Weights w, SignedQuad x) {
         const __m256i ones = _mm256_set1_epi16(1);
-        const __m256i pa = _mm256_maddubs_epi16(w.magnitude.a, _mm256_sign_epi8(a.v, w.value.a));
-        const __m256i pb = _mm256_maddubs_epi16(w.magnitude.b, _mm256_sign_epi8(a.v, w.value.b));
+        const __m256i pa = _mm256_maddubs_epi16(x.magnitude, _mm256_xor_si256(_mm256_load_si256(w), x.flip));
+        const __m256i pb = _mm256_maddubs_epi16(x.magnitude, _mm256_xor_si256(_mm256_load_si256(w + 1), x.flip));
         sums.a = _mm256_add_epi32(sums.a, _mm256_madd_epi16(pa, ones));
         sums.b = _mm256_add_epi32(sums.b, _mm256_madd_epi16(pb, ones));
         keep(sums);
@@ -142,7 +150,7 @@ template <int BITS, bool CENTRED>
 struct BitSums {
     using Weights = Pair;
     using Partial = Pair;
-    static constexpr bool PAIRS = BITS > 4;
+    static constexpr bool PAIRS = BITS > 4, SIGNED = false;
 
     HYDRA_INLINE static Partial start(int32_t) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
     // Of nibbles.
@@ -183,14 +191,17 @@ struct Lanes {
     int32_t v[LANES];
 };
 
-HYDRA_INLINE Quad broadcast4(const int8_t* quants) { return {{quants[0], quants[1], quants[2], quants[3]}}; }
+HYDRA_INLINE Quad broadcast4(const int8_t* quants, int place) {
+    quants += place;
+    return {{quants[0], quants[1], quants[2], quants[3]}};
+}
 
 struct Plain {
     struct Weights {
         int8_t v[LANES][4];
     };
     using Partial = Lanes;
-    static constexpr bool PAIRS = false;
+    static constexpr bool PAIRS = false, SIGNED = false;
 
     HYDRA_INLINE static void accumulate(Partial& sums, const Weights& w, Quad a) {
         for (int l = 0; l < LANES; ++l) {

@@ -147,15 +147,58 @@ void prepare_planes(const Source& source, PlaneBlock* out, int row) {
     out->offsets[row][1] = -128 * static_cast<int32_t>(sum(second_sum));
 }
 
+#if defined(HYDRA_AVX2)
+// 32 quants with their signs apart; returns the sum of the magnitudes of the negative ones.
+HYDRA_INLINE int32_t split_signs(const int8_t* quants, uint8_t* magnitudes, uint8_t* flips) {
+    const __m256i values = _mm256_load_si256(reinterpret_cast<const __m256i*>(quants)),
+                  negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), values), magnitude = _mm256_abs_epi8(values),
+                  flip = _mm256_xor_si256(negative, _mm256_set1_epi8(static_cast<char>(0x80)));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(magnitudes), magnitude);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(flips), flip);
+    const __m256i sums = _mm256_sad_epu8(_mm256_and_si256(magnitude, negative), _mm256_setzero_si256());
+    const __m128i halves = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return _mm_cvtsi128_si32(halves) + _mm_extract_epi32(halves, 2);
+}
+
+void split_blocks(const QuantisedBlock* from, int64_t count, int row, SignedBlock* to) {
+    for (int64_t b = 0; b < count; ++b) {
+        SignedQuants<BLOCK_COLUMNS>& quants = to[b].quants[row];
+        to[b].offsets[row] = split_signs(from[b].quants[row], quants.magnitudes, quants.flips);
+        to[b].scales[row] = from[b].scales[row];
+    }
+}
+
+void split_planes(const PlaneBlock* from, int64_t count, int row, SignedPlaneBlock* to) {
+    int32_t offsets[2] = {};
+    for (int64_t b = 0; b < count; ++b) {
+        for (int p = 0; p < 2; ++p) {
+            SignedQuants<PLANE_COLUMNS>& quants = to[b].planes[row][p];
+            for (int c = 0; c < PLANE_COLUMNS; c += BLOCK_COLUMNS) {
+                offsets[p] += split_signs(from[b].planes[row][p] + c, quants.magnitudes + c, quants.flips + c);
+            }
+        }
+    }
+    to->scales[row] = from->scales[row];
+    for (int p = 0; p < 2; ++p) to->offsets[row][p] = offsets[p];
+}
+#else
+HYDRA_INLINE void split_blocks(const QuantisedBlock*, int64_t, int, SignedBlock*) {}
+HYDRA_INLINE void split_planes(const PlaneBlock*, int64_t, int, SignedPlaneBlock*) {}
+#endif
+
 template <class Source>
 HYDRA_INLINE bool prepare_row(const Source& source, Form form, const Activations& out, int row) {
     if (form == Form::PLANES) {
-        prepare_planes(source, out.planes + row / PLANE_GROUP * plane_blocks(source.n), row % PLANE_GROUP);
+        const int64_t count = plane_blocks(source.n), first = row / PLANE_GROUP * count;
+        prepare_planes(source, out.planes + first, row % PLANE_GROUP);
+        if (out.signed_planes != nullptr) {
+            split_planes(out.planes + first, count, row % PLANE_GROUP, out.signed_planes + first);
+        }
         return false;
     }
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS, first = row / ROW_GROUP * blocks;
     row %= ROW_GROUP;
-    if (form == Form::BLOCKS) {
+    if (in_blocks(form)) {
         constexpr float MUCH = 5;
         Scales scales;
         QuantisedBlock* to = out.quantised + first;
@@ -166,6 +209,9 @@ HYDRA_INLINE bool prepare_row(const Source& source, Form form, const Activations
         }
         if (whole < out.padded_columns) {
             quantise(source, whole, to, static_cast<int>(out.padded_columns - whole) / BLOCK_COLUMNS, row, scales);
+        }
+        if (form == Form::BYTES && out.signed_blocks != nullptr) {
+            split_blocks(out.quantised + first, blocks, row, out.signed_blocks + first);
         }
         return scales.most * static_cast<float>(blocks) > MUCH * scales.sum;
     }

@@ -56,7 +56,7 @@ constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, FIVE_ROWS = 8, SIX_ROWS = 8;
 constexpr int PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_BLOCKS = 5, PAIRED_PLANES = 5, PAIRED_VALUES = 9;
 #elif defined(HYDRA_AVX2)
-constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 4, FIVE_ROWS = 4, SIX_ROWS = 2;
+constexpr int BYTE_ROWS = 6, NIBBLE_ROWS = 4, FIVE_ROWS = 4, SIX_ROWS = 2;
 constexpr int PLANE_ROWS = 2, HALF_ROWS = 2, SINGLE_ROWS = 3;
 constexpr int PAIRED_BLOCKS = 0, PAIRED_PLANES = 0, PAIRED_VALUES = 0;  // never
 #else
@@ -114,6 +114,28 @@ HYDRA_INLINE void store_all(const F32 (&sums)[T][R], float* out, int64_t stride)
         for (int r = 0; r < R; ++r) store(out + t * stride + r * TILE_ROWS, sums[t][r]);
     }
 }
+
+// Activations with their signs apart, or as they are, and their rows from one on.
+template <bool SIGNED>
+HYDRA_INLINE auto blocks_of(const Activations& x) {
+    if constexpr (SIGNED) {
+        return x.signed_blocks;
+    } else {
+        return x.quantised;
+    }
+}
+template <bool SIGNED>
+HYDRA_INLINE auto planes_of(const Activations& x) {
+    if constexpr (SIGNED) {
+        return x.signed_planes;
+    } else {
+        return x.planes;
+    }
+}
+HYDRA_INLINE const int8_t* row_of(const QuantisedBlock& x, int64_t row) { return x.quants[row]; }
+HYDRA_INLINE const int8_t* row_of(const PlaneBlock& x, int64_t row) { return x.planes[row][0]; }
+HYDRA_INLINE const auto* row_of(const SignedBlock& x, int64_t row) { return x.quants + row; }
+HYDRA_INLINE const auto* row_of(const SignedPlaneBlock& x, int64_t row) { return x.planes[row]; }
 
 // What the sums of a block are multiplied by, and how they come together.
 struct OneScale {
@@ -173,16 +195,16 @@ struct SuperBlocks {
 // Weights in blocks: rows [first, first + R) of the group x.
 template <class Format>
 struct Quantised : Format {
-    using Group = QuantisedBlock;
+    using Group = std::conditional_t<Format::SIGNED, SignedBlock, QuantisedBlock>;
     using Partial = typename Format::Partial;
     static constexpr int GROUP = ROW_GROUP, COLUMNS = BLOCK_COLUMNS;
     // Two tiles side by side where the registers hold both.
     static constexpr int PAIRED_ROWS = Format::PARTS == 1 ? PAIRED_BLOCKS : 0;
     static constexpr int LINES = Format::BLOCK_BYTES / 64 + 1;
-    static HYDRA_INLINE const Group* groups(const Activations& x) { return x.quantised; }
+    static HYDRA_INLINE const Group* groups(const Activations& x) { return blocks_of<Format::SIGNED>(x); }
 
     template <int R, int T>
-    static void multiply(const Tiles& tiles, const QuantisedBlock* x, int64_t first, Prefetch ahead, float* out) {
+    static void multiply(const Tiles& tiles, const Group* x, int64_t first, Prefetch ahead, float* out) {
         constexpr int PARTS = Format::PARTS;
         const int64_t bytes = tiles.bytes, blocks = tiles.blocks;
         const int64_t scale_bytes = (blocks / Format::TOGETHER * TILE_ROWS * 2 + 63) / 64 * 64;
@@ -193,15 +215,17 @@ struct Quantised : Format {
         clear(unit_scales);
         for (int64_t b = 0; b < blocks; ++b, ++x) {
             const uint8_t* block = weights + Format::quants_at(b);
-            const int8_t* quants = x->quants[first];
-            const float *row_scales = x->scales + first, *row_sums = x->sums + first;
-            const int32_t *offsets = x->offsets + first, *first_offsets = x->first_offsets + first;
+            const auto* quants = row_of(*x, first);
+            const float* row_scales = x->scales + first;
+            const int32_t* offsets = x->offsets + first;
+            const int32_t* first_offsets = offsets;
+            if constexpr (PARTS == 2) first_offsets = x->first_offsets + first;
             Partial sums[T][R][PARTS];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
                 for (int t = 0; t < T; ++t) {
-                    sums[t][r][0] = Format::start(PARTS == 1 ? offsets[r] : first_offsets[r]);
+                    sums[t][r][0] = Format::start(first_offsets[r]);
                     if constexpr (PARTS == 2) sums[t][r][1] = Format::start(offsets[r] - first_offsets[r]);
                 }
             }
@@ -215,9 +239,8 @@ struct Quantised : Format {
                     ahead.ask<T * LINES, 4>(i);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
-                        const int8_t* row = quants + r * BLOCK_COLUMNS;
-                        const Quad a = broadcast4(row + Format::column(i, 0)),
-                                   b = broadcast4(row + Format::column(i, 1));
+                        const Quad a = broadcast4(quants, r * BLOCK_COLUMNS + Format::column(i, 0)),
+                                   b = broadcast4(quants, r * BLOCK_COLUMNS + Format::column(i, 1));
 #pragma GCC unroll 2
                         for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r][part], group[t], a, b);
                     }
@@ -227,7 +250,7 @@ struct Quantised : Format {
                         ahead.ask<T * LINES, 8>(2 * i + half);
 #pragma GCC unroll 8
                         for (int r = 0; r < R; ++r) {
-                            const Quad a = broadcast4(quants + r * BLOCK_COLUMNS + Format::column(i, half));
+                            const auto a = broadcast4(quants, r * BLOCK_COLUMNS + Format::column(i, half));
 #pragma GCC unroll 2
                             for (int t = 0; t < T; ++t) Format::accumulate(sums[t][r][part], group[t][half], a);
                         }
@@ -251,7 +274,8 @@ struct Quantised : Format {
                     const F32 dot = scale.template dot<Format>(sums[t][r], offsets[r], first_offsets[r]);
                     result[t][r] = fma(dot, mul(scale.scale, broadcast(row_scales[r])), result[t][r]);
                 }
-                if (Format::MINIMUM) {
+                if constexpr (Format::MINIMUM) {
+                    const float* row_sums = x->sums + first;
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
                         result[t][r] = fma(scale.minimum, broadcast(row_sums[r]), result[t][r]);
@@ -266,28 +290,28 @@ struct Quantised : Format {
 // Weights with a scale for each output row and activations in planes: two sums for each output, of whole numbers. Rows
 // [first, first + R) of the group x.
 struct Planar : Bytes {
-    using Group = PlaneBlock;
+    using Group = std::conditional_t<SIGNED, SignedPlaneBlock, PlaneBlock>;
     static constexpr int ROWS = PLANE_ROWS, GROUP = PLANE_GROUP, COLUMNS = PLANE_COLUMNS, PAIRED_ROWS = PAIRED_PLANES;
     static constexpr int LINES = PLANE_COLUMNS * TILE_ROWS / 64;
-    static HYDRA_INLINE const Group* groups(const Activations& x) { return x.planes; }
+    static HYDRA_INLINE const Group* groups(const Activations& x) { return planes_of<SIGNED>(x); }
 
     template <int R, int T>
-    static void multiply(const Tiles& tiles, const PlaneBlock* x, int64_t first, Prefetch ahead, float* out) {
+    static void multiply(const Tiles& tiles, const Group* x, int64_t first, Prefetch ahead, float* out) {
         const int64_t bytes = tiles.bytes;
         const uint8_t* block = tiles.data + TILE_ROWS * sizeof(float);
         const float* row_scales = x->scales + first;
-        const int32_t(*offsets)[2] = x->offsets + first;
+        const int32_t* offsets = x->offsets[first];
         Partial sums[T][R][2];
 #pragma GCC unroll 2
         for (int t = 0; t < T; ++t) {
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
-                sums[t][r][0] = start(offsets[r][0]);
-                sums[t][r][1] = start(offsets[r][1]);
+                sums[t][r][0] = start(offsets[2 * r]);
+                sums[t][r][1] = start(offsets[2 * r + 1]);
             }
         }
         for (int64_t b = 0; b < tiles.blocks; ++b, ++x, block += PLANE_COLUMNS * TILE_ROWS) {
-            const int8_t* planes = x->planes[first][0];
+            const auto* planes = row_of(*x, first);
 #pragma GCC unroll 8
             for (int i = 0; i < PLANE_COLUMNS / 8; ++i) {
                 Weights group[T][2];
@@ -298,8 +322,8 @@ struct Planar : Bytes {
                     ahead.ask<T * LINES, LINES>(2 * i + half);
 #pragma GCC unroll 8
                     for (int r = 0; r < R; ++r) {
-                        const int8_t* quants = planes + r * 2 * PLANE_COLUMNS + column(i, half);
-                        const Quad high = broadcast4(quants), low = broadcast4(quants + PLANE_COLUMNS);
+                        const int place = 2 * r * PLANE_COLUMNS + column(i, half);
+                        const auto high = broadcast4(planes, place), low = broadcast4(planes, place + PLANE_COLUMNS);
 #pragma GCC unroll 2
                         for (int t = 0; t < T; ++t) {
                             accumulate(sums[t][r][0], group[t][half], high);
@@ -315,7 +339,7 @@ struct Planar : Bytes {
             const F32 scale = hydra::HYDRA_ISA::load(reinterpret_cast<const float*>(tiles.data + t * bytes));
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
-                const F32 high = lanes(sums[t][r][0], offsets[r][0]), low = lanes(sums[t][r][1], offsets[r][1]);
+                const F32 high = lanes(sums[t][r][0], offsets[2 * r]), low = lanes(sums[t][r][1], offsets[2 * r + 1]);
                 store(out + t * tiles.out_stride + r * TILE_ROWS,
                       mul(fma(high, broadcast(255.0f), low), mul(scale, broadcast(row_scales[r]))));
             }
@@ -414,12 +438,26 @@ HYDRA_INLINE void multiply_rows(int count, const Tiles& tiles, const typename Ke
     }
 }
 
-// Rows of the chunk that begins with row `row`: as many as registers hold, and no further than the group.
+// Rows of the first of as few chunks as can hold so many rows of a group, of sizes as equal as can be. A table, as a
+// division takes as long as a block of a tile.
+template <class Kernel>
+struct Chunks {
+    int8_t first[Kernel::GROUP + 1] = {};
+
+    constexpr Chunks() {
+        for (int rows = 1; rows <= Kernel::GROUP; ++rows) {
+            const int chunks = (rows + Kernel::ROWS - 1) / Kernel::ROWS;
+            first[rows] = static_cast<int8_t>((rows + chunks - 1) / chunks);
+        }
+    }
+};
+
+// Rows of the chunk that begins with row `row`, no further than the group.
 template <class Kernel>
 HYDRA_INLINE int chunk_of(int row, int rows) {
+    static constexpr Chunks<Kernel> chunks;
     const int group = Kernel::GROUP - row % Kernel::GROUP, left = rows - row;
-    const int most = group < left ? group : left;
-    return most < Kernel::ROWS ? most : Kernel::ROWS;
+    return chunks.first[group < left ? group : left];
 }
 
 template <class Kernel, int T>

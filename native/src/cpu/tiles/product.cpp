@@ -280,7 +280,7 @@ void product_r8(const PackedMatrix& matrix, int64_t first_tile, int tiles, const
 bool prepare(const float* x, const float* norm, float scale, int64_t columns, Form form, const Activations& out,
              int row) {
     const bool uneven = HYDRA_BASE::kernels.prepare(x, norm, scale, columns, form, out, row);
-    if (form != Form::BLOCKS || out.tiles == nullptr) return uneven;
+    if (!in_blocks(form) || out.tiles == nullptr) return uneven;
     constexpr uint32_t ABOVE = 0x4b400000;  // the bits of 1.5 * 2^23
     const int64_t blocks = out.padded_columns / BLOCK_COLUMNS;
     const QuantisedBlock* from = out.quantised + row / ROW_GROUP * blocks;
