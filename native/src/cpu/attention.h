@@ -25,7 +25,7 @@ struct AttentionWork {
     const float* const* values;   // [blocks]: float [KEY_BLOCK][value_stride]
     int vectors;                  // 1 ... ATTENTION_VECTORS
     const float* const* queries;  // [vectors]: float [head_size]
-    const uint64_t* ancestors;    // [vectors]
+    const uint64_t* ancestors;    // [vectors]: paths of one tree, whose parents have lower bits
     float* const* outputs;        // [vectors]: float [head_size]
     const int32_t* unseen;        // [vectors]: in that order, the first ones that a vector does not see; or null
     float scale;

@@ -145,27 +145,36 @@ void weighted_values(const AttentionWork& work, int first, int column, const flo
     }
     const float* weights[V];
     for (int v = 0; v < V; ++v) weights[v] = work.scores + (first + v) * work.score_stride;
+    const auto add_slot = [&](const float* row, int place) __attribute__((always_inline)) {
+        F32 value[C];
+#pragma GCC unroll 4
+        for (int c = 0; c < C; ++c) value[c] = load_once(row + c * LANES);
+#pragma GCC unroll 6
+        for (int v = 0; v < V; ++v) {
+            const F32 weight = broadcast(weights[v][place]);
+#pragma GCC unroll 4
+            for (int c = 0; c < C; ++c) sums[v][c] = fma(value[c], weight, sums[v][c]);
+        }
+    };
+    const auto row_of = [&](uint64_t mask) {
+        const int slot = work.prefix + __builtin_ctzll(mask);
+        return work.values[slot / KEY_BLOCK] + (slot % KEY_BLOCK) * work.value_stride + column;
+    };
+    int place = 0;
     for (int block = 0; block < work.prefix; block += KEY_BLOCK) {
         const float* row = work.values[block / KEY_BLOCK] + column;
         const int end = block + KEY_BLOCK < work.prefix ? block + KEY_BLOCK : work.prefix;
-        for (int j = block; j < end; ++j, row += work.value_stride) {
-            F32 value[C];
-#pragma GCC unroll 4
-            for (int c = 0; c < C; ++c) value[c] = load_once(row + c * LANES);
-#pragma GCC unroll 6
-            for (int v = 0; v < V; ++v) {
-                const F32 weight = broadcast(weights[v][j]);
-#pragma GCC unroll 4
-                for (int c = 0; c < C; ++c) sums[v][c] = fma(value[c], weight, sums[v][c]);
-            }
-        }
+        for (; place < end; ++place, row += work.value_stride) add_slot(row, place);
     }
+    // What all have of their paths, which comes first in each of them.
+    uint64_t shared = work.ancestors[first];
+    for (int v = 1; v < V; ++v) shared &= work.ancestors[first + v];
+    for (uint64_t mask = shared; mask != 0; mask &= mask - 1, ++place) add_slot(row_of(mask), place);
 #pragma GCC unroll 6
     for (int v = 0; v < V; ++v) {
-        const float* weight = weights[v] + work.prefix;
-        for (uint64_t mask = work.ancestors[first + v]; mask != 0; mask &= mask - 1, ++weight) {
-            const int slot = work.prefix + __builtin_ctzll(mask);
-            const float* row = work.values[slot / KEY_BLOCK] + (slot % KEY_BLOCK) * work.value_stride + column;
+        const float* weight = weights[v] + place;
+        for (uint64_t mask = work.ancestors[first + v] & ~shared; mask != 0; mask &= mask - 1, ++weight) {
+            const float* row = row_of(mask);
             const F32 own = broadcast(*weight);
 #pragma GCC unroll 4
             for (int c = 0; c < C; ++c) sums[v][c] = fma(load(row + c * LANES), own, sums[v][c]);
