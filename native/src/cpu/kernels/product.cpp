@@ -56,7 +56,7 @@ constexpr int BYTE_ROWS = 8, NIBBLE_ROWS = 8, FIVE_ROWS = 8, SIX_ROWS = 8;
 constexpr int PLANE_ROWS = 4, HALF_ROWS = 4, SINGLE_ROWS = 4;
 constexpr int PAIRED_BLOCKS = 5, PAIRED_PLANES = 5, PAIRED_VALUES = 9;
 #elif defined(HYDRA_AVX2)
-constexpr int BYTE_ROWS = 6, NIBBLE_ROWS = 4, FIVE_ROWS = 4, SIX_ROWS = 2;
+constexpr int BYTE_ROWS = 6, NIBBLE_ROWS = 5, FIVE_ROWS = 5, SIX_ROWS = 4;
 constexpr int PLANE_ROWS = 2, HALF_ROWS = 2, SINGLE_ROWS = 3;
 constexpr int PAIRED_BLOCKS = 0, PAIRED_PLANES = 0, PAIRED_VALUES = 0;  // never
 #else
@@ -457,7 +457,8 @@ template <class Kernel>
 HYDRA_INLINE int chunk_of(int row, int rows) {
     static constexpr Chunks<Kernel> chunks;
     const int group = Kernel::GROUP - row % Kernel::GROUP, left = rows - row;
-    return chunks.first[group < left ? group : left];
+    const int most = group < left ? group : left;
+    return most <= Kernel::ROWS ? most : chunks.first[most];
 }
 
 template <class Kernel, int T>
