@@ -16,7 +16,6 @@
 //            Q4_1   42 of 51   1.8   3.2   13           86 of 112   3.3   6.4   26
 //            BF16   44 of 50   1.5   2.9   12           65 of 109   2.1   4.3   17
 //            F32    45 of 45   2.0   1.9    5.8         97 of 114   2.3   3.4   13
-//   AVX2     Q8_0   44 of 47   3.6   7.2   28           70 of 104   5.6  11     44
 //
 // AMD EPYC Zen 4, likewise:
 //
@@ -25,7 +24,13 @@
 //            Q4_1   24 of 33   2.0   3.8   15           49 of 66    4.0   8.0   32
 //            BF16   26 of 33   2.0   4.0   16           56 of 71    4.2   8.8   36
 //            F32    27 of 35   1.6   2.0    7.6         67 of 82    2.4   4.7   19
-//   AVX2     Q8_0   26 of 35   3.0   5.9   23           51 of 78    5.9  12     47
+//
+// AMD EPYC Zen 3 at 2.45 GHz, a noisy virtual machine, likewise:
+//
+//   AVX2     Q8_0   18 of 23   2.0   3.9   16           33 of 31    3.8   7.7   31
+//            Q4_0   17 of 23   2.5   4.9   19           31 of 27    4.5   8.9   35
+//            Q4_1   17 of 22   2.3   4.5   18           22 of 24    2.9   5.9   23
+//            BF16   19 of 23   2.0   3.9   16           22 of 27    4.3   8.8   38
 //
 // Intel Xeon (family 6, model 207), likewise with 2 threads, which a virtual machine shares with others; more in
 // benchmarks/results/xeon-m207-products.md:
@@ -37,6 +42,9 @@
 //
 // Weights are asked for into the second cache, as its misses wait in more places than those of the first: on Zen 4 with
 // two threads Q8_0 streams at 37 GB/s so, and at 34 into the first.
+//
+// Rows that the registers hold are what was fastest, spills and all: with AVX2 five rows of nibbles at a time take 0.8
+// of the time of three and two, three of BF16 1.4 of that of two (benchmarks/results/zen3-avx2.md).
 //
 // Beyond 8 rows all of them run at 80 to 95 % of the arithmetic peak: a block of 32 columns of a tile and 8 rows
 // costs 10.5 ns in Q8_0, of which the 64 dot products and 16 multiplications on two units alone are 9.7.
