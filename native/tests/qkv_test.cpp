@@ -127,18 +127,31 @@ TEST(Qkv, GivesTheSameBitsForOneRowAndForMany) {
 
 TEST(Qkv, TakesMatricesOfDifferentTypes) {
     const Backend backend = open_backend(2);
-    const Products plain(backend, {96, 48, 48, 96, HYDRA_F32, false}, 3);
-    const Products rounded(backend, {96, 48, 48, 96, HYDRA_Q8_0, false}, 3);
-    Products mixed(backend, {96, 48, 48, 96, HYDRA_F32, false}, 3);
-    mixed.key = matrix(backend, HYDRA_Q8_0, 48, 96, values_of(rounded.key));
-    const Floats x = Random(5).normal(3 * 96);
-    const Floats both = mixed.run(backend, x, 3), exact = plain.run(backend, x, 3);
-    EXPECT_TRUE(same_bits(Floats(both.begin(), both.begin() + 3 * 96), Floats(exact.begin(), exact.begin() + 3 * 96)));
-    EXPECT_FALSE(same_bits(both, exact));
-    Products keys_only(backend, {96, 48, 48, 96, HYDRA_Q8_0, false}, 3);
-    keys_only.query = matrix(backend, HYDRA_F32, 96, 96, values_of(plain.query));
-    keys_only.value = matrix(backend, HYDRA_F32, 48, 96, values_of(plain.value));
-    EXPECT_TRUE(same_bits(keys_only.run(backend, x, 3), both));
+    const hydra_type types[] = {HYDRA_F32, HYDRA_Q8_0, HYDRA_Q4_0};
+    constexpr int ROWS_OF_X = 3, OUTPUTS[] = {96, 48, 48};
+    const Floats x = Random(5).normal(ROWS_OF_X * 96);
+    const auto part_of = [&](const Floats& all, int part) {
+        const auto begin = all.begin() + (part == 0 ? 0 : ROWS_OF_X * (part == 1 ? 96 : 144));
+        return Floats(begin, begin + ROWS_OF_X * OUTPUTS[part]);
+    };
+    std::vector<Floats> pure;
+    for (hydra_type type : types)
+        pure.push_back(Products(backend, {96, 48, 48, 96, type, false}, 3).run(backend, x, 3));
+    EXPECT_FALSE(same_bits(pure[0], pure[1]));
+    EXPECT_FALSE(same_bits(pure[1], pure[2]));
+    for (int of_query : {0, 1, 2}) {
+        for (int of_key : {0, 1, 2}) {
+            for (int of_value : {0, 1, 2}) {
+                SCOPED_TRACE(testing::Message() << of_query << of_key << of_value);
+                Products mixed(backend, {96, 48, 48, 96, types[of_query], false}, 3);
+                mixed.key = std::move(Products(backend, {96, 48, 48, 96, types[of_key], false}, 3).key);
+                mixed.value = std::move(Products(backend, {96, 48, 48, 96, types[of_value], false}, 3).value);
+                const Floats all = mixed.run(backend, x, ROWS_OF_X);
+                const int of[] = {of_query, of_key, of_value};
+                for (int i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(part_of(all, i), part_of(pure[of[i]], i))) << i;
+            }
+        }
+    }
 }
 
 TEST(Qkv, RefusesWhatDoesNotFit) {
