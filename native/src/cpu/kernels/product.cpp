@@ -123,23 +123,16 @@ HYDRA_INLINE void store_all(const F32 (&sums)[T][R], float* out, int64_t stride)
     }
 }
 
-// Activations with their signs apart, or as they are, and their rows from one on.
-template <bool SIGNED>
-HYDRA_INLINE auto blocks_of(const Activations& x) {
-    if constexpr (SIGNED) {
-        return x.signed_blocks;
+template <bool FIRST, class A, class B>
+HYDRA_INLINE auto choose(A* a, B* b) {
+    if constexpr (FIRST) {
+        return a;
     } else {
-        return x.quantised;
+        return b;
     }
 }
-template <bool SIGNED>
-HYDRA_INLINE auto planes_of(const Activations& x) {
-    if constexpr (SIGNED) {
-        return x.signed_planes;
-    } else {
-        return x.planes;
-    }
-}
+
+// Rows of a block from one on.
 HYDRA_INLINE const int8_t* row_of(const QuantisedBlock& x, int64_t row) { return x.quants[row]; }
 HYDRA_INLINE const int8_t* row_of(const PlaneBlock& x, int64_t row) { return x.planes[row][0]; }
 HYDRA_INLINE const auto* row_of(const SignedBlock& x, int64_t row) { return x.quants + row; }
@@ -209,7 +202,9 @@ struct Quantised : Format {
     // Two tiles side by side where the registers hold both.
     static constexpr int PAIRED_ROWS = Format::PARTS == 1 ? PAIRED_BLOCKS : 0;
     static constexpr int LINES = Format::BLOCK_BYTES / 64 + 1;
-    static HYDRA_INLINE const Group* groups(const Activations& x) { return blocks_of<Format::SIGNED>(x); }
+    static HYDRA_INLINE const Group* groups(const Activations& x) {
+        return choose<Format::SIGNED>(x.signed_blocks, x.quantised);
+    }
 
     template <int R, int T>
     static void multiply(const Tiles& tiles, const Group* x, int64_t first, Prefetch ahead, float* out) {
@@ -301,7 +296,7 @@ struct Planar : Bytes {
     using Group = std::conditional_t<SIGNED, SignedPlaneBlock, PlaneBlock>;
     static constexpr int ROWS = PLANE_ROWS, GROUP = PLANE_GROUP, COLUMNS = PLANE_COLUMNS, PAIRED_ROWS = PAIRED_PLANES;
     static constexpr int LINES = PLANE_COLUMNS * TILE_ROWS / 64;
-    static HYDRA_INLINE const Group* groups(const Activations& x) { return planes_of<SIGNED>(x); }
+    static HYDRA_INLINE const Group* groups(const Activations& x) { return choose<SIGNED>(x.signed_planes, x.planes); }
 
     template <int R, int T>
     static void multiply(const Tiles& tiles, const Group* x, int64_t first, Prefetch ahead, float* out) {
@@ -446,8 +441,8 @@ HYDRA_INLINE void multiply_rows(int count, const Tiles& tiles, const typename Ke
     }
 }
 
-// Rows of the first of as few chunks as can hold so many rows of a group, of sizes as equal as can be. A table, as a
-// division takes as long as a block of a tile.
+// Rows of the first of as few chunks as can hold so many rows of a group, of sizes as equal as can be. A table, as
+// divisions for each chunk are felt where tiles are small.
 template <class Kernel>
 struct Chunks {
     int8_t first[Kernel::GROUP + 1] = {};
