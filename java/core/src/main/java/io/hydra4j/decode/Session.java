@@ -452,10 +452,7 @@ public final class Session implements AutoCloseable {
         }
         counter.stepped(now, step);
         counter.passed(program, guessed(step));
-        observe(
-                step,
-                hostNanos + program.nanos(0, program.marks() - 1),
-                drafting == Drafting.GROWING ? program.nanos(0, 1) : 0);
+        observe(step, program.nanos(0, program.marks() - 1), program.nanos(0, 1));
         return step;
     }
 
@@ -504,8 +501,8 @@ public final class Session implements AutoCloseable {
     /** Tells the policy, where it has chosen, what became of the step. */
     private void observe(Step step, long nanos, long draft) {
         if (hasChosen) {
-            hasChosen = false;
-            policy.observe(new int[] {step.emitted()}, step.nodes(), nanos, draft);
+            long heads = drafting == Drafting.GROWING ? draft : 0;
+            policy.observe(new int[] {step.emitted()}, step.nodes(), hostNanos + nanos, heads);
         }
     }
 
@@ -588,10 +585,7 @@ public final class Session implements AutoCloseable {
         Step step = told(sequence.step(), verified);
         counter.stepped(drafted, step);
         counter.accepted(program, guessed(step));
-        observe(
-                step,
-                hostNanos + counter.partsNanos(program),
-                drafting == Drafting.GROWING ? counter.partDraftNanos() : 0);
+        observe(step, counter.partsNanos(program), counter.partDraftNanos());
         return step;
     }
 

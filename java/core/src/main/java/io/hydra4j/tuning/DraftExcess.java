@@ -35,9 +35,9 @@ final class DraftExcess {
         }
     }
 
-    /** {@return by what the expected cost of a step with a draft is to be multiplied} */
-    double value() {
-        return value;
+    /** {@return what a step costs whose parts are expected to cost so much} */
+    double of(boolean drafts, double parts) {
+        return drafts ? parts * value : parts;
     }
 
     /** Forgets the steps of one kind, of which others are to come. */

@@ -256,13 +256,12 @@ public final class GrowthChoice implements GrowthPolicy {
     private double worth(int w) {
         double open = w == 0 ? 0 : left;
         double emitted = open * brings(w);
-        return emitted - rate() * expected(sequences + planted + open * nodesOf(w), ways[w]);
+        return emitted - rate() * excess.of(w > 0, parts(sequences + planted + open * nodesOf(w), w));
     }
 
-    /** The cost of a step of so many rows with a draft of so many levels. */
-    private double expected(double count, int levels) {
-        double seen = times.at(count) + times.draft(levels, sequences);
-        return levels == 0 ? seen : seen * excess.value();
+    /** The cost of a pass of so many rows, and that of a way's draft. */
+    private double parts(double count, int w) {
+        return times.at(count) + times.draft(ways[w], sequences);
     }
 
     private double nodesOf(int w) {
@@ -334,11 +333,12 @@ public final class GrowthChoice implements GrowthPolicy {
         if (way > 0 && !isCold) {
             times.draft(ways[way], sequences, Math.max(1, draft));
         }
+        double parts = parts(count, way);
         if (planted == 0 && !isCold) {
-            excess.note(way > 0, time / (times.at(count) + times.draft(ways[way], sequences)));
+            excess.note(way > 0, time / parts);
         }
         // What it usually takes: it may have been interrupted.
-        double own = expected(count, ways[way]);
+        double own = excess.of(way > 0, parts);
         double news = plainSteps < PLAIN_STEPS ? 1 : Math.max(1 / RATE_MEMORY, 1.0 / steps);
         tokens += news * (all - tokens);
         nanos += news * (own - nanos);
