@@ -1,7 +1,6 @@
 package io.hydra4j.format;
 
 import io.hydra4j.HydraException;
-import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
@@ -98,9 +97,9 @@ public final class GgufWriter {
         out.write(header());
         out.padTo(ALIGNMENT);
         for (var tensor : tensors.entrySet()) {
-            long start = out.count;
+            long start = out.count();
             tensor.getValue().content().write(out);
-            long written = out.count - start;
+            long written = out.count() - start;
             if (written != tensor.getValue().bytes()) {
                 throw new IllegalStateException("tensor " + tensor.getKey() + ": " + written + " bytes written, not "
                         + tensor.getValue().bytes());
@@ -129,32 +128,5 @@ public final class GgufWriter {
             offset = (offset + entry.bytes() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         }
         return encoder.bytes();
-    }
-
-    /** Counts what is written. */
-    private static final class CountingStream extends FilterOutputStream {
-        private long count;
-
-        CountingStream(OutputStream out) {
-            super(out);
-        }
-
-        @Override
-        public void write(int value) throws IOException {
-            out.write(value);
-            count++;
-        }
-
-        @Override
-        public void write(byte[] bytes, int offset, int length) throws IOException {
-            out.write(bytes, offset, length);
-            count += length;
-        }
-
-        void padTo(int alignment) throws IOException {
-            while (count % alignment != 0) {
-                write(0);
-            }
-        }
     }
 }

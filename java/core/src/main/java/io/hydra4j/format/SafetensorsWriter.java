@@ -4,9 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.hydra4j.HydraException;
 import java.io.ByteArrayOutputStream;
-import java.io.FilterOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -78,11 +76,11 @@ public final class SafetensorsWriter {
             out.write(length.putLong(header.length).array());
             out.write(header);
             for (Map.Entry<String, Entry> tensor : tensors.entrySet()) {
-                Counter counter = new Counter(out);
+                CountingStream counter = new CountingStream(out);
                 tensor.getValue().content().write(counter);
-                if (counter.bytes != tensor.getValue().bytes()) {
+                if (counter.count() != tensor.getValue().bytes()) {
                     throw new IllegalStateException(
-                            "tensor " + tensor.getKey() + ": " + counter.bytes + " bytes were written, expected "
+                            "tensor " + tensor.getKey() + ": " + counter.count() + " bytes were written, expected "
                                     + tensor.getValue().bytes());
                 }
             }
@@ -121,31 +119,5 @@ public final class SafetensorsWriter {
         byte[] header = Arrays.copyOf(bytes.toByteArray(), padded);
         Arrays.fill(header, bytes.size(), padded, (byte) ' ');
         return header;
-    }
-
-    /** Counts, and keeps the file open where content closes its stream. */
-    private static final class Counter extends FilterOutputStream {
-        private long bytes;
-
-        Counter(OutputStream out) {
-            super(out);
-        }
-
-        @Override
-        public void write(int value) throws IOException {
-            out.write(value);
-            bytes++;
-        }
-
-        @Override
-        public void write(byte[] values, int offset, int length) throws IOException {
-            out.write(values, offset, length);
-            bytes += length;
-        }
-
-        @Override
-        public void close() throws IOException {
-            flush();
-        }
     }
 }

@@ -126,13 +126,7 @@ final class GgufConfig {
     private Scales scales(int hidden, int heads, int headSize, int layers) {
         if (traits.isGemma()) {
             int perHead = layers == traits.wideLayers() ? hidden / heads : headSize;
-            return new Scales(
-                    (float) Math.sqrt(hidden),
-                    1,
-                    (float) (1 / Math.sqrt(perHead)),
-                    cap("attn_logit_softcapping"),
-                    1,
-                    cap("final_logit_softcapping"));
+            return Scales.gemma(hidden, perHead, cap("attn_logit_softcapping"), cap("final_logit_softcapping"));
         }
         if (traits.isMultiplied()) {
             return new Scales(

@@ -144,13 +144,7 @@ final class HuggingFaceConfig {
     private Scales scales(int hidden) {
         if (traits.isGemma()) {
             float perHead = config.number("query_pre_attn_scalar", 256, Scales.MIN, Scales.MAX);
-            return new Scales(
-                    (float) Math.sqrt(hidden),
-                    1,
-                    (float) (1 / Math.sqrt(perHead)),
-                    cap("attn_logit_softcapping"),
-                    1,
-                    cap("final_logit_softcapping"));
+            return Scales.gemma(hidden, perHead, cap("attn_logit_softcapping"), cap("final_logit_softcapping"));
         }
         if (traits.isMultiplied()) {
             return new Scales(

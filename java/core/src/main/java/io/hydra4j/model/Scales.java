@@ -18,4 +18,9 @@ public record Scales(float embedding, float residual, float scores, float scoreC
     static final float MAX = 1e6f;
     /** The smallest. */
     static final float MIN = 1 / MAX;
+
+    /** Of a Gemma model, whose products of queries and keys are divided by the root of {@code perHead}. */
+    static Scales gemma(int hidden, double perHead, float scoreCap, float logitCap) {
+        return new Scales((float) Math.sqrt(hidden), 1, (float) (1 / Math.sqrt(perHead)), scoreCap, 1, logitCap);
+    }
 }

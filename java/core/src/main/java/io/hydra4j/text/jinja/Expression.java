@@ -72,29 +72,15 @@ sealed interface Expression {
         }
     }
 
-    record Either(List<Expression> parts) implements Expression {
+    /** The first part that decides: the first true one with "or", the first false one with "and"; else the last. */
+    record Joined(List<Expression> parts, boolean isOr) implements Expression {
         @Override
         public Object value(Scope scope) {
             Object value = null;
             for (Expression part : parts) {
                 scope.budget().step();
                 value = part.value(scope);
-                if (Values.isTrue(value)) {
-                    break;
-                }
-            }
-            return value;
-        }
-    }
-
-    record Both(List<Expression> parts) implements Expression {
-        @Override
-        public Object value(Scope scope) {
-            Object value = null;
-            for (Expression part : parts) {
-                scope.budget().step();
-                value = part.value(scope);
-                if (!Values.isTrue(value)) {
+                if (Values.isTrue(value) == isOr) {
                     break;
                 }
             }

@@ -160,7 +160,7 @@ class ExpressionParser {
         while (skipName("or")) {
             parts.add(both());
         }
-        return new Expression.Either(parts);
+        return new Expression.Joined(parts, true);
     }
 
     private Expression both() {
@@ -172,7 +172,7 @@ class ExpressionParser {
         while (skipName("and")) {
             parts.add(negation());
         }
-        return new Expression.Both(parts);
+        return new Expression.Joined(parts, false);
     }
 
     private Expression negation() {
