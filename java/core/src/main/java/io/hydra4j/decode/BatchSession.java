@@ -465,13 +465,16 @@ public final class BatchSession implements AutoCloseable {
      * @return {@code [size][nodes]} the tokens; that of node 0 is the root, and the tree is {@link #tree(int)}, cut to whole levels
      *     where there is no room for more. Null where a sequence takes no part, as {@link #step} says
      * @throws io.hydra4j.KvPagesExhaustedException if there are not enough KV pages for all of them
-     * @throws IllegalStateException if no sequence has a prompt and is not paused, or a step in parts has begun
+     * @throws IllegalStateException if no sequence has a prompt and is not paused, one that takes part has a dynamic tree, or a step in
+     *     parts has begun
      */
     public int[][] draft() {
-        BatchStep now = begin();
-        if (Arrays.stream(now.trees()).anyMatch(tree -> tree != null && tree.isDynamic())) {
+        requireOpen();
+        phase.require(StepPhase.READY);
+        if (IntStream.range(0, size()).anyMatch(s -> takesPart(s) && trees[s].isDynamic())) {
             throw new IllegalStateException("a batch's step in parts needs fixed trees: call step, or set such trees");
         }
+        BatchStep now = begin();
         StepParts parts = programs.parts(now);
         if (now.takesIn()) {
             set(now.prompts());
@@ -611,7 +614,7 @@ public final class BatchSession implements AutoCloseable {
             int s = grown[i];
             now[s] = trees[s].truncated(remainingContext(s) - 1);
             int most = passes.levels(now[s]);
-            chances[i] = passes.guess(s, now[s], sequences[s].text(), most > 0 ? limits.deepest() : now[s].depth());
+            chances[i] = passes.guess(s, now[s], sequences[s].text(), limits.deepest());
             levels = Math.max(levels, most);
         }
         GrowthPolicy.Growth growth = policy == null ? null : policy.choose(chances, levels);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.hydra4j.decode.access.Sessions;
+import io.hydra4j.draft.Draft;
 import io.hydra4j.draft.Drafter;
 import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
@@ -171,6 +172,38 @@ class BatchDynamicTreeTest {
                 if (policy instanceof EverySecondStep each) {
                     assertTrue(each.chosen > 20 && each.told == each.chosen, each.told + " of " + each.chosen);
                 }
+            }
+        }
+    }
+
+    /** The states that a step leaves to resting heads have room, however long a guess of the lookup could be. */
+    @ParameterizedTest
+    @MethodSource("heads")
+    void aLookupGuessesBesideHeadsThatRest(String heads) {
+        int[] phrase = BitIdentity.bytePrompts().get(0);
+        int[] prompt = new int[4 * phrase.length];
+        for (int i = 0; i < prompt.length; i++) {
+            prompt[i] = phrase[i % phrase.length];
+        }
+        List<int[]> prompts = List.of(prompt, prompt, prompt);
+        try (Loaded loaded = Loaded.open(Original.base(), Original.heads(heads), WeightType.F32);
+                BatchSession batch = Sessions.batch(
+                        loaded.base(),
+                        loaded.heads().withChains(Drafter.lookup(60)),
+                        BatchOptions.of(3, Tree.dynamic(64).withLevels(0)))) {
+            for (int s = 0; s < 3; s++) {
+                batch.prefill(s, prompt);
+            }
+            int most = 0;
+            while (!isDone(batch, prompts)) {
+                for (Step step : batch.step()) {
+                    most = Math.max(most, step.nodes());
+                }
+            }
+            assertTrue(most > 5 && most <= Draft.MAX_CHAIN + 1, "at most " + most + " nodes");
+            int[] expected = plain(loaded, prompts).get(0);
+            for (int s = 0; s < 3; s++) {
+                assertArrayEquals(expected, Arrays.copyOfRange(batch.tokens(s), prompt.length, prompt.length + TOKENS));
             }
         }
     }
