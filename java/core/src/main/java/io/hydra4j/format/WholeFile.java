@@ -37,15 +37,22 @@ public final class WholeFile {
     }
 
     /**
-     * Writes a file; one that is there is replaced. On failure that one stays as it was, and nothing is left beside it.
+     * Writes a file; one that is there is replaced. On failure that one stays as it was, and nothing is left beside it. Behind a
+     * symbolic link it is the file that the link leads to. A device or a pipe is never replaced: it is written to as it is.
      *
      * @param content called once; the stream is buffered; the content may close it
      * @throws HydraException if the file cannot be written; names it and the reason
      */
     public static void write(Path target, Content content) {
-        var absolute = target.toAbsolutePath();
-        var beside = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + BESIDE);
         try {
+            if (isSpecial(target)) {
+                try (var out = new BufferedOutputStream(Files.newOutputStream(target), BUFFER_BYTES)) {
+                    content.write(new Unclosed(out));
+                }
+                return;
+            }
+            var absolute = place(target);
+            var beside = absolute.resolveSibling(absolute.getFileName() + "." + UUID.randomUUID() + BESIDE);
             try {
                 try (var file = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
                         var out = new BufferedOutputStream(Channels.newOutputStream(file), BUFFER_BYTES)) {
@@ -63,17 +70,33 @@ public final class WholeFile {
         }
     }
 
+    /** Whether this is a device or a pipe, such as {@code /dev/stdout}. */
+    public static boolean isSpecial(Path target) {
+        return Files.exists(target) && !Files.isRegularFile(target) && !Files.isDirectory(target);
+    }
+
+    /**
+     * {@return where the file is, links followed, or is to be}
+     *
+     * @throws IOException if the links cannot be followed
+     */
+    public static Path place(Path target) throws IOException {
+        return Files.isRegularFile(target) ? target.toRealPath() : target.toAbsolutePath();
+    }
+
     /**
      * Deletes what is beside a file of writes whose process was killed. Nobody may be writing it.
      *
      * @throws HydraException if that cannot be deleted; names it and the reason
      */
     public static void deleteRemains(Path target) {
-        var absolute = target.toAbsolutePath();
-        try (DirectoryStream<Path> files =
-                Files.newDirectoryStream(absolute.getParent(), file -> isBeside(absolute, file))) {
-            for (Path file : files) {
-                Files.delete(file);
+        try {
+            var absolute = place(target);
+            try (DirectoryStream<Path> files =
+                    Files.newDirectoryStream(absolute.getParent(), file -> isBeside(absolute, file))) {
+                for (Path file : files) {
+                    Files.delete(file);
+                }
             }
         } catch (IOException e) {
             throw new HydraException(target + ": what an earlier write has left cannot be deleted: " + reason(e), e);

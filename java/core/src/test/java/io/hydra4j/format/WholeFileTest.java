@@ -1,6 +1,8 @@
 package io.hydra4j.format;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -37,6 +40,37 @@ class WholeFileTest {
         });
         assertEquals("new", Files.readString(file));
         assertEquals(List.of("a"), names());
+    }
+
+    @Test
+    void behindALinkTheFileItselfIsReplaced() throws IOException {
+        Path file =
+                Files.writeString(Files.createDirectory(folder.resolve("other")).resolve("a"), "old");
+        Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("other/a"));
+        WholeFile.write(link, out -> out.write(NEW));
+        assertTrue(Files.isSymbolicLink(link));
+        assertEquals("new", Files.readString(file));
+        Path half = Files.writeString(file.resolveSibling("a.12345678-1234-1234-1234-123456789abc.tmp"), "half");
+        WholeFile.deleteRemains(link);
+        assertFalse(Files.exists(half));
+    }
+
+    @Test
+    void aPipeIsWrittenToAndStays() throws Exception {
+        Path pipe = folder.resolve("pipe");
+        assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+        Process reader = new ProcessBuilder("cat", pipe.toString()).start();
+        try {
+            WholeFile.write(pipe, out -> {
+                out.write(NEW);
+                out.close();
+            });
+            assertTrue(Files.readAttributes(pipe, BasicFileAttributes.class).isOther());
+            assertArrayEquals(NEW, reader.getInputStream().readAllBytes());
+        } finally {
+            reader.destroy();
+        }
+        assertEquals(List.of("pipe"), names());
     }
 
     @Test
