@@ -70,6 +70,7 @@ final class ChatCommand implements Callable<Integer> {
             TextSource.argument(system);
         }
         speculation.read(console);
+        model.requireTemplate(chat);
         try (HydraModel opened = speculation.open(model, console);
                 Interruption interruption = new Interruption()) {
             opened.info().notices().forEach(console::message);

@@ -68,6 +68,7 @@ final class GenerateCommand implements Callable<Integer> {
         check();
         prompts.read(console);
         speculation.read(console);
+        prompts.requireTemplate(model);
         try (HydraModel opened = speculation.open(model, console)) {
             opened.info().notices().forEach(console::message);
             if (!stop.isEmpty() && opened.tokenizer().isEmpty()) {

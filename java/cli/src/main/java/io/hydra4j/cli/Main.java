@@ -119,6 +119,10 @@ public final class Main implements Runnable {
     }
 
     private static Path path(String argument) {
+        if (argument.isEmpty()) {
+            // Java would take it for the current folder; it comes of variables of a shell that are not set.
+            throw new TypeConversionException("'' cannot be the name of a file: it is empty");
+        }
         try {
             return Path.of(TextSource.argument(argument));
         } catch (InvalidPathException e) {

@@ -102,6 +102,14 @@ final class ModelArguments {
         }
     }
 
+    /** @throws UsageException if messages have no chat template: the model that comes with the jar has none */
+    void requireTemplate(ChatArguments chat) {
+        if (model == null && !chat.hasTemplate()) {
+            throw new UsageException("messages without --model: the model that comes with Hydra4J was not made for"
+                    + " conversations; name one that was");
+        }
+    }
+
     /** Whether heads are named, or come with the model of the jar. */
     boolean hasHeads() {
         return heads != null || model == null;

@@ -98,6 +98,13 @@ final class Prompts {
         }
     }
 
+    /** @throws UsageException if there are messages, and no chat template for them */
+    void requireTemplate(ModelArguments model) {
+        if (messages != null) {
+            model.requireTemplate(chat);
+        }
+    }
+
     private void checkChat() {
         boolean isChat = isMessage || messagesFile != null;
         if (isMessage && idsFile != null) {

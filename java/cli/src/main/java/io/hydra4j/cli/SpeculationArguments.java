@@ -77,7 +77,12 @@ final class SpeculationArguments {
     private Tree given;
     private List<String> texts;
 
-    /** @throws UsageException if options contradict each other, or those of sampling */
+    /**
+     * Checks what needs no file's content.
+     *
+     * @throws UsageException if options contradict each other, or those of sampling
+     * @throws HydraException if the calibration cannot be written
+     */
     void check(SamplingArguments sampling) {
         if (calibration != null && savedCalibration != null) {
             throw new UsageException(
@@ -94,6 +99,7 @@ final class SpeculationArguments {
                     "--accept typical with --speculation off, which has no guesses: leave out one of them");
         }
         acceptance = sampling.atTemperature(acceptance);
+        OutputFile.require(savedCalibration);
     }
 
     /**

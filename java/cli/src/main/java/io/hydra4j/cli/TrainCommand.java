@@ -104,7 +104,10 @@ final class TrainCommand implements Callable<Integer> {
         if (plot != null) {
             PlotFile.require(plot);
         }
-        OutputFile.require(plot);
+        // The output folder is made before anything is drawn.
+        if (plot != null && !isIn(output, plot)) {
+            OutputFile.require(plot);
+        }
         // All of it before the interruption is closed: then Ctrl-C ends the process.
         try (Interruption interruption = new Interruption(() -> {}, PATIENCE_MILLIS)) {
             List<Path> texts = data;
@@ -122,6 +125,12 @@ final class TrainCommand implements Callable<Integer> {
             console.print(summary(result));
             return result.complete() ? Main.OK : Interruption.EXIT_CODE;
         }
+    }
+
+    private static boolean isIn(Path folder, Path file) {
+        return folder.toAbsolutePath()
+                .normalize()
+                .equals(file.toAbsolutePath().normalize().getParent());
     }
 
     private TrainingResult train(List<Path> texts, TrainingOptions options, Interruption interruption) {

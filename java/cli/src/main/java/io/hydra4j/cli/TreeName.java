@@ -21,7 +21,7 @@ final class TreeName {
      *
      * @param name null for none
      * @return null for none and for {@link #DEFAULT}, whose depth only the heads know
-     * @throws UsageException if a chain or a dynamic tree has no size, or none that is possible
+     * @throws UsageException if it is empty, or a chain or a dynamic tree has no size, or none that is possible
      * @throws HydraException if the file cannot be read, or holds no tree
      */
     static Tree read(String name, Console console) {
@@ -30,6 +30,9 @@ final class TreeName {
         }
         if (name.startsWith(DYNAMIC)) {
             return dynamic(name.substring(DYNAMIC.length()));
+        }
+        if (name.isEmpty()) {
+            throw new UsageException("a tree's name is empty: give default, chain:N, dynamic:N or a file");
         }
         return name.startsWith(CHAIN)
                 ? chain(name.substring(CHAIN.length()))

@@ -59,11 +59,13 @@ class TrainTest {
         Path output = folder.resolve("heads");
         Path plot = folder.resolve("training.png");
 
-        Outcome first = train(output, "--recipe", "hydra", "--heads", 2, "--tokens", 1500);
+        Path early = output.resolve("training.svg");
+        Outcome first = train(output, "--recipe", "hydra", "--heads", 2, "--tokens", 1500, "--plot", early);
         Outcome second = train(output, "--recipe", "hydra", "--heads", 2, "--tokens", 3000, "--resume", "--plot", plot);
 
         assertEquals(Main.OK, first.code(), first.err());
         assertEquals(Main.OK, second.code(), second.err());
+        assertTrue(Files.exists(early));
         assertTrue(first.out().startsWith("0 tokens: tokens a step: chain "), first.out());
         assertTrue(second.out().contains(output + ": "), second.out());
         assertTrue(second.out().contains(output.resolve("tree.json") + ": "), second.out());

@@ -28,6 +28,8 @@ class UsageTest {
                 "generate x --set a=b                  | --set without --chat or --messages",
                 "generate x --chat --set ab            | 'ab' is no NAME=VALUE",
                 "generate x --chat-template y          | --chat-template without --chat or --messages",
+                "chat                                  | messages without --model: the model that comes with Hydra4J",
+                "generate --chat x                     | messages without --model: the model that comes with Hydra4J",
                 "chat --max-tokens 0                   | --max-tokens is 0, must be at least 1",
                 "chat --temperature -1                 | --temperature is -1",
                 "chat --threads 0                      | --threads is 0, must be from 1 to 256",
@@ -149,6 +151,15 @@ class UsageTest {
 
         assertEquals(Main.USAGE, outcome.code());
         assertTrue(outcome.err().contains("--stop is empty"), outcome.err());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--model", "--heads", "--prompt-file", "--save-calibration", "--tree"})
+    void theNameOfAFileIsNotEmpty(String option) {
+        Outcome outcome = CommandLines.run("generate", "x", option, "");
+
+        assertEquals(Main.USAGE, outcome.code(), outcome.err());
+        assertTrue(outcome.err().contains("is empty"), outcome.err());
     }
 
     @ParameterizedTest
