@@ -342,6 +342,7 @@ public final class HydraModel implements AutoCloseable {
         OpenOptions.require("executor", executor, "one whose threads may be busy for long");
         int[] prompt = OpenOptions.require("promptIds", promptIds, "at least one token id")
                 .clone();
+        OpenOptions.require("options", options, "GenerationOptions.DEFAULT");
         return subscriber -> ChunkSubscription.start(() -> stream(prompt, options), executor, subscriber);
     }
 

@@ -63,6 +63,7 @@ class NullArgumentsTest {
         assertNames("listener", () -> model.generate("a", GenerationOptions.DEFAULT, null));
         assertNames("options", () -> model.stream("a", null));
         assertNames("executor", () -> model.publish("a", GenerationOptions.DEFAULT, null));
+        assertNames("options", () -> model.publish("a", null, Runnable::run));
         assertNames("options", () -> model.session(null));
         assertNames("options", () -> model.batch(null));
         assertNames("promptIds", () -> model.output(null, GenerationOptions.DEFAULT));

@@ -49,7 +49,7 @@ public final class FolderWeights {
                         "weights",
                         "neither model.safetensors nor pytorch_model.bin, nor an index of one",
                         "one of them",
-                        "download the folder again"));
+                        "download the folder again; if it has a .gguf file, give that file itself"));
     }
 
     /** As {@link #read}, or empty where there are no weights. */
