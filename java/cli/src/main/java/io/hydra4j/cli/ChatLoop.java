@@ -10,8 +10,8 @@ import io.hydra4j.HydraException;
 import io.hydra4j.HydraModel;
 import io.hydra4j.Message;
 import io.hydra4j.TokenStream;
-import java.io.IOException;
-import java.nio.file.Files;
+import io.hydra4j.format.WholeFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -187,13 +187,15 @@ final class ChatLoop {
             }
             generator.writeEndArray();
         });
+        Path target;
         try {
-            OutputFile.require(Path.of(file));
-            Files.writeString(Path.of(file), json + "\n");
-            note(file + ": " + messages.size() + " messages");
-        } catch (IOException | InvalidPathException e) {
+            target = Path.of(file);
+        } catch (InvalidPathException e) {
             throw new HydraException(file + ": cannot be written: " + e.getMessage(), e);
         }
+        OutputFile.require(target);
+        WholeFile.write(target, out -> out.write((json + "\n").getBytes(StandardCharsets.UTF_8)));
+        note(file + ": " + messages.size() + " messages");
     }
 
     private void answer(String message) {
