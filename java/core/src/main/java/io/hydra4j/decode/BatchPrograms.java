@@ -35,7 +35,11 @@ final class BatchPrograms {
     }
 
     private Program recordStep(PassRows rows, Drafting drafting) {
-        Program program = passes.step(rows);
+        return passes.program(program -> record(program, rows, drafting));
+    }
+
+    private void record(Program program, PassRows rows, Drafting drafting) {
+        passes.recordExpand(program, rows);
         switch (drafting) {
             case NONE -> {}
             case FIXED -> passes.recordDraft(program, rows);
@@ -49,7 +53,6 @@ final class BatchPrograms {
         if (passes.draft() != null) {
             passes.draft().recordCommit(program, passes.left(rows));
         }
-        return program;
     }
 
     /** A pass over prompts alone. */

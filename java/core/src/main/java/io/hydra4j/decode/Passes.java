@@ -14,6 +14,7 @@ import io.hydra4j.runtime.Stream;
 import io.hydra4j.runtime.TreeTopology;
 import java.nio.IntBuffer;
 import java.util.Arrays;
+import java.util.function.Consumer;
 
 /**
  * What the passes of a session work on, and the parts of which their programs are recorded. When the draft commits what a step
@@ -154,6 +155,18 @@ final class Passes implements AutoCloseable {
         return owned.own(create());
     }
 
+    /** A program with what this records, made as a whole or not at all. */
+    Program program(Consumer<Program> recording) {
+        Program program = create();
+        try {
+            recording.accept(program);
+        } catch (RuntimeException | Error e) {
+            Resources.closeAfter(e, program);
+            throw e;
+        }
+        return owned.own(program);
+    }
+
     /** An empty program that is the caller's to close. */
     Program create() {
         return Program.create(stream);
@@ -257,17 +270,10 @@ final class Passes implements AutoCloseable {
     }
 
     /**
-     * A program that begins a step: the trees are expanded.
+     * Records that the trees are expanded, with which a step begins.
      *
      * @param rows {@link #nodes}, or {@link #mixed} for trees and the parts of prompts in {@link #promptRows}
      */
-    Program step(PassRows rows) {
-        Program program = program();
-        recordExpand(program, rows);
-        return program;
-    }
-
-    /** Records that the trees are expanded. */
     void recordExpand(Program program, PassRows rows) {
         program.expand(topology, rows == nodes ? null : promptRows, rows);
         selector.recordPrepare(program, rows);

@@ -112,7 +112,11 @@ public final class Session implements AutoCloseable {
     }
 
     private Program recordStep(Drafting drafting, boolean append) {
-        Program program = passes.step(passes.nodes());
+        return passes.program(program -> record(program, drafting, append));
+    }
+
+    private void record(Program program, Drafting drafting, boolean append) {
+        passes.recordExpand(program, passes.nodes());
         if (drafting != Drafting.NONE) {
             draftState().recordCommit(program, draftState().uncommittedRows());
         }
@@ -125,7 +129,6 @@ public final class Session implements AutoCloseable {
         passes.recordVerify(program, passes.nodes());
         program.mark();
         passes.recordAccept(program, passes.nodes(), append);
-        return program;
     }
 
     private Program growingStep() {

@@ -67,12 +67,13 @@ final class StepParts {
     /** The guesses of trees that grow. */
     Program grow() {
         if (grow == null) {
-            Program program = passes.step(rows);
-            if (!commitsLast) {
-                passes.draft().recordCommit(program, passes.left(rows));
-            }
-            passes.recordGrowth(program, rows);
-            grow = program;
+            grow = passes.program(program -> {
+                passes.recordExpand(program, rows);
+                if (!commitsLast) {
+                    passes.draft().recordCommit(program, passes.left(rows));
+                }
+                passes.recordGrowth(program, rows);
+            });
         }
         return grow;
     }

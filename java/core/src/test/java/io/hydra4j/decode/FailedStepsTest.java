@@ -64,7 +64,12 @@ class FailedStepsTest {
                 Session::verify,
                 Session::accept,
                 session -> session.prefill('l', 'i'),
-                Session::step);
+                Session::step,
+                session -> session.setTree(Tree.dynamic(8)),
+                Session::step,
+                Session::draft,
+                Session::verify,
+                Session::accept);
         long before = NativeAllocations.live();
         int failures = 0;
         int[] tokens;
@@ -102,6 +107,11 @@ class FailedStepsTest {
                 BatchSession::draft,
                 BatchSession::verify,
                 BatchSession::accept,
+                BatchSession::step,
+                batch -> batch.setTree(Tree.dynamic(4)),
+                BatchSession::step,
+                batch -> batch.enqueuePrompt(1, 'i', 'm', 'p'),
+                BatchSession::step,
                 BatchSession::step);
         long before = NativeAllocations.live();
         int failures = 0;
