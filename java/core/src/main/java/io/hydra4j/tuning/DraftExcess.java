@@ -22,7 +22,7 @@ final class DraftExcess {
     private double value = AT_FIRST;
     /** {@code [0: without, 1: with a draft][MOST]} nanoseconds of the last steps, each as a multiple of its expected cost. */
     private final double[][] last = new double[2][MOST];
-    /** {@code [kind]} steps noted since {@link #begin}. */
+    /** {@code [kind]} steps noted since {@link #begin}; once there are {@link #MOST}, as many as that or more by less than as many. */
     private final int[] counts = new int[2];
 
     DraftExcess() {}
@@ -48,7 +48,8 @@ final class DraftExcess {
     /** Takes in a step. */
     void note(boolean drafts, double nanosOfCost) {
         int kind = drafts ? 1 : 0;
-        last[kind][counts[kind]++ % MOST] = nanosOfCost;
+        last[kind][counts[kind] % MOST] = nanosOfCost;
+        counts[kind] = counts[kind] + 1 < 2 * MOST ? counts[kind] + 1 : MOST;
     }
 
     /** Holds the last steps of both kinds against each other. */

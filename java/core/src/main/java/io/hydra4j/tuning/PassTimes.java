@@ -27,10 +27,12 @@ final class PassTimes {
     private static final int OLD = 128;
     /** The first observations of a kind, of which the least counts. */
     private static final int FIRST = 4;
+    /** Observations of a kind after which each one more has the least share. */
+    private static final int KNOWN = 16;
 
     private static final double MOST = 1.5;
 
-    /** {@code [class]} costs, mean rows, and how many were seen. */
+    /** {@code [class]} costs, mean rows, and how many were seen, of which no more are counted than {@link #KNOWN}. */
     private final double[] costs = new double[ROWS.length];
 
     private final double[] rows = new double[ROWS.length];
@@ -109,7 +111,7 @@ final class PassTimes {
             double plausible = Math.max(Math.min(1, proportion), Math.min(Math.max(1, proportion), nanos / speed));
             costs[c] = followed(costs[c], seen[c], plausible);
         }
-        seen[c]++;
+        seen[c] = Math.min(seen[c] + 1, KNOWN);
         for (int other = 0; other < ROWS.length; other++) {
             if (other != c && other != unit && seen[other] > 0) {
                 double usual = usual(rows[other]);
@@ -136,7 +138,8 @@ final class PassTimes {
     /** Takes in a draft of so many levels for so many sequences. */
     void draft(int levels, int sequences, double nanos) {
         double each = Math.min(levels, nanos / speed / share(sequences));
-        drafts[levels] = followed(drafts[levels], seenDrafts[levels]++, each);
+        drafts[levels] = followed(drafts[levels], seenDrafts[levels], each);
+        seenDrafts[levels] = Math.min(seenDrafts[levels] + 1, KNOWN);
     }
 
     private static double followed(double cost, int seen, double found) {
