@@ -56,15 +56,19 @@ record LookupDrafter(int depth, List<int[]> texts) implements Drafter {
 
     @Override
     public Draft open(Loop loop) {
-        return new Lookup(loop, texts);
+        return new Lookup(loop, depth, texts);
     }
 
     private static final class Lookup extends HostDraft {
+        /** The most guesses: a dynamic tree asks for as many as it has room for. */
+        private final int longest;
+
         private final RepeatedEnd[] ends;
         private final RepeatChances[] chances;
 
-        Lookup(Loop loop, List<int[]> texts) {
+        Lookup(Loop loop, int longest, List<int[]> texts) {
             super(loop);
+            this.longest = longest;
             int sequences = loop.batch().sequences();
             ends = Stream.generate(() -> new RepeatedEnd(texts))
                     .limit(sequences)
@@ -75,7 +79,7 @@ record LookupDrafter(int depth, List<int[]> texts) implements Drafter {
         @Override
         protected int guess(int sequence, IntBuffer text, int[] chain, int depth) {
             chances[sequence].learn(text);
-            int count = ends[sequence].continuation(text, chain, depth);
+            int count = ends[sequence].continuation(text, chain, Math.min(depth, longest));
             chances[sequence].guessed(chain, count, text.remaining(), ends[sequence].matched());
             return count;
         }

@@ -130,6 +130,22 @@ class DrafterTest {
     }
 
     @Test
+    void aLookupFillsADynamicTreeNoDeeperThanItIsToGuess() {
+        int[] phrase = prompts.get(0);
+        int[] prompt = new int[3 * phrase.length];
+        Arrays.setAll(prompt, i -> phrase[i % phrase.length]);
+        int most = 0;
+        try (Session session =
+                Sessions.session(loaded.base(), Drafter.lookup(4), SessionOptions.of(Tree.dynamic(Tree.MAX_NODES)))) {
+            session.prefill(prompt);
+            for (int i = 0; i < 8; i++) {
+                most = Math.max(most, session.step().nodes());
+            }
+        }
+        assertEquals(5, most);
+    }
+
+    @Test
     void aTreeThatTheDrafterCannotFillIsRefused() {
         Drafter lookup = Drafter.lookup(4);
         assertTrue(assertThrows(RuntimeException.class, () -> session(lookup, 5))
