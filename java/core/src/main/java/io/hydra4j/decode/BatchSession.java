@@ -275,9 +275,7 @@ public final class BatchSession implements AutoCloseable {
 
     /** Positions that a sequence takes pages for as it gets a prompt. */
     private int positions(int sequence, int[] ids) {
-        return reserving
-                ? limits.maxPositions() + limits.nodes()
-                : length(sequence) + promptLeft(sequence) + ids.length;
+        return reserving ? limits.slots(limits.maxPositions()) : length(sequence) + promptLeft(sequence) + ids.length;
     }
 
     /**

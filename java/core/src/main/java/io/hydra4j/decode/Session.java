@@ -102,7 +102,7 @@ public final class Session implements AutoCloseable {
             }
             setTree(options.tree());
             if (options.maxPositions() > 0) {
-                sequence.reserve(limits.maxPositions() + Tree.MAX_NODES);
+                sequence.reserve(limits.slots(limits.maxPositions()));
             }
             passes.whenClosed(ended);
         } catch (RuntimeException | Error e) {
@@ -251,7 +251,7 @@ public final class Session implements AutoCloseable {
     public void reserve(int positions) {
         requireOpen();
         requireNothingAhead();
-        sequence.reserve(Math.min(positions, limits.maxPositions()) + Tree.MAX_NODES);
+        sequence.reserve(limits.slots(positions));
     }
 
     private boolean prefill(int[] ids, PrefillListener each, BooleanSupplier cancelled) {

@@ -52,6 +52,11 @@ record SessionLimits(int vocabulary, int maxPositions, int candidates, int nodes
         return Math.min(grows ? Math.max(depth, Draft.MAX_CHAIN) : depth, nodes - 1);
     }
 
+    /** Slots that so many positions of a sequence take, and trees before their end, whose guesses may be wrong. */
+    int slots(int positions) {
+        return Math.min(positions, maxPositions) + (depth == 0 ? 0 : nodes - 1);
+    }
+
     /** What drafters may know of a model. */
     static BaseModel facts(DecoderModel model) {
         DecoderConfig config = model.config();

@@ -13,6 +13,7 @@ import io.hydra4j.golden.Loaded;
 import io.hydra4j.golden.Original;
 import io.hydra4j.model.KvPages;
 import io.hydra4j.runtime.InstructionSet;
+import io.hydra4j.runtime.KvPool;
 import java.util.AbstractSet;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -364,6 +365,31 @@ class BatchSessionTest {
             twins.steps(3);
             twins.prefill(1, prompt(1, 20));
             twins.steps(3);
+        }
+        requireFree(pages);
+    }
+
+    @Test
+    void withoutGuessesPagesForTheirPositionsSuffice() {
+        Loaded loaded = LOADED.get("hydra-plus-plus");
+        KvPages pages = loaded.base().pages();
+        BatchOptions options = BatchOptions.of(2, Tree.ROOT).withMaxPositions(2 * KvPool.PAGE_POSITIONS);
+        try (KvPages.Lease others = pages.lease()) {
+            others.take(pages.count() - 4);
+            try (BatchSession batch = Sessions.batch(loaded.base(), null, options)) {
+                batch.prefill(Map.of(0, prompt(0, 60), 1, prompt(1, 60)));
+                while (batch.remainingContext(0) > 0) {
+                    batch.step();
+                }
+            }
+            others.take(2);
+            SessionOptions alone = SessionOptions.of(Tree.ROOT).withMaxPositions(options.maxPositions());
+            try (Session session = Sessions.session(loaded.base(), null, alone)) {
+                session.prefill(prompt(0, 60));
+                while (session.remainingContext() > 0) {
+                    session.step();
+                }
+            }
         }
         requireFree(pages);
     }
