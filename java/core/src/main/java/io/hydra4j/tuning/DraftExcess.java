@@ -22,7 +22,7 @@ final class DraftExcess {
     private double value = AT_FIRST;
     /** {@code [0: without, 1: with a draft][MOST]} nanoseconds of the last steps, each as a multiple of its expected cost. */
     private final double[][] last = new double[2][MOST];
-    /** {@code [kind]} steps noted since {@link #begin}; once there are {@link #MOST}, as many as that or more by less than as many. */
+    /** {@code [kind]} steps noted since {@link #begin}; beyond 2 {@link #MOST} it goes on from MOST. */
     private final int[] counts = new int[2];
 
     DraftExcess() {}

@@ -23,10 +23,9 @@ import java.util.stream.IntStream;
  * @param promptLengths {@code [texts]}: how many of them are the prompt, at least 1
  */
 public record GreedyContinuations(List<int[]> texts, int[] promptLengths) {
-    /** Continuations of fewer tokens tell too little. */
     /** The most nodes of a step. */
     private static final int NODES = 32;
-
+    /** Continuations of fewer tokens tell too little. */
     private static final int TOO_SHORT = 16;
 
     /**
