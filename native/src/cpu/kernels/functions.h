@@ -5,12 +5,6 @@
 
 namespace hydra::HYDRA_ISA {
 
-#if defined(HYDRA_AVX2)
-constexpr bool SIGNS_APART = true;
-#else
-constexpr bool SIGNS_APART = false;
-#endif
-
 void product_f32(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
 void product_f16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows, float* out);
 void product_bf16(const PackedMatrix& matrix, int64_t first_tile, int tiles, const Activations& x, int rows,

@@ -1,5 +1,6 @@
 // The kernel table of the instruction set that this file is compiled for.
 #include "cpu/kernels.h"
+#include "cpu/kernels/dot.h"
 #include "cpu/kernels/functions.h"
 
 #define HYDRA_STRING2(name) #name
@@ -11,7 +12,7 @@ extern const Kernels kernels;
 
 const Kernels kernels = {
     HYDRA_STRING(HYDRA_ISA),
-    SIGNS_APART,
+    Bytes::SIGNED,
     {product_f32, product_f16, product_bf16, product_q8_0, product_q4_0, product_q4_1, product_r8, product_q5_0,
      product_q5_1, product_q4_k, product_q5_k, product_q6_k},
     prepare,
